@@ -1,0 +1,129 @@
+"""CPU that each contender adds to a request, in one process, on one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import random
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+import uvloop
+from fastapi import FastAPI
+
+from benchmarks import driver, stats
+from benchmarks.contender import Bare
+from benchmarks.contenders import CONTENDERS
+from benchmarks.report import Section, Target, table
+from benchmarks.services import SERVICES, Service
+
+BATCH = 5  # of the sizes tried, the tightest median for the same number of requests
+WARM_UP = 400
+MOST_ADDED = 3.0
+MOST_OF_CHEAPEST = 0.1
+
+
+@dataclass(slots=True)
+class Entry:
+    """A contender in front of its own copy of the service."""
+
+    name: str
+    contender: Bare
+    app: FastAPI
+    costs: list[float] = field(default_factory=list)
+
+
+def enter(name: str, service: Service) -> Entry:
+    """Build the service and put the contender in front."""
+    contender = CONTENDERS[name]()
+    app = FastAPI(**contender.options())
+    service.fill(app)
+    contender.install(app)
+    return Entry(name, contender, app)
+
+
+async def measure(service: Service, names: Sequence[str], rounds: int) -> list[Entry]:
+    """Interleave all contenders, in another random order each round."""
+    entries = [enter(name, service) for name in names]
+    async with AsyncExitStack() as stack:
+        for entry in entries:
+            await stack.enter_async_context(driver.lifespan(entry.app))
+            await driver.batch(entry.app, service.path, WARM_UP)
+        gc.collect()
+        gc.freeze()
+        for _ in range(rounds):
+            for entry in random.sample(entries, len(entries)):
+                await asyncio.sleep(0)  # timers that are due belong to nobody's batch
+                entry.costs.append(await driver.batch(entry.app, service.path, BATCH))
+        for entry in entries:
+            await _check(entry, service, WARM_UP + rounds * BATCH)
+        gc.unfreeze()
+    return entries
+
+
+async def _check(entry: Entry, service: Service, driven: int) -> None:
+    recorded = await entry.contender.recorded(entry.app, service.route)
+    if recorded is not None and recorded != driven:
+        raise RuntimeError(
+            f"{entry.name} recorded {recorded} of {driven} requests to {service.route}"
+        )
+
+
+def run(*, rounds: int, names: Sequence[str], services: Sequence[str]) -> Section:
+    """Measure each service, one after the other."""
+    section = Section("CPU added to a request", _HOW.format(rounds=rounds, batch=BATCH))
+    for service in (SERVICES[name] for name in services):
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            entries = runner.run(measure(service, names, rounds))
+        section.text += _table(service, entries)
+        section.targets += _targets(service, entries)
+    return section
+
+
+def _added(entries: Sequence[Entry]) -> dict[str, stats.Summary]:
+    bare = next(entry.costs for entry in entries if entry.name == "bare")
+    return {e.name: stats.added(e.costs, bare) for e in entries if e.name != "bare"}
+
+
+def _table(service: Service, entries: Sequence[Entry]) -> str:
+    added = _added(entries)
+    rows = [
+        [
+            entry.contender.label,
+            added[entry.name].text(2) if entry.name in added else "",
+            f"±{added[entry.name].error:.2f}" if entry.name in added else "",
+            stats.summary(entry.costs).text(1),
+        ]
+        for entry in entries
+    ]
+    head = ["contender", "added, µs", "median's 95 %", "whole request, µs"]
+    return f"\n### {service.text}\n\n{table(head, rows)}"
+
+
+def _targets(service: Service, entries: Sequence[Entry]) -> list[Target]:
+    added = _added(entries)
+    if "sidelight" not in added:
+        return []
+    ours = added["sidelight"].median
+    targets = [Target(f"CPU added, {service.name}, µs", ours, MOST_ADDED)]
+    peers = {e.name: added[e.name].median for e in entries if e.contender.per_route}
+    peers.pop("sidelight")
+    if peers:
+        cheapest = min(peers, key=peers.__getitem__)
+        name = f"CPU added, {service.name}, as a share of the cheapest peer ({cheapest})"
+        targets.append(Target(name, ours / peers[cheapest], MOST_OF_CHEAPEST, digits=3))
+    return targets
+
+
+_HOW = """\
+{rounds} rounds. In each round every contender, in random order, answers {batch} requests
+driven straight at its ASGI application, in the shape that uvicorn with httptools gives
+them, on uvloop; the CPU time of the thread is divided by {batch}. What a contender adds is
+the median of its differences to the bare service of the same round, with the quartiles of
+these differences and the 95 % interval of the median itself. The heap is collected and
+frozen before; the collector then runs as it does in a service. Work of other threads and
+of timers between requests is not in here; it is in the figures over the wire. After the
+run each contender that keeps a record must have recorded every request under the right
+route.
+"""

@@ -1,0 +1,72 @@
+"""One process, many requests, and what is left of them.
+
+``python -m benchmarks.growth sidelight 1000000`` prints the measurements as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import resource
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+from starlette.types import ASGIApp
+
+from benchmarks import driver
+from benchmarks.cpu import enter
+from benchmarks.services import ONE
+
+WARM_UP = 20_000
+
+
+def measured() -> dict[str, int]:
+    """Resident KiB, blocks that Python's allocator holds, and objects the collector tracks."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return {
+        "rss_kib": pages * resource.getpagesize() // 1024,
+        "blocks": sys.getallocatedblocks(),
+        "objects": len(gc.get_objects()),
+    }
+
+
+async def drive(app: ASGIApp, start: int, requests: int) -> None:
+    """Mostly good requests; every tenth has a path that never was, every tenth a bad parameter."""
+    for n in range(start, start + requests):
+        path = {0: f"/nowhere/{n}", 5: f"/r0/items0/no-number-{n}"}.get(n % 10, f"/r0/items0/{n}")
+        exchange = driver.Exchange()
+        await app(driver.scope(path.encode()), exchange.receive, exchange.send)
+        if exchange.status != {0: 404, 5: 422}.get(n % 10, 200):
+            raise RuntimeError(f"{path} answered {exchange.status}")
+        if n % 100 == 0:
+            await asyncio.sleep(0)
+
+
+async def grow(name: str, requests: int) -> dict[str, dict[str, int]]:
+    """Measure, drive, measure again."""
+    entry = enter(name, ONE)
+    async with driver.lifespan(entry.app):
+        await drive(entry.app, 0, WARM_UP)
+        before = measured()
+        await drive(entry.app, WARM_UP, requests)
+        after = measured()
+        recorded = await entry.contender.recorded(entry.app, ONE.route)
+    driven = (WARM_UP + requests) * 9 // 10  # 200 and 422 are the route's, 404 is nobody's
+    if recorded is not None and recorded != driven:
+        raise RuntimeError(f"{name} recorded {recorded} of {driven}")
+    return {"before": before, "after": after}
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Measure one contender."""
+    name, requests = arguments
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        print(json.dumps(runner.run(grow(name, int(requests)))))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,116 @@
+"""What was measured, where and with which versions, as one page of Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = (
+    "sidelight",
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "prometheus-fastapi-instrumentator",
+    "starlette_exporter",
+    "opentelemetry-instrumentation-fastapi",
+    "opentelemetry-sdk",
+    "prometheus-client",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A figure and the limit that it promises to keep."""
+
+    name: str
+    value: float
+    limit: float
+    at_least: bool = False
+    digits: int = 2
+
+    @property
+    def met(self) -> bool:
+        """Whether the figure keeps its limit."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    def row(self) -> list[str]:
+        """As a row of the table of targets."""
+        word = "at least" if self.at_least else "at most"
+        return [
+            self.name,
+            f"{word} {self.limit:g}",
+            f"{self.value:,.{self.digits}f}",
+            "yes" if self.met else "**no**",
+        ]
+
+
+@dataclass(slots=True)
+class Section:
+    """One part of the page."""
+
+    title: str
+    text: str
+    targets: list[Target] = field(default_factory=list)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; every column after the first is aligned right."""
+    rule = ["---"] + ["---:"] * (len(head) - 1)
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows))
+
+
+def page(sections: Sequence[Section], *, quick: bool) -> str:
+    """The whole report."""
+    parts = [_TITLE, f"{_machine()}\n"]
+    if quick:
+        parts.append("**A smoke run: its figures mean nothing.**\n")
+    targets = [target.row() for section in sections for target in section.targets]
+    if targets:
+        parts.append(f"## Targets\n\n{table(['target', 'limit', 'measured', 'met'], targets)}")
+    parts += [f"## {section.title}\n\n{section.text}" for section in sections]
+    parts.append(f"## Versions\n\n{_versions()}")
+    return "\n".join(parts)
+
+
+def _machine() -> str:
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    busy = ", ".join(f"{load:.2f}" for load in os.getloadavg())
+    return (
+        f"{now}; {os.cpu_count()} cores, {_cpu_model()}; {platform.system()} {platform.release()}; "
+        f"load average at the end {busy}."
+    )
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _versions() -> str:
+    rows = [["python", platform.python_version()]]
+    rows += [[name, _version(name)] for name in PACKAGES]
+    return table(["package", "version"], rows)
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "from the source tree"
+
+
+_TITLE = """\
+<!-- Written by `python -m benchmarks`; do not edit. -->
+# Sidelight beside its peers
+
+Medians, with the quartiles in brackets. `python -m benchmarks` measures all of this again.
+"""

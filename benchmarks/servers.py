@@ -1,0 +1,115 @@
+"""Real uvicorn processes on 127.0.0.1: started, asked, pinned, and ended by their pid."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+START_SECONDS = 30.0
+
+
+def free_port() -> int:
+    """A port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def pinned(cores: set[int] | None) -> Iterator[None]:
+    """What is started inside runs on these cores only; None leaves them open."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores or before)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+class Server:
+    """One uvicorn, with its workers."""
+
+    def __init__(self, factory: str, *, workers: int = 1, env: Mapping[str, str]) -> None:
+        self.factory = factory
+        self.port = free_port()
+        command = [sys.executable, "-m", "uvicorn", f"benchmarks.served:{factory}", "--factory"]
+        command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(workers)]
+        command += ["--loop", "uvloop", "--http", "httptools"]
+        command += ["--no-access-log", "--log-level", "warning"]
+        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env})
+
+    def __enter__(self) -> Server:
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.get("/pid")
+            except (OSError, HTTPException):
+                self._still_starting(deadline)
+            else:
+                return self
+
+    def _still_starting(self, deadline: float) -> None:
+        if self.process.poll() is not None or time.monotonic() > deadline:
+            self.stop()
+            raise RuntimeError(f"the server of {self.factory} did not start")
+        time.sleep(0.1)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def connect(self) -> HTTPConnection:
+        """A new connection, kept alive by the caller."""
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
+
+    def get(self, path: str) -> str:
+        """One GET on a connection of its own."""
+        connection = self.connect()
+        try:
+            return get(connection, path).decode()
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """Ask, wait, then insist; the workers too."""
+        workers = children(self.process.pid)
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            for pid in workers:
+                os.kill(pid, signal.SIGKILL)
+
+
+def get(connection: HTTPConnection, path: str, headers: Mapping[str, str] | None = None) -> bytes:
+    """One GET on a kept connection, whatever its status."""
+    connection.request("GET", path, headers=dict(headers or {}))
+    return connection.getresponse().read()
+
+
+def children(pid: int) -> list[int]:
+    """The living child processes of a process."""
+    try:
+        text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except OSError:
+        return []
+    return [int(child) for child in text.split()]
+
+
+def cpu_ns(pid: int) -> int:
+    """CPU time of another process, all threads, in exact nanoseconds.
+
+    /proc counts in ticks of 10 ms; Linux's CPU clock of a process does not. Its id
+    is what clock_getcpuclockid(3) computes.
+    """
+    return time.clock_gettime_ns((~pid << 3) | 2)

@@ -1,0 +1,73 @@
+"""The services that every contender is put in front of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fastapi import APIRouter, FastAPI, Response
+
+ROUTES_A_ROUTER = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Some routes in included routers, and the one of them that is measured."""
+
+    name: str
+    text: str
+    routers: int
+    routes: int
+    route: str
+    fill: Callable[[FastAPI], None]
+
+    @property
+    def path(self) -> str:
+        """The measured route with its parameter filled in."""
+        return self.route.replace("{item_id}", "7")
+
+
+def paths(routers: int, routes: int) -> list[str]:
+    """The templates of a service, in the order in which the router tries them."""
+    return [f"/r{r}/items{i}/{{item_id}}" for r in range(routers) for i in range(routes)]
+
+
+async def _item(item_id: int) -> dict[str, int]:
+    return {"item_id": item_id}
+
+
+async def _item_with_status(item_id: int, response: Response, status: int = 200) -> dict[str, int]:
+    response.status_code = status
+    return {"item_id": item_id}
+
+
+def _service(name: str, text: str, shape: tuple[int, int], measured: int) -> Service:
+    def fill(app: FastAPI) -> None:
+        include(app, shape, _item)
+
+    return Service(name, text, *shape, paths(*shape)[measured - 1], fill)
+
+
+def include(app: FastAPI, shape: tuple[int, int], endpoint: Callable[..., object]) -> None:
+    """Add routers by ``include_router``, as services that have grown do."""
+    routers, routes = shape
+    for r in range(routers):
+        router = APIRouter()
+        for i in range(routes):
+            router.add_api_route(f"/items{i}/{{item_id}}", endpoint, methods=["GET"])
+        app.include_router(router, prefix=f"/r{r}")
+
+
+def fill_with_statuses(app: FastAPI, shape: tuple[int, int]) -> None:
+    """Routes whose status follows a query parameter."""
+    include(app, shape, _item_with_status)
+
+
+ONE = _service("one", "1 route in 1 included router", (1, 1), measured=1)
+MANY = _service(
+    "many",
+    "200 routes in 20 included routers, measured at place 100 of 200",
+    (20, ROUTES_A_ROUTER),
+    measured=100,
+)
+SERVICES = {service.name: service for service in (ONE, MANY)}

@@ -1,0 +1,49 @@
+"""Medians and quartiles: noise on a shared machine has a long tail, so no means."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+from statistics import median, quantiles
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The median of some values, the quartiles around it, and how many there were."""
+
+    median: float
+    low: float
+    high: float
+    count: int
+
+    @property
+    def error(self) -> float:
+        """Half the 95 % interval of the median itself (McGill, Tukey and Larsen, 1978)."""
+        return 1.57 * (self.high - self.low) / sqrt(self.count)
+
+    def text(self, digits: int = 1) -> str:
+        """``2.1 (1.9 to 2.3)``."""
+        return f"{self.median:,.{digits}f} ({self.low:,.{digits}f} to {self.high:,.{digits}f})"
+
+
+def summary(values: Sequence[float]) -> Summary:
+    """Summarise at least two values."""
+    low, _, high = quantiles(values, n=4, method="inclusive")
+    return Summary(median(values), low, high, len(values))
+
+
+def added(values: Sequence[float], bare: Sequence[float]) -> Summary:
+    """What a contender adds to the bare service measured in the same round."""
+    return summary([value - base for value, base in zip(values, bare, strict=True)])
+
+
+def kept(values: Sequence[float], bare: Sequence[float]) -> Summary:
+    """The share of the bare service's figure that is left, round by round."""
+    return summary([value / base for value, base in zip(values, bare, strict=True)])
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The smallest value that at least ``percent`` % of the values do not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

@@ -1,0 +1,44 @@
+"""A shop with some twenty routes, all measured by the one line that names Sidelight."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI
+
+import stock
+from routes import carts, office, orders, partners, products
+from sidelight import SidelightMiddleware
+
+# Seconds from which a request is slow. A checkout has to be quicker than the rest; a stream of
+# events is meant to last.
+SLOW = {"POST /orders/checkout": 0.3, "GET /orders/{order_id}/events": 10.0, "*": 1.0}
+
+
+async def restock() -> None:
+    while True:
+        await asyncio.sleep(5)
+        for product in stock.products.values():
+            product.in_stock = max(product.in_stock, 5)
+
+
+@contextlib.asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    task = asyncio.create_task(restock())
+    yield
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+app = FastAPI(title="Shop", lifespan=lifespan)
+app.add_middleware(SidelightMiddleware, slow=SLOW)
+
+for part in (products, carts, orders, office):
+    app.include_router(part.router)
+app.mount("/partners/{partner}", partners.app)
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    return {"status": "ok"}

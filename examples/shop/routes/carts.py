@@ -1,0 +1,46 @@
+"""Carts: small writes, and a quote from a carrier that does not always answer."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Path
+
+import stock
+from stock import Item
+
+User = Annotated[str, Path(pattern=r"^u\d{1,4}$")]
+
+router = APIRouter(prefix="/carts", tags=["carts"])
+
+
+class CarrierError(Exception):
+    """The carrier did not answer; nobody catches this, so the client sees a 500."""
+
+
+@router.get("/{user}")
+async def cart(user: User) -> dict[int, int]:
+    await stock.database(3)
+    return stock.carts.get(user, {})
+
+
+@router.put("/{user}/items")
+async def put_item(user: User, item: Item) -> dict[int, int]:
+    if item.product_id not in stock.products:
+        raise HTTPException(404, "no such product")
+    await stock.database(7)
+    items = stock.carts.setdefault(user, {})
+    items[item.product_id] = item.quantity
+    return items
+
+
+@router.delete("/{user}/items/{product_id}", status_code=204)
+async def drop_item(user: User, product_id: int) -> None:
+    await stock.database(5)
+    stock.carts.get(user, {}).pop(product_id, None)
+
+
+@router.get("/{user}/shipping")
+async def shipping(user: User) -> dict[str, int]:
+    await stock.database(60)
+    if stock.chance(0.08):
+        raise CarrierError(user)
+    return {"cents": 490 + 50 * len(stock.carts.get(user, {}))}

@@ -1,0 +1,41 @@
+"""The back office: a slow report in a thread, background work, and a chat over a WebSocket."""
+
+import asyncio
+import random
+import time
+
+from fastapi import APIRouter, BackgroundTasks, WebSocket, WebSocketDisconnect
+
+import stock
+
+router = APIRouter(prefix="/office", tags=["office"])
+
+
+@router.get("/sales")
+def sales() -> dict[str, int]:
+    """Blocks its thread as a big query would, at times for more than a second."""
+    time.sleep(random.uniform(1.05, 1.8) if stock.chance(0.25) else random.uniform(0.2, 0.6))
+    items = [item for order in list(stock.orders.values()) for item in order.items]
+    return {"orders": len(stock.orders), "cents": stock.total(items)}
+
+
+async def recount() -> None:
+    await asyncio.sleep(random.uniform(0.5, 1.5))
+
+
+@router.post("/recount", status_code=202)
+async def start_recount(tasks: BackgroundTasks) -> dict[str, str]:
+    tasks.add_task(recount)
+    return {"status": "accepted"}
+
+
+@router.websocket("/chat/{room}")
+async def chat(socket: WebSocket, room: str) -> None:
+    await socket.accept()
+    try:
+        while True:
+            question = await socket.receive_text()
+            await stock.database(30)
+            await socket.send_text(f"{room}: about {question[:40]!r}, please hold the line")
+    except WebSocketDisconnect:
+        return

@@ -1,0 +1,87 @@
+"""Orders: a checkout with a background task, and two kinds of stream."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, BackgroundTasks, Depends, HTTPException
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
+
+import stock
+from stock import Item, Order
+
+router = APIRouter(prefix="/orders", tags=["orders"])
+
+
+class Checkout(BaseModel):
+    user: str = Field(pattern=r"^u\d+$")
+    items: list[Item] = Field(min_length=1, max_length=10)
+
+
+def known(order_id: int) -> Order:
+    if order_id not in stock.orders:
+        raise HTTPException(404, "no such order")
+    return stock.orders[order_id]
+
+
+Known = Annotated[Order, Depends(known)]
+
+
+async def confirm(order: Order) -> None:
+    """Mail a receipt, after the customer has the answer."""
+    await stock.database(100 + 20 * len(order.items))
+
+
+@router.post("/checkout", status_code=201)
+async def checkout(wanted: Checkout, tasks: BackgroundTasks) -> Order:
+    if any(item.product_id not in stock.products for item in wanted.items):
+        raise HTTPException(404, "no such product")
+    await stock.database(450 if stock.chance(0.05) else 80)  # the bank
+    order = stock.place(wanted.user, wanted.items)
+    tasks.add_task(confirm, order)
+    return order
+
+
+@router.get("")
+async def orders(user: str) -> list[Order]:
+    await stock.database(15)
+    return [order for order in stock.orders.values() if order.user == user][:20]
+
+
+@router.get("/{order_id}")
+async def order(order: Known) -> Order:
+    await stock.database(5)
+    return order
+
+
+@router.post("/{order_id}/cancel")
+async def cancel(order: Known) -> Order:
+    await stock.database(20)
+    if order.status == "shipped":
+        raise HTTPException(409, "already on its way")
+    order.status = "cancelled"
+    return order
+
+
+@router.get("/{order_id}/invoice")
+async def invoice(order: Known) -> StreamingResponse:
+    async def lines() -> AsyncIterator[str]:
+        for item in order.items:
+            await stock.database(10)
+            yield f"{item.quantity},{stock.products[item.product_id].name}\n"
+        yield f"total,{stock.total(order.items) / 100:.2f}\n"
+
+    return StreamingResponse(lines(), media_type="text/csv")
+
+
+@router.get("/{order_id}/events")
+async def events(order: Known) -> StreamingResponse:
+    """Server-sent events: where the parcel is, for about two seconds."""
+
+    async def parcel() -> AsyncIterator[str]:
+        for step in ("packed", "collected", "sorted", "on the van", "delivered"):
+            yield f"event: parcel\ndata: order {order.id} {step}\n\n"
+            await asyncio.sleep(0.4)
+
+    return StreamingResponse(parcel(), media_type="text/event-stream")

@@ -1,0 +1,17 @@
+"""An application of its own for partners, mounted under a path that holds a parameter."""
+
+from fastapi import FastAPI, HTTPException, Request
+
+import stock
+
+app = FastAPI(title="Shop for partners")
+
+
+@app.get("/stock/{product_id}")
+async def in_stock(request: Request, product_id: int) -> dict[str, str | int]:
+    if product_id not in stock.products:
+        raise HTTPException(404, "no such product")
+    await stock.database(9)
+    # The mount's own parameter is not part of this route's signature.
+    partner = request.path_params["partner"]
+    return {"partner": partner, "in_stock": stock.products[product_id].in_stock}

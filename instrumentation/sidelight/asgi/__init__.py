@@ -1,0 +1,1 @@
+"""On the request path, in the worker."""

@@ -1,0 +1,228 @@
+"""`SidelightMiddleware`: one line in the application, and every request passes through here."""
+
+import logging
+import os
+import time
+import weakref
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sidelight.asgi.exchange import Exchange
+from sidelight.asgi.lifespan import Lifespan, refuse
+from sidelight.asgi.page import MetricsPage, refused, unmeasured
+from sidelight.asgi.recorder import MOST_ROOTS, Page, Recorder, root_of
+from sidelight.asgi.routes import routes_below
+from sidelight.asgi.websocket import Session
+from sidelight.errors import StoreError
+from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
+from sidelight.store.layout import STATE, State
+from sidelight.store.local import open_store
+
+logger = logging.getLogger("sidelight")
+
+MARK = "sidelight"
+"""Key in the scope of a request that is being measured: a second middleware lets it pass."""
+RETRY_SECONDS = 30.0
+
+_living: "weakref.WeakSet[SidelightMiddleware]" = weakref.WeakSet()
+
+
+class SidelightMiddleware:
+    """Measures every request of an application, and answers ``GET /metrics``.
+
+    Options are those of `sidelight.settings.Settings`; all have defaults. Nothing that goes
+    wrong in here reaches a request. The constructor never raises: a wrong option answers
+    ``lifespan.startup.failed`` with the reason, or is logged once where the server has no
+    lifespan, and requests pass through unmeasured.
+    """
+
+    def __init__(self, app: ASGIApp, **options: Any) -> None:
+        self.app = app
+        self.problem: str | None = None
+        self._settings: Settings | None = None
+        self._recorder: Recorder | None = None
+        self._page: MetricsPage | None = None
+        self._broken = ""
+        self._retry = 0.0
+        self._exact: frozenset[str] = frozenset()
+        self._special: frozenset[str] = frozenset()
+        self._prefixes: tuple[str, ...] = ()
+        if not disabled():
+            try:
+                self._configure(load(options))
+            except Exception as error:  # noqa: BLE001 the constructor never raises
+                self.problem = f"SidelightMiddleware: {error}"
+        _living.add(self)
+
+    def _configure(self, settings: Settings) -> None:
+        self._settings = settings
+        self._exact = frozenset(path for path in settings.exclude if not path.endswith("*"))
+        self._prefixes = tuple(path[:-1] for path in settings.exclude if path.endswith("*"))
+        page = (settings.metrics_path,) if settings.metrics_path else ()
+        self._special = self._exact.union(page)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, connection or lifespan."""
+        recorder = self._recorder
+        if recorder is None or scope["type"] != "http" or MARK in scope:
+            await self._unusual(scope, receive, send)
+            return
+        try:
+            page = recorder.pages[scope["root_path"]][scope["scheme"]]
+        except KeyError:
+            page = self._first_of_its_kind(recorder, scope)
+        if scope["path"] in self._special or (
+            self._prefixes and scope["path"].startswith(self._prefixes)
+        ):
+            await self._set_apart(recorder, scope, receive, send)
+            return
+        exchange = Exchange(recorder, page, scope, receive, send)
+        scope[MARK] = True
+        try:
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.end(error)
+            raise
+        else:
+            exchange.end(None)
+        finally:
+            del scope[MARK]
+
+    def _first_of_its_kind(self, recorder: Recorder, scope: Scope) -> Page:
+        """The first request with this scheme and ``root_path``."""
+        path = self._settings.metrics_path if self._settings else None
+        root = root_of(scope)
+        if root and len(recorder.pages) < MOST_ROOTS:
+            own = (path,) if path and path in self._special else ()
+            self._special |= {root + special for special in (*self._exact, *own)}
+            self._prefixes += tuple(root + prefix for prefix in self._prefixes)
+        return recorder.page(scope)
+
+    async def _set_apart(
+        self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Our own page, or a path that is not measured."""
+        settings = recorder.settings
+        is_page = scope["path"].removeprefix(root_of(scope)) == settings.metrics_path
+        if not is_page or scope["method"] not in {"GET", "HEAD"}:
+            await self.app(scope, receive, send)
+        elif (refusal := refused(settings.metrics_token, scope)) is not None:
+            await refusal(scope, receive, send)
+        else:
+            if self._page is None:
+                self._page = MetricsPage(recorder)
+            await self._page(scope, receive, send)
+
+    async def _unusual(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Everything but a request of a service that runs."""
+        if MARK in scope or (self._settings is None and self.problem is None):
+            await self.app(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif self._recorder is None and self._open(scope):
+            await self(scope, receive, send)
+        elif self._recorder is not None and scope["type"] == "websocket":
+            await self._websocket(self._recorder, scope, receive, send)
+        elif scope["type"] == "http" and self._broken and scope["path"] in self._special:
+            await unmeasured(self._broken, scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _websocket(
+        self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if scope["path"] in self._special:
+            await self.app(scope, receive, send)
+            return
+        session = Session(recorder, scope, receive, send)
+        scope[MARK] = True
+        try:
+            await self.app(scope, session.receive, session.send)
+        except BaseException as error:
+            session.end(error)
+            raise
+        else:
+            session.end(None)
+        finally:
+            del scope[MARK]
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self.problem is not None:
+            await refuse(self.problem, receive, send)
+            return
+        scope[MARK] = True
+        lifespan = Lifespan(lambda: self._start(scope), self._drain, self._close)
+        await lifespan.run(self.app, scope, receive, send)
+
+    def _start(self, scope: Scope) -> None:
+        if self._open(scope) and self._recorder is not None:
+            self._recorder.heartbeat.wake()
+
+    def _open(self, scope: Scope) -> bool:
+        """Get this process's store; False, and why is logged, when it can't be had."""
+        if self._recorder is not None:
+            return True
+        if self._settings is None:
+            if self.problem and not self._broken:
+                self._broken = "settings"
+                logger.error("%s; requests pass through unmeasured", self.problem)
+            return False
+        if time.monotonic() < self._retry:
+            return False
+        try:
+            store = open_store(self._settings)
+            self._recorder = Recorder(self._settings, store, routes_below(scope, self.app))
+            self._check(self._recorder, self._settings)
+        except Exception as error:  # noqa: BLE001 no fault of ours may reach a request
+            reason = error.reason if isinstance(error, StoreError) else "fault"
+            self._retry = time.monotonic() + RETRY_SECONDS
+            self._broken = f"store_{reason}"
+            logger.exception("requests of this worker pass through unmeasured: %s", error)
+            return False
+        self._page, self._broken = None, ""
+        return True
+
+    def _check(self, recorder: Recorder, settings: Settings) -> None:
+        """Say what in the settings doesn't fit the application's routes."""
+        known = {
+            f"{method} {route.template}"
+            for route in recorder.table.routes
+            for method in route.methods
+        }
+        for name in settings.slow:
+            if name not in {EVERY_ROUTE, *known}:
+                logger.warning("slow names %r, which is no route of this application", name)
+        taken = {f"GET {settings.metrics_path}", f"* {settings.metrics_path}/{{path}}"}
+        if taken & known:
+            logger.warning(
+                "%s is a route of the application's own and keeps its answer; "
+                'set metrics_path="/sidelight" to have Sidelight\'s page beside it',
+                settings.metrics_path,
+            )
+            self._special = self._exact
+
+    def _drain(self) -> None:
+        if self._recorder is not None:
+            self._recorder.file.words[STATE] = State.DRAINING
+
+    def _close(self) -> None:
+        """The application has stopped: leave what was counted to the others."""
+        recorder, self._recorder, self._page = self._recorder, None, None
+        if recorder is not None:
+            try:
+                recorder.close()
+            except Exception:
+                logger.exception("fault while closing; the application is not affected")
+
+    def _forget(self) -> None:
+        self._recorder = self._page = None
+
+
+def _after_fork() -> None:
+    for middleware in list(_living):
+        middleware._forget()  # noqa: SLF001 our own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

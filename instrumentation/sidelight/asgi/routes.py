@@ -1,0 +1,201 @@
+"""Route templates: the one file that knows how Starlette and FastAPI keep their routes.
+
+After a request ``scope["endpoint"]`` holds what was chosen: an endpoint function, or a
+mount's application. A table made from the application's routes leads from there to the whole
+template, through included routers, mounts and hosts.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.convertors import CONVERTOR_TYPES
+from starlette.routing import BaseRoute, Host, Mount, WebSocketRoute
+from starlette.types import Scope
+
+from sidelight.contract import UNKNOWN
+from sidelight.store import route_table
+from sidelight.store.route_table import ANY, WEBSOCKET, Route
+
+try:
+    from fastapi.routing import iter_route_contexts
+except ImportError:  # Starlette alone, or FastAPI before 0.137.2, which keeps routes flat
+
+    def iter_route_contexts(routes: Sequence[Any]) -> Iterator[Any]:  # type: ignore[misc]
+        """Routes as they are."""
+        yield from routes
+
+
+MOST_DEPTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One way to an endpoint: its template, and what a request must look like to take it."""
+
+    template: str
+    methods: frozenset[str]
+    path: re.Pattern[str]
+    host: re.Pattern[str] | None
+    leads_on: bool
+    """A mount of an application with routes of its own: the endpoint says too little."""
+
+    def takes(self, scope: Scope, path: str) -> bool:
+        """Whether this leaf matches; the method is not looked at, so that a 405 has a route."""
+        if self.host is not None and not self.host.match(_host(scope)):
+            return False
+        return self.path.match(path) is not None
+
+
+class RouteTable:
+    """The routes below one router, by endpoint."""
+
+    def __init__(self, routes: Iterable[Any]) -> None:
+        self._leaves: dict[int, list[Leaf]] = {}
+        self._kept: list[Any] = []
+        self.routes: list[Route] = []
+        """Every route as it is published, in the order in which they are tried."""
+        self._walk(routes, "", None, 0)
+        self.text = route_table.encode(self.routes).decode()
+
+    def _walk(
+        self, routes: Iterable[Any], prefix: str, host: re.Pattern[str] | None, depth: int
+    ) -> None:
+        for route in iter_route_contexts(list(routes)):
+            kind = getattr(route, "original_route", route)
+            path = getattr(route, "path", None)
+            if isinstance(kind, Host):
+                self._add_host(route)
+                if depth < MOST_DEPTH:
+                    self._walk(route.routes, prefix, route.host_regex, depth + 1)
+            elif isinstance(kind, Mount) and path is not None:
+                inner = list(route.routes or ())
+                if depth < MOST_DEPTH:
+                    self._walk(inner, prefix + path, host, depth + 1)
+                whole = prefix + path + "/{path:path}"
+                self._add(route.app, whole, {ANY}, host, leads_on=bool(inner))
+            elif path is not None and getattr(route, "endpoint", None) is not None:
+                self._add(route.endpoint, prefix + path, _methods(kind, route), host)
+
+    def _add(
+        self,
+        endpoint: object,
+        path: str,
+        methods: set[str],
+        host: re.Pattern[str] | None,
+        *,
+        leads_on: bool = False,
+    ) -> None:
+        route = Route(tuple(sorted(methods)), path)
+        pattern = re.compile(route_table.regex(path, _convertors()), re.DOTALL)
+        leaf = Leaf(route.template, frozenset(methods), pattern, host, leads_on)
+        self._keep(endpoint, leaf)
+        self.routes.append(route)
+
+    def _add_host(self, route: Host) -> None:
+        """A host is no part of a template: without a route inside there is none."""
+        leaf = Leaf("", frozenset({ANY}), re.compile(""), route.host_regex, leads_on=True)
+        self._keep(route.app, leaf)
+
+    def _keep(self, endpoint: object, leaf: Leaf) -> None:
+        self._leaves.setdefault(id(endpoint), []).append(leaf)
+        self._kept.append(endpoint)  # an id is only good while its object lives
+
+    def sure(self, endpoint: object) -> str | None:
+        """The template, where the endpoint alone tells it."""
+        leaves = self._leaves.get(id(endpoint), ())
+        templates = {leaf.template for leaf in leaves}
+        if len(templates) == 1 and not any(leaf.leads_on for leaf in leaves):
+            return templates.pop()
+        return None
+
+    def knows(self, endpoint: object) -> bool:
+        """Whether the table has the endpoint at all."""
+        return id(endpoint) in self._leaves
+
+    def template(self, scope: Scope, root: str) -> str:
+        """The template of a request that has been routed, without ``root_path``.
+
+        Empty where no route matched, ``_UNKNOWN`` where the table doesn't know the endpoint.
+        """
+        endpoint = scope.get("endpoint")
+        leaves = self._leaves.get(id(endpoint), ()) if endpoint is not None else ()
+        path = scope["path"].removeprefix(root)
+        if endpoint is None or all(leaf.leads_on for leaf in leaves):
+            found = _frontend(scope, path) or self._unseen(scope, path)
+            if found or not leaves:
+                return found if endpoint is None or found else UNKNOWN
+        for leaf in leaves:
+            if leaf.takes(scope, path) and (scope.get("method") in leaf.methods or leaf.leads_on):
+                return leaf.template
+        return next((leaf.template for leaf in leaves if leaf.takes(scope, path)), UNKNOWN)
+
+    def _unseen(self, scope: Scope, path: str) -> str:
+        """Match again where the scope can't tell: a middleware in between passed on a copy.
+
+        Without a copy there is a ``router``, and no endpoint means no match.
+        """
+        if "router" in scope and "endpoint" not in scope:
+            return ""
+        method = scope.get("method", WEBSOCKET)
+        found = route_table.template_of(self.text, (), method, path.encode())
+        return "" if found == UNKNOWN or self._is_mount(found) else found
+
+    def _is_mount(self, template: str) -> bool:
+        return any(
+            leaf.leads_on and leaf.template == template
+            for leaves in self._leaves.values()
+            for leaf in leaves
+        )
+
+    def redirected(self, scope: Scope, root: str) -> str:
+        """The template a slash redirect leads to, or the empty string."""
+        path = scope["path"].removeprefix(root)
+        turned = path.rstrip("/") if path.endswith("/") else path + "/"
+        found = route_table.template_of(self.text, (), scope.get("method", ""), turned.encode())
+        return "" if found == UNKNOWN else found
+
+
+def _convertors() -> dict[str, str]:
+    return {name: convertor.regex for name, convertor in CONVERTOR_TYPES.items()}
+
+
+def _methods(kind: object, route: Any) -> set[str]:
+    if isinstance(kind, WebSocketRoute):
+        return {WEBSOCKET}
+    return set(getattr(route, "methods", None) or {ANY})
+
+
+def _frontend(scope: Scope, path: str) -> str:
+    """FastAPI's ``app.frontend(path)``: served without an endpoint, by what is left of a path."""
+    rest = scope.get("fastapi", {}).get("frontend_path")
+    if not isinstance(rest, str):
+        return ""
+    return (path.removesuffix(rest) if rest else path).rstrip("/") + "/{path}"
+
+
+def _host(scope: Scope) -> str:
+    for name, value in scope.get("headers", ()):
+        if name == b"host":
+            return value.decode("latin-1").rsplit(":", 1)[0].lower()
+    return ""
+
+
+def routes_below(scope: Scope, app: object) -> Sequence[BaseRoute]:
+    """The outermost routes a request can meet: those of the router that chose us, or below us."""
+    for start in (scope.get("router"), scope.get("app"), app):
+        for candidate in chain(start):
+            routes = getattr(candidate, "routes", None)
+            if isinstance(routes, list):
+                return routes
+    return []
+
+
+def chain(app: object) -> Iterator[object]:
+    """An application and those it wraps, by the attribute ``app`` that middleware have."""
+    seen: set[int] = set()
+    while app is not None and id(app) not in seen:
+        seen.add(id(app))
+        yield app
+        app = getattr(app, "app", None)

@@ -1,0 +1,67 @@
+"""One WebSocket connection, from the handshake to its close."""
+
+from time import monotonic_ns
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from sidelight.asgi.exchange import EXCEPTIONS, row_text
+from sidelight.asgi.recorder import Recorder
+from sidelight.contract import METRICS, OTHER
+from sidelight.store.route_table import WEBSOCKET
+
+DURATION = METRICS["fastapi_websocket_duration_seconds"]
+REGISTERED = frozenset(range(1000, 1016))
+"""Close codes of RFC 6455 and its registry; a client may send any other it likes."""
+INTERNAL_ERROR = 1011
+
+
+class Session:
+    """What is known of one connection until it ends."""
+
+    __slots__ = ("_receive", "_send", "code", "recorder", "row", "scope", "start")
+
+    def __init__(self, recorder: Recorder, scope: Scope, receive: Receive, send: Send) -> None:
+        self.recorder = recorder
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self.code = ""
+        recorder.page(scope)
+        self.start = monotonic_ns()
+        self.row = recorder.file.enter(self.start, row_text(scope, WEBSOCKET))
+
+    def send(self, message: Message) -> Any:
+        """Look at a message on its way to the server."""
+        try:
+            if message["type"] == "websocket.close" and not self.code:
+                self.code = str(int(message.get("code", 1000)))
+            elif message["type"] == "websocket.http.response.start" and not self.code:
+                self.code = OTHER
+        except Exception:  # noqa: BLE001 no fault of ours may reach a connection
+            self.recorder.fault("send")
+        return self._send(message)
+
+    async def receive(self) -> Message:
+        """Look at a message on its way to the application."""
+        message = await self._receive()
+        try:
+            if message["type"] == "websocket.disconnect" and not self.code:
+                code = message.get("code", 1005)
+                self.code = str(code) if code in REGISTERED else OTHER
+        except Exception:  # noqa: BLE001 no fault of ours may reach a connection
+            self.recorder.fault("receive")
+        return message
+
+    def end(self, error: BaseException | None) -> None:
+        """The application is done with the connection."""
+        recorder = self.recorder
+        recorder.file.leave(self.row)
+        try:
+            route = recorder.route(self.scope, 0)
+            if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
+                recorder.increment(EXCEPTIONS, (route, recorder.class_name(error)))
+                self.code = self.code or str(INTERNAL_ERROR)
+            recorder.observe(DURATION, (route, self.code or "1006"), monotonic_ns() - self.start)
+        except Exception:  # noqa: BLE001 no fault of ours may reach a connection
+            recorder.fault("end")

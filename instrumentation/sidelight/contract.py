@@ -1,0 +1,312 @@
+"""Every metric Sidelight exports: name, kind, unit, labels, boundaries and help.
+
+The one place that holds a metric's name. The store, the wire formats, the docs and the
+tests read it from here; names follow OpenTelemetry's semantic conventions where they name
+a thing (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Kind = Literal["counter", "gauge", "histogram", "info"]
+Scale = Literal["", "duration", "size", "session"]
+
+METHOD: Final = "http_request_method"
+ROUTE: Final = "http_route"
+STATUS: Final = "http_response_status_code"
+ERROR: Final = "error_type"
+SCHEME: Final = "url_scheme"
+WORKER: Final = "worker"
+
+OTHER: Final = "_OTHER"
+"""Label value for what is past a cap, or a method that is not a known one."""
+UNKNOWN: Final = "_UNKNOWN"
+"""Label value for a route that could not be read."""
+CLIENT_DISCONNECTED: Final = "client_disconnected"
+INCOMPLETE_RESPONSE: Final = "incomplete_response"
+
+METHODS: Final = (
+    "CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE".split()
+)
+"""Known methods (RFC 9110, RFC 5789 and QUERY); every other one is ``_OTHER``."""
+
+DURATION_BUCKETS: Final = (
+    (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+)
+"""Seconds; the boundaries the semantic conventions advise for HTTP durations."""
+SIZE_BUCKETS: Final = (1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
+"""Bytes."""
+SESSION_BUCKETS: Final = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0)
+"""Seconds; WebSockets live from a moment to half a day."""
+
+NANOSECONDS: Final = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family as it is exported.
+
+    ``name`` is the Prometheus name (a counter's ends in ``_total``). Values are kept as
+    whole numbers: nanoseconds where ``unit`` is seconds, otherwise the unit itself.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    labels: tuple[str, ...]
+    help: str
+    scale: Scale = ""
+
+    @property
+    def divisor(self) -> int:
+        """What a stored whole number is divided by on its way out."""
+        return NANOSECONDS if self.unit == "seconds" else 1
+
+
+def _catalogue(*metrics: Metric) -> dict[str, Metric]:
+    return {metric.name: metric for metric in metrics}
+
+
+METRICS: Final = _catalogue(
+    Metric(
+        "http_server_request_duration_seconds",
+        "histogram",
+        "seconds",
+        (METHOD, ROUTE, STATUS, ERROR, SCHEME),
+        "Time from a request's arrival to the last byte of its response.",
+        "duration",
+    ),
+    Metric(
+        "http_server_active_requests",
+        "gauge",
+        "",
+        (METHOD, SCHEME),
+        "Requests in flight.",
+    ),
+    Metric(
+        "fastapi_active_requests", "gauge", "", (ROUTE,), "Requests in flight, by route."
+    ),
+    Metric(
+        "fastapi_oldest_active_request_seconds",
+        "gauge",
+        "seconds",
+        (ROUTE,),
+        "Age of the oldest request in flight.",
+    ),
+    Metric(
+        "http_server_request_body_size_bytes",
+        "histogram",
+        "bytes",
+        (METHOD, ROUTE),
+        "Size of request bodies that were read, where there was one.",
+        "size",
+    ),
+    Metric(
+        "http_server_response_body_size_bytes",
+        "histogram",
+        "bytes",
+        (METHOD, ROUTE),
+        "Size of response bodies as handed to the server.",
+        "size",
+    ),
+    Metric(
+        "fastapi_response_start_seconds",
+        "histogram",
+        "seconds",
+        (METHOD, ROUTE),
+        "Time to the first byte of a streamed response's body.",
+        "duration",
+    ),
+    Metric(
+        "fastapi_background_seconds",
+        "histogram",
+        "seconds",
+        (ROUTE,),
+        "Time spent in background tasks after the last byte of a response.",
+        "duration",
+    ),
+    Metric(
+        "fastapi_slow_requests_total",
+        "counter",
+        "",
+        (METHOD, ROUTE),
+        "Requests that took as long as their route's threshold, or longer.",
+    ),
+    Metric(
+        "fastapi_slow_request_threshold_seconds",
+        "gauge",
+        "seconds",
+        (METHOD, ROUTE),
+        "From how long on a request of this route counts as slow.",
+    ),
+    Metric(
+        "fastapi_exceptions_total",
+        "counter",
+        "",
+        (ROUTE, ERROR),
+        "Exceptions that escaped the application, by class name.",
+    ),
+    Metric(
+        "fastapi_client_disconnects_total",
+        "counter",
+        "",
+        (METHOD, ROUTE),
+        "Requests whose client left before the last byte.",
+    ),
+    Metric(
+        "fastapi_requests_lost_total",
+        "counter",
+        "",
+        (ROUTE,),
+        "Requests in flight in a worker when it died.",
+    ),
+    Metric(
+        "fastapi_websocket_active", "gauge", "", (ROUTE,), "WebSocket connections open."
+    ),
+    Metric(
+        "fastapi_websocket_duration_seconds",
+        "histogram",
+        "seconds",
+        (ROUTE, "close_code"),
+        "How long WebSocket connections lived.",
+        "session",
+    ),
+    Metric(
+        "process_cpu_seconds_total",
+        "counter",
+        "seconds",
+        (WORKER,),
+        "User and system CPU time spent, by worker number.",
+    ),
+    Metric(
+        "process_resident_memory_bytes", "gauge", "bytes", (WORKER,), "Resident memory."
+    ),
+    Metric(
+        "process_virtual_memory_bytes", "gauge", "bytes", (WORKER,), "Virtual memory."
+    ),
+    Metric(
+        "process_open_fds", "gauge", "", (WORKER,), "Open file descriptors."
+    ),
+    Metric(
+        "process_max_fds", "gauge", "", (WORKER,), "Most file descriptors it may open."
+    ),
+    Metric(
+        "process_start_time_seconds",
+        "gauge",
+        "seconds",
+        (WORKER,),
+        "When the process started, in seconds since the epoch.",
+    ),
+    Metric(
+        "python_gc_objects_collected_total",
+        "counter",
+        "",
+        (WORKER, "generation"),
+        "Objects collected by the garbage collector.",
+    ),
+    Metric(
+        "python_gc_objects_uncollectable_total",
+        "counter",
+        "",
+        (WORKER, "generation"),
+        "Uncollectable objects found by the garbage collector.",
+    ),
+    Metric(
+        "python_gc_collections_total",
+        "counter",
+        "",
+        (WORKER, "generation"),
+        "Collections of each generation.",
+    ),
+    Metric(
+        "sidelight_memory_limit_bytes",
+        "gauge",
+        "bytes",
+        (WORKER,),
+        "Memory the worker's control group may use, where it has a limit.",
+    ),
+    Metric(
+        "target_info",
+        "info",
+        "",
+        ("service_name", "service_version", "service_instance_id"),
+        "The service, as OpenTelemetry's resource attributes name it.",
+    ),
+    Metric(
+        "sidelight_build_info",
+        "info",
+        "",
+        ("version", "python_version", "fastapi_version", "server"),
+        "Versions in use.",
+    ),
+    Metric(
+        "sidelight_workers",
+        "gauge",
+        "",
+        ("state",),
+        "Worker processes that share this page's numbers.",
+    ),
+    Metric(
+        "sidelight_worker_heartbeat_age_seconds",
+        "gauge",
+        "seconds",
+        (WORKER,),
+        "Time since the worker's event loop last ran its heartbeat.",
+    ),
+    Metric(
+        "sidelight_worker_exits_total",
+        "counter",
+        "",
+        ("how",),
+        "Workers that ended: clean, or died (killed, crashed, or without a lifespan).",
+    ),
+    Metric("sidelight_series", "gauge", "", (), "Label sets kept, all workers merged."),
+    Metric(
+        "sidelight_series_overflow_total",
+        "counter",
+        "",
+        (),
+        "Observations counted under the route _OTHER because the cap was reached.",
+    ),
+    Metric(
+        "sidelight_files_skipped_total",
+        "counter",
+        "",
+        ("reason",),
+        "Files of the directory that could not be read, once each.",
+    ),
+    Metric(
+        "sidelight_families_skipped_total",
+        "counter",
+        "",
+        ("reason",),
+        "Metric families of the application that could not be shown.",
+    ),
+    Metric(
+        "sidelight_internal_errors_total",
+        "counter",
+        "",
+        ("where",),
+        "Faults inside Sidelight; none of them reached a request.",
+    ),
+    Metric(
+        "sidelight_scrape_duration_seconds",
+        "gauge",
+        "seconds",
+        (),
+        "Time it took to make this page.",
+    ),
+)
+
+DURATION: Final = METRICS["http_server_request_duration_seconds"]
+SLOW: Final = METRICS["fastapi_slow_requests_total"]
+THRESHOLD: Final = METRICS["fastapi_slow_request_threshold_seconds"]
+
+
+def boundaries(scale: Scale, duration: tuple[float, ...]) -> tuple[float, ...]:
+    """The upper bounds of a scale, without infinity; ``duration`` is the configured one."""
+    if scale == "size":
+        return SIZE_BUCKETS
+    if scale == "session":
+        return SESSION_BUCKETS
+    return duration if scale == "duration" else ()

@@ -1,0 +1,21 @@
+"""What Sidelight raises. Nothing here ever reaches a request."""
+
+
+class SidelightError(Exception):
+    """Base of every error of Sidelight's own."""
+
+
+class SettingsError(SidelightError):
+    """A setting is wrong. The message names the key, what was given, and one that works."""
+
+    def __init__(self, key: str, given: object, problem: str, example: str) -> None:
+        super().__init__(f"{key}={given!r}: {problem}; for example {example}")
+        self.key = key
+
+
+class StoreError(SidelightError):
+    """The shared-memory directory or file can't be used; ``reason`` is a short label value."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,1 @@
+"""A snapshot of the store, and its wire formats."""

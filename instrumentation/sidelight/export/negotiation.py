@@ -1,0 +1,36 @@
+"""Content negotiation for the metrics page (RFC 9110, section 12)."""
+
+from sidelight.export.prometheus import Format
+
+
+def wanted_format(accept: str) -> Format:
+    """The format a client prefers. Text 0.0.4 where it says nothing, or nothing we speak."""
+    text = openmetrics = 0.0
+    for part in accept.split(","):
+        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        quality = _quality(parameters)
+        version = dict(p.split("=", 1) for p in parameters if "=" in p).get("version", "")
+        if media == "application/openmetrics-text" and version in {"", "1.0.0", "0.0.1"}:
+            openmetrics = max(openmetrics, quality)
+        elif media in {"text/plain", "text/*", "*/*"} and version in {"", "0.0.4"}:
+            text = max(text, quality)
+    return Format.OPENMETRICS if openmetrics > text else Format.TEXT
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether a client takes gzip."""
+    for part in accept_encoding.split(","):
+        coding, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        if coding in {"gzip", "*"}:
+            return _quality(parameters) > 0
+    return False
+
+
+def _quality(parameters: list[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0

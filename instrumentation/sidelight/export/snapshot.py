@@ -1,0 +1,271 @@
+"""Everything a page shows, read from the store and summed over the workers."""
+
+import time
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
+from operator import add
+from typing import NamedTuple
+
+from sidelight.contract import (
+    DURATION,
+    METHODS,
+    METRICS,
+    NANOSECONDS,
+    OTHER,
+    SLOW,
+    THRESHOLD,
+    UNKNOWN,
+)
+from sidelight.store import reader, route_table, user
+from sidelight.store.fold import moved, read_all, route_of
+from sidelight.store.layout import HEARTBEAT, ROWLESS, State
+from sidelight.store.local import Store
+from sidelight.store.reader import File, Series
+from sidelight.store.route_table import ANY, WEBSOCKET
+from sidelight.store.schema import Family
+from sidelight.store.user import UserFamily
+
+CHUNK = 200
+STUCK = 5 * NANOSECONDS
+"""A worker whose heartbeat is older is blocked."""
+
+Labels = tuple[str, ...]
+
+
+class Key:
+    """A series of the page: identity is its key in sums; wire formats keep their text on it."""
+
+    __slots__ = ("family", "labels", "text")
+
+    def __init__(self, family: Family, labels: Labels) -> None:
+        self.family = family
+        self.labels = labels
+        self.text: dict[object, bytes] = {}
+
+
+class Step(NamedTuple):
+    """One series of a file; ``family`` is the one to move it to where boundaries differ."""
+
+    key: Key
+    series: Series
+    family: Family | None
+
+
+@dataclass(slots=True)
+class Plan:
+    """What to do with the first ``read`` series of a file."""
+
+    read: int = 0
+    steps: list[Step] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Snapshot:
+    """Values of our own families as stored (whole numbers), by key, and the application's."""
+
+    sums: dict[Key, tuple[int, ...]] = field(default_factory=dict)
+    exemplars: dict[tuple[Key, int], reader.Trace] = field(default_factory=dict)
+    people: dict[str, UserFamily] = field(default_factory=dict)
+
+
+class Collector:
+    """Makes snapshots of one store, and remembers what never changes between two."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        infos = (Family(m.name, "gauge", ()) for m in METRICS.values() if m.kind == "info")
+        self._families = {family.name: family for family in (*store.file.schema, *infos)}
+        self._keys: dict[tuple[str, Labels], Key] = {}
+        self._plans: dict[bytes, Plan] = {}
+
+    def collect(self, own: bytes) -> Generator[None, None, Snapshot]:
+        """Read and sum everything. Yields often, so that an event loop can do other work.
+
+        ``own`` is this worker's own snapshot of the application's registry.
+        """
+        files, totals = yield from self._files()
+        shot = Snapshot()
+        for file in (*([totals] if totals else []), *files):
+            yield from self._add_file(shot, file)
+            self._add_traces(shot, file)
+        yield
+        shot.sums[self.key("sidelight_series", ("",))] = (len(shot.sums),)
+        self._add_zeros(shot, files)
+        self._add_active(shot, files)
+        yield
+        self._add_workers(shot, files)
+        self._add_people(shot, files, totals, own)
+        self._forget(files, totals)
+        return shot
+
+    def _files(self) -> Generator[None, None, tuple[list[File], File | None]]:
+        where = self.store.directory
+        if where is not None:
+            return (yield from read_all(where, self.store.known, self.store.skip))
+        file = self.store.file
+        own = reader.read(file.name, file.fd, self.store.known)
+        own.alive = True
+        return [own], None
+
+    def key(self, name: str, labels: Labels) -> Key:
+        """The one key of a series."""
+        found = self._keys.get((name, labels))
+        if found is None:
+            found = self._keys[name, labels] = Key(self._families[name], labels)
+        return found
+
+    def _plan(self, file: File) -> list[Step]:
+        """What to do with each series of a file. A family that is not ours to show is left out."""
+        plan = self._plans.get(file.header.id)
+        if plan is None or plan.read != len(file.index.series):
+            plan = self._plans.setdefault(file.header.id, Plan())
+            for series in file.index.series[plan.read :]:
+                family = self._families.get(series.family.name)
+                if family is not None and _fits(series, family):
+                    key = self.key(series.family.name, series.labels)
+                    same = series.family.bounds == family.bounds
+                    plan.steps.append(Step(key, series, None if same else family))
+            plan.read = len(file.index.series)
+        return plan.steps
+
+    def _add_file(self, shot: Snapshot, file: File) -> Generator[None, None, None]:
+        sums, data = shot.sums, file.data
+        steps = self._plan(file)
+        for start in range(0, len(steps), CHUNK):
+            for key, series, family in steps[start : start + CHUNK]:
+                if series.family.kind == "gauge" and not file.alive:
+                    continue
+                values = series.unpack(data, series.at)
+                if family is not None:
+                    values = moved(values, series.family, family)
+                before = sums.get(key)
+                sums[key] = values if before is None else tuple(map(add, before, values))
+            yield
+
+    def _add_traces(self, shot: Snapshot, file: File) -> None:
+        traces = reader.traces(file)
+        keys = {step.series.at: step.key for step in self._plan(file)} if traces else {}
+        for trace in traces:
+            if key := keys.get(trace.series):
+                self._add_trace(shot, key, trace)
+
+    def _add_trace(self, shot: Snapshot, key: Key, trace: reader.Trace) -> None:
+        before = shot.exemplars.get((key, trace.bucket))
+        if before is None or before.seconds < trace.seconds:
+            shot.exemplars[key, trace.bucket] = trace
+
+    def _add_zeros(self, shot: Snapshot, files: Iterable[File]) -> None:
+        """Known routes at zero for status 500 and for slow requests, so that rate() sees the
+        first of either; and each route's threshold."""
+        tables = {(note, f.index.routes) for f in files if f.alive for note in f.index.roots}
+        for note, text in sorted(tables):
+            scheme, _, root = note.partition(" ")
+            if scheme in {"http", "https"}:
+                for route in route_table.decode(text):
+                    self._add_route(shot, scheme, root, route)
+
+    def _add_route(
+        self, shot: Snapshot, scheme: str, root: str, route: route_table.Route
+    ) -> None:
+        for method in route.methods:
+            if method in {WEBSOCKET, ANY, "HEAD"} or route.slow is None:
+                continue
+            method = method if method in METHODS else OTHER  # noqa: PLW2901 the label of it
+            labels = (method, root + route.template)
+            failed = self.key(DURATION.name, (*labels, "500", "500", scheme))
+            shot.sums.setdefault(failed, (0,) * failed.family.values)
+            shot.sums.setdefault(self.key(SLOW.name, labels), (0,))
+            threshold = self.key(THRESHOLD.name, labels)
+            shot.sums[threshold] = (round(route.slow * NANOSECONDS),)
+
+    def _add_active(self, shot: Snapshot, files: Iterable[File]) -> None:
+        """What the rows of requests in flight say."""
+        now = time.monotonic_ns()
+        counts: dict[Key, int] = {}
+        oldest: dict[Key, int] = {}
+        for file in files:
+            if not file.alive:
+                continue
+            for row in reader.rows(file):
+                route = route_of(file, row.method, row.path, whole=row.whole)
+                if row.method == WEBSOCKET:
+                    names = [("fastapi_websocket_active", (route,))]
+                else:
+                    names = [
+                        ("http_server_active_requests", (row.method, row.scheme)),
+                        ("fastapi_active_requests", (route,)),
+                    ]
+                    age = self.key("fastapi_oldest_active_request_seconds", (route,))
+                    oldest[age] = max(oldest.get(age, 0), now - row.start)
+                for name, labels in names:
+                    key = self.key(name, labels)
+                    counts[key] = counts.get(key, 0) + 1
+            if rowless := file.word(ROWLESS):
+                key = self.key("fastapi_active_requests", (UNKNOWN,))
+                counts[key] = counts.get(key, 0) + rowless
+        shot.sums.update({key: (value,) for key, value in {**counts, **oldest}.items()})
+
+    def _add_workers(self, shot: Snapshot, files: list[File]) -> None:
+        now = time.monotonic_ns()
+        states = dict.fromkeys(("serving", "blocked", "draining"), 0)
+        for file in files:
+            if file.alive:
+                age = max(0, now - file.word(HEARTBEAT))
+                states[state_of(file, age)] += 1
+                name = "sidelight_worker_heartbeat_age_seconds"
+                shot.sums[self.key(name, (str(file.header.worker),))] = (age,)
+        for state, number in states.items():
+            shot.sums[self.key("sidelight_workers", (state,))] = (number,)
+        for (_, reason), _ in self.store.skipped.items():
+            key = self.key("sidelight_files_skipped_total", (reason,))
+            shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
+
+    def _add_people(
+        self, shot: Snapshot, files: Iterable[File], totals: File | None, own: bytes
+    ) -> None:
+        """The application's families, of all workers."""
+        sources: list[tuple[bytes, str | None]] = [(totals.index.user, None)] if totals else []
+        for file in files:
+            mine = file.header.id == self.store.file.id
+            data = own if mine else self._user(file)
+            sources.append((data, str(file.header.worker) if file.alive else None))
+        for data, worker in sources:
+            try:
+                user.merge(shot.people, user.decode(data), worker)
+            except reader.Damaged as damage:
+                self.store.skip("user", damage.reason)
+        for name in [name for name in shot.people if clashes(shot.people[name])]:
+            del shot.people[name]
+            key = self.key("sidelight_families_skipped_total", ("name_taken",))
+            shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
+
+    def _user(self, file: File) -> bytes:
+        where = self.store.directory
+        return where.read(file.name.removesuffix(".worker") + ".user") or b"" if where else b""
+
+    def _forget(self, files: Iterable[File], totals: File | None) -> None:
+        """Drop what is remembered of files that are gone."""
+        there = {file.header.id for file in (*files, *([totals] if totals else []))}
+        for id in self._plans.keys() - there:
+            del self._plans[id]
+        if len(self._keys) > 100_000:
+            self._keys.clear()
+            self._plans.clear()
+
+
+def _fits(series: Series, family: Family) -> bool:
+    width = len(METRICS[family.name].labels)
+    return family.kind == series.family.kind and len(series.labels) == max(width, 1)
+
+
+def state_of(file: File, age: int) -> str:
+    """What a living worker is doing; ``age`` is its heartbeat's, in ns."""
+    if file.state == State.DRAINING:
+        return "draining"
+    return "blocked" if age > STUCK else "serving"
+
+
+def clashes(family: UserFamily) -> bool:
+    """Whether an application's family would show under a name of ours."""
+    names = {family.name, family.name + "_total", family.name + "_info"}
+    return bool(names & METRICS.keys()) or family.name.startswith("sidelight_")

@@ -1,0 +1,1 @@
+"""Beside the requests, in the worker."""

@@ -1,0 +1,201 @@
+"""Settings: keyword arguments, then ``SIDELIGHT_*``, then the working directory's own file."""
+
+import math
+import os
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from sidelight.contract import DURATION_BUCKETS
+from sidelight.errors import SettingsError
+
+EVERY_ROUTE = "*"
+MOST_BUCKETS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one service is measured. Build it with `load`.
+
+    Times are in seconds. ``slow`` maps ``"METHOD /template"`` (without ``root_path``), or
+    ``"*"``, to a threshold; ``buckets`` holds every threshold as a boundary.
+    """
+
+    slow: Mapping[str, float]
+    buckets: tuple[float, ...]
+    slow_path: bool = False
+    exclude: tuple[str, ...] = ()
+    metrics_path: str | None = "/metrics"
+    metrics_token: str | None = None
+    max_series: int = 4000
+    directory: str | None = None
+    service: str | None = None
+
+
+def load(
+    options: Mapping[str, Any],
+    environ: Mapping[str, str] = os.environ,
+    folder: Path | None = None,
+) -> Settings:
+    """Check and merge the sources; the first that names a key wins.
+
+    Raises `SettingsError` for an unknown key or a value that can't be used.
+    """
+    given: dict[str, Any] = {**_from_file(folder or Path.cwd()), **_from_environ(environ)}
+    given.update(options)
+    for key in given:
+        if key not in _CHECKS:
+            known = ", ".join(sorted(_CHECKS))
+            raise SettingsError(key, given[key], f"unknown option (known: {known})", "slow=1.0")
+    values = {key: _CHECKS[key](key, value) for key, value in given.items()}
+    slow = {EVERY_ROUTE: 1.0, **values.pop("slow", {})}
+    buckets = tuple(sorted({*values.pop("buckets", DURATION_BUCKETS), *slow.values()}))
+    return Settings(slow=slow, buckets=buckets, **values)
+
+
+def disabled(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether ``SIDELIGHT_DISABLED`` turns everything off."""
+    return environ.get("SIDELIGHT_DISABLED", "").lower() in {"1", "true", "yes", "on"}
+
+
+def _from_file(folder: Path) -> dict[str, Any]:
+    """``sidelight.toml``, or else ``[tool.sidelight]`` of ``pyproject.toml``; {} without."""
+    for name, path in (("sidelight.toml", ()), ("pyproject.toml", ("tool", "sidelight"))):
+        try:
+            with (folder / name).open("rb") as file:
+                table: Any = tomllib.load(file)
+        except FileNotFoundError:
+            continue
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise SettingsError("file", name, str(error), "slow = 1.0") from error
+        for key in path:
+            table = table.get(key, {})
+        if table:
+            return dict(table)
+    return {}
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+    """``SIDELIGHT_MAX_SERIES=100`` is ``max_series``; ``SIDELIGHT_DIR`` is ``directory``."""
+    found = {}
+    for field in fields(Settings):
+        name = "SIDELIGHT_DIR" if field.name == "directory" else f"SIDELIGHT_{field.name.upper()}"
+        if name in environ:
+            found[field.name] = _Text(environ[name])
+    return found
+
+
+class _Text(str):
+    """A value from the environment: text that its check may have to take apart."""
+
+    __slots__ = ()
+
+
+def _slow(key: str, value: Any) -> dict[str, float]:
+    example = f'{key}=1.0 or {key}={{"POST /checkout": 0.3}}'
+    if isinstance(value, _Text):
+        value = _slow_from_text(value)
+    if not isinstance(value, Mapping):
+        value = {EVERY_ROUTE: value}
+    found = {}
+    for route, threshold in value.items():
+        method, space, path = str(route).partition(" ")
+        if route != EVERY_ROUTE and not (space and method.isupper() and path.startswith("/")):
+            raise SettingsError(key, {route: threshold}, "a route is 'METHOD /template'", example)
+        found[str(route)] = _seconds(key, threshold, example)
+    return found
+
+
+def _slow_from_text(text: str) -> Any:
+    """``0.5`` or ``POST /checkout=0.3,*=1``."""
+    if "=" not in text:
+        return text
+    return dict(part.strip().rsplit("=", 1) for part in text.split(",") if part.strip())
+
+
+def _seconds(key: str, value: Any, example: str) -> float:
+    try:
+        seconds = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise SettingsError(key, value, "must be a number of seconds above 0", example)
+    return seconds
+
+
+def _buckets(key: str, value: Any) -> tuple[float, ...]:
+    example = f"{key}=[0.1, 0.3, 1.0]"
+    parts = value.split(",") if isinstance(value, _Text) else value
+    if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
+        raise SettingsError(key, value, "must be a list of seconds", example)
+    bounds = tuple(_seconds(key, part, example) for part in parts)
+    if any(low >= high for low, high in zip(bounds, bounds[1:], strict=False)):
+        raise SettingsError(key, value, "must rise from each boundary to the next", example)
+    if len(bounds) > MOST_BUCKETS:
+        raise SettingsError(key, value, f"has more than {MOST_BUCKETS} boundaries", example)
+    return bounds
+
+
+def _switch(key: str, value: Any) -> bool:
+    if isinstance(value, _Text):
+        value = {"1": True, "true": True, "0": False, "false": False}.get(value.lower(), value)
+    if not isinstance(value, bool):
+        raise SettingsError(key, value, "must be true or false", f"{key}=True")
+    return value
+
+
+def _paths(key: str, value: Any) -> tuple[str, ...]:
+    example = f'{key}=["/healthz", "/internal/*"]'
+    parts = value.split(",") if isinstance(value, _Text) else value
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise SettingsError(key, value, "must be a list of paths", example)
+    for part in parts:
+        if not isinstance(part, str) or not part.startswith("/") or "*" in part[:-1]:
+            raise SettingsError(key, value, "a path starts with / and may end in /*", example)
+    return tuple(parts)
+
+
+def _metrics_path(key: str, value: Any) -> str | None:
+    if value is None or (isinstance(value, _Text) and value.lower() in {"", "none", "off"}):
+        return None
+    if not isinstance(value, str) or not value.startswith("/") or value == "/":
+        raise SettingsError(key, value, "must be a path, or None for no page", f'{key}="/metrics"')
+    return str(value)
+
+
+def _text(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise SettingsError(key, value, "must be text that is not empty", f'{key}="shop"')
+    return str(value)
+
+
+def _directory(key: str, value: Any) -> str:
+    if not isinstance(value, str | os.PathLike) or not os.path.isabs(value):
+        raise SettingsError(key, value, "must be an absolute path", f'{key}="/run/sidelight"')
+    return os.fspath(value)
+
+
+def _max_series(key: str, value: Any) -> int:
+    try:
+        number = 0 if isinstance(value, bool) else int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if not 100 <= number <= 100_000:
+        problem = "must be a whole number from 100 to 100000"
+        raise SettingsError(key, value, problem, f"{key}=4000")
+    return number
+
+
+_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "slow": _slow,
+    "buckets": _buckets,
+    "slow_path": _switch,
+    "exclude": _paths,
+    "metrics_path": _metrics_path,
+    "metrics_token": _text,
+    "max_series": _max_series,
+    "directory": _directory,
+    "service": _text,
+}

@@ -1,0 +1,219 @@
+"""The directory the workers of one server share: its rights, its names, its locks."""
+
+import errno
+import fcntl
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sidelight.errors import StoreError
+from sidelight.store import supervisor
+
+WORKER_SUFFIX = ".worker"
+USER_SUFFIX = ".user"
+TOTALS = "totals"
+FOLD_LOCK = "fold.lock"
+NUMBER_LOCK = "number.lock"
+_OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Directory:
+    """One open directory. Every file is reached relative to it; links are not followed.
+
+    ``shared`` is one the operator named: it outlives its workers, and its group may read it.
+    """
+
+    def __init__(self, path: str, fd: int, *, shared: bool) -> None:
+        self.path = path
+        self.fd = fd
+        self.shared = shared
+        self.file_mode = 0o640 if shared else 0o600
+
+    def names(self, suffix: str) -> list[str]:
+        """Names that end in ``suffix``. Empty when the directory is gone."""
+        try:
+            return sorted(name for name in os.listdir(self.fd) if name.endswith(suffix))
+        except OSError:
+            return []
+
+    def open(self, name: str, flags: int = os.O_RDONLY) -> int:
+        """Open a file of the directory by its bare name. Raises OSError."""
+        flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        fd = os.open(name, flags, self.file_mode, dir_fd=self.fd)
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(errno.EINVAL, "not a regular file", name)
+        return fd
+
+    def read(self, name: str) -> bytes | None:
+        """A whole file, or None where there is none."""
+        try:
+            with os.fdopen(self.open(name), "rb") as file:
+                return file.read()
+        except OSError:
+            return None
+
+    def write(self, name: str, data: bytes) -> None:
+        """Put a file in place whole: a reader sees the old one or the new one."""
+        draft = f"{name}.{os.getpid()}.{time.monotonic_ns()}.draft"
+        fd = self.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+            os.rename(draft, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except OSError:
+            self.remove(draft)
+            raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        with suppress(OSError):
+            os.unlink(name, dir_fd=self.fd)
+
+    @contextmanager
+    def locked(self, name: str, seconds: float = 0.0) -> Iterator[bool]:
+        """Hold a lock file; yields whether it was had within ``seconds``."""
+        fd = self.open(name, os.O_RDONLY | os.O_CREAT)
+        try:
+            yield _lock(fd, seconds)
+        finally:
+            os.close(fd)
+
+    def exists(self) -> bool:
+        """Whether the path still leads to this directory."""
+        try:
+            there, here = os.stat(self.path, follow_symlinks=False), os.fstat(self.fd)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+    def destroy(self) -> None:
+        """Remove what is ours in it, and the directory if that leaves it empty."""
+        for name in self.names(""):
+            self.remove(name)
+        with suppress(OSError):
+            os.rmdir(self.path)
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        with suppress(OSError):
+            os.close(self.fd)
+
+
+def _lock(fd: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.002)
+        else:
+            return True
+
+
+def unused(fd: int) -> bool:
+    """Whether the process that held this worker file is gone (its lock is free)."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    return True
+
+
+def shared(path: str) -> Directory:
+    """The directory an operator named; made (mode 2770) if missing. Raises `StoreError`."""
+    with suppress(FileExistsError), _explained(path):
+        os.mkdir(path, 0o770)
+        os.chmod(path, 0o2770)
+    with _explained(path):
+        fd = os.open(path, _OPEN)
+    mode = os.fstat(fd).st_mode
+    if mode & stat.S_IWOTH:
+        os.close(fd)
+        raise StoreError("rights", f"{path} is writable by everyone; chmod 2770 {path}")
+    return Directory(path, fd, shared=True)
+
+
+def private(group: str) -> Directory:
+    """The directory of one server's workers, under this user's own. Raises `StoreError`."""
+    base = own_base()
+    sweep(base, keep=group)
+    path = os.path.join(base.path, group)
+    with _explained(path):
+        with suppress(FileExistsError):
+            os.mkdir(group, 0o700, dir_fd=base.fd)
+        fd = os.open(group, _OPEN, dir_fd=base.fd)
+    base.close()
+    return Directory(path, fd, shared=False)
+
+
+def own_base() -> Directory:
+    """``sidelight-UID`` on tmpfs, made if missing, refused unless it is ours alone."""
+    path = os.path.join(memory_folder(), f"sidelight-{os.getuid()}")
+    with _explained(path):
+        with suppress(FileExistsError):
+            os.mkdir(path, 0o700)
+        fd = os.open(path, _OPEN)
+    found = os.fstat(fd)
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        os.close(fd)
+        raise StoreError("rights", f"{path} is not this user's alone; remove it, or chmod 700")
+    return Directory(path, fd, shared=False)
+
+
+def memory_folder() -> str:
+    """Where files live in memory: /dev/shm, or else the temporary folder."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 a fact of Linux, checked for owner and mode by own_base
+
+
+def sweep(base: Directory, keep: str) -> None:
+    """Remove what servers that ended without a goodbye left behind."""
+    for group in base.names(""):
+        if group == keep or supervisor.alive(group):
+            continue
+        try:
+            fd = os.open(group, _OPEN, dir_fd=base.fd)
+        except OSError:
+            continue
+        left = Directory(os.path.join(base.path, group), fd, shared=False)
+        if not any(living(left)):
+            left.destroy()
+        left.close()
+
+
+def living(directory: Directory) -> Iterator[str]:
+    """Names of worker files whose process runs."""
+    for name in directory.names(WORKER_SUFFIX):
+        with suppress(OSError):
+            fd = directory.open(name)
+            try:
+                if not unused(fd):
+                    yield name
+            finally:
+                os.close(fd)
+
+
+_REASONS = {errno.ENOSPC: "no_space", errno.EACCES: "rights", errno.EROFS: "read_only"}
+
+
+def explained(error: OSError, path: str) -> StoreError:
+    """An operating system's error as ours, with a short reason."""
+    reason = _REASONS.get(error.errno or 0, "unusable")
+    return StoreError(reason, f"{path} can't be used: {error.strerror or error}")
+
+
+@contextmanager
+def _explained(path: str) -> Iterator[None]:
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise explained(error, path) from error

@@ -1,0 +1,235 @@
+"""What dead workers leave is added to the directory's totals, each exactly once.
+
+The new totals, with the ids folded into them, replace the old ones by a rename; only then is
+a dead worker's file removed. Whoever dies in between leaves a file whose id the totals name,
+and readers skip it.
+"""
+
+import contextlib
+import os
+import struct
+import time
+from collections.abc import Callable, Generator, Iterable
+from operator import add
+
+from sidelight.contract import METRICS, UNKNOWN
+from sidelight.store import layout, route_table, user
+from sidelight.store.directory import FOLD_LOCK, TOTALS, USER_SUFFIX, WORKER_SUFFIX, Directory
+from sidelight.store.layout import Block, Damaged, Header
+from sidelight.store.reader import File, Index, read, rows
+from sidelight.store.schema import Family, encode, places
+
+Skip = Callable[[str, str], None]
+Steps = Generator[None, None, None]
+IDS_KEPT = 4096
+"""A reader that opened a worker's file before it was folded must still find its id."""
+
+Sums = dict[tuple[str, tuple[str, ...]], tuple[int, ...]]
+
+
+def read_all(
+    directory: Directory, known: dict[bytes, Index], skip: Skip
+) -> Generator[None, None, tuple[list[File], File | None]]:
+    """Every worker's file that the totals don't hold, and the totals.
+
+    Files are opened first and totals read second: a worker folded in between is then found
+    in the totals' ids, never in both or in neither. Yields between files.
+    """
+    files = []
+    with contextlib.ExitStack() as opened:
+        fds = []
+        for name in directory.names(WORKER_SUFFIX):
+            with contextlib.suppress(FileNotFoundError):
+                fd = _open(directory, name, skip)
+                if fd is not None:
+                    opened.callback(os.close, fd)
+                    fds.append((name, fd))
+        totals = _totals(directory, known, skip)
+        folded = set(totals.index.folded if totals else ())
+        for name, fd in fds:
+            yield
+            try:
+                file = read(name, fd, known)
+            except Damaged as damage:
+                skip(name, damage.reason)
+            except OSError:
+                skip(name, "unreadable")
+            else:
+                if file.header.id not in folded:
+                    files.append(file)
+    for id in known.keys() - {file.header.id for file in (*files, *([totals] if totals else []))}:
+        del known[id]
+    return files, totals
+
+
+def _open(directory: Directory, name: str, skip: Skip) -> int | None:
+    try:
+        return directory.open(name)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        skip(name, "unreadable")
+        return None
+
+
+def _totals(directory: Directory, known: dict[bytes, Index], skip: Skip) -> File | None:
+    try:
+        fd = directory.open(TOTALS)
+    except OSError:
+        return None
+    try:
+        return read(TOTALS, fd, known, totals=True)
+    except (Damaged, OSError) as damage:
+        skip(TOTALS, getattr(damage, "reason", "unreadable"))
+        return None
+    finally:
+        os.close(fd)
+
+
+def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: float = 0.0) -> Steps:
+    """Fold every dead worker. Does nothing when somebody else is at it. Yields between files.
+
+    Raises OSError when the totals can't be written; nothing is lost then.
+    """
+    with directory.locked(FOLD_LOCK, wait) as mine:
+        if not mine:
+            return
+        folded = _totals(directory, {}, lambda _name, _reason: None)
+        _remove_folded(directory, folded)
+        files, totals = yield from read_all(directory, known, skip)
+        dead = [file for file in files if not file.alive]
+        if dead:
+            _rescue(directory, totals)
+            directory.write(TOTALS, _folded(directory, totals, dead))
+            for file in dead:
+                _remove(directory, file.name)
+
+
+def _remove_folded(directory: Directory, totals: File | None) -> None:
+    """Finish what one who died between the rename and the removal had begun."""
+    ids = {id.hex() for id in totals.index.folded} if totals else set()
+    for name in directory.names(WORKER_SUFFIX):
+        if name.removesuffix(WORKER_SUFFIX) in ids:
+            _remove(directory, name)
+
+
+def _remove(directory: Directory, name: str) -> None:
+    directory.remove(name)
+    directory.remove(name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX)
+
+
+def _rescue(directory: Directory, totals: File | None) -> None:
+    """Totals that can't be read are put aside, not written over."""
+    if totals is None and TOTALS in directory.names(TOTALS):
+        aside = f"{TOTALS}.{time.time_ns()}.damaged"
+        os.rename(TOTALS, aside, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+
+
+def _folded(directory: Directory, totals: File | None, dead: list[File]) -> bytes:
+    """The bytes of new totals."""
+    everything = [*([totals] if totals else []), *dead]
+    families = _families(everything)
+    sums: Sums = {}
+    people: dict[str, user.UserFamily] = {}
+    for file in everything:
+        _add_file(sums, families, file)
+    for file in dead:
+        _add_death(sums, families, file)
+    for snapshot in (totals.index.user if totals else b"", *(_user(directory, f) for f in dead)):
+        with contextlib.suppress(Damaged):
+            user.merge(people, user.decode(snapshot), worker=None)
+    kept = totals.index.folded[-IDS_KEPT:] if totals else ()
+    return _pack(families, sums, [*kept, *(f.header.id for f in dead)], people.values())
+
+
+def _user(directory: Directory, file: File) -> bytes:
+    return directory.read(file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX) or b""
+
+
+def _families(files: Iterable[File]) -> dict[str, Family]:
+    """All the families any of the files knows, each with every boundary any of them has."""
+    found = {
+        name: Family(name, "counter", ())
+        for name in ("sidelight_worker_exits_total", "fastapi_requests_lost_total")
+    }
+    for file in files:
+        for family in file.index.schema:
+            if family.kind != "gauge":
+                before = found.get(family.name, family)
+                bounds = tuple(sorted({*before.bounds, *family.bounds}))
+                found[family.name] = Family(family.name, before.kind, bounds)
+    return found
+
+
+def _add_file(sums: Sums, families: dict[str, Family], file: File) -> None:
+    for series in file.index.series:
+        family = families.get(series.family.name)
+        if family is None or family.kind != series.family.kind:
+            continue
+        values = moved(series.unpack(file.data, series.at), series.family, family)
+        _add(sums, (family.name, series.labels), values)
+
+
+def _add_death(sums: Sums, families: dict[str, Family], file: File) -> None:
+    """How a worker ended, and the requests it took with it."""
+    how = "clean" if file.clean else "died"
+    _add(sums, ("sidelight_worker_exits_total", (how,)), (1,))
+    if not file.clean:
+        lost = METRICS["fastapi_requests_lost_total"].name
+        for row in rows(file):
+            if row.scheme not in {"ws", "wss"}:
+                _add(sums, (lost, (route_of(file, row.method, row.path, whole=row.whole),)), (1,))
+        if rowless := file.word(layout.ROWLESS):
+            _add(sums, (lost, (UNKNOWN,)), (rowless,))
+
+
+def route_of(file: File, method: str, path: bytes, *, whole: bool) -> str:
+    """The route of a row, by the table its worker published."""
+    if not whole:
+        return UNKNOWN
+    roots = tuple(root.partition(" ")[2] for root in file.index.roots)
+    return route_table.template_of(file.index.routes, roots, method, path)
+
+
+def moved(values: tuple[int, ...], source: Family, target: Family) -> tuple[int, ...]:
+    """A histogram's values under another family's boundaries."""
+    where = places(source.bounds, target.bounds)
+    if where is None:
+        return values
+    counts = [0] * target.values
+    for at, count in zip(where, values, strict=False):
+        counts[at] += count
+    counts[-1] = values[-1]
+    return tuple(counts)
+
+
+def _add(sums: Sums, key: tuple[str, tuple[str, ...]], values: tuple[int, ...]) -> None:
+    before = sums.get(key)
+    sums[key] = values if before is None else tuple(map(add, before, values))
+
+
+def _pack(
+    families: dict[str, Family],
+    sums: Sums,
+    ids: list[bytes],
+    people: Iterable[user.UserFamily],
+) -> bytes:
+    schema = tuple(families.values())
+    numbers = {family.name: number for number, family in enumerate(schema)}
+    parts = [layout.block(Block.SCHEMA, encode(schema), 0)]
+    for (name, labels), values in sums.items():
+        key = layout.series_key(numbers[name], labels)
+        head = layout.block(Block.SERIES, key, len(values))
+        parts += [head, struct.pack(f"<{len(values)}Q", *(v % (1 << 64) for v in values))]
+    parts.append(layout.block(Block.FOLDED, b"".join(ids), 0))
+    parts.append(layout.block(Block.USER, user.encode(people), 0))
+    arena = b"".join(parts)
+    at = layout.HEADER_BYTES
+    header = Header(
+        os.urandom(16), 0, os.getpid(), time.time_ns(), at, 0, at, 0, at, at + len(arena)
+    )
+    front = bytearray(at)
+    packed = layout.pack_header(header)
+    front[: len(packed)] = packed
+    struct.pack_into("<Q", front, layout.USED * layout.WORD, header.size)
+    return bytes(front) + arena

@@ -1,0 +1,177 @@
+"""The bytes of a worker's file and of the totals: the only place that knows them.
+
+A file is a header, the rows of requests in flight, a table of exemplars, and an arena of
+blocks, one after the other. A block is a head (checksum, length, kind, number of value
+words, length of its key), its key, and its values; head and key never change once they are
+there, so a reader that finds a checksum right may trust them, and stops at the first that
+is not. All numbers are little-endian; values are 8-byte whole numbers at 8-byte addresses.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+MAGIC: Final = b"SIDELITE"
+VERSION: Final = 1
+WORD: Final = 8
+
+HEADER: Final = struct.Struct("<8sI4x16sQQQIIIIQQ")
+"""Magic, version, id, worker, pid, start (ns since the epoch), then the byte offset and
+number of rows, of exemplars, the arena's offset, and the whole size. A checksum follows."""
+HEADER_BYTES: Final = 256
+MOST_BYTES: Final = 256 * 1024 * 1024
+# Words of the header that change while the worker lives: its state, when its loop last beat,
+# how many requests in flight found no free row, and the end of the arena's last block.
+STATE: Final = 24
+HEARTBEAT: Final = 25
+ROWLESS: Final = 26
+USED: Final = 27
+
+ROWS: Final = 1024
+ROW_WORDS: Final = 19
+ROW_TEXT: Final = (ROW_WORDS - 1) * WORD
+"""A row is a start (CLOCK_MONOTONIC in ns; 0 when free) and its text: scheme, method and raw
+path, as in ``http GET /path``, cut at 144 bytes and ended by a NUL if shorter."""
+
+EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
+"""Checksum, bucket, block address, trace id, span id, value, seconds since the epoch."""
+EXEMPLARS: Final = 512
+
+HEAD: Final = struct.Struct("<IIHHI")
+BYTES_PER_SERIES: Final = 440
+SLACK: Final = 48 * 1024
+SEPARATOR: Final = "\0"
+
+
+class State(IntEnum):
+    """What a worker says of itself."""
+
+    SERVING = 1
+    DRAINING = 2
+    CLOSED = 3
+
+
+class Block(IntEnum):
+    """Kinds of blocks."""
+
+    SERIES = 1
+    SCHEMA = 2
+    ROUTES = 3
+    ROOTS = 4
+    FOLDED = 5
+    USER = 6
+
+
+class Header(NamedTuple):
+    """The part of a header that never changes."""
+
+    id: bytes
+    worker: int
+    pid: int
+    started: int
+    rows_at: int
+    rows: int
+    exemplars_at: int
+    exemplars: int
+    arena_at: int
+    size: int
+
+
+def plan(max_series: int, id: bytes, worker: int, pid: int, started: int) -> Header:
+    """Where everything lies in a file for ``max_series`` label sets."""
+    exemplars_at = HEADER_BYTES + ROWS * ROW_WORDS * WORD
+    arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
+    size = arena_at + SLACK + max_series * BYTES_PER_SERIES
+    size = -(-size // 4096) * 4096
+    return Header(
+        id, worker, pid, started, HEADER_BYTES, ROWS, exemplars_at, EXEMPLARS, arena_at, size
+    )
+
+
+def pack_header(header: Header) -> bytes:
+    """The header's fixed bytes with their checksum."""
+    fixed = HEADER.pack(MAGIC, VERSION, *header)
+    return fixed + struct.pack("<I", zlib.crc32(fixed))
+
+
+class Damaged(Exception):
+    """A file is not what it should be; ``reason`` is a label value."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def unpack_header(data: bytes) -> Header:
+    """Read a header. Raises `Damaged`."""
+    if len(data) < HEADER_BYTES:
+        raise Damaged("truncated")
+    magic, version, *rest = HEADER.unpack_from(data)
+    if magic != MAGIC:
+        raise Damaged("not_ours")
+    if version != VERSION:
+        raise Damaged("layout_version")
+    (checksum,) = struct.unpack_from("<I", data, HEADER.size)
+    header = Header(*rest)
+    if checksum != zlib.crc32(data[: HEADER.size]):
+        raise Damaged("torn")
+    rows_end = header.rows_at + header.rows * ROW_WORDS * WORD
+    exemplars_end = header.exemplars_at + header.exemplars * EXEMPLAR.size
+    if not max(HEADER_BYTES, rows_end, exemplars_end) <= header.arena_at <= header.size:
+        raise Damaged("torn")
+    if header.size > MOST_BYTES or header.rows_at % WORD or header.arena_at % WORD:
+        raise Damaged("torn")
+    return header
+
+
+def block(kind: Block, key: bytes, values: int) -> bytes:
+    """A block's head and key, padded so that its ``values`` words follow."""
+    padding = -(HEAD.size + len(key)) % WORD
+    length = HEAD.size + len(key) + padding + values * WORD
+    rest = HEAD.pack(0, length, kind, values, len(key))[4:] + key
+    return struct.pack("<I", zlib.crc32(rest)) + rest + bytes(padding)
+
+
+def blocks(data: bytes, at: int) -> Iterator[tuple[int, int, bytes, int]]:
+    """Yield ``(kind, values, key, address of the values)`` until nothing valid follows.
+
+    An address is in bytes from the start of ``data``.
+    """
+    end, head = len(data), HEAD.size
+    crc32, unpack = zlib.crc32, HEAD.unpack_from
+    while at + head <= end:
+        checksum, length, kind, values, key_length = unpack(data, at)
+        key_end = at + head + key_length
+        if length % WORD or at + length > end or key_end + values * WORD > at + length:
+            return
+        if length < head or checksum != crc32(data[at + 4 : key_end]):
+            return
+        yield kind, values, data[at + head : key_end], at + length - values * WORD
+        at += length
+
+
+def series_key(family: int, labels: tuple[str, ...]) -> bytes:
+    """The key of a series block: the number of its family in the schema, and its labels."""
+    text = SEPARATOR.join(label.replace(SEPARATOR, "\N{REPLACEMENT CHARACTER}") for label in labels)
+    return b"%d\0" % family + text.encode("utf-8", "backslashreplace")
+
+
+def split_key(key: bytes) -> tuple[int, tuple[str, ...]]:
+    """The inverse of `series_key`. Raises ValueError for a hostile key."""
+    family, _, text = key.partition(b"\0")
+    return int(family), tuple(text.decode("utf-8", "replace").split(SEPARATOR))
+
+
+def checked(rest: bytes) -> bytes:
+    """An exemplar's bytes with their checksum in front."""
+    return struct.pack("<I", zlib.crc32(rest)) + rest
+
+
+def number(head: bytes) -> int:
+    """The worker number in the first bytes of a file. Raises `Damaged`."""
+    if len(head) < HEADER_BYTES or head[:8] != MAGIC:
+        raise Damaged("not_ours")
+    found: int = HEADER.unpack_from(head)[3]
+    return found

@@ -1,0 +1,132 @@
+"""This process's own worker file, and the directory it belongs to.
+
+One file a process and directory, whatever the number of applications; a process without a
+directory has one in its own memory for each application, so that tests don't mix.
+"""
+
+import os
+import threading
+import weakref
+from contextlib import suppress
+
+from sidelight.errors import StoreError
+from sidelight.settings import Settings
+from sidelight.store import directory, supervisor
+from sidelight.store.directory import FOLD_LOCK, NUMBER_LOCK, Directory
+from sidelight.store.fold import fold
+from sidelight.store.reader import Index
+from sidelight.store.schema import schema
+from sidelight.store.writer import WorkerFile
+
+_lock = threading.Lock()
+_shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}
+_living: weakref.WeakSet["Store"] = weakref.WeakSet()
+
+
+class Store:
+    """A worker file and its directory (None when this process is alone)."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises `StoreError`."""
+        self._settings = settings
+        self.known: dict[bytes, Index] = {}
+        self.skipped: dict[tuple[str, str], None] = {}
+        self.closed = False
+        self._users = 0
+        self.directory = open_directory(settings)
+        if self.directory is not None:
+            self.fold()
+        self.file = WorkerFile(self.directory, schema(settings.buckets), settings.max_series)
+        _living.add(self)
+
+    def fold(self, wait: float = 0.0) -> None:
+        """Add what dead workers left to the totals. Raises `StoreError`."""
+        if self.directory is None:
+            return
+        try:
+            for _ in fold(self.directory, {}, self.skip, wait):
+                pass
+        except OSError as error:
+            raise directory.explained(error, self.directory.path) from error
+
+    def skip(self, name: str, reason: str) -> None:
+        """Remember a file that can't be read."""
+        self.skipped.setdefault((name, reason))
+
+    def renew(self) -> bool:
+        """Make directory and file again if somebody removed them; whether that was needed."""
+        if self.directory is None or self.file.linked():
+            return False
+        self.directory = self.file.directory = open_directory(self._settings)
+        self.file.renew()
+        return True
+
+    def close(self) -> None:
+        """One user less; with the last one this worker ends cleanly.
+
+        What was counted goes into the totals, or away with the last worker of a directory
+        of our own making.
+        """
+        with _lock:
+            self._users -= 1
+            if self._users > 0 or self.directory is None:
+                return
+            self.closed = True
+            for key in [key for key, store in _shared.items() if store is self]:
+                del _shared[key]
+        self.file.close()
+        with suppress(StoreError, OSError):
+            if not self._last():
+                self.fold(wait=2.0)
+
+    def _last(self) -> bool:
+        """Remove a directory of our own making with the last of its workers."""
+        where = self.directory
+        if where is None or where.shared:
+            return False
+        with where.locked(NUMBER_LOCK, 2.0) as numbered, where.locked(FOLD_LOCK, 2.0) as folding:
+            if numbered and folding and not any(directory.living(where)):
+                where.destroy()
+                return True
+        return False
+
+
+def open_directory(settings: Settings) -> Directory | None:
+    """The directory of this process's server, or None when it is alone. Raises `StoreError`."""
+    if settings.directory:
+        return directory.shared(settings.directory)
+    group = supervisor.group()
+    if group is None or os.name == "nt":
+        return None
+    try:
+        return directory.private(group)
+    except FileNotFoundError as error:  # the last worker of a former set took it away just now
+        raise directory.explained(error, group) from error
+
+
+def open_store(settings: Settings) -> Store:
+    """This process's store for these settings. Raises `StoreError`."""
+    where = settings.directory or supervisor.group()
+    if where is None:
+        return Store(settings)
+    key = (where, settings.buckets, settings.max_series)
+    with _lock:
+        if key not in _shared:
+            _shared[key] = Store(settings)
+        _shared[key]._users += 1  # noqa: SLF001 counted under the lock of all stores
+        return _shared[key]
+
+
+def _after_fork() -> None:
+    """A forked child has its own file, made at its own first use."""
+    global _lock  # noqa: PLW0603 the parent's may have been held by a thread that is not here
+    _lock = threading.Lock()
+    _shared.clear()
+    for store in list(_living):
+        store.closed = True
+        with suppress(OSError):
+            store.file.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

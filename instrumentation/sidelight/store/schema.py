@@ -1,0 +1,82 @@
+"""What a file says of its own numbers, so that files of different versions can be summed."""
+
+import json
+from dataclasses import dataclass
+
+from sidelight.contract import METRICS, Kind, Metric, boundaries
+from sidelight.store.layout import Damaged
+
+_KINDS = ("counter", "gauge", "histogram")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A family's name, kind and upper bounds (without infinity), in seconds or bytes."""
+
+    name: str
+    kind: Kind
+    bounds: tuple[float, ...]
+
+    @property
+    def values(self) -> int:
+        """Words of one series: buckets with infinity and the sum, or one value."""
+        return len(self.bounds) + 2 if self.kind == "histogram" else 1
+
+
+Schema = tuple[Family, ...]
+
+
+def schema(duration: tuple[float, ...]) -> Schema:
+    """The families this version keeps, with the configured duration boundaries."""
+    return tuple(
+        Family(metric.name, metric.kind, boundaries(metric.scale, duration))
+        for metric in METRICS.values()
+        if metric.kind in _KINDS
+    )
+
+
+def number_of(schema: Schema, metric: Metric) -> int:
+    """A family's number in a schema. Raises KeyError when it is not in it."""
+    for number, family in enumerate(schema):
+        if family.name == metric.name:
+            return number
+    raise KeyError(metric.name)
+
+
+def encode(schema: Schema) -> bytes:
+    """The schema as it stands in a file."""
+    return json.dumps([[f.name, f.kind, f.bounds] for f in schema]).encode()
+
+
+def decode(data: bytes) -> Schema:
+    """The inverse of `encode`. Raises `Damaged` for anything else."""
+    try:
+        rows = json.loads(data)
+        found = tuple(Family(str(name), kind, _bounds(raw)) for name, kind, raw in rows)
+    except (ValueError, TypeError, RecursionError):
+        raise Damaged("torn") from None
+    if any(family.kind not in _KINDS for family in found):
+        raise Damaged("torn")
+    return found
+
+
+def _bounds(raw: object) -> tuple[float, ...]:
+    if not isinstance(raw, list) or len(raw) > 1000:
+        raise ValueError(raw)
+    bounds = tuple(float(bound) for bound in raw)
+    if list(bounds) != sorted(set(bounds)):
+        raise ValueError(raw)
+    return bounds
+
+
+def places(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, ...] | None:
+    """For each bucket of ``source`` (infinity last) its bucket in ``target``; None if the same.
+
+    A boundary that the source lacks thereby gets the count of the next lower one.
+    """
+    if source == target:
+        return None
+    ends = [*target, float("inf")]
+    return tuple(
+        next(at for at, end in enumerate(ends) if bound <= end) for bound in (*source, float("inf"))
+    )

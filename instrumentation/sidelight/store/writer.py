@@ -1,0 +1,265 @@
+"""One process's own file: made at its first use, mapped into memory, held by a lock."""
+
+import fcntl
+import mmap
+import os
+import struct
+import threading
+import time
+import uuid
+
+from sidelight.contract import DURATION, Metric
+from sidelight.errors import StoreError
+from sidelight.store import layout
+from sidelight.store.directory import (
+    NUMBER_LOCK,
+    WORKER_SUFFIX,
+    Directory,
+    explained,
+    living,
+)
+from sidelight.store.layout import WORD, Block, Damaged, State
+from sidelight.store.schema import Schema, encode, number_of
+
+
+class Full(Exception):
+    """No room for one more label set."""
+
+
+class Tally:
+    """One series of this process: its values, and the index of its first word in the file.
+
+    The values are kept here too, since reading a list is cheaper than reading shared memory.
+    """
+
+    __slots__ = ("at", "counts")
+
+    def __init__(self, at: int, values: int) -> None:
+        self.at = at
+        self.counts = [0] * values
+
+
+class WorkerFile:
+    """Series, rows and exemplars of this process, in shared memory.
+
+    ``words`` is the whole file as 8-byte numbers; whoever changes a `Tally` stores the new
+    value at its place there. Making a series takes a
+    lock; storing a value needs none as long as no other thread can run between its load and
+    its store (see docs/decisions/0002).
+    """
+
+    def __init__(self, directory: Directory | None, schema: Schema, max_series: int) -> None:
+        """Without a directory the file has no name and ends with the process.
+
+        Raises `StoreError`; the directory is then as it was.
+        """
+        self.directory = directory
+        self.schema = schema
+        self.id = uuid.uuid4().bytes
+        self.name = self.id.hex() + WORKER_SUFFIX
+        self.pid = os.getpid()
+        self.fd = -1
+        self._max_series = max_series
+        self._lock = threading.Lock()
+        self._tallies: dict[bytes, Tally] = {}
+        if directory is None:
+            self.worker, self.fd = 0, _nameless()
+            size = self._prepare(None)
+        else:
+            with directory.locked(NUMBER_LOCK, seconds=2.0):
+                self.worker = _free_number(directory)
+                size = self._create(directory)
+        self._map(size)
+
+    def _create(self, directory: Directory) -> int:
+        draft = f"{self.id.hex()}.draft"
+        try:
+            self.fd = directory.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            size = self._prepare(directory)
+            os.rename(draft, self.name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+        except OSError as error:
+            directory.remove(draft)
+            self._release()
+            raise explained(error, directory.path) from error
+        return size
+
+    def _prepare(self, directory: Directory | None) -> int:
+        """Give the file its size and header. A full tmpfs says so here, not with a SIGBUS."""
+        header = layout.plan(self._max_series, self.id, self.worker, self.pid, time.time_ns())
+        if directory is not None and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(self.fd, 0, header.size)
+        else:
+            os.ftruncate(self.fd, header.size)
+        os.pwrite(self.fd, layout.pack_header(header), 0)
+        self._header = header
+        self._end = header.arena_at
+        return header.size
+
+    def _map(self, size: int) -> None:
+        self.memory = mmap.mmap(self.fd, size)
+        self.words = memoryview(self.memory).cast("Q")
+        self.words[layout.STATE] = State.SERVING
+        self.words[layout.HEARTBEAT] = time.monotonic_ns()
+        self._append(Block.SCHEMA, encode(self.schema), 0)
+        if not hasattr(self, "free_rows"):
+            self.free_rows = self._rows()
+
+    def _rows(self) -> list[int]:
+        """The first word of each row of requests in flight, the lowest to be taken first."""
+        first = self._header.rows_at // WORD
+        end = first + self._header.rows * layout.ROW_WORDS
+        return list(range(first, end, layout.ROW_WORDS))[::-1]
+
+    def tally(self, metric: Metric, labels: tuple[str, ...], *, beyond: bool = False) -> Tally:
+        """A series of this process; made with zeros when new.
+
+        ``beyond`` asks for one of the few that may exceed the cap. Raises `Full`.
+        """
+        number = number_of(self.schema, metric)
+        key = layout.series_key(number, labels)
+        found = self._tallies.get(key)
+        if found is not None:
+            return found
+        with self._lock:
+            if key not in self._tallies:
+                if not beyond and len(self._tallies) >= self._max_series:
+                    raise Full
+                values = self.schema[number].values
+                spare = 0 if beyond else layout.SLACK
+                at = self._append(Block.SERIES, key, values, spare)
+                self._tallies[key] = Tally(at, values)
+            return self._tallies[key]
+
+    def enter(self, start: int, text: bytes) -> int:
+        """Take a row for a request in flight; 0 when all are taken, which is counted too."""
+        if not self.free_rows:
+            self.words[layout.ROWLESS] += 1
+            return 0
+        row = self.free_rows.pop()
+        at = row * WORD + WORD
+        if len(text) < layout.ROW_TEXT:
+            self.memory[at : at + len(text) + 1] = text + b"\0"
+        else:
+            self.memory[at : at + layout.ROW_TEXT] = text[: layout.ROW_TEXT]
+        self.words[row] = start
+        return row
+
+    def leave(self, row: int) -> None:
+        """Give a row back."""
+        if row:
+            self.words[row] = 0
+            self.free_rows.append(row)
+        else:
+            self.words[layout.ROWLESS] -= 1
+
+    def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
+        """Add to a counter; a counter of Sidelight's own is kept beyond the cap."""
+        tally = self.tally(metric, labels, beyond=True)
+        counts = tally.counts
+        with self._lock:
+            counts[0] = self.words[tally.at] = counts[0] + amount
+
+    def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
+        """Set a gauge, or a counter that the system counts for us."""
+        tally = self.tally(metric, labels, beyond=True)
+        tally.counts[0] = self.words[tally.at] = value
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """The duration boundaries, in seconds."""
+        return next(family.bounds for family in self.schema if family.name == DURATION.name)
+
+    def note(self, kind: Block, key: bytes) -> None:
+        """Add a block without values, such as the route table. Raises `Full`."""
+        with self._lock:
+            self._append(kind, key, 0, layout.SLACK)
+
+    def _append(self, kind: Block, key: bytes, values: int, spare: int = 0) -> int:
+        data = layout.block(kind, key, values)
+        start, end = self._end, self._end + len(data) + values * WORD
+        if end > self._header.size - spare:
+            raise Full
+        # The head with its checksum goes last: until then a reader stops before this block.
+        self.memory[start + WORD : start + len(data)] = data[WORD:]
+        self.memory[start : start + WORD] = data[:WORD]
+        self._end = end
+        self.words[layout.USED] = end
+        return (end - values * WORD) // WORD
+
+    def exemplar(self, tally: Tally, bucket: int, trace: bytes, span: bytes, value: float) -> None:
+        """Remember a trace for a bucket of a series; the newest wins."""
+        rest = struct.pack("<IQ16s8sdd", bucket, tally.at * WORD, trace, span, value, time.time())
+        slot = (tally.at + bucket) % self._header.exemplars
+        at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
+        self.memory[at : at + layout.EXEMPLAR.size] = layout.checked(rest)
+
+    def linked(self) -> bool:
+        """Whether the file still has its name."""
+        return self.directory is None or os.fstat(self.fd).st_nlink > 0
+
+    def renew(self) -> None:
+        """Make the file again, with all it holds, where its directory or name was removed.
+
+        Raises `StoreError`; the old file then goes on, unseen by readers.
+        """
+        if self.directory is None:
+            return
+        memory, old, end = self.memory, self.fd, self._end
+        self.id = uuid.uuid4().bytes
+        self.name = self.id.hex() + WORKER_SUFFIX
+        self.fd = -1
+        try:
+            size = self._create(self.directory)
+        except StoreError:
+            self.fd = old
+            raise
+        self._map(size)
+        self.memory[layout.HEADER_BYTES :] = memory[layout.HEADER_BYTES :]
+        self._end = self.words[layout.USED] = end
+        os.close(old)
+
+    def close(self, state: State = State.CLOSED) -> None:
+        """Let go: the lock is free, and whoever reads next folds what is here."""
+        self.words[layout.STATE] = state
+        self._release()
+
+    def abandon(self) -> None:
+        """In a forked child: keep no lock and write nothing to the parent's file."""
+        self._release()
+        self.words = memoryview(bytearray(self._header.size)).cast("Q")
+        self.memory = mmap.mmap(-1, self._header.size)
+
+    def _release(self) -> None:
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        """Without a word: a test that forgets an application must not see a warning."""
+        self._release()
+
+
+def _nameless() -> int:
+    """A file in memory without a name; it cannot outlive the process."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("sidelight", os.MFD_CLOEXEC)
+    import tempfile  # noqa: PLC0415 only where there is no memfd (macOS)
+
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _free_number(directory: Directory) -> int:
+    """The lowest number no living worker has."""
+    taken = set()
+    for name in living(directory):
+        try:
+            fd = directory.open(name)
+            with os.fdopen(fd, "rb") as file:
+                head = file.read(layout.HEADER_BYTES)
+            taken.add(layout.number(head))
+        except (OSError, Damaged):
+            continue
+    return next(number for number in range(len(taken) + 1) if number not in taken)
+

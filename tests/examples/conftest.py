@@ -1,0 +1,7 @@
+"""The examples are scripts: what they import lies beside them."""
+
+import sys
+from pathlib import Path
+
+SHOP = Path(__file__).parents[2] / "examples" / "shop"
+sys.path.append(str(SHOP))
