@@ -74,10 +74,10 @@ def _table(rows: Sequence[Row]) -> RenderableType:
     table = Table(box=SIMPLE_HEAD, expand=True, header_style="bold", padding=(0, 1, 0, 0))
     table.add_column("method")
     table.add_column("route", ratio=1, no_wrap=True)
-    for heading, width in (("req/s", 6), ("errors", 7), ("slow", 5)):
+    for heading, width in (("req/s", 6), ("errors", 6), ("slow", 5)):
         table.add_column(heading, justify="right", min_width=width)
     for heading in ("p50", "p95", "p99"):
-        table.add_column(heading, justify="right", min_width=8)
+        table.add_column(heading, justify="right", min_width=7)
     for row in rows:
         table.add_row(*_cells(row), style="dim" if row.rate is None else "")
     return Constrain(table, WIDTH)

@@ -100,9 +100,12 @@ async def _end(process: Process) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(GRACE):
             await _exit(process)
+            _signal(process.pid, signal.SIGTERM)  # workers that outlived their supervisor
             await _empty(process.pid)
     _signal(process.pid, signal.SIGKILL)
-    await _exit(process)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GRACE):
+            await process.wait()  # for the pipe, too
 
 
 async def _exit(process: Process) -> int:

@@ -79,7 +79,7 @@ def test_demo_shows_the_routes_and_leaves_nothing(tmp_path: Path, mark: str) -> 
     assert (process.returncode, err) == (0, "")
     for route in ("/products/{product_id}", "/carts/{user}", "/orders/checkout"):
         assert route in out
-    assert "2 workers" in out
+    assert "/metrics   2 workers   " in out
     assert "nan" not in out.lower()
     assert_nothing_is_left(tmp_path, mark, port_of(out))
 

@@ -4,7 +4,7 @@ from fastapi import FastAPI, HTTPException, Request
 
 import stock
 
-app = FastAPI(title="Shop for partners")
+app = FastAPI(title="Shop for partners", openapi_url=None)
 
 
 @app.get("/stock/{product_id}")

@@ -222,11 +222,15 @@ class WorkerFile:
     def close(self, state: State = State.CLOSED) -> None:
         """Let go: the lock is free, and whoever reads next folds what is here."""
         self.words[layout.STATE] = state
+        if self.directory is not None:
+            fcntl.flock(self.fd, fcntl.LOCK_UN)  # the mapping keeps a descriptor of its own
         self._release()
 
     def abandon(self) -> None:
-        """In a forked child: keep no lock and write nothing to the parent's file."""
+        """In a forked child: hold no descriptor of the parent's lock, and write nothing there."""
         self._release()
+        self.words.release()
+        self.memory.close()
         self.words = memoryview(bytearray(self._header.size)).cast("Q")
         self.memory = mmap.mmap(-1, self._header.size)
 
