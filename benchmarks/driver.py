@@ -22,7 +22,7 @@ class Exchange:
         self.asked = self.done = False
 
     async def receive(self) -> Message:
-        """An empty body, and then nothing until the answer is out."""
+        """Give an empty body, and then nothing until the answer is out."""
         if not self.asked:
             self.asked = True
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -40,7 +40,7 @@ class Exchange:
 
 
 def scope(raw_path: bytes, query: bytes = b"") -> Scope:
-    """A fresh scope, its keys in the order in which uvicorn with httptools sets them."""
+    """Make a fresh scope, its keys in the order in which uvicorn with httptools sets them."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},

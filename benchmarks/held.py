@@ -19,7 +19,7 @@ class Held:
         self.at = self.cpu_at = 0
 
     def since(self, *, watch: bool) -> tuple[float, float]:
-        """The longest turn since the last question, in ms of clock and of CPU."""
+        """Tell the longest turn since the last question, in ms of clock and of CPU."""
         longest = self.wall / 1e6, self.cpu / 1e6
         self.wall = self.cpu = 0
         started, self.running = watch and not self.running, watch

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from benchmarks.servers import ROOT, Server, get
 from benchmarks.services import MANY
 from benchmarks.workers import connect_all
 
+SHM = Path("/dev/shm")  # noqa: S108 where the package itself keeps its files
 WORKERS = 4
 MOST_SERIES = 80
 MOST_SHARED_MIB = 2.0
@@ -44,9 +44,8 @@ def run(*, quick: bool) -> Section:
 
 
 def _files() -> list[tuple[str, int]]:
-    """What four workers allocate in a directory of their own."""
-    shm = "/dev/shm" if os.path.isdir("/dev/shm") else None
-    with tempfile.TemporaryDirectory(dir=shm) as directory:
+    """See what four workers allocate in a directory of their own."""
+    with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as directory:
         env = {"SIDELIGHT_DIR": directory}
         with Server("statuses", workers=WORKERS, env=env) as server:
             for connection in connect_all(server, WORKERS).values():

@@ -61,13 +61,13 @@ class Section:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; every column after the first is aligned right."""
+    """Make a Markdown table; every column after the first is aligned right."""
     rule = ["---"] + ["---:"] * (len(head) - 1)
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows))
 
 
 def page(sections: Sequence[Section], *, quick: bool) -> str:
-    """The whole report."""
+    """Put the whole report together."""
     parts = [_TITLE, f"{_machine()}\n"]
     if quick:
         parts.append("**A smoke run: its figures mean nothing.**\n")

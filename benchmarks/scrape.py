@@ -72,7 +72,7 @@ def _costs(
 def _held(
     connection: HTTPConnection, times: int, scrape: Callable[[], object]
 ) -> list[tuple[float, float]]:
-    """The longest turn of the scraped worker's loop, in ms of clock and of CPU, each time."""
+    """Note the longest turn of the scraped loop, in ms of clock and of CPU, each time."""
     longest = []
     for _ in range(times):
         get(connection, "/held?watch=true")

@@ -20,7 +20,7 @@ def _add_pid(app: FastAPI) -> None:
 
 
 def contender() -> FastAPI:
-    """The contender and service that the environment names."""
+    """Build the contender and service that the environment names."""
     service = SERVICES[os.environ["BENCH_SERVICE"]]
     chosen = CONTENDERS[os.environ["BENCH_CONTENDER"]]()
     app = FastAPI(**chosen.options())
@@ -44,10 +44,10 @@ def statuses() -> FastAPI:
 
     @app.get("/hold")
     async def hold(seconds: float) -> None:
-        time.sleep(seconds)  # so that the other workers take the next connection
+        time.sleep(seconds)  # noqa: ASYNC251 so that the other workers take the next connection
 
     @app.get("/held")
-    async def longest(watch: bool) -> tuple[float, float]:
+    async def longest(*, watch: bool) -> tuple[float, float]:
         return held.since(watch=watch)
 
     app.add_middleware(SidelightMiddleware)

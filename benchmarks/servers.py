@@ -12,13 +12,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 30.0
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
+    """Find a port that nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -26,7 +27,7 @@ def free_port() -> int:
 
 @contextmanager
 def pinned(cores: set[int] | None) -> Iterator[None]:
-    """What is started inside runs on these cores only; None leaves them open."""
+    """Start what is inside on these cores only; None leaves them open."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores or before)
     try:
@@ -47,7 +48,7 @@ class Server:
         command += ["--no-access-log", "--log-level", "warning"]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env})
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -67,7 +68,7 @@ class Server:
         self.stop()
 
     def connect(self) -> HTTPConnection:
-        """A new connection, kept alive by the caller."""
+        """Open a new connection, kept alive by the caller."""
         return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def get(self, path: str) -> str:
@@ -98,7 +99,7 @@ def get(connection: HTTPConnection, path: str, headers: Mapping[str, str] | None
 
 
 def children(pid: int) -> list[int]:
-    """The living child processes of a process."""
+    """List the living child processes of a process."""
     try:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     except OSError:

@@ -26,7 +26,7 @@ class Service:
 
 
 def paths(routers: int, routes: int) -> list[str]:
-    """The templates of a service, in the order in which the router tries them."""
+    """List the templates of a service, in the order in which the router tries them."""
     return [f"/r{r}/items{i}/{{item_id}}" for r in range(routers) for i in range(routes)]
 
 

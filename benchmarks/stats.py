@@ -34,16 +34,16 @@ def summary(values: Sequence[float]) -> Summary:
 
 
 def added(values: Sequence[float], bare: Sequence[float]) -> Summary:
-    """What a contender adds to the bare service measured in the same round."""
+    """Summarise what is added to the bare service measured in the same round."""
     return summary([value - base for value, base in zip(values, bare, strict=True)])
 
 
 def kept(values: Sequence[float], bare: Sequence[float]) -> Summary:
-    """The share of the bare service's figure that is left, round by round."""
+    """Summarise the share of the bare service's figure that is left, round by round."""
     return summary([value / base for value, base in zip(values, bare, strict=True)])
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """The smallest value that at least ``percent`` % of the values do not exceed."""
+    """Find the smallest value that ``percent`` % of the values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

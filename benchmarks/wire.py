@@ -126,10 +126,10 @@ def _targets(entries: Sequence[Entry]) -> list[Target]:
 _TITLE = "Over the wire"
 _HOW = """\
 {rounds} rounds. In each round every contender, in random order, is loaded by
-`wrk -t1 -c{connections} -d{seconds}s`, one at a time: uvicorn with uvloop and httptools,
-1 worker, no access log, 1 route in 1 included router. The servers share one core and wrk
-has {where}. Shares are to the bare server of the same round. The server's CPU is that of
-its whole process, background threads included, and does not depend on what else the
-machine was doing. After the run each
-contender that keeps a record must have recorded every request that wrk counted.
+`wrk -t1 -c{connections} -d{seconds}s`, one at a time: uvicorn with uvloop and httptools, 1 worker,
+no access log, 1 route in 1 included router. The servers share one core and wrk has {where}.
+Shares are to the bare server of the same round. The server's CPU is that of its whole
+process, background threads included; it depends less on what else the machine was doing.
+After the run each contender that keeps a record must have recorded every request that wrk
+counted.
 """

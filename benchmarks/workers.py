@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 60.0
 
 
 def connect_all(server: Server, workers: int) -> dict[int, HTTPConnection]:
-    """Connections by worker pid.
+    """Open a connection to each worker, by pid.
 
     Which worker takes a connection is up to the kernel, so the workers already
     found are held while the next one is opened.

@@ -5,10 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from sidelight import SidelightMiddleware
 
 import stock
 from routes import carts, office, orders, partners, products
+from sidelight import SidelightMiddleware
 
 # Seconds from which a request is slow. A checkout has to be quicker than the rest; a stream of
 # events is meant to last.

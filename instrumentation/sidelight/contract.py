@@ -25,13 +25,37 @@ UNKNOWN: Final = "_UNKNOWN"
 CLIENT_DISCONNECTED: Final = "client_disconnected"
 INCOMPLETE_RESPONSE: Final = "incomplete_response"
 
-METHODS: Final = (
-    "CONNECT DELETE GET HEAD OPTIONS PATCH POST PUT QUERY TRACE".split()
+METHODS: Final = frozenset(
+    {
+        "CONNECT",
+        "DELETE",
+        "GET",
+        "HEAD",
+        "OPTIONS",
+        "PATCH",
+        "POST",
+        "PUT",
+        "QUERY",
+        "TRACE",
+    }
 )
 """Known methods (RFC 9110, RFC 5789 and QUERY); every other one is ``_OTHER``."""
 
 DURATION_BUCKETS: Final = (
-    (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.075,
+    0.1,
+    0.25,
+    0.5,
+    0.75,
+    1.0,
+    2.5,
+    5.0,
+    7.5,
+    10.0,
 )
 """Seconds; the boundaries the semantic conventions advise for HTTP durations."""
 SIZE_BUCKETS: Final = (1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
@@ -83,9 +107,7 @@ METRICS: Final = _catalogue(
         (METHOD, SCHEME),
         "Requests in flight.",
     ),
-    Metric(
-        "fastapi_active_requests", "gauge", "", (ROUTE,), "Requests in flight, by route."
-    ),
+    Metric("fastapi_active_requests", "gauge", "", (ROUTE,), "Requests in flight, by route."),
     Metric(
         "fastapi_oldest_active_request_seconds",
         "gauge",
@@ -160,9 +182,7 @@ METRICS: Final = _catalogue(
         (ROUTE,),
         "Requests in flight in a worker when it died.",
     ),
-    Metric(
-        "fastapi_websocket_active", "gauge", "", (ROUTE,), "WebSocket connections open."
-    ),
+    Metric("fastapi_websocket_active", "gauge", "", (ROUTE,), "WebSocket connections open."),
     Metric(
         "fastapi_websocket_duration_seconds",
         "histogram",
@@ -178,18 +198,10 @@ METRICS: Final = _catalogue(
         (WORKER,),
         "User and system CPU time spent, by worker number.",
     ),
-    Metric(
-        "process_resident_memory_bytes", "gauge", "bytes", (WORKER,), "Resident memory."
-    ),
-    Metric(
-        "process_virtual_memory_bytes", "gauge", "bytes", (WORKER,), "Virtual memory."
-    ),
-    Metric(
-        "process_open_fds", "gauge", "", (WORKER,), "Open file descriptors."
-    ),
-    Metric(
-        "process_max_fds", "gauge", "", (WORKER,), "Most file descriptors it may open."
-    ),
+    Metric("process_resident_memory_bytes", "gauge", "bytes", (WORKER,), "Resident memory."),
+    Metric("process_virtual_memory_bytes", "gauge", "bytes", (WORKER,), "Virtual memory."),
+    Metric("process_open_fds", "gauge", "", (WORKER,), "Open file descriptors."),
+    Metric("process_max_fds", "gauge", "", (WORKER,), "Most file descriptors it may open."),
     Metric(
         "process_start_time_seconds",
         "gauge",

@@ -5,14 +5,39 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from sidelight.contract import DURATION_BUCKETS
 from sidelight.errors import SettingsError
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
+FEWEST_SERIES = 100
+MOST_SERIES = 100_000
+
+
+class Options(TypedDict, total=False):
+    """Keyword arguments of `sidelight.SidelightMiddleware`; times are in seconds.
+
+    ``slow``: the threshold of slow requests, one for all or by ``"METHOD /template"``.
+    ``slow_path``: log a slow request's path, without its query. ``buckets``: boundaries of
+    duration histograms. ``exclude``: paths that are not measured, exact or ending in ``/*``.
+    ``metrics_path``: where the page is; None for no page. ``metrics_token``: the bearer token
+    it asks for. ``max_series``: label sets a worker keeps. ``directory``: where workers meet,
+    if a sidecar is to read them too. ``service``: the service's name.
+    """
+
+    slow: float | Mapping[str, float]
+    slow_path: bool
+    buckets: Sequence[float]
+    exclude: Sequence[str]
+    metrics_path: str | None
+    metrics_token: str
+    max_series: int
+    directory: str | os.PathLike[str]
+    service: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +70,10 @@ def load(
     """
     given: dict[str, Any] = {**_from_file(folder or Path.cwd()), **_from_environ(environ)}
     given.update(options)
-    for key in given:
+    for key, value in given.items():
         if key not in _CHECKS:
             known = ", ".join(sorted(_CHECKS))
-            raise SettingsError(key, given[key], f"unknown option (known: {known})", "slow=1.0")
+            raise SettingsError(key, value, f"unknown option (known: {known})", "slow=1.0")
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
     slow = {EVERY_ROUTE: 1.0, **values.pop("slow", {})}
     buckets = tuple(sorted({*values.pop("buckets", DURATION_BUCKETS), *slow.values()}))
@@ -131,7 +156,7 @@ def _buckets(key: str, value: Any) -> tuple[float, ...]:
     if isinstance(parts, str) or not isinstance(parts, Sequence) or not parts:
         raise SettingsError(key, value, "must be a list of seconds", example)
     bounds = tuple(_seconds(key, part, example) for part in parts)
-    if any(low >= high for low, high in zip(bounds, bounds[1:], strict=False)):
+    if any(low >= high for low, high in pairwise(bounds)):
         raise SettingsError(key, value, "must rise from each boundary to the next", example)
     if len(bounds) > MOST_BUCKETS:
         raise SettingsError(key, value, f"has more than {MOST_BUCKETS} boundaries", example)
@@ -172,7 +197,7 @@ def _text(key: str, value: Any) -> str:
 
 
 def _directory(key: str, value: Any) -> str:
-    if not isinstance(value, str | os.PathLike) or not os.path.isabs(value):
+    if not isinstance(value, str | os.PathLike) or not Path(value).is_absolute():
         raise SettingsError(key, value, "must be an absolute path", f'{key}="/run/sidelight"')
     return os.fspath(value)
 
@@ -182,8 +207,8 @@ def _max_series(key: str, value: Any) -> int:
         number = 0 if isinstance(value, bool) else int(value)
     except (TypeError, ValueError):
         number = 0
-    if not 100 <= number <= 100_000:
-        problem = "must be a whole number from 100 to 100000"
+    if not FEWEST_SERIES <= number <= MOST_SERIES:
+        problem = f"must be a whole number from {FEWEST_SERIES} to {MOST_SERIES}"
         raise SettingsError(key, value, problem, f"{key}=4000")
     return number
 

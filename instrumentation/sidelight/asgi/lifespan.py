@@ -1,8 +1,11 @@
 """The lifespan as it passes through: it makes start and end cleaner, and nothing needs it."""
 
+import logging
 from collections.abc import Callable
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger("sidelight")
 
 
 class Lifespan:
@@ -21,17 +24,24 @@ class Lifespan:
         async def watched_receive() -> Message:
             message = await receive()
             if message["type"] == "lifespan.shutdown":
-                self._stopping()
+                _quietly(self._stopping)
             return message
 
         async def watched_send(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                self._started()
+                _quietly(self._started)
             elif message["type"].startswith("lifespan.shutdown."):
-                self._stopped()
+                _quietly(self._stopped)
             await send(message)
 
         await app(scope, watched_receive, watched_send)
+
+
+def _quietly(step: Callable[[], None]) -> None:
+    try:
+        step()
+    except Exception:
+        logger.exception("fault in the lifespan; the application is not affected")
 
 
 async def refuse(problem: str, receive: Receive, send: Send) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 import time
 import weakref
-from typing import Any
+from typing import Unpack
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -15,7 +15,7 @@ from sidelight.asgi.recorder import MOST_ROOTS, Page, Recorder, root_of
 from sidelight.asgi.routes import routes_below
 from sidelight.asgi.websocket import Session
 from sidelight.errors import StoreError
-from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
+from sidelight.settings import EVERY_ROUTE, Options, Settings, disabled, load
 from sidelight.store.layout import STATE, State
 from sidelight.store.local import open_store
 
@@ -31,13 +31,13 @@ _living: "weakref.WeakSet[SidelightMiddleware]" = weakref.WeakSet()
 class SidelightMiddleware:
     """Measures every request of an application, and answers ``GET /metrics``.
 
-    Options are those of `sidelight.settings.Settings`; all have defaults. Nothing that goes
+    Options are those of `sidelight.settings.Options`; all have defaults. Nothing that goes
     wrong in here reaches a request. The constructor never raises: a wrong option answers
     ``lifespan.startup.failed`` with the reason, or is logged once where the server has no
     lifespan, and requests pass through unmeasured.
     """
 
-    def __init__(self, app: ASGIApp, **options: Any) -> None:
+    def __init__(self, app: ASGIApp, **options: Unpack[Options]) -> None:
         self.app = app
         self.problem: str | None = None
         self._settings: Settings | None = None
@@ -45,7 +45,7 @@ class SidelightMiddleware:
         self._page: MetricsPage | None = None
         self._broken = ""
         self._retry = 0.0
-        self._exact: frozenset[str] = frozenset()
+        self._apart: frozenset[str] = frozenset()
         self._special: frozenset[str] = frozenset()
         self._prefixes: tuple[str, ...] = ()
         if not disabled():
@@ -57,10 +57,10 @@ class SidelightMiddleware:
 
     def _configure(self, settings: Settings) -> None:
         self._settings = settings
-        self._exact = frozenset(path for path in settings.exclude if not path.endswith("*"))
+        exact = [path for path in settings.exclude if not path.endswith("*")]
         self._prefixes = tuple(path[:-1] for path in settings.exclude if path.endswith("*"))
-        page = (settings.metrics_path,) if settings.metrics_path else ()
-        self._special = self._exact.union(page)
+        page = [settings.metrics_path] if settings.metrics_path else []
+        self._apart = self._special = frozenset([*exact, *page])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, connection or lifespan."""
@@ -69,15 +69,21 @@ class SidelightMiddleware:
             await self._unusual(scope, receive, send)
             return
         try:
-            page = recorder.pages[scope["root_path"]][scope["scheme"]]
-        except KeyError:
-            page = self._first_of_its_kind(recorder, scope)
-        if scope["path"] in self._special or (
-            self._prefixes and scope["path"].startswith(self._prefixes)
-        ):
+            try:
+                page = recorder.pages[scope["root_path"]][scope["scheme"]]
+            except KeyError:
+                page = self._first(recorder, scope)
+            apart = scope["path"] in self._special or (
+                self._prefixes and scope["path"].startswith(self._prefixes)
+            )
+            exchange = None if apart else Exchange(recorder, page, scope, receive, send)
+        except Exception:  # noqa: BLE001 no fault of ours may reach a request
+            recorder.fault("begin")
+            await self.app(scope, receive, send)
+            return
+        if exchange is None:
             await self._set_apart(recorder, scope, receive, send)
             return
-        exchange = Exchange(recorder, page, scope, receive, send)
         scope[MARK] = True
         try:
             await self.app(scope, exchange.receive, exchange.send)
@@ -89,14 +95,13 @@ class SidelightMiddleware:
         finally:
             del scope[MARK]
 
-    def _first_of_its_kind(self, recorder: Recorder, scope: Scope) -> Page:
-        """The first request with this scheme and ``root_path``."""
-        path = self._settings.metrics_path if self._settings else None
+    def _first(self, recorder: Recorder, scope: Scope) -> Page:
+        """The first request with this ``root_path`` and scheme; paths apart are below it too."""
         root = root_of(scope)
         if root and len(recorder.pages) < MOST_ROOTS:
-            own = (path,) if path and path in self._special else ()
-            self._special |= {root + special for special in (*self._exact, *own)}
-            self._prefixes += tuple(root + prefix for prefix in self._prefixes)
+            self._special |= {root + path for path in self._apart}
+            below = {root + path[:-1] for path in recorder.settings.exclude if path.endswith("*")}
+            self._prefixes = tuple({*self._prefixes, *below})
         return recorder.page(scope)
 
     async def _set_apart(
@@ -132,10 +137,16 @@ class SidelightMiddleware:
     async def _websocket(
         self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        if scope["path"] in self._special:
+        session = None
+        try:
+            self._first(recorder, scope)
+            if scope["path"] not in self._special:
+                session = Session(recorder, scope, receive, send)
+        except Exception:  # noqa: BLE001 no fault of ours may reach a connection
+            recorder.fault("begin")
+        if session is None:
             await self.app(scope, receive, send)
             return
-        session = Session(recorder, scope, receive, send)
         scope[MARK] = True
         try:
             await self.app(scope, session.receive, session.send)
@@ -174,11 +185,15 @@ class SidelightMiddleware:
             store = open_store(self._settings)
             self._recorder = Recorder(self._settings, store, routes_below(scope, self.app))
             self._check(self._recorder, self._settings)
-        except Exception as error:  # noqa: BLE001 no fault of ours may reach a request
+        except Exception as error:
             reason = error.reason if isinstance(error, StoreError) else "fault"
             self._retry = time.monotonic() + RETRY_SECONDS
             self._broken = f"store_{reason}"
-            logger.exception("requests of this worker pass through unmeasured: %s", error)
+            logger.error(  # noqa: TRY400 a reason in words needs no traceback
+                "requests of this worker pass through unmeasured: %s",
+                error,
+                exc_info=not isinstance(error, StoreError),
+            )
             return False
         self._page, self._broken = None, ""
         return True
@@ -200,7 +215,7 @@ class SidelightMiddleware:
                 'set metrics_path="/sidelight" to have Sidelight\'s page beside it',
                 settings.metrics_path,
             )
-            self._special = self._exact
+            self._apart = self._special = self._special - {str(settings.metrics_path)}
 
     def _drain(self) -> None:
         if self._recorder is not None:
@@ -210,10 +225,7 @@ class SidelightMiddleware:
         """The application has stopped: leave what was counted to the others."""
         recorder, self._recorder, self._page = self._recorder, None, None
         if recorder is not None:
-            try:
-                recorder.close()
-            except Exception:
-                logger.exception("fault while closing; the application is not affected")
+            recorder.close()
 
     def _forget(self) -> None:
         self._recorder = self._page = None

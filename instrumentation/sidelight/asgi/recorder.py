@@ -1,9 +1,11 @@
 """Where exchanges are recorded: this application's routes and labels on this process's file."""
 
 import logging
+import sys
 import time
 from bisect import bisect_left
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import Scope
@@ -41,6 +43,8 @@ INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
 
 SCHEMES = frozenset({"http", "https", "ws", "wss"})
 MOST_ROOTS = 16
+REDIRECT = 307
+SERVER_ERROR = 500
 MOST_CLASSES = 64
 REBUILD_SECONDS = 1.0
 FAULT_LOG_SECONDS = 60.0
@@ -160,7 +164,7 @@ class Recorder:
         if endpoint is not None and not self.table.knows(endpoint):
             self._rebuild()
         template = ""
-        if status == 307 and (endpoint is None or self.table.sure(endpoint) is None):
+        if status == REDIRECT and (endpoint is None or self.table.sure(endpoint) is None):
             template = self.table.redirected(scope, root)
         template = template or self.table.template(scope, root)
         return self.labelled(template, root)
@@ -202,7 +206,7 @@ class Recorder:
         if not error and status in book.durations:
             return book.durations[status]
         sent = str(status) if status else ""
-        kind = error or (sent if status >= 500 else "")
+        kind = error or (sent if status >= SERVER_ERROR else "")
         tally, exact = self._tally(DURATION, (book.method, book.route, sent, kind, book.scheme))
         if exact and not error:
             book.durations[status] = tally
@@ -280,13 +284,13 @@ class Recorder:
 
     def fault(self, where: str) -> None:
         """Something of ours went wrong: count it, log it once a minute, and go on."""
-        now = time.monotonic()
-        try:
-            self.file.count(INTERNAL_ERRORS, (where,))
-        finally:
+        cause = sys.exc_info()
+        with suppress(Exception):
+            now = time.monotonic()
             if now - self._faults.get(where, -FAULT_LOG_SECONDS) >= FAULT_LOG_SECONDS:
                 self._faults[where] = now
-                logger.error("fault in %s; requests are not affected", where, exc_info=True)
+                logger.error("fault in %s; requests are not affected", where, exc_info=cause)
+            self.file.count(INTERNAL_ERRORS, (where,))
 
 
 def root_of(scope: Scope) -> str:

@@ -93,7 +93,7 @@ class RouteTable:
         self._keep(endpoint, leaf)
         self.routes.append(route)
 
-    def _add_host(self, route: Host) -> None:
+    def _add_host(self, route: Any) -> None:
         """A host is no part of a template: without a route inside there is none."""
         leaf = Leaf("", frozenset({ANY}), re.compile(""), route.host_regex, leads_on=True)
         self._keep(route.app, leaf)
@@ -178,7 +178,7 @@ def _frontend(scope: Scope, path: str) -> str:
 def _host(scope: Scope) -> str:
     for name, value in scope.get("headers", ()):
         if name == b"host":
-            return value.decode("latin-1").rsplit(":", 1)[0].lower()
+            return bytes(value).decode("latin-1").rsplit(":", 1)[0].lower()
     return ""
 
 

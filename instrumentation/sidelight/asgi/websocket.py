@@ -27,7 +27,6 @@ class Session:
         self._receive = receive
         self._send = send
         self.code = ""
-        recorder.page(scope)
         self.start = monotonic_ns()
         self.row = recorder.file.enter(self.start, row_text(scope, WEBSOCKET))
 
@@ -56,8 +55,8 @@ class Session:
     def end(self, error: BaseException | None) -> None:
         """The application is done with the connection."""
         recorder = self.recorder
-        recorder.file.leave(self.row)
         try:
+            recorder.file.leave(self.row)
             route = recorder.route(self.scope, 0)
             if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
                 recorder.increment(EXCEPTIONS, (route, recorder.class_name(error)))

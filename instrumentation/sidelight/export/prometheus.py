@@ -49,14 +49,14 @@ def render(shot: Snapshot, form: Format) -> Iterator[bytes]:
         yield b"# EOF\n"
 
 
-def header(name: str, kind: str, help: str, unit: str, form: Format) -> bytes:
+def header(name: str, kind: str, text: str, unit: str, form: Format) -> bytes:
     """The comment lines in front of a family."""
     if form is Format.OPENMETRICS:
         name = family_name(name, kind)
         unit_line = f"# UNIT {name} {unit}\n" if unit and name.endswith("_" + unit) else ""
-        return f"# HELP {name} {_escape(help)}\n# TYPE {name} {kind}\n{unit_line}".encode()
+        return f"# HELP {name} {_escape(text)}\n# TYPE {name} {kind}\n{unit_line}".encode()
     shown = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}.get(kind, kind)
-    text = help.replace("\\", r"\\").replace("\n", r"\n")
+    text = text.replace("\\", r"\\").replace("\n", r"\n")
     return f"# HELP {name} {text}\n# TYPE {name} {shown}\n".encode()
 
 

@@ -18,7 +18,7 @@ from sidelight.contract import (
 )
 from sidelight.store import reader, route_table, user
 from sidelight.store.fold import moved, read_all, route_of
-from sidelight.store.layout import HEARTBEAT, ROWLESS, State
+from sidelight.store.layout import HEARTBEAT, ROWLESS, Damaged, State
 from sidelight.store.local import Store
 from sidelight.store.reader import File, Series
 from sidelight.store.route_table import ANY, WEBSOCKET
@@ -26,6 +26,7 @@ from sidelight.store.schema import Family
 from sidelight.store.user import UserFamily
 
 CHUNK = 200
+MOST_KEYS = 100_000
 STUCK = 5 * NANOSECONDS
 """A worker whose heartbeat is older is blocked."""
 
@@ -155,8 +156,10 @@ class Collector:
             shot.exemplars[key, trace.bucket] = trace
 
     def _add_zeros(self, shot: Snapshot, files: Iterable[File]) -> None:
-        """Known routes at zero for status 500 and for slow requests, so that rate() sees the
-        first of either; and each route's threshold."""
+        """Known routes at zero for status 500 and for slow requests, and their thresholds.
+
+        So rate() sees the first of either.
+        """
         tables = {(note, f.index.routes) for f in files if f.alive for note in f.index.roots}
         for note, text in sorted(tables):
             scheme, _, root = note.partition(" ")
@@ -164,9 +167,7 @@ class Collector:
                 for route in route_table.decode(text):
                     self._add_route(shot, scheme, root, route)
 
-    def _add_route(
-        self, shot: Snapshot, scheme: str, root: str, route: route_table.Route
-    ) -> None:
+    def _add_route(self, shot: Snapshot, scheme: str, root: str, route: route_table.Route) -> None:
         for method in route.methods:
             if method in {WEBSOCKET, ANY, "HEAD"} or route.slow is None:
                 continue
@@ -189,7 +190,7 @@ class Collector:
             for row in reader.rows(file):
                 route = route_of(file, row.method, row.path, whole=row.whole)
                 if row.method == WEBSOCKET:
-                    names = [("fastapi_websocket_active", (route,))]
+                    names: list[tuple[str, Labels]] = [("fastapi_websocket_active", (route,))]
                 else:
                     names = [
                         ("http_server_active_requests", (row.method, row.scheme)),
@@ -216,7 +217,7 @@ class Collector:
                 shot.sums[self.key(name, (str(file.header.worker),))] = (age,)
         for state, number in states.items():
             shot.sums[self.key("sidelight_workers", (state,))] = (number,)
-        for (_, reason), _ in self.store.skipped.items():
+        for _, reason in self.store.skipped:
             key = self.key("sidelight_files_skipped_total", (reason,))
             shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
 
@@ -232,7 +233,7 @@ class Collector:
         for data, worker in sources:
             try:
                 user.merge(shot.people, user.decode(data), worker)
-            except reader.Damaged as damage:
+            except Damaged as damage:
                 self.store.skip("user", damage.reason)
         for name in [name for name in shot.people if clashes(shot.people[name])]:
             del shot.people[name]
@@ -246,9 +247,9 @@ class Collector:
     def _forget(self, files: Iterable[File], totals: File | None) -> None:
         """Drop what is remembered of files that are gone."""
         there = {file.header.id for file in (*files, *([totals] if totals else []))}
-        for id in self._plans.keys() - there:
-            del self._plans[id]
-        if len(self._keys) > 100_000:
+        for gone in self._plans.keys() - there:
+            del self._plans[gone]
+        if len(self._keys) > MOST_KEYS:
             self._keys.clear()
             self._plans.clear()
 

@@ -32,7 +32,7 @@ def publish(file: WorkerFile) -> None:
         virtual, resident = (_PROC / "statm").read_text().split()[:2]
         file.set(METRICS["process_virtual_memory_bytes"], worker, int(virtual) * _PAGE)
         file.set(METRICS["process_resident_memory_bytes"], worker, int(resident) * _PAGE)
-        file.set(METRICS["process_open_fds"], worker, len(os.listdir(_PROC / "fd")) - 1)
+        file.set(METRICS["process_open_fds"], worker, sum(1 for _ in (_PROC / "fd").iterdir()) - 1)
     started = start_time()
     if started is not None:
         file.set(METRICS["process_start_time_seconds"], worker, started)

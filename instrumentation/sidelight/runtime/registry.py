@@ -131,7 +131,8 @@ class Snapshots:
             self._next = time.monotonic() + max(SHORTEST, self._cost / SHARE)
         where = self._store.directory
         if where is not None and not self._store.closed:
-            where.write(self._store.file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX, self.latest)
+            name = self._store.file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX
+            where.write(name, self.latest)
         return self.latest
 
 

@@ -131,7 +131,7 @@ def shared(path: str) -> Directory:
     """The directory an operator named; made (mode 2770) if missing. Raises `StoreError`."""
     with suppress(FileExistsError), _explained(path):
         os.mkdir(path, 0o770)
-        os.chmod(path, 0o2770)
+        os.chmod(path, 0o2770)  # noqa: S103 a group is meant to share it
     with _explained(path):
         fd = os.open(path, _OPEN)
     mode = os.fstat(fd).st_mode

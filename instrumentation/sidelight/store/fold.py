@@ -57,8 +57,8 @@ def read_all(
             else:
                 if file.header.id not in folded:
                     files.append(file)
-    for id in known.keys() - {file.header.id for file in (*files, *([totals] if totals else []))}:
-        del known[id]
+    for gone in known.keys() - {f.header.id for f in (*files, *([totals] if totals else []))}:
+        del known[gone]
     return files, totals
 
 
@@ -107,7 +107,7 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
 
 def _remove_folded(directory: Directory, totals: File | None) -> None:
     """Finish what one who died between the rename and the removal had begun."""
-    ids = {id.hex() for id in totals.index.folded} if totals else set()
+    ids = {name.hex() for name in totals.index.folded} if totals else set()
     for name in directory.names(WORKER_SUFFIX):
         if name.removesuffix(WORKER_SUFFIX) in ids:
             _remove(directory, name)
@@ -134,7 +134,7 @@ def _folded(directory: Directory, totals: File | None, dead: list[File]) -> byte
     for file in everything:
         _add_file(sums, families, file)
     for file in dead:
-        _add_death(sums, families, file)
+        _add_death(sums, file)
     for snapshot in (totals.index.user if totals else b"", *(_user(directory, f) for f in dead)):
         with contextlib.suppress(Damaged):
             user.merge(people, user.decode(snapshot), worker=None)
@@ -170,7 +170,7 @@ def _add_file(sums: Sums, families: dict[str, Family], file: File) -> None:
         _add(sums, (family.name, series.labels), values)
 
 
-def _add_death(sums: Sums, families: dict[str, Family], file: File) -> None:
+def _add_death(sums: Sums, file: File) -> None:
     """How a worker ended, and the requests it took with it."""
     how = "clean" if file.clean else "died"
     _add(sums, ("sidelight_worker_exits_total", (how,)), (1,))

@@ -79,14 +79,14 @@ class Header(NamedTuple):
     size: int
 
 
-def plan(max_series: int, id: bytes, worker: int, pid: int, started: int) -> Header:
+def plan(max_series: int, file_id: bytes, worker: int, pid: int, started: int) -> Header:
     """Where everything lies in a file for ``max_series`` label sets."""
     exemplars_at = HEADER_BYTES + ROWS * ROW_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
     size = arena_at + SLACK + max_series * BYTES_PER_SERIES
     size = -(-size // 4096) * 4096
     return Header(
-        id, worker, pid, started, HEADER_BYTES, ROWS, exemplars_at, EXEMPLARS, arena_at, size
+        file_id, worker, pid, started, HEADER_BYTES, ROWS, exemplars_at, EXEMPLARS, arena_at, size
     )
 
 
@@ -96,7 +96,7 @@ def pack_header(header: Header) -> bytes:
     return fixed + struct.pack("<I", zlib.crc32(fixed))
 
 
-class Damaged(Exception):
+class Damaged(Exception):  # noqa: N818 it says what the file is
     """A file is not what it should be; ``reason`` is a label value."""
 
     def __init__(self, reason: str) -> None:

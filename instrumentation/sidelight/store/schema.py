@@ -7,6 +7,7 @@ from sidelight.contract import METRICS, Kind, Metric, boundaries
 from sidelight.store.layout import Damaged
 
 _KINDS = ("counter", "gauge", "histogram")
+MOST_BOUNDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ def decode(data: bytes) -> Schema:
 
 
 def _bounds(raw: object) -> tuple[float, ...]:
-    if not isinstance(raw, list) or len(raw) > 1000:
+    if not isinstance(raw, list) or len(raw) > MOST_BOUNDS:
         raise ValueError(raw)
     bounds = tuple(float(bound) for bound in raw)
     if list(bounds) != sorted(set(bounds)):

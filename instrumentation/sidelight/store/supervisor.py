@@ -39,7 +39,7 @@ def server() -> str:
 
 
 def _spawned() -> tuple[str, str] | None:
-    """uvicorn and granian start workers through multiprocessing."""
+    """Of uvicorn and granian, which start workers through multiprocessing."""
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid != os.getppid():
         return None
@@ -55,7 +55,7 @@ def _spawned() -> tuple[str, str] | None:
 
 
 def _forked() -> tuple[str, str] | None:
-    """gunicorn forks its workers from an arbiter, which has one set of addresses."""
+    """Of gunicorn, which forks its workers from an arbiter, which has one set of addresses."""
     arbiter = "gunicorn.arbiter" in sys.modules
     if arbiter and os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
         return "gunicorn", ""

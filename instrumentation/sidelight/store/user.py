@@ -8,6 +8,7 @@ takes and gives plain values, so that a hostile file can do no more than be refu
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 from sidelight.store.layout import Damaged
 
@@ -57,21 +58,15 @@ def encode(families: Iterable[UserFamily]) -> bytes:
 def decode(data: bytes) -> list[UserFamily]:
     """The inverse of `encode`. Raises `Damaged`."""
     try:
-        return [_family(*row) for row in json.loads(data)] if data else []
+        return [_family(row) for row in json.loads(data)] if data else []
     except (ValueError, TypeError, RecursionError):
         raise Damaged("torn") from None
 
 
-def _family(  # noqa: PLR0913 one argument a field of the file's row
-    name: str,
-    kind: str,
-    help: str,
-    unit: str,
-    mode: str,
-    samples: list[tuple[str, list[list[str]], float]],
-    exemplars: list[tuple[str, list[list[str]], list[list[str]], float, float | None]],
-) -> UserFamily:
-    family = UserFamily(str(name), str(kind), str(help), str(unit), str(mode))
+def _family(row: list[Any]) -> UserFamily:
+    *texts, samples, exemplars = row
+    name, kind, documentation, unit, mode = map(str, texts)
+    family = UserFamily(name, kind, documentation, unit, mode)
     for suffix, labels, value in samples:
         family.samples[str(suffix), _labels(labels)] = float(value)
     for suffix, labels, traced, value, seconds in exemplars:

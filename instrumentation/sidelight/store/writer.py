@@ -22,7 +22,7 @@ from sidelight.store.layout import WORD, Block, Damaged, State
 from sidelight.store.schema import Schema, encode, number_of
 
 
-class Full(Exception):
+class Full(Exception):  # noqa: N818 it says what the file is
     """No room for one more label set."""
 
 
@@ -266,4 +266,3 @@ def _free_number(directory: Directory) -> int:
         except (OSError, Damaged):
             continue
     return next(number for number in range(len(taken) + 1) if number not in taken)
-

@@ -1,0 +1,89 @@
+"""One application: is it measured, by whom else, and in the right place of its middleware."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from sidelight.asgi.middleware import SidelightMiddleware
+from sidelight.doctor.finding import Finding, fail, ok, warn
+from sidelight.errors import SidelightError
+
+OTHERS = {
+    "PrometheusInstrumentatorMiddleware": "prometheus-fastapi-instrumentator",
+    "PrometheusMiddleware": "a Prometheus middleware",
+    "OpenTelemetryMiddleware": "OpenTelemetry's instrumentation",
+}
+
+
+def find(name: str) -> Any:
+    """Import ``module:attribute``. Raises `SidelightError` with what to write instead."""
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise SidelightError(f"{name!r}: an application is MODULE:ATTRIBUTE, as in shop.app:app")
+    sys.path.insert(0, "")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise SidelightError(f"{name} can't be imported: {error!r}") from error
+    finally:
+        sys.path.remove("")
+
+
+def check_application(app: Any) -> Iterator[Finding]:
+    """Everything an application's own attributes tell."""
+    if isinstance(app, SidelightMiddleware):
+        yield from _mine(app)
+        app = app.app
+        classes: list[Any] = [SidelightMiddleware]
+    else:
+        stack = list(getattr(app, "user_middleware", ()))
+        classes = [entry.cls for entry in stack]
+        for entry in stack:
+            if entry.cls is SidelightMiddleware:
+                yield from _mine(SidelightMiddleware(app, **entry.kwargs))
+    if SidelightMiddleware not in classes:
+        yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
+        return
+    yield from _order(classes)
+    yield from _others(classes)
+    yield from _native(app)
+
+
+def _mine(middleware: SidelightMiddleware) -> Iterator[Finding]:
+    if middleware.problem:
+        yield fail(middleware.problem, "correct the option where the middleware is added")
+    else:
+        yield ok("the application is measured")
+
+
+def _order(classes: list[Any]) -> Iterator[Finding]:
+    outside = [cls.__name__ for cls in classes[: classes.index(SidelightMiddleware)]]
+    if classes.count(SidelightMiddleware) > 1:
+        yield warn("SidelightMiddleware is added twice; one of them does nothing", "add it once")
+    if outside:
+        yield warn(
+            f"{', '.join(outside)} stands outside: what it answers by itself is not measured",
+            "call app.add_middleware(SidelightMiddleware) last",
+        )
+
+
+def _others(classes: list[Any]) -> Iterator[Finding]:
+    for cls in classes:
+        if cls.__name__ in OTHERS:
+            yield warn(
+                f"{OTHERS[cls.__name__]} ({cls.__module__}) measures the same requests",
+                f"remove add_middleware({cls.__name__}), or see docs/migrate.md to run both",
+            )
+
+
+def _native(app: Any) -> Iterator[Finding]:
+    """FastAPI's own metrics (0.142 and later) under the very same names."""
+    telemetry = getattr(app, "_native_telemetry", None)
+    config = getattr(app, "_telemetry", {})
+    if telemetry is None or not config.get("metrics") or not telemetry.enabled():
+        return
+    yield warn(
+        "FastAPI's own telemetry sends http.server.request.duration for the same requests",
+        'FastAPI(telemetry={"metrics": False})',
+    )
