@@ -17,7 +17,7 @@ from benchmarks.servers import ROOT, Server, get
 from benchmarks.services import MANY
 from benchmarks.workers import connect_all
 
-SHM = Path("/dev/shm")  # noqa: S108 where the package itself keeps its files
+SHM = Path("/dev/shm")
 WORKERS = 4
 MOST_SERIES = 80
 MOST_SHARED_MIB = 2.0

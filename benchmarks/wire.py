@@ -18,18 +18,26 @@ from benchmarks.servers import Server, cpu_ns, pinned
 from benchmarks.services import ONE
 
 CONNECTIONS = 8
+ROUNDS_A_SERVER = 3  # a process is a few percent fast or slow for all its life
 LEAST_KEPT = 0.97
 
 
 @dataclass(slots=True)
 class Entry:
-    """A contender behind its own server."""
+    """A contender, and what was measured of its servers."""
 
     name: str
-    server: Server
     rates: list[float] = field(default_factory=list)
     costs: list[float] = field(default_factory=list)
-    requests: int = 0
+
+
+@dataclass(slots=True)
+class Load:
+    """What one run of wrk saw."""
+
+    rate: float
+    requests: int
+    cost: float
 
 
 def run(*, rounds: int, names: Sequence[str], quick: bool) -> Section:
@@ -37,42 +45,53 @@ def run(*, rounds: int, names: Sequence[str], quick: bool) -> Section:
     if shutil.which("wrk") is None:
         return Section(_TITLE, "Not measured: `wrk` is not installed (Debian package `wrk`).\n")
     seconds = 1 if quick else 2
-    cores = sorted(os.sched_getaffinity(0))
-    apart = len(cores) > 1
-    with ExitStack() as stack:
-        with pinned({cores[0]} if apart else None):
-            entries = [_start(name, stack) for name in names]
-        with pinned({cores[1]} if apart else None):
-            for entry in entries:
-                _load(entry, 1)
-                entry.rates.clear()
-                entry.costs.clear()
-            for _ in range(rounds):
-                for entry in random.sample(entries, len(entries)):
-                    _load(entry, seconds)
-        for entry in entries:
-            _check(entry, rounds + 1)
-    where = "its own core" if apart else "the same core (there is only one)"
-    how = _HOW.format(rounds=rounds, seconds=seconds, connections=CONNECTIONS, where=where)
+    entries = [Entry(name) for name in names]
+    for done in range(0, rounds, ROUNDS_A_SERVER):
+        _generation(entries, min(ROUNDS_A_SERVER, rounds - done), seconds)
+    where = "its own core" if len(_cores()) > 1 else "the same core (there is only one)"
+    how = _HOW.format(
+        rounds=rounds, seconds=seconds, connections=CONNECTIONS, each=ROUNDS_A_SERVER, where=where
+    )
     return Section(_TITLE, how + _table(entries), _targets(entries))
 
 
-def _start(name: str, stack: ExitStack) -> Entry:
-    env = {"BENCH_CONTENDER": name, "BENCH_SERVICE": ONE.name}
-    return Entry(name, stack.enter_context(Server("contender", env=env)))
+def _generation(entries: Sequence[Entry], rounds: int, seconds: int) -> None:
+    """Some rounds with fresh servers."""
+    cores = _cores()
+    with ExitStack() as stack:
+        with pinned({cores[0]}):
+            servers = {entry.name: stack.enter_context(_server(entry.name)) for entry in entries}
+        with pinned({cores[-1]}):
+            requests = {name: _load(server, 1).requests for name, server in servers.items()}
+            for _ in range(rounds):
+                for entry in random.sample(entries, len(entries)):
+                    load = _load(servers[entry.name], seconds)
+                    entry.rates.append(load.rate)
+                    entry.costs.append(load.cost)
+                    requests[entry.name] += load.requests
+        for name, server in servers.items():
+            _check(name, server, requests[name], rounds + 1)
 
 
-def _load(entry: Entry, seconds: int) -> None:
-    url = f"http://127.0.0.1:{entry.server.port}{ONE.path}"
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0))
+
+
+def _server(name: str) -> Server:
+    return Server("contender", env={"BENCH_CONTENDER": name, "BENCH_SERVICE": ONE.name})
+
+
+def _load(server: Server, seconds: int) -> Load:
+    url = f"http://127.0.0.1:{server.port}{ONE.path}"
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", url]
-    before = cpu_ns(entry.server.process.pid)
+    before = cpu_ns(server.process.pid)
     output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    spent = (cpu_ns(server.process.pid) - before) / 1000
     if "Non-2xx" in output or "Socket errors" in output:
-        raise RuntimeError(f"{entry.name}: {output}")
-    entry.rates.append(float(_found(r"Requests/sec:\s+([\d.]+)", output)))
+        raise RuntimeError(output)
     requests = int(_found(r"(\d+) requests in", output))
-    entry.costs.append((cpu_ns(entry.server.process.pid) - before) / 1000 / requests)
-    entry.requests += requests
+    rate = float(_found(r"Requests/sec:\s+([\d.]+)", output))
+    return Load(rate, requests, spent / requests)
 
 
 def _found(pattern: str, output: str) -> str:
@@ -82,12 +101,12 @@ def _found(pattern: str, output: str) -> str:
     return found[1]
 
 
-def _check(entry: Entry, loads: int) -> None:
-    recorded = entry.server.get("/recorded")
+def _check(name: str, server: Server, requests: int, loads: int) -> None:
+    recorded = server.get("/recorded")
     # wrk does not count what was in flight on each connection when its time was up.
-    most = entry.requests + loads * CONNECTIONS + 2
-    if recorded != "null" and not entry.requests <= int(recorded) <= most:
-        raise RuntimeError(f"{entry.name} recorded {recorded} of {entry.requests} requests")
+    most = requests + loads * CONNECTIONS + 2
+    if recorded != "null" and not requests <= int(recorded) <= most:
+        raise RuntimeError(f"{name} recorded {recorded} of {requests} requests")
 
 
 def _kept(entry: Entry, entries: Sequence[Entry]) -> stats.Summary:
@@ -128,8 +147,9 @@ _HOW = """\
 {rounds} rounds. In each round every contender, in random order, is loaded by
 `wrk -t1 -c{connections} -d{seconds}s`, one at a time: uvicorn with uvloop and httptools, 1 worker,
 no access log, 1 route in 1 included router. The servers share one core and wrk has {where}.
-Shares are to the bare server of the same round. The server's CPU is that of its whole
-process, background threads included; it depends less on what else the machine was doing.
-After the run each contender that keeps a record must have recorded every request that wrk
-counted.
+A process can be a few percent fast or slow for all its life, so all are started afresh
+every {each} rounds. Shares are to the bare server of the same round. The server's CPU is
+that of its whole process, background threads included; it depends less on what else the
+machine was doing. After the run each contender that keeps a record must have recorded every
+request that wrk counted.
 """

@@ -22,7 +22,7 @@ def screen(
     """Header, table and footer, in no more than `height` lines."""
     shown = rows if height is None else fitting(rows, max(1, height - AROUND))
     left_out = len(rows) - len(shown)
-    more = Text(f"and {left_out} more routes; " if left_out else "", "dim")
+    more = Text(f"and {left_out} more; " if left_out else "", "dim")
     return Group(header(url, summary), _table(shown), Text("  ") + more + note)
 
 

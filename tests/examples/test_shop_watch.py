@@ -181,7 +181,7 @@ def test_a_short_screen_keeps_the_rows_in_trouble() -> None:
     found = [row(9, route="/a"), row(8, route="/b"), row(7, slow=1, route="/c")]
     found += [row(1, errors=0.1, route="/d")]
     assert [one.route for one in fitting(found, 3)] == ["/a", "/c", "/d"]
-    assert "and 1 more routes" in shown(found, height=10)
+    assert "and 1 more;" in shown(found, height=10)
 
 
 def test_the_table_fits_a_hundred_columns() -> None:

@@ -8,15 +8,18 @@ import os
 import threading
 import weakref
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
 from sidelight.store import directory, supervisor
 from sidelight.store.directory import FOLD_LOCK, NUMBER_LOCK, Directory
 from sidelight.store.fold import fold
-from sidelight.store.reader import Index
 from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
+
+if TYPE_CHECKING:
+    from sidelight.store.reader import Index
 
 _lock = threading.Lock()
 _shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}

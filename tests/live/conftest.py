@@ -1,0 +1,61 @@
+"""Servers for the tests that need real ones."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.servers import Server
+
+Serve = Callable[..., Server]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Live tests look at /proc, signals and tmpfs."""
+    if sys.platform != "linux":
+        for item in items:
+            if "live" in item.keywords:
+                item.add_marker(pytest.mark.skip(reason="watches processes through Linux's /proc"))
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Serve]:
+    """Start a server: its command (``{port}`` is filled in) and environment."""
+    started: list[Server] = []
+
+    def start(*command: str, **env: str) -> Server:
+        server = Server(command, env, tmp_path)
+        started.append(server)
+        return server
+
+    yield start
+    for server in started:
+        server.destroy()
+
+
+@pytest.fixture
+def uvicorn(serve: Serve) -> Serve:
+    """Start uvicorn: the number of workers, the application, more arguments."""
+
+    def start(workers: int = 1, app: str = "service:app", *more: str, **env: str) -> Server:
+        several = ["--workers", str(workers)] if workers > 1 else []
+        return serve(
+            "uvicorn", app, "--port", "{port}", "--log-level", "warning", *several, *more, **env
+        )
+
+    return start
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """A directory for SIDELIGHT_DIR, not made yet, on the same kind of file system as others."""
+    path = tmp_path / "store"
+    assert not path.exists()
+    return path
+
+
+def pytest_report_header() -> str:
+    """Which machine this was."""
+    return f"live tests: {os.cpu_count()} cores"

@@ -1,0 +1,13 @@
+"""A service whose options are wrong."""
+
+from fastapi import FastAPI
+
+from sidelight import SidelightMiddleware
+
+app = FastAPI()
+app.add_middleware(SidelightMiddleware, slow=0)
+
+
+@app.get("/pid")
+async def pid() -> int:
+    return 0

@@ -1,0 +1,78 @@
+"""``os.fork`` inside a worker: the child keeps no lock, and changes none of its parent's counts."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.live.conftest import Serve
+from tests.live.servers import Server, eventually, running
+from tests.live.traffic import Asked, Call, ask, requests, scrape, value
+
+pytestmark = pytest.mark.live
+
+ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
+FORKED = Asked("POST", "/fork/{kind}", "200")
+RECORDED = Asked("GET", "/items/{item_id}", "200")
+
+
+def fork(server: Server, kind: str) -> dict[str, int]:
+    """Have a worker fork: pids and the child's exit code."""
+    status, body = server.get(f"/fork/{kind}", "POST")
+    assert status == 200, server.log
+    answer: dict[str, int] = json.loads(body)
+    assert answer["code"] == 0, server.log
+    return answer
+
+
+@pytest.mark.parametrize("kind", ["nothing", "records"])
+def test_a_forked_child_changes_nothing(uvicorn: Serve, kind: str) -> None:
+    """A child that ends, having recorded or not, leaves its parent's totals as they were."""
+    server = uvicorn(2).ready(2)
+    for number in range(1, 6):
+        ask(server, {ITEM: 3})
+        fork(server, kind)
+        counted = requests(scrape(server))
+        assert counted[FORKED] == number
+        assert counted[RECORDED] == 3 * number
+    assert value(scrape(server), "sidelight_worker_exits_total") == 0
+    assert len(server.files()) == 2
+    assert server.stop() in {0, -signal.SIGTERM}
+    assert server.folders() == []
+
+
+def test_a_forked_child_in_a_shared_directory_counts_for_itself(
+    uvicorn: Serve, store: Path
+) -> None:
+    """With a directory that was named, what a child records is added, once each."""
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    for number in range(1, 4):
+        ask(server, {ITEM: 3})
+        fork(server, "records")
+        counted = requests(scrape(server))
+        assert counted[FORKED] == number
+        assert counted[RECORDED] == 4 * number
+    assert len(list(store.glob("*.worker"))) == 2
+    assert server.stop() in {0, -signal.SIGTERM}
+    assert list(store.glob("*.worker")) == []
+
+
+def test_a_child_that_outlives_its_parent_keeps_no_lock(uvicorn: Serve) -> None:
+    """A worker killed while a forked child of it lives is folded like any other."""
+    server = uvicorn(2).ready(2)
+    ask(server, {ITEM: 20})
+    answer = fork(server, "lives")
+    server.kill(answer["parent"])
+    assert running(answer["child"])
+    eventually(lambda: len(server.workers()) == 2 and answer["parent"] not in server.workers())
+    eventually(lambda: len(server.files()) == 2 and server.answers())
+    page = scrape(server)
+    assert requests(page)[RECORDED] == 20
+    assert requests(page)[FORKED] == 1
+    assert value(page, "sidelight_worker_exits_total", how="died") == 1
+    assert value(page, "sidelight_workers") == 2
+    os.kill(answer["child"], signal.SIGKILL)
+    assert server.stop() in {0, -signal.SIGTERM}
+    assert server.folders() == []

@@ -1,0 +1,46 @@
+"""granian: its workers find each other, and count exactly."""
+
+import pytest
+
+from tests.live.conftest import Serve
+from tests.live.servers import Server, eventually
+from tests.live.test_live_killed import check_counts
+from tests.live.traffic import Load, Watch, scrape, value
+
+pytest.importorskip("granian")
+pytestmark = pytest.mark.live
+
+
+def granian(serve: Serve, *more: str) -> Server:
+    """Start granian with 2 workers."""
+    where = ["--host", "127.0.0.1", "--port", "{port}", "--workers", "2"]
+    return serve("granian", "service:app", "--interface", "asgi", *where, *more)
+
+
+def test_granian_counts_exactly(serve: Serve) -> None:
+    """Two workers share exact totals, and a stop leaves nothing."""
+    server = granian(serve).ready(2)
+    with Watch(server) as watch, Load(server, 4) as load:
+        eventually(lambda: load.total > 600)
+    assert watch.falls == []
+    assert not load.cut
+    check_counts(load, server)
+    assert value(scrape(server), "sidelight_workers") == 2
+    server.stop()
+    assert server.folders() == []
+
+
+def test_a_killed_granian_worker_loses_nothing(serve: Serve) -> None:
+    """A killed worker's counts stay, and the one in its place goes on with them."""
+    server = granian(serve, "--respawn-failed-workers").ready(2)
+    with Watch(server) as watch, Load(server, 4) as load:
+        eventually(lambda: load.total > 300)
+        server.kill(server.workers()[0])
+        eventually(lambda: len(server.workers()) == 2 and len(server.files()) == 2)
+        seen = load.total
+        eventually(lambda: load.total > seen + 200)
+    assert watch.falls == []
+    check_counts(load, server)
+    assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
+    server.stop()
+    assert server.folders() == []

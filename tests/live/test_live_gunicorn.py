@@ -1,0 +1,148 @@
+"""gunicorn: its own workers and uvicorn's, preloaded or not, reloaded, and recycled."""
+
+import importlib.util
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sidelight.store.directory import memory_folder
+from tests.live.conftest import Serve
+from tests.live.servers import Server, eventually, running
+from tests.live.test_live_killed import check_counts
+from tests.live.traffic import Load, Watch, requests, scrape, value
+
+pytest.importorskip("gunicorn")
+pytestmark = pytest.mark.live
+
+EXITS = "sidelight_worker_exits_total"
+
+
+def kinds() -> Iterator[str]:
+    """Worker classes that are installed here."""
+    if importlib.util.find_spec("uvicorn_worker"):
+        yield "uvicorn_worker.UvicornWorker"
+    elif importlib.util.find_spec("uvicorn.workers"):
+        yield "uvicorn.workers.UvicornWorker"
+    if importlib.util.find_spec("gunicorn.workers.gasgi"):
+        yield "asgi"
+
+
+KINDS = list(kinds())
+
+
+def gunicorn(serve: Serve, kind: str, workers: int, *more: str, **env: str) -> Server:
+    """Start gunicorn."""
+    where = ["--bind", "127.0.0.1:{port}", "--workers", str(workers), "--worker-class", kind]
+    return serve("gunicorn", "service:app", *where, "--graceful-timeout", "20", *more, **env)
+
+
+def stops_clean(server: Server) -> None:
+    """It ends when told to, and leaves nothing."""
+    assert server.stop() == 0
+    assert server.folders() == []
+
+
+@pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["", "preload"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_gunicorn_counts_exactly(serve: Serve, kind: str, preload: list[str]) -> None:
+    """Workers under one arbiter share exact totals, and leave nothing when it stops."""
+    server = gunicorn(serve, kind, 2, *preload).ready(2)
+    with Watch(server) as watch, Load(server, 4) as load:
+        eventually(lambda: load.total > 600)
+    assert watch.falls == []
+    check_counts(load, server)
+    assert not load.cut
+    assert value(scrape(server), "sidelight_workers") == 2
+    stops_clean(server)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None:
+    """What a killed worker counted stays in the totals."""
+    server = gunicorn(serve, kind, 2).ready(2)
+    with Watch(server) as watch, Load(server, 4) as load:
+        eventually(lambda: load.total > 300)
+        victim = server.workers()[0]
+        server.kill(victim)
+        eventually(lambda: len(server.workers()) == 2)
+        eventually(lambda: len(server.files()) == 2)
+        seen = load.total
+        eventually(lambda: load.total > seen + 200)
+    assert watch.falls == []
+    check_counts(load, server)
+    assert value(scrape(server), EXITS, how="died") == 1
+    stops_clean(server)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reload_keeps_the_totals(serve: Serve, kind: str) -> None:
+    """After SIGHUP new workers go on with the totals of the old, which ended cleanly."""
+    server = gunicorn(serve, kind, 2).ready(2)
+    old = set(server.workers())
+    with Watch(server) as watch, Load(server, 4) as load:
+        eventually(lambda: load.total > 200)
+        server.process.send_signal(signal.SIGHUP)
+        eventually(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
+        seen = load.total
+        eventually(lambda: load.total > seen + 200)
+    assert watch.falls == []
+    check_counts(load, server)
+    page = scrape(server)
+    assert value(page, EXITS, how="clean") == 2
+    assert value(page, EXITS, how="died") == 0
+    assert len(server.files()) == 2
+    stops_clean(server)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
+    """Workers that end after ``--max-requests``, one by one or together, lose no count."""
+    server = gunicorn(serve, kind, 2, "--max-requests", "150").ready(2)
+    with Watch(server) as watch, Load(server, 4) as load:
+        eventually(lambda: load.total > 1500)
+    eventually(lambda: len(server.files()) == 2)
+    assert watch.falls == []
+    check_counts(load, server)
+    page = scrape(server)
+    assert value(page, EXITS, how="clean") >= 5
+    assert value(page, EXITS, how="died") == 0
+    stops_clean(server)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_only_worker_recycled_keeps_the_totals(serve: Serve, kind: str) -> None:
+    """A single worker that ends after ``--max-requests`` hands its totals to the next."""
+    server = gunicorn(serve, kind, 1, "--max-requests", "100").ready(1)
+    with Watch(server) as watch, Load(server, 2) as load:
+        eventually(lambda: load.total > 500)
+    eventually(lambda: len(server.files()) == 1)
+    assert watch.falls == []
+    check_counts(load, server)
+    stops_clean(server)
+
+
+def test_a_forked_child_of_a_worker_leaves_no_directory(serve: Serve) -> None:
+    """A child that a gunicorn worker forks, and that records, makes no server of its own."""
+    server = gunicorn(serve, KINDS[0], 2).ready(2)
+    base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
+    before = set(os.listdir(base))
+    status, body = server.get("/fork/records", "POST")
+    assert status == 200
+    assert '"code":0' in body, server.log
+    assert requests(scrape(server))["POST", "/fork/{kind}", "200"] == 1  # type: ignore[index]
+    left = {name for name in set(os.listdir(base)) - before if _ours(name, server)}
+    for name in left:
+        for path in (base / name).iterdir():
+            path.unlink()
+        (base / name).rmdir()
+    assert left == set()
+    workers = server.workers()
+    stops_clean(server)
+    assert not any(map(running, workers))
+
+
+def _ours(name: str, server: Server) -> bool:
+    return any(name.startswith(f"gunicorn-{worker}-") for worker in server.workers())

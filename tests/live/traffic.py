@@ -1,0 +1,213 @@
+"""Clients that keep count of what they were answered, and readers of the metrics page."""
+
+import http.client
+import random
+import re
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from tests.live.servers import Server
+
+DURATION_COUNT = "http_server_request_duration_seconds_count"
+_LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: # .*)?\Z")
+_LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
+
+Sample = tuple[str, frozenset[tuple[str, str]]]
+Samples = dict[Sample, float]
+
+
+class Asked(NamedTuple):
+    """What a client counts by."""
+
+    method: str
+    route: str
+    status: str
+
+
+def samples(page: str) -> Samples:
+    """Every sample of a page, by name and labels."""
+    found: Samples = {}
+    for text in page.splitlines():
+        if text and not text.startswith("#"):
+            match = _LINE.match(text)
+            assert match, text
+            key = match[1], frozenset(_LABEL.findall(match[2] or ""))
+            assert key not in found, f"twice on one page: {text}"
+            found[key] = float(match[3])
+    return found
+
+
+def scrape(server: Server) -> Samples:
+    """The samples of the metrics page."""
+    status, page = server.get("/metrics")
+    assert status == 200, page
+    return samples(page)
+
+
+def value(found: Samples, name: str, **labels: str) -> float:
+    """The sum of all samples with a name that have these labels; 0 for none."""
+    wanted = set(labels.items())
+    return sum(v for (n, has), v in found.items() if n == name and wanted <= has)
+
+
+def requests(found: Samples) -> Counter[Asked]:
+    """Requests counted, by method, route and status."""
+    counted: Counter[Asked] = Counter()
+    for (name, labels), number in found.items():
+        if name == DURATION_COUNT and number:
+            has = dict(labels)
+            asked = Asked(
+                has["http_request_method"], has["http_route"], has["http_response_status_code"]
+            )
+            counted[asked] += int(number)
+    return counted
+
+
+def fallen(before: Samples, after: Samples) -> list[str]:
+    """Counts of the first page that are lower on the second, or gone."""
+    never = ("_total", "_bucket", "_count", "_sum")
+    return [
+        f"{name}{sorted(labels)}: {old} then {after.get((name, labels))}"
+        for (name, labels), old in before.items()
+        if name.endswith(never) and after.get((name, labels), -1.0) < old
+    ]
+
+
+class Call(NamedTuple):
+    """A request a client makes, the route it must be counted under, and its status."""
+
+    method: str
+    path: str
+    route: str
+    status: str
+
+    @property
+    def asked(self) -> Asked:
+        """What it counts as."""
+        return Asked(self.method, self.route, self.status)
+
+
+CALLS = (
+    Call("GET", "/items/17", "/items/{item_id}", "200"),
+    Call("GET", "/items/none", "/items/{item_id}", "422"),
+    Call("POST", "/items", "/items", "201"),
+    Call("DELETE", "/items/3", "/items/{item_id}", "204"),
+    Call("GET", "/missing", "/missing", "404"),
+    Call("GET", "/boom", "/boom", "500"),
+    Call("GET", "/nowhere/at/all", "", "404"),
+    Call("PUT", "/items", "/items", "405"),
+    Call("GET", "/stream", "/stream", "200"),
+)
+
+
+class Load:
+    """So many clients at once, each on connections of its own, until told to stop.
+
+    ``answered`` counts complete answers; ``cut`` counts requests that got none, by the same
+    key: the server may have counted those or not.
+    """
+
+    def __init__(self, server: Server, clients: int = 8, calls: Iterable[Call] = CALLS) -> None:
+        self.answered: Counter[Asked] = Counter()
+        self.cut: Counter[Asked] = Counter()
+        self.wrong: list[str] = []
+        self._server = server
+        self._calls = tuple(calls)
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(seed,)) for seed in range(clients)
+        ]
+
+    def __enter__(self) -> "Load":
+        """Start."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Let every client finish its request."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    @property
+    def total(self) -> int:
+        """Answers so far."""
+        with self._lock:
+            return self.answered.total()
+
+    def _run(self, seed: int) -> None:
+        chance = random.Random(seed)  # noqa: S311 a mix of requests, no secret
+        while not self._stop.is_set():
+            connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=60)
+            for _ in range(chance.randint(1, 30)):
+                if self._stop.is_set() or not self._ask(connection, chance.choice(self._calls)):
+                    break
+            connection.close()
+
+    def _ask(self, connection: http.client.HTTPConnection, call: Call) -> bool:
+        try:
+            connection.request(call.method, call.path)
+            response = connection.getresponse()
+            response.read()
+        except (OSError, http.client.HTTPException):
+            with self._lock:
+                self.cut[call.asked] += 1
+            return False
+        with self._lock:
+            self.answered[call.asked] += 1
+            if str(response.status) != call.status:
+                self.wrong.append(f"{call} was answered {response.status}")
+        return not response.will_close
+
+
+class Watch:
+    """Scrapes without a pause and keeps what fell from one page to the next."""
+
+    def __init__(self, server: Server) -> None:
+        self.falls: list[str] = []
+        self.pages = 0
+        self._server = server
+        self._last: Samples = {}
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> "Watch":
+        """Start."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                status, page = self._server.get("/metrics")
+                now = samples(page)
+            except (OSError, http.client.HTTPException):
+                continue  # its worker was killed
+            except Exception as error:  # noqa: BLE001 told to the test, which runs elsewhere
+                self.falls.append(f"unreadable page: {error}")
+                continue
+            if status != 200:
+                self.falls.append(f"the page answered {status}")
+                continue
+            self.falls += fallen(self._last, now)
+            self._last = now
+            self.pages += 1
+            self._stop.wait(0.05)
+
+
+def ask(server: Server, calls: Mapping[Call, int]) -> Counter[Asked]:
+    """Make these requests one after the other: what should have been counted."""
+    for call, times in calls.items():
+        for _ in range(times):
+            status, _body = server.get(call.path, call.method)
+            assert str(status) == call.status, call
+    return Counter({call.asked: times for call, times in calls.items()})
