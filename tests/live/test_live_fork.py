@@ -9,7 +9,7 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Asked, Call, ask, requests, scrape, value
+from tests.live.traffic import Asked, Call, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -48,6 +48,7 @@ def test_a_forked_child_in_a_shared_directory_counts_for_itself(
 ) -> None:
     """With a directory that was named, what a child records is added, once each."""
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    settle(server, 2)
     for number in range(1, 4):
         ask(server, {ITEM: 3})
         fork(server, "records")
@@ -67,7 +68,8 @@ def test_a_child_that_outlives_its_parent_keeps_no_lock(uvicorn: Serve) -> None:
     server.kill(answer["parent"])
     assert running(answer["child"])
     eventually(lambda: len(server.workers()) == 2 and answer["parent"] not in server.workers())
-    eventually(lambda: len(server.files()) == 2 and server.answers())
+    settle(server, 2)
+    assert len(server.files()) == 2
     page = scrape(server)
     assert requests(page)[RECORDED] == 20
     assert requests(page)[FORKED] == 1

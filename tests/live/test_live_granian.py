@@ -5,7 +5,7 @@ import pytest
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually
 from tests.live.test_live_killed import check_counts
-from tests.live.traffic import Load, Watch, scrape, value
+from tests.live.traffic import Load, Watch, scrape, settle, value
 
 pytest.importorskip("granian")
 pytestmark = pytest.mark.live
@@ -35,8 +35,10 @@ def test_a_killed_granian_worker_loses_nothing(serve: Serve) -> None:
     server = granian(serve, "--respawn-failed-workers").ready(2)
     with Watch(server) as watch, Load(server, 4) as load:
         eventually(lambda: load.total > 300)
-        server.kill(server.workers()[0])
-        eventually(lambda: len(server.workers()) == 2 and len(server.files()) == 2)
+        victim = server.workers()[0]
+        server.kill(victim)
+        eventually(lambda: victim not in server.workers() and len(server.workers()) == 2)
+        settle(server, 2)
         seen = load.total
         eventually(lambda: load.total > seen + 200)
     assert watch.falls == []

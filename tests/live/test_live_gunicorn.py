@@ -12,7 +12,7 @@ from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually, running
 from tests.live.test_live_killed import check_counts
-from tests.live.traffic import Load, Watch, requests, scrape, value
+from tests.live.traffic import Load, Watch, requests, scrape, settle, value
 
 pytest.importorskip("gunicorn")
 pytestmark = pytest.mark.live
@@ -67,8 +67,8 @@ def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None
         eventually(lambda: load.total > 300)
         victim = server.workers()[0]
         server.kill(victim)
-        eventually(lambda: len(server.workers()) == 2)
-        eventually(lambda: len(server.files()) == 2)
+        eventually(lambda: victim not in server.workers() and len(server.workers()) == 2)
+        settle(server, 2)
         seen = load.total
         eventually(lambda: load.total > seen + 200)
     assert watch.falls == []
@@ -103,7 +103,7 @@ def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
     server = gunicorn(serve, kind, 2, "--max-requests", "150").ready(2)
     with Watch(server) as watch, Load(server, 4) as load:
         eventually(lambda: load.total > 1500)
-    eventually(lambda: len(server.files()) == 2)
+    settle(server, 2)
     assert watch.falls == []
     check_counts(load, server)
     page = scrape(server)
@@ -118,7 +118,7 @@ def test_the_only_worker_recycled_keeps_the_totals(serve: Serve, kind: str) -> N
     server = gunicorn(serve, kind, 1, "--max-requests", "100").ready(1)
     with Watch(server) as watch, Load(server, 2) as load:
         eventually(lambda: load.total > 500)
-    eventually(lambda: len(server.files()) == 1)
+    settle(server, 1)
     assert watch.falls == []
     check_counts(load, server)
     stops_clean(server)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Load, Watch, requests, scrape, value
+from tests.live.traffic import Load, Watch, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -31,6 +31,7 @@ def kill_under_load(server: Server, load: Load, kills: int, workers: int) -> Non
         victim = server.workers()[0]
         server.kill(victim)
         eventually(replaced(server, victim, workers))
+        settle(server, workers)
 
 
 def check_counts(load: Load, server: Server, extra: int = 0) -> None:
@@ -50,7 +51,7 @@ def test_killed_workers_lose_and_double_nothing(uvicorn: Serve) -> None:
     server = uvicorn(4).ready(4)
     with Watch(server) as watch, Load(server, clients) as load:
         kill_under_load(server, load, kills, 4)
-        eventually(lambda: len(server.files()) == 4)
+        settle(server, 4)
         seen = load.total
         eventually(lambda: load.total > seen + 200)
     assert load.cut.total() <= kills * clients
@@ -82,7 +83,7 @@ def test_a_request_held_by_a_killed_worker_is_counted_as_lost(uvicorn: Serve) ->
     for holder in holders:
         holder.join()
     eventually(lambda: len(server.workers()) == 2 and not any(map(running, victims)))
-    eventually(lambda: len(server.files()) == 2 and server.answers())
+    settle(server, 2)
     page = scrape(server)
     assert value(page, LOST, http_route="/hold/{seconds}") == 3
     assert value(page, LOST) == 3
@@ -116,7 +117,7 @@ def test_many_kills_under_load(uvicorn: Serve) -> None:
                     not any(map(running, victims)) and len(server.workers()) == 4
                 )
             )
-            eventually(lambda: len(server.files()) == 4)
+            settle(server, 4)
     check_counts(load, server)
     assert watch.falls == []
     assert value(scrape(server), EXITS, how="died") == kills

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from tests.live.servers import Server
+from tests.live.servers import Server, eventually
 
 DURATION_COUNT = "http_server_request_duration_seconds_count"
 _LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: # .*)?\Z")
@@ -50,6 +50,18 @@ def value(found: Samples, name: str, **labels: str) -> float:
     """The sum of all samples with a name that have these labels; 0 for none."""
     wanted = set(labels.items())
     return sum(v for (n, has), v in found.items() if n == name and wanted <= has)
+
+
+def settle(server: Server, workers: int) -> None:
+    """Wait until the page knows so many living workers: those that died are folded then."""
+    eventually(lambda: _living(server) == workers)
+
+
+def _living(server: Server) -> float:
+    try:
+        return value(scrape(server), "sidelight_workers")
+    except (OSError, http.client.HTTPException):
+        return -1
 
 
 def requests(found: Samples) -> Counter[Asked]:

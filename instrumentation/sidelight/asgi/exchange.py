@@ -1,7 +1,8 @@
 """One HTTP exchange, from our ``__call__`` to the last message of its response.
 
-This is the request path: each line below is paid for by every request. What an attribute
-lookup, a call or a store in shared memory costs here is in benchmarks/RESULTS.md.
+This is the request path: each line of `enter`, `Exchange.send` and the middleware's
+``__call__`` is paid for by every request (benchmarks/RESULTS.md), which is why they call so
+little and look so much up in one place.
 """
 
 import asyncio
@@ -12,18 +13,17 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi import tracing
-from sidelight.asgi.recorder import Book, Page, Recorder
+from sidelight.asgi.books import Book, Page
+from sidelight.asgi.recorder import Recorder
 from sidelight.contract import (
     CLIENT_DISCONNECTED,
     INCOMPLETE_RESPONSE,
-    METHODS,
     METRICS,
     NANOSECONDS,
-    OTHER,
     SIZE_BUCKETS,
 )
-from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.writer import Tally
+from sidelight.store.layout import SCRATCH
+from sidelight.store.writer import Row, Tally
 
 BACKGROUND = METRICS["fastapi_background_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -34,154 +34,159 @@ NOTICEABLE = 10_000_000
 """Nanoseconds: less than this between two moments of an exchange is the loop at its work."""
 SIZES = [int(bound) for bound in SIZE_BUCKETS]
 SMALL = SIZES[0]
-SIZE_SUM = len(SIZES) + 1
 
-_TEXT = {
-    scheme: {method: f"{scheme} {method} ".encode() for method in METHODS}
-    for scheme in ("http", "https")
-}
+
+AWAITS_TRAILERS = -1
+
+
+class Extra:
+    """What only some exchanges have: bodies in pieces, request bodies, a client that left."""
+
+    __slots__ = ("body", "chunks", "first", "gone", "size")
+
+    def __init__(self) -> None:
+        self.body = self.chunks = self.first = self.size = 0
+        self.gone = False
 
 
 class Exchange:
-    """What is known of one request until its response is complete."""
+    """What is known of one request until its response is complete.
+
+    Made by `begin`, which sets every attribute: that is cheaper than a constructor.
+    ``ended`` is 0 or ``AWAITS_TRAILERS`` until the exchange is recorded.
+    """
 
     __slots__ = (
-        "_receive",
-        "_send",
-        "body",
-        "chunks",
-        "done",
+        "ask",
         "ended",
-        "first",
-        "gone",
+        "extra",
         "page",
+        "pass_on",
         "recorder",
         "row",
         "scope",
-        "size",
         "start",
         "status",
-        "trailers",
     )
-
-    def __init__(
-        self, recorder: Recorder, page: Page, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        self.recorder = recorder
-        self.page = page
-        self.scope = scope
-        self._receive = receive
-        self._send = send
-        self.status = self.size = self.first = self.chunks = self.body = 0
-        self.done = self.gone = self.trailers = False
-        try:
-            text = _TEXT[scope["scheme"]][scope["method"]] + scope["raw_path"]
-        except KeyError:
-            text = row_text(scope, scope["method"])
-        start = self.start = monotonic_ns()
-        self.row = recorder.file.enter(start, text)
-        if start > recorder.heartbeat.due:
-            recorder.heartbeat.wake()
+    ask: Receive
+    ended: int
+    extra: Extra | None
+    page: Page
+    pass_on: Send
+    recorder: Recorder
+    row: Row
+    scope: Scope
+    start: int
+    status: int
 
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server; what it returns is the server's own."""
         try:
             kind = message["type"]
-            if kind == "http.response.body":
-                body = message.get("body")
-                if body:
-                    self.size += len(body)
-                if message.get("more_body"):
-                    if body:
-                        self._chunk()
-                elif self.status and not self.done and not self.trailers:
-                    self._finish()
-            elif kind == "http.response.start":
+            if kind == "http.response.start":
                 self.status = message["status"]
-                if "trailers" in message:
-                    self.trailers = message["trailers"]
-            elif not self.done:
-                self._unusual(message)
+                if message.get("trailers"):
+                    self.ended = AWAITS_TRAILERS
+            elif kind != "http.response.body" or "more_body" in message or self.ended:
+                self._unusual(kind, message)
+            else:
+                self._finish(len(message["body"]) if "body" in message else 0)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             self.recorder.fault("send")
-        return self._send(message)
+        return self.pass_on(message)
 
     async def receive(self) -> Message:
         """Look at a message on its way to the application."""
-        message = await self._receive()
+        message = await self.ask()
         try:
-            if message["type"] == "http.request":
-                self.body += len(message.get("body", b""))
-            elif not self.done:
-                self.gone = True
+            if message["type"] == "http.disconnect":
+                if self.ended <= 0:
+                    self._extra().gone = True
+            elif message.get("body"):
+                self._extra().body += len(message["body"])
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             self.recorder.fault("receive")
         return message
 
-    def _chunk(self) -> None:
-        """A piece of a body that goes on."""
-        self.chunks += 1
-        if not self.first:
-            self.first = monotonic_ns() - self.start
+    def _extra(self) -> Extra:
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
 
-    def _unusual(self, message: Message) -> None:
-        """A response that ends with trailers, or a file that the server sends itself."""
-        kind = message["type"]
-        if kind == "http.response.pathsend" or (
+    def _unusual(self, kind: str, message: Message) -> None:
+        """A body in pieces, a response that ends with trailers, a file the server sends."""
+        if self.ended > 0:
+            return
+        extra = self._extra()
+        if kind == "http.response.body":
+            size = len(message.get("body", b""))
+            extra.size += size
+            extra.chunks += 1 if size else 0
+            if not message.get("more_body"):
+                if not self.ended:
+                    self._finish(0)
+            elif size and not extra.first:
+                extra.first = monotonic_ns() - self.start
+        elif kind == "http.response.pathsend" or (
             kind == "http.response.trailers" and not message.get("more_trailers")
         ):
-            self._finish()
+            self._finish(0)
 
-    def _finish(self) -> None:
-        """Record a complete response."""
-        ended = self.ended = monotonic_ns()
-        ns = ended - self.start
-        recorder = self.recorder
-        scope = self.scope
+    def _finish(self, size: int) -> None:
+        """Record a complete response, whose last piece has ``size`` bytes if it is the only."""
+        ended = monotonic_ns()
+        page = self.page
         status = self.status
         try:
-            book = self.page[id(scope["endpoint"])][scope["method"]]
+            book = page.books[id(self.scope["endpoint"])]
             duration = book.durations[status]
-            sizes = book.response_size or recorder.response_size(book)
+            sizes = book.response_size or self.recorder.response_size(book)
         except KeyError:
-            book = recorder.book(scope, status, self.page)
-            duration = recorder.duration(book, status, "")
-            sizes = recorder.response_size(book)
-        words = recorder.file.words
-        place = 0 if ns <= recorder.first_bound else bisect_left(recorder.bounds, ns)
-        size = self.size
-        size_place = 0 if size <= SMALL else bisect_left(SIZES, size)
-        # No call from here to the row: that is what makes these sums exact without a lock.
-        counts, at, last = duration.counts, duration.at, recorder.sum_at
+            if not status:  # a body that nothing began: the server will object
+                return
+            book = self.recorder.book(self.scope, status, page)
+            duration = self.recorder.duration(book, status, "")
+            sizes = self.recorder.response_size(book)
+        self.ended = ended
+        ns = ended - self.start
+        extra = self.extra
+        if extra is not None:
+            size += extra.size
+        place = 1 if ns <= self.recorder.first_bound else self.recorder.place(ns)
+        size_place = 1 if size <= SMALL else size_bucket(size)
+        words = page.words
+        row = self.row
+        # No call until the row is free: that makes these sums exact without a lock.
+        counts, at = duration.counts, duration.at
+        counts[0] = words[at] = counts[0] + ns
         counts[place] = words[at + place] = counts[place] + 1
-        counts[last] = words[at + last] = counts[last] + ns
         counts, at = sizes.counts, sizes.at
+        counts[0] = words[at] = counts[0] + size
         counts[size_place] = words[at + size_place] = counts[size_place] + 1
-        counts[SIZE_SUM] = words[at + SIZE_SUM] = counts[SIZE_SUM] + size
-        self._leave()
-        if ns >= book.slow_ns or self.first or self.body or recorder.tracing:
+        words[row[0]] = 0
+        if row[0] == SCRATCH:
+            self.recorder.file.leave(row)
+        else:
+            page.rows.append(row)
+        if ns >= book.slow_ns or extra is not None or self.recorder.tracing:
             self._details(book, duration, place, ns)
-
-    def _leave(self) -> None:
-        """Give the row back."""
-        self.done = True
-        self.recorder.file.leave(self.row)
 
     def _details(self, book: Book, duration: Tally, place: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
-        recorder = self.recorder
+        recorder, extra = self.recorder, self.extra
         labels = (book.method, book.route)
-        if self.body:
-            sizes = book.request_size or recorder.request_size(book)
-            recorder.add(sizes, bisect_left(SIZES, self.body), self.body)
-        if self.first and (self.chunks > 1 or ns - self.first > NOTICEABLE):
-            recorder.observe(RESPONSE_START, labels, self.first)
+        if extra is not None:
+            if extra.body:
+                sizes = book.request_size or recorder.request_size(book)
+                recorder.add(sizes, size_bucket(extra.body), extra.body)
+            if extra.first and (extra.chunks > 1 or ns - extra.first > NOTICEABLE):
+                recorder.observe(RESPONSE_START, labels, extra.first)
         if ns >= book.slow_ns:
             recorder.slow(book, self._facts(book, ns))
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
-                recorder.file.exemplar(duration, place, *span, ns / NANOSECONDS)
+                recorder.file.exemplar(duration, place - 1, *span, ns / NANOSECONDS)
 
     def _facts(self, book: Book, ns: int) -> dict[str, Any]:
         facts: dict[str, Any] = {
@@ -189,54 +194,73 @@ class Exchange:
             "method": book.method,
             "status": self.status or None,
             "seconds": ns / NANOSECONDS,
-            "first_byte": (self.first or ns) / NANOSECONDS,
+            "first_byte": ((self.extra and self.extra.first) or ns) / NANOSECONDS,
         }
         if self.recorder.settings.slow_path:
             facts["path"] = self.scope["path"]
         return facts
 
     def end(self, error: BaseException | None) -> None:
-        """The application returned, or raised; the response may be complete or not."""
+        """The application returned late, or raised, or left its response unfinished."""
         try:
-            if error is not None and not self._left(error):
+            gone = self.extra is not None and self.extra.gone
+            left = gone or isinstance(error, asyncio.CancelledError)
+            if error is not None and not left:
                 self._exception(error)
-            if not self.done:
-                self._unfinished(error)
+            if self.ended <= 0:
+                self._unfinished(left=left)
             elif (after := monotonic_ns() - self.ended) >= NOTICEABLE:
                 book = self.recorder.book(self.scope, self.status, self.page)
                 self.recorder.observe(BACKGROUND, (book.route,), after)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             self.recorder.fault("end")
 
-    def _left(self, error: BaseException) -> bool:
-        return self.gone or isinstance(error, asyncio.CancelledError)
-
     def _exception(self, error: BaseException) -> None:
         book = self.recorder.book(self.scope, self.status, self.page)
         name = self.recorder.class_name(error)
         self.recorder.increment(EXCEPTIONS, (book.route, name))
 
-    def _unfinished(self, error: BaseException | None) -> None:
+    def _unfinished(self, *, left: bool) -> None:
         """Record an exchange whose last message never came."""
-        ns = monotonic_ns() - self.start
+        self.ended = monotonic_ns()
+        self.recorder.file.leave(self.row)
+        ns = self.ended - self.start
         recorder = self.recorder
-        status = self.status
-        kind = INCOMPLETE_RESPONSE if status else ""
-        if self.gone or (error is not None and self._left(error)):
+        kind = INCOMPLETE_RESPONSE if self.status else ""
+        if left:
             kind = CLIENT_DISCONNECTED
-        elif not status:
-            status = 500  # what the server answers for us
-        book = recorder.book(self.scope, status, self.page)
-        duration = recorder.duration(book, status, kind)
-        self._leave()
+        elif not self.status:
+            self.status = 500  # what the server answers for us
+        book = recorder.book(self.scope, self.status, self.page)
+        duration = recorder.duration(book, self.status, kind)
         recorder.add(duration, recorder.place(ns), ns)
-        if kind == CLIENT_DISCONNECTED:
+        if left:
             recorder.increment(DISCONNECTS, (book.method, book.route))
         self._details(book, duration, recorder.place(ns), ns)
 
 
-def row_text(scope: Scope, method: str) -> bytes:
-    """A row's text where scheme, method or raw path are not the usual."""
-    path = scope.get("raw_path") or scope["path"].encode()
-    known = method if method in METHODS or method == WEBSOCKET else OTHER
-    return f"{scope.get('scheme', 'http')} {known} ".encode() + bytes(path)
+def size_bucket(size: int) -> int:
+    """The place of a size among a series' values, of which the first is the sum."""
+    return bisect_left(SIZES, size) + 1
+
+
+def begin(recorder: Recorder, page: Page, scope: Scope, receive: Receive, send: Send) -> Exchange:
+    """Start the clock of a request, and show it among those in flight."""
+    exchange = Exchange()
+    exchange.recorder = recorder
+    exchange.page = page
+    exchange.scope = scope
+    exchange.ask = receive
+    exchange.pass_on = send
+    exchange.status = exchange.ended = 0
+    exchange.extra = None
+    rows = page.rows
+    exchange.row = row = rows.pop() if rows else recorder.file.without_row()
+    try:
+        page.memory[row[1]] = page.text % scope["raw_path"]
+    except (KeyError, TypeError):
+        page.memory[row[1]] = page.text % scope["path"].encode()
+    exchange.start = start = page.words[row[0]] = monotonic_ns()
+    if start > recorder.heartbeat.due:
+        recorder.heartbeat.wake()
+    return exchange

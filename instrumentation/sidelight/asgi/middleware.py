@@ -4,14 +4,17 @@ import logging
 import os
 import time
 import weakref
+from time import monotonic_ns
 from typing import Unpack
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sidelight.asgi.exchange import Exchange
+from sidelight.asgi.books import Page
+from sidelight.asgi.exchange import NOTICEABLE, begin
+from sidelight.asgi.labels import MOST_ROOTS, root_of
 from sidelight.asgi.lifespan import Lifespan, refuse
 from sidelight.asgi.page import MetricsPage, refused, unmeasured
-from sidelight.asgi.recorder import MOST_ROOTS, Page, Recorder, root_of
+from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.routes import routes_below
 from sidelight.asgi.websocket import Session
 from sidelight.errors import StoreError
@@ -70,13 +73,13 @@ class SidelightMiddleware:
             return
         try:
             try:
-                page = recorder.pages[scope["root_path"]][scope["scheme"]]
+                page = recorder.pages[scope["root_path"]][scope["scheme"]][scope["method"]]
             except KeyError:
                 page = self._first(recorder, scope)
             apart = scope["path"] in self._special or (
                 self._prefixes and scope["path"].startswith(self._prefixes)
             )
-            exchange = None if apart else Exchange(recorder, page, scope, receive, send)
+            exchange = None if apart else begin(recorder, page, scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             recorder.fault("begin")
             await self.app(scope, receive, send)
@@ -90,10 +93,10 @@ class SidelightMiddleware:
         except BaseException as error:
             exchange.end(error)
             raise
-        else:
-            exchange.end(None)
         finally:
             del scope[MARK]
+        if exchange.ended <= 0 or monotonic_ns() - exchange.ended >= NOTICEABLE:
+            exchange.end(None)
 
     def _first(self, recorder: Recorder, scope: Scope) -> Page:
         """The first request with this ``root_path`` and scheme; paths apart are below it too."""
@@ -139,9 +142,9 @@ class SidelightMiddleware:
     ) -> None:
         session = None
         try:
-            self._first(recorder, scope)
+            page = self._first(recorder, scope)
             if scope["path"] not in self._special:
-                session = Session(recorder, scope, receive, send)
+                session = Session(recorder, page, scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a connection
             recorder.fault("begin")
         if session is None:
@@ -202,7 +205,7 @@ class SidelightMiddleware:
         """Say what in the settings doesn't fit the application's routes."""
         known = {
             f"{method} {route.template}"
-            for route in recorder.table.routes
+            for route in recorder.labels.table.routes
             for method in route.methods
         }
         for name in settings.slow:

@@ -4,34 +4,32 @@ import logging
 import sys
 import time
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from starlette.types import Scope
 
 from sidelight.asgi import tracing
-from sidelight.asgi.routes import RouteTable
+from sidelight.asgi.books import Book, Page
+from sidelight.asgi.labels import MOST_ROOTS, Labels, root_of
+from sidelight.asgi.routes import chosen
 from sidelight.asgi.slow import SlowLog
 from sidelight.contract import (
     DURATION,
-    METHODS,
     METRICS,
     NANOSECONDS,
     OTHER,
     ROUTE,
     SLOW,
-    UNKNOWN,
     Metric,
     boundaries,
 )
 from sidelight.runtime import process
 from sidelight.runtime.heartbeat import Heartbeat
-from sidelight.settings import EVERY_ROUTE, Settings
-from sidelight.store import route_table
-from sidelight.store.layout import Block
+from sidelight.settings import Settings
 from sidelight.store.local import Store
-from sidelight.store.route_table import ANY, WEBSOCKET
+from sidelight.store.route_table import WEBSOCKET
 from sidelight.store.writer import Full, Tally
 
 logger = logging.getLogger("sidelight")
@@ -41,40 +39,10 @@ RESPONSE_SIZE = METRICS["http_server_response_body_size_bytes"]
 OVERFLOW = METRICS["sidelight_series_overflow_total"]
 INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
 
-SCHEMES = frozenset({"http", "https", "ws", "wss"})
-MOST_ROOTS = 16
-REDIRECT = 307
+MOST_SHARED = 4096
 SERVER_ERROR = 500
 MOST_CLASSES = 64
-REBUILD_SECONDS = 1.0
 FAULT_LOG_SECONDS = 60.0
-
-
-class Book:
-    """One method of one route: its labels and the series it has used."""
-
-    __slots__ = (
-        "durations",
-        "method",
-        "request_size",
-        "response_size",
-        "route",
-        "scheme",
-        "slow_ns",
-    )
-
-    def __init__(self, method: str, route: str, scheme: str, slow_ns: int) -> None:
-        self.method = method
-        self.route = route
-        self.scheme = scheme
-        self.slow_ns = slow_ns
-        self.durations: dict[int, Tally] = {}
-        self.request_size: Tally | None = None
-        self.response_size: Tally | None = None
-
-
-Page = dict[int, dict[str, Book]]
-"""By the id of an endpoint, then by method."""
 
 
 class Recorder:
@@ -86,21 +54,21 @@ class Recorder:
         self.file = store.file
         self.bounds = [round(bound * NANOSECONDS) for bound in self.file.bounds]
         self.first_bound = self.bounds[0]
-        self.sum_at = len(self.bounds) + 1
         self.tracing = tracing.active()
         self.slow_log = SlowLog()
-        self.pages: dict[str, dict[str, Page]] = {}
+        self.pages: dict[str, dict[str, dict[str, Page]]] = {}
         self._books: dict[tuple[str, str, str], Book] = {}
-        self._roots: set[str] = set()
+        # Where many routes share an endpoint; an id is only good while its object lives.
+        self._shared: dict[tuple[int, Any, Page], tuple[Book, object]] = {}
         self._classes: set[str] = set()
         self._faults: dict[str, float] = {}
-        self._routes = routes
         self.heartbeat = Heartbeat(store, self._beat)
-        self._built = 0.0
-        self.publish()
+        self.labels = Labels(settings, self.file, routes, self._forget)
 
     def _beat(self) -> None:
         self.tracing = tracing.active()
+        for page in self._each_page():
+            page.renew(self.file)
 
     def close(self) -> None:
         """End cleanly, with a last look at the application's own metrics."""
@@ -110,95 +78,54 @@ class Recorder:
             process.publish(self.file)
         self.store.close()
 
-    def publish(self) -> None:
-        """Make the route table, and show it to readers in other processes."""
-        self._built = time.monotonic()
-        self.table = RouteTable(self._routes)
-        priced = [
-            route._replace(slow=self._slowest(route.methods, route.template))
-            for route in self.table.routes
-        ]
-        try:
-            self.file.note(Block.ROUTES, route_table.encode(priced))
-        except Full:
-            self.fault("route_table")
-        for schemes in self.pages.values():
-            for scheme in schemes:
-                schemes[scheme] = {}
-
-    def _slowest(self, methods: tuple[str, ...], template: str) -> float | None:
-        if methods in {(WEBSOCKET,), (ANY,)}:
-            return None
-        return max(self.threshold(method, template) for method in methods)
-
-    def threshold(self, method: str, template: str) -> float:
-        """From how many seconds on a request is slow. ``template`` is without ``root_path``."""
-        slow = self.settings.slow
-        return slow.get(f"{method} {template}", slow[EVERY_ROUTE])
-
     def page(self, scope: Scope) -> Page:
-        """The books of a ``root_path`` and scheme; made at their first request."""
-        raw = str(scope.get("root_path", ""))
-        scheme = str(scope.get("scheme", "http"))
-        scheme = scheme if scheme in SCHEMES else OTHER
-        found = self.pages.get(raw, {}).get(scheme)
+        """The page of a ``root_path``, scheme and method; made at their first request."""
+        root, scheme = scope.get("root_path", ""), scope.get("scheme", "")
+        method = scope.get("method", WEBSOCKET)
+        found = self.pages.get(root, {}).get(scheme, {}).get(method)
         if found is not None:
             return found
-        page: Page = {}
-        self.note_root(scope, scheme)
-        if len(self.pages) < MOST_ROOTS:
-            self.pages.setdefault(raw, {})[scheme] = page
+        self.labels.note_root(scope)
+        page = Page(scope, self.file)
+        if (page.method, page.scheme) == (method, scheme) and len(self.pages) < MOST_ROOTS:
+            self.pages.setdefault(root, {}).setdefault(scheme, {})[method] = page
         return page
 
-    def note_root(self, scope: Scope, scheme: str) -> None:
-        """Publish a scheme and ``root_path`` when they are new."""
-        note = f"{scheme} {root_of(scope)}"
-        if note not in self._roots and len(self._roots) < MOST_ROOTS:
-            self._roots.add(note)
-            self.file.note(Block.ROOTS, note.encode())
+    def _each_page(self) -> Iterator[Page]:
+        for schemes in self.pages.values():
+            for methods in schemes.values():
+                yield from methods.values()
 
-    def route(self, scope: Scope, status: int) -> str:
-        """The label ``http_route`` of a request that has been routed."""
-        root = root_of(scope)
-        endpoint = scope.get("endpoint")
-        if endpoint is not None and not self.table.knows(endpoint):
-            self._rebuild()
-        template = ""
-        if status == REDIRECT and (endpoint is None or self.table.sure(endpoint) is None):
-            template = self.table.redirected(scope, root)
-        template = template or self.table.template(scope, root)
-        return self.labelled(template, root)
-
-    def labelled(self, template: str, root: str) -> str:
-        """A template with its ``root_path``, unless there have been too many of those."""
-        if not template or template == UNKNOWN or not root:
-            return template
-        known = any(note.partition(" ")[2] == root for note in self._roots)
-        return root + template if known else OTHER
-
-    def _rebuild(self) -> None:
-        """Routes were added while running."""
-        if time.monotonic() - self._built >= REBUILD_SECONDS:
-            self.publish()
+    def _forget(self) -> None:
+        """Routes have changed: what was learned about endpoints may be wrong."""
+        for page in self._each_page():
+            page.books.clear()
+        self._shared.clear()
 
     def book(self, scope: Scope, status: int, page: Page) -> Book:
         """The book of a request whose page doesn't have it yet."""
-        verb = scope["method"]
-        method = verb if verb in METHODS else OTHER
-        scheme = str(scope.get("scheme", "http"))
-        scheme = scheme if scheme in SCHEMES else OTHER
-        route = self.route(scope, status)
-        key = (method, route, scheme)
-        book = self._books.get(key)
-        if book is None:
-            template = route.removeprefix(root_of(scope))
-            slow_ns = round(self.threshold(method, template) * NANOSECONDS)
-            book = Book(method, route, scheme, slow_ns)
-            if len(self._books) < 2 * self.settings.max_series:
-                self._books[key] = book
+        route = chosen(scope)
+        key = (id(route), scope.get("root_path"), page)
+        if route is not None and key in self._shared:
+            return self._shared[key][0]
+        book = self._named(page, self.labels.route(scope, status), root_of(scope))
         endpoint = scope.get("endpoint")
-        if method == verb and endpoint is not None and self.table.sure(endpoint) is not None:
-            page.setdefault(id(endpoint), {})[method] = book
+        if endpoint is not None and self.labels.table.sure(endpoint) is not None:
+            page.books[id(endpoint)] = book
+        elif route is not None:
+            if len(self._shared) >= MOST_SHARED:
+                self._shared.clear()
+            self._shared[key] = (book, route)
+        return book
+
+    def _named(self, page: Page, route: str, root: str) -> Book:
+        name = (page.method, route, page.scheme)
+        book = self._books.get(name)
+        if book is None:
+            threshold = self.labels.threshold(page.method, route.removeprefix(root))
+            book = Book(*name, round(threshold * NANOSECONDS))
+            if len(self._books) < 2 * self.settings.max_series:
+                self._books[name] = book
         return book
 
     def duration(self, book: Book, status: int, error: str) -> Tally:
@@ -244,18 +171,17 @@ class Recorder:
         """Add one observation (nanoseconds or bytes) to a histogram, off the hot path."""
         tally, _ = self._tally(metric, labels)
         bounds = boundaries(metric.scale, self.file.bounds)
-        self.add(tally, bisect_left(bounds, value / metric.divisor), value)
+        self.add(tally, bisect_left(bounds, value / metric.divisor) + 1, value)
 
     def place(self, ns: int) -> int:
-        """The bucket of a duration."""
-        return bisect_left(self.bounds, ns)
+        """The place of a duration among a series' values, of which the first is the sum."""
+        return bisect_left(self.bounds, ns) + 1
 
     def add(self, tally: Tally, place: int, value: int) -> None:
         """Add one observation to a bucket, and its value to the sum."""
         counts, words, at = tally.counts, self.file.words, tally.at
-        last = len(counts) - 1
+        counts[0] = words[at] = counts[0] + value
         counts[place] = words[at + place] = counts[place] + 1
-        counts[last] = words[at + last] = counts[last] + value
 
     def increment(self, metric: Metric, labels: tuple[str, ...]) -> Tally:
         """Add one to a counter with a route."""
@@ -291,9 +217,3 @@ class Recorder:
                 self._faults[where] = now
                 logger.error("fault in %s; requests are not affected", where, exc_info=cause)
             self.file.count(INTERNAL_ERRORS, (where,))
-
-
-def root_of(scope: Scope) -> str:
-    """``root_path`` as it was before any mount added to it."""
-    root = scope.get("app_root_path", scope.get("root_path", ""))
-    return str(root).rstrip("/")

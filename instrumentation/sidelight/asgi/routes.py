@@ -182,6 +182,20 @@ def _host(scope: Scope) -> str:
     return ""
 
 
+def chosen(scope: Scope) -> object | None:
+    """The route object a router chose, where the scope tells it; one a place in the tree.
+
+    For a route that came through ``include_router`` that is FastAPI's context of it, if it
+    is this route's and not one left behind by an outer router.
+    """
+    route = scope.get("route")
+    if route is None or getattr(route, "endpoint", None) is not scope.get("endpoint"):
+        return None
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    found: object = context if getattr(context, "original_route", None) is route else route
+    return found
+
+
 def routes_below(scope: Scope, app: object) -> Sequence[BaseRoute]:
     """The outermost routes a request can meet: those of the router that chose us, or below us."""
     for start in (scope.get("router"), scope.get("app"), app):

@@ -5,10 +5,10 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from sidelight.asgi.exchange import EXCEPTIONS, row_text
+from sidelight.asgi.books import Page
+from sidelight.asgi.exchange import EXCEPTIONS
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS, OTHER
-from sidelight.store.route_table import WEBSOCKET
 
 DURATION = METRICS["fastapi_websocket_duration_seconds"]
 REGISTERED = frozenset(range(1000, 1016))
@@ -21,14 +21,18 @@ class Session:
 
     __slots__ = ("_receive", "_send", "code", "recorder", "row", "scope", "start")
 
-    def __init__(self, recorder: Recorder, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, recorder: Recorder, page: Page, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         self.recorder = recorder
         self.scope = scope
         self._receive = receive
         self._send = send
         self.code = ""
-        self.start = monotonic_ns()
-        self.row = recorder.file.enter(self.start, row_text(scope, WEBSOCKET))
+        file = recorder.file
+        self.row = row = page.rows.pop() if page.rows else file.without_row()
+        page.memory[row.text] = page.text % scope["path"].encode()
+        self.start = page.words[row.word] = monotonic_ns()
 
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server."""
@@ -57,7 +61,7 @@ class Session:
         recorder = self.recorder
         try:
             recorder.file.leave(self.row)
-            route = recorder.route(self.scope, 0)
+            route = recorder.labels.route(self.scope, 0)
             if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
                 recorder.increment(EXCEPTIONS, (route, recorder.class_name(error)))
                 self.code = self.code or str(INTERNAL_ERROR)

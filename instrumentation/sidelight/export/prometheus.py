@@ -70,8 +70,8 @@ def _series(
 ) -> bytes:
     if metric.kind == "histogram":
         text = key.text.get("") or _template(metric, key)
-        counts = tuple(accumulate(values[:-1]))
-        line = text % (*counts, values[-1] / metric.divisor, counts[-1])
+        counts = tuple(accumulate(values[1:]))
+        line = text % (*counts, values[0] / metric.divisor, counts[-1])
     else:
         text = key.text.get("") or _template(metric, key)
         number = values[0] if metric.divisor == 1 else values[0] / metric.divisor

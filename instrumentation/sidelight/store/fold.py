@@ -196,10 +196,9 @@ def moved(values: tuple[int, ...], source: Family, target: Family) -> tuple[int,
     where = places(source.bounds, target.bounds)
     if where is None:
         return values
-    counts = [0] * target.values
-    for at, count in zip(where, values, strict=False):
-        counts[at] += count
-    counts[-1] = values[-1]
+    counts = [values[0], *([0] * (target.values - 1))]
+    for at, count in zip(where, values[1:], strict=True):
+        counts[at + 1] += count
     return tuple(counts)
 
 

@@ -4,7 +4,8 @@ A file is a header, the rows of requests in flight, a table of exemplars, and an
 blocks, one after the other. A block is a head (checksum, length, kind, number of value
 words, length of its key), its key, and its values; head and key never change once they are
 there, so a reader that finds a checksum right may trust them, and stops at the first that
-is not. All numbers are little-endian; values are 8-byte whole numbers at 8-byte addresses.
+is not. All numbers are little-endian; values are 8-byte whole numbers at 8-byte addresses:
+a counter's or gauge's one value, or a histogram's sum and then its buckets with infinity.
 """
 
 import struct
@@ -23,17 +24,19 @@ number of rows, of exemplars, the arena's offset, and the whole size. A checksum
 HEADER_BYTES: Final = 256
 MOST_BYTES: Final = 256 * 1024 * 1024
 # Words of the header that change while the worker lives: its state, when its loop last beat,
-# how many requests in flight found no free row, and the end of the arena's last block.
+# how many requests in flight found no free row, the end of the arena's last block, and one
+# that nobody reads.
 STATE: Final = 24
 HEARTBEAT: Final = 25
 ROWLESS: Final = 26
 USED: Final = 27
+SCRATCH: Final = 28
 
 ROWS: Final = 1024
 ROW_WORDS: Final = 19
 ROW_TEXT: Final = (ROW_WORDS - 1) * WORD
 """A row is a start (CLOCK_MONOTONIC in ns; 0 when free) and its text: scheme, method and raw
-path, as in ``http GET /path``, cut at 144 bytes and ended by a NUL if shorter."""
+path, as in ``http GET /path``, filled up with blanks or cut."""
 
 EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
 """Checksum, bucket, block address, trace id, span id, value, seconds since the epoch."""

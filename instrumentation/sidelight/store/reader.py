@@ -152,10 +152,11 @@ def rows(file: File) -> list[Row]:
     for number, start in enumerate(_column(file, file.header.rows_at, file.header.rows, step)):
         if start:
             at = file.header.rows_at + number * step
-            whole, nul, _ = file.data[at + WORD : at + step].partition(b"\0")
-            scheme, method, path = (*whole.split(b" ", 2), b"", b"")[:3]
+            text = file.data[at + WORD : at + step]
+            scheme, method, path = (*text.rstrip(b" \0").split(b" ", 2), b"", b"")[:3]
+            whole = text[-1:] in {b" ", b"\0"}
             found.append(
-                Row(start, scheme.decode("latin-1"), method.decode("latin-1"), path, bool(nul))
+                Row(start, scheme.decode("latin-1"), method.decode("latin-1"), path, whole)
             )
     return found
 

@@ -20,7 +20,7 @@ class Family:
 
     @property
     def values(self) -> int:
-        """Words of one series: buckets with infinity and the sum, or one value."""
+        """Words of one series: the sum and the buckets with infinity, or one value."""
         return len(self.bounds) + 2 if self.kind == "histogram" else 1
 
 

@@ -7,6 +7,7 @@ import struct
 import threading
 import time
 import uuid
+from typing import NamedTuple
 
 from sidelight.contract import DURATION, Metric
 from sidelight.errors import StoreError
@@ -37,6 +38,13 @@ class Tally:
     def __init__(self, at: int, values: int) -> None:
         self.at = at
         self.counts = [0] * values
+
+
+class Row(NamedTuple):
+    """Where a request in flight is kept: the word of its start, and the bytes of its text."""
+
+    word: int
+    text: slice
 
 
 class WorkerFile:
@@ -102,14 +110,28 @@ class WorkerFile:
         self.words[layout.STATE] = State.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
         self._append(Block.SCHEMA, encode(self.schema), 0)
-        if not hasattr(self, "free_rows"):
-            self.free_rows = self._rows()
+        if not hasattr(self, "rows"):
+            self._spare, *self.rows = self._rows()
 
-    def _rows(self) -> list[int]:
-        """The first word of each row of requests in flight, the lowest to be taken first."""
-        first = self._header.rows_at // WORD
-        end = first + self._header.rows * layout.ROW_WORDS
-        return list(range(first, end, layout.ROW_WORDS))[::-1]
+    def _rows(self) -> list[Row]:
+        """Free rows, the lowest last, where it is taken from."""
+        step = layout.ROW_WORDS * WORD
+        first = self._header.rows_at
+        starts = range(first, first + self._header.rows * step, step)
+        return [Row(at // WORD, slice(at + WORD, at + step)) for at in starts][::-1]
+
+    def without_row(self) -> Row:
+        """For a request more than there are rows: it is counted, and not described."""
+        self.words[layout.ROWLESS] += 1
+        return Row(layout.SCRATCH, self._spare.text)
+
+    def leave(self, row: Row) -> None:
+        """Give a row back, or what stood for one."""
+        if row.word == layout.SCRATCH:
+            self.words[layout.ROWLESS] -= 1
+        else:
+            self.words[row.word] = 0
+            self.rows.append(row)
 
     def tally(self, metric: Metric, labels: tuple[str, ...], *, beyond: bool = False) -> Tally:
         """A series of this process; made with zeros when new.
@@ -130,28 +152,6 @@ class WorkerFile:
                 at = self._append(Block.SERIES, key, values, spare)
                 self._tallies[key] = Tally(at, values)
             return self._tallies[key]
-
-    def enter(self, start: int, text: bytes) -> int:
-        """Take a row for a request in flight; 0 when all are taken, which is counted too."""
-        if not self.free_rows:
-            self.words[layout.ROWLESS] += 1
-            return 0
-        row = self.free_rows.pop()
-        at = row * WORD + WORD
-        if len(text) < layout.ROW_TEXT:
-            self.memory[at : at + len(text) + 1] = text + b"\0"
-        else:
-            self.memory[at : at + layout.ROW_TEXT] = text[: layout.ROW_TEXT]
-        self.words[row] = start
-        return row
-
-    def leave(self, row: int) -> None:
-        """Give a row back."""
-        if row:
-            self.words[row] = 0
-            self.free_rows.append(row)
-        else:
-            self.words[layout.ROWLESS] -= 1
 
     def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
         """Add to a counter; a counter of Sidelight's own is kept beyond the cap."""

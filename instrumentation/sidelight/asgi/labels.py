@@ -1,0 +1,101 @@
+"""The labels of a request: its route, method and scheme, each from a bounded set."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from starlette.types import Scope
+
+from sidelight.asgi.routes import RouteTable
+from sidelight.contract import METHODS, OTHER, UNKNOWN
+from sidelight.settings import EVERY_ROUTE, Settings
+from sidelight.store import route_table
+from sidelight.store.layout import Block
+from sidelight.store.route_table import ANY, WEBSOCKET, Route
+from sidelight.store.writer import WorkerFile
+
+SCHEMES = frozenset({"http", "https", "ws", "wss"})
+MOST_ROOTS = 16
+REDIRECT = 307
+REBUILD_SECONDS = 1.0
+
+
+class Labels:
+    """One application's routes, published for readers in other processes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        file: WorkerFile,
+        routes: Sequence[Any],
+        changed: Callable[[], None],
+    ) -> None:
+        """``changed`` is called when routes were added while running. May raise `Full`."""
+        self._slow = settings.slow
+        self._file = file
+        self._routes = routes
+        self._changed = changed
+        self._notes: set[str] = set()
+        self._roots: set[str] = set()
+        self._publish()
+
+    def _publish(self) -> None:
+        self._built = time.monotonic()
+        self.table = RouteTable(self._routes)
+        priced = [route._replace(slow=self._highest(route)) for route in self.table.routes]
+        self._file.note(Block.ROUTES, route_table.encode(priced))
+
+    def _highest(self, route: Route) -> float | None:
+        if route.methods in {(WEBSOCKET,), (ANY,)}:
+            return None
+        return max(self.threshold(method, route.template) for method in route.methods)
+
+    def threshold(self, method: str, template: str) -> float:
+        """From how many seconds on a request is slow. ``template`` is without ``root_path``."""
+        return self._slow.get(f"{method} {template}", self._slow[EVERY_ROUTE])
+
+    def note_root(self, scope: Scope) -> None:
+        """Publish a scheme and ``root_path`` when they are new, and not too many."""
+        root = root_of(scope)
+        note = f"{scheme_of(scope)} {root}"
+        if note not in self._notes and len(self._notes) < MOST_ROOTS:
+            self._file.note(Block.ROOTS, note.encode())
+            self._notes.add(note)
+            self._roots.add(root)
+
+    def route(self, scope: Scope, status: int) -> str:
+        """The label ``http_route`` of a request that has been routed."""
+        root = root_of(scope)
+        endpoint = scope.get("endpoint")
+        if endpoint is not None and not self.table.knows(endpoint):
+            self._rebuild()
+        template = ""
+        if status == REDIRECT and (endpoint is None or self.table.sure(endpoint) is None):
+            template = self.table.redirected(scope, root)
+        template = template or self.table.template(scope, root)
+        if not template or template == UNKNOWN or not root:
+            return template
+        return root + template if root in self._roots else OTHER
+
+    def _rebuild(self) -> None:
+        if time.monotonic() - self._built >= REBUILD_SECONDS:
+            self._publish()
+            self._changed()
+
+
+def method_of(scope: Scope) -> str:
+    """The label ``http_request_method``."""
+    method = scope["method"]
+    return method if method in METHODS else OTHER
+
+
+def scheme_of(scope: Scope) -> str:
+    """The label ``url_scheme``."""
+    scheme = scope.get("scheme", "http")
+    return scheme if scheme in SCHEMES else OTHER
+
+
+def root_of(scope: Scope) -> str:
+    """``root_path`` as it was before any mount added to it."""
+    root = scope.get("app_root_path", scope.get("root_path", ""))
+    return str(root).rstrip("/")

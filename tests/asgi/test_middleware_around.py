@@ -1,0 +1,280 @@
+"""Other middleware inside and outside ours, and more than one of ours."""
+
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sidelight import SidelightMiddleware
+from tests.asgi.driver import Page, ask, call, lifespan, run, scrape
+from tests.asgi.services import CASES, greet, service
+
+
+class Copying:
+    """Passes a copy of the scope on, as some middleware do."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(dict(scope), receive, send)
+
+
+class Slotted:
+    """Keeps the application where nobody looks for it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.hidden = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.hidden(scope, receive, send)
+
+
+class Function:
+    """Wraps receive and send in functions of its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def its_receive() -> Any:
+            return await receive()
+
+        async def its_send(message: Any) -> None:
+            await send(message)
+
+        await self.app(scope, its_receive, its_send)
+
+
+class Dispatching(BaseHTTPMiddleware):
+    """The middleware most people write first."""
+
+    async def dispatch(self, request: Any, call_next: Any) -> Any:
+        response = await call_next(request)
+        response.headers["x-dispatched"] = "yes"
+        return response
+
+
+def around(app: ASGIApp) -> ASGIApp:
+    """A decorator in place of a class."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        await app(scope, receive, send)
+
+    return wrapped
+
+
+OTHERS: list[tuple[Any, dict[str, Any]]] = [
+    (GZipMiddleware, {"minimum_size": 1}),
+    (CORSMiddleware, {"allow_origins": ["*"]}),
+    (Dispatching, {}),
+    (Copying, {}),
+    (Slotted, {}),
+    (Function, {}),
+    (around, {}),
+    (TrustedHostMiddleware, {"allowed_hosts": ["*"]}),
+]
+FEW = [case for case in CASES if case[0] in {"GET", "POST"} and "pair" not in case[1]]
+
+
+@pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
+@pytest.mark.parametrize(("other", "options"), OTHERS, ids=lambda o: getattr(o, "__name__", ""))
+def test_templates_with_another_middleware(
+    other: Any, options: dict[str, Any], inside: bool
+) -> None:
+    """Whatever is inside or outside ours, templates and statuses are the same."""
+    app = service()
+    pair = [(other, options), (SidelightMiddleware, {})]
+    for kind, its in pair if inside else pair[::-1]:
+        app.add_middleware(kind, **its)
+    wrong = []
+    seen: dict[tuple[str, str], float] = {}
+
+    async def storm() -> None:
+        for method, path, host, template, status in FEW:
+            answer = await ask(app, method, path, headers={"host": host})
+            assert answer.status == status, path
+            page = (await ask(app, "GET", "/metrics")).page
+            now = page.by(
+                "http_server_request_duration_seconds_count",
+                "http_route",
+                "http_response_status_code",
+            )
+            new = {key: n - seen.get(key, 0) for key, n in now.items() if n != seen.get(key)}
+            if new != {(template, str(status)): 1}:
+                wrong.append((path, template, new))
+            seen.update(now)
+
+    run(storm())
+    assert wrong == []
+
+
+@pytest.mark.parametrize("wrapper", [GZipMiddleware, Copying, Slotted, Function, around])
+def test_ours_around_the_whole_application(wrapper: Any) -> None:
+    """Put around an application that is wrapped already, ours still finds its routes."""
+    app = SidelightMiddleware(wrapper(service()))
+    for path in ("/red/1", "/shops/a/things/1", "/users/x"):
+        call(app, "GET", path)
+    # Where neither the wrapper nor the scope shows the routes, the first requests can't know.
+    assert scrape(app).routes == {
+        "/red/{leaf}": 1,
+        "/shops/{shop}/things/{thing}": 1,
+        "/users/{user_id}": 1,
+    }
+
+
+def test_a_middleware_that_answers_by_itself() -> None:
+    """An answer from inside, before any route, is counted once, with its own status."""
+
+    def guard(app: ASGIApp) -> ASGIApp:
+        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] == "http" and not dict(scope["headers"]).get(b"authorization"):
+                await PlainTextResponse("who are you?", 401)(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return guarded
+
+    app = service()
+    app.add_middleware(guard)  # type: ignore[arg-type]
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/nowhere/at/all")
+    assert scrape(app).requests == {("GET", "", "401", ""): 1}
+
+
+def test_a_middleware_that_changes_the_status() -> None:
+    """Inside ours, what a middleware makes of a status is what counts."""
+
+    class Changing(BaseHTTPMiddleware):
+        async def dispatch(self, request: Any, call_next: Any) -> Any:
+            await call_next(request)
+            return PlainTextResponse("instead", 503)
+
+    app = service()
+    app.add_middleware(Changing)
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/users/1")
+    assert scrape(app).requests == {("GET", "/users/{user_id}", "503", "503"): 1}
+
+
+def test_an_exception_through_base_http_middleware() -> None:
+    """The exception that leaves through BaseHTTPMiddleware is the one that was raised."""
+    error = ZeroDivisionError()
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise error
+
+    app.add_middleware(Dispatching)
+    app.add_middleware(SidelightMiddleware)
+    assert call(app, "GET", "/broken").error is error
+    page = scrape(app)
+    assert page.requests == {("GET", "/broken", "500", "500"): 1}
+    assert page.by("fastapi_exceptions_total", "error_type") == {"ZeroDivisionError": 1}
+
+
+# --- more than one of ours ---
+
+
+def page_of_all(app: Any) -> Page:
+    page = scrape(app)
+    assert page.value("sidelight_internal_errors_total") == 0
+    return page
+
+
+@pytest.mark.parametrize("between", [None, Copying, Dispatching, Function])
+def test_twice_in_one_application_counts_once(between: Any) -> None:
+    """A second of ours inside lets everything pass."""
+    app = service()
+    app.add_middleware(SidelightMiddleware)
+    if between:
+        app.add_middleware(between)
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/users/1")
+    assert page_of_all(app).routes == {"/users/{user_id}": 1}
+
+
+@pytest.mark.parametrize("between", [None, Copying])
+def test_in_a_mounted_application_counts_once(between: Any) -> None:
+    """Ours in an application and in one mounted below it count each request once."""
+    inner = service()
+    inner.add_middleware(SidelightMiddleware)
+    app = FastAPI(openapi_url=None)
+    app.mount("/sub/{name}", between(inner) if between else inner)
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/sub/a/users/1")
+    assert page_of_all(app).routes == {"/sub/{name}/users/{user_id}": 1}
+    assert call(app, "GET", "/sub/a/metrics").status == 404
+
+
+def test_only_in_a_mounted_application() -> None:
+    """Ours in a mounted application alone measures that one, and answers below its mount."""
+    inner = FastAPI(openapi_url=None)
+
+    @inner.get("/x/{y}")
+    async def x(y: str) -> str:
+        return y
+
+    inner.add_middleware(SidelightMiddleware)
+    app = Starlette(routes=[Route("/plain", greet), Mount("/sub", inner)])
+    call(app, "GET", "/plain")
+    call(app, "GET", "/sub/x/1")
+    answer = call(app, "GET", "/sub/metrics")
+    assert list(answer.page.routes.values()) == [1]
+    (route,) = answer.page.routes
+    assert route in {"/sub/x/{y}", "/x/{y}"}
+    assert call(app, "GET", "/metrics").status == 404
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_around_and_inside_counts_once(started: bool) -> None:
+    """Around the application object and added to it, with a lifespan or without: one count."""
+    inner = service()
+    inner.add_middleware(SidelightMiddleware)
+    app = SidelightMiddleware(inner)
+
+    async def one() -> Page:
+        await ask(app, "GET", "/users/1")
+        await ask(app, "GET", "/broken")
+        return (await ask(app, "GET", "/metrics")).page
+
+    pages: list[Page] = []
+
+    async def during() -> None:
+        pages.append(await one())
+
+    if started:
+        sent = run(lifespan(app, during))
+        assert [m["type"] for m in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    else:
+        run(during())
+    assert pages[0].routes == {"/users/{user_id}": 1, "": 1}
+
+
+def test_what_the_outer_excludes_the_inner_does_not_count() -> None:
+    """A path that the outer one of ours leaves out is measured by none."""
+    inner = service()
+    inner.add_middleware(SidelightMiddleware, metrics_path="/inner")
+    app = SidelightMiddleware(inner, exclude=["/users/*"])
+    call(app, "GET", "/users/1")
+    answer = call(app, "GET", "/inner")
+    assert answer.status == 404
+
+
+def test_two_applications_do_not_mix() -> None:
+    """Two applications of one process that is alone have numbers of their own."""
+    one, two = service(), service()
+    for app in (one, two):
+        app.add_middleware(SidelightMiddleware)
+    call(one, "GET", "/users/1")
+    assert scrape(one).routes == {"/users/{user_id}": 1}
+    assert scrape(two).routes == {}

@@ -1,0 +1,160 @@
+"""FastAPI's own telemetry, in the same service, judges our templates."""
+
+import inspect
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from sidelight import SidelightMiddleware
+from tests.asgi.driver import call, scrape
+from tests.asgi.services import CASES, REDIRECTS, service
+
+if "telemetry" not in inspect.signature(FastAPI).parameters:
+    pytest.skip("this FastAPI has no telemetry of its own", allow_module_level=True)
+export = pytest.importorskip("opentelemetry.sdk.metrics.export")
+metrics = pytest.importorskip("opentelemetry.sdk.metrics")
+
+
+def judged(path: str, host: str) -> bool:
+    """Whether the referee sees: it sits in FastAPI's routers, and not in Starlette's own."""
+    return host == "test" and not path.startswith(("/star/", "/same/"))
+
+
+JUDGED = [case for case in CASES if judged(case[1], case[2])]
+
+
+class Referee:
+    """What FastAPI says of the requests it has seen."""
+
+    def __init__(self) -> None:
+        self.reader = export.InMemoryMetricReader()
+        self.provider = metrics.MeterProvider([self.reader])
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"telemetry": {"meter_provider": self.provider, "tracing": False, "logs": False}}
+
+    @property
+    def seen(self) -> dict[tuple[str, str, str], int]:
+        """Requests by method, route and status."""
+        data = self.reader.get_metrics_data()
+        found: dict[tuple[str, str, str], int] = {}
+        for resource in data.resource_metrics if data else ():
+            for scope in resource.scope_metrics:
+                for metric in scope.metrics:
+                    if metric.name == "http.server.request.duration":
+                        for point in metric.data.data_points:
+                            key = tuple(
+                                str(point.attributes.get(name, ""))
+                                for name in (
+                                    "http.request.method",
+                                    "http.route",
+                                    "http.response.status_code",
+                                )
+                            )
+                            found[key] = found.get(key, 0) + point.count  # type: ignore[index, arg-type]
+        return found
+
+
+@pytest.fixture
+def referee() -> Any:
+    """A referee that is shut down after its game."""
+    found = Referee()
+    yield found
+    found.provider.shutdown()
+
+
+def ours(app: Any) -> dict[tuple[str, str, str], float]:
+    return {key[:3]: count for key, count in scrape(app).requests.items()}
+
+
+@pytest.mark.parametrize(("method", "path", "host", "template", "status"), JUDGED)
+def test_both_agree(
+    referee: Referee, method: str, path: str, host: str, template: str, status: int
+) -> None:
+    """Method, template and status are those that FastAPI itself reports."""
+    app = service(**referee.options)
+    app.add_middleware(SidelightMiddleware)
+    call(app, method, path, headers={"host": host})
+    seen = referee.seen
+    assert sum(seen.values()) == 1
+    assert ours(app) == seen
+
+
+@pytest.mark.parametrize(("method", "path", "host", "template", "status"), JUDGED)
+def test_both_agree_below_a_root_path(
+    referee: Referee, method: str, path: str, host: str, template: str, status: int
+) -> None:
+    """With a root_path from the server too, templates are those that FastAPI reports."""
+    app = service(**referee.options)
+    app.add_middleware(SidelightMiddleware)
+    scope = {"root_path": "/api/v2"}
+    call(app, method, "/api/v2" + path, headers={"host": host}, scope=scope)
+    seen = referee.seen
+    assert sum(seen.values()) == 1
+    assert ours(app) == seen
+
+
+@pytest.mark.parametrize(("path", "template"), REDIRECTS)
+def test_both_agree_on_redirects_or_one_has_none(
+    referee: Referee, path: str, template: str
+) -> None:
+    """For a slash redirect ours is the referee's template, or the one it leads to, or none."""
+    app = service(**referee.options)
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", path)
+    ((_, theirs, status),) = referee.seen
+    ((_, mine, our_status),) = ours(app)
+    assert (status, our_status) == ("307", "307")
+    assert mine in {theirs, template, ""}
+    assert theirs in {template, ""}
+
+
+def test_both_agree_on_an_exception(referee: Referee) -> None:
+    """The template of a route that raises is the referee's."""
+    app = FastAPI(**referee.options)
+
+    @app.get("/broken/{x}")
+    async def broken(x: str) -> None:
+        raise ZeroDivisionError
+
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/broken/1")
+    assert {key[:2] for key in referee.seen} == {key[:2] for key in ours(app)}
+
+
+def test_both_count_what_a_middleware_answers(referee: Referee) -> None:
+    """A preflight answered before any route is one request to both."""
+    app = service(**referee.options)
+    app.add_middleware(CORSMiddleware, allow_origins=["*"])
+    app.add_middleware(SidelightMiddleware)
+    headers = {"origin": "https://a.example", "access-control-request-method": "GET"}
+    call(app, "OPTIONS", "/users/5", headers=headers)
+    assert list(referee.seen.values()) == list(ours(app).values()) == [1]
+
+
+def test_both_agree_on_a_frontend(referee: Referee, tmp_path: Any) -> None:
+    """Files of a frontend have the referee's template."""
+    if not hasattr(FastAPI, "frontend"):
+        pytest.skip("this FastAPI has no app.frontend")
+    (tmp_path / "index.html").write_text("<html></html>")
+    app = FastAPI(**referee.options)
+    app.frontend("/web", directory=tmp_path)
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/web/index.html")
+    call(app, "GET", "/web/")
+    call(app, "GET", "/nowhere")
+    seen = referee.seen  # before our page, which is a request to the referee
+    assert ours(app) == seen
+
+
+def test_referee_sees_nothing_of_the_page(referee: Referee) -> None:
+    """A scrape is no request of ours, though FastAPI counts it."""
+    app = service(**referee.options)
+    app.add_middleware(SidelightMiddleware)
+    for _ in range(3):
+        scrape(app)
+    assert ours(app) == {}
+    assert referee.seen == {("GET", "", "200"): 4}

@@ -1,0 +1,194 @@
+"""Shared memory that fails under real servers: requests are answered, and the page says why."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.conftest import Serve
+from tests.live.servers import Server, eventually
+from tests.live.traffic import Call, Load, ask, requests, scrape, settle, value
+
+pytestmark = pytest.mark.live
+
+ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
+MAKE = Call("POST", "/items", "/items", "201")
+INTERNAL = "sidelight_internal_errors_total"
+
+
+class Mount:
+    """A small tmpfs of the test's own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def mount(self, options: str) -> None:
+        """Mount it; skips the test where that isn't allowed."""
+        self.path.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.path)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, text=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"a tmpfs can't be mounted here: {getattr(error, 'stderr', error)}")
+
+
+@pytest.fixture
+def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mount]:
+    """A tmpfs to be mounted by the test; servers are gone before it is taken away."""
+    found = Mount(tmp_path / "small")
+    yield found
+    if found.path.is_mount():
+        subprocess.run(["umount", "-l", str(found.path)], check=True)
+
+
+def check_unmeasured(server: Server, where: str, why: str) -> None:
+    """Every request is answered; page and log say what is wrong."""
+    ask(server, {ITEM: 20, MAKE: 5})
+    page = scrape(server)
+    assert value(page, INTERNAL, where=where) >= 1
+    assert why in server.log
+    assert requests(page) == {}
+    assert server.stop() is not None
+
+
+def test_full_shared_memory(small: Mount, uvicorn: Serve) -> None:
+    """Without room for a worker's file the service runs unmeasured, and says so."""
+    small.mount("size=1m")
+    server = uvicorn(2, SIDELIGHT_DIR=str(small.path / "store")).ready()
+    check_unmeasured(server, "store_no_space", "No space left on device")
+    assert not list((small.path / "store").glob("*.draft"))
+
+
+def test_shared_memory_that_fills_up_later(small: Mount, uvicorn: Serve) -> None:
+    """While nothing can be written a dead worker's counts stay, and are folded afterwards."""
+    small.mount("size=16m")
+    where = small.path / "store"
+    server = uvicorn(2, SIDELIGHT_DIR=str(where)).ready()
+    settle(server, 2)
+    ask(server, {ITEM: 40})
+    scrape(server)
+    filler = small.path / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1 << 6, 1):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue
+    server.kill(server.workers()[0])
+    ask(server, {ITEM: 10})
+    page = scrape(server)
+    assert requests(page)[ITEM.asked] == 50
+    assert value(page, INTERNAL, where="fold") >= 1
+    assert "No space left on device" in server.log
+    filler.unlink()
+    ask(server, {ITEM: 1})
+    assert requests(scrape(server))[ITEM.asked] == 51
+    assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
+
+
+def test_read_only_shared_memory(small: Mount, uvicorn: Serve) -> None:
+    """On a file system that can't be written to the service runs unmeasured, and says so."""
+    small.mount("size=8m,ro")
+    server = uvicorn(2, SIDELIGHT_DIR=str(small.path / "store")).ready()
+    check_unmeasured(server, "store_read_only", "Read-only file system")
+
+
+def test_directory_that_is_a_file(uvicorn: Serve, store: Path) -> None:
+    """A path that is a file is no directory: the service runs unmeasured, and says so."""
+    store.write_text("mine")
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    check_unmeasured(server, "store_unusable", "Not a directory")
+    assert store.read_text() == "mine"
+
+
+def test_directory_that_is_a_link(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """A symbolic link in place of the directory is not followed."""
+    (tmp_path / "elsewhere").mkdir()
+    store.symlink_to(tmp_path / "elsewhere")
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    check_unmeasured(server, "store_unusable", str(store))
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_directory_everyone_may_write_to(uvicorn: Serve, store: Path) -> None:
+    """A directory that anybody may write to is refused, with the line that mends it."""
+    store.mkdir()
+    store.chmod(0o777)
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    check_unmeasured(server, "store_rights", f"chmod 2770 {store}")
+    assert list(store.iterdir()) == []
+
+
+def test_directory_removed_while_running(uvicorn: Serve, store: Path) -> None:
+    """A removed directory is made again, with all that the living workers had counted."""
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    settle(server, 2)
+    ask(server, {ITEM: 30})
+    assert requests(scrape(server))[ITEM.asked] == 30
+    shutil.rmtree(store)
+    ask(server, {ITEM: 10, MAKE: 5})
+    eventually(lambda: len(list(store.glob("*.worker"))) == 2)
+    page = scrape(server)
+    assert requests(page)[ITEM.asked] == 40
+    assert requests(page)[MAKE.asked] == 5
+    assert f"was removed; made again at {store}" in server.log
+    ask(server, {ITEM: 1})
+    assert requests(scrape(server))[ITEM.asked] == 41
+    server.stop()
+    assert list(store.glob("*.worker")) == []
+
+
+def test_the_page_right_after_its_directory_was_removed(uvicorn: Serve, store: Path) -> None:
+    """The first page after a removal still has what the worker that makes it has counted."""
+    server = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
+    ask(server, {ITEM: 30})
+    for _ in range(5):
+        shutil.rmtree(store)
+        assert requests(scrape(server))[ITEM.asked] == 30
+        eventually(store.exists)
+
+
+def test_private_directory_removed_while_running(uvicorn: Serve) -> None:
+    """A directory of Sidelight's own making is made again too, and goes with the server."""
+    server = uvicorn(2).ready(2)
+    ask(server, {ITEM: 30})
+    shutil.rmtree(server.folders()[0])
+    eventually(lambda: len(server.files()) == 2)
+    ask(server, {ITEM: 3})
+    settle(server, 2)
+    assert requests(scrape(server))[ITEM.asked] == 33
+    server.stop()
+    assert server.folders() == []
+
+
+def test_bad_files_beside_real_workers(uvicorn: Serve, store: Path) -> None:
+    """Files that are none of ours change no count and no answer, under load and at a restart."""
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    settle(server, 2)
+    good = next(store.glob("*.worker")).read_bytes()
+    (store / "garbage.worker").write_bytes(os.urandom(5000))
+    (store / "empty.worker").write_bytes(b"")
+    (store / "short.worker").write_bytes(good[:1000])
+    (store / "link.worker").symlink_to("/etc/passwd")
+    (store / "folder.worker").mkdir()
+    os.mkfifo(store / "pipe.worker")
+    (store / "version.worker").write_bytes(good[:8] + b"\xff" + good[9:])
+    with Load(server, 4) as load:
+        eventually(lambda: load.total > 300)
+        victim = server.workers()[0]
+        server.kill(victim)
+        eventually(lambda: victim not in server.workers() and len(server.workers()) == 2)
+        settle(server, 2)
+    check = requests(scrape(server))
+    for asked, times in load.answered.items():
+        assert times <= check[asked] <= times + load.cut[asked]
+    page = scrape(server)
+    for reason in ("not_ours", "truncated", "layout_version", "unreadable"):
+        assert value(page, "sidelight_files_skipped_total", reason=reason) >= 1, reason
+    assert value(page, "sidelight_worker_exits_total", how="died") == 1
+    for name in ("garbage", "empty", "short", "link", "folder", "pipe", "version"):
+        assert f"{name}.worker" in server.log, name
