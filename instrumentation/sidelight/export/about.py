@@ -5,6 +5,7 @@ import platform
 import socket
 import uuid
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib import metadata
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from sidelight.store import supervisor
 from sidelight.store.local import Store
 
 
+@lru_cache
 def version(package: str) -> str:
     """An installed package's version; empty without it."""
     try:

@@ -134,13 +134,15 @@ class Collector:
         steps = self._plan(file)
         for start in range(0, len(steps), CHUNK):
             for key, series, family in steps[start : start + CHUNK]:
-                if series.family.kind == "gauge" and not file.alive:
+                source, _, at, unpack = series
+                if source.kind == "gauge" and not file.alive:
                     continue
-                values = series.unpack(data, series.at)
+                values = unpack(data, at)
                 if family is not None:
-                    values = moved(values, series.family, family)
-                before = sums.get(key)
-                sums[key] = values if before is None else tuple(map(add, before, values))
+                    values = moved(values, source, family)
+                if key in sums:
+                    values = tuple(map(add, sums[key], values))
+                sums[key] = values
             yield
 
     def _add_traces(self, shot: Snapshot, file: File) -> None:

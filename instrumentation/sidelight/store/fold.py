@@ -9,12 +9,19 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from operator import add
 
 from sidelight.contract import METRICS, UNKNOWN
 from sidelight.store import layout, route_table, user
-from sidelight.store.directory import FOLD_LOCK, TOTALS, USER_SUFFIX, WORKER_SUFFIX, Directory
+from sidelight.store.directory import (
+    FOLD_LOCK,
+    TOTALS,
+    USER_SUFFIX,
+    WORKER_SUFFIX,
+    Directory,
+    unused,
+)
 from sidelight.store.layout import Block, Damaged, Header
 from sidelight.store.reader import File, Index, read, rows
 from sidelight.store.schema import Family, encode, places
@@ -91,6 +98,8 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
 
     Raises OSError when the totals can't be written; nothing is lost then.
     """
+    if not any(_gone(directory)):
+        return
     with directory.locked(FOLD_LOCK, wait) as mine:
         if not mine:
             return
@@ -103,6 +112,17 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
             directory.write(TOTALS, _folded(directory, totals, dead))
             for file in dead:
                 _remove(directory, file.name)
+
+
+def _gone(directory: Directory) -> Iterator[str]:
+    """Names of worker files that nobody holds."""
+    for name in directory.names(WORKER_SUFFIX):
+        with contextlib.suppress(OSError):
+            fd = directory.open(name)
+            free = unused(fd)
+            os.close(fd)
+            if free:
+                yield name
 
 
 def _remove_folded(directory: Directory, totals: File | None) -> None:

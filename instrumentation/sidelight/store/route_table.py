@@ -37,7 +37,12 @@ class Route(NamedTuple):
     @property
     def template(self) -> str:
         """The path without convertors: a label value, once ``root_path`` is in front."""
-        return _PARAMETER.sub(r"{\1}", self.path)
+        return _template(self.path)
+
+
+@lru_cache(maxsize=8192)
+def _template(path: str) -> str:
+    return _PARAMETER.sub(r"{\1}", path)
 
 
 def encode(routes: Iterable[Route]) -> bytes:

@@ -1,0 +1,138 @@
+"""Worker files made and read without a server, for tests of the store."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+from sidelight.contract import DURATION, DURATION_BUCKETS
+from sidelight.settings import load
+from sidelight.store import directory
+from sidelight.store.directory import Directory
+from sidelight.store.fold import fold, moved, read_all
+from sidelight.store.local import Store
+from sidelight.store.reader import File
+from sidelight.store.schema import Family, schema
+from sidelight.store.writer import WorkerFile
+
+SCHEMA = schema(DURATION_BUCKETS)
+LABELS = ("GET", "/items", "200", "", "http")
+
+ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+Bounds = tuple[float, ...]
+
+
+def worker(where: Directory, counted: int = 0, buckets: Bounds = DURATION_BUCKETS) -> WorkerFile:
+    """A worker's file with so many requests of 3 ms."""
+    file = WorkerFile(where, schema(buckets), 100)
+    count(file, counted)
+    return file
+
+
+def count(file: WorkerFile, times: int) -> None:
+    """Record requests of 3 ms in a file."""
+    tally = file.tally(DURATION, LABELS)
+    for place, more in ((0, times * 3_000_000), (1, times)):
+        tally.counts[place] += more
+        file.words[tally.at + place] = tally.counts[place]
+
+
+def killed(file: WorkerFile) -> None:
+    """End a worker without a goodbye: its lock is gone, its file stays."""
+    file.words.release()
+    file.memory.close()
+    file._release()
+
+
+def totalled(where: Directory, skipped: list[tuple[str, str]] | None = None) -> int:
+    """Requests that a fresh reader finds in a directory."""
+    found = skipped if skipped is not None else []
+    steps = read_all(where, {}, lambda name, reason: found.append((name, reason)))
+    return sum(map(requests, _run(steps)))
+
+
+def _run(steps: Any) -> list[File]:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            files, totals = stop.value
+            return [*files, *([totals] if totals else [])]
+
+
+def requests(file: File) -> int:
+    """Requests one file holds."""
+    return sum(
+        sum(series.unpack(file.data, series.at)[1:])
+        for series in file.index.series
+        if series.family.name == DURATION.name
+    )
+
+
+def fold_all(where: Directory, skipped: list[tuple[str, str]] | None = None) -> None:
+    """Fold the dead."""
+    found = skipped if skipped is not None else []
+    for _ in fold(where, {}, lambda name, reason: found.append((name, reason))):
+        pass
+
+
+def shared(path: Path) -> Directory:
+    """Open (and make) a directory as SIDELIGHT_DIR would."""
+    return directory.shared(str(path))
+
+
+def open_store(path: Path, **options: Any) -> Store:
+    """A store of its own in a directory."""
+    return Store(load({"directory": str(path), **options}, {}, path.parent))
+
+
+def histogram(bounds: tuple[float, ...]) -> Family:
+    """A family with these boundaries."""
+    return Family("some_seconds", "histogram", bounds)
+
+
+def move(values: tuple[int, ...], old: Bounds, new: Bounds) -> tuple[int, ...]:
+    """A histogram's values from one set of boundaries to another."""
+    return moved(values, histogram(old), histogram(new))
+
+
+def request_scope(path: str, method: str = "GET", **more: Any) -> dict[str, Any]:
+    """The scope of a request."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [],
+        "client": None,
+        "server": None,
+        **more,
+    }
+
+
+async def call(app: ASGIApp, path: str, method: str = "GET", **more: Any) -> tuple[int, bytes]:
+    """One request to an ASGI application: status and body."""
+    messages: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        messages.append(message)
+
+    await app(request_scope(path, method, **more), receive, send)
+    return messages[0]["status"], b"".join(m.get("body", b"") for m in messages[1:])
+
+
+def page(app: ASGIApp) -> str:
+    """The metrics page of an application."""
+    status, body = asyncio.run(call(app, "/metrics"))
+    assert status == 200
+    return body.decode()

@@ -1,0 +1,222 @@
+"""Readers of files that were cut, flipped, or made up."""
+
+import os
+import struct
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
+
+from sidelight.contract import METRICS
+from sidelight.store import layout, reader
+from sidelight.store.directory import Directory, shared
+from sidelight.store.fold import _pack
+from sidelight.store.layout import Block, Damaged
+from sidelight.store.schema import Family, encode
+from tests.store.driving import count, fold_all, killed, totalled, worker
+
+quiet = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@cache
+def real() -> bytes:
+    """A file of a worker that has series, a route table, requests in flight and exemplars."""
+    with tempfile.TemporaryDirectory() as folder:
+        where = shared(folder)
+        file = worker(where, 7)
+        file.note(Block.ROUTES, b"GET\t/items/{item_id:int}\t1.0\n")
+        file.note(Block.ROOTS, b"http /api")
+        for start, text in ((5, b"http GET /items/7"), (6, b"http GET /" + b"x" * 500)):
+            row = file.rows.pop()
+            room = row.text.stop - row.text.start
+            file.memory[row.text] = text[:room].ljust(room)
+            file.words[row.word] = start
+        tally = file.tally(METRICS["fastapi_slow_requests_total"], ("GET", "/items"))
+        file.exemplar(tally, 0, b"t" * 16, b"s" * 8, 1.5)
+        data = (Path(folder) / file.name).read_bytes()
+        killed(file)
+        where.close()
+    return data
+
+
+def look(data: bytes, *, totals: bool = False) -> reader.File | None:
+    """Everything a reader does with a file; None when it was refused."""
+    fd = os.memfd_create("fuzz")
+    try:
+        os.write(fd, data)
+        file = reader.read("x.worker", fd, {}, totals=totals)
+    except (Damaged, OSError):
+        return None
+    finally:
+        os.close(fd)
+    for series in file.index.series:
+        assert len(series.unpack(file.data, series.at)) == series.family.values
+    reader.rows(file)
+    reader.traces(file)
+    assert isinstance(file.clean, bool)
+    return file
+
+
+def test_the_file_that_is_damaged_below_is_sound() -> None:
+    """The file under test is read, with its requests in flight and its exemplar."""
+    file = look(real())
+    assert file is not None
+    assert [row.path for row in reader.rows(file) if row.whole] == [b"/items/7"]
+    assert len(reader.rows(file)) == 2
+    assert [(t.trace_id, t.value) for t in reader.traces(file)] == [("74" * 16, 1.5)]
+    assert file.index.roots == ["http /api"]
+
+
+@quiet
+@given(some.binary(max_size=4096))
+def test_random_bytes_are_refused(data: bytes) -> None:
+    """Random bytes are no file."""
+    assert look(data) is None
+
+
+@quiet
+@given(some.integers(0, len(real())))
+def test_a_truncated_file_is_refused(length: int) -> None:
+    """A file cut anywhere is refused."""
+    assert look(real()[: min(length, len(real()) - 1)]) is None
+
+
+@quiet
+@given(some.lists(some.tuples(some.integers(0, len(real()) - 1), some.integers(1, 255)), max_size=8))
+def test_a_file_with_flipped_bits_is_read_or_refused(flips: list[tuple[int, int]]) -> None:
+    """Flipped bits make a file that is refused, or one whose series all have whole values."""
+    data = bytearray(real())
+    for at, bits in flips:
+        data[at] ^= bits
+    look(bytes(data))
+    look(bytes(data), totals=True)
+
+
+@quiet
+@given(some.integers(0, 3000), some.binary(min_size=1, max_size=64))
+def test_an_overwritten_arena_is_read_or_refused(at: int, noise: bytes) -> None:
+    """The part with the blocks, overwritten at any place, breaks no reader."""
+    data = bytearray(real())
+    start = layout.unpack_header(real()).arena_at + at
+    data[start : start + len(noise)] = noise
+    look(bytes(data[: len(real())]))
+
+
+@quiet
+@given(some.integers(0, 3))
+def test_a_file_cut_while_it_is_read_is_refused(after: int) -> None:
+    """A file that is cut between two reads of one reader is a short read, nothing worse."""
+    with pytest.MonkeyPatch.context() as patch:
+        calls = 0
+        pread = os.pread
+
+        def cutting(fd: int, length: int, at: int) -> bytes:
+            nonlocal calls
+            if calls == after:
+                os.ftruncate(fd, 200)
+            calls += 1
+            return pread(fd, length, at)
+
+        patch.setattr(os, "pread", cutting)
+        if after < 3:
+            assert look(real()) is None
+
+
+JSON = some.recursive(
+    some.none() | some.booleans() | some.integers(-5, 5) | some.floats() | some.text(max_size=3),
+    lambda inner: some.lists(inner, max_size=4),
+    max_leaves=12,
+)
+FAMILIES = some.lists(
+    some.builds(
+        Family,
+        some.sampled_from([*METRICS, "made_up"]),
+        some.sampled_from(["counter", "gauge", "histogram"]),
+        some.lists(some.floats(allow_nan=True), max_size=4).map(tuple),
+    ),
+    max_size=4,
+)
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Path]:
+    """A directory for many examples."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
+
+
+@quiet
+@given(FAMILIES, some.lists(some.binary(max_size=20), max_size=4), some.data())
+def test_a_made_up_file_never_breaks_a_fold(
+    place: Path, families: list[Family], keys: list[bytes], draw: Any
+) -> None:
+    """A dead file with right checksums and any families in it is folded or skipped, no more."""
+    where = shared(str(place))
+    for name in os.listdir(place):
+        (place / name).unlink()
+    header = layout.plan(100, os.urandom(16), 0, 0, 0)
+    data = bytearray(header.size)
+    packed = layout.pack_header(header)
+    data[: len(packed)] = packed
+    arena = layout.block(Block.SCHEMA, encode(tuple(families)), 0)
+    for number, key in enumerate(keys):
+        values = draw.draw(some.sampled_from([1, *(f.values for f in families)]))
+        whole = b"%d\0" % (number % 3) + key
+        arena += layout.block(Block.SERIES, whole, values) + struct.pack("<Q", 9) * values
+    data[header.arena_at : header.arena_at + len(arena)] = arena
+    struct.pack_into("<Q", data, layout.USED * 8, header.arena_at + len(arena))
+    (place / f"{header.id.hex()}.worker").write_bytes(data)
+    mine = worker(where, 3)
+    fold_all(where)
+    assert totalled(where) >= 3
+    killed(mine)
+    where.close()
+
+
+def check(where: Directory, path: Path, data: bytes, name: str = "aa.worker") -> None:
+    """A fold with this file beside a real worker leaves that worker's counts alone."""
+    mine = worker(where, 5)
+    (path / name).write_bytes(data)
+    skipped: list[tuple[str, str]] = []
+    fold_all(where, skipped)
+    count(mine, 5)
+    assert totalled(where, skipped) == 10
+    assert skipped
+    killed(mine)
+
+
+def hostile(families: list[Family]) -> bytes:
+    """A file with right checksums and these families, as another version might write it."""
+    return _pack({family.name: family for family in families}, {}, [], [])
+
+
+@pytest.mark.parametrize("bounds", [(float("nan"),), (1.0, float("nan")), (float("inf"),)])
+def test_boundaries_that_are_no_numbers_are_skipped(
+    where: Directory, tmp_path: Path, bounds: tuple[float, ...]
+) -> None:
+    """A dead file with NaN or infinity among its boundaries is skipped, not folded."""
+    family = Family("http_server_request_duration_seconds", "histogram", bounds)
+    check(where, tmp_path / "store", hostile([family]))
+
+
+def test_a_counter_with_boundaries_is_skipped(where: Directory, tmp_path: Path) -> None:
+    """A dead file that gives boundaries to a counter is skipped, not folded."""
+    family = Family("sidelight_worker_exits_total", "counter", (1.0,))
+    check(where, tmp_path / "store", hostile([family]))
+
+
+def test_a_copy_of_a_workers_file_is_not_counted_again(where: Directory, tmp_path: Path) -> None:
+    """A copied file, under another name and with no process, adds nothing and hides nothing."""
+    mine = worker(where, 5)
+    data = (tmp_path / "store" / mine.name).read_bytes()
+    (tmp_path / "store" / "copy.worker").write_bytes(data)
+    assert totalled(where) == 5
+    fold_all(where)
+    count(mine, 5)
+    assert totalled(where) == 10
+    killed(mine)

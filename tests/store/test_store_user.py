@@ -1,0 +1,129 @@
+"""The application's own metrics: snapshots, and their sums by kind and mode."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from sidelight.store import user
+from sidelight.store.layout import Damaged
+from sidelight.store.user import UserFamily
+
+ONE = (("shop", "a"),)
+
+
+def family(kind: str, mode: str, value: float) -> UserFamily:
+    """A family with one sample."""
+    suffix = {"counter": "_total", "info": "_info"}.get(kind, "")
+    return UserFamily("orders", kind, "Help.", "", mode, {(suffix, ONE): value})
+
+
+def merged(kind: str, mode: str, *, alive: tuple[float, ...], dead: tuple[float, ...]) -> list[float]:
+    """Values after merging the dead, then the living, who are worker 0, 1 and so on."""
+    into: dict[str, UserFamily] = {}
+    for value in dead:
+        user.merge(into, [family(kind, mode, value)], None)
+    for number, value in enumerate(alive):
+        user.merge(into, [family(kind, mode, value)], str(number))
+    return sorted(into["orders"].samples.values()) if into else []
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "expected"),
+    [
+        ("counter", "", [10.0]),
+        ("histogram", "", [10.0]),
+        ("summary", "", [10.0]),
+        ("gaugehistogram", "", [10.0]),
+        ("gauge", "", [3.0, 4.0]),
+        ("gauge", "all", [3.0, 4.0]),
+        ("gauge", "liveall", [3.0, 4.0]),
+        ("gauge", "sum", [10.0]),
+        ("gauge", "livesum", [7.0]),
+        ("gauge", "max", [4.0]),
+        ("gauge", "livemax", [4.0]),
+        ("gauge", "min", [1.0]),
+        ("gauge", "livemin", [3.0]),
+        ("stateset", "", [3.0, 4.0]),
+        ("unknown", "", [3.0, 4.0]),
+    ],
+)
+def test_each_kind_is_merged_by_its_mode(kind: str, mode: str, expected: list[float]) -> None:
+    """Two dead (1 and 2) and two living (3 and 4) make these values."""
+    assert merged(kind, mode, alive=(3.0, 4.0), dead=(1.0, 2.0)) == expected
+
+
+def test_an_info_is_shown_once() -> None:
+    """The same info of every worker, dead ones too, is one sample of 1."""
+    assert merged("info", "", alive=(1.0, 1.0), dead=(1.0,)) == [1.0]
+
+
+def test_gauges_of_the_living_are_told_apart_by_worker() -> None:
+    """A gauge without a mode has its own labels and ``worker``."""
+    into: dict[str, UserFamily] = {}
+    user.merge(into, [family("gauge", "", 1.0)], "0")
+    user.merge(into, [family("gauge", "", 2.0)], "1")
+    assert into["orders"].samples == {
+        ("", (*ONE, ("worker", "0"))): 1.0,
+        ("", (*ONE, ("worker", "1"))): 2.0,
+    }
+
+
+def test_an_application_that_has_a_label_worker_keeps_it() -> None:
+    """A gauge with a label ``worker`` of its own never has that label twice."""
+    into: dict[str, UserFamily] = {}
+    samples = {("", (("worker", "mine"),)): 1.0}
+    user.merge(into, [UserFamily("depth", "gauge", "", "", "", samples)], "0")
+    for _, labels in into["depth"].samples:
+        names = [name for name, _ in labels]
+        assert len(names) == len(set(names))
+
+
+def test_kinds_that_disagree_are_not_mixed() -> None:
+    """A family whose kind differs from the first one's is left out."""
+    into: dict[str, UserFamily] = {}
+    user.merge(into, [family("counter", "", 1.0)], "0")
+    user.merge(into, [family("gauge", "", 9.0)], "1")
+    assert list(into["orders"].samples.values()) == [1.0]
+
+
+TEXT = some.text(max_size=5)
+LABELS = some.lists(some.tuples(TEXT, TEXT), max_size=3).map(tuple)
+FAMILY = some.builds(
+    UserFamily, TEXT, TEXT, TEXT, TEXT, TEXT,
+    some.dictionaries(some.tuples(TEXT, LABELS), some.floats(allow_nan=False), max_size=4),
+)  # fmt: skip
+
+
+@given(some.lists(FAMILY, max_size=4))
+def test_a_snapshot_is_read_as_it_was_written(families: list[UserFamily]) -> None:
+    """Every snapshot comes back as it was, infinities included."""
+    assert user.decode(user.encode(families)) == families
+
+
+JSON = some.recursive(
+    some.none() | some.booleans() | some.integers() | some.floats() | TEXT,
+    lambda inner: some.lists(inner, max_size=7) | some.dictionaries(TEXT, inner, max_size=3),
+)
+
+
+@given(JSON)
+def test_a_made_up_snapshot_is_read_or_refused(made: object) -> None:
+    """Any JSON, and not only a list of families, is a snapshot or damaged."""
+    import json
+
+    for data in (json.dumps(made), json.dumps([made]), json.dumps(["n", "k", "h", "u", "m", made])):
+        try:
+            user.decode(data.encode())
+        except Damaged as damage:
+            assert damage.reason == "torn"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"\xff", b"{", b"[" * 100_000, b'[["a","counter","","","",[["_total",[],1e999999]],5]]',
+     b'[["a","counter","","","",[["_total",[],1' + b"0" * 400 + b"]],[]]]"],
+)  # fmt: skip
+def test_a_hostile_snapshot_is_refused(data: bytes) -> None:
+    """Bytes that are no snapshot are damaged, and raise nothing else."""
+    with pytest.raises(Damaged):
+        user.decode(data)
