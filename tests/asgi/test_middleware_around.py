@@ -172,7 +172,8 @@ def test_an_exception_through_base_http_middleware() -> None:
     page = scrape(app)
     assert page.requests == {("GET", "/broken", "500", "500"): 1}
     assert page.by("fastapi_exceptions_total", "error_type") == {"ZeroDivisionError": 1}
-    gc.collect()  # old versions of Starlette leave a stream open, and this is the test to say so
+    error.__traceback__ = None
+    gc.collect()  # old versions of Starlette leave a stream open: here, not in another test
 
 
 # --- more than one of ours ---
