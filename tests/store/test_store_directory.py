@@ -160,7 +160,9 @@ def test_only_what_nobody_uses_is_swept(memory: Path) -> None:
     folders = {key: Path(base.path) / name for key, name in names.items()}
     for folder in folders.values():
         folder.mkdir()
-    orphan = Directory(str(folders["orphaned"]), os.open(folders["orphaned"], os.O_RDONLY), shared=False)  # noqa: E501
+    orphan = Directory(
+        str(folders["orphaned"]), os.open(folders["orphaned"], os.O_RDONLY), shared=False
+    )
     living = worker(orphan, 1)
     sweep(base, keep="none")
     assert {key for key, folder in folders.items() if folder.exists()} == {

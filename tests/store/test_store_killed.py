@@ -1,36 +1,58 @@
 """A process killed at every step of what it does to the directory."""
 
+import mmap
 import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
-
+from typing import Any
 
 from sidelight.contract import METRICS
 from sidelight.store import user
 from sidelight.store.directory import Directory
 from sidelight.store.reader import File
 from sidelight.store.user import UserFamily
-from tests.store.driving import count, fold_all, killed, shared, totalled, worker
+from tests.store.driving import count, fold_all, killed, open_store, shared, totalled, worker
 
-VICTIM = Path(__file__).parent / "fold_victim.py"
-ROOT = Path(__file__).parents[2]
+CALLS = "open close rename unlink listdir pread pwrite posix_fallocate fstat write"
 
 
 def run(what: str, path: Path, last: int) -> bool:
-    """Do it, dying at this call; whether it got to its end."""
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    ended = subprocess.run(
-        [sys.executable, str(VICTIM), what, str(path), str(last)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode in {0, -signal.SIGKILL}, ended.stderr
-    return ended.returncode == 0
+    """Fold, or start a worker, in a child that dies at this call; whether it got to its end."""
+    child = os.fork()
+    if child == 0:
+        try:
+            _work(what, path, last)
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    assert code in {0, -signal.SIGKILL}, code
+    return code == 0
+
+
+def _work(what: str, path: Path, last: int) -> None:
+    where = shared(path)
+    calls = 0
+
+    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            nonlocal calls
+            if calls == last:
+                os.kill(os.getpid(), signal.SIGKILL)
+            calls += 1
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    for name in CALLS.split():
+        setattr(os, name, deadly(getattr(os, name)))
+    if what == "fold":
+        fold_all(where)
+    else:
+        mmap.mmap = deadly(mmap.mmap)  # type: ignore[assignment,misc]
+        open_store(path)
+    os._exit(0)
 
 
 def orders(where: Directory) -> float:

@@ -17,7 +17,9 @@ def family(kind: str, mode: str, value: float) -> UserFamily:
     return UserFamily("orders", kind, "Help.", "", mode, {(suffix, ONE): value})
 
 
-def merged(kind: str, mode: str, *, alive: tuple[float, ...], dead: tuple[float, ...]) -> list[float]:
+def merged(
+    kind: str, mode: str, *, alive: tuple[float, ...], dead: tuple[float, ...]
+) -> list[float]:
     """Values after merging the dead, then the living, who are worker 0, 1 and so on."""
     into: dict[str, UserFamily] = {}
     for value in dead:

@@ -1,6 +1,5 @@
 """Versions, settings, shared memory and rights."""
 
-import grp
 import os
 import platform
 import stat
@@ -107,8 +106,10 @@ def _ours_alone(where: Path) -> bool:
 
 def _group(gid: int) -> str:
     try:
+        import grp  # noqa: PLC0415 Windows has none
+
         return grp.getgrgid(gid).gr_name
-    except KeyError:
+    except (ImportError, KeyError):
         return str(gid)
 
 

@@ -104,9 +104,7 @@ class Collector:
         if where is not None:
             return (yield from read_all(where, self.store.known, self.store.skip))
         file = self.store.file
-        own = reader.read(file.name, file.fd, self.store.known)
-        own.alive = True
-        return [own], None
+        return [reader.read(file.name, file.fd, self.store.known, alive=True)], None
 
     def key(self, name: str, labels: Labels) -> Key:
         """The one key of a series."""

@@ -2,7 +2,6 @@
 
 import gc
 import os
-import resource
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -10,8 +9,12 @@ from pathlib import Path
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.store.writer import WorkerFile
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 _PROC = Path("/proc/self")
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _GC = {
     "collections": METRICS["python_gc_collections_total"],
     "collected": METRICS["python_gc_objects_collected_total"],
@@ -26,12 +29,14 @@ def publish(file: WorkerFile) -> None:
     for generation, stats in enumerate(gc.get_stats()):
         for name, metric in _GC.items():
             file.set(metric, (*worker, str(generation)), stats[name])
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    file.set(METRICS["process_max_fds"], worker, max(soft, 0))
+    if resource is not None:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        file.set(METRICS["process_max_fds"], worker, max(soft, 0))
     with suppress(OSError, ValueError, IndexError):
         virtual, resident = (_PROC / "statm").read_text().split()[:2]
-        file.set(METRICS["process_virtual_memory_bytes"], worker, int(virtual) * _PAGE)
-        file.set(METRICS["process_resident_memory_bytes"], worker, int(resident) * _PAGE)
+        page = os.sysconf("SC_PAGE_SIZE")
+        file.set(METRICS["process_virtual_memory_bytes"], worker, int(virtual) * page)
+        file.set(METRICS["process_resident_memory_bytes"], worker, int(resident) * page)
         file.set(METRICS["process_open_fds"], worker, sum(1 for _ in (_PROC / "fd").iterdir()) - 1)
     started = start_time()
     if started is not None:

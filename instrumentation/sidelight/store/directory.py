@@ -1,7 +1,6 @@
 """The directory the workers of one server share: its rights, its names, its locks."""
 
 import errno
-import fcntl
 import os
 import stat
 import tempfile
@@ -11,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sidelight.errors import StoreError
-from sidelight.store import supervisor
+from sidelight.store import locks, supervisor
 
 WORKER_SUFFIX = ".worker"
 USER_SUFFIX = ".user"
@@ -79,7 +78,7 @@ class Directory:
         """Hold a lock file; yields whether it was had within ``seconds``."""
         fd = self.open(name, os.O_RDONLY | os.O_CREAT)
         try:
-            yield _lock(fd, seconds)
+            yield locks.hold(fd, seconds)
         finally:
             os.close(fd)
 
@@ -102,29 +101,6 @@ class Directory:
         """Give the descriptor back."""
         with suppress(OSError):
             os.close(self.fd)
-
-
-def _lock(fd: int, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(0.002)
-        else:
-            return True
-
-
-def unused(fd: int) -> bool:
-    """Whether the process that held this worker file is gone (its lock is free)."""
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    fcntl.flock(fd, fcntl.LOCK_UN)
-    return True
 
 
 def shared(path: str) -> Directory:
@@ -183,18 +159,18 @@ def sweep(base: Directory, keep: str) -> None:
         except OSError:
             continue
         left = Directory(os.path.join(base.path, group), fd, shared=False)
-        if not any(living(left)):
+        if not any(workers(left, alive=True)):
             left.destroy()
         left.close()
 
 
-def living(directory: Directory) -> Iterator[str]:
-    """Names of worker files whose process runs."""
+def workers(directory: Directory, *, alive: bool) -> Iterator[str]:
+    """Names of worker files whose process runs, or of those whose process is gone."""
     for name in directory.names(WORKER_SUFFIX):
         with suppress(OSError):
             fd = directory.open(name)
             try:
-                if not unused(fd):
+                if locks.unheld(fd) is not alive:
                     yield name
             finally:
                 os.close(fd)

@@ -9,7 +9,7 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from operator import add
 
 from sidelight.contract import METRICS, UNKNOWN
@@ -20,7 +20,7 @@ from sidelight.store.directory import (
     USER_SUFFIX,
     WORKER_SUFFIX,
     Directory,
-    unused,
+    workers,
 )
 from sidelight.store.layout import Block, Damaged, Header
 from sidelight.store.reader import File, Index, read, rows
@@ -85,7 +85,7 @@ def _totals(directory: Directory, known: dict[bytes, Index], skip: Skip) -> File
     except OSError:
         return None
     try:
-        return read(TOTALS, fd, known, totals=True)
+        return read(TOTALS, fd, known, alive=False)
     except (Damaged, OSError) as damage:
         skip(TOTALS, getattr(damage, "reason", "unreadable"))
         return None
@@ -98,7 +98,7 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
 
     Raises OSError when the totals can't be written; nothing is lost then.
     """
-    if not any(_gone(directory)):
+    if not any(workers(directory, alive=False)):
         return
     with directory.locked(FOLD_LOCK, wait) as mine:
         if not mine:
@@ -112,17 +112,6 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
             directory.write(TOTALS, _folded(directory, totals, dead))
             for file in dead:
                 _remove(directory, file.name)
-
-
-def _gone(directory: Directory) -> Iterator[str]:
-    """Names of worker files that nobody holds."""
-    for name in directory.names(WORKER_SUFFIX):
-        with contextlib.suppress(OSError):
-            fd = directory.open(name)
-            free = unused(fd)
-            os.close(fd)
-            if free:
-                yield name
 
 
 def _remove_folded(directory: Directory, totals: File | None) -> None:

@@ -5,6 +5,7 @@ directory has one in its own memory for each application, so that tests don't mi
 """
 
 import os
+import sys
 import threading
 import weakref
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
-from sidelight.store import directory, supervisor
+from sidelight.store import directory, locks, supervisor
 from sidelight.store.directory import FOLD_LOCK, NUMBER_LOCK, Directory
 from sidelight.store.fold import fold
 from sidelight.store.schema import schema
@@ -88,7 +89,7 @@ class Store:
         if where is None or where.shared:
             return False
         with where.locked(NUMBER_LOCK, 2.0) as numbered, where.locked(FOLD_LOCK, 2.0) as folding:
-            if numbered and folding and not any(directory.living(where)):
+            if numbered and folding and not any(directory.workers(where, alive=True)):
                 where.destroy()
                 return True
         return False
@@ -96,10 +97,12 @@ class Store:
 
 def open_directory(settings: Settings) -> Directory | None:
     """The directory of this process's server, or None when it is alone. Raises `StoreError`."""
+    if not locks.POSSIBLE:
+        return None
     if settings.directory:
         return directory.shared(settings.directory)
     group = supervisor.group()
-    if group is None or os.name == "nt":
+    if group is None:
         return None
     try:
         return directory.private(group)
@@ -109,8 +112,10 @@ def open_directory(settings: Settings) -> Directory | None:
 
 def open_store(settings: Settings) -> Store:
     """This process's store for these settings. Raises `StoreError`."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise StoreError("no_gil", "this Python runs without a GIL, where counts would be lost")
     where = settings.directory or supervisor.group()
-    if where is None:
+    if where is None or not locks.POSSIBLE:
         return Store(settings)
     key = (where, settings.buckets, settings.max_series)
     with _lock:

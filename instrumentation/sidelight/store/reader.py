@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidelight.store import layout
-from sidelight.store.directory import unused
+from sidelight.store import layout, locks
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
 from sidelight.store.schema import Family, Schema, decode
 
@@ -84,18 +83,20 @@ class File:
         return self.state == State.CLOSED
 
 
-def read(name: str, fd: int, known: dict[bytes, Index], *, totals: bool = False) -> File:
+def read(name: str, fd: int, known: dict[bytes, Index], *, alive: bool | None = None) -> File:
     """Read an open file. ``known`` remembers the index of files read before, by id.
 
-    Raises `Damaged` or OSError.
+    Its lock tells whether its process lives, unless the caller knows. Raises `Damaged` or
+    OSError.
     """
-    alive = not totals and not unused(fd)
-    header = layout.unpack_header(os.pread(fd, layout.HEADER_BYTES, 0))
+    if alive is None:
+        alive = not locks.unheld(fd)
+    header = layout.unpack_header(_read_at(fd, layout.HEADER_BYTES, 0))
     size = os.fstat(fd).st_size
     if size < header.size:
         raise Damaged("truncated")
-    used = struct.unpack("<Q", os.pread(fd, WORD, layout.USED * WORD))[0]
-    data = os.pread(fd, min(max(used, header.arena_at), header.size), 0)
+    used = struct.unpack("<Q", _read_at(fd, WORD, layout.USED * WORD))[0]
+    data = _read_at(fd, min(max(used, header.arena_at), header.size), 0)
     index = known.get(header.id)
     if index is None:
         index = Index(header.arena_at)
@@ -106,6 +107,13 @@ def read(name: str, fd: int, known: dict[bytes, Index], *, totals: bool = False)
         raise Damaged("torn")
     known[header.id] = index
     return File(name, header, alive, data, index)
+
+
+def _read_at(fd: int, size: int, at: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(fd, size, at)
+    os.lseek(fd, at, os.SEEK_SET)  # Windows
+    return os.read(fd, size)
 
 
 def _extend(index: Index, data: bytes) -> None:

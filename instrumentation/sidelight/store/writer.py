@@ -1,6 +1,5 @@
 """One process's own file: made at its first use, mapped into memory, held by a lock."""
 
-import fcntl
 import mmap
 import os
 import struct
@@ -11,13 +10,13 @@ from typing import NamedTuple
 
 from sidelight.contract import DURATION, Metric
 from sidelight.errors import StoreError
-from sidelight.store import layout
+from sidelight.store import layout, locks
 from sidelight.store.directory import (
     NUMBER_LOCK,
     WORKER_SUFFIX,
     Directory,
     explained,
-    living,
+    workers,
 )
 from sidelight.store.layout import WORD, Block, Damaged, State
 from sidelight.store.schema import Schema, encode, number_of
@@ -83,7 +82,7 @@ class WorkerFile:
         draft = f"{self.id.hex()}.draft"
         try:
             self.fd = directory.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-            fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            locks.hold(self.fd)
             size = self._prepare(directory)
             os.rename(draft, self.name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
         except OSError as error:
@@ -99,7 +98,8 @@ class WorkerFile:
             os.posix_fallocate(self.fd, 0, header.size)
         else:
             os.ftruncate(self.fd, header.size)
-        os.pwrite(self.fd, layout.pack_header(header), 0)
+        os.lseek(self.fd, 0, os.SEEK_SET)
+        os.write(self.fd, layout.pack_header(header))
         self._header = header
         self._end = header.arena_at
         return header.size
@@ -223,7 +223,7 @@ class WorkerFile:
         """Let go: the lock is free, and whoever reads next folds what is here."""
         self.words[layout.STATE] = state
         if self.directory is not None:
-            fcntl.flock(self.fd, fcntl.LOCK_UN)  # the mapping keeps a descriptor of its own
+            locks.release(self.fd)  # the mapping keeps a descriptor of its own
         self._release()
 
     def abandon(self) -> None:
@@ -257,7 +257,7 @@ def _nameless() -> int:
 def _free_number(directory: Directory) -> int:
     """The lowest number no living worker has."""
     taken = set()
-    for name in living(directory):
+    for name in workers(directory, alive=True):
         try:
             fd = directory.open(name)
             with os.fdopen(fd, "rb") as file:

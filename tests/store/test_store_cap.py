@@ -1,0 +1,139 @@
+"""The cap on label sets, and a file that is full to its last byte: no request is harmed."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from sidelight.asgi.middleware import SidelightMiddleware
+from sidelight.contract import DURATION, METHODS, METRICS
+from sidelight.store.directory import Directory
+from sidelight.store.layout import Block
+from sidelight.store.writer import Full, WorkerFile
+from tests.store.driving import SCHEMA, call, killed, page, totalled, worker
+
+
+async def answer(request: Request) -> PlainTextResponse:
+    """Whatever status the query asks for."""
+    return PlainTextResponse("x", int(request.query_params.get("status", "200")))
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Iterator[SidelightMiddleware]:
+    """An application of 400 routes where 100 label sets are allowed."""
+    routes = [Route(f"/route{n}", answer, methods=METHODS) for n in range(400)]
+    app = SidelightMiddleware(
+        Starlette(routes=routes), directory=str(tmp_path / "store"), max_series=100
+    )
+    yield app
+    app._close()
+
+
+def ask(app: Any, path: str, method: str = "GET", status: int = 200, **more: Any) -> None:
+    found, _ = asyncio.run(call(app, path, method, query_string=b"status=%d" % status, **more))
+    assert found == status
+
+
+def test_past_the_cap_nothing_is_lost_but_the_route(many: SidelightMiddleware) -> None:
+    """Each request past the cap is counted under ``_OTHER``, and an overflow says so."""
+    for number in range(400):
+        ask(many, f"/route{number}", status=500 if number % 2 else 200)
+    text = page(many)
+    name = "http_server_request_duration_seconds_count"
+    counts = [
+        (line, float(line.rpartition(" ")[2]))
+        for line in text.splitlines()
+        if line.startswith(name + "{")
+    ]
+    assert sum(number for _, number in counts) == 400
+    other = {line: number for line, number in counts if 'http_route="_OTHER"' in line}
+    assert len(other) == 2
+    known = sum(number for line, number in counts if line not in other)
+    assert 40 <= known <= 100
+    overflow = next(
+        line for line in text.splitlines() if line.startswith("sidelight_series_overflow_total")
+    )
+    assert float(overflow.rpartition(" ")[2]) >= sum(other.values())
+
+
+def test_a_file_full_to_its_end_harms_no_request(many: SidelightMiddleware) -> None:
+    """When not even ``_OTHER`` has room, requests are answered and the page still comes."""
+    for number in range(150):
+        ask(many, f"/route{number}")
+    statuses = [s for s in range(200, 600) if s not in {204, 205, 304}]
+    for status in statuses:
+        for method in ("GET", "POST", "PUT"):
+            ask(many, "/route399", method, status)
+    assert many._recorder is not None
+    assert len(many._recorder.file.rows) == 1023  # all given back
+    assert "sidelight_series_overflow_total" in page(many)
+
+
+def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddleware) -> None:
+    """The first request with another scheme or ``root_path`` is answered, room or not."""
+    ask(many, "/route1")
+    assert many._recorder is not None
+    file = many._recorder.file
+    with pytest.raises(Full):
+        while True:
+            file.note(Block.ROOTS, b"https /" + b"x" * 1000)
+    ask(many, "/route1", scheme="https")
+    ask(many, "/api/route1", root_path="/api")
+
+
+def test_a_table_made_again_and_again_does_not_fill_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Endpoints that no table knows don't use up the room of later routes."""
+    from sidelight.asgi import labels
+
+    monkeypatch.setattr(labels, "REBUILD_SECONDS", 0.0)
+
+    async def odd(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/known":
+            await inner(scope, receive, send)
+            return
+        scope["endpoint"] = object()
+        await PlainTextResponse("x")(scope, receive, send)
+
+    inner = Starlette(routes=[Route(f"/known{'x' * n}", answer) for n in range(100)])
+    odd.app = inner  # type: ignore[attr-defined]
+    app = SidelightMiddleware(odd, directory=str(tmp_path / "store"), max_series=100)
+    for number in range(60):
+        ask(app, f"/odd{number}")
+    ask(app, "/known")
+    assert 'http_route="/known",http_response_status_code="200"' in page(app)
+    app._close()
+
+
+def test_the_cap_holds(where: Directory) -> None:
+    """The hundredth label set is the last; those of before, and a few beyond, still count."""
+    file = worker(where, 1)
+    for number in range(99):
+        file.tally(DURATION, ("GET", f"/{number}", "200", "", "http"))
+    with pytest.raises(Full):
+        file.tally(DURATION, ("GET", "/one-more", "200", "", "http"))
+    assert file.tally(DURATION, ("GET", "/5", "200", "", "http"))
+    file.tally(DURATION, ("GET", "_OTHER", "200", "", "http"), beyond=True)
+    file.count(METRICS["sidelight_series_overflow_total"])
+    assert totalled(where) == 1
+    killed(file)
+
+
+def test_long_labels_fill_the_file_before_the_cap(where: Directory) -> None:
+    """Room for bytes is bounded too: `Full`, and no write past the end."""
+    file = WorkerFile(where, SCHEMA, 100)
+    with pytest.raises(Full):
+        for number in range(100):
+            file.tally(DURATION, ("GET", f"/{number}" + "x" * 2000, "200", "", "http"))
+    with pytest.raises(Full):
+        while True:
+            file.note(Block.ROUTES, b"x" * 5000)
+    assert totalled(where) == 0
+    killed(file)

@@ -1,0 +1,150 @@
+"""Readers, folders and recorders at work at one moment."""
+
+import asyncio
+import os
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from sidelight.asgi.middleware import SidelightMiddleware
+from sidelight.contract import DURATION
+from sidelight.export.snapshot import Collector, Snapshot
+from sidelight.store import user
+from sidelight.store.user import UserFamily
+from tests.store.driving import call, fold_all, killed, open_store, page, shared, totalled, worker
+
+THREADS = 8
+EACH = 1000
+
+
+@pytest.fixture(params=["alone", "shared"])
+def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SidelightMiddleware]:
+    """A measured application, in its own memory or in a directory."""
+
+    async def item(_: Request) -> PlainTextResponse:
+        await asyncio.sleep(0)
+        return PlainTextResponse("item")
+
+    options = {"directory": str(tmp_path / "store")} if request.param == "shared" else {}
+    app = SidelightMiddleware(Starlette(routes=[Route("/items/{n}", item)]), **options)
+    yield app
+    app._close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="measures threads as on Linux")
+def test_threads_with_loops_of_their_own_lose_no_request(service: SidelightMiddleware) -> None:
+    """Eight threads, each with an event loop, drive one application: the count is exact."""
+    failures: list[object] = []
+
+    async def drive(number: int) -> None:
+        for turn in range(EACH):
+            found = await asyncio.gather(*(call(service, f"/items/{turn}") for _ in range(2)))
+            failures.extend(status for status, _ in found if status != 200)
+
+    def run(number: int) -> None:
+        try:
+            asyncio.run(drive(number))
+        except Exception as error:  # noqa: BLE001 told to the test, which runs elsewhere
+            failures.append(error)
+
+    asyncio.run(call(service, "/items/first"))
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    text = page(service)
+    wanted = THREADS * EACH * 2 + 1
+    for name in ("request_duration_seconds", "response_body_size_bytes"):
+        counts = re.findall(rf'^http_server_{name}_count{{.*"/items/{{n}}".* (\d+)$', text, re.MULTILINE)
+        assert sum(map(int, counts)) == wanted, name
+    sizes = re.findall(r"^http_server_response_body_size_bytes_sum{.*} ([\d.]+)$", text, re.MULTILINE)
+    assert sum(map(float, sizes)) == wanted * len("item")
+    assert 'fastapi_active_requests{http_route="/items/{n}"}' not in text
+    assert "sidelight_internal_errors_total" not in text
+
+
+def orders(shot: Snapshot) -> float:
+    """The application's own counter."""
+    family = shot.people.get("orders")
+    return sum(family.samples.values()) if family else 0.0
+
+
+def requests(shot: Snapshot) -> int:
+    """Requests of ours."""
+    return sum(sum(v[1:]) for key, v in shot.sums.items() if key.family.name == DURATION.name)
+
+
+def test_a_fold_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None:
+    """However far a scrape is when another process folds the dead, it has every count once."""
+    for turn in range(100):
+        path = tmp_path / str(turn)
+        where = shared(path)
+        store = open_store(path)
+        for counted in (3, 4):
+            dead = worker(where, counted)
+            samples = {("_total", ()): float(counted)}
+            family = UserFamily("orders", "counter", "", "", "", samples)
+            where.write(dead.name.removesuffix(".worker") + ".user", user.encode([family]))
+            killed(dead)
+        steps = Collector(store).collect(b"")
+        try:
+            for _ in range(turn):
+                next(steps)
+            complete = False
+            fold_all(where)
+            while True:
+                next(steps)
+        except StopIteration as stop:
+            shot: Snapshot = stop.value
+            complete = not where.names("totals")
+        assert requests(shot) == 7, turn
+        assert orders(shot) == 7, turn
+        store.close()
+        where.close()
+        if complete:
+            return
+    raise AssertionError("the scrape never ended")
+
+
+def test_two_folders_at_one_moment_fold_each_worker_once(tmp_path: Path) -> None:
+    """Many threads that fold while workers die leave the exact sum."""
+    where = shared(tmp_path / "store")
+    stop = threading.Event()
+    failures: list[object] = []
+
+    def folding() -> None:
+        mine = shared(tmp_path / "store")
+        while not stop.is_set():
+            try:
+                fold_all(mine)
+            except Exception as error:  # noqa: BLE001 told to the test
+                failures.append(error)
+        mine.close()
+
+    threads = [threading.Thread(target=folding) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    expected = lowest = 0
+    for counted in range(1, 60):
+        killed(worker(where, counted))
+        expected += counted
+        seen = totalled(where)
+        assert lowest <= seen <= expected
+        lowest = seen
+    stop.set()
+    for thread in threads:
+        thread.join()
+    fold_all(where)
+    assert failures == []
+    assert totalled(where) == expected
+    assert where.names(".worker") == []
+    where.close()
