@@ -1,7 +1,10 @@
 """Nothing that goes wrong inside Sidelight reaches a request."""
 
 import asyncio
+import importlib
+import inspect
 import logging
+import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -10,12 +13,7 @@ from fastapi import FastAPI, Request, WebSocket
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi.exchange import Exchange
 from sidelight.asgi.recorder import Recorder
-from sidelight.asgi.routes import RouteTable
-from sidelight.asgi.slow import SlowLog
-from sidelight.asgi.websocket import Session
-from sidelight.export.snapshot import Collector
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store.writer import Full, WorkerFile
 from tests.asgi.driver import Answer, ask, call, connect, lifespan, run, scrape
@@ -86,47 +84,59 @@ async def all_of(app: Any) -> list[Any]:
     return found
 
 
-PARTS: list[tuple[type, str]] = [
-    (Exchange, "__init__"),
-    (Exchange, "_chunk"),
-    (Exchange, "_finish"),
-    (Exchange, "_leave"),
-    (Exchange, "_details"),
-    (Exchange, "_facts"),
-    (Exchange, "_left"),
-    (Exchange, "_exception"),
-    (Exchange, "_unfinished"),
-    (Recorder, "page"),
-    (Recorder, "note_root"),
-    (Recorder, "route"),
-    (Recorder, "labelled"),
-    (Recorder, "book"),
-    (Recorder, "threshold"),
-    (Recorder, "duration"),
-    (Recorder, "request_size"),
-    (Recorder, "response_size"),
-    (Recorder, "observe"),
-    (Recorder, "place"),
-    (Recorder, "add"),
-    (Recorder, "increment"),
-    (Recorder, "class_name"),
-    (Recorder, "slow"),
-    (RouteTable, "template"),
-    (RouteTable, "sure"),
-    (RouteTable, "knows"),
-    (RouteTable, "redirected"),
-    (Session, "__init__"),
-    (Heartbeat, "wake"),
-    (Heartbeat, "beat"),
-    (SlowLog, "write"),
-    (WorkerFile, "tally"),
-    (WorkerFile, "enter"),
-    (WorkerFile, "leave"),
-    (WorkerFile, "note"),
-    (WorkerFile, "count"),
-    (WorkerFile, "set"),
-    (WorkerFile, "exemplar"),
+MODULES = [
+    "sidelight.asgi.books",
+    "sidelight.asgi.exchange",
+    "sidelight.asgi.labels",
+    "sidelight.asgi.recorder",
+    "sidelight.asgi.routes",
+    "sidelight.asgi.slow",
+    "sidelight.asgi.tracing",
+    "sidelight.asgi.websocket",
+    "sidelight.runtime.heartbeat",
+    "sidelight.runtime.process",
+    "sidelight.store.layout",
+    "sidelight.store.route_table",
+    "sidelight.store.schema",
+    "sidelight.store.writer",
 ]
+# Where messages pass, and where faults end up: to break these is to break the application.
+THE_PATH = {"send", "receive", "end", "fault", "leave", "_release"}
+
+
+def parts() -> list[tuple[str, Any, str]]:
+    """Every function and method that a request may touch, whatever it is called today."""
+    found: list[tuple[str, Any, str]] = []
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for at, value in vars(module).items():
+            if getattr(value, "__module__", "") != name:
+                continue
+            if inspect.isfunction(value):
+                found.append((f"{name.rpartition('.')[2]}.{at}", module, at))
+            elif inspect.isclass(value):
+                found += [
+                    (f"{at}.{method}", value, method)
+                    for method, function in vars(value).items()
+                    if inspect.isfunction(function) and method not in THE_PATH
+                    and not (method.startswith("__") and method != "__init__")
+                    and (at, method) != ("WorkerFile", "__init__")  # its __del__ would complain
+                ]
+    return found
+
+
+PARTS = parts()
+
+
+def broken(patch: pytest.MonkeyPatch, owner: Any, name: str, error: type[Exception]) -> None:
+    """Put a fault in a part's place, in every module that has it by name."""
+    part = getattr(owner, name)
+    patch.setattr(owner, name, failing(error))
+    if inspect.ismodule(owner):
+        for module in list(sys.modules.values()):
+            if getattr(module, "__name__", "").startswith("sidelight."):
+                if vars(module).get(name) is part:
+                    patch.setattr(module, name, failing(error))
 
 
 def failing(error: type[BaseException]) -> Callable[..., Any]:
@@ -137,53 +147,58 @@ def failing(error: type[BaseException]) -> Callable[..., Any]:
 
 
 @pytest.mark.parametrize("error", [Injected, Full, KeyError])
-@pytest.mark.parametrize("when", ["from the start", "after a first request"])
-@pytest.mark.parametrize(("part", "name"), PARTS, ids=lambda p: getattr(p, "__name__", p))
+@pytest.mark.parametrize("when", ["first", "later"])
+@pytest.mark.parametrize(("owner", "name"), [p[1:] for p in PARTS], ids=[p[0] for p in PARTS])
 def test_a_fault_changes_no_answer(
-    monkeypatch: pytest.MonkeyPatch, part: type, name: str, when: str, error: type[Exception]
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str, error: type[Exception]
 ) -> None:
     """Whatever part raises, at whichever moment, every answer is that of a bare service."""
-    if name not in vars(part):
-        pytest.skip("no such part any more")
     app = service(slow=1e-9)
     expected = run(all_of(service(measured=False)))
-    if when != "from the start":
+    if when == "later":
         run(all_of(app))
     with monkeypatch.context() as patch:
-        patch.setattr(part, name, failing(error))
+        broken(patch, owner, name, error)
         assert run(all_of(app)) == expected
     assert run(all_of(app)) == expected
 
 
+@pytest.mark.parametrize(("owner", "name"), [p[1:] for p in PARTS], ids=[p[0] for p in PARTS])
+def test_a_fault_leaves_nothing_in_flight(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
+) -> None:
+    """After a fault no request that is over stays in flight, and no row is lost."""
+    app = service(slow=1e-9)
+    scrape(app)
+    rows = len(_file(app).rows)
+    with monkeypatch.context() as patch:
+        broken(patch, owner, name, Injected)
+        run(all_of(app))
+    page = scrape(app)
+    names = ("http_server_active_requests", "fastapi_active_requests", "fastapi_websocket_active")
+    assert [page.value(gauge) for gauge in names] == [0, 0, 0]
+    assert len(_file(app).rows) == rows
+
+
 @pytest.mark.parametrize(
-    ("part", "name"),
+    "target",
     [
-        (Exchange, "__init__"),
-        (Exchange, "_finish"),
-        (Recorder, "book"),
-        (Recorder, "duration"),
-        (Recorder, "slow"),
-        (SlowLog, "write"),
-        (WorkerFile, "tally"),
-        (WorkerFile, "enter"),
-        (WorkerFile, "leave"),
+        "sidelight.asgi.middleware.begin",
+        "sidelight.asgi.exchange.Exchange._finish",
+        "sidelight.asgi.recorder.Recorder.book",
+        "sidelight.asgi.recorder.Recorder.slow",
+        "sidelight.asgi.recorder.Recorder.increment",
+        "sidelight.asgi.slow.SlowLog.write",
     ],
-    ids=lambda p: getattr(p, "__name__", p),
 )
 def test_a_fault_is_counted_and_logged_once(
-    monkeypatch: pytest.MonkeyPatch,
-    logged: pytest.LogCaptureFixture,
-    part: type,
-    name: str,
+    monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture, target: str
 ) -> None:
     """Faults are on the page, by where they were, and in the log once a minute at most."""
     app = service(slow=1e-9)
     scrape(app)
-    file = _file(app)
-    for where in ("begin", "send", "receive", "end"):
-        file.count(_internal_errors(), (where,), 0)
     with monkeypatch.context() as patch:
-        patch.setattr(part, name, failing(Injected))
+        patch.setattr(target, failing(Injected))
         for _ in range(5):
             call(app, "GET", "/plain/1")
     page = scrape(app)
@@ -192,12 +207,6 @@ def test_a_fault_is_counted_and_logged_once(
     lines = [r for r in logged.records if r.name == "sidelight" and r.levelno >= logging.ERROR]
     assert len(lines) == len(wheres)
     assert all(line.exc_info and line.exc_info[0] is Injected for line in lines)
-
-
-def _internal_errors() -> Any:
-    from sidelight.contract import METRICS
-
-    return METRICS[ERRORS]
 
 
 def _file(app: Any) -> WorkerFile:
@@ -209,40 +218,12 @@ def _file(app: Any) -> WorkerFile:
 
 
 @pytest.mark.parametrize(
-    ("part", "name"),
-    [
-        (Recorder, "book"),
-        (Recorder, "duration"),
-        (Recorder, "response_size"),
-        (Recorder, "route"),
-        (WorkerFile, "tally"),
-        (SlowLog, "write"),
-    ],
-    ids=lambda p: getattr(p, "__name__", p),
-)
-def test_a_fault_leaves_nothing_in_flight(
-    monkeypatch: pytest.MonkeyPatch, part: type, name: str
-) -> None:
-    """After a fault no request that is over stays in flight, and no row is lost."""
-    app = service(slow=1e-9)
-    scrape(app)
-    rows = len(_file(app).free_rows)
-    with monkeypatch.context() as patch:
-        patch.setattr(part, name, failing(Injected))
-        run(all_of(app))
-    page = scrape(app)
-    names = ("http_server_active_requests", "fastapi_active_requests", "fastapi_websocket_active")
-    assert [page.value(gauge) for gauge in names] == [0, 0, 0]
-    assert len(_file(app).free_rows) == rows
-
-
-@pytest.mark.parametrize(
     "target",
     [
         "sidelight.asgi.middleware.open_store",
         "sidelight.asgi.middleware.Recorder",
         "sidelight.asgi.middleware.routes_below",
-        "sidelight.asgi.recorder.RouteTable",
+        "sidelight.asgi.recorder.Labels",
         "sidelight.asgi.recorder.Heartbeat",
         "sidelight.store.local.WorkerFile",
         "sidelight.asgi.middleware.SidelightMiddleware._check",
@@ -338,10 +319,3 @@ def test_the_page_without_a_store_says_why(tmp_path: Any) -> None:
     assert len(page.series(ERRORS)) == 1
     guarded = service(directory=where, metrics_token="secret")
     assert call(guarded, "GET", "/metrics").status == 401
-
-
-def test_collector_is_what_it_was() -> None:
-    """The parts named in this file exist, so that a renamed one is noticed here."""
-    missing = [f"{part.__name__}.{name}" for part, name in PARTS if name not in vars(part)]
-    assert missing == []
-    assert callable(Collector.collect)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -202,7 +202,7 @@ def test_routes_added_while_running() -> None:
 
 def _later(app: FastAPI) -> None:
     """Let the time pass after which a table is looked at again."""
-    _middleware(app)._recorder._built -= 60
+    _middleware(app)._recorder.labels._built -= 60
 
 
 def _middleware(app: Any) -> Any:
@@ -358,3 +358,23 @@ def test_concurrent_requests_keep_their_routes() -> None:
 
     run(storm())
     assert scrape(app).routes == {f"/r{number}/{{x}}": 10 for number in range(5)}
+
+
+def test_an_endpoints_own_redirect_keeps_its_route() -> None:
+    """A redirect that an endpoint itself answers is counted under the route of that endpoint."""
+    app = FastAPI(openapi_url=None)
+
+    async def away() -> RedirectResponse:
+        return RedirectResponse("/elsewhere")
+
+    app.get("/old")(away)
+    app.get("/older")(away)
+
+    @app.get("/{rest:path}")
+    async def rest(rest: str) -> str:
+        return rest
+
+    app.add_middleware(SidelightMiddleware)
+    for path in ("/old", "/older", "/old"):
+        assert call(app, "GET", path).status == 307
+    assert scrape(app).routes == {"/old": 2, "/older": 1}

@@ -15,7 +15,7 @@ ORDERS = Counter("shop_orders", "Orders.", ["kind"])
 PRICE = Histogram("shop_price_euros", "Prices.", buckets=(1, 10, 100))
 WEIGHT = Summary("shop_weight_grams", "Weights.")
 GAUGES = {
-    mode: Gauge(f"shop_{mode}", "A gauge.", multiprocess_mode=mode)  # type: ignore[arg-type]
+    mode: Gauge(f"shop_{mode}", "A gauge.", multiprocess_mode=mode)
     for mode in ("all", "liveall", "sum", "livesum", "max", "livemax", "min", "livemin")
 }
 Info("shop_build", "The build.").info({"revision": "abc"})

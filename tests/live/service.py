@@ -32,9 +32,9 @@ async def make() -> str:
     return "made"
 
 
-@app.delete("/items/{item_id}", status_code=204)
-def remove(item_id: int) -> Response:
-    return Response(status_code=204)
+@app.delete("/items/{item_id}")
+def remove(item_id: int) -> int:
+    return item_id
 
 
 @app.get("/missing")
@@ -73,7 +73,7 @@ async def _serve_once(path: str) -> int:
     async def send(message: Any) -> None:
         messages.append(message)
 
-    scope = {
+    scope: dict[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",

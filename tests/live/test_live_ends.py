@@ -9,7 +9,7 @@ import pytest
 from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Call, ask, fallen, requests, scrape, settle, value
+from tests.live.traffic import Call, Samples, ask, fallen, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -102,7 +102,7 @@ def test_workers_that_outlive_their_supervisor_are_left_alone(uvicorn: Serve) ->
 def test_a_restart_in_a_shared_directory_goes_on(uvicorn: Serve, store: Path) -> None:
     """In a directory that was named, totals go on over a stop, a crash, and a start."""
     times = 4
-    before = {}
+    before: Samples = {}
     for run in range(1, 4):
         server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
         settle(server, 2)

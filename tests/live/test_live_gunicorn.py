@@ -59,6 +59,7 @@ def test_gunicorn_counts_exactly(serve: Serve, kind: str, preload: list[str]) ->
     stops_clean(server)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None:
     """What a killed worker counted stays in the totals."""
@@ -128,12 +129,12 @@ def test_a_forked_child_of_a_worker_leaves_no_directory(serve: Serve) -> None:
     """A child that a gunicorn worker forks, and that records, makes no server of its own."""
     server = gunicorn(serve, KINDS[0], 2).ready(2)
     base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
-    before = set(os.listdir(base))
+    before = {path.name for path in base.iterdir()}
     status, body = server.get("/fork/records", "POST")
     assert status == 200
     assert '"code":0' in body, server.log
     assert requests(scrape(server))["POST", "/fork/{kind}", "200"] == 1  # type: ignore[index]
-    left = {name for name in set(os.listdir(base)) - before if _ours(name, server)}
+    left = {name for name in {path.name for path in base.iterdir()} - before if _ours(name, server)}
     for name in left:
         for path in (base / name).iterdir():
             path.unlink()

@@ -53,7 +53,7 @@ def by_worker(page: Samples, name: str) -> dict[str, float]:
     return {dict(labels)["worker"]: number for (n, labels), number in page.items() if n == name}
 
 
-@pytest.mark.parametrize("workers", [2, 4])
+@pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_applications_metrics_are_those_of_all_workers(uvicorn: Serve, workers: int) -> None:
     """Counts are summed; gauges follow their multiprocess mode, or have one series a worker."""
     server = uvicorn(workers, "people:app").ready(workers)
@@ -106,7 +106,7 @@ def test_a_killed_workers_counters_stay(uvicorn: Serve) -> None:
 
 @pytest.mark.parametrize("scraped", [True, False], ids=["scraped", "never-scraped"])
 def test_a_clean_stop_keeps_the_applications_counters_exactly(
-    uvicorn: Serve, store: Path, scraped: bool
+    uvicorn: Serve, store: Path, *, scraped: bool
 ) -> None:
     """Counters of workers that ended cleanly are all in the totals, scraped before or not."""
     for _ in range(2):

@@ -40,6 +40,12 @@ def ask(app: Any, path: str, method: str = "GET", status: int = 200, **more: Any
     assert found == status
 
 
+def fill(file: WorkerFile, key: bytes) -> None:
+    """Add blocks as long as there is room."""
+    while True:
+        file.note(Block.ROOTS, key)
+
+
 def test_past_the_cap_nothing_is_lost_but_the_route(many: SidelightMiddleware) -> None:
     """Each request past the cap is counted under ``_OTHER``, and an overflow says so."""
     for number in range(400):
@@ -81,8 +87,7 @@ def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddlewa
     assert many._recorder is not None
     file = many._recorder.file
     with pytest.raises(Full):
-        while True:
-            file.note(Block.ROOTS, b"https /" + b"x" * 1000)
+        fill(file, b"https /" + b"x" * 1000)
     ask(many, "/route1", scheme="https")
     ask(many, "/api/route1", root_path="/api")
 
@@ -119,7 +124,7 @@ def test_the_cap_holds(where: Directory) -> None:
         file.tally(DURATION, ("GET", f"/{number}", "200", "", "http"))
     with pytest.raises(Full):
         file.tally(DURATION, ("GET", "/one-more", "200", "", "http"))
-    assert file.tally(DURATION, ("GET", "/5", "200", "", "http"))
+    assert file.tally(DURATION, ("GET", "/5", "200", "", "http")).at > 0
     file.tally(DURATION, ("GET", "_OTHER", "200", "", "http"), beyond=True)
     file.count(METRICS["sidelight_series_overflow_total"])
     assert totalled(where) == 1
@@ -129,11 +134,10 @@ def test_the_cap_holds(where: Directory) -> None:
 def test_long_labels_fill_the_file_before_the_cap(where: Directory) -> None:
     """Room for bytes is bounded too: `Full`, and no write past the end."""
     file = WorkerFile(where, SCHEMA, 100)
+    long = "x" * 2000
     with pytest.raises(Full):
-        for number in range(100):
-            file.tally(DURATION, ("GET", f"/{number}" + "x" * 2000, "200", "", "http"))
+        [file.tally(DURATION, ("GET", f"/{n}{long}", "200", "", "http")) for n in range(100)]
     with pytest.raises(Full):
-        while True:
-            file.note(Block.ROUTES, b"x" * 5000)
+        fill(file, b"x" * 5000)
     assert totalled(where) == 0
     killed(file)

@@ -81,7 +81,7 @@ def dead_worker(where: Directory, requests: int) -> None:
     """A worker that was killed after so many requests and orders."""
     file = worker(where, requests)
     name = file.name.removesuffix(".worker") + ".user"
-    samples = {("_total", ()): float(requests)}
+    samples: dict[tuple[str, user.Labels], float] = {("_total", ()): float(requests)}
     where.write(name, user.encode([UserFamily("orders", "counter", "", "", "", samples)]))
     killed(file)
 
@@ -126,7 +126,7 @@ def test_a_fold_killed_at_any_step_leaves_nothing_for_ever(tmp_path: Path) -> No
         complete = run("fold", tmp_path / str(last), last)
         dead_worker(where, 1)
         fold_all(where)
-        left |= {name[name.find(".") :] for name in os.listdir(tmp_path / str(last))}
+        left |= {name[name.find(".") :] for name in where.names("")}
         where.close()
         if complete:
             break
@@ -178,7 +178,7 @@ def _counter(where: Directory, name: str) -> int:
 
     fd = where.open("totals")
     try:
-        file = reader.read("totals", fd, {}, totals=True)
+        file = reader.read("totals", fd, {})
     finally:
         os.close(fd)
     return sum(

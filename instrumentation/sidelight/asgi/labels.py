@@ -18,6 +18,8 @@ SCHEMES = frozenset({"http", "https", "ws", "wss"})
 MOST_ROOTS = 16
 REDIRECT = 307
 REBUILD_SECONDS = 1.0
+MOST_PUBLICATIONS = 16
+"""Each is a new copy of the table; later routes are measured, and unknown to other processes."""
 
 
 class Labels:
@@ -37,13 +39,19 @@ class Labels:
         self._changed = changed
         self._notes: set[str] = set()
         self._roots: set[str] = set()
+        self._published = b""
+        self._publications = 0
         self._publish()
 
     def _publish(self) -> None:
         self._built = time.monotonic()
         self.table = RouteTable(self._routes)
         priced = [route._replace(slow=self._highest(route)) for route in self.table.routes]
-        self._file.note(Block.ROUTES, route_table.encode(priced))
+        text = route_table.encode(priced)
+        if text != self._published and self._publications < MOST_PUBLICATIONS:
+            self._file.note(Block.ROUTES, text)
+            self._published = text
+            self._publications += 1
 
     def _highest(self, route: Route) -> float | None:
         if route.methods in {(WEBSOCKET,), (ANY,)}:

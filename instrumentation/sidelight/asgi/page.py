@@ -67,6 +67,7 @@ class MetricsPage:
     async def _shot(self) -> Snapshot:
         store = self._store
         own = await self._own()
+        self._recorder.heartbeat.mend()
         process.publish(store.file)
         if store.directory is not None:
             try:

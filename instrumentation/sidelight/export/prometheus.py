@@ -54,10 +54,12 @@ def header(name: str, kind: str, text: str, unit: str, form: Format) -> bytes:
     if form is Format.OPENMETRICS:
         name = family_name(name, kind)
         unit_line = f"# UNIT {name} {unit}\n" if unit and name.endswith("_" + unit) else ""
-        return f"# HELP {name} {_escape(text)}\n# TYPE {name} {kind}\n{unit_line}".encode()
+        return f"# HELP {name} {_escape(text)}\n# TYPE {name} {kind}\n{unit_line}".encode(
+            errors="backslashreplace"
+        )
     shown = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}.get(kind, kind)
     text = text.replace("\\", r"\\").replace("\n", r"\n")
-    return f"# HELP {name} {text}\n# TYPE {name} {shown}\n".encode()
+    return f"# HELP {name} {text}\n# TYPE {name} {shown}\n".encode(errors="backslashreplace")
 
 
 def family_name(name: str, kind: str) -> str:
@@ -88,7 +90,7 @@ def _template(metric: Metric, key: Key) -> bytes:
         lines.append(f"{metric.name}_count{labels(pairs)} \0d\n")
     else:
         lines = [f"{metric.name}{labels(pairs)} \0r\n"]
-    text = "".join(lines).replace("%", "%%").replace("\0", "%").encode()
+    text = "".join(lines).replace("%", "%%").replace("\0", "%").encode(errors="backslashreplace")
     key.text[""] = text
     return text
 
@@ -99,7 +101,9 @@ def _traced(text: bytes, traces: dict[int, Trace]) -> bytes:
     for at, trace in traces.items():
         if at < len(lines) - 1:
             ids = labels((("trace_id", trace.trace_id), ("span_id", trace.span_id)))
-            lines[at] += f" # {ids} {trace.value!r} {trace.seconds:.3f}".encode()
+            lines[at] += f" # {ids} {trace.value!r} {trace.seconds:.3f}".encode(
+                errors="backslashreplace"
+            )
     return b"\n".join(lines)
 
 
@@ -134,10 +138,10 @@ def _people(family: UserFamily, form: Format) -> Iterator[bytes]:
             line += "" if when is None else f" {when:.3f}"
         lines.append(line)
         if len(lines) == PIECE * 10:
-            yield "\n".join([*lines, ""]).encode()
+            yield "\n".join([*lines, ""]).encode(errors="backslashreplace")
             lines = []
     if lines:
-        yield "\n".join([*lines, ""]).encode()
+        yield "\n".join([*lines, ""]).encode(errors="backslashreplace")
 
 
 def number(value: float) -> str:

@@ -228,7 +228,7 @@ class Collector:
         sources: list[tuple[bytes, str | None]] = [(totals.index.user, None)] if totals else []
         for file in files:
             mine = file.header.id == self.store.file.id
-            data = own if mine else self._user(file)
+            data = own if mine else file.user
             sources.append((data, str(file.header.worker) if file.alive else None))
         for data, worker in sources:
             try:
@@ -239,10 +239,6 @@ class Collector:
             del shot.people[name]
             key = self.key("sidelight_families_skipped_total", ("name_taken",))
             shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
-
-    def _user(self, file: File) -> bytes:
-        where = self.store.directory
-        return where.read(file.name.removesuffix(".worker") + ".user") or b"" if where else b""
 
     def _forget(self, files: Iterable[File], totals: File | None) -> None:
         """Drop what is remembered of files that are gone."""

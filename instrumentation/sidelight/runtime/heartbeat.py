@@ -62,13 +62,13 @@ class Heartbeat:
             if self._beats % PROCESS_EVERY == 0:
                 process.publish(file)
             self._beats += 1
-            self._also()
+            self.mend()
             self.snapshots.beat()
-            self._renew()
         except Exception:
             logger.exception("fault in the heartbeat; requests are not affected")
 
-    def _renew(self) -> None:
+    def mend(self) -> None:
+        """Make this worker's file again if somebody removed it."""
         try:
             if self.store.renew():
                 logger.error(
@@ -79,3 +79,4 @@ class Heartbeat:
         except StoreError as error:
             if self._beats % 60 == 1:
                 logger.error("metrics of this worker can't be read by others: %s", error)  # noqa: TRY400 the message says it all
+        self._also()

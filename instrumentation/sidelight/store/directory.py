@@ -14,6 +14,7 @@ from sidelight.store import locks, supervisor
 
 WORKER_SUFFIX = ".worker"
 USER_SUFFIX = ".user"
+DRAFT_SUFFIX = ".draft"
 TOTALS = "totals"
 FOLD_LOCK = "fold.lock"
 NUMBER_LOCK = "number.lock"
@@ -58,7 +59,7 @@ class Directory:
 
     def write(self, name: str, data: bytes) -> None:
         """Put a file in place whole: a reader sees the old one or the new one."""
-        draft = f"{name}.{os.getpid()}.{time.monotonic_ns()}.draft"
+        draft = f"{name}.{os.getpid()}.{time.monotonic_ns()}{DRAFT_SUFFIX}"
         fd = self.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             with os.fdopen(fd, "wb") as file:
@@ -146,7 +147,7 @@ def own_base() -> Directory:
 
 def memory_folder() -> str:
     """Where files live in memory: /dev/shm, or else the temporary folder."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 a fact of Linux, checked for owner and mode by own_base
+    return "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 see own_base
 
 
 def sweep(base: Directory, keep: str) -> None:
@@ -176,7 +177,12 @@ def workers(directory: Directory, *, alive: bool) -> Iterator[str]:
                 os.close(fd)
 
 
-_REASONS = {errno.ENOSPC: "no_space", errno.EACCES: "rights", errno.EROFS: "read_only"}
+_REASONS = {
+    errno.ENOENT: "vanished",
+    errno.ENOSPC: "no_space",
+    errno.EACCES: "rights",
+    errno.EROFS: "read_only",
+}
 
 
 def explained(error: OSError, path: str) -> StoreError:

@@ -15,7 +15,9 @@ from operator import add
 from sidelight.contract import METRICS, UNKNOWN
 from sidelight.store import layout, route_table, user
 from sidelight.store.directory import (
+    DRAFT_SUFFIX,
     FOLD_LOCK,
+    NUMBER_LOCK,
     TOTALS,
     USER_SUFFIX,
     WORKER_SUFFIX,
@@ -50,10 +52,12 @@ def read_all(
                 fd = _open(directory, name, skip)
                 if fd is not None:
                     opened.callback(os.close, fd)
-                    fds.append((name, fd))
+                    # Its snapshot goes when it is folded: read both before the totals.
+                    snapshot = directory.read(name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX)
+                    fds.append((name, fd, snapshot or b""))
         totals = _totals(directory, known, skip)
         folded = set(totals.index.folded if totals else ())
-        for name, fd in fds:
+        for name, fd, snapshot in fds:
             yield
             try:
                 file = read(name, fd, known)
@@ -63,6 +67,7 @@ def read_all(
                 skip(name, "unreadable")
             else:
                 if file.header.id not in folded:
+                    file.user = snapshot
                     files.append(file)
     for gone in known.keys() - {f.header.id for f in (*files, *([totals] if totals else []))}:
         del known[gone]
@@ -98,18 +103,19 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
 
     Raises OSError when the totals can't be written; nothing is lost then.
     """
-    if not any(workers(directory, alive=False)):
+    if not any(workers(directory, alive=False)) and not directory.names(DRAFT_SUFFIX):
         return
     with directory.locked(FOLD_LOCK, wait) as mine:
         if not mine:
             return
         folded = _totals(directory, {}, lambda _name, _reason: None)
         _remove_folded(directory, folded)
+        _remove_drafts(directory)
         files, totals = yield from read_all(directory, known, skip)
         dead = [file for file in files if not file.alive]
         if dead:
             _rescue(directory, totals)
-            directory.write(TOTALS, _folded(directory, totals, dead))
+            directory.write(TOTALS, _folded(totals, dead))
             for file in dead:
                 _remove(directory, file.name)
 
@@ -122,9 +128,21 @@ def _remove_folded(directory: Directory, totals: File | None) -> None:
             _remove(directory, name)
 
 
+def _remove_drafts(directory: Directory) -> None:
+    """Remove what was never finished, by processes that died at it."""
+    with directory.locked(NUMBER_LOCK) as nobody_starts:
+        alive = {name.removesuffix(WORKER_SUFFIX) for name in workers(directory, alive=True)}
+        for name in directory.names(DRAFT_SUFFIX):
+            owner, *rest = name.split(".")
+            unfinished_start = len(rest) == 1
+            if (unfinished_start and nobody_starts) or not (unfinished_start or owner in alive):
+                directory.remove(name)
+
+
 def _remove(directory: Directory, name: str) -> None:
-    directory.remove(name)
+    """The snapshot first: what is left without its worker's file would be left for ever."""
     directory.remove(name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX)
+    directory.remove(name)
 
 
 def _rescue(directory: Directory, totals: File | None) -> None:
@@ -134,7 +152,7 @@ def _rescue(directory: Directory, totals: File | None) -> None:
         os.rename(TOTALS, aside, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
 
 
-def _folded(directory: Directory, totals: File | None, dead: list[File]) -> bytes:
+def _folded(totals: File | None, dead: list[File]) -> bytes:
     """The bytes of new totals."""
     everything = [*([totals] if totals else []), *dead]
     families = _families(everything)
@@ -144,15 +162,11 @@ def _folded(directory: Directory, totals: File | None, dead: list[File]) -> byte
         _add_file(sums, families, file)
     for file in dead:
         _add_death(sums, file)
-    for snapshot in (totals.index.user if totals else b"", *(_user(directory, f) for f in dead)):
+    for snapshot in (totals.index.user if totals else b"", *(file.user for file in dead)):
         with contextlib.suppress(Damaged):
             user.merge(people, user.decode(snapshot), worker=None)
     kept = totals.index.folded[-IDS_KEPT:] if totals else ()
     return _pack(families, sums, [*kept, *(f.header.id for f in dead)], people.values())
-
-
-def _user(directory: Directory, file: File) -> bytes:
-    return directory.read(file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX) or b""
 
 
 def _families(files: Iterable[File]) -> dict[str, Family]:

@@ -22,6 +22,7 @@ from sidelight.store.writer import WorkerFile
 if TYPE_CHECKING:
     from sidelight.store.reader import Index
 
+ATTEMPTS = 5
 _lock = threading.Lock()
 _shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}
 _living: weakref.WeakSet["Store"] = weakref.WeakSet()
@@ -37,11 +38,27 @@ class Store:
         self.skipped: dict[tuple[str, str], None] = {}
         self.closed = False
         self._users = 0
-        self.directory = open_directory(settings)
-        if self.directory is not None:
-            self.fold()
-        self.file = WorkerFile(self.directory, schema(settings.buckets), settings.max_series)
+        self.directory, self.file = self._begin()
+        self.fold()
         _living.add(self)
+
+    def _begin(self) -> tuple[Directory | None, WorkerFile]:
+        """Open the directory and make a file in it.
+
+        The last worker of a former set may take the directory away in between: then again.
+        """
+        for left in reversed(range(ATTEMPTS)):
+            where = None
+            try:
+                where = open_directory(self._settings)
+                settings = self._settings
+                return where, WorkerFile(where, schema(settings.buckets), settings.max_series)
+            except StoreError as error:
+                if where is not None:
+                    where.close()
+                if not left or error.reason != "vanished":
+                    raise
+        raise AssertionError
 
     def fold(self, wait: float = 0.0) -> None:
         """Add what dead workers left to the totals. Raises `StoreError`."""
@@ -61,8 +78,16 @@ class Store:
         """Make directory and file again if somebody removed them; whether that was needed."""
         if self.directory is None or self.file.linked():
             return False
-        self.directory = self.file.directory = open_directory(self._settings)
-        self.file.renew()
+        where = open_directory(self._settings)
+        if where is None:
+            return False
+        try:
+            self.file.renew(where)
+        except StoreError:
+            where.close()
+            raise
+        self.directory.close()
+        self.directory = where
         return True
 
     def close(self) -> None:
@@ -104,10 +129,7 @@ def open_directory(settings: Settings) -> Directory | None:
     group = supervisor.group()
     if group is None:
         return None
-    try:
-        return directory.private(group)
-    except FileNotFoundError as error:  # the last worker of a former set took it away just now
-        raise directory.explained(error, group) from error
+    return directory.private(group)
 
 
 def open_store(settings: Settings) -> Store:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sidelight.store import layout, locks
+from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
 from sidelight.store.schema import Family, Schema, decode
 
@@ -66,6 +67,8 @@ class File:
     alive: bool
     data: bytes
     index: Index
+    user: bytes = b""
+    """The worker's last snapshot of the application's own metrics."""
 
     @property
     def state(self) -> int:
@@ -92,11 +95,15 @@ def read(name: str, fd: int, known: dict[bytes, Index], *, alive: bool | None = 
     if alive is None:
         alive = not locks.unheld(fd)
     header = layout.unpack_header(_read_at(fd, layout.HEADER_BYTES, 0))
+    if name != TOTALS and name != header.id.hex() + WORKER_SUFFIX:
+        raise Damaged("not_ours")  # a copy would be counted twice
     size = os.fstat(fd).st_size
     if size < header.size:
         raise Damaged("truncated")
-    used = struct.unpack("<Q", _read_at(fd, WORD, layout.USED * WORD))[0]
+    used = int.from_bytes(_read_at(fd, WORD, layout.USED * WORD), "little")
     data = _read_at(fd, min(max(used, header.arena_at), header.size), 0)
+    if len(data) < header.arena_at:
+        raise Damaged("truncated")
     index = known.get(header.id)
     if index is None:
         index = Index(header.arena_at)

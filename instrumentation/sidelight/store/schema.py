@@ -1,6 +1,7 @@
 """What a file says of its own numbers, so that files of different versions can be summed."""
 
 import json
+import math
 from dataclasses import dataclass
 
 from sidelight.contract import METRICS, Kind, Metric, boundaries
@@ -54,10 +55,11 @@ def decode(data: bytes) -> Schema:
     try:
         rows = json.loads(data)
         found = tuple(Family(str(name), kind, _bounds(raw)) for name, kind, raw in rows)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise Damaged("torn") from None
-    if any(family.kind not in _KINDS for family in found):
-        raise Damaged("torn")
+    for family in found:
+        if family.kind not in _KINDS or (family.bounds and family.kind != "histogram"):
+            raise Damaged("torn")
     return found
 
 
@@ -65,7 +67,7 @@ def _bounds(raw: object) -> tuple[float, ...]:
     if not isinstance(raw, list) or len(raw) > MOST_BOUNDS:
         raise ValueError(raw)
     bounds = tuple(float(bound) for bound in raw)
-    if list(bounds) != sorted(set(bounds)):
+    if not all(map(math.isfinite, bounds)) or list(bounds) != sorted(set(bounds)):
         raise ValueError(raw)
     return bounds
 

@@ -59,7 +59,7 @@ def decode(data: bytes) -> list[UserFamily]:
     """The inverse of `encode`. Raises `Damaged`."""
     try:
         return [_family(row) for row in json.loads(data)] if data else []
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, OverflowError, RecursionError):
         raise Damaged("torn") from None
 
 
@@ -98,11 +98,17 @@ def merge(into: dict[str, UserFamily], snapshot: Iterable[UserFamily], worker: s
         if mine.kind != family.kind:
             continue
         for (suffix, labels), value in family.samples.items():
-            by_worker = not together and not aggregated and worker is not None
-            key = (suffix, (*labels, ("worker", worker)) if by_worker and worker else labels)
+            if not together and not aggregated and worker is not None:
+                labels = _with_worker(labels, worker)  # noqa: PLW2901 the labels they become
+            key = (suffix, labels)
             before = mine.samples.get(key)
             mine.samples[key] = value if before is None else _add(mine, before, value)
         mine.exemplars.update(family.exemplars)
+
+
+def _with_worker(labels: Labels, worker: str) -> Labels:
+    taken = any(name == "worker" for name, _ in labels)
+    return (*labels, ("sidelight_worker" if taken else "worker", worker))
 
 
 def _add(family: UserFamily, before: float, value: float) -> float:

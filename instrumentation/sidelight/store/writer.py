@@ -12,6 +12,7 @@ from sidelight.contract import DURATION, Metric
 from sidelight.errors import StoreError
 from sidelight.store import layout, locks
 from sidelight.store.directory import (
+    DRAFT_SUFFIX,
     NUMBER_LOCK,
     WORKER_SUFFIX,
     Directory,
@@ -71,47 +72,48 @@ class WorkerFile:
         self._tallies: dict[bytes, Tally] = {}
         if directory is None:
             self.worker, self.fd = 0, _nameless()
-            size = self._prepare(None)
+            self._fill(None)
         else:
+            self._make(directory, None)
+        self._spare, *self.rows = self._rows()
+
+    def _make(self, directory: Directory, former: mmap.mmap | None) -> None:
+        """Take a number, and put a file in place that is whole. Raises `StoreError`."""
+        draft = self.id.hex() + DRAFT_SUFFIX
+        try:
             with directory.locked(NUMBER_LOCK, seconds=2.0):
                 self.worker = _free_number(directory)
-                size = self._create(directory)
-        self._map(size)
-
-    def _create(self, directory: Directory) -> int:
-        draft = f"{self.id.hex()}.draft"
-        try:
-            self.fd = directory.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-            locks.hold(self.fd)
-            size = self._prepare(directory)
-            os.rename(draft, self.name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+                self.fd = directory.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+                locks.hold(self.fd)
+                self._fill(former)
+                os.rename(draft, self.name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
         except OSError as error:
             directory.remove(draft)
             self._release()
             raise explained(error, directory.path) from error
-        return size
 
-    def _prepare(self, directory: Directory | None) -> int:
-        """Give the file its size and header. A full tmpfs says so here, not with a SIGBUS."""
+    def _fill(self, former: mmap.mmap | None) -> None:
+        """Give the file its size, header and contents: those of a former one, or a schema.
+
+        A full tmpfs says so here, and not with a SIGBUS later.
+        """
         header = layout.plan(self._max_series, self.id, self.worker, self.pid, time.time_ns())
-        if directory is not None and hasattr(os, "posix_fallocate"):
+        if self.directory is not None and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self.fd, 0, header.size)
         else:
             os.ftruncate(self.fd, header.size)
-        os.lseek(self.fd, 0, os.SEEK_SET)
-        os.write(self.fd, layout.pack_header(header))
         self._header = header
-        self._end = header.arena_at
-        return header.size
-
-    def _map(self, size: int) -> None:
-        self.memory = mmap.mmap(self.fd, size)
+        self.memory = mmap.mmap(self.fd, header.size)
         self.words = memoryview(self.memory).cast("Q")
+        packed = layout.pack_header(header)
+        self.memory[: len(packed)] = packed
+        if former is not None:
+            self.memory[layout.STATE * WORD :] = former[layout.STATE * WORD :]
+            return
+        self._end = header.arena_at
         self.words[layout.STATE] = State.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
         self._append(Block.SCHEMA, encode(self.schema), 0)
-        if not hasattr(self, "rows"):
-            self._spare, *self.rows = self._rows()
 
     def _rows(self) -> list[Row]:
         """Free rows, the lowest last, where it is taken from."""
@@ -198,26 +200,22 @@ class WorkerFile:
         """Whether the file still has its name."""
         return self.directory is None or os.fstat(self.fd).st_nlink > 0
 
-    def renew(self) -> None:
+    def renew(self, directory: Directory) -> None:
         """Make the file again, with all it holds, where its directory or name was removed.
 
         Raises `StoreError`; the old file then goes on, unseen by readers.
         """
-        if self.directory is None:
-            return
-        memory, old, end = self.memory, self.fd, self._end
+        former = self.memory, self.words, self.fd, self._header
         self.id = uuid.uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
         self.fd = -1
         try:
-            size = self._create(self.directory)
+            self._make(directory, self.memory)
         except StoreError:
-            self.fd = old
+            self.memory, self.words, self.fd, self._header = former
             raise
-        self._map(size)
-        self.memory[layout.HEADER_BYTES :] = memory[layout.HEADER_BYTES :]
-        self._end = self.words[layout.USED] = end
-        os.close(old)
+        self.directory = directory
+        os.close(former[2])
 
     def close(self, state: State = State.CLOSED) -> None:
         """Let go: the lock is free, and whoever reads next folds what is here."""
