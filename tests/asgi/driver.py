@@ -182,7 +182,7 @@ class Server:
             self.complete.set()
 
 
-async def ask(
+async def ask(  # noqa: PLR0913 a request has many parts
     app: ASGIApp,
     method: str = "GET",
     path: str = "/",
@@ -248,7 +248,9 @@ async def connect(
     return sent, None
 
 
-async def lifespan(app: ASGIApp, during: Callable[[], Awaitable[Any]] | None = None) -> list[Message]:
+async def lifespan(
+    app: ASGIApp, during: Callable[[], Awaitable[Any]] | None = None
+) -> list[Message]:
     """Start, do something, stop; what the application said."""
     sent: list[Message] = []
     told = asyncio.Event()
@@ -258,7 +260,9 @@ async def lifespan(app: ASGIApp, during: Callable[[], Awaitable[Any]] | None = N
         sent.append(message)
         told.set()
 
-    task = asyncio.ensure_future(app({"type": "lifespan", "asgi": {}, "state": {}}, incoming.get, send))  # type: ignore[arg-type]
+    task = asyncio.ensure_future(
+        app({"type": "lifespan", "asgi": {}, "state": {}}, incoming.get, send)
+    )
     incoming.put_nowait({"type": "lifespan.startup"})
     await asyncio.wait([task, asyncio.ensure_future(told.wait())], return_when="FIRST_COMPLETED")
     if during and sent and sent[0]["type"] == "lifespan.startup.complete":

@@ -163,7 +163,10 @@ def service(**options: Any) -> FastAPI:
 
     nested = Starlette(routes=[Route("/greet/{name}", greet), Mount("/api", _sub("innermost"))])
     app.mount("/star", nested)
-    app.mount("/same/{id}", Router([Route("/{id}", greet), Mount("/{id}/x", Router([Route("/{id}", greet)]))]))
+    app.mount(
+        "/same/{id}",
+        Router([Route("/{id}", greet), Mount("/{id}/x", Router([Route("/{id}", greet)]))]),
+    )
     app.mount("/bare", bare_app)
     app.mount("/static", StaticFiles(directory=HERE))
 
@@ -177,7 +180,10 @@ def service(**options: Any) -> FastAPI:
         Host("{tenant}.example.org", app=Router([Route("/only/{x}", greet)]), name="tenants")
     )
     app.router.routes.append(
-        Host("api.example.net", app=Router([Route("/only/{y}", greet), Mount("/m", Router([Route("/z", greet)]))]))
+        Host(
+            "api.example.net",
+            app=Router([Route("/only/{y}", greet), Mount("/m", Router([Route("/z", greet)]))]),
+        )
     )
     return app
 

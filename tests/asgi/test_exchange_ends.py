@@ -105,9 +105,7 @@ def test_classes_of_exceptions_are_bounded() -> None:
     assert page.value("fastapi_exceptions_total", error_type="_OTHER") == 436
 
 
-@pytest.mark.parametrize(
-    ("before", "status"), [([], ""), ([START], "200"), ([START, MORE], "200")]
-)
+@pytest.mark.parametrize(("before", "status"), [([], ""), ([START], "200"), ([START, MORE], "200")])
 @pytest.mark.parametrize("how", ["returns", "raises"])
 def test_a_client_that_leaves_is_no_error(before: list[Message], status: str, how: str) -> None:
     """After http.disconnect the exchange is the client's, with a status only if one was sent."""
@@ -160,7 +158,7 @@ def test_a_disconnect_after_the_last_byte_is_none() -> None:
 
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
 def test_a_stream_whose_client_leaves(version: str) -> None:
-    """A stream that ends early, told by a message or by send(), is a disconnect and no exception."""
+    """A stream that ends early, told by a message or by send(), is a disconnect, no exception."""
     app = FastAPI()
 
     @app.get("/stream")

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fastapi import BackgroundTasks, Body, FastAPI
@@ -115,7 +115,14 @@ def test_background_tasks_are_no_latency(clock: Clock) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "le"),
-    [(0.0, "0.005"), (0.005, "0.005"), (0.0051, "0.01"), (1.0, "1.0"), (10.0, "10.0"), (11.0, "+Inf")],
+    [
+        (0.0, "0.005"),
+        (0.005, "0.005"),
+        (0.0051, "0.01"),
+        (1.0, "1.0"),
+        (10.0, "10.0"),
+        (11.0, "+Inf"),
+    ],
 )
 def test_a_boundary_is_in_its_bucket(clock: Clock, seconds: float, le: str) -> None:
     """A duration of exactly a boundary is in the bucket of that boundary."""
@@ -217,7 +224,7 @@ def test_a_body_nobody_read_is_none() -> None:
         return ""
 
     @app.post("/json")
-    async def parsed(value: int = Body()) -> int:
+    async def parsed(value: Annotated[int, Body()]) -> int:
         return value
 
     app.add_middleware(SidelightMiddleware)

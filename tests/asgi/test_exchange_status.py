@@ -22,7 +22,7 @@ from sidelight import SidelightMiddleware
 from tests.asgi.driver import DURATION, call, http_scope, run, scrape
 
 
-def service(**options: Any) -> FastAPI:
+def service(**options: Any) -> FastAPI:  # noqa: C901 one route of each kind
     app = FastAPI(openapi_url=None)
 
     @app.get("/async")
@@ -128,7 +128,7 @@ def test_head_of_a_starlette_route_is_head() -> None:
 
 
 def test_scheme_is_a_label() -> None:
-    """https and http are counted apart, and whatever else a server says as _OTHER."""
+    """Https and http are counted apart, and whatever else a server says as _OTHER."""
     app = service()
     for scheme in ("http", "https", "https", "gopher"):
         call(app, "GET", "/async", scope={"scheme": scheme})
@@ -151,8 +151,8 @@ def test_bucket_count_and_sum_agree() -> None:
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_preflight_is_counted_where_it_is_answered(inside: bool) -> None:
-    """A preflight answered inside ours counts for the route it asks about; outside it isn't seen."""
+def test_preflight_is_counted_where_it_is_answered(*, inside: bool) -> None:
+    """A preflight answered inside ours counts for the route it asks about; outside it is unseen."""
     app = FastAPI(openapi_url=None)
 
     @app.get("/async")
@@ -298,5 +298,3 @@ def test_the_answer_is_the_same_with_and_without() -> None:
     for path in ("/async", "/sync", "/stream", "/events", "/file", "/teapot", "/nowhere"):
         without, with_ours = call(bare, "GET", path), call(measured, "GET", path)
         assert with_ours.sent == without.sent
-
-

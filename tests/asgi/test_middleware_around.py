@@ -89,7 +89,7 @@ FEW = [case for case in CASES if case[0] in {"GET", "POST"} and "pair" not in ca
 @pytest.mark.parametrize("inside", [True, False], ids=["inside", "outside"])
 @pytest.mark.parametrize(("other", "options"), OTHERS, ids=lambda o: getattr(o, "__name__", ""))
 def test_templates_with_another_middleware(
-    other: Any, options: dict[str, Any], inside: bool
+    other: Any, options: dict[str, Any], *, inside: bool
 ) -> None:
     """Whatever is inside or outside ours, templates and statuses are the same."""
     app = service()
@@ -135,7 +135,7 @@ def test_a_middleware_that_answers_by_itself() -> None:
         return guarded
 
     app = service()
-    app.add_middleware(guard)  # type: ignore[arg-type]
+    app.add_middleware(guard)
     app.add_middleware(SidelightMiddleware)
     call(app, "GET", "/nowhere/at/all")
     assert scrape(app).requests == {("GET", "", "401", ""): 1}
@@ -247,7 +247,7 @@ def test_only_in_a_mounted_application() -> None:
 
 
 @pytest.mark.parametrize("started", [True, False])
-def test_around_and_inside_counts_once(started: bool) -> None:
+def test_around_and_inside_counts_once(*, started: bool) -> None:
     """Around the application object and added to it, with a lifespan or without: one count."""
     inner = service()
     inner.add_middleware(SidelightMiddleware)
@@ -265,7 +265,10 @@ def test_around_and_inside_counts_once(started: bool) -> None:
 
     if started:
         sent = run(lifespan(app, during))
-        assert [m["type"] for m in sent] == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+        assert [m["type"] for m in sent] == [
+            "lifespan.startup.complete",
+            "lifespan.shutdown.complete",
+        ]
     else:
         run(during())
     assert pages[0].routes == {"/users/{user_id}": 1, "": 1}

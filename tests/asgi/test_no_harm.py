@@ -21,7 +21,7 @@ from tests.asgi.driver import Answer, ask, call, connect, lifespan, run, scrape
 ERRORS = "sidelight_internal_errors_total"
 
 
-class Injected(Exception):
+class Injected(Exception):  # noqa: N818 a fault, whatever its kind
     """A fault of Sidelight's own, put there by a test."""
 
 
@@ -118,7 +118,8 @@ def parts() -> list[tuple[str, Any, str]]:
                 found += [
                     (f"{at}.{method}", value, method)
                     for method, function in vars(value).items()
-                    if inspect.isfunction(function) and method not in THE_PATH
+                    if inspect.isfunction(function)
+                    and method not in THE_PATH
                     and not (method.startswith("__") and method != "__init__")
                     and (at, method) != ("WorkerFile", "__init__")  # its __del__ would complain
                 ]
@@ -133,10 +134,10 @@ def broken(patch: pytest.MonkeyPatch, owner: Any, name: str, error: type[Excepti
     part = getattr(owner, name)
     patch.setattr(owner, name, failing(error))
     if inspect.ismodule(owner):
-        for module in list(sys.modules.values()):
-            if getattr(module, "__name__", "").startswith("sidelight."):
-                if vars(module).get(name) is part:
-                    patch.setattr(module, name, failing(error))
+        ours = [module for at, module in sys.modules.items() if at.startswith("sidelight.")]
+        for module in ours:
+            if vars(module).get(name) is part:
+                patch.setattr(module, name, failing(error))
 
 
 def failing(error: type[BaseException]) -> Callable[..., Any]:
@@ -301,7 +302,7 @@ def _page_again(app: Any) -> None:
 
 
 def test_an_unusable_directory_leaves_requests_alone(tmp_path: Any) -> None:
-    """Without a store, excluded paths, our page's other methods and all else are the application's."""
+    """Without a store, excluded paths, other methods and all else are the application's."""
     (tmp_path / "file").write_text("no directory")
     app = service(directory=str(tmp_path / "file" / "below"), exclude=["/plain/1", "/body"])
     for method, path, body in REQUESTS:

@@ -269,7 +269,9 @@ def test_plain_starlette() -> None:
 
 def test_a_router_alone() -> None:
     """A bare Router is an application too."""
-    app = SidelightMiddleware(Router([Route("/a/{b}", greet), Mount("/m", Router([Route("/x", greet)]))]))
+    app = SidelightMiddleware(
+        Router([Route("/a/{b}", greet), Mount("/m", Router([Route("/x", greet)]))])
+    )
     for path in ("/a/1", "/m/x", "/no"):
         call(app, "GET", path)
     assert scrape(app).routes == {"/a/{b}": 1, "/m/x": 1, "": 1}
@@ -332,7 +334,11 @@ def test_a_route_that_raises_has_its_template() -> None:
 def test_encoded_paths() -> None:
     """Percent-encoding, spaces and other alphabets change no template."""
     app = measured()
-    for path, raw in (("/red/a b", b"/red/a%20b"), ("/red/é", b"/red/%C3%A9"), ("/red/{x}", b"/red/{x}")):
+    for path, raw in (
+        ("/red/a b", b"/red/a%20b"),
+        ("/red/é", b"/red/%C3%A9"),
+        ("/red/{x}", b"/red/{x}"),
+    ):
         assert call(app, "GET", path, scope={"raw_path": raw}).status == 200
     assert scrape(app).routes == {"/red/{leaf}": 3}
 

@@ -69,7 +69,10 @@ def service(**options: Any) -> FastAPI:
         await websocket.accept()
         await websocket.close(1000)
 
-    app.mount("/plain", Router([WebSocketRoute("/{y}", plain), Mount("/m", Router([WebSocketRoute("/z", plain)]))]))
+    app.mount(
+        "/plain",
+        Router([WebSocketRoute("/{y}", plain), Mount("/m", Router([WebSocketRoute("/z", plain)]))]),
+    )
     app.add_middleware(SidelightMiddleware, **options)
     return app
 
@@ -234,7 +237,7 @@ def test_messages_pass_untouched() -> None:
     """What goes in and out of a connection is the same with ours and without."""
     bare, measured = service(), service()
     bare.user_middleware.clear()
-    incoming = [TEXT, {"type": "websocket.receive", "bytes": b"x", "text": "y"}, gone()]
+    incoming: list[Message] = [TEXT, {"type": "websocket.receive", "bytes": b"x", "text": "y"}, gone()]
     assert run(connect(bare, "/echo/a", incoming)) == run(connect(measured, "/echo/a", incoming))
 
 

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from time import monotonic_ns
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi import tracing
@@ -147,10 +148,11 @@ class Exchange:
             book = self.recorder.book(self.scope, status, page)
             duration = self.recorder.duration(book, status, "")
             sizes = self.recorder.response_size(book)
-        self.ended = ended
         ns = ended - self.start
         extra = self.extra
         if extra is not None:
+            if extra.gone:  # nobody is there to read it
+                return
             size += extra.size
         place = 1 if ns <= self.recorder.first_bound else self.recorder.place(ns)
         size_place = 1 if size <= SMALL else size_bucket(size)
@@ -164,6 +166,7 @@ class Exchange:
         counts[0] = words[at] = counts[0] + size
         counts[size_place] = words[at + size_place] = counts[size_place] + 1
         words[row[0]] = 0
+        self.ended = ended
         if row[0] == SCRATCH:
             self.recorder.file.leave(row)
         else:
@@ -204,27 +207,29 @@ class Exchange:
         """The application returned late, or raised, or left its response unfinished."""
         try:
             gone = self.extra is not None and self.extra.gone
-            left = gone or isinstance(error, asyncio.CancelledError)
-            if error is not None and not left:
-                self._exception(error)
+            left = gone or isinstance(error, (asyncio.CancelledError, ClientDisconnect))
             if self.ended <= 0:
                 self._unfinished(left=left)
             elif (after := monotonic_ns() - self.ended) >= NOTICEABLE:
                 book = self.recorder.book(self.scope, self.status, self.page)
                 self.recorder.observe(BACKGROUND, (book.route,), after)
+            if error is not None and not left:
+                self._exception(error)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             self.recorder.fault("end")
+        finally:
+            if self.ended <= 0:
+                self.ended = monotonic_ns()
+                self.recorder.file.leave(self.row)
 
     def _exception(self, error: BaseException) -> None:
         book = self.recorder.book(self.scope, self.status, self.page)
-        name = self.recorder.class_name(error)
+        name = self.recorder.class_names(type(error).__name__)
         self.recorder.increment(EXCEPTIONS, (book.route, name))
 
     def _unfinished(self, *, left: bool) -> None:
         """Record an exchange whose last message never came."""
-        self.ended = monotonic_ns()
-        self.recorder.file.leave(self.row)
-        ns = self.ended - self.start
+        ns = monotonic_ns() - self.start
         recorder = self.recorder
         kind = INCOMPLETE_RESPONSE if self.status else ""
         if left:
@@ -254,13 +259,16 @@ def begin(recorder: Recorder, page: Page, scope: Scope, receive: Receive, send: 
     exchange.pass_on = send
     exchange.status = exchange.ended = 0
     exchange.extra = None
-    rows = page.rows
-    exchange.row = row = rows.pop() if rows else recorder.file.without_row()
+    exchange.row = row = page.rows.pop() if page.rows else recorder.file.without_row()
     try:
-        page.memory[row[1]] = page.text % scope["raw_path"]
-    except (KeyError, TypeError):
-        page.memory[row[1]] = page.text % scope["path"].encode()
-    exchange.start = start = page.words[row[0]] = monotonic_ns()
-    if start > recorder.heartbeat.due:
-        recorder.heartbeat.wake()
+        try:
+            page.memory[row[1]] = page.text % scope["raw_path"]
+        except (KeyError, TypeError):
+            page.memory[row[1]] = page.text % scope["path"].encode(errors="replace")
+        exchange.start = start = page.words[row[0]] = monotonic_ns()
+        if start > recorder.heartbeat.due:
+            recorder.wake()
+    except Exception:
+        recorder.file.leave(row)
+        raise
     return exchange

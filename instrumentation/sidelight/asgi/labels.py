@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.types import Scope
 
-from sidelight.asgi.routes import RouteTable
+from sidelight.asgi.routes import RouteTable, routes_below
 from sidelight.contract import METHODS, OTHER, UNKNOWN
 from sidelight.settings import EVERY_ROUTE, Settings
 from sidelight.store import route_table
@@ -20,6 +20,22 @@ REDIRECT = 307
 REBUILD_SECONDS = 1.0
 MOST_PUBLICATIONS = 16
 """Each is a new copy of the table; later routes are measured, and unknown to other processes."""
+
+
+class Few:
+    """Lets a limited number of values through as labels; every further one is ``_OTHER``."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._seen: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        """The value itself, if it is one of the first."""
+        if value not in self._seen:
+            if len(self._seen) >= self._most:
+                return OTHER
+            self._seen.add(value)
+        return value
 
 
 class Labels:
@@ -67,7 +83,7 @@ class Labels:
         root = root_of(scope)
         note = f"{scheme_of(scope)} {root}"
         if note not in self._notes and len(self._notes) < MOST_ROOTS:
-            self._file.note(Block.ROOTS, note.encode())
+            self._file.note(Block.ROOTS, note.encode(errors="replace"))
             self._notes.add(note)
             self._roots.add(root)
 
@@ -75,20 +91,24 @@ class Labels:
         """The label ``http_route`` of a request that has been routed."""
         root = root_of(scope)
         endpoint = scope.get("endpoint")
-        if endpoint is not None and not self.table.knows(endpoint):
-            self._rebuild()
+        if not self.table.knows(endpoint) and (endpoint is not None or not self.table.routes):
+            self._rebuild(scope)
         template = ""
-        if status == REDIRECT and (endpoint is None or self.table.sure(endpoint) is None):
+        if status == REDIRECT and (endpoint is None or self.table.leads_on(endpoint)):
             template = self.table.redirected(scope, root)
         template = template or self.table.template(scope, root)
         if not template or template == UNKNOWN or not root:
             return template
+        self.note_root(scope)  # an application inside of ours may have set it
         return root + template if root in self._roots else OTHER
 
-    def _rebuild(self) -> None:
-        if time.monotonic() - self._built >= REBUILD_SECONDS:
-            self._publish()
-            self._changed()
+    def _rebuild(self, scope: Scope) -> None:
+        """Routes were added while running, or lie where only a request leads."""
+        if self.table.routes and time.monotonic() - self._built < REBUILD_SECONDS:
+            return
+        self._routes = routes_below(scope, None) or self._routes
+        self._publish()
+        self._changed()
 
 
 def method_of(scope: Scope) -> str:

@@ -7,15 +7,15 @@ import weakref
 from time import monotonic_ns
 from typing import Unpack
 
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sidelight.asgi.books import Page
 from sidelight.asgi.exchange import NOTICEABLE, begin
-from sidelight.asgi.labels import MOST_ROOTS, root_of
+from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
 from sidelight.asgi.page import MetricsPage, refused, unmeasured
 from sidelight.asgi.recorder import Recorder
-from sidelight.asgi.routes import routes_below
+from sidelight.asgi.routes import below, routes_below
 from sidelight.asgi.websocket import Session
 from sidelight.errors import StoreError
 from sidelight.settings import EVERY_ROUTE, Options, Settings, disabled, load
@@ -50,7 +50,9 @@ class SidelightMiddleware:
         self._retry = 0.0
         self._apart: frozenset[str] = frozenset()
         self._special: frozenset[str] = frozenset()
+        self._apart_below: tuple[str, ...] = ()
         self._prefixes: tuple[str, ...] = ()
+        self._roots: set[str] = set()
         if not disabled():
             try:
                 self._configure(load(options))
@@ -61,7 +63,8 @@ class SidelightMiddleware:
     def _configure(self, settings: Settings) -> None:
         self._settings = settings
         exact = [path for path in settings.exclude if not path.endswith("*")]
-        self._prefixes = tuple(path[:-1] for path in settings.exclude if path.endswith("*"))
+        below_these = tuple(path[:-1] for path in settings.exclude if path.endswith("*"))
+        self._apart_below = self._prefixes = below_these
         page = [settings.metrics_path] if settings.metrics_path else []
         self._apart = self._special = frozenset([*exact, *page])
 
@@ -72,13 +75,15 @@ class SidelightMiddleware:
             await self._unusual(scope, receive, send)
             return
         try:
+            path = scope["path"]
             try:
                 page = recorder.pages[scope["root_path"]][scope["scheme"]][scope["method"]]
+                apart = path in self._special or (
+                    self._prefixes and path.startswith(self._prefixes)
+                )
             except KeyError:
-                page = self._first(recorder, scope)
-            apart = scope["path"] in self._special or (
-                self._prefixes and scope["path"].startswith(self._prefixes)
-            )
+                page = recorder.page(scope)
+                apart = self._is_apart(scope)
             exchange = None if apart else begin(recorder, page, scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             recorder.fault("begin")
@@ -98,29 +103,39 @@ class SidelightMiddleware:
         if exchange.ended <= 0 or monotonic_ns() - exchange.ended >= NOTICEABLE:
             exchange.end(None)
 
-    def _first(self, recorder: Recorder, scope: Scope) -> Page:
-        """The first request with this ``root_path`` and scheme; paths apart are below it too."""
-        root = root_of(scope)
-        if root and len(recorder.pages) < MOST_ROOTS:
+    def _is_apart(self, scope: Scope) -> bool:
+        """Whether a path is our page, or not to be measured; ``root_path`` may stand before it."""
+        root = scope.get("root_path", "").rstrip("/")
+        if root and len(self._roots) < MOST_ROOTS:
+            self._roots.add(root)
             self._special |= {root + path for path in self._apart}
-            below = {root + path[:-1] for path in recorder.settings.exclude if path.endswith("*")}
-            self._prefixes = tuple({*self._prefixes, *below})
-        return recorder.page(scope)
+            self._prefixes += tuple(root + path for path in self._apart_below)
+        path = below(scope["path"], root)
+        return path in self._apart or path.startswith(self._apart_below)
 
     async def _set_apart(
         self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Our own page, or a path that is not measured."""
         settings = recorder.settings
-        is_page = scope["path"].removeprefix(root_of(scope)) == settings.metrics_path
-        if not is_page or scope["method"] not in {"GET", "HEAD"}:
+        if not self._asks_for_page(settings, scope):
             await self.app(scope, receive, send)
-        elif (refusal := refused(settings.metrics_token, scope)) is not None:
-            await refusal(scope, receive, send)
-        else:
-            if self._page is None:
-                self._page = MetricsPage(recorder)
-            await self._page(scope, receive, send)
+            return
+        answer = refused(settings.metrics_token, scope)
+        if answer is None:
+            try:
+                if self._page is None:
+                    self._page = MetricsPage(recorder)
+                answer = await self._page.answer(scope)
+            except Exception:  # noqa: BLE001 counted, and said to whoever asked
+                recorder.fault("page")
+                answer = PlainTextResponse("the page can't be made; the log says why\n", 500)
+        await answer(scope, receive, send)
+
+    def _asks_for_page(self, settings: Settings, scope: Scope) -> bool:
+        path = below(scope["path"], scope.get("root_path", "").rstrip("/"))
+        ours = path == settings.metrics_path and path in self._apart
+        return ours and scope["method"] in {"GET", "HEAD"}
 
     async def _unusual(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything but a request of a service that runs."""
@@ -132,8 +147,13 @@ class SidelightMiddleware:
             await self(scope, receive, send)
         elif self._recorder is not None and scope["type"] == "websocket":
             await self._websocket(self._recorder, scope, receive, send)
-        elif scope["type"] == "http" and self._broken and scope["path"] in self._special:
-            await unmeasured(self._broken, scope, receive, send)
+        elif (
+            scope["type"] == "http"
+            and self._settings
+            and self._asks_for_page(self._settings, scope)
+        ):
+            answer = refused(self._settings.metrics_token, scope)
+            await (answer or unmeasured(self._broken, scope))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 
@@ -142,9 +162,8 @@ class SidelightMiddleware:
     ) -> None:
         session = None
         try:
-            page = self._first(recorder, scope)
-            if scope["path"] not in self._special:
-                session = Session(recorder, page, scope, receive, send)
+            if not self._is_apart(scope):
+                session = Session(recorder, recorder.page(scope), scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a connection
             recorder.fault("begin")
         if session is None:

@@ -12,7 +12,7 @@ import anyio.to_thread
 from anyio.lowlevel import checkpoint
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Scope
 
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
@@ -42,8 +42,8 @@ class MetricsPage:
         self._collector = Collector(recorder.store)
         self._lock = anyio.Lock()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer GET or HEAD."""
+    async def answer(self, scope: Scope) -> Response:
+        """The answer to GET or HEAD. Raises whatever goes wrong."""
         headers = Headers(scope=scope)
         form = wanted_format(headers.get("accept", ""))
         pieces = self._pieces(form)
@@ -52,7 +52,7 @@ class MetricsPage:
             answer["content-encoding"] = "gzip"
             pieces = _compressed(pieces)
         body = b"".join([piece async for piece in pieces])
-        await Response(body, headers=answer)(scope, receive, send)
+        return Response(body, headers=answer)
 
     async def _pieces(self, form: Format) -> AsyncIterator[bytes]:
         began = time.perf_counter_ns()
@@ -143,10 +143,10 @@ def refused(token: str | None, scope: Scope) -> Response | None:
     )
 
 
-async def unmeasured(where: str, scope: Scope, receive: Receive, send: Send) -> None:
+def unmeasured(where: str, scope: Scope) -> Response:
     """The page of a process that has no store: it says so, and why."""
     form = wanted_format(Headers(scope=scope).get("accept", ""))
     page = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
     page += f"{INTERNAL_ERRORS.name}{labels((('where', where),))} 1.0\n"
     page += "# EOF\n" if form is Format.OPENMETRICS else ""
-    await Response(page, media_type=form.value)(scope, receive, send)
+    return Response(page, media_type=form.value)

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from sidelight.asgi import tracing
 from sidelight.asgi.books import Book, Page
-from sidelight.asgi.labels import MOST_ROOTS, Labels, root_of
+from sidelight.asgi.labels import MOST_ROOTS, Few, Labels, root_of
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.slow import SlowLog
 from sidelight.contract import (
@@ -42,6 +42,7 @@ INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
 MOST_SHARED = 4096
 SERVER_ERROR = 500
 MOST_CLASSES = 64
+MOST_CODES = 32
 FAULT_LOG_SECONDS = 60.0
 
 
@@ -60,7 +61,8 @@ class Recorder:
         self._books: dict[tuple[str, str, str], Book] = {}
         # Where many routes share an endpoint; an id is only good while its object lives.
         self._shared: dict[tuple[int, Any, Page], tuple[Book, object]] = {}
-        self._classes: set[str] = set()
+        self.class_names = Few(MOST_CLASSES)
+        self.close_codes = Few(MOST_CODES)
         self._faults: dict[str, float] = {}
         self.heartbeat = Heartbeat(store, self._beat)
         self.labels = Labels(settings, self.file, routes, self._forget)
@@ -69,6 +71,13 @@ class Recorder:
         self.tracing = tracing.active()
         for page in self._each_page():
             page.renew(self.file)
+
+    def wake(self) -> None:
+        """Start the heartbeat on the running loop."""
+        try:
+            self.heartbeat.wake()
+        except Exception:  # noqa: BLE001 no fault of ours may reach a request
+            self.fault("heartbeat")
 
     def close(self) -> None:
         """End cleanly, with a last look at the application's own metrics."""
@@ -189,15 +198,6 @@ class Recorder:
         counts, words = tally.counts, self.file.words
         counts[0] = words[tally.at] = counts[0] + 1
         return tally
-
-    def class_name(self, error: BaseException) -> str:
-        """An exception's class as a label value, of which there are not too many."""
-        name = type(error).__name__
-        if name not in self._classes:
-            if len(self._classes) >= MOST_CLASSES:
-                return OTHER
-            self._classes.add(name)
-        return name
 
     def slow(self, book: Book, facts: dict[str, Any]) -> None:
         """Count and log one slow request."""

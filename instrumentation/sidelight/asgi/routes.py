@@ -68,9 +68,9 @@ class RouteTable:
             if isinstance(kind, Host):
                 self._add_host(route)
                 if depth < MOST_DEPTH:
-                    self._walk(route.routes, prefix, route.host_regex, depth + 1)
+                    self._walk(routes_of(route.app), prefix, route.host_regex, depth + 1)
             elif isinstance(kind, Mount) and path is not None:
-                inner = list(route.routes or ())
+                inner = routes_of(route.app)
                 if depth < MOST_DEPTH:
                     self._walk(inner, prefix + path, host, depth + 1)
                 whole = prefix + path + "/{path:path}"
@@ -114,6 +114,11 @@ class RouteTable:
         """Whether the table has the endpoint at all."""
         return id(endpoint) in self._leaves
 
+    def leads_on(self, endpoint: object) -> bool:
+        """Whether the endpoint is an application with routes of its own."""
+        leaves = self._leaves.get(id(endpoint), ())
+        return bool(leaves) and all(leaf.leads_on for leaf in leaves)
+
     def template(self, scope: Scope, root: str) -> str:
         """The template of a request that has been routed, without ``root_path``.
 
@@ -121,7 +126,7 @@ class RouteTable:
         """
         endpoint = scope.get("endpoint")
         leaves = self._leaves.get(id(endpoint), ()) if endpoint is not None else ()
-        path = scope["path"].removeprefix(root)
+        path = below(scope["path"], root)
         if endpoint is None or all(leaf.leads_on for leaf in leaves):
             found = _frontend(scope, path) or self._unseen(scope, path)
             if found or not leaves:
@@ -151,7 +156,7 @@ class RouteTable:
 
     def redirected(self, scope: Scope, root: str) -> str:
         """The template a slash redirect leads to, or the empty string."""
-        path = scope["path"].removeprefix(root)
+        path = below(scope["path"], root)
         turned = path.rstrip("/") if path.endswith("/") else path + "/"
         found = route_table.template_of(self.text, (), scope.get("method", ""), turned.encode())
         return "" if found == UNKNOWN else found
@@ -198,18 +203,23 @@ def chosen(scope: Scope) -> object | None:
 
 def routes_below(scope: Scope, app: object) -> Sequence[BaseRoute]:
     """The outermost routes a request can meet: those of the router that chose us, or below us."""
-    for start in (scope.get("router"), scope.get("app"), app):
-        for candidate in chain(start):
-            routes = getattr(candidate, "routes", None)
-            if isinstance(routes, list):
-                return routes
-    return []
+    starts = (scope.get("router"), scope.get("app"), app)
+    return next(filter(None, map(routes_of, starts)), [])
 
 
-def chain(app: object) -> Iterator[object]:
-    """An application and those it wraps, by the attribute ``app`` that middleware have."""
+def routes_of(app: object) -> Sequence[BaseRoute]:
+    """The routes of an application, or of the one it wraps by the attribute ``app``."""
     seen: set[int] = set()
     while app is not None and id(app) not in seen:
         seen.add(id(app))
-        yield app
+        routes = getattr(app, "routes", None)
+        if isinstance(routes, list):
+            return routes
         app = getattr(app, "app", None)
+    return []
+
+
+def below(path: str, root: str) -> str:
+    """A path without ``root_path``, if that is there and ends where a segment does."""
+    rest = path.removeprefix(root)
+    return rest if not rest or rest.startswith("/") else path

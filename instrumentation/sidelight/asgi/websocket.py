@@ -13,7 +13,8 @@ from sidelight.contract import METRICS, OTHER
 DURATION = METRICS["fastapi_websocket_duration_seconds"]
 REGISTERED = frozenset(range(1000, 1016))
 """Close codes of RFC 6455 and its registry; a client may send any other it likes."""
-INTERNAL_ERROR = 1011
+INTERNAL_ERROR = "1011"
+ABNORMAL = "1006"
 
 
 class Session:
@@ -31,8 +32,12 @@ class Session:
         self.code = ""
         file = recorder.file
         self.row = row = page.rows.pop() if page.rows else file.without_row()
-        page.memory[row.text] = page.text % scope["path"].encode()
-        self.start = page.words[row.word] = monotonic_ns()
+        try:
+            page.memory[row.text] = page.text % scope["path"].encode(errors="replace")
+            self.start = page.words[row.word] = monotonic_ns()
+        except Exception:
+            file.leave(row)
+            raise
 
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server."""
@@ -60,11 +65,18 @@ class Session:
         """The application is done with the connection."""
         recorder = self.recorder
         try:
-            recorder.file.leave(self.row)
-            route = recorder.labels.route(self.scope, 0)
-            if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
-                recorder.increment(EXCEPTIONS, (route, recorder.class_name(error)))
-                self.code = self.code or str(INTERNAL_ERROR)
-            recorder.observe(DURATION, (route, self.code or "1006"), monotonic_ns() - self.start)
+            self._record(error)
         except Exception:  # noqa: BLE001 no fault of ours may reach a connection
             recorder.fault("end")
+        finally:
+            recorder.file.leave(self.row)
+
+    def _record(self, error: BaseException | None) -> None:
+        recorder = self.recorder
+        route = recorder.labels.route(self.scope, 0)
+        if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
+            name = recorder.class_names(type(error).__name__)
+            recorder.increment(EXCEPTIONS, (route, name))
+            self.code = self.code or INTERNAL_ERROR
+        code = recorder.close_codes(self.code or ABNORMAL)
+        recorder.observe(DURATION, (route, code), monotonic_ns() - self.start)

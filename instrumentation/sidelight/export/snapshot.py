@@ -202,8 +202,12 @@ class Collector:
                     key = self.key(name, labels)
                     counts[key] = counts.get(key, 0) + 1
             if rowless := file.word(ROWLESS):
-                key = self.key("fastapi_active_requests", (UNKNOWN,))
-                counts[key] = counts.get(key, 0) + rowless
+                for name, labels in (
+                    ("http_server_active_requests", (OTHER, OTHER)),
+                    ("fastapi_active_requests", (UNKNOWN,)),
+                ):
+                    key = self.key(name, labels)
+                    counts[key] = counts.get(key, 0) + rowless
         shot.sums.update({key: (value,) for key, value in {**counts, **oldest}.items()})
 
     def _add_workers(self, shot: Snapshot, files: list[File]) -> None:

@@ -79,6 +79,11 @@ def _pattern(text: str, method: str) -> tuple[re.Pattern[str] | None, tuple[str,
     return re.compile(whole, re.DOTALL), tuple(route.template for route in routes)
 
 
+def _below(path: str, root: str) -> str:
+    rest = path.removeprefix(root)
+    return rest if rest.startswith("/") else path
+
+
 def _takes(route: Route, method: str) -> bool:
     if method == ANY:
         return WEBSOCKET not in route.methods
@@ -110,7 +115,7 @@ def template_of(text: str, roots: tuple[str, ...], method: str, path: bytes) -> 
             continue
         for root in sorted(roots or ("",), key=len, reverse=True):
             # A proxy may have cut the root off already; the label names it all the same.
-            match = pattern.match(plain.removeprefix(root))
+            match = pattern.match(_below(plain, root))
             if match and match.lastindex:
                 return root + templates[match.lastindex - 1]
     return ""

@@ -1,0 +1,233 @@
+"""Start and stop, with a server that has a lifespan and with one that has none."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from sidelight import SidelightMiddleware
+from sidelight.errors import SidelightError
+from tests.asgi.driver import Page, ask, call, lifespan, run, scrape
+
+COMPLETE = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+
+def service(**options: Any) -> FastAPI:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/x")
+    async def x() -> str:
+        return "x"
+
+    app.add_middleware(SidelightMiddleware, **options)
+    return app
+
+
+def kinds(sent: list[Any]) -> list[str]:
+    return [message["type"] for message in sent]
+
+
+@pytest.mark.parametrize("bad", [{"slow": 0}, {"nonsense": 1}, {"buckets": [2, 1]}])
+def test_a_bad_option_stops_the_start(bad: dict[str, Any]) -> None:
+    """With a lifespan, a bad option is a failed start with the message, and no exception."""
+    sent = run(lifespan(service(**bad)))
+    assert kinds(sent) == ["lifespan.startup.failed"]
+    (key,) = bad
+    assert key in sent[0]["message"]
+    assert repr(bad[key]) in sent[0]["message"]
+    assert "for example" in sent[0]["message"]
+
+
+@pytest.mark.parametrize("bad", [{"slow": 0}, {"nonsense": 1}, {"buckets": [2, 1]}])
+def test_a_bad_option_without_a_lifespan(
+    bad: dict[str, Any], logged: pytest.LogCaptureFixture
+) -> None:
+    """Without a lifespan a bad option is logged once, and everything passes unmeasured."""
+    app = service(**bad)
+    for _ in range(5):
+        assert call(app, "GET", "/x").body == b'"x"'
+    assert call(app, "GET", "/metrics").status == 404
+    (record,) = logged.records
+    assert record.levelno == logging.ERROR
+    (key,) = bad
+    assert key in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"slow": object()},
+        {"slow": {None: None}},
+        {"slow": {"GET /x": []}},
+        {"buckets": object()},
+        {"buckets": ["x"]},
+        {"exclude": 5},
+        {"exclude": [None]},
+        {"max_series": float("inf")},
+        {"max_series": []},
+        {"metrics_path": b"/x"},
+        {"metrics_token": 5},
+        {"directory": 5},
+        {"directory": "\0"},
+        {"service": None},
+        {"slow_path": "yes"},
+        {"": 1},
+    ],
+)
+def test_the_constructor_never_raises(options: dict[str, Any]) -> None:
+    """Whatever is given, making the middleware raises nothing, and requests pass."""
+    app = service(**options)
+    assert call(app, "GET", "/x").status == 200
+
+
+def test_the_applications_own_lifespan_runs() -> None:
+    """Start and stop reach the application, in order, with its state."""
+    order: list[str] = []
+
+    @asynccontextmanager
+    async def own(app: FastAPI) -> AsyncIterator[dict[str, int]]:
+        order.append("start")
+        yield {"number": 5}
+        order.append("stop")
+
+    app = FastAPI(lifespan=own)
+    app.add_middleware(SidelightMiddleware)
+
+    async def during() -> None:
+        order.append("run")
+        await ask(app, "GET", "/metrics")
+
+    assert kinds(run(lifespan(app, during))) == COMPLETE
+    assert order == ["start", "run", "stop"]
+
+
+def test_an_application_that_fails_to_start() -> None:
+    """What the application says of its own failed start is passed on."""
+
+    @asynccontextmanager
+    async def own(app: FastAPI) -> AsyncIterator[None]:
+        if isinstance(app, FastAPI):
+            raise ZeroDivisionError
+        yield
+
+    app = FastAPI(lifespan=own)
+    app.add_middleware(SidelightMiddleware)
+
+    async def start() -> list[Any]:
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        with pytest.raises(ZeroDivisionError):
+            await app({"type": "lifespan", "asgi": {}, "state": {}}, receive, send)
+        return sent
+
+    assert kinds(run(start())) == ["lifespan.startup.failed"]
+
+
+def test_an_application_without_a_lifespan() -> None:
+    """An application that knows no lifespan says so, as it does without ours."""
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        assert scope["type"] == "http"
+
+    app = SidelightMiddleware(inner)
+
+    async def start() -> None:
+        with pytest.raises(AssertionError):
+            await app({"type": "lifespan", "asgi": {}}, None, None)  # type: ignore[arg-type]
+
+    run(start())
+
+
+def test_after_a_stop_it_starts_again() -> None:
+    """An application that was stopped and is used again counts again."""
+    app = service()
+
+    async def during() -> None:
+        await ask(app, "GET", "/x")
+
+    for _ in range(3):
+        assert kinds(run(lifespan(app, during))) == COMPLETE
+    call(app, "GET", "/x")
+    assert scrape(app).routes == {"/x": 1}
+
+
+@pytest.mark.parametrize("value", ["1", "true", "TRUE", "yes", "on"])
+def test_disabled(value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """SIDELIGHT_DISABLED turns everything off: no page, no file, no complaint."""
+    monkeypatch.setenv("SIDELIGHT_DISABLED", value)
+    where = tmp_path / "store"
+    app = service(slow=-1, directory=str(where))
+    assert kinds(run(lifespan(app))) == COMPLETE
+    assert call(app, "GET", "/x").status == 200
+    assert call(app, "GET", "/metrics").status == 404
+    assert not where.exists()
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "no"])
+def test_not_disabled(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any other value leaves it on."""
+    monkeypatch.setenv("SIDELIGHT_DISABLED", value)
+    assert scrape(service()).value("sidelight_workers") == 1
+
+
+def test_nothing_at_import_or_construction(tmp_path: Path) -> None:
+    """A middleware that was made and never called has made no file."""
+    where = tmp_path / "store"
+    service(directory=str(where))
+    SidelightMiddleware(service(), directory=str(where))
+    assert not where.exists()
+
+
+def test_a_clean_stop_leaves_what_was_counted(tmp_path: Path) -> None:
+    """In a directory that the operator named, numbers outlive a clean stop."""
+    where = str(tmp_path / "store")
+    app = service(directory=where)
+
+    async def during() -> None:
+        await ask(app, "GET", "/x")
+
+    run(lifespan(app, during))
+    later = service(directory=where)
+    pages: list[Page] = []
+
+    async def look() -> None:
+        pages.append((await ask(later, "GET", "/metrics")).page)
+
+    run(lifespan(later, look))
+    assert pages[0].routes == {"/x": 1}
+    assert pages[0].by("sidelight_worker_exits_total", "how") == {"clean": 1}
+
+
+def test_other_scopes_pass() -> None:
+    """A scope of a type that nobody knows yet reaches the application."""
+    seen: list[Any] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["type"])
+
+    app = SidelightMiddleware(inner)
+
+    async def pass_through() -> None:
+        for _ in range(2):
+            await app({"type": "webtransport"}, None, None)  # type: ignore[arg-type]
+            await ask(app)
+
+    run(pass_through())
+    assert seen == ["webtransport", "http", "webtransport", "http"]
+
+
+def test_errors_have_one_base() -> None:
+    """What Sidelight raises itself can be told from all else."""
+    from sidelight import SettingsError
+
+    assert issubclass(SettingsError, SidelightError)

@@ -1,0 +1,93 @@
+"""A test suite that makes a thousand clients leaves nothing behind."""
+
+import gc
+import os
+import threading
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from sidelight import SidelightMiddleware
+
+
+def client() -> TestClient:
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/items/{x}")
+    def item(x: str) -> str:
+        return x
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise ZeroDivisionError
+
+    app.add_middleware(SidelightMiddleware)
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def files() -> set[str]:
+    """Files of this process's user, and of no server that runs beside the tests."""
+    folder = Path(f"/dev/shm/sidelight-{os.getuid()}")
+    return {str(path) for path in folder.rglob("*")} if folder.is_dir() else set()
+
+
+def descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def names() -> set[str]:
+    return {thread.name for thread in threading.enumerate()}
+
+
+def use(*, entered: bool) -> None:
+    found = client()
+    if entered:
+        with found:
+            assert found.get("/items/1").json() == "1"
+            assert found.get("/metrics").status_code == 200
+    else:
+        assert found.get("/items/1").json() == "1"
+        assert found.get("/metrics").status_code == 200
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="counts descriptors in /proc")
+@pytest.mark.parametrize("number", [100, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("entered", [True, False], ids=["with", "without"])
+def test_a_thousand_clients(*, entered: bool, number: int) -> None:
+    """No file, no thread and no descriptor stays of a thousand clients, entered or not."""
+    for _ in range(5):
+        use(entered=entered)
+    gc.collect()
+    before = files(), names(), descriptors()
+    for _ in range(number):
+        use(entered=entered)
+    gc.collect()
+    now = files(), names(), descriptors()
+    assert {path for path in now[0] - before[0] if f"-{os.getpid()}-" in path} == set()
+    assert now[1] <= before[1]
+    assert now[2] <= before[2] + 2
+
+
+def test_one_client_a_thousand_requests() -> None:
+    """A client that is never entered has a new event loop a request, and exact counts."""
+    found = client()
+    for number in range(1000):
+        found.get(f"/items/{number}")
+    text = found.get("/metrics").text
+    (line,) = [
+        line
+        for line in text.splitlines()
+        if line.startswith("http_server_request_duration_seconds_count") and '"200"' in line
+    ]
+    assert line.endswith(" 1000")
+
+
+def test_exceptions_of_a_client() -> None:
+    """TestClient raises what the application raised, with ours in between."""
+    found = client()
+    assert found.get("/broken").status_code == 500
+    strict = TestClient(found.app)
+    with pytest.raises(ZeroDivisionError):
+        strict.get("/broken")

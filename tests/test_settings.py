@@ -1,0 +1,257 @@
+"""Settings: where they come from, and what a wrong one is told."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidelight.contract import DURATION_BUCKETS
+from sidelight.errors import SettingsError
+from sidelight.settings import Settings, disabled, load
+
+# Key, a value that can't be used, and a word of what is wrong with it.
+BAD: list[tuple[str, Any, str]] = [
+    ("slow", 0, "above 0"),
+    ("slow", -1, "above 0"),
+    ("slow", "fast", "seconds"),
+    ("slow", True, "seconds"),
+    ("slow", None, "seconds"),
+    ("slow", math.nan, "above 0"),
+    ("slow", math.inf, "above 0"),
+    ("slow", [1.0], "seconds"),
+    ("slow", {"GET /x": 0}, "above 0"),
+    ("slow", {"GET /x": None}, "seconds"),
+    ("slow", {"/x": 1}, "METHOD"),
+    ("slow", {"get /x": 1}, "METHOD"),
+    ("slow", {"GET": 1}, "METHOD"),
+    ("slow", {"GET x": 1}, "METHOD"),
+    ("slow", {5: 1}, "METHOD"),
+    ("buckets", [], "list"),
+    ("buckets", "0.1,0.2", "list"),
+    ("buckets", 5, "list"),
+    ("buckets", None, "list"),
+    ("buckets", [1, 0.5], "rise"),
+    ("buckets", [0.5, 0.5], "rise"),
+    ("buckets", [0, 1], "above 0"),
+    ("buckets", [1, math.inf], "above 0"),
+    ("buckets", ["x"], "seconds"),
+    ("buckets", [n / 10 for n in range(1, 100)], "60"),
+    ("slow_path", "yes", "true or false"),
+    ("slow_path", 1, "true or false"),
+    ("slow_path", None, "true or false"),
+    ("exclude", "/health", "list"),
+    ("exclude", ["health"], "/"),
+    ("exclude", ["/a*b"], "/*"),
+    ("exclude", [5], "/"),
+    ("exclude", 5, "list"),
+    ("metrics_path", "metrics", "path"),
+    ("metrics_path", "/", "path"),
+    ("metrics_path", "", "path"),
+    ("metrics_path", 5, "path"),
+    ("metrics_token", "", "empty"),
+    ("metrics_token", "  ", "empty"),
+    ("metrics_token", 5, "text"),
+    ("max_series", 99, "100"),
+    ("max_series", 100_001, "100000"),
+    ("max_series", "many", "whole number"),
+    ("max_series", True, "whole number"),
+    ("max_series", None, "whole number"),
+    ("max_series", 100.5, "whole number"),
+    ("max_series", math.nan, "whole number"),
+    ("max_series", math.inf, "whole number"),
+    ("directory", "relative/path", "absolute"),
+    ("directory", "", "absolute"),
+    ("directory", 5, "absolute"),
+    ("service", "", "empty"),
+    ("service", 5, "text"),
+    ("slo", 1, "unknown option"),
+    ("Slow", 1, "unknown option"),
+]
+
+
+def failure(options: Any, environ: Any = None, folder: Path | None = None) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(options, environ or {}, folder)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "given", "wrong"), BAD)
+def test_a_wrong_option(key: str, given: Any, wrong: str, empty_folder: Path) -> None:
+    """The message names the key, what was given, what is wrong, and an example that works."""
+    message = failure({key: given})
+    assert message.startswith(f"{key}=")
+    part = given if not isinstance(given, dict | list) else None
+    assert part is None or repr(part) in message
+    assert wrong in message
+    assert "for example " in message
+
+
+@pytest.mark.parametrize(("key", "given", "wrong"), BAD)
+def test_the_example_works(key: str, given: Any, wrong: str, empty_folder: Path) -> None:
+    """The example of a message can be used as it stands."""
+    example = failure({key: given}).rpartition("for example ")[2]
+    for one in example.split(" or "):
+        name, _, value = one.partition("=")
+        options = eval(f"{{{name!r}: {value}}}")  # noqa: S307 our own message
+        assert isinstance(load(options, {}), Settings)
+
+
+def test_an_unknown_option_hears_of_the_known(empty_folder: Path) -> None:
+    """Who misspells an option is shown all there are."""
+    message = failure({"metric_path": "/m"})
+    for known in ("metrics_path", "slow", "buckets", "exclude", "max_series", "directory"):
+        assert known in message
+
+
+def test_defaults(empty_folder: Path) -> None:
+    """Without any setting, the defaults are those of the contract."""
+    found = load({}, {})
+    assert found.slow == {"*": 1.0}
+    assert found.buckets == DURATION_BUCKETS
+    assert found.metrics_path == "/metrics"
+    assert (found.slow_path, found.exclude, found.max_series) == (False, (), 4000)
+    assert (found.metrics_token, found.directory, found.service) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "value"),
+    [
+        ("SIDELIGHT_SLOW", "0.5", "slow", {"*": 0.5}),
+        ("SIDELIGHT_SLOW", "POST /a=0.3,*=2", "slow", {"POST /a": 0.3, "*": 2.0}),
+        (
+            "SIDELIGHT_SLOW",
+            " POST /a=0.3 , GET /b=1 ",
+            "slow",
+            {"POST /a": 0.3, "GET /b": 1.0, "*": 1.0},
+        ),
+        ("SIDELIGHT_BUCKETS", "0.5,2", "buckets", (0.5, 1.0, 2.0)),
+        ("SIDELIGHT_SLOW_PATH", "1", "slow_path", True),
+        ("SIDELIGHT_SLOW_PATH", "False", "slow_path", False),
+        ("SIDELIGHT_EXCLUDE", "/a,/b/*", "exclude", ("/a", "/b/*")),
+        ("SIDELIGHT_METRICS_PATH", "/m", "metrics_path", "/m"),
+        ("SIDELIGHT_METRICS_PATH", "none", "metrics_path", None),
+        ("SIDELIGHT_METRICS_PATH", "", "metrics_path", None),
+        ("SIDELIGHT_METRICS_TOKEN", "t", "metrics_token", "t"),
+        ("SIDELIGHT_MAX_SERIES", "100", "max_series", 100),
+        ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
+        ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
+    ],
+)
+def test_the_environment(name: str, text: str, key: str, value: Any, empty_folder: Path) -> None:
+    """Each setting can be given by the environment."""
+    assert getattr(load({}, {name: text}), key) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key"),
+    [
+        ("SIDELIGHT_SLOW", "soon", "slow"),
+        ("SIDELIGHT_SLOW", "0", "slow"),
+        ("SIDELIGHT_SLOW", "", "slow"),
+        ("SIDELIGHT_SLOW", "GET /a=0.3,oops", "slow"),
+        ("SIDELIGHT_SLOW", "GET /a=", "slow"),
+        ("SIDELIGHT_BUCKETS", "2,1", "buckets"),
+        ("SIDELIGHT_BUCKETS", "", "buckets"),
+        ("SIDELIGHT_BUCKETS", "1;2", "buckets"),
+        ("SIDELIGHT_SLOW_PATH", "maybe", "slow_path"),
+        ("SIDELIGHT_EXCLUDE", "health", "exclude"),
+        ("SIDELIGHT_METRICS_PATH", "m", "metrics_path"),
+        ("SIDELIGHT_MAX_SERIES", "1e6", "max_series"),
+        ("SIDELIGHT_MAX_SERIES", "", "max_series"),
+        ("SIDELIGHT_DIR", "relative", "directory"),
+        ("SIDELIGHT_SERVICE", " ", "service"),
+    ],
+)
+def test_a_wrong_environment(name: str, text: str, key: str, empty_folder: Path) -> None:
+    """A wrong variable gets the same message, with its key and what was given."""
+    message = failure({}, {name: text})
+    assert message.startswith(f"{key}=")
+    assert "for example " in message
+
+
+def write(folder: Path, name: str, text: str) -> None:
+    (folder / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "head"), [("sidelight.toml", ""), ("pyproject.toml", "[tool.sidelight]\n")]
+)
+def test_a_file(name: str, head: str, empty_folder: Path) -> None:
+    """The working directory's own file is read."""
+    write(empty_folder, name, f'{head}service = "shop"\nslow = {{"GET /x" = 0.25}}\n')
+    found = load({}, {})
+    assert (found.service, found.slow) == ("shop", {"GET /x": 0.25, "*": 1.0})
+    assert 0.25 in found.buckets
+
+
+def test_a_pyproject_without_ours(empty_folder: Path) -> None:
+    """A pyproject.toml that says nothing of ours is no setting."""
+    write(empty_folder, "pyproject.toml", '[project]\nname = "x"\n[tool.other]\na = 1\n')
+    assert load({}, {}).service is None
+
+
+def test_a_parents_file_is_not_read(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of a directory above has no say."""
+    write(empty_folder, "sidelight.toml", 'service = "above"\n')
+    below = empty_folder / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    assert load({}, {}).service is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("sidelight.toml", "slow = ["),
+        ("sidelight.toml", "slow = 0"),
+        ("sidelight.toml", "nonsense = 1"),
+        ("sidelight.toml", "service = \xff"),
+        ("pyproject.toml", "[tool"),
+        ("pyproject.toml", "tool = 5"),
+        ("pyproject.toml", "[tool]\nsidelight = 5"),
+        ("pyproject.toml", "[tool]\nsidelight = [1]"),
+    ],
+)
+def test_a_wrong_file(name: str, text: str, empty_folder: Path) -> None:
+    """A file that can't be read, or says what can't be used, is a message that names it."""
+    (empty_folder / name).write_bytes(text.encode("latin-1"))
+    assert "for example " in failure({})
+
+
+def test_the_nearest_source_wins(empty_folder: Path) -> None:
+    """Arguments win over the environment, and that over the file."""
+    write(
+        empty_folder, "sidelight.toml", 'service = "file"\nmax_series = 100\nmetrics_path = "/f"\n'
+    )
+    environ = {"SIDELIGHT_SERVICE": "environment", "SIDELIGHT_MAX_SERIES": "200"}
+    found = load({"service": "argument"}, environ)
+    assert (found.service, found.max_series, found.metrics_path) == ("argument", 200, "/f")
+
+
+def test_thresholds_are_boundaries(empty_folder: Path) -> None:
+    """Every threshold becomes a boundary, once, in order."""
+    found = load({"slow": {"GET /a": 0.3, "GET /b": 0.5}, "buckets": [0.1, 0.5]}, {})
+    assert found.buckets == (0.1, 0.3, 0.5, 1.0)
+
+
+def test_a_token_is_not_told(empty_folder: Path) -> None:
+    """A token that can't be used is not written into a message."""
+    assert "s3cret" not in failure({"metrics_token": b"s3cret"})
+
+
+def test_settings_are_frozen(empty_folder: Path) -> None:
+    """Settings don't change after they were checked."""
+    found = load({}, {})
+    with pytest.raises(AttributeError):
+        found.service = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("1", True), ("true", True), ("Yes", True), ("on", True), ("0", False), ("", False)],
+)
+def test_disabled(*, value: str, expected: bool) -> None:
+    """The switch that turns everything off."""
+    assert disabled({"SIDELIGHT_DISABLED": value}) is expected
+    assert disabled({}) is False
