@@ -3,13 +3,17 @@
 import gc
 import os
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
-from fastapi.testclient import TestClient
 
 from sidelight import SidelightMiddleware
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # an old Starlette on a new anyio
+    from fastapi.testclient import TestClient
 
 
 def client() -> TestClient:

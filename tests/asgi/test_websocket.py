@@ -237,7 +237,11 @@ def test_messages_pass_untouched() -> None:
     """What goes in and out of a connection is the same with ours and without."""
     bare, measured = service(), service()
     bare.user_middleware.clear()
-    incoming: list[Message] = [TEXT, {"type": "websocket.receive", "bytes": b"x", "text": "y"}, gone()]
+    incoming: list[Message] = [
+        TEXT,
+        {"type": "websocket.receive", "bytes": b"x", "text": "y"},
+        gone(),
+    ]
     assert run(connect(bare, "/echo/a", incoming)) == run(connect(measured, "/echo/a", incoming))
 
 

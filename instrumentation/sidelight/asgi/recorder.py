@@ -22,6 +22,7 @@ from sidelight.contract import (
     OTHER,
     ROUTE,
     SLOW,
+    UNKNOWN,
     Metric,
     boundaries,
 )
@@ -82,10 +83,14 @@ class Recorder:
     def close(self) -> None:
         """End cleanly, with a last look at the application's own metrics."""
         self.heartbeat.stop()
-        if self.store.directory is not None:
-            self.heartbeat.snapshots.take()
-            process.publish(self.file)
-        self.store.close()
+        try:
+            if self.store.directory is not None:
+                process.publish(self.file)
+                self.heartbeat.snapshots.take()
+        except Exception:  # noqa: BLE001 a collector of the application's may raise anything
+            self.fault("registry")
+        finally:
+            self.store.close()
 
     def page(self, scope: Scope) -> Page:
         """The page of a ``root_path``, scheme and method; made at their first request."""
@@ -121,7 +126,7 @@ class Recorder:
         endpoint = scope.get("endpoint")
         if endpoint is not None and self.labels.table.sure(endpoint) is not None:
             page.books[id(endpoint)] = book
-        elif route is not None:
+        elif route is not None and book.route != UNKNOWN:
             if len(self._shared) >= MOST_SHARED:
                 self._shared.clear()
             self._shared[key] = (book, route)

@@ -53,11 +53,11 @@ class RouteTable:
 
     def __init__(self, routes: Iterable[Any]) -> None:
         self._leaves: dict[int, list[Leaf]] = {}
+        self._ordered: list[Leaf] = []
         self._kept: list[Any] = []
         self.routes: list[Route] = []
         """Every route as it is published, in the order in which they are tried."""
         self._walk(routes, "", None, 0)
-        self.text = route_table.encode(self.routes).decode()
 
     def _walk(
         self, routes: Iterable[Any], prefix: str, host: re.Pattern[str] | None, depth: int
@@ -91,6 +91,7 @@ class RouteTable:
         pattern = re.compile(route_table.regex(path, _convertors()), re.DOTALL)
         leaf = Leaf(route.template, frozenset(methods), pattern, host, leads_on)
         self._keep(endpoint, leaf)
+        self._ordered.append(leaf)
         self.routes.append(route)
 
     def _add_host(self, route: Any) -> None:
@@ -143,23 +144,26 @@ class RouteTable:
         """
         if "router" in scope and "endpoint" not in scope:
             return ""
-        method = scope.get("method", WEBSOCKET)
-        found = route_table.template_of(self.text, (), method, path.encode())
-        return "" if found == UNKNOWN or self._is_mount(found) else found
+        return self._search(scope, path, mounts="endpoint" not in scope)
 
-    def _is_mount(self, template: str) -> bool:
-        return any(
-            leaf.leads_on and leaf.template == template
-            for leaves in self._leaves.values()
-            for leaf in leaves
-        )
+    def _search(self, scope: Scope, path: str, *, mounts: bool) -> str:
+        """Try the routes in their order, as a router does: first with the method, then without."""
+        taking = [
+            leaf
+            for leaf in self._ordered
+            if (mounts or not leaf.leads_on)
+            and (WEBSOCKET in leaf.methods) == (scope["type"] == "websocket")
+            and leaf.takes(scope, path)
+        ]
+        wanted = {scope.get("method", WEBSOCKET), ANY}
+        exact = (leaf.template for leaf in taking if wanted & leaf.methods)
+        return next(exact, taking[0].template if taking else "")
 
     def redirected(self, scope: Scope, root: str) -> str:
         """The template a slash redirect leads to, or the empty string."""
         path = below(scope["path"], root)
         turned = path.rstrip("/") if path.endswith("/") else path + "/"
-        found = route_table.template_of(self.text, (), scope.get("method", ""), turned.encode())
-        return "" if found == UNKNOWN else found
+        return self._search(scope, turned, mounts=True)
 
 
 def _convertors() -> dict[str, str]:

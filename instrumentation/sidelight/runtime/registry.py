@@ -101,7 +101,9 @@ class Snapshots:
         if self.quick:
             self.take()
         elif not self._busy.locked():
-            threading.Thread(target=self._take_quietly, name="sidelight-snapshot").start()
+            threading.Thread(
+                target=self._take_quietly, name="sidelight-snapshot", daemon=True
+            ).start()
 
     def _wanted(self) -> bool:
         where = self._store.directory

@@ -4,7 +4,9 @@ One file a process and directory, whatever the number of applications; a process
 directory has one in its own memory for each application, so that tests don't mix.
 """
 
+import logging
 import os
+import subprocess
 import sys
 import threading
 import weakref
@@ -13,14 +15,16 @@ from typing import TYPE_CHECKING
 
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
-from sidelight.store import directory, locks, supervisor
-from sidelight.store.directory import FOLD_LOCK, NUMBER_LOCK, Directory
+from sidelight.store import directory, janitor, locks, supervisor
+from sidelight.store.directory import Directory
 from sidelight.store.fold import fold
 from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
 
 if TYPE_CHECKING:
     from sidelight.store.reader import Index
+
+logger = logging.getLogger("sidelight")
 
 ATTEMPTS = 5
 _lock = threading.Lock()
@@ -71,12 +75,15 @@ class Store:
             raise directory.explained(error, self.directory.path) from error
 
     def skip(self, name: str, reason: str) -> None:
-        """Remember a file that can't be read."""
-        self.skipped.setdefault((name, reason))
+        """Remember a file that can't be read, and say so once."""
+        if (name, reason) not in self.skipped:
+            self.skipped[name, reason] = None
+            path = self.directory.path if self.directory else ""
+            logger.warning("%s in %s is left out of the metrics: %s", name, path, reason)
 
     def renew(self) -> bool:
         """Make directory and file again if somebody removed them; whether that was needed."""
-        if self.directory is None or self.file.linked():
+        if self.directory is None or (self.file.linked() and self.directory.exists()):
             return False
         where = open_directory(self._settings)
         if where is None:
@@ -91,11 +98,7 @@ class Store:
         return True
 
     def close(self) -> None:
-        """One user less; with the last one this worker ends cleanly.
-
-        What was counted goes into the totals, or away with the last worker of a directory
-        of our own making.
-        """
+        """One user less; with the last one this worker ends cleanly, into the totals."""
         with _lock:
             self._users -= 1
             if self._users > 0 or self.directory is None:
@@ -105,19 +108,23 @@ class Store:
                 del _shared[key]
         self.file.close()
         with suppress(StoreError, OSError):
-            if not self._last():
-                self.fold(wait=2.0)
+            self.fold(wait=2.0)
+            self._leave_to_janitor()
 
-    def _last(self) -> bool:
-        """Remove a directory of our own making with the last of its workers."""
+    def _leave_to_janitor(self) -> None:
+        """With the last worker of a directory of our own making: see that it goes one day."""
         where = self.directory
-        if where is None or where.shared:
-            return False
-        with where.locked(NUMBER_LOCK, 2.0) as numbered, where.locked(FOLD_LOCK, 2.0) as folding:
-            if numbered and folding and not any(directory.workers(where, alive=True)):
-                where.destroy()
-                return True
-        return False
+        if where is None or where.shared or any(directory.workers(where, alive=True)):
+            return
+        _, pid, started, *_ = os.path.basename(where.path).split("-")
+        self._janitor = subprocess.Popen(  # noqa: S603 our own program, with names of our own making
+            [sys.executable, "-I", "-S", janitor.__file__, where.path, pid, started],
+            cwd="/",
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
 
 def open_directory(settings: Settings) -> Directory | None:
@@ -151,6 +158,8 @@ def _after_fork() -> None:
     """A forked child has its own file, made at its own first use."""
     global _lock  # noqa: PLW0603 the parent's may have been held by a thread that is not here
     _lock = threading.Lock()
+    if _living:
+        supervisor.orphan()
     _shared.clear()
     for store in list(_living):
         store.closed = True

@@ -16,6 +16,15 @@ from typing import Any
 _WORKER_MODULES = {"uvicorn._subprocess": "uvicorn", "granian.server.mp": "granian"}
 
 
+_orphaned = False
+
+
+def orphan() -> None:
+    """This process was forked from a worker: it is none, whatever it has inherited."""
+    global _orphaned  # noqa: PLW0603 a fact of the process
+    _orphaned = True
+
+
 def group() -> str | None:
     """A name shared by exactly the workers of this process's server; None when alone.
 
@@ -23,7 +32,7 @@ def group() -> str | None:
     its PID namespace, and a digest of the listening address.
     """
     server, address = _spawned() or _forked() or ("", "")
-    if not server:
+    if not server or _orphaned:
         return None
     pid = os.getppid()
     where = hashlib.sha256(address.encode()).hexdigest()[:8]
