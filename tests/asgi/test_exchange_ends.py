@@ -1,6 +1,7 @@
 """Exchanges that end in an exception, with a client that leaves, or by cancellation."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -159,6 +160,8 @@ def test_a_disconnect_after_the_last_byte_is_none() -> None:
 @pytest.mark.parametrize("version", ["2.3", "2.4"])
 def test_a_stream_whose_client_leaves(version: str) -> None:
     """A stream that ends early, told by a message or by send(), is a disconnect, no exception."""
+    if version == "2.4" and "spec_version" not in inspect.getsource(StreamingResponse.__call__):
+        pytest.skip("this Starlette knows no send() that raises")
     app = FastAPI()
 
     @app.get("/stream")

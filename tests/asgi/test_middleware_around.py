@@ -146,8 +146,9 @@ def test_a_middleware_that_changes_the_status() -> None:
 
     class Changing(BaseHTTPMiddleware):
         async def dispatch(self, request: Any, call_next: Any) -> Any:
-            await call_next(request)
-            return PlainTextResponse("instead", 503)
+            response = await call_next(request)
+            response.status_code = 503
+            return response
 
     app = service()
     app.add_middleware(Changing)

@@ -134,6 +134,10 @@ class Server:
         """Files of its workers in those directories."""
         return [path for folder in self.folders() for path in folder.glob(f"*{suffix}")]
 
+    def leaves_nothing(self) -> None:
+        """Its directory goes as soon as its end is seen."""
+        eventually(lambda: self.folders() == [])
+
     def workers(self) -> list[int]:
         """Process ids of its workers."""
         return children(self.pid)

@@ -46,7 +46,7 @@ def test_a_stopped_server_leaves_nothing(uvicorn: Serve, how: signal.Signals) ->
     ask(server, {ITEM: 5})
     scrape(server)
     assert server.stop(how) in {0, -how}
-    assert server.folders() == []
+    server.leaves_nothing()
     assert "Traceback" not in server.log
 
 
@@ -62,7 +62,7 @@ def test_two_servers_do_not_mix(uvicorn: Serve) -> None:
     assert requests(scrape(second))[ITEM.asked] == 11
     assert value(scrape(first), "sidelight_workers") == 2
     first.stop()
-    assert first.folders() == []
+    first.leaves_nothing()
     assert len(second.files()) == 2
     ask(second, {ITEM: 1})
     assert requests(scrape(second))[ITEM.asked] == 12
@@ -75,7 +75,7 @@ def test_a_second_start_after_a_crash_sweeps_what_was_left(uvicorn: Serve) -> No
     crash(first)
     assert len(first.files()) == 2
     second = uvicorn(2).ready(2)
-    assert first.folders() == []
+    first.leaves_nothing()
     ask(second, {ITEM: 2})
     assert requests(scrape(second))[ITEM.asked] == 2
 
@@ -95,7 +95,7 @@ def test_workers_that_outlive_their_supervisor_are_left_alone(uvicorn: Serve) ->
     for orphan in orphans:
         os.kill(orphan, signal.SIGTERM)
     eventually(lambda: not any(map(running, orphans)))
-    assert first.folders() == []
+    first.leaves_nothing()
     assert len(second.files()) == 2
 
 
@@ -138,7 +138,7 @@ def test_uvicorn_reloaded_keeps_the_totals(uvicorn: Serve) -> None:
     assert value(page, "sidelight_worker_exits_total", how="clean") == 2
     assert value(page, "sidelight_workers") == 3
     server.stop()
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 def test_wrong_options_stop_the_server_with_the_reason(serve: Serve) -> None:
@@ -172,6 +172,6 @@ def test_without_lifespan_everything_is_counted(uvicorn: Serve) -> None:
 def test_everything_can_be_turned_off(uvicorn: Serve) -> None:
     """``SIDELIGHT_DISABLED=1`` makes no file and no page, and wrong options are not looked at."""
     server = uvicorn(2, "refused:app", SIDELIGHT_DISABLED="1").ready()
-    assert server.folders() == []
+    server.leaves_nothing()
     assert server.get("/metrics")[0] == 404
     server.stop()

@@ -162,7 +162,7 @@ def test_private_directory_removed_while_running(uvicorn: Serve) -> None:
     settle(server, 2)
     assert requests(scrape(server))[ITEM.asked] == 33
     server.stop()
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 def test_bad_files_beside_real_workers(uvicorn: Serve, store: Path) -> None:

@@ -40,7 +40,7 @@ def test_a_forked_child_changes_nothing(uvicorn: Serve, kind: str) -> None:
     assert value(scrape(server), "sidelight_worker_exits_total") == 0
     assert len(server.files()) == 2
     assert server.stop() in {0, -signal.SIGTERM}
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 def test_a_forked_child_in_a_shared_directory_counts_for_itself(
@@ -77,4 +77,4 @@ def test_a_child_that_outlives_its_parent_keeps_no_lock(uvicorn: Serve) -> None:
     assert value(page, "sidelight_workers") == 2
     os.kill(answer["child"], signal.SIGKILL)
     assert server.stop() in {0, -signal.SIGTERM}
-    assert server.folders() == []
+    server.leaves_nothing()

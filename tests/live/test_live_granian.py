@@ -27,7 +27,7 @@ def test_granian_counts_exactly(serve: Serve) -> None:
     check_counts(load, server)
     assert value(scrape(server), "sidelight_workers") == 2
     server.stop()
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 def test_a_killed_granian_worker_loses_nothing(serve: Serve) -> None:
@@ -45,4 +45,4 @@ def test_a_killed_granian_worker_loses_nothing(serve: Serve) -> None:
     check_counts(load, server)
     assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
     server.stop()
-    assert server.folders() == []
+    server.leaves_nothing()

@@ -42,7 +42,7 @@ def gunicorn(serve: Serve, kind: str, workers: int, *more: str, **env: str) -> S
 def stops_clean(server: Server) -> None:
     """It ends when told to, and leaves nothing."""
     assert server.stop() == 0
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 @pytest.mark.parametrize("preload", [[], ["--preload"]], ids=["", "preload"])
@@ -108,7 +108,7 @@ def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
     assert watch.falls == []
     check_counts(load, server)
     page = scrape(server)
-    assert value(page, EXITS, how="clean") >= 5
+    assert value(page, EXITS, how="clean") >= 2  # how often is the worker class's own affair
     assert value(page, EXITS, how="died") == 0
     stops_clean(server)
 

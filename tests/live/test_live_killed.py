@@ -66,7 +66,7 @@ def test_killed_workers_lose_and_double_nothing(uvicorn: Serve) -> None:
     assert len(server.files()) == len(server.workers()) == 4
     assert not server.files(".draft")
     assert server.stop() in {0, -signal.SIGTERM}
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 def test_a_request_held_by_a_killed_worker_is_counted_as_lost(uvicorn: Serve) -> None:
@@ -122,4 +122,4 @@ def test_many_kills_under_load(uvicorn: Serve) -> None:
     assert watch.falls == []
     assert value(scrape(server), EXITS, how="died") == kills
     assert server.stop() in {0, -signal.SIGTERM}
-    assert server.folders() == []
+    server.leaves_nothing()

@@ -84,7 +84,7 @@ def test_the_applications_metrics_are_those_of_all_workers(uvicorn: Serve, worke
     }
     assert not [name for name, _ in page if name.startswith("python_info")]
     server.stop()
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 def test_a_killed_workers_counters_stay(uvicorn: Serve) -> None:
@@ -127,7 +127,7 @@ def test_a_collector_that_fails_at_the_end_changes_no_end(uvicorn: Serve) -> Non
     server = uvicorn(2, "people:app", FAILS_AT_THE_END="1").ready(2)
     order(server, "book", [5.0])
     assert server.stop() in {0, -signal.SIGTERM}
-    assert server.folders() == []
+    server.leaves_nothing()
 
 
 def test_a_collector_that_fails_at_the_end_is_no_death(uvicorn: Serve, store: Path) -> None:

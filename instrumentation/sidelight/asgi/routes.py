@@ -156,8 +156,8 @@ class RouteTable:
             and leaf.takes(scope, path)
         ]
         wanted = {scope.get("method", WEBSOCKET), ANY}
-        exact = (leaf.template for leaf in taking if wanted & leaf.methods)
-        return next(exact, taking[0].template if taking else "")
+        exact = [leaf.template for leaf in taking if wanted & leaf.methods and not leaf.leads_on]
+        return (exact or [leaf.template for leaf in taking] or [""])[0]
 
     def redirected(self, scope: Scope, root: str) -> str:
         """The template a slash redirect leads to, or the empty string."""
