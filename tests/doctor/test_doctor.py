@@ -1,0 +1,175 @@
+"""`sidelight doctor` on set-ups that are wrong, one at a time."""
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from click.testing import CliRunner
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from sidelight import SidelightMiddleware
+from sidelight.cli import main
+from sidelight.doctor.application import check_application
+from sidelight.doctor.finding import Finding
+from sidelight.doctor.machine import check_machine
+from sidelight.doctor.scrapes import check_scrapes
+
+
+def wrong(findings: Iterator[Finding]) -> dict[str, str]:
+    """What is to mend, and how."""
+    return {found.what: found.mend for found in findings if found.level != "ok"}
+
+
+def measured(**options: Any) -> FastAPI:
+    app = FastAPI()
+    app.add_middleware(SidelightMiddleware, **options)
+    return app
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In an empty folder, so that no file of the project's is read."""
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_good_machine_has_nothing_to_mend() -> None:
+    """On this machine, with no setting, all is well."""
+    assert wrong(check_machine({})) == {}
+
+
+def test_a_good_application_has_nothing_to_mend() -> None:
+    """One line is all there is to do."""
+    assert wrong(check_application(measured())) == {}
+
+
+def test_an_application_that_is_not_measured() -> None:
+    """The line that is missing is named."""
+    assert wrong(check_application(FastAPI())) == {
+        "the application is not measured": "app.add_middleware(SidelightMiddleware)"
+    }
+
+
+def test_a_wrong_option() -> None:
+    """The settings' own message is passed on."""
+    (what,) = wrong(check_application(measured(slow=0)))
+    assert "slow=0" in what
+    assert "for example" in what
+
+
+def test_a_middleware_outside_and_another_measurer() -> None:
+    """What stands outside is named, and so is a second measurer."""
+
+    class PrometheusMiddleware:
+        def __init__(self, app: Any) -> None: ...
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+    app = FastAPI()
+    app.add_middleware(PrometheusMiddleware)
+    app.add_middleware(SidelightMiddleware)
+    app.add_middleware(CORSMiddleware)
+    found = wrong(check_application(app))
+    assert len(found) == 2
+    assert "call app.add_middleware(SidelightMiddleware) last" in found.values()
+    assert any("PrometheusMiddleware" in mend for mend in found.values())
+
+
+def test_fastapis_own_telemetry() -> None:
+    """FastAPI's own metrics of the same requests are told apart from its traces."""
+    metrics = pytest.importorskip("opentelemetry.sdk.metrics")
+    pytest.importorskip("fastapi.telemetry", reason="FastAPI before 0.142 has no telemetry")
+    provider = metrics.MeterProvider()
+    for wanted in (True, False):
+        app = FastAPI(telemetry={"meter_provider": provider, "metrics": wanted})
+        app.add_middleware(SidelightMiddleware)
+        mends = list(wrong(check_application(app)).values())
+        assert mends == (['FastAPI(telemetry={"metrics": False})'] if wanted else [])
+
+
+def test_settings_of_the_environment() -> None:
+    """A value that can't be used, a switch that is off, and a directory nobody needs."""
+    assert any(
+        "SIDELIGHT" in k or "slow" in k for k in wrong(check_machine({"SIDELIGHT_SLOW": "x"}))
+    )
+    assert "unset SIDELIGHT_DISABLED" in wrong(check_machine({"SIDELIGHT_DISABLED": "1"})).values()
+    old = {"PROMETHEUS_MULTIPROC_DIR": "/somewhere"}
+    assert "unset PROMETHEUS_MULTIPROC_DIR" in wrong(check_machine(old)).values()
+
+
+def test_directories(tmp_path: Path) -> None:
+    """A file, a link, a directory for everyone, and one that can't be made are told apart."""
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path)
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    for name, word in {
+        "file": "not a directory",
+        "link": "not a directory",
+        "open": "everyone",
+        "no/such": "can't be made",
+    }.items():
+        found = wrong(check_machine({"SIDELIGHT_DIR": str(tmp_path / name)}))
+        assert any(word in what for what in found), (name, found)
+    assert not (tmp_path / "no").exists()
+
+
+class Prometheus(http.server.BaseHTTPRequestHandler):
+    """Answers queries with what a test put there: a real one needs minutes to see two targets."""
+
+    found: ClassVar[dict[str, list[Any]]] = {}
+
+    def do_GET(self) -> None:
+        kind = "build" if "sidelight_build_info" in self.path else "target"
+        body = json.dumps({"data": {"result": self.found[kind]}}).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None: ...
+
+
+@pytest.fixture
+def prometheus() -> Iterator[str]:
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_what_prometheus_scrapes(prometheus: str) -> None:
+    """One target a service is right; two of the same workers, none, or no answer are not."""
+    one = {"metric": {"service_name": "shop"}, "value": [0, "2"]}
+    Prometheus.found = {"build": [one], "target": []}
+    assert wrong(check_scrapes(prometheus)) == {}
+    Prometheus.found = {"build": [one], "target": [one]}
+    (what,) = wrong(check_scrapes(prometheus))
+    assert "shop is scraped by 2 targets" in what
+    Prometheus.found = {"build": [], "target": []}
+    assert any("scrapes no" in what for what in wrong(check_scrapes(prometheus)))
+    assert any("doesn't answer" in what for what in wrong(check_scrapes("http://127.0.0.1:1")))
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """The command prints what to mend, and its exit code says whether anything failed."""
+    (tmp_path / "good.py").write_text(
+        "from fastapi import FastAPI\nfrom sidelight import SidelightMiddleware\n"
+        "app = FastAPI()\napp.add_middleware(SidelightMiddleware)\nbare = FastAPI()\n"
+    )
+    run = CliRunner().invoke
+    good = run(main, ["doctor", "good:app"])
+    assert (good.exit_code, "fail" in good.output) == (0, False)
+    bare = run(main, ["doctor", "good:bare"])
+    assert bare.exit_code == 1
+    assert "mend: app.add_middleware(SidelightMiddleware)" in bare.output
+    for name, word in {"good": "MODULE:ATTRIBUTE", "nowhere:app": "can't be imported"}.items():
+        failed = run(main, ["doctor", name])
+        assert failed.exit_code == 1
+        assert word in failed.output
