@@ -88,18 +88,27 @@ def disabled(environ: Mapping[str, str] = os.environ) -> bool:
 def _from_file(folder: Path) -> dict[str, Any]:
     """``sidelight.toml``, or else ``[tool.sidelight]`` of ``pyproject.toml``; {} without."""
     for name, path in (("sidelight.toml", ()), ("pyproject.toml", ("tool", "sidelight"))):
-        try:
-            with (folder / name).open("rb") as file:
-                table: Any = tomllib.load(file)
-        except FileNotFoundError:
-            continue
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise SettingsError("file", name, str(error), "slow = 1.0") from error
+        table = _read(folder / name)
         for key in path:
-            table = table.get(key, {})
+            table = _table(name, table.get(key, {}))
         if table:
-            return dict(table)
+            return table
     return {}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:  # among these are wrong TOML and wrong UTF-8
+        raise SettingsError("file", file.name, str(error), "slow = 1.0") from error
+
+
+def _table(name: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise SettingsError("file", name, f"{value!r} is not a table", "[tool.sidelight]")
+    return value
 
 
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -137,7 +146,8 @@ def _slow_from_text(text: str) -> Any:
     """``0.5`` or ``POST /checkout=0.3,*=1``."""
     if "=" not in text:
         return text
-    return dict(part.strip().rsplit("=", 1) for part in text.split(",") if part.strip())
+    pairs = [part.strip().rpartition("=") for part in text.split(",") if part.strip()]
+    return {route.strip(): threshold for route, _, threshold in pairs}
 
 
 def _seconds(key: str, value: Any, example: str) -> float:
@@ -196,6 +206,15 @@ def _text(key: str, value: Any) -> str:
     return str(value)
 
 
+def _secret(key: str, value: Any) -> str:
+    try:
+        return _text(key, value)
+    except SettingsError:
+        shown = value if isinstance(value, str | int | float) else type(value).__name__
+        problem = "must be text that is not empty"
+        raise SettingsError(key, shown, problem, f'{key}="a long random word"') from None
+
+
 def _directory(key: str, value: Any) -> str:
     if not isinstance(value, str | os.PathLike) or not Path(value).is_absolute():
         raise SettingsError(key, value, "must be an absolute path", f'{key}="/run/sidelight"')
@@ -204,7 +223,7 @@ def _directory(key: str, value: Any) -> str:
 
 def _max_series(key: str, value: Any) -> int:
     try:
-        number = 0 if isinstance(value, bool) else int(value)
+        number = 0 if isinstance(value, bool | float) else int(value)
     except (TypeError, ValueError):
         number = 0
     if not FEWEST_SERIES <= number <= MOST_SERIES:
@@ -219,7 +238,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "slow_path": _switch,
     "exclude": _paths,
     "metrics_path": _metrics_path,
-    "metrics_token": _text,
+    "metrics_token": _secret,
     "max_series": _max_series,
     "directory": _directory,
     "service": _text,

@@ -128,8 +128,10 @@ class Exchange:
                     self._finish(0)
             elif size and not extra.first:
                 extra.first = monotonic_ns() - self.start
-        elif kind == "http.response.pathsend" or (
-            kind == "http.response.trailers" and not message.get("more_trailers")
+        elif (
+            kind == "http.response.pathsend"
+            or (kind == "http.response.zerocopysend" and not message.get("more_body"))
+            or (kind == "http.response.trailers" and not message.get("more_trailers"))
         ):
             self._finish(0)
 

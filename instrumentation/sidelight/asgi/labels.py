@@ -1,7 +1,7 @@
 """The labels of a request: its route, method and scheme, each from a bounded set."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from starlette.types import Scope
@@ -62,17 +62,23 @@ class Labels:
     def _publish(self) -> None:
         self._built = time.monotonic()
         self.table = RouteTable(self._routes)
-        priced = [route._replace(slow=self._highest(route)) for route in self.table.routes]
+        priced = [line for route in self.table.routes for line in self._priced(route)]
         text = route_table.encode(priced)
         if text != self._published and self._publications < MOST_PUBLICATIONS:
             self._file.note(Block.ROUTES, text)
             self._published = text
             self._publications += 1
 
-    def _highest(self, route: Route) -> float | None:
+    def _priced(self, route: Route) -> Iterator[Route]:
+        """A route's methods with the threshold they have in common, one line each."""
         if route.methods in {(WEBSOCKET,), (ANY,)}:
-            return None
-        return max(self.threshold(method, route.template) for method in route.methods)
+            yield route
+            return
+        by_threshold: dict[float, list[str]] = {}
+        for method in route.methods:
+            by_threshold.setdefault(self.threshold(method, route.template), []).append(method)
+        for slow, methods in by_threshold.items():
+            yield Route(tuple(methods), route.path, slow)
 
     def threshold(self, method: str, template: str) -> float:
         """From how many seconds on a request is slow. ``template`` is without ``root_path``."""

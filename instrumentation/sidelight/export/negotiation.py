@@ -19,11 +19,11 @@ def wanted_format(accept: str) -> Format:
 
 def accepts_gzip(accept_encoding: str) -> bool:
     """Whether a client takes gzip."""
+    found = {}
     for part in accept_encoding.split(","):
         coding, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        if coding in {"gzip", "*"}:
-            return _quality(parameters) > 0
-    return False
+        found[coding] = _quality(parameters)
+    return found.get("gzip", found.get("*", 0.0)) > 0
 
 
 def _quality(parameters: list[str]) -> float:

@@ -115,7 +115,12 @@ def labels(pairs: Labels) -> str:
 
 
 def _escape(text: str) -> str:
-    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").replace("\0", "")
+    return (
+        text.replace("\\", r"\\")
+        .replace('"', r"\"")
+        .replace("\n", r"\n")
+        .replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
 
 
 def _people(family: UserFamily, form: Format) -> Iterator[bytes]:

@@ -30,6 +30,14 @@ MOST_KEYS = 100_000
 STUCK = 5 * NANOSECONDS
 """A worker whose heartbeat is older is blocked."""
 
+SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
+OURS = frozenset(
+    name
+    for metric in METRICS.values()
+    for name in (metric.name, *(metric.name + s for s in SUFFIXES if metric.kind == "histogram"))
+)
+"""Every name a sample of ours may have."""
+
 Labels = tuple[str, ...]
 
 
@@ -267,6 +275,6 @@ def state_of(file: File, age: int) -> str:
 
 
 def clashes(family: UserFamily) -> bool:
-    """Whether an application's family would show under a name of ours."""
-    names = {family.name, family.name + "_total", family.name + "_info"}
-    return bool(names & METRICS.keys()) or family.name.startswith("sidelight_")
+    """Whether an application's family would show a name of ours."""
+    names = {family.name, *(family.name + suffix for suffix in SUFFIXES)}
+    return bool(names & OURS) or family.name.startswith("sidelight_")

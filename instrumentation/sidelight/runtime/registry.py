@@ -44,7 +44,7 @@ def families(source: Any) -> list[UserFamily]:
 def _family(metric: Any, mode: str) -> UserFamily:
     family = UserFamily(metric.name, metric.type, metric.documentation, metric.unit, mode)
     for sample in metric.samples:
-        if sample.name.endswith("_created") and metric.type != "gauge":
+        if sample.name == metric.name + "_created":
             continue
         key = (sample.name.removeprefix(metric.name), tuple(sample.labels.items()))
         family.samples[key] = float(sample.value)

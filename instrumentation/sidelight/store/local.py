@@ -117,7 +117,7 @@ class Store:
         if where is None or where.shared or any(directory.workers(where, alive=True)):
             return
         _, pid, started, *_ = os.path.basename(where.path).split("-")
-        self._janitor = subprocess.Popen(  # noqa: S603 our own program, with names of our own making
+        program = subprocess.Popen(  # noqa: S603 our own program, with names of our own making
             [sys.executable, "-I", "-S", janitor.__file__, where.path, pid, started],
             cwd="/",
             start_new_session=True,
@@ -125,6 +125,7 @@ class Store:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+        program.returncode = 0  # nobody waits for it, and nobody shall be warned of that
 
 
 def open_directory(settings: Settings) -> Directory | None:
