@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
-from sidelight.store import directory, janitor, locks, supervisor
+from sidelight.store import directory, locks, supervisor
 from sidelight.store.directory import Directory
 from sidelight.store.fold import fold
 from sidelight.store.schema import schema
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("sidelight")
 
 ATTEMPTS = 5
+JANITOR = os.path.join(os.path.dirname(__file__), "janitor.py")
 _lock = threading.Lock()
 _shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}
 _living: weakref.WeakSet["Store"] = weakref.WeakSet()
@@ -118,7 +119,7 @@ class Store:
             return
         _, pid, started, *_ = os.path.basename(where.path).split("-")
         program = subprocess.Popen(  # noqa: S603 our own program, with names of our own making
-            [sys.executable, "-I", "-S", janitor.__file__, where.path, pid, started],
+            [sys.executable, "-I", "-S", JANITOR, where.path, pid, started],
             cwd="/",
             start_new_session=True,
             stdin=subprocess.DEVNULL,
