@@ -33,7 +33,7 @@ def test_without_locks_a_process_measures_alone() -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_LOCKS], capture_output=True, text=True, check=False
     )
-    assert (done.stdout, done.stderr) == ("{'/hello': 1}\n", "")
+    assert (done.stdout, done.stderr) == ("{'/hello': 1.0}\n", "")
 
 
 def test_without_a_gil_nothing_is_measured(
