@@ -107,9 +107,9 @@ def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
     settle(server, 2)
     assert watch.falls == []
     check_counts(load, server)
-    page = scrape(server)
-    assert value(page, EXITS, how="clean") >= 2  # how often is the worker class's own affair
-    assert value(page, EXITS, how="died") == 0
+    if kind != "asgi":  # gunicorn's own class ends when and as often as it likes, or not at all
+        eventually(lambda: value(scrape(server), EXITS, how="clean") >= 5)
+    assert value(scrape(server), EXITS, how="died") == 0
     stops_clean(server)
 
 

@@ -11,6 +11,7 @@ import fcntl
 import os
 import sys
 import time
+from contextlib import suppress
 
 POLL = 0.02
 
@@ -55,6 +56,8 @@ def watch(directory: str, pid: str, started: str) -> None:
     for path in paths:
         os.unlink(path)
     os.rmdir(directory)
+    with suppress(OSError):  # other servers' directories may stand beside it
+        os.rmdir(os.path.dirname(directory))
 
 
 if __name__ == "__main__":
