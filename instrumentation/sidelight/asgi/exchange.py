@@ -1,6 +1,6 @@
 """One HTTP exchange, from our ``__call__`` to the last message of its response.
 
-This is the request path: each line of `enter`, `Exchange.send` and the middleware's
+This is the request path: each line of `begin`, `Exchange.send` and the middleware's
 ``__call__`` is paid for by every request (benchmarks/RESULTS.md), which is why they call so
 little and look so much up in one place.
 """
@@ -35,8 +35,6 @@ NOTICEABLE = 10_000_000
 """Nanoseconds: less than this between two moments of an exchange is the loop at its work."""
 SIZES = [int(bound) for bound in SIZE_BUCKETS]
 SMALL = SIZES[0]
-
-
 AWAITS_TRAILERS = -1
 
 

@@ -15,12 +15,13 @@ from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
 from sidelight.asgi.page import MetricsPage, refused, unmeasured
 from sidelight.asgi.recorder import Recorder
-from sidelight.asgi.routes import below, routes_below
+from sidelight.asgi.routes import routes_below
 from sidelight.asgi.websocket import Session
 from sidelight.errors import StoreError
 from sidelight.settings import EVERY_ROUTE, Options, Settings, disabled, load
 from sidelight.store.layout import STATE, State
 from sidelight.store.local import open_store
+from sidelight.store.route_table import below
 
 logger = logging.getLogger("sidelight")
 

@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from sidelight.contract import UNKNOWN
 from sidelight.store import route_table
-from sidelight.store.route_table import ANY, WEBSOCKET, Route
+from sidelight.store.route_table import ANY, WEBSOCKET, Route, below
 
 try:
     from fastapi.routing import iter_route_contexts
@@ -221,9 +221,3 @@ def routes_of(app: object) -> Sequence[BaseRoute]:
             return routes
         app = getattr(app, "app", None)
     return []
-
-
-def below(path: str, root: str) -> str:
-    """A path without ``root_path``, if that is there and ends where a segment does."""
-    rest = path.removeprefix(root)
-    return rest if not rest or rest.startswith("/") else path

@@ -85,9 +85,8 @@ def _open(directory: Directory, name: str, skip: Skip) -> int | None:
 
 
 def _totals(directory: Directory, known: dict[bytes, Index], skip: Skip) -> File | None:
-    try:
-        fd = directory.open(TOTALS)
-    except OSError:
+    fd = _open(directory, TOTALS, skip)
+    if fd is None:
         return None
     try:
         return read(TOTALS, fd, known, alive=False)

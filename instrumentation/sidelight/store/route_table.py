@@ -79,9 +79,10 @@ def _pattern(text: str, method: str) -> tuple[re.Pattern[str] | None, tuple[str,
     return re.compile(whole, re.DOTALL), tuple(route.template for route in routes)
 
 
-def _below(path: str, root: str) -> str:
+def below(path: str, root: str) -> str:
+    """A path without ``root_path``, if that is there and ends where a segment does."""
     rest = path.removeprefix(root)
-    return rest if rest.startswith("/") else path
+    return rest if not rest or rest.startswith("/") else path
 
 
 def _takes(route: Route, method: str) -> bool:
@@ -115,7 +116,7 @@ def template_of(text: str, roots: tuple[str, ...], method: str, path: bytes) -> 
             continue
         for root in sorted(roots or ("",), key=len, reverse=True):
             # A proxy may have cut the root off already; the label names it all the same.
-            match = pattern.match(_below(plain, root))
+            match = pattern.match(below(plain, root))
             if match and match.lastindex:
                 return root + templates[match.lastindex - 1]
     return ""

@@ -51,9 +51,8 @@ class WorkerFile:
     """Series, rows and exemplars of this process, in shared memory.
 
     ``words`` is the whole file as 8-byte numbers; whoever changes a `Tally` stores the new
-    value at its place there. Making a series takes a
-    lock; storing a value needs none as long as no other thread can run between its load and
-    its store (see docs/decisions/0002).
+    value at its place there. Making a series takes a lock; storing a value needs none as long
+    as no other thread can run between its load and its store (see docs/decisions/0002).
     """
 
     def __init__(self, directory: Directory | None, schema: Schema, max_series: int) -> None:
