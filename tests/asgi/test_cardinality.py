@@ -234,3 +234,19 @@ def test_nothing_grows_with_requests() -> None:
     run(storm(6000))
     gc.collect()
     assert len(gc.get_objects()) - before < 500
+
+
+def test_a_route_table_too_large_to_publish(caplog: pytest.LogCaptureFixture) -> None:
+    """Routes that don't fit beside the few series asked for are measured all the same."""
+    app = FastAPI(openapi_url=None)
+
+    async def answer(x: str) -> str:
+        return x
+
+    for number in range(1500):
+        app.get(f"/a/rather/long/path/for/a/route/of/number/{number}/{{x}}")(answer)
+    app.add_middleware(SidelightMiddleware, max_series=100)
+    with caplog.at_level("WARNING", "sidelight"):
+        assert call(app, "GET", "/a/rather/long/path/for/a/route/of/number/7/1").status == 200
+    assert scrape(app).routes == {"/a/rather/long/path/for/a/route/of/number/7/{x}": 1}
+    assert "no room to publish 1500 routes" in caplog.text

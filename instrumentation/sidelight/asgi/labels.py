@@ -1,5 +1,6 @@
 """The labels of a request: its route, method and scheme, each from a bounded set."""
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -12,7 +13,9 @@ from sidelight.settings import EVERY_ROUTE, Settings
 from sidelight.store import route_table
 from sidelight.store.layout import Block
 from sidelight.store.route_table import ANY, WEBSOCKET, Route
-from sidelight.store.writer import WorkerFile
+from sidelight.store.writer import Full, WorkerFile
+
+logger = logging.getLogger("sidelight")
 
 SCHEMES = frozenset({"http", "https", "ws", "wss"})
 MOST_ROOTS = 16
@@ -48,7 +51,7 @@ class Labels:
         routes: Sequence[Any],
         changed: Callable[[], None],
     ) -> None:
-        """``changed`` is called when routes were added while running. May raise `Full`."""
+        """``changed`` is called when routes were added while running."""
         self._slow = settings.slow
         self._file = file
         self._routes = routes
@@ -65,9 +68,16 @@ class Labels:
         priced = [line for route in self.table.routes for line in self._priced(route)]
         text = route_table.encode(priced)
         if text != self._published and self._publications < MOST_PUBLICATIONS:
-            self._file.note(Block.ROUTES, text)
             self._published = text
             self._publications += 1
+            try:
+                self._file.note(Block.ROUTES, text)
+            except Full:
+                logger.warning(
+                    "no room to publish %d routes: requests are measured, but those in flight "
+                    "have no route, and none is shown at zero; a higher max_series makes room",
+                    len(priced),
+                )
 
     def _priced(self, route: Route) -> Iterator[Route]:
         """A route's methods with the threshold they have in common, one line each."""

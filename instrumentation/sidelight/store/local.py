@@ -44,7 +44,8 @@ class Store:
         self.closed = False
         self._users = 0
         self.directory, self.file = self._begin()
-        self.fold()
+        with suppress(StoreError):  # what can't be folded now is there for the next who tries
+            self.fold()
         _living.add(self)
 
     def _begin(self) -> tuple[Directory | None, WorkerFile]:
