@@ -7,7 +7,7 @@ import click
 
 from sidelight.doctor.finding import Finding
 from sidelight.errors import SidelightError
-from sidelight.export.about import version
+from sidelight.runtime.about import version
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 

@@ -45,11 +45,24 @@ def test_no_bit_of_a_header_may_change(bit: int) -> None:
 
 @pytest.mark.parametrize(
     ("at", "value"),
-    [(6, 4), (7, 1 << 31), (8, 1 << 31), (9, 1 << 31), (10, 8), (10, 300), (11, 1 << 40), (11, 1)],
+    [
+        (7, 4),
+        (8, 1 << 31),
+        (9, 8),
+        (9, 153),
+        (10, 1 << 31),
+        (11, 1 << 31),
+        (12, 8),
+        (12, 57),
+        (13, 8),
+        (13, 300),
+        (14, 1 << 40),
+        (14, 1),
+    ],
 )
 def test_a_signed_header_that_makes_no_sense_is_refused(at: int, value: int) -> None:
     """A right checksum doesn't help offsets and counts that can't be."""
-    fields = [layout.MAGIC, layout.VERSION, *layout.plan(100, bytes(16), 1, 2, 3)]
+    fields = [layout.MAGIC, layout.VERSION, layout.NEEDS, *layout.plan(100, bytes(16), 1, 2, 3)]
     fields[at] = value
     fixed = layout.HEADER.pack(*fields)
     data = fixed + struct.pack("<I", zlib.crc32(fixed))

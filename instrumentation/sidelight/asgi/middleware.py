@@ -10,6 +10,7 @@ from typing import Unpack
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sidelight.asgi import native
 from sidelight.asgi.exchange import NOTICEABLE, begin
 from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
@@ -206,7 +207,9 @@ class SidelightMiddleware:
             return False
         try:
             store = open_store(self._settings)
-            self._recorder = Recorder(self._settings, store, routes_below(scope, self.app))
+            twice = native.sends_metrics(scope.get("app"))
+            routes = routes_below(scope, self.app)
+            self._recorder = Recorder(self._settings, store, routes, "metrics" if twice else "")
             self._check(self._recorder, self._settings)
         except Exception as error:
             reason = error.reason if isinstance(error, StoreError) else "fault"

@@ -27,8 +27,11 @@ from sidelight.contract import (
     boundaries,
 )
 from sidelight.runtime import process
+from sidelight.runtime.about import about
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.settings import Settings
+from sidelight.store.about import encode
+from sidelight.store.layout import Block
 from sidelight.store.local import Store
 from sidelight.store.route_table import WEBSOCKET
 from sidelight.store.writer import Full, Tally
@@ -50,7 +53,9 @@ FAULT_LOG_SECONDS = 60.0
 class Recorder:
     """Everything one application's exchanges need to be recorded in this process."""
 
-    def __init__(self, settings: Settings, store: Store, routes: Sequence[Any]) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, routes: Sequence[Any], telemetry: str = ""
+    ) -> None:
         self.settings = settings
         self.store = store
         self.file = store.file
@@ -66,6 +71,9 @@ class Recorder:
         self.close_codes = Few(MOST_CODES)
         self._faults: dict[str, float] = {}
         self.heartbeat = Heartbeat(store, self._beat)
+        self.about = about(settings, store.instance, telemetry=telemetry)
+        with suppress(Full):
+            self.file.note(Block.ABOUT, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
 
     def _beat(self) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from sidelight.asgi import native
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
@@ -79,11 +80,8 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
 
 def _native(app: Any) -> Iterator[Finding]:
     """FastAPI's own metrics (0.142 and later) under the very same names."""
-    telemetry = getattr(app, "_native_telemetry", None)
-    config = getattr(app, "_telemetry", {})
-    if telemetry is None or not config.get("metrics") or not telemetry.enabled():
-        return
-    yield warn(
-        "FastAPI's own telemetry sends http.server.request.duration for the same requests",
-        'FastAPI(telemetry={"metrics": False})',
-    )
+    if native.sends_metrics(app):
+        yield warn(
+            "FastAPI's own telemetry sends http.server.request.duration for the same requests",
+            native.MEND,
+        )

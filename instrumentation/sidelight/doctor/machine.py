@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError
-from sidelight.export.about import version
+from sidelight.runtime.about import version
 from sidelight.settings import Settings, disabled, load
 from sidelight.store import layout
 from sidelight.store.directory import memory_folder

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from sidelight.contract import (
     DURATION,
+    DURATION_BUCKETS,
     METHODS,
     METRICS,
     NANOSECONDS,
@@ -17,18 +18,20 @@ from sidelight.contract import (
     UNKNOWN,
 )
 from sidelight.store import reader, route_table, user
-from sidelight.store.fold import moved, read_all, route_of
+from sidelight.store.about import About
+from sidelight.store.fold import moved, route_of
 from sidelight.store.layout import HEARTBEAT, ROWLESS, Damaged, State
-from sidelight.store.local import Store
 from sidelight.store.reader import File, Series
 from sidelight.store.route_table import ANY, WEBSOCKET
-from sidelight.store.schema import Family
+from sidelight.store.schema import Family, Schema, merged, schema
 from sidelight.store.user import UserFamily
+from sidelight.store.view import View
+from sidelight.store.writer import WorkerFile
 
 CHUNK = 200
 MOST_KEYS = 100_000
-STUCK = 5 * NANOSECONDS
-"""A worker whose heartbeat is older is blocked."""
+STUCK = 5 * NANOSECONDS // 2
+"""A worker whose heartbeat, of once a second, is older is blocked."""
 
 SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
 OURS = frozenset(
@@ -37,6 +40,12 @@ OURS = frozenset(
     for name in (metric.name, *(metric.name + s for s in SUFFIXES if metric.kind == "histogram"))
 )
 """Every name a sample of ours may have."""
+
+DEFAULTS = (
+    *schema(DURATION_BUCKETS),
+    *(Family(metric.name, "gauge", ()) for metric in METRICS.values() if metric.kind == "info"),
+)
+"""Families as they are where no file says otherwise."""
 
 Labels = tuple[str, ...]
 
@@ -70,31 +79,45 @@ class Plan:
 
 @dataclass(slots=True)
 class Snapshot:
-    """Values of our own families as stored (whole numbers), by key, and the application's."""
+    """Values of our own families as stored (whole numbers), by key, and the application's.
+
+    ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
+    began to count, in nanoseconds since the epoch; 0 when there was none yet. ``abouts`` is
+    what living workers say of themselves.
+    """
 
     sums: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     exemplars: dict[tuple[Key, int], reader.Trace] = field(default_factory=dict)
     people: dict[str, UserFamily] = field(default_factory=dict)
+    started: int = 0
+    abouts: list[About] = field(default_factory=list)
 
 
 class Collector:
-    """Makes snapshots of one store, and remembers what never changes between two."""
+    """Makes snapshots for one reader, and remembers what never changes between two.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        infos = (Family(m.name, "gauge", ()) for m in METRICS.values() if m.kind == "info")
-        self._families = {family.name: family for family in (*store.file.schema, *infos)}
+    ``own`` is the reader's own file if it is a worker.
+    """
+
+    def __init__(self, view: View, own: WorkerFile | None = None) -> None:
+        self._view = view
+        self._own = own
+        self._families: dict[str, Family] = {}
         self._keys: dict[tuple[str, Labels], Key] = {}
         self._plans: dict[bytes, Plan] = {}
+        self._strange: set[str] = set()
 
-    def collect(self, own: bytes) -> Generator[None, None, Snapshot]:
+    def collect(self, people: bytes = b"") -> Generator[None, None, Snapshot]:
         """Read and sum everything. Yields often, so that an event loop can do other work.
 
-        ``own`` is this worker's own snapshot of the application's registry.
+        ``people`` is a worker's own snapshot of the application's registry.
         """
-        files, totals = yield from self._files()
+        files, totals = yield from self._view.read()
+        everything = [*([totals] if totals else []), *files]
+        self._agree(file.index.schema for file in everything)
         shot = Snapshot()
-        for file in (*([totals] if totals else []), *files):
+        shot.started = min((file.header.started for file in everything), default=0)
+        for file in everything:
             yield from self._add_file(shot, file)
             self._add_traces(shot, file)
         yield
@@ -103,16 +126,25 @@ class Collector:
         self._add_active(shot, files)
         yield
         self._add_workers(shot, files)
-        self._add_people(shot, files, totals, own)
+        self._add_about(shot, files)
+        self._add_people(shot, files, totals, people)
+        self._add_skipped(shot)
         self._forget(files, totals)
         return shot
 
-    def _files(self) -> Generator[None, None, tuple[list[File], File | None]]:
-        where = self.store.directory
-        if where is not None:
-            return (yield from read_all(where, self.store.known, self.store.skip))
-        file = self.store.file
-        return [reader.read(file.name, file.fd, self.store.known, alive=True)], None
+    def _agree(self, schemas: Iterable[Schema]) -> None:
+        """Show families with every boundary that any file has, so that all readers agree."""
+        found = merged(schemas)
+        families = {
+            family.name: found.get(family.name, family)
+            for family in DEFAULTS
+            if found.get(family.name, family).kind == family.kind
+        }
+        if families != self._families:
+            self._families = families
+            self._keys.clear()
+            self._plans.clear()
+        self._strange = found.keys() - families.keys()
 
     def key(self, name: str, labels: Labels) -> Key:
         """The one key of a series."""
@@ -229,9 +261,37 @@ class Collector:
                 shot.sums[self.key(name, (str(file.header.worker),))] = (age,)
         for state, number in states.items():
             shot.sums[self.key("sidelight_workers", (state,))] = (number,)
-        for _, reason in self.store.skipped:
-            key = self.key("sidelight_files_skipped_total", (reason,))
-            shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
+
+    def _add_skipped(self, shot: Snapshot) -> None:
+        """What is not on the page, and why."""
+        why = [("sidelight_files_skipped_total", reason) for _, reason in self._view.skipped]
+        why += [("sidelight_families_skipped_total", "later_version")] * len(self._strange)
+        for name, reason in why:
+            self._count(shot, name, reason)
+
+    def _count(self, shot: Snapshot, name: str, reason: str) -> None:
+        key = self.key(name, (reason,))
+        shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
+
+    def _add_about(self, shot: Snapshot, files: Iterable[File]) -> None:
+        """Services and versions, of the living."""
+        shot.abouts = [file.index.about for file in files if file.alive]
+        for about in shot.abouts:
+            labels = about.version, about.python_version, about.fastapi_version, about.server
+            shot.sums[self.key("sidelight_build_info", labels)] = (1,)
+
+    def name_target(self, shot: Snapshot, about: About) -> None:
+        """Say whose metrics these are: ``target_info``."""
+        labels = (
+            about.service_name or "unknown_service",
+            about.service_version,
+            about.service_instance_id,
+        )
+        shot.sums[self.key("target_info", labels)] = (1,)
+
+    def timed(self, shot: Snapshot, ns: int) -> None:
+        """Say how long the snapshot took."""
+        shot.sums[self.key("sidelight_scrape_duration_seconds", ("",))] = (ns,)
 
     def _add_people(
         self, shot: Snapshot, files: Iterable[File], totals: File | None, own: bytes
@@ -239,18 +299,17 @@ class Collector:
         """The application's families, of all workers."""
         sources: list[tuple[bytes, str | None]] = [(totals.index.user, None)] if totals else []
         for file in files:
-            mine = file.header.id == self.store.file.id
+            mine = self._own is not None and file.header.id == self._own.id
             data = own if mine else file.user
             sources.append((data, str(file.header.worker) if file.alive else None))
         for data, worker in sources:
             try:
                 user.merge(shot.people, user.decode(data), worker)
             except Damaged as damage:
-                self.store.skip("user", damage.reason)
+                self._view.skip("user", damage.reason)
         for name in [name for name in shot.people if clashes(shot.people[name])]:
             del shot.people[name]
-            key = self.key("sidelight_families_skipped_total", ("name_taken",))
-            shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
+            self._count(shot, "sidelight_families_skipped_total", "name_taken")
 
     def _forget(self, files: Iterable[File], totals: File | None) -> None:
         """Drop what is remembered of files that are gone."""

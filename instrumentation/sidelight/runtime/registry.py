@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from sidelight.store import user
-from sidelight.store.directory import USER_SUFFIX, WORKER_SUFFIX
+from sidelight.store.directory import USER_SUFFIX, WORKER_SUFFIX, Directory
 from sidelight.store.local import Store
 from sidelight.store.user import UserFamily
 
@@ -138,9 +138,6 @@ class Snapshots:
         return self.latest
 
 
-def mark_scraped(store: Store) -> None:
-    """Tell all workers that somebody scrapes."""
-    if store.directory is not None:
-        fd = store.directory.open(SCRAPE_MARK, os.O_WRONLY | os.O_CREAT)
-        os.utime(fd)
-        os.close(fd)
+def mark_scraped(directory: Directory) -> None:
+    """Tell all workers that somebody scrapes. Raises OSError."""
+    directory.touch(SCRAPE_MARK)

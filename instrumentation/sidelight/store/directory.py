@@ -5,6 +5,7 @@ import os
 import stat
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -44,9 +45,12 @@ class Directory:
         """Open a file of the directory by its bare name. Raises OSError."""
         flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         fd = os.open(name, flags, self.file_mode, dir_fd=self.fd)
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
             os.close(fd)
             raise OSError(errno.EINVAL, "not a regular file", name)
+        if flags & os.O_CREAT and found.st_uid == os.geteuid():
+            os.fchmod(fd, self.file_mode)  # whatever the umask: the group is meant to read it
         return fd
 
     def read(self, name: str) -> bytes | None:
@@ -68,6 +72,24 @@ class Directory:
         except OSError:
             self.remove(draft)
             raise
+
+    def touch(self, name: str) -> None:
+        """Make an empty file, or make it new again, whoever of the group it belongs to."""
+        try:
+            os.utime(name, dir_fd=self.fd)
+        except OSError:
+            self.remove(name)
+            os.close(self.open(name, os.O_RDONLY | os.O_CREAT))
+
+    def identity(self, proposal: str) -> str:
+        """The id of this directory: the first that anybody proposed. It lives as long."""
+        with suppress(OSError, ValueError), self.locked(NUMBER_LOCK, seconds=1.0) as mine:
+            found = (self.read(NUMBER_LOCK) or b"").decode("ascii", "replace")
+            if found or not mine:
+                return str(uuid.UUID(found))
+            with os.fdopen(self.open(NUMBER_LOCK, os.O_WRONLY), "w") as file:
+                file.write(proposal)
+        return proposal
 
     def remove(self, name: str) -> None:
         """Remove a file if it is there."""

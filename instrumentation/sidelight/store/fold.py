@@ -24,15 +24,19 @@ from sidelight.store.directory import (
     Directory,
     workers,
 )
-from sidelight.store.layout import Block, Damaged, Header
+from sidelight.store.layout import Block, Damaged
 from sidelight.store.reader import File, Index, read, rows
-from sidelight.store.schema import Family, encode, places
+from sidelight.store.schema import Family, encode, merged, places
 
 Skip = Callable[[str, str], None]
 Steps = Generator[None, None, None]
 IDS_KEPT = 4096
 """A reader that opened a worker's file before it was folded must still find its id."""
 
+_OF_THE_DEAD = (
+    Family("sidelight_worker_exits_total", "counter", ()),
+    Family("fastapi_requests_lost_total", "counter", ()),
+)
 Sums = dict[tuple[str, tuple[str, ...]], tuple[int, ...]]
 
 
@@ -66,6 +70,8 @@ def read_all(
             except OSError:
                 skip(name, "unreadable")
             else:
+                if file.index.strange:
+                    skip(name, "later_blocks")
                 if file.header.id not in folded:
                     file.user = snapshot
                     files.append(file)
@@ -112,8 +118,7 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
         _remove_drafts(directory)
         files, totals = yield from read_all(directory, known, skip)
         dead = [file for file in files if not file.alive]
-        if dead:
-            _rescue(directory, totals)
+        if dead and _replaceable(directory, totals):
             directory.write(TOTALS, _folded(totals, dead))
             for file in dead:
                 _remove(directory, file.name)
@@ -144,49 +149,45 @@ def _remove(directory: Directory, name: str) -> None:
     directory.remove(name)
 
 
-def _rescue(directory: Directory, totals: File | None) -> None:
-    """Totals that can't be read are put aside, not written over."""
+def _replaceable(directory: Directory, totals: File | None) -> bool:
+    """Whether new totals may be put in place.
+
+    Damaged ones are put aside, not written over. Those of a later version that this one
+    can't read stay, and so do the dead: whoever understands both folds them.
+    """
     if totals is None and TOTALS in directory.names(TOTALS):
+        try:
+            layout.unpack_header((directory.read(TOTALS) or b"")[: layout.HEADER_BYTES])
+        except Damaged as damage:
+            if damage.reason == layout.LATER:
+                return False
         aside = f"{TOTALS}.{time.time_ns()}.damaged"
         os.rename(TOTALS, aside, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+    return True
 
 
 def _folded(totals: File | None, dead: list[File]) -> bytes:
     """The bytes of new totals."""
     everything = [*([totals] if totals else []), *dead]
-    families = _families(everything)
+    families = merged((file.index.schema for file in everything), _OF_THE_DEAD)
     sums: Sums = {}
     people: dict[str, user.UserFamily] = {}
     for file in everything:
-        _add_file(sums, families, file)
+        _add_counts(sums, families, file)
     for file in dead:
         _add_death(sums, file)
     for snapshot in (totals.index.user if totals else b"", *(file.user for file in dead)):
         with contextlib.suppress(Damaged):
             user.merge(people, user.decode(snapshot), worker=None)
     kept = totals.index.folded[-IDS_KEPT:] if totals else ()
-    return _pack(families, sums, [*kept, *(f.header.id for f in dead)], people.values())
+    began = min(file.header.started for file in everything)
+    return _pack(families, sums, [*kept, *(f.header.id for f in dead)], people.values(), began)
 
 
-def _families(files: Iterable[File]) -> dict[str, Family]:
-    """All the families any of the files knows, each with every boundary any of them has."""
-    found = {
-        name: Family(name, "counter", ())
-        for name in ("sidelight_worker_exits_total", "fastapi_requests_lost_total")
-    }
-    for file in files:
-        for family in file.index.schema:
-            if family.kind != "gauge":
-                before = found.get(family.name, family)
-                bounds = tuple(sorted({*before.bounds, *family.bounds}))
-                found[family.name] = Family(family.name, before.kind, bounds)
-    return found
-
-
-def _add_file(sums: Sums, families: dict[str, Family], file: File) -> None:
+def _add_counts(sums: Sums, families: dict[str, Family], file: File) -> None:
     for series in file.index.series:
-        family = families.get(series.family.name)
-        if family is None or family.kind != series.family.kind:
+        family = families[series.family.name]
+        if family.kind != series.family.kind or family.kind == "gauge":
             continue
         values = moved(series.unpack(file.data, series.at), series.family, family)
         _add(sums, (family.name, series.labels), values)
@@ -234,8 +235,9 @@ def _pack(
     sums: Sums,
     ids: list[bytes],
     people: Iterable[user.UserFamily],
+    started: int,
 ) -> bytes:
-    schema = tuple(families.values())
+    schema = tuple(family for family in families.values() if family.kind != "gauge")
     numbers = {family.name: number for number, family in enumerate(schema)}
     parts = [layout.block(Block.SCHEMA, encode(schema), 0)]
     for (name, labels), values in sums.items():
@@ -245,11 +247,8 @@ def _pack(
     parts.append(layout.block(Block.FOLDED, b"".join(ids), 0))
     parts.append(layout.block(Block.USER, user.encode(people), 0))
     arena = b"".join(parts)
-    at = layout.HEADER_BYTES
-    header = Header(
-        os.urandom(16), 0, os.getpid(), time.time_ns(), at, 0, at, 0, at, at + len(arena)
-    )
-    front = bytearray(at)
+    header = layout.blocks_only(os.urandom(16), os.getpid(), started, len(arena))
+    front = bytearray(layout.HEADER_BYTES)
     packed = layout.pack_header(header)
     front[: len(packed)] = packed
     struct.pack_into("<Q", front, layout.USED * layout.WORD, header.size)

@@ -6,6 +6,10 @@ words, length of its key), its key, and its values; head and key never change on
 there, so a reader that finds a checksum right may trust them, and stops at the first that
 is not. All numbers are little-endian; values are 8-byte whole numbers at 8-byte addresses:
 a counter's or gauge's one value, or a histogram's sum and then its buckets with infinity.
+
+A header says how long a row is, and the oldest version that can read the file. So a later
+version may add words to the header, a row or an exemplar, kinds of blocks and families, and
+an older reader still counts all that it knows (docs/decisions/0009).
 """
 
 import struct
@@ -16,13 +20,18 @@ from typing import Final, NamedTuple
 
 MAGIC: Final = b"SIDELITE"
 VERSION: Final = 1
+"""Of the files written here."""
+NEEDS: Final = 1
+"""The oldest version whose reader understands the files written here."""
 WORD: Final = 8
 
-HEADER: Final = struct.Struct("<8sI4x16sQQQIIIIQQ")
-"""Magic, version, id, worker, pid, start (ns since the epoch), then the byte offset and
-number of rows, of exemplars, the arena's offset, and the whole size. A checksum follows."""
+HEADER: Final = struct.Struct("<8sII16sQQQIIIIIIQQ")
+"""Magic, version, needed version, id, worker, pid, start (ns since the epoch), then offset,
+number and bytes of rows, the same of exemplars, the arena's offset, and the whole size.
+A checksum follows."""
 HEADER_BYTES: Final = 256
-MOST_BYTES: Final = 256 * 1024 * 1024
+MOST_BYTES: Final = 64 * 1024 * 1024
+"""More than the largest cap needs; no reader takes a larger file into its memory."""
 # Words of the header that change while the worker lives: its state, when its loop last beat,
 # how many requests in flight found no free row, the end of the arena's last block, and one
 # that nobody reads.
@@ -65,6 +74,11 @@ class Block(IntEnum):
     ROOTS = 4
     FOLDED = 5
     USER = 6
+    ABOUT = 7
+
+
+LATER: Final = "layout_version"
+"""Why a file of a later version that this one can't read is skipped."""
 
 
 class Header(NamedTuple):
@@ -76,8 +90,10 @@ class Header(NamedTuple):
     started: int
     rows_at: int
     rows: int
+    row_bytes: int
     exemplars_at: int
     exemplars: int
+    exemplar_bytes: int
     arena_at: int
     size: int
 
@@ -88,14 +104,21 @@ def plan(max_series: int, file_id: bytes, worker: int, pid: int, started: int) -
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
     size = arena_at + SLACK + max_series * BYTES_PER_SERIES
     size = -(-size // 4096) * 4096
-    return Header(
-        file_id, worker, pid, started, HEADER_BYTES, ROWS, exemplars_at, EXEMPLARS, arena_at, size
-    )
+    rows = HEADER_BYTES, ROWS, ROW_WORDS * WORD
+    exemplars = exemplars_at, EXEMPLARS, EXEMPLAR.size
+    return Header(file_id, worker, pid, started, *rows, *exemplars, arena_at, size)
+
+
+def blocks_only(file_id: bytes, pid: int, started: int, arena: int) -> Header:
+    """The header of a file that has only an arena, of so many bytes."""
+    at = HEADER_BYTES
+    none = at, 0, ROW_WORDS * WORD, at, 0, EXEMPLAR.size
+    return Header(file_id, 0, pid, started, *none, at, at + arena)
 
 
 def pack_header(header: Header) -> bytes:
     """The header's fixed bytes with their checksum."""
-    fixed = HEADER.pack(MAGIC, VERSION, *header)
+    fixed = HEADER.pack(MAGIC, VERSION, NEEDS, *header)
     return fixed + struct.pack("<I", zlib.crc32(fixed))
 
 
@@ -111,20 +134,23 @@ def unpack_header(data: bytes) -> Header:
     """Read a header. Raises `Damaged`."""
     if len(data) < HEADER_BYTES:
         raise Damaged("truncated")
-    magic, version, *rest = HEADER.unpack_from(data)
+    magic, _, needs, *rest = HEADER.unpack_from(data)
     if magic != MAGIC:
         raise Damaged("not_ours")
-    if version != VERSION:
-        raise Damaged("layout_version")
+    if needs > VERSION:
+        raise Damaged(LATER)
     (checksum,) = struct.unpack_from("<I", data, HEADER.size)
     header = Header(*rest)
     if checksum != zlib.crc32(data[: HEADER.size]):
         raise Damaged("torn")
-    rows_end = header.rows_at + header.rows * ROW_WORDS * WORD
-    exemplars_end = header.exemplars_at + header.exemplars * EXEMPLAR.size
+    rows_end = header.rows_at + header.rows * header.row_bytes
+    exemplars_end = header.exemplars_at + header.exemplars * header.exemplar_bytes
     if not max(HEADER_BYTES, rows_end, exemplars_end) <= header.arena_at <= header.size:
         raise Damaged("torn")
-    if header.size > MOST_BYTES or header.rows_at % WORD or header.arena_at % WORD:
+    if header.row_bytes < ROW_WORDS * WORD or header.exemplar_bytes < EXEMPLAR.size:
+        raise Damaged("torn")
+    words = header.rows_at, header.row_bytes, header.exemplar_bytes, header.arena_at
+    if header.size > MOST_BYTES or any(at % WORD for at in words):
         raise Damaged("torn")
     return header
 
@@ -176,5 +202,5 @@ def number(head: bytes) -> int:
     """The worker number in the first bytes of a file. Raises `Damaged`."""
     if len(head) < HEADER_BYTES or head[:8] != MAGIC:
         raise Damaged("not_ours")
-    found: int = HEADER.unpack_from(head)[3]
+    found: int = HEADER.unpack_from(head)[4]
     return found

@@ -4,27 +4,21 @@ One file a process and directory, whatever the number of applications; a process
 directory has one in its own memory for each application, so that tests don't mix.
 """
 
-import logging
 import os
 import subprocess
 import sys
 import threading
+import uuid
 import weakref
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
 from sidelight.store import directory, locks, supervisor
 from sidelight.store.directory import Directory
-from sidelight.store.fold import fold
 from sidelight.store.schema import schema
+from sidelight.store.view import View
 from sidelight.store.writer import WorkerFile
-
-if TYPE_CHECKING:
-    from sidelight.store.reader import Index
-
-logger = logging.getLogger("sidelight")
 
 ATTEMPTS = 5
 JANITOR = os.path.join(os.path.dirname(__file__), "janitor.py")
@@ -39,11 +33,10 @@ class Store:
     def __init__(self, settings: Settings) -> None:
         """Raises `StoreError`."""
         self._settings = settings
-        self.known: dict[bytes, Index] = {}
-        self.skipped: dict[tuple[str, str], None] = {}
         self.closed = False
         self._users = 0
         self.directory, self.file = self._begin()
+        self.view = View(self.directory, (self.file.name, self.file.fd))
         with suppress(StoreError):  # what can't be folded now is there for the next who tries
             self.fold()
         _living.add(self)
@@ -71,17 +64,10 @@ class Store:
         if self.directory is None:
             return
         try:
-            for _ in fold(self.directory, {}, self.skip, wait):
+            for _ in self.view.fold(wait):
                 pass
         except OSError as error:
             raise directory.explained(error, self.directory.path) from error
-
-    def skip(self, name: str, reason: str) -> None:
-        """Remember a file that can't be read, and say so once."""
-        if (name, reason) not in self.skipped:
-            self.skipped[name, reason] = None
-            path = self.directory.path if self.directory else ""
-            logger.warning("%s in %s is left out of the metrics: %s", name, path, reason)
 
     def renew(self) -> bool:
         """Make directory and file again if somebody removed them; whether that was needed."""
@@ -96,8 +82,14 @@ class Store:
             where.close()
             raise
         self.directory.close()
-        self.directory = where
+        self.directory = self.view.directory = where
         return True
+
+    @property
+    def instance(self) -> str:
+        """One id for all workers of this directory, or for a process that is alone."""
+        own = str(uuid.UUID(bytes=self.file.id))
+        return own if self.directory is None else self.directory.identity(own)
 
     def close(self) -> None:
         """One user less; with the last one this worker ends cleanly, into the totals."""

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidelight.store import layout, locks
+from sidelight.store import about, layout, locks
+from sidelight.store.about import About
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
 from sidelight.store.schema import Family, Schema, decode
@@ -56,6 +57,9 @@ class Index:
     roots: list[str] = field(default_factory=list)
     folded: tuple[bytes, ...] = ()
     user: bytes = b""
+    about: About = field(default_factory=About)
+    strange: bool = False
+    """Whether a later version put something in that this one doesn't know."""
 
 
 @dataclass(slots=True)
@@ -137,6 +141,10 @@ def _extend(index: Index, data: bytes) -> None:
             index.folded = tuple(key[i : i + 16] for i in range(0, len(key), 16))
         elif kind == Block.USER:
             index.user = key
+        elif kind == Block.ABOUT:
+            index.about = about.decode(key)
+        else:
+            index.strange = True
         index.end = at + values * WORD
 
 
@@ -163,11 +171,11 @@ def _unpacker(values: int) -> Callable[[bytes, int], tuple[int, ...]]:
 def rows(file: File) -> list[Row]:
     """Requests in flight in a worker."""
     found = []
-    step = layout.ROW_WORDS * WORD
+    step = file.header.row_bytes
     for number, start in enumerate(_column(file, file.header.rows_at, file.header.rows, step)):
         if start:
             at = file.header.rows_at + number * step
-            text = file.data[at + WORD : at + step]
+            text = file.data[at + WORD : at + WORD + layout.ROW_TEXT]
             scheme, method, path = (*text.rstrip(b" \0").split(b" ", 2), b"", b"")[:3]
             whole = text[-1:] in {b" ", b"\0"}
             found.append(
@@ -179,13 +187,13 @@ def rows(file: File) -> list[Row]:
 def traces(file: File) -> list[Trace]:
     """The exemplars of a file; torn ones are left out."""
     found = []
-    step = layout.EXEMPLAR.size
+    step = file.header.exemplar_bytes
     for number, head in enumerate(
         _column(file, file.header.exemplars_at, file.header.exemplars, step)
     ):
         if head:
             at = file.header.exemplars_at + number * step
-            part = file.data[at : at + step]
+            part = file.data[at : at + layout.EXEMPLAR.size]
             _, bucket, series, trace, span, value, seconds = layout.EXEMPLAR.unpack(part)
             if layout.checked(part[4:]) == part:
                 found.append(Trace(series, bucket, trace.hex(), span.hex(), value, seconds))

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 from sidelight.contract import METRICS, Kind, Metric, boundaries
 from sidelight.store.layout import Damaged
@@ -35,6 +37,20 @@ def schema(duration: tuple[float, ...]) -> Schema:
         for metric in METRICS.values()
         if metric.kind in _KINDS
     )
+
+
+def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, Family]:
+    """All families by name, each with every boundary any of the schemas gives it.
+
+    Where two disagree on a kind, the first to name the family is right.
+    """
+    found = {family.name: family for family in first}
+    for family in chain.from_iterable(schemas):
+        before = found.setdefault(family.name, family)
+        if before.bounds != family.bounds and before.kind == family.kind:
+            bounds = tuple(sorted({*before.bounds, *family.bounds}))
+            found[family.name] = Family(family.name, before.kind, bounds)
+    return found
 
 
 def number_of(schema: Schema, metric: Metric) -> int:

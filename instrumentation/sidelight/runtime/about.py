@@ -1,0 +1,55 @@
+"""What a process says of itself: its service, by OpenTelemetry's variables, and its versions.
+
+https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
+"""
+
+import os
+import platform
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib import metadata
+from urllib.parse import unquote
+
+from sidelight.settings import Settings
+from sidelight.store import supervisor
+from sidelight.store.about import About
+
+
+@lru_cache
+def version(package: str) -> str:
+    """An installed package's version; empty without it."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def about(
+    settings: Settings,
+    instance: str,
+    *,
+    telemetry: str = "",
+    environ: Mapping[str, str] = os.environ,
+) -> About:
+    """This process; ``instance`` is the service's instance where the environment names none."""
+    attributes = resource(environ)
+    return About(
+        service_name=settings.service or attributes.get("service.name", ""),
+        service_version=attributes.get("service.version", ""),
+        service_instance_id=attributes.get("service.instance.id", instance),
+        version=version("sidelight"),
+        python_version=platform.python_version(),
+        fastapi_version=version("fastapi"),
+        server=supervisor.server(),
+        telemetry=telemetry,
+    )
+
+
+def resource(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Resource attributes from ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``."""
+    text = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    pairs = (part.partition("=") for part in text.split(",") if "=" in part)
+    found = {unquote(key.strip()): unquote(value.strip()) for key, _, value in pairs}
+    if name := environ.get("OTEL_SERVICE_NAME"):
+        found["service.name"] = name
+    return found

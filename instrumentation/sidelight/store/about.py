@@ -1,0 +1,36 @@
+"""What a worker says of itself to readers in other processes: its service and its versions."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """Texts for ``target_info`` and ``sidelight_build_info``, empty where unknown.
+
+    ``telemetry`` is "metrics" where FastAPI's own telemetry sends the same metrics.
+    """
+
+    service_name: str = ""
+    service_version: str = ""
+    service_instance_id: str = ""
+    version: str = ""
+    python_version: str = ""
+    fastapi_version: str = ""
+    server: str = ""
+    telemetry: str = ""
+
+
+def encode(about: About) -> bytes:
+    """As it stands in a file."""
+    return json.dumps(asdict(about)).encode()
+
+
+def decode(data: bytes) -> About:
+    """The inverse of `encode`; what is no text, or unknown, is left out."""
+    try:
+        found = json.loads(data)
+        names = {field.name for field in fields(About)} & found.keys()
+    except (ValueError, AttributeError, RecursionError):
+        return About()
+    return About(**{name: found[name] for name in names if isinstance(found[name], str)})

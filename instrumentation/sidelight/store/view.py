@@ -1,0 +1,46 @@
+"""What one reader has seen of a directory, so that it need not look at everything again."""
+
+import logging
+from collections.abc import Generator
+
+from sidelight.store import fold, reader
+from sidelight.store.directory import Directory
+from sidelight.store.reader import File, Index
+
+logger = logging.getLogger("sidelight")
+
+
+class View:
+    """One reader's view: of a directory, or of a process that is alone.
+
+    ``alone`` is the name and descriptor of that process's own file. ``skipped`` holds each
+    pair of file name and reason once.
+    """
+
+    def __init__(self, directory: Directory | None, alone: tuple[str, int] | None = None) -> None:
+        self.directory = directory
+        self._alone = alone
+        self.skipped: dict[tuple[str, str], None] = {}
+        self._known: dict[bytes, Index] = {}
+
+    def read(self) -> Generator[None, None, tuple[list[File], File | None]]:
+        """Every file that counts, and the totals. Yields between files."""
+        if self.directory is not None:
+            return (yield from fold.read_all(self.directory, self._known, self.skip))
+        files = [reader.read(*self._alone, self._known, alive=True)] if self._alone else []
+        return files, None
+
+    def fold(self, wait: float = 0.0) -> Generator[None, None, None]:
+        """Add what the dead left to the totals; waits that many seconds for whoever is at it.
+
+        Raises OSError when the totals can't be written; nothing is lost then.
+        """
+        if self.directory is not None:
+            yield from fold.fold(self.directory, self._known, self.skip, wait)
+
+    def skip(self, name: str, reason: str) -> None:
+        """Remember a file that can't be read, or not whole, and say so once."""
+        if (name, reason) not in self.skipped:
+            self.skipped[name, reason] = None
+            path = self.directory.path if self.directory else ""
+            logger.warning("%s in %s is left out of the metrics: %s", name, path, reason)
