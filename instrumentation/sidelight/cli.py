@@ -41,6 +41,73 @@ def doctor(app: str | None, prometheus: str | None) -> None:
     raise SystemExit(1 if failed else 0)
 
 
+@main.command()
+@click.option(
+    "--directory",
+    required=True,
+    envvar="SIDELIGHT_DIR",
+    metavar="DIR",
+    help="Where the service's workers meet: their SIDELIGHT_DIR.",
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1:9464",
+    envvar="SIDELIGHT_LISTEN",
+    metavar="ADDRESS:PORT",
+    show_default=True,
+    help="Any other than a loopback address needs a token.",
+)
+@click.option(
+    "--token-file",
+    envvar="SIDELIGHT_TOKEN_FILE",
+    metavar="FILE",
+    help="A file with the bearer token that /metrics asks for.",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    envvar="SIDELIGHT_INSECURE",
+    help="Other machines may read without a token.",
+)
+@click.option(
+    "--allowed-host",
+    "hosts",
+    multiple=True,
+    envvar="SIDELIGHT_ALLOWED_HOSTS",
+    metavar="NAME",
+    help="A name this sidecar is reached by; addresses and localhost always are.",
+)
+@click.option(
+    "--otlp",
+    envvar="SIDELIGHT_OTLP",
+    metavar="URL",
+    help="Also send the metrics to this OpenTelemetry endpoint (OTLP over HTTP).",
+)
+def sidecar(  # noqa: PLR0913 one for each option
+    directory: str,
+    listen: str,
+    token_file: str | None,
+    hosts: tuple[str, ...],
+    otlp: str | None,
+    *,
+    insecure: bool,
+) -> None:
+    """Serve the metrics of all workers from a process of its own.
+
+    It answers while the service can't, and changes nothing in it.
+    """
+    from sidelight.settings import load
+    from sidelight.sidecar import logs, server, settings
+
+    names = tuple(name for text in hosts for name in text.replace(",", " ").split())
+    try:
+        checked = settings.check(directory, listen, token_file, names, otlp, insecure=insecure)
+        logs.configure()
+        server.run(checked, load({"directory": checked.directory}))
+    except SidelightError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _show(findings: Iterable[Finding]) -> bool:
     failed = False
     for level, what, mend in findings:

@@ -1,0 +1,38 @@
+"""What the sidecar answers."""
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from starlette.types import StatelessLifespan
+
+from sidelight.errors import StoreError
+from sidelight.export.page import page
+from sidelight.sidecar.watch import Watch
+
+
+def pages(watch: Watch, lifespan: StatelessLifespan[Starlette]) -> Starlette:
+    """The application: ``/metrics``, ``/healthz`` and ``/readyz``."""
+
+    async def metrics(request: Request) -> Response:
+        try:
+            return await page(request.headers, watch.shot)
+        except StoreError as error:
+            return PlainTextResponse(f"{error}\n", 503)
+
+    async def healthy(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def ready(_: Request) -> Response:
+        try:
+            watch.opened()
+        except StoreError as error:
+            return PlainTextResponse(f"{error}\n", 503)
+        return PlainTextResponse("ok\n")
+
+    routes = [
+        Route("/metrics", metrics),
+        Route("/healthz", healthy),
+        Route("/readyz", ready),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)

@@ -1,0 +1,85 @@
+"""The sidecar's process: its socket, its tasks, its end."""
+
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import uvicorn
+from starlette.applications import Starlette
+
+from sidelight.errors import SettingsError
+from sidelight.runtime.about import version
+from sidelight.settings import Settings
+from sidelight.sidecar.access import Access
+from sidelight.sidecar.pages import pages
+from sidelight.sidecar.settings import LISTEN, Sidecar
+from sidelight.sidecar.watch import Watch
+
+logger = logging.getLogger("sidelight.sidecar")
+
+GRACE = 3
+"""Seconds a request in flight has to end in once the process is told to."""
+
+
+def run(sidecar: Sidecar, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `SettingsError` when the address can't be had."""
+    watch = Watch(settings, sidecar.directory)
+    listener = listen(sidecar)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(watch.keep)
+            say(sidecar, listener)
+            yield
+            tasks.cancel_scope.cancel()
+
+    app = Access(pages(watch, lifespan), sidecar.token, sidecar.hosts)
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ended)  # uvicorn raises it once more when it is done
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+    logger.info("stopped")
+
+
+def _ended(*_: object) -> None:
+    """The server has ended by its own will: that is no failure."""
+
+
+def listen(sidecar: Sidecar) -> socket.socket:
+    """The listening socket. Raises `SettingsError`."""
+    family = socket.AF_INET6 if ":" in sidecar.host else socket.AF_INET
+    try:
+        return socket.create_server((sidecar.host, sidecar.port), family=family, backlog=128)
+    except OSError as error:
+        given = f"{sidecar.host}:{sidecar.port}"
+        raise SettingsError("listen", given, str(error), f"--listen {LISTEN}") from error
+
+
+def say(sidecar: Sidecar, listener: socket.socket) -> None:
+    """The line that tells a log what runs where."""
+    host, port = listener.getsockname()[:2]
+    logger.info(
+        "sidecar listens",
+        extra={
+            "metrics": f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics",
+            "directory": sidecar.directory,
+            "token": sidecar.token is not None,
+            "otlp": sidecar.otlp,
+            "version": version("sidelight"),
+        },
+    )
+    if sidecar.open:
+        logger.warning("--insecure: whoever reaches %s:%d can read the metrics", host, port)

@@ -1,0 +1,100 @@
+"""The sidecar's view of one directory: opened again when it goes, folded when a worker dies."""
+
+import logging
+import time
+import uuid
+from dataclasses import replace
+
+import anyio
+
+from sidelight.asgi import native
+from sidelight.errors import StoreError
+from sidelight.export.page import driven
+from sidelight.export.snapshot import Collector, Snapshot
+from sidelight.runtime.about import about
+from sidelight.runtime.registry import mark_scraped
+from sidelight.settings import Settings
+from sidelight.store import directory
+from sidelight.store.about import About
+from sidelight.store.directory import Directory
+from sidelight.store.view import View
+
+logger = logging.getLogger("sidelight.sidecar")
+
+FOLD_EVERY = 5.0
+
+
+class Watch:
+    """Snapshots of one directory, one at a time."""
+
+    def __init__(self, settings: Settings, path: str) -> None:
+        self._settings = settings
+        self._path = path
+        self._lock = anyio.Lock()
+        self._open: tuple[Directory, View, Collector] | None = None
+        self._said = ""
+        self.about = About()
+        self.exports: dict[str, int] = {}
+
+    async def shot(self) -> Snapshot:
+        """Everything the directory holds now. Raises `StoreError` when it can't be read."""
+        began = time.perf_counter_ns()
+        async with self._lock:
+            where, view, collector = self.opened()
+            try:
+                mark_scraped(where)
+                await driven(view.fold())
+            except OSError as error:
+                self._say(f"what dead workers left can't be added to the totals: {error}")
+            shot = await driven(collector.collect())
+            self.about = self._whose(shot)
+            collector.name_target(shot, self.about)
+            for outcome, number in self.exports.items():
+                shot.sums[collector.key("sidelight_otlp_exports_total", (outcome,))] = (number,)
+            collector.timed(shot, time.perf_counter_ns() - began)
+        return shot
+
+    async def keep(self) -> None:
+        """Fold the dead for ever, asked or not."""
+        while True:
+            try:
+                async with self._lock:
+                    await driven(self.opened()[1].fold())
+            except StoreError as error:
+                self._say(str(error))
+            except OSError as error:
+                self._say(f"what dead workers left can't be added to the totals: {error}")
+            await anyio.sleep(FOLD_EVERY)
+
+    def opened(self) -> tuple[Directory, View, Collector]:
+        """The directory; opened, and made if it is missing. Raises `StoreError`."""
+        if self._open is not None and not self._open[0].exists():
+            self._open[0].close()
+            self._open = None
+        if self._open is None:
+            where = directory.shared(self._path)
+            view = View(where)
+            self._open = where, view, Collector(view)
+            self.about = about(self._settings, where.identity(str(uuid.uuid4())))
+            self._said = ""
+        return self._open
+
+    def _whose(self, shot: Snapshot) -> About:
+        """This service: as told to the sidecar, or else as its workers say."""
+        if self.exports and any(about.telemetry for about in shot.abouts):
+            self._say(
+                "FastAPI's own telemetry sends the same metrics as --otlp does, so every "
+                f"request counts twice; leave it to one of them: {native.MEND}"
+            )
+        told = [self.about, *shot.abouts]
+        return replace(
+            self.about,
+            service_name=next((about.service_name for about in told if about.service_name), ""),
+            service_version=next((a.service_version for a in told if a.service_version), ""),
+        )
+
+    def _say(self, text: str) -> None:
+        """Once, until there is something else to say."""
+        if text != self._said:
+            self._said = text
+            logger.warning(text)
