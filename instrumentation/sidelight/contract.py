@@ -302,6 +302,13 @@ METRICS: Final = _catalogue(
         "Faults inside Sidelight; none of them reached a request.",
     ),
     Metric(
+        "sidelight_otlp_exports_total",
+        "counter",
+        "",
+        ("outcome",),
+        "Exports to an OpenTelemetry collector: success, or failure after every retry.",
+    ),
+    Metric(
         "sidelight_scrape_duration_seconds",
         "gauge",
         "seconds",
