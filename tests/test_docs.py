@@ -5,8 +5,10 @@ import runpy
 from dataclasses import fields
 from pathlib import Path
 
+import click
 import pytest
 
+from sidelight.cli import sidecar
 from sidelight.contract import METRICS
 from sidelight.settings import Options, Settings
 
@@ -24,6 +26,14 @@ def test_every_setting_is_in_the_readme() -> None:
     assert table == list(dict.fromkeys(table))
     names = {field.name for field in fields(Settings)}
     assert set(table) == names == set(Options.__annotations__)
+
+
+def test_every_option_of_the_sidecar_is_in_its_page() -> None:
+    """The table, the command's options and their variables are the same names."""
+    text = (ROOT / "docs" / "sidecar.md").read_text()
+    table = re.findall(r"^\| `(--[a-z-]+)` \| `(SIDELIGHT_[A-Z_]+)` \|", text, re.MULTILINE)
+    options = [option for option in sidecar.params if isinstance(option, click.Option)]
+    assert table == [(option.opts[0], option.envvar) for option in options]
 
 
 def test_the_page_of_metrics_is_up_to_date() -> None:
