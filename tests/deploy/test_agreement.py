@@ -153,3 +153,17 @@ def test_names_of_containers_are_services() -> None:
     """A host that is no address is a service of compose."""
     services = {*compose(), *load(COMPOSE / "compose.otlp.yaml")["services"]}
     assert {host for host in documented() if not host[0].isdigit()} <= services
+
+
+@pytest.mark.parametrize("page", sorted(DEPLOY.rglob("*.md")), ids=lambda page: page.parent.name)
+def test_links_of_the_readmes_lead_somewhere(page: Path) -> None:
+    """Every link to a file of the project has its file."""
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_folder_is_explained() -> None:
+    """Each folder of `deploy/` stands in the table of its README."""
+    table = (DEPLOY / "README.md").read_text()
+    for folder in DEPLOY.iterdir():
+        assert folder.is_file() or f"{folder.name}/" in table, folder.name

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sidelight.contract import DURATION_BUCKETS
+from sidelight.settings import Settings
 from tests.deploy.arithmetic import (
     REST,
     ROOT,
@@ -17,7 +19,7 @@ from tests.deploy.arithmetic import (
     disk,
     tables,
 )
-from tests.deploy.artefacts import run
+from tests.deploy.artefacts import DEPLOY, load, manifest, run
 
 PAGE = (ROOT / "docs" / "scale.md").read_text()
 TIMES = PAGE.replace("\N{MULTIPLICATION SIGN}", "x")
@@ -38,7 +40,7 @@ def test_the_text_names_the_figures_of_the_benchmark() -> None:
     assert f"makes {service.series:,} series" in PAGE
     routes = f"{USED} x {service.used} + {UNUSED} x {service.other}"
     assert f"{routes} = {service.recorded:,} series" in TIMES
-    assert f"at {TEXT:.0f} bytes a series as text and {ZIPPED:.0f} compressed" in PAGE
+    assert f"at {TEXT} bytes a series as text and {ZIPPED} compressed" in PAGE
 
 
 def test_the_example_is_worked_by_hand() -> None:
@@ -49,12 +51,20 @@ def test_the_example_is_worked_by_hand() -> None:
     assert disk(14_780, 15, 1.3) == pytest.approx(1.55, abs=0.01)
 
 
+def test_the_cap_fits_the_limits_of_a_scrape() -> None:
+    """What the default cap allows passes the sample limits of both scrape configurations."""
+    series = Settings(slow={}, buckets=()).max_series * (len(DURATION_BUCKETS) + 3)
+    assert f"are {series:,} series" in PAGE
+    (shop, *_) = load(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]
+    assert series < shop["sample_limit"] == manifest("podmonitor")["spec"]["sampleLimit"]
+
+
 def test_the_rules_are_rules(tmp_path: Path) -> None:
     """``promtool`` accepts the recording rules of the page."""
     file = tmp_path / "rules.yml"
     file.write_text(BLOCKS[0])
     done = run("promtool", "check", "rules", str(file), package="Debian: prometheus")
-    assert "3 rules found" in done.stdout
+    assert "4 rules found" in done.stdout
 
 
 def test_remote_write_is_a_configuration(tmp_path: Path) -> None:
