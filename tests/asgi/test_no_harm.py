@@ -268,10 +268,10 @@ def test_a_fault_in_the_lifespan(monkeypatch: pytest.MonkeyPatch, part: type, na
 @pytest.mark.parametrize(
     "target",
     [
-        "sidelight.asgi.page.render",
+        "sidelight.export.page.render",
         "sidelight.asgi.page.process.publish",
-        "sidelight.asgi.page.about.target_labels",
-        "sidelight.asgi.page.wanted_format",
+        "sidelight.asgi.page.process.publish",
+        "sidelight.export.page.wanted_format",
         "sidelight.export.snapshot.Collector.collect",
         "sidelight.export.snapshot.Collector._add_active",
         "sidelight.export.snapshot.Collector.__init__",
