@@ -11,8 +11,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sidelight.errors import SettingsError
+from sidelight.export.otlp_environment import shown
 from sidelight.runtime.about import version
 from sidelight.settings import Settings
+from sidelight.sidecar import sending
 from sidelight.sidecar.access import Access
 from sidelight.sidecar.pages import pages
 from sidelight.sidecar.settings import LISTEN, Sidecar
@@ -27,13 +29,18 @@ GRACE = 3
 def run(sidecar: Sidecar, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `SettingsError` when the address can't be had."""
     watch = Watch(settings, sidecar.directory)
+    sender = None if sidecar.otlp is None else sending.exporter(sidecar.otlp)
+    if sender is not None:
+        watch.exports = sender.outcomes
     listener = listen(sidecar)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch.keep)
-            say(sidecar, listener)
+            if sender is not None:
+                tasks.start_soon(sending.send, watch, sender)
+            say(sidecar, listener, None if sender is None else shown(sender.endpoint))
             yield
             tasks.cancel_scope.cancel()
 
@@ -68,7 +75,7 @@ def listen(sidecar: Sidecar) -> socket.socket:
         raise SettingsError("listen", given, str(error), f"--listen {LISTEN}") from error
 
 
-def say(sidecar: Sidecar, listener: socket.socket) -> None:
+def say(sidecar: Sidecar, listener: socket.socket, otlp: str | None) -> None:
     """The line that tells a log what runs where."""
     host, port = listener.getsockname()[:2]
     logger.info(
@@ -77,7 +84,7 @@ def say(sidecar: Sidecar, listener: socket.socket) -> None:
             "metrics": f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics",
             "directory": sidecar.directory,
             "token": sidecar.token is not None,
-            "otlp": sidecar.otlp,
+            "otlp": otlp,
             "version": version("sidelight"),
         },
     )
