@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -254,6 +255,21 @@ def test_numbers_of_a_hostile_file(send: Send) -> None:
     assert point.as_double == float(huge)
     (point,) = points(received["fastapi.background"])
     assert (point.count, list(point.bucket_counts)) == (huge, [huge, huge])
+
+
+def test_a_restart(send: Send, tmp_path: Path) -> None:
+    """A service that is started again goes on counting, from the same start."""
+    starts, counts = [], []
+    for _ in range(2):
+        app = service(directory=tmp_path / "store")
+        use(app)
+        found = points(send(shot_of(app)).metrics["http.server.request.duration"])
+        starts.append({point.start_time_unix_nano for point in found})
+        counts.append(sum(point.count for point in found))
+        app._close()
+    assert starts[0] == starts[1]
+    assert len(starts[0]) == 1
+    assert counts == [6, 12]
 
 
 def test_a_start_that_is_still_to_come(send: Send) -> None:
