@@ -9,6 +9,9 @@ from sidelight.store.reader import File, Index
 
 logger = logging.getLogger("sidelight")
 
+MOST_SKIPPED = 10_000
+"""Files remembered as skipped; past them only their reasons are."""
+
 
 class View:
     """One reader's view: of a directory, or of a process that is alone.
@@ -40,7 +43,9 @@ class View:
 
     def skip(self, name: str, reason: str) -> None:
         """Remember a file that can't be read, or not whole, and say so once."""
+        if len(self.skipped) >= MOST_SKIPPED and (name, reason) not in self.skipped:
+            name = "more than can be told"
         if (name, reason) not in self.skipped:
             self.skipped[name, reason] = None
             path = self.directory.path if self.directory else ""
-            logger.warning("%s in %s is left out of the metrics: %s", name, path, reason)
+            logger.warning("%r in %s is left out of the metrics: %s", name, path, reason)
