@@ -260,10 +260,10 @@ def test_where_to(given: str | None, environ: dict[str, str], expected: str) -> 
 @pytest.mark.parametrize(
     "wrong", ["collector:4318", "grpc://c:4317", "http://", "http://[::1", "/x"]
 )
-@pytest.mark.parametrize("key", ["endpoint", BASE, WHOLE])
+@pytest.mark.parametrize("key", ["otlp", BASE, WHOLE])
 def test_no_address(key: str, wrong: str) -> None:
     """An address that is none is refused: which it was, what was given, and one that works."""
-    given, environ = (wrong, {}) if key == "endpoint" else (None, {key: wrong})
+    given, environ = (wrong, {}) if key == "otlp" else (None, {key: wrong})
     with pytest.raises(SettingsError) as caught:
         otlp_environment.url(given, environ)
     text = str(caught.value)

@@ -27,7 +27,7 @@ def url(endpoint: str | None, environ: Mapping[str, str]) -> str:
     the variables decide: the one for metrics is whole as it is, the other a base.
     """
     if endpoint:
-        return _below(_checked("endpoint", endpoint))
+        return _below(_checked("otlp", endpoint))
     if whole := environ.get(WHOLE):
         return _checked(WHOLE, whole).geturl()
     return _below(_checked(BASE, environ.get(BASE) or LOCAL))
