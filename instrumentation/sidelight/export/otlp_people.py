@@ -25,19 +25,9 @@ from opentelemetry.sdk.metrics import export as otel
 
 from sidelight.export.otel_names import UNITS, text
 from sidelight.export.otlp_points import Attributes, Times, exemplar, histogram, number
-from sidelight.store.user import Labels, UserFamily
+from sidelight.store.user import SUFFIXES, Labels, UserFamily
 
 CUMULATIVE = otel.AggregationTemporality.CUMULATIVE
-SUFFIXES = {
-    "counter": ("_total",),
-    "gauge": ("",),
-    "unknown": ("",),
-    "stateset": ("",),
-    "info": ("_info",),
-    "histogram": ("_bucket", "_sum", "_count"),
-    "summary": ("_sum", "_count", ""),
-    "gaugehistogram": ("_bucket", "_gsum", "_gcount"),
-}
 
 
 class Mapped(NamedTuple):
