@@ -254,8 +254,7 @@ def test_either_may_be_killed(apart: Apart) -> None:
                 with apart.sidecar(umask="077") as sidecar:
                     settle(sidecar, 2)
                     more(load)
-                    os.kill(service.workers()[0], signal.SIGKILL)
-                    eventually(lambda service=service: len(service.workers()) == 2)  # type: ignore[misc]
+                    service.replaced(service.workers()[0], 2)
                     settle(sidecar, 2)
                     for pid in children(sidecar.pid):
                         os.kill(pid, signal.SIGKILL)

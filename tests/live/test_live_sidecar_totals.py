@@ -98,7 +98,7 @@ def test_restarting_the_service_is_no_counter_reset(
 
 
 @pytest.mark.parametrize(
-    "rounds", [6, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
+    "rounds", [4, pytest.param(20, marks=[pytest.mark.slow, pytest.mark.timeout(300)])]
 )
 def test_killing_the_sidecar_while_it_folds(
     uvicorn: Serve, store: Path, tmp_path: Path, rounds: int
