@@ -184,7 +184,7 @@ def test_a_fault_leaves_nothing_in_flight(
 @pytest.mark.parametrize(
     "target",
     [
-        "sidelight.asgi.middleware.begin",
+        "sidelight.asgi.exchange.Exchange._whole",
         "sidelight.asgi.exchange.Exchange._finish",
         "sidelight.asgi.recorder.Recorder.book",
         "sidelight.asgi.recorder.Recorder.slow",

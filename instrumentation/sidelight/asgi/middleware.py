@@ -4,13 +4,15 @@ import logging
 import os
 import time
 import weakref
+from contextlib import suppress
 from time import monotonic_ns
 from typing import Unpack
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sidelight.asgi.exchange import NOTICEABLE, begin
+from sidelight.asgi.books import Page
+from sidelight.asgi.exchange import NOTICEABLE, Exchange, begin
 from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
 from sidelight.asgi.page import MetricsPage, refused, unmeasured
@@ -30,6 +32,8 @@ MARK = "sidelight"
 RETRY_SECONDS = 30.0
 
 _living: "weakref.WeakSet[SidelightMiddleware]" = weakref.WeakSet()
+_unmarked: list[Scope] = []
+"""Of requests that went the short way while there was one of us, and are still in flight."""
 
 
 class SidelightMiddleware:
@@ -53,6 +57,9 @@ class SidelightMiddleware:
         self._special: frozenset[str] = frozenset()
         self._apart_below: tuple[str, ...] = ()
         self._prefixes: tuple[str, ...] = ()
+        self._pages: dict[str, Page] = {}
+        """By method, those of requests that can go the short way."""
+        self._alone = True
         self._roots: set[str] = set()
         if not disabled():
             try:
@@ -60,6 +67,8 @@ class SidelightMiddleware:
             except Exception as error:  # noqa: BLE001 the constructor never raises
                 self.problem = f"SidelightMiddleware: {error}"
         _living.add(self)
+        with suppress(Exception):  # what is in flight will be counted twice
+            _introduce()
 
     def _configure(self, settings: Settings) -> None:
         self._settings = settings
@@ -71,21 +80,59 @@ class SidelightMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, connection or lifespan."""
-        recorder = self._recorder
-        if recorder is None or scope["type"] != "http" or MARK in scope:
+        row = None
+        try:
+            page = self._pages[scope["method"]]
+            path = scope["path"]
+            if (
+                path == page.own
+                or scope["root_path"] != page.root
+                or scope["scheme"] != page.scheme
+                or "router" in scope
+                or (page.careful and (path in self._special or path.startswith(self._prefixes)))
+            ):
+                raise LookupError  # noqa: TRY301 one way out of here
+            exchange = Exchange()
+            exchange.page = page
+            exchange.scope = scope
+            exchange.ask = receive
+            exchange.pass_on = send
+            exchange.status = 0
+            exchange.extra = None
+            text = scope["raw_path"]
+            exchange.row = row = page.rows.pop()
+            row.scope = scope
+            row.text.value = text
+            words, at = page.words, row.word
+            words[at + 1] = page.asked
+            exchange.since = words[at] = start = monotonic_ns()
+            if start > page.due:
+                page.recorder.wake()
+        except Exception:  # noqa: BLE001 unusual, or a fault: either is for who looks closely
+            if row is not None:
+                page.recorder.file.leave(row)
+                row = None
+        if row is None:
             await self._unusual(scope, receive, send)
             return
         try:
-            path = scope["path"]
-            try:
-                page = recorder.pages[scope["root_path"]][scope["scheme"]][scope["method"]]
-                apart = path in self._special or (
-                    self._prefixes and path.startswith(self._prefixes)
-                )
-            except KeyError:
-                page = recorder.page(scope)
-                apart = self._is_apart(scope)
-            exchange = None if apart else begin(recorder, page, scope, receive, send)
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.end(error)
+            raise
+        if exchange.row is not None or monotonic_ns() - exchange.since >= NOTICEABLE:
+            exchange.end(None)
+
+    async def _measured(
+        self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """A request that is the first of its kind, or that has something unusual."""
+        try:
+            page = recorder.page(scope)
+            apart = self._is_apart(scope)
+            if self._alone and recorder.keeps(page):
+                self._learn(page)
+            exchange = None if apart else begin(page, scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             recorder.fault("begin")
             await self.app(scope, receive, send)
@@ -101,8 +148,15 @@ class SidelightMiddleware:
             raise
         finally:
             del scope[MARK]
-        if exchange.ended <= 0 or monotonic_ns() - exchange.ended >= NOTICEABLE:
+        if exchange.row is not None or monotonic_ns() - exchange.since >= NOTICEABLE:
             exchange.end(None)
+
+    def _learn(self, page: Page) -> None:
+        """Requests like this one can go the short way from now on: see `__call__`."""
+        settings = page.recorder.settings
+        page.own = settings.metrics_path or ""
+        page.careful = bool(page.root or settings.exclude)
+        self._pages[page.method] = page
 
     def _is_apart(self, scope: Scope) -> bool:
         """Whether a path is our page, or not to be measured; ``root_path`` may stand before it."""
@@ -140,8 +194,10 @@ class SidelightMiddleware:
 
     async def _unusual(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything but a request of a service that runs."""
-        if MARK in scope or (self._settings is None and self.problem is None):
+        if self._lets_pass(scope):
             await self.app(scope, receive, send)
+        elif self._recorder is not None and scope["type"] == "http":
+            await self._measured(self._recorder, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         elif self._recorder is None and self._open(scope):
@@ -157,6 +213,31 @@ class SidelightMiddleware:
             await (answer or unmeasured(self._broken, scope))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _lets_pass(self, scope: Scope) -> bool:
+        """Whether we are switched off, or a request is being measured by one of ours already.
+
+        Those that went the short way have no mark.
+        """
+        if MARK in scope or (self._settings is None and self.problem is None):
+            return True
+        if scope["type"] != "http":
+            return False
+        try:
+            return self._goes_the_short_way(scope)
+        except Exception:  # noqa: BLE001 no fault of ours may reach a request
+            if self._recorder is not None:
+                self._recorder.fault("begin")
+            return False
+
+    def _goes_the_short_way(self, scope: Scope) -> bool:
+        """Whether a request in flight has this scope, or one that is a copy of the same."""
+        if _unmarked and not self._alone:
+            now = {id(other) for other in _in_flight()}
+            _unmarked[:] = [other for other in _unmarked if id(other) in now]
+        headers = scope.get("headers")
+        unmarked = _in_flight() if self._alone else _unmarked
+        return any(other.get("headers") is headers for other in unmarked)
 
     async def _websocket(
         self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
@@ -246,12 +327,29 @@ class SidelightMiddleware:
 
     def _close(self) -> None:
         """The application has stopped: leave what was counted to the others."""
-        recorder, self._recorder, self._page = self._recorder, None, None
+        recorder = self._recorder
+        self._forget()
         if recorder is not None:
             recorder.close()
 
     def _forget(self) -> None:
         self._recorder = self._page = None
+        self._pages = {}
+
+
+def _introduce() -> None:
+    """Several of ours go the long way and mark a request: one may be inside of another."""
+    living = list(_living)
+    for middleware in living:
+        middleware._alone = len(living) == 1  # noqa: SLF001 our own
+        middleware._pages = {}  # noqa: SLF001 our own
+    _unmarked[:] = _in_flight()
+
+
+def _in_flight() -> list[Scope]:
+    """The scopes of requests that went the short way."""
+    recorders = [middleware._recorder for middleware in list(_living)]  # noqa: SLF001 our own
+    return [scope for recorder in recorders if recorder for scope in recorder.file.scopes()]
 
 
 def _after_fork() -> None:
