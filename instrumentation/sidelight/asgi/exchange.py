@@ -258,9 +258,8 @@ def begin(page: Page, scope: Scope, receive: Receive, send: Send) -> Exchange:
     path = scope.get("raw_path")
     if not isinstance(path, bytes):
         path = scope["path"].encode(errors="replace")
-    recorder = page.recorder
-    exchange.row = recorder.file.take(page.asked, path, start)
+    if start > page.recorder.heartbeat.due:
+        page.recorder.wake()
+    exchange.row = page.recorder.file.take(page.asked, path, start)
     exchange.extra = Extra() if exchange.row is ROWLESS else None
-    if start > recorder.heartbeat.due:
-        recorder.wake()
     return exchange

@@ -4,7 +4,6 @@ import logging
 import os
 import time
 import weakref
-from contextlib import suppress
 from time import monotonic_ns
 from typing import Unpack
 
@@ -29,11 +28,11 @@ logger = logging.getLogger("sidelight")
 
 MARK = "sidelight"
 """Key in the scope of a request that is being measured: a second middleware lets it pass."""
+PERHAPS = False
+"""Its value where it is never taken away: as long as the request is in flight it holds."""
 RETRY_SECONDS = 30.0
 
 _living: "weakref.WeakSet[SidelightMiddleware]" = weakref.WeakSet()
-_unmarked: list[Scope] = []
-"""Of requests that went the short way while there was one of us, and are still in flight."""
 
 
 class SidelightMiddleware:
@@ -59,7 +58,6 @@ class SidelightMiddleware:
         self._prefixes: tuple[str, ...] = ()
         self._pages: dict[str, Page] = {}
         """By method, those of requests that can go the short way."""
-        self._alone = True
         self._roots: set[str] = set()
         if not disabled():
             try:
@@ -67,8 +65,6 @@ class SidelightMiddleware:
             except Exception as error:  # noqa: BLE001 the constructor never raises
                 self.problem = f"SidelightMiddleware: {error}"
         _living.add(self)
-        with suppress(Exception):  # what is in flight will be counted twice
-            _introduce()
 
     def _configure(self, settings: Settings) -> None:
         self._settings = settings
@@ -88,7 +84,7 @@ class SidelightMiddleware:
                 path == page.own
                 or scope["root_path"] != page.root
                 or scope["scheme"] != page.scheme
-                or "router" in scope
+                or MARK in scope
                 or (page.careful and (path in self._special or path.startswith(self._prefixes)))
             ):
                 raise LookupError  # noqa: TRY301 one way out of here
@@ -102,6 +98,7 @@ class SidelightMiddleware:
             text = scope["raw_path"]
             exchange.row = row = page.rows.pop()
             row.scope = scope
+            scope[MARK] = PERHAPS
             row.text.value = text
             words, at = page.words, row.word
             words[at + 1] = page.asked
@@ -130,7 +127,7 @@ class SidelightMiddleware:
         try:
             page = recorder.page(scope)
             apart = self._is_apart(scope)
-            if self._alone and recorder.keeps(page):
+            if recorder.keeps(page):
                 self._learn(page)
             exchange = None if apart else begin(page, scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
@@ -215,29 +212,17 @@ class SidelightMiddleware:
             await self.app(scope, receive, send)
 
     def _lets_pass(self, scope: Scope) -> bool:
-        """Whether we are switched off, or a request is being measured by one of ours already.
-
-        Those that went the short way have no mark.
-        """
-        if MARK in scope or (self._settings is None and self.problem is None):
+        """Whether we are switched off, or one of ours measures the request already."""
+        if self._settings is None and self.problem is None:
             return True
-        if scope["type"] != "http":
-            return False
+        if scope.get(MARK) is not PERHAPS:
+            return MARK in scope
         try:
-            return self._goes_the_short_way(scope)
+            return _in_flight(scope)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             if self._recorder is not None:
                 self._recorder.fault("begin")
-            return False
-
-    def _goes_the_short_way(self, scope: Scope) -> bool:
-        """Whether a request in flight has this scope, or one that is a copy of the same."""
-        if _unmarked and not self._alone:
-            now = {id(other) for other in _in_flight()}
-            _unmarked[:] = [other for other in _unmarked if id(other) in now]
-        headers = scope.get("headers")
-        unmarked = _in_flight() if self._alone else _unmarked
-        return any(other.get("headers") is headers for other in unmarked)
+            return True
 
     async def _websocket(
         self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
@@ -337,19 +322,16 @@ class SidelightMiddleware:
         self._pages = {}
 
 
-def _introduce() -> None:
-    """Several of ours go the long way and mark a request: one may be inside of another."""
-    living = list(_living)
-    for middleware in living:
-        middleware._alone = len(living) == 1  # noqa: SLF001 our own
-        middleware._pages = {}  # noqa: SLF001 our own
-    _unmarked[:] = _in_flight()
-
-
-def _in_flight() -> list[Scope]:
-    """The scopes of requests that went the short way."""
+def _in_flight(scope: Scope) -> bool:
+    """Whether a request with this scope, or one that this was copied from, has a row."""
+    headers = scope.get("headers")
     recorders = [middleware._recorder for middleware in list(_living)]  # noqa: SLF001 our own
-    return [scope for recorder in recorders if recorder for scope in recorder.file.scopes()]
+    return any(
+        other.get("headers") is headers
+        for recorder in recorders
+        if recorder is not None
+        for other in recorder.file.scopes()
+    )
 
 
 def _after_fork() -> None:

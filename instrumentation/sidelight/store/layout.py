@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple
 
+from sidelight.store.route_table import WEBSOCKET
+
 MAGIC: Final = b"SIDELITE"
 VERSION: Final = 1
 WORD: Final = 8
@@ -131,15 +133,19 @@ def unpack_header(data: bytes) -> Header:
 
 
 def asked(scheme: str, method: str) -> int:
-    """Scheme and method as one word: the scheme's number, and seven letters of the method."""
-    return int.from_bytes(bytes([SCHEMES.index(scheme)]) + method.encode()[: WORD - 1], "little")
+    """Scheme and method as one word: the scheme's number, and the method's letters.
+
+    A method is one of the contract's, of at most seven letters; a WebSocket has none.
+    """
+    letters = b"" if method == WEBSOCKET else method.encode()
+    return int.from_bytes(bytes([SCHEMES.index(scheme)]) + letters, "little")
 
 
 def asked_for(word: int) -> tuple[str, str]:
     """The inverse of `asked`, for anything that may stand in a file."""
     scheme, *method = word.to_bytes(WORD, "little")
     name = SCHEMES[scheme] if scheme < len(SCHEMES) else SCHEMES[0]
-    return name, bytes(method).rstrip(b"\0").decode("latin-1")
+    return name, bytes(method).rstrip(b"\0").decode("latin-1") or WEBSOCKET
 
 
 def block(kind: Block, key: bytes, values: int) -> bytes:

@@ -27,6 +27,7 @@ try:
     from ctypes import c_char
 
     Text: Any = c_char * layout.ROW_TEXT
+    """Of all ways to put bytes into shared memory, setting its ``value`` costs least."""
 except ImportError:  # a Python that was built without
 
     class Text:  # type: ignore[no-redef]
@@ -36,14 +37,18 @@ except ImportError:  # a Python that was built without
             self._memory = memory
             self._at = at
 
-        from_buffer = classmethod(lambda cls, memory, at: cls(memory, at))
+        @classmethod
+        def from_buffer(cls, memory: mmap.mmap, at: int) -> Any:
+            """As ctypes has it."""
+            return cls(memory, at)
 
-        def __setattr__(self, name: str, value: Any) -> None:
-            if name == "value":
-                text = value[: layout.ROW_TEXT].ljust(layout.ROW_TEXT, b"\0")
-                self._memory[self._at : self._at + layout.ROW_TEXT] = text
-            else:
-                super().__setattr__(name, value)
+        def _store(self, text: bytes) -> None:
+            if len(text) > layout.ROW_TEXT:
+                raise ValueError("bytes too long")
+            filled = text.ljust(layout.ROW_TEXT, b"\0")
+            self._memory[self._at : self._at + layout.ROW_TEXT] = filled
+
+        value = property(None, _store)
 
 
 class Full(Exception):  # noqa: N818 it says what the file is
