@@ -154,6 +154,12 @@ class Recorder:
 
     def line(self, scope: Scope, status: int, page: Page) -> Line:
         """The line of a whole response; its page finds it first the next time, if it may."""
+        endpoint = scope.get("endpoint")
+        if type(endpoint) not in HASHED_BY_IDENTITY:
+            endpoint = None
+        line = page.usual.get(endpoint)
+        if line is not None and line.status == status:
+            return line
         book = self.book(scope, status, page)
         line = book.lines.get(status)
         if line is None:
@@ -163,8 +169,7 @@ class Recorder:
             line = Line(book, status, duration, size, quick)
             if duration is book.durations.get(status) and size is book.response_size:
                 book.lines[status] = line
-        endpoint = scope.get("endpoint")
-        if type(endpoint) in HASHED_BY_IDENTITY and book is page.books.get(endpoint):
+        if line is book.lines.get(status) and book is page.books.get(endpoint):
             page.usual[endpoint] = line
         return line
 
