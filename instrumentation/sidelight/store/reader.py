@@ -244,12 +244,10 @@ def rows(file: File) -> list[Row]:
     for number, start in enumerate(_column(file, file.header.rows_at, file.header.rows, step)):
         if start:
             at = file.header.rows_at + number * step
-            text = file.data[at + WORD : at + WORD + layout.ROW_TEXT]
-            scheme, method, path = (*text.rstrip(b" \0").split(b" ", 2), b"", b"")[:3]
-            whole = text[-1:] in {b" ", b"\0"}
-            found.append(
-                Row(start, scheme.decode("latin-1"), method.decode("latin-1"), path, whole)
-            )
+            (word,) = struct.unpack_from("<Q", file.data, at + WORD)
+            text = file.data[at + 2 * WORD : at + layout.ROW_WORDS * WORD]
+            path, end, _ = text.partition(b"\0")
+            found.append(Row(start, *layout.asked_for(word), path, bool(end)))
     return found
 
 
