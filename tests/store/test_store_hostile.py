@@ -431,9 +431,10 @@ def test_no_route_table_makes_a_scrape_hang(where: Directory, alive: Path, table
         [(Block.ROUTES, table.encode()), (Block.ROOTS, b"http /api")],
     )
     for number, filling in enumerate((b"x", b"1", b"/", b"x/1")):
-        text = (b"http GET /" + filling * 140)[: layout.ROW_TEXT - 1].ljust(layout.ROW_TEXT)
+        path = (b"/" + filling * 140)[: layout.ROW_TEXT - 1].ljust(layout.ROW_TEXT, b"\0")
+        row = struct.pack("<QQ", 5, layout.asked("http", "GET")) + path
         at = header.rows_at + number * header.row_bytes
-        data[at : at + 8 + layout.ROW_TEXT] = struct.pack("<Q", 5) + text
+        data[at : at + len(row)] = row
     fd = held(alive / name, data)
     began = time.thread_time()
     staying = Reader(where)
