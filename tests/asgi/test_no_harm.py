@@ -269,7 +269,6 @@ def test_a_fault_in_the_lifespan(monkeypatch: pytest.MonkeyPatch, part: type, na
     [
         "sidelight.export.page.render",
         "sidelight.asgi.page.process.publish",
-        "sidelight.asgi.page.process.publish",
         "sidelight.export.page.wanted_format",
         "sidelight.export.snapshot.Collector.collect",
         "sidelight.export.snapshot.Collector._add_active",

@@ -19,6 +19,7 @@ DRAFT_SUFFIX = ".draft"
 TOTALS = "totals"
 FOLD_LOCK = "fold.lock"
 NUMBER_LOCK = "number.lock"
+MOST_READ = 4 * 1024 * 1024
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -54,10 +55,10 @@ class Directory:
         return fd
 
     def read(self, name: str) -> bytes | None:
-        """A whole file, or None where there is none."""
+        """A file, up to as much of it as any of ours has; None where there is none."""
         try:
             with os.fdopen(self.open(name), "rb") as file:
-                return file.read()
+                return file.read(MOST_READ)
         except OSError:
             return None
 
@@ -76,7 +77,7 @@ class Directory:
     def touch(self, name: str) -> None:
         """Make an empty file, or make it new again, whoever of the group it belongs to."""
         try:
-            os.utime(name, dir_fd=self.fd)
+            os.utime(name, dir_fd=self.fd, follow_symlinks=False)
         except OSError:
             self.remove(name)
             os.close(self.open(name, os.O_RDONLY | os.O_CREAT))
