@@ -18,7 +18,7 @@ import pytest
 import sidelight
 from tests.live.servers import HERE, PATIENCE, Server, children, eventually, running
 from tests.live.sidecars import Sidecar, counted, ended, within, worker_files
-from tests.live.test_live_sidecar_totals import more, no_fall
+from tests.live.test_live_sidecar_totals import more, no_fall, target
 from tests.live.traffic import CALLS, Call, Load, ask, scrape, settle, value
 
 pytestmark = pytest.mark.live
@@ -289,3 +289,52 @@ def test_both_at_once_make_one_directory(apart: Apart) -> None:
             [key for key in scrape(one) if key[0] == "target_info"] for one in (service, sidecar)
         ]
         assert whose[0] == whose[1]
+
+
+def test_totals_that_workers_may_not_read_are_kept(apart: Apart, tmp_path: Path) -> None:
+    """Without setgid a sidecar of root's may make totals that the service can't read: kept."""
+    apart.shared.chmod(0o755)
+    apart.store.mkdir()
+    os.chown(apart.store, SERVICE, GROUP)
+    apart.store.chmod(0o770)
+    service = apart.service(2)
+    settle(service, 2)
+    service.replaced(service.workers()[0], 2)
+    settle(service, 2)  # the lock and the first totals are the service's
+    with Sidecar(apart.store, tmp_path) as sidecar:
+        settle(sidecar, 2)
+        expected = ask(service, dict.fromkeys(CALLS, 4))
+        eventually(lambda: value(scrape(sidecar), EXITS, how="died") == 1)
+        victim, other = service.workers()
+        os.kill(service.first, signal.SIGSTOP)
+        os.kill(other, signal.SIGSTOP)
+        os.kill(victim, signal.SIGKILL)
+        eventually(lambda: value(scrape(sidecar), EXITS, how="died") == 2)
+        os.kill(other, signal.SIGCONT)
+        os.kill(service.first, signal.SIGCONT)
+        settle(sidecar, 2)
+        assert counted(sidecar) == expected
+        sidecar.stop()
+    service.replaced(service.workers()[0], 2)
+    eventually(service.answers)
+    for _ in range(5):
+        service.get("/metrics")  # which folds, if it may
+    assert [path.name for path in apart.store.glob("*.damaged")] == []
+    with Sidecar(apart.store, tmp_path) as sidecar:
+        settle(sidecar, 2)
+        assert counted(sidecar) == expected
+
+
+def test_an_id_that_is_not_written_yet(apart: Apart) -> None:
+    """Whoever comes first, and whosever the file is, service and sidecar show one id."""
+    apart.store.mkdir()
+    lock = apart.store / "number.lock"
+    lock.touch(0o640)  # as a worker leaves it while it starts
+    for path in (apart.store, lock):
+        os.chown(path, SERVICE, GROUP)
+    apart.store.chmod(0o2770)
+    with apart.sidecar() as sidecar:
+        assert sidecar.get("/readyz")[0] == 200
+        service = apart.service(1)
+        settle(sidecar, 1)
+        assert target(sidecar) == target(service)

@@ -45,7 +45,10 @@ class Watch:
             with suppress(OSError):
                 mark_scraped(where)
             await self._fold(view)
-            shot = await driven(collector.collect())
+            try:
+                shot = await driven(collector.collect())
+            except OSError as error:  # a page with too little on it would look like a reset
+                raise directory.explained(error, self._path) from error
             self.about = self._whose(shot)
             collector.name_target(shot, self.about)
             for outcome, number in self.exports.items():
@@ -61,6 +64,8 @@ class Watch:
                     await self._fold(self.opened()[1])
             except StoreError as error:
                 self._say(str(error))
+            except Exception:
+                logger.exception("fault while folding; trying again")
             await anyio.sleep(FOLD_EVERY)
 
     async def _fold(self, view: View) -> None:

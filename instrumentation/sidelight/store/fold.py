@@ -6,6 +6,7 @@ and readers skip it.
 """
 
 import contextlib
+import errno
 import os
 import struct
 import time
@@ -28,6 +29,8 @@ from sidelight.store.layout import Block, Damaged
 from sidelight.store.reader import MOST_SERIES, File, Index, reading, rows, whole
 from sidelight.store.schema import MOST_BYTES, MOST_FAMILIES, Family, encode, merged, places
 
+OWN_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
 Skip = Callable[[str, str], None]
 Steps = Generator[None, None, None]
 IDS_KEPT = 4096
@@ -110,16 +113,29 @@ def _read(  # noqa: PLR0913 a directory's file, and how a reader reads
         fd = directory.open(name)
     except FileNotFoundError:
         return None
-    except OSError:
-        skip(name, "unreadable")
+    except OSError as error:
+        _unreadable(name, error, skip)
         return None
     try:
         return (yield from reading(name, fd, known, alive=alive, most=most))
-    except (Damaged, OSError) as damage:
-        skip(name, getattr(damage, "reason", "unreadable"))
+    except Damaged as damage:
+        skip(name, damage.reason)
+        return None
+    except OSError as error:
+        _unreadable(name, error, skip)
         return None
     finally:
         os.close(fd)
+
+
+def _unreadable(name: str, error: OSError, skip: Skip) -> None:
+    """Leave a worker's file out. Raises the error where counts would fall for no reason.
+
+    That is without the totals, and where this process can't open files at all.
+    """
+    if error.errno in OWN_TROUBLE or (name == TOTALS and error.errno in CLOSED):
+        raise error
+    skip(name, "unreadable")
 
 
 def _whole(directory: Directory, name: str, most: int) -> bytes:
@@ -202,8 +218,9 @@ def _replaceable(directory: Directory, totals: File | None) -> bool:
             fd = directory.open(TOTALS)
             with os.fdopen(fd, "rb") as file:
                 layout.unpack_header(file.read(layout.HEADER_BYTES))
-        except OSError:
-            pass
+        except OSError as error:
+            if error.errno in OWN_TROUBLE | CLOSED:
+                return False
         except Damaged as damage:
             if damage.reason == layout.LATER:
                 return False
