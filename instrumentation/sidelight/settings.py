@@ -22,6 +22,7 @@ class Options(TypedDict, total=False):
     """Keyword arguments of `sidelight.SidelightMiddleware`; times are in seconds.
 
     ``slow``: the threshold of slow requests, one for all or by ``"METHOD /template"``.
+    ``slow_callback``: how long an event loop may be held before that counts as blocked.
     ``slow_path``: log a slow request's path, without its query. ``buckets``: boundaries of
     duration histograms. ``exclude``: paths that are not measured, exact or ending in ``/*``.
     ``metrics_path``: where the page is; None for no page. ``metrics_token``: the bearer token
@@ -30,6 +31,7 @@ class Options(TypedDict, total=False):
     """
 
     slow: float | Mapping[str, float]
+    slow_callback: float
     slow_path: bool
     buckets: Sequence[float]
     exclude: Sequence[str]
@@ -50,6 +52,7 @@ class Settings:
 
     slow: Mapping[str, float]
     buckets: tuple[float, ...]
+    slow_callback: float = 0.1
     slow_path: bool = False
     exclude: tuple[str, ...] = ()
     metrics_path: str | None = "/metrics"
@@ -160,6 +163,10 @@ def _seconds(key: str, value: Any, example: str) -> float:
     return seconds
 
 
+def _slow_callback(key: str, value: Any) -> float:
+    return _seconds(key, value, f"{key}=0.1")
+
+
 def _buckets(key: str, value: Any) -> tuple[float, ...]:
     example = f"{key}=[0.1, 0.3, 1.0]"
     parts = value.split(",") if isinstance(value, _Text) else value
@@ -235,6 +242,7 @@ def _max_series(key: str, value: Any) -> int:
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "slow": _slow,
     "buckets": _buckets,
+    "slow_callback": _slow_callback,
     "slow_path": _switch,
     "exclude": _paths,
     "metrics_path": _metrics_path,

@@ -11,6 +11,7 @@ from typing import Any
 from starlette.types import Scope
 
 from sidelight.asgi import tracing
+from sidelight.asgi.blame import Blame
 from sidelight.asgi.books import Book, Page
 from sidelight.asgi.labels import MOST_ROOTS, Few, Labels, root_of
 from sidelight.asgi.routes import chosen
@@ -28,7 +29,7 @@ from sidelight.contract import (
 )
 from sidelight.runtime import process
 from sidelight.runtime.about import about
-from sidelight.runtime.heartbeat import Heartbeat
+from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
 from sidelight.store.about import encode
 from sidelight.store.layout import Block
@@ -70,11 +71,13 @@ class Recorder:
         self.class_names = Few(MOST_CLASSES)
         self.close_codes = Few(MOST_CODES)
         self._faults: dict[str, float] = {}
-        self.heartbeat = Heartbeat(store, self._beat)
+        self.heartbeat = heartbeat(store)
         self.about = about(settings, store.instance, telemetry=telemetry)
         with suppress(Full):
             self.file.note(Block.ABOUT, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
+        self._blame = Blame(self.labels, self.file)
+        self.heartbeat.join(self._beat, self._blame, settings.slow_callback)
 
     def _beat(self) -> None:
         self.tracing = tracing.active()
@@ -90,7 +93,7 @@ class Recorder:
 
     def close(self) -> None:
         """End cleanly, with a last look at the application's own metrics."""
-        self.heartbeat.stop()
+        self.heartbeat.part(self._beat, self._blame)
         try:
             if self.store.directory is not None:
                 process.publish(self.file)

@@ -37,7 +37,10 @@ SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
 OURS = frozenset(
     name
     for metric in METRICS.values()
-    for name in (metric.name, *(metric.name + s for s in SUFFIXES if metric.kind == "histogram"))
+    for name in (
+        metric.name,
+        *(metric.name + s for s in SUFFIXES if metric.kind in {"histogram", "summary"}),
+    )
 )
 """Every name a sample of ours may have."""
 

@@ -9,7 +9,7 @@ from itertools import chain
 from sidelight.contract import METRICS, Kind, Metric, boundaries
 from sidelight.store.layout import Damaged
 
-_KINDS = ("counter", "gauge", "histogram")
+_KINDS = ("counter", "gauge", "histogram", "summary")
 MOST_BOUNDS = 1000
 
 
@@ -23,8 +23,11 @@ class Family:
 
     @property
     def values(self) -> int:
-        """Words of one series: the sum and the buckets with infinity, or one value."""
-        return len(self.bounds) + 2 if self.kind == "histogram" else 1
+        """Words of one series: the sum and the buckets with infinity, or one value.
+
+        A summary has the one bucket that everything falls into.
+        """
+        return len(self.bounds) + 2 if self.kind in {"histogram", "summary"} else 1
 
 
 Schema = tuple[Family, ...]

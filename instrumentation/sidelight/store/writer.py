@@ -6,9 +6,11 @@ import struct
 import threading
 import time
 import uuid
+from bisect import bisect_left
+from functools import cached_property
 from typing import NamedTuple
 
-from sidelight.contract import DURATION, Metric
+from sidelight.contract import DURATION, Metric, boundaries
 from sidelight.errors import StoreError
 from sidelight.store import layout, locks
 from sidelight.store.directory import (
@@ -67,7 +69,7 @@ class WorkerFile:
         self.pid = os.getpid()
         self.fd = -1
         self._max_series = max_series
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a finalizer of somebody's may count, whoever holds it
         self._tallies: dict[bytes, Tally] = {}
         if directory is None:
             self.worker, self.fd = 0, _nameless()
@@ -161,12 +163,22 @@ class WorkerFile:
         with self._lock:
             counts[0] = self.words[tally.at] = counts[0] + amount
 
+    def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
+        """Add a value (nanoseconds, or bytes) to a histogram or summary, off the hot path."""
+        tally = self.tally(metric, labels, beyond=True)
+        bounds = boundaries(metric.scale, self.bounds)
+        place = bisect_left(bounds, value / metric.divisor) + 1
+        counts, words, at = tally.counts, self.words, tally.at
+        with self._lock:
+            counts[0] = words[at] = counts[0] + value
+            counts[place] = words[at + place] = counts[place] + 1
+
     def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Set a gauge, or a counter that the system counts for us."""
         tally = self.tally(metric, labels, beyond=True)
         tally.counts[0] = self.words[tally.at] = value
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, ...]:
         """The duration boundaries, in seconds."""
         return next(family.bounds for family in self.schema if family.name == DURATION.name)
