@@ -225,7 +225,7 @@ def _file(app: Any) -> WorkerFile:
         "sidelight.asgi.middleware.Recorder",
         "sidelight.asgi.middleware.routes_below",
         "sidelight.asgi.recorder.Labels",
-        "sidelight.asgi.recorder.Heartbeat",
+        "sidelight.asgi.recorder.heartbeat",
         "sidelight.store.local.WorkerFile",
         "sidelight.asgi.middleware.SidelightMiddleware._check",
     ],

@@ -7,7 +7,7 @@ little and look so much up in one place.
 
 import asyncio
 from bisect import bisect_left
-from time import monotonic_ns
+from time import monotonic_ns, time
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -24,6 +24,7 @@ from sidelight.contract import (
     SIZE_BUCKETS,
 )
 from sidelight.store.layout import SCRATCH
+from sidelight.store.slow import Slow
 from sidelight.store.writer import Row, Tally
 
 BACKGROUND = METRICS["fastapi_background_seconds"]
@@ -185,23 +186,28 @@ class Exchange:
             if extra.first and (extra.chunks > 1 or ns - extra.first > NOTICEABLE):
                 recorder.observe(RESPONSE_START, labels, extra.first)
         if ns >= book.slow_ns:
-            recorder.slow(book, self._facts(book, ns))
+            recorder.slow(book, self._slow(book, ns))
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
                 recorder.file.exemplar(duration, place - 1, *span, ns / NANOSECONDS)
 
-    def _facts(self, book: Book, ns: int) -> dict[str, Any]:
-        facts: dict[str, Any] = {
-            "route": book.route,
-            "method": book.method,
-            "status": self.status or None,
-            "seconds": ns / NANOSECONDS,
-            "first_byte": ((self.extra and self.extra.first) or ns) / NANOSECONDS,
-        }
-        if self.recorder.settings.slow_path:
-            facts["path"] = self.scope["path"]
-        return facts
+    def _slow(self, book: Book, ns: int) -> Slow:
+        """All that is known of a slow request."""
+        span = tracing.current()
+        blocked, waiting = self.recorder.heartbeat.met(self.start, self.start + ns)
+        return Slow(
+            when=time(),
+            route=book.route,
+            method=book.method,
+            status=self.status,
+            seconds=ns / NANOSECONDS,
+            first_byte=((self.extra and self.extra.first) or ns) / NANOSECONDS,
+            loop_blocked=blocked,
+            threads_waiting=waiting,
+            trace_id=span[0].hex() if span else "",
+            path=self.scope["path"] if self.recorder.settings.slow_path else "",
+        )
 
     def end(self, error: BaseException | None) -> None:
         """The application returned late, or raised, or left its response unfinished."""
@@ -226,6 +232,7 @@ class Exchange:
         book = self.recorder.book(self.scope, self.status, self.page)
         name = self.recorder.class_names(type(error).__name__)
         self.recorder.increment(EXCEPTIONS, (book.route, name))
+        self.recorder.validation.escaped(self.scope, error)
 
     def _unfinished(self, *, left: bool) -> None:
         """Record an exchange whose last message never came."""

@@ -10,12 +10,13 @@ from typing import Any
 
 from starlette.types import Scope
 
-from sidelight.asgi import tracing
+from sidelight.asgi import handlers, tracing
 from sidelight.asgi.blame import Blame
 from sidelight.asgi.books import Book, Page
 from sidelight.asgi.labels import MOST_ROOTS, Few, Labels, root_of
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.slow import SlowLog
+from sidelight.asgi.validation import Validation
 from sidelight.contract import (
     DURATION,
     METRICS,
@@ -35,6 +36,7 @@ from sidelight.store.about import encode
 from sidelight.store.layout import Block
 from sidelight.store.local import Store
 from sidelight.store.route_table import WEBSOCKET
+from sidelight.store.slow import Slow
 from sidelight.store.writer import Full, Tally
 
 logger = logging.getLogger("sidelight")
@@ -76,6 +78,7 @@ class Recorder:
         with suppress(Full):
             self.file.note(Block.ABOUT, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
+        self.validation = Validation(self.labels, self.increment)
         self._blame = Blame(self.labels, self.file)
         self.heartbeat.join(self._beat, self._blame, settings.slow_callback)
 
@@ -129,6 +132,7 @@ class Recorder:
 
     def book(self, scope: Scope, status: int, page: Page) -> Book:
         """The book of a request whose page doesn't have it yet."""
+        handlers.learn(scope)
         route = chosen(scope)
         key = (id(route), scope.get("root_path"), page)
         if route is not None and key in self._shared:
@@ -208,21 +212,21 @@ class Recorder:
         counts[0] = words[at] = counts[0] + value
         counts[place] = words[at + place] = counts[place] + 1
 
-    def increment(self, metric: Metric, labels: tuple[str, ...]) -> Tally:
-        """Add one to a counter with a route."""
+    def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> Tally:
+        """Add to a counter with a route."""
         tally, _ = self._tally(metric, labels)
         counts, words = tally.counts, self.file.words
-        counts[0] = words[tally.at] = counts[0] + 1
+        counts[0] = words[tally.at] = counts[0] + amount
         return tally
 
-    def slow(self, book: Book, facts: dict[str, Any]) -> None:
-        """Count and log one slow request."""
+    def slow(self, book: Book, record: Slow) -> None:
+        """Count, remember and log one slow request."""
         tally = self.increment(SLOW, (book.method, book.route))
         span = tracing.current()
         if span is not None:
-            facts["trace_id"] = span[0].hex()
             self.file.exemplar(tally, 0, *span, 1.0)
-        self.slow_log.write(facts)
+        self.file.remember(record)
+        self.slow_log.write(record)
 
     def fault(self, where: str) -> None:
         """Something of ours went wrong: count it, log it once a minute, and go on."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from bisect import bisect_right
 from collections.abc import Callable
 from threading import get_ident
 from weakref import WeakValueDictionary
@@ -20,6 +21,7 @@ logger = logging.getLogger("sidelight")
 PERIOD = 0.05
 CHORES_EVERY = 1.0
 PROCESS_EVERY = 5
+MOST_WAITS = 1024
 OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
 LAG = METRICS["asyncio_event_loop_lag_seconds"]
@@ -38,6 +40,8 @@ class Heartbeat:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._limiter = threads.limiter()
         self._pulse: Pulse | None = None
+        self._waits: list[int] = []
+        self._waited_at: list[int] = []
         self._chores = 0
         self._next_chores = 0.0
         instruments.attach(store.file)
@@ -110,11 +114,25 @@ class Heartbeat:
         if self._limiter is not None:
             for metric, _, value in threads.readings(self._limiter):
                 file.set(metric, (str(file.worker),), value)
+                if metric is threads.WAITING and self._waits[-1:] != [value]:
+                    self._waits.append(value)
+                    self._waited_at.append(time.monotonic_ns())
         instruments.publish(file)
+
+    def met(self, start: int, end: int) -> tuple[float | None, int | None]:
+        """What a request met: seconds the loop was held, and calls waiting when it began.
+
+        Times are of CLOCK_MONOTONIC, in ns. None where nothing was looked at.
+        """
+        pulse = self._pulse
+        held = None if pulse is None else pulse.held_between(start, end) / NANOSECONDS
+        at = bisect_right(self._waited_at, start) - 1
+        return held, self._waits[at] if at >= 0 else None
 
     def _do_chores(self) -> None:
         """What changes slowly."""
         self._next_chores = time.monotonic() + CHORES_EVERY
+        del self._waits[:-MOST_WAITS], self._waited_at[:-MOST_WAITS]
         self.due = time.monotonic_ns() + OVERDUE
         if self._chores % PROCESS_EVERY == 0:
             process.publish(self.store.file)

@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
@@ -19,6 +20,8 @@ from weakref import WeakSet
 
 from sidelight.contract import NANOSECONDS
 
+HOLDS = 256
+"""Past holds that are remembered, for those who ask what a slow request met."""
 POLL = 0.05
 """Seconds between two looks."""
 
@@ -43,6 +46,7 @@ class Pulse:
     loop: asyncio.AbstractEventLoop | None = None
     thread: int = 0
     due: int = 0
+    holds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=HOLDS))
     _counted: int = 0
     _route: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -56,9 +60,18 @@ class Pulse:
             elif late > self.threshold:
                 self._begin()
                 self._count(now, self._name(None), first=True, frame=None)
+            if self._counted:
+                self.holds.append((self.due - self.period // 2, now))
             self._counted = 0
             self.due = now + self.period
         return max(late, 0)
+
+    def held_between(self, start: int, end: int) -> int:
+        """Nanoseconds of a span in which the loop was held, as far as it is remembered."""
+        holds = list(self.holds)
+        if self.due and end - self.due > self.threshold:
+            holds.append((self.due - self.period // 2, end))
+        return sum(max(0, min(end, last) - max(start, first)) for first, last in holds)
 
     def look(self, planned: int, now: int) -> None:
         """From another thread: see whether the loop is held, and by what.

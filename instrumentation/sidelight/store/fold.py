@@ -9,11 +9,11 @@ import contextlib
 import os
 import struct
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Mapping
 from operator import add
 
 from sidelight.contract import METRICS, UNKNOWN
-from sidelight.store import layout, route_table, user
+from sidelight.store import layout, route_table, slow, user
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     FOLD_LOCK,
@@ -25,7 +25,7 @@ from sidelight.store.directory import (
     workers,
 )
 from sidelight.store.layout import Block, Damaged
-from sidelight.store.reader import File, Index, read, rows
+from sidelight.store.reader import File, Index, read, rows, slow_requests
 from sidelight.store.schema import Family, encode, merged, places
 
 Skip = Callable[[str, str], None]
@@ -180,8 +180,12 @@ def _folded(totals: File | None, dead: list[File]) -> bytes:
         with contextlib.suppress(Damaged):
             user.merge(people, user.decode(snapshot), worker=None)
     kept = totals.index.folded[-IDS_KEPT:] if totals else ()
-    began = min(file.header.started for file in everything)
-    return _pack(families, sums, [*kept, *(f.header.id for f in dead)], people.values(), began)
+    notes = {
+        Block.FOLDED: b"".join([*kept, *(file.header.id for file in dead)]),
+        Block.USER: user.encode(people.values()),
+        Block.SLOW: slow.encode(record for file in everything for record in slow_requests(file)),
+    }
+    return _pack(families, sums, notes, min(file.header.started for file in everything))
 
 
 def _add_counts(sums: Sums, families: dict[str, Family], file: File) -> None:
@@ -231,11 +235,7 @@ def _add(sums: Sums, key: tuple[str, tuple[str, ...]], values: tuple[int, ...]) 
 
 
 def _pack(
-    families: dict[str, Family],
-    sums: Sums,
-    ids: list[bytes],
-    people: Iterable[user.UserFamily],
-    started: int,
+    families: Mapping[str, Family], sums: Sums, notes: Mapping[Block, bytes], started: int
 ) -> bytes:
     schema = tuple(family for family in families.values() if family.kind != "gauge")
     numbers = {family.name: number for number, family in enumerate(schema)}
@@ -244,8 +244,7 @@ def _pack(
         key = layout.series_key(numbers[name], labels)
         head = layout.block(Block.SERIES, key, len(values))
         parts += [head, struct.pack(f"<{len(values)}Q", *(v % (1 << 64) for v in values))]
-    parts.append(layout.block(Block.FOLDED, b"".join(ids), 0))
-    parts.append(layout.block(Block.USER, user.encode(people), 0))
+    parts += [layout.block(kind, key, 0) for kind, key in notes.items()]
     arena = b"".join(parts)
     header = layout.blocks_only(os.urandom(16), os.getpid(), started, len(arena))
     front = bytearray(layout.HEADER_BYTES)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sidelight.contract import DURATION, Metric, boundaries
 from sidelight.errors import StoreError
-from sidelight.store import layout, locks
+from sidelight.store import layout, locks, slow
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     NUMBER_LOCK,
@@ -69,6 +69,7 @@ class WorkerFile:
         self.pid = os.getpid()
         self.fd = -1
         self._max_series = max_series
+        self._slow = 0
         self._lock = threading.RLock()  # a finalizer of somebody's may count, whoever holds it
         self._tallies: dict[bytes, Tally] = {}
         if directory is None:
@@ -115,6 +116,7 @@ class WorkerFile:
         self.words[layout.STATE] = State.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
         self._append(Block.SCHEMA, encode(self.schema), 0)
+        self._ring = self._append(Block.SLOW, b"", layout.RING * layout.SLOT // WORD) * WORD
 
     def _rows(self) -> list[Row]:
         """Free rows, the lowest last, where it is taken from."""
@@ -206,6 +208,13 @@ class WorkerFile:
         slot = (tally.at + bucket) % self._header.exemplars
         at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
         self.memory[at : at + layout.EXEMPLAR.size] = layout.checked(rest)
+
+    def remember(self, record: slow.Slow) -> None:
+        """Keep a slow request, in place of the oldest."""
+        with self._lock:
+            at = self._ring + self._slow % layout.RING * layout.SLOT
+            self._slow += 1
+        self.memory[at : at + layout.SLOT] = slow.slot(record)
 
     def linked(self) -> bool:
         """Whether the file still has its name."""
