@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight.asgi import native
 from sidelight.asgi.exchange import NOTICEABLE, begin
+from sidelight.asgi.handlers import MARK, watch
 from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
 from sidelight.asgi.page import MetricsPage, refused, unmeasured
@@ -26,8 +27,6 @@ from sidelight.store.route_table import below
 
 logger = logging.getLogger("sidelight")
 
-MARK = "sidelight"
-"""Key in the scope of a request that is being measured: a second middleware lets it pass."""
 RETRY_SECONDS = 30.0
 
 _living: "weakref.WeakSet[SidelightMiddleware]" = weakref.WeakSet()
@@ -94,7 +93,7 @@ class SidelightMiddleware:
         if exchange is None:
             await self._set_apart(recorder, scope, receive, send)
             return
-        scope[MARK] = True
+        scope[MARK] = exchange
         try:
             await self.app(scope, exchange.receive, exchange.send)
         except BaseException as error:
@@ -211,6 +210,7 @@ class SidelightMiddleware:
             routes = routes_below(scope, self.app)
             self._recorder = Recorder(self._settings, store, routes, "metrics" if twice else "")
             self._check(self._recorder, self._settings)
+            watch(self.app)
         except Exception as error:
             reason = error.reason if isinstance(error, StoreError) else "fault"
             self._retry = time.monotonic() + RETRY_SECONDS
