@@ -1,6 +1,21 @@
 """Sidelight: what a FastAPI service is doing, and why it is slow, by route."""
 
-from sidelight.asgi.middleware import SidelightMiddleware
-from sidelight.errors import SettingsError, SidelightError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["SettingsError", "SidelightError", "SidelightMiddleware"]
+from sidelight.asgi.middleware import SidelightMiddleware
+from sidelight.errors import SettingsError, SidelightError, WatchError
+
+if TYPE_CHECKING:
+    from sidelight.runtime.watching import watch
+
+__all__ = ["SettingsError", "SidelightError", "SidelightMiddleware", "WatchError", "watch"]
+
+_LATER = {"watch": "sidelight.runtime.watching"}
+"""Names that not every service uses, and the modules they are in."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

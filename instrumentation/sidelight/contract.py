@@ -68,6 +68,8 @@ LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
 """Seconds; how late a timer of an event loop runs."""
 
 NANOSECONDS: Final = 1_000_000_000
+ABSENT: Final = (1 << 64) - 1
+"""Stored for a gauge that is there no longer; a file keeps its series as long as it lives."""
 
 
 @dataclass(frozen=True, slots=True)

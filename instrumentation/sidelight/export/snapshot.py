@@ -7,6 +7,7 @@ from operator import add
 from typing import NamedTuple
 
 from sidelight.contract import (
+    ABSENT,
     DURATION,
     DURATION_BUCKETS,
     METHODS,
@@ -176,9 +177,9 @@ class Collector:
         for start in range(0, len(steps), CHUNK):
             for key, series, family in steps[start : start + CHUNK]:
                 source, _, at, unpack = series
-                if source.kind == "gauge" and not file.alive:
-                    continue
                 values = unpack(data, at)
+                if source.kind == "gauge" and (not file.alive or values[0] == ABSENT):
+                    continue
                 if family is not None:
                     values = moved(values, source, family)
                 if key in sums:

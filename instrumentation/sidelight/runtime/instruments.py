@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
-from sidelight.contract import WORKER, Metric
+from sidelight.contract import ABSENT, WORKER, Metric
 from sidelight.store.writer import Full, WorkerFile
 
 MOST_EARLY = 10_000
@@ -28,12 +28,15 @@ class Reading(NamedTuple):
 
 
 Gauge = Callable[[], Iterable[Reading]]
+Series = tuple[Metric, tuple[str, ...]]
 Event = tuple[bool, Metric, tuple[str, ...], int]
 
 _lock = threading.RLock()
 _files: WeakSet[WorkerFile] = WeakSet()
 _early: deque[Event] = deque(maxlen=MOST_EARLY)
 _gauges: list[Gauge] = []
+_shown: WeakKeyDictionary[WorkerFile, set[Series]] = WeakKeyDictionary()
+_publishing = threading.Lock()
 
 
 def attach(file: WorkerFile) -> None:
@@ -41,7 +44,8 @@ def attach(file: WorkerFile) -> None:
     with _lock:
         _files.add(file)
         while _early:
-            _write(_early.popleft())
+            with suppress(Exception):
+                _write(_early.popleft())
 
 
 def detach(file: WorkerFile) -> None:
@@ -64,18 +68,44 @@ def poll(gauge: Gauge) -> None:
     """Ask ``gauge`` for its readings whenever this process publishes its figures.
 
     It is called on an event loop or another thread, often, so it must be quick. One that
-    raises is passed over.
+    raises is passed over; a series it has no reading of any more is shown no longer. Asking
+    for the same gauge twice is asking once.
     """
-    _gauges.append(gauge)
+    with _lock:
+        if gauge not in _gauges:
+            _gauges.append(gauge)
 
 
 def publish(file: WorkerFile) -> None:
-    """Write the gauges' readings of this moment to a file."""
+    """Write the gauges' readings of this moment to a file. Never raises."""
+    if not _gauges or not _publishing.acquire(blocking=False):
+        return  # nobody to ask, or another thread is asking now
+    try:
+        with suppress(Exception):
+            _publish(file)
+    finally:
+        _publishing.release()
+
+
+def publish_all() -> None:
+    """Write the readings of this moment to all files, where an event loop can't. Never raises."""
+    with _lock:
+        files = tuple(_files)
+    for file in files:
+        publish(file)
+
+
+def _publish(file: WorkerFile) -> None:
+    shown: set[Series] = set()
     for gauge in tuple(_gauges):
         with suppress(Exception):  # somebody else's pool, looked at while it changes
             for metric, labels, value in gauge():
                 worker = (str(file.worker),) if WORKER in metric.labels else ()
-                file.set(metric, (*labels, *worker), value)
+                file.set(metric, (*labels, *worker), max(0, value))
+                shown.add((metric, (*labels, *worker)))
+    for metric, labels in _shown.get(file, set()) - shown:
+        file.set(metric, labels, ABSENT)
+    _shown[file] = shown
 
 
 def _event(event: Event) -> None:
@@ -95,9 +125,11 @@ def _write(event: Event) -> None:
 
 def _after_fork() -> None:
     """A forked child has no file yet, and its parent's early measurements are not its own."""
-    global _lock  # noqa: PLW0603 the parent's may have been held by a thread that is not here
-    _lock = threading.RLock()
+    # The parent's locks may have been held by threads that are not here.
+    global _lock, _publishing
+    _lock, _publishing = threading.RLock(), threading.Lock()
     _files.clear()
+    _shown.clear()
     _early.clear()
 
 

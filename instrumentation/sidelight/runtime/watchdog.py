@@ -19,6 +19,7 @@ from typing import Protocol
 from weakref import WeakSet
 
 from sidelight.contract import NANOSECONDS
+from sidelight.runtime import instruments
 
 HOLDS = 256
 """Past holds that are remembered, for those who ask what a slow request met."""
@@ -72,6 +73,10 @@ class Pulse:
         if self.due and end - self.due > self.threshold:
             holds.append((self.due - self.period // 2, end))
         return sum(max(0, min(end, last) - max(start, first)) for first, last in holds)
+
+    def overdue(self, now: int) -> bool:
+        """Whether the loop is held now, as far as can be told from outside."""
+        return self.due > 0 and now - self.due > self.threshold
 
     def look(self, planned: int, now: int) -> None:
         """From another thread: see whether the loop is held, and by what.
@@ -142,6 +147,8 @@ def _run() -> None:
         for pulse in pulses:
             with suppress(Exception):  # a thread of ours that dies would blind us
                 pulse.look(planned, time.monotonic_ns())
+        if any(pulse.overdue(time.monotonic_ns()) for pulse in pulses):
+            instruments.publish_all()  # in place of the loop that can't
         pulses.clear()  # hold none of them while asleep
 
 
