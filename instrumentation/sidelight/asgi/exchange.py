@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi import tracing
 from sidelight.asgi.books import Book, Page
+from sidelight.asgi.phases import Phases, phases_of
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import (
     CLIENT_DISCONNECTED,
@@ -42,11 +43,12 @@ AWAITS_TRAILERS = -1
 class Extra:
     """What only some exchanges have: bodies in pieces, request bodies, a client that left."""
 
-    __slots__ = ("body", "chunks", "first", "gone", "size")
+    __slots__ = ("body", "chunks", "first", "gone", "phases", "size")
 
     def __init__(self) -> None:
         self.body = self.chunks = self.first = self.size = 0
         self.gone = False
+        self.phases: Phases | None = None
 
 
 class Exchange:
@@ -112,6 +114,10 @@ class Exchange:
         if self.extra is None:
             self.extra = Extra()
         return self.extra
+
+    def listened(self, phases: Phases) -> None:
+        """This request's phases are looked at."""
+        self._extra().phases = phases
 
     def _unusual(self, kind: str, message: Message) -> None:
         """A body in pieces, a response that ends with trailers, a file the server sends."""
@@ -180,6 +186,8 @@ class Exchange:
         recorder, extra = self.recorder, self.extra
         labels = (book.method, book.route)
         if extra is not None:
+            if extra.phases is not None:
+                extra.phases.record(recorder.observe, book.route)
             if extra.body:
                 sizes = book.request_size or recorder.request_size(book)
                 recorder.add(sizes, size_bucket(extra.body), extra.body)
@@ -203,6 +211,7 @@ class Exchange:
             status=self.status,
             seconds=ns / NANOSECONDS,
             first_byte=((self.extra and self.extra.first) or ns) / NANOSECONDS,
+            phases=phases_of(self.scope),
             loop_blocked=blocked,
             threads_waiting=waiting,
             trace_id=span[0].hex() if span else "",

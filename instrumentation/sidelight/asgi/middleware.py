@@ -94,8 +94,12 @@ class SidelightMiddleware:
             await self._set_apart(recorder, scope, receive, send)
             return
         scope[MARK] = exchange
+        recorder.unsampled -= 1
         try:
-            await self.app(scope, exchange.receive, exchange.send)
+            if recorder.unsampled:
+                await self.app(scope, exchange.receive, exchange.send)
+            else:
+                await recorder.sampler.run(self.app, exchange)
         except BaseException as error:
             exchange.end(error)
             raise

@@ -14,6 +14,7 @@ from sidelight.asgi import handlers, tracing
 from sidelight.asgi.blame import Blame
 from sidelight.asgi.books import Book, Page
 from sidelight.asgi.labels import MOST_ROOTS, Few, Labels, root_of
+from sidelight.asgi.phases import Sampler
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.slow import SlowLog
 from sidelight.asgi.validation import Validation
@@ -78,6 +79,8 @@ class Recorder:
         with suppress(Full):
             self.file.note(Block.ABOUT, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
+        self.sampler = Sampler(settings.phases)
+        self.unsampled = self.sampler.gap()
         self.validation = Validation(self.labels, self.increment)
         self._blame = Blame(self.labels, self.file)
         self.heartbeat.join(self._beat, self._blame, settings.slow_callback)
