@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from sidelight.contract import ABSENT, WORKER, Metric
 from sidelight.store.writer import Full, WorkerFile
@@ -33,6 +33,7 @@ Event = tuple[bool, Metric, tuple[str, ...], int]
 
 _lock = threading.RLock()
 _files: WeakSet[WorkerFile] = WeakSet()
+_targets: tuple[ReferenceType[WorkerFile], ...] = ()
 _early: deque[Event] = deque(maxlen=MOST_EARLY)
 _gauges: list[Gauge] = []
 _shown: WeakKeyDictionary[WorkerFile, set[Series]] = WeakKeyDictionary()
@@ -43,6 +44,7 @@ def attach(file: WorkerFile) -> None:
     """Measurements go to this file from now on, and the early ones too if it is the first."""
     with _lock:
         _files.add(file)
+        _aim()
         while _early:
             with suppress(Exception):
                 _write(_early.popleft())
@@ -52,6 +54,7 @@ def detach(file: WorkerFile) -> None:
     """The file is closed."""
     with _lock:
         _files.discard(file)
+        _aim()
 
 
 def observe(metric: Metric, labels: tuple[str, ...], value: int) -> None:
@@ -109,18 +112,35 @@ def _publish(file: WorkerFile) -> None:
 
 
 def _event(event: Event) -> None:
-    with suppress(Exception), _lock:
-        if _files:
-            _write(event)
-        else:
-            _early.append(event)
+    try:
+        if not _write(event):
+            with _lock:
+                _aim()
+                if not _write(event):
+                    _early.append(event)
+    except Exception:  # noqa: BLE001, S110 a fault of ours is not the caller's business
+        pass
 
 
-def _write(event: Event) -> None:
+def _write(event: Event) -> bool:
+    """Whether there was a file to write to; one that is full is one."""
     histogram, metric, labels, value = event
-    for file in tuple(_files):
-        with suppress(Full):
-            (file.observe if histogram else file.count)(metric, labels, value)
+    found = False
+    for target in _targets:
+        file = target()
+        if file is not None:
+            found = True
+            try:
+                (file.observe if histogram else file.count)(metric, labels, value)
+            except Full:  # there may be room in the next
+                continue
+    return found
+
+
+def _aim() -> None:
+    """Going over a set of weak references is slow, and files change rarely."""
+    global _targets  # noqa: PLW0603 one a process
+    _targets = tuple(map(ref, _files))
 
 
 def _after_fork() -> None:
@@ -129,6 +149,7 @@ def _after_fork() -> None:
     global _lock, _publishing
     _lock, _publishing = threading.RLock(), threading.Lock()
     _files.clear()
+    _aim()
     _shown.clear()
     _early.clear()
 

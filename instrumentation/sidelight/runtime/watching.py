@@ -20,6 +20,9 @@ logger = logging.getLogger("sidelight")
 
 _lock = threading.RLock()
 _watched: dict[str, Adapter] = {}
+_names: set[str] = set()
+MOST_NAMES = 100
+"""Each is a label value for good, also when its object is gone."""
 
 
 def watch(obj: T, *, name: str) -> T:
@@ -50,12 +53,20 @@ def _begin(obj: object, name: str, adapter: type[Adapter]) -> None:
     other = _watched.get(name)
     if other is not None and not other.over():
         raise WatchError(f"the name {name!r} is taken by another object that is watched")
+    if name not in _names and len(_names) >= MOST_NAMES:
+        logger.error(
+            "%r, a %s, is not watched: there were %d names already", name, kind, MOST_NAMES
+        )
+        return
     try:
         found = adapter(obj, name)
         overlay(subject, found)
     except Exception:  # a version of its library that we don't know is no reason not to start
         logger.exception("can't watch %r, a %s: it works on unmeasured", name, kind)
         return
+    _names.add(name)
+    for former in [key for key, adapter in _watched.items() if adapter.over()]:
+        del _watched[former]
     _watched[name] = found
     instruments.poll(_readings)
 

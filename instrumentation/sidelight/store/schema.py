@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
 
-from sidelight.contract import METRICS, Kind, Metric, boundaries
+from sidelight.contract import METRICS, Kind, boundaries
 from sidelight.store.layout import Damaged
 
 _KINDS = ("counter", "gauge", "histogram", "summary")
@@ -54,14 +54,6 @@ def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, Family]:
             bounds = tuple(sorted({*before.bounds, *family.bounds}))
             found[family.name] = Family(family.name, before.kind, bounds)
     return found
-
-
-def number_of(schema: Schema, metric: Metric) -> int:
-    """A family's number in a schema. Raises KeyError when it is not in it."""
-    for number, family in enumerate(schema):
-        if family.name == metric.name:
-            return number
-    raise KeyError(metric.name)
 
 
 def encode(schema: Schema) -> bytes:

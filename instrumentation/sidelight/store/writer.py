@@ -22,7 +22,7 @@ from sidelight.store.directory import (
     workers,
 )
 from sidelight.store.layout import WORD, Block, Damaged, State
-from sidelight.store.schema import Schema, encode, number_of
+from sidelight.store.schema import Schema, encode
 
 
 class Full(Exception):  # noqa: N818 it says what the file is
@@ -64,6 +64,7 @@ class WorkerFile:
         """
         self.directory = directory
         self.schema = schema
+        self._numbers = {family.name: number for number, family in enumerate(schema)}
         self.id = uuid.uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
         self.pid = os.getpid()
@@ -143,7 +144,7 @@ class WorkerFile:
 
         ``beyond`` asks for one of the few that may exceed the cap. Raises `Full`.
         """
-        number = number_of(self.schema, metric)
+        number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
         found = self._tallies.get(key)
         if found is not None:

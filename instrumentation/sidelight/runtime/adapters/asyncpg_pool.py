@@ -45,11 +45,8 @@ class AsyncpgPool(Pool):
             return proxy
 
         async def release(pool: Any, connection: Any, *, timeout: Any = None) -> Any:  # noqa: ASYNC109 as above
-            key = id(getattr(connection, "_holder", None))
-            try:
-                return await base.release(pool, connection, timeout=timeout)
-            finally:
-                self.given_back(key)
+            self.given_back(id(getattr(connection, "_holder", None)))
+            return await base.release(pool, connection, timeout=timeout)
 
         async def close(pool: Any) -> None:
             try:

@@ -36,32 +36,28 @@ class Pool(Adapter):
     def __init__(self, given: Any, name: str) -> None:
         super().__init__(given, name)
         self.waiting: set[Wait] = set()
-        self._uses: dict[int, list[int]] = {}
+        self._uses: dict[int, int] = {}
 
     def wait(self) -> "Wait":
         """To be entered around whatever gets a connection."""
         return Wait(self)
 
     @quiet
-    def taken(self, key: int, *, shared: bool = False) -> None:
-        """A caller has a connection now; only a shared one may have several callers."""
-        if not shared:
-            self._uses.pop(key, None)
-        self._uses.setdefault(key, []).append(time.monotonic_ns())
+    def taken(self, key: int) -> None:
+        """A caller has the connection of this key now."""
+        self._uses[key] = time.monotonic_ns()
 
     @quiet
     def given_back(self, key: int) -> None:
         """A caller has let go of its connection. One that was never taken is no matter."""
-        uses = self._uses.get(key)
-        if uses:
-            instruments.observe(USE, (self.name,), time.monotonic_ns() - uses.pop())
-        if not uses:
-            self._uses.pop(key, None)
+        began = self._uses.pop(key, None)
+        if began is not None:
+            instruments.observe(USE, (self.name,), time.monotonic_ns() - began)
 
     @property
     def in_use(self) -> int:
         """Connections taken since the pool is watched, and not given back."""
-        return sum(map(len, tuple(self._uses.values())))
+        return len(self._uses)
 
     @quiet
     def ended(self, began: int, error: BaseException | None) -> None:

@@ -52,8 +52,8 @@ def _reducer(base: Any) -> Callable[[Any, Any], Any]:
         made = base.__reduce_ex__(self, protocol)
         if not isinstance(made, tuple):
             return made
-        function, arguments, *rest = made
-        former = tuple(base if part is type(self) else part for part in arguments)
-        return (function, former, *rest)
+        (function, arguments, *rest), own = made, type(self)
+        former = tuple(base if part is own else part for part in arguments)
+        return (base if function is own else function, former, *rest)
 
     return reduce_ex

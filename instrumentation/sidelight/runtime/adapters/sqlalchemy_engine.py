@@ -42,13 +42,16 @@ class Engine(Pool):
         yield connect
 
     def _checkout(self, _connection: Any, record: Any, _proxy: Any) -> None:
-        self.taken(id(record), shared=True)  # StaticPool gives its one connection to everybody
+        self.taken(id(record))
 
     def _checkin(self, _connection: Any, record: Any) -> None:
         self.given_back(id(record))
 
     def counts(self, source: Any) -> Counts:
-        """What a queue pool says; of other pools only what was seen to be taken."""
+        """What a queue pool says; of other pools only what was seen to be taken.
+
+        A StaticPool gives its one connection to everybody: it is in use or not.
+        """
         pool = source.pool
         if not hasattr(pool, "checkedout"):
             return Counts(None, self.in_use, None)
