@@ -187,7 +187,7 @@ class Exchange:
         labels = (book.method, book.route)
         if extra is not None:
             if extra.phases is not None:
-                extra.phases.record(recorder.observe, book.route)
+                extra.phases.record(recorder, book.route)
             if extra.body:
                 sizes = book.request_size or recorder.request_size(book)
                 recorder.add(sizes, size_bucket(extra.body), extra.body)

@@ -20,6 +20,7 @@ try:
     KNOWN = True
 except ImportError:  # Starlette alone, or FastAPI before 0.142
     KNOWN = False
+    INVALID_SPAN = None  # type: ignore[assignment]
     NoOpTracer = object  # type: ignore[assignment, misc]
 
 MEND = 'FastAPI(telemetry={"metrics": False})'
@@ -27,6 +28,7 @@ MEND = 'FastAPI(telemetry={"metrics": False})'
 FIRST = "0.142"
 """The first FastAPI that tells of its operations."""
 
+NO_SPAN = nullcontext(INVALID_SPAN)
 PREFIX = "fastapi."
 OPERATIONS = ("dependencies", "endpoint", "serialization")
 """Those of every request, in their order; each begins when the one before it has ended."""
@@ -100,7 +102,7 @@ class _Tracer(NoOpTracer):
         self._listener = listener
 
     def start_as_current_span(self, name: str, *_: Any, **__: Any) -> Any:
-        return _Operation(self._listener, name, nullcontext(INVALID_SPAN))
+        return _Operation(self._listener, name, NO_SPAN)
 
 
 class _Along:

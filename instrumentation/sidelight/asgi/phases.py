@@ -11,10 +11,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope
 
 from sidelight.asgi import native
 from sidelight.asgi.handlers import MARK
-from sidelight.contract import METRICS, NANOSECONDS, Metric
+from sidelight.contract import METRICS, NANOSECONDS
 
 if TYPE_CHECKING:
     from sidelight.asgi.exchange import Exchange
+    from sidelight.asgi.recorder import Recorder
+    from sidelight.store.writer import Tally
 
 PHASE = METRICS["fastapi_request_phase_seconds"]
 BODY = "body"
@@ -77,10 +79,16 @@ class Phases:
             spent[self._open] = spent.get(self._open, 0) + monotonic_ns() - self._since
         return {phase: ns / NANOSECONDS for phase, ns in spent.items()}
 
-    def record(self, observe: Callable[[Metric, tuple[str, ...], int], object], route: str) -> None:
+    def record(self, recorder: "Recorder", route: str) -> None:
         """Hand over what the request has spent."""
+        tallies = recorder.sampler.tallies
         for phase, ns in dict(self._spent).items():
-            observe(PHASE, (route, phase), ns)
+            tally = tallies.get((route, phase))
+            if tally is None:
+                tally, exact = recorder.tally(PHASE, (route, phase))
+                if exact:
+                    tallies[route, phase] = tally
+            recorder.add(tally, 1, ns)
 
 
 class Sampler:
@@ -89,10 +97,12 @@ class Sampler:
     def __init__(self, every: int) -> None:
         self._every = every if every and native.tells() else 0
         self._random = Random()  # noqa: S311 no secret, and not the application's own generator
+        self.tallies: dict[tuple[str, str], Tally] = {}
+        """The series that were used, by route and phase."""
 
     def gap(self) -> int:
         """How many requests from now the next one is looked at; 0 is never."""
-        return self._random.randint(1, 2 * self._every - 1) if self._every else 0
+        return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else 0
 
     async def run(self, app: ASGIApp, exchange: "Exchange") -> None:
         """Serve one request, and listen."""

@@ -166,26 +166,26 @@ class Recorder:
             return book.durations[status]
         sent = str(status) if status else ""
         kind = error or (sent if status >= SERVER_ERROR else "")
-        tally, exact = self._tally(DURATION, (book.method, book.route, sent, kind, book.scheme))
+        tally, exact = self.tally(DURATION, (book.method, book.route, sent, kind, book.scheme))
         if exact and not error:
             book.durations[status] = tally
         return tally
 
     def request_size(self, book: Book) -> Tally:
         """The request size series of a book."""
-        tally, exact = self._tally(REQUEST_SIZE, (book.method, book.route))
+        tally, exact = self.tally(REQUEST_SIZE, (book.method, book.route))
         if exact:
             book.request_size = tally
         return tally
 
     def response_size(self, book: Book) -> Tally:
         """The response size series of a book."""
-        tally, exact = self._tally(RESPONSE_SIZE, (book.method, book.route))
+        tally, exact = self.tally(RESPONSE_SIZE, (book.method, book.route))
         if exact:
             book.response_size = tally
         return tally
 
-    def _tally(self, metric: Metric, labels: tuple[str, ...]) -> tuple[Tally, bool]:
+    def tally(self, metric: Metric, labels: tuple[str, ...]) -> tuple[Tally, bool]:
         """A series, and whether it is exactly this one.
 
         Past the cap it is the one whose route is ``_OTHER``, and that is counted. Raises
@@ -201,7 +201,7 @@ class Recorder:
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add one observation (nanoseconds or bytes) to a histogram, off the hot path."""
-        tally, _ = self._tally(metric, labels)
+        tally, _ = self.tally(metric, labels)
         bounds = boundaries(metric.scale, self.file.bounds)
         self.add(tally, bisect_left(bounds, value / metric.divisor) + 1, value)
 
@@ -217,7 +217,7 @@ class Recorder:
 
     def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> Tally:
         """Add to a counter with a route."""
-        tally, _ = self._tally(metric, labels)
+        tally, _ = self.tally(metric, labels)
         counts, words = tally.counts, self.file.words
         counts[0] = words[tally.at] = counts[0] + amount
         return tally
