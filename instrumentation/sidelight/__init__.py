@@ -7,11 +7,12 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.errors import SettingsError, SidelightError, WatchError
 
 if TYPE_CHECKING:
+    from sidelight.runtime.timed import timed
     from sidelight.runtime.watching import watch
 
-__all__ = ["SettingsError", "SidelightError", "SidelightMiddleware", "WatchError", "watch"]
+__all__ = ["SettingsError", "SidelightError", "SidelightMiddleware", "WatchError", "timed", "watch"]
 
-_LATER = {"watch": "sidelight.runtime.watching"}
+_LATER = {"timed": "sidelight.runtime.timed", "watch": "sidelight.runtime.watching"}
 """Names that not every service uses, and the modules they are in."""
 
 
