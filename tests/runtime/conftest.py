@@ -1,8 +1,10 @@
 """Servers, and a worker's file, for tests of what is watched."""
 
 import itertools
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -37,6 +39,14 @@ def room_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
 def name() -> str:
     """A name that no other test watches an object under."""
     return f"watched-{next(_numbers)}"
+
+
+@pytest.fixture
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has no middleware yet, whatever other tests have left."""
+    monkeypatch.setattr(instruments, "_files", WeakSet())
+    monkeypatch.setattr(instruments, "_targets", ())
+    monkeypatch.setattr(instruments, "_early", deque(maxlen=instruments.MOST_EARLY))
 
 
 @pytest.fixture

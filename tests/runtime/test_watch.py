@@ -155,9 +155,9 @@ def test_turned_off_nothing_is_watched(name: str, monkeypatch: pytest.MonkeyPatc
         watch(object(), name=name)
 
 
+@pytest.mark.usefixtures("no_worker")
 def test_what_came_before_a_worker_is_kept(name: str) -> None:
     """Calls from before any middleware has a file are recorded when it gets one."""
-    instruments._early.clear()
     found = watch(executor(), name=name)
     found.submit(int).result()
     found.shutdown()

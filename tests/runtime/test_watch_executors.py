@@ -148,6 +148,25 @@ def test_what_was_called_is_not_kept(worker: Worker, name: str) -> None:
         assert gone() is None
 
 
+def test_a_subclass_with_its_own_ways_to_submit(worker: Worker, name: str) -> None:
+    """A subclass sees the name of what is submitted, and its own arguments, as without watching."""
+
+    class Own(ThreadPoolExecutor):
+        def submit(self, *args: Any, **kwargs: Any) -> Any:
+            first, *rest = args
+            if isinstance(first, int):
+                return super().submit(rest[0], *rest[1:], **kwargs)
+            named.append(first.__name__)
+            return super().submit(first, *rest, **kwargs)
+
+    named: list[str] = []
+    with watch(Own(1), name=name) as found:
+        assert found.submit(square, 3).result() == 9
+        assert found.submit(5, square, 4).result() == 16
+    assert named == ["square"]
+    assert calls(worker, name) == (1, 1)
+
+
 def square(number: int) -> int:
     return number * number
 

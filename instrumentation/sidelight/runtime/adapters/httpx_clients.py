@@ -8,7 +8,6 @@ https://opentelemetry.io/docs/specs/semconv/http/http-metrics/#http-client
 
 import inspect
 import time
-from asyncio import CancelledError
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from typing import Any
@@ -68,8 +67,7 @@ class Exchange:
 
     def failed(self, error: BaseException) -> None:
         """An exception came in place of a response, or of the rest of one."""
-        if isinstance(error, Exception | CancelledError):  # not a consumer that has enough
-            self.error = type(error).__name__
+        self.error = type(error).__name__
 
     @quiet
     def end(self) -> None:
@@ -147,6 +145,8 @@ def _sync_stream(base: Any) -> dict[str, Method]:
     def iterate(stream: Any) -> Iterator[bytes]:
         try:
             yield from base.__iter__(stream)
+        except GeneratorExit:  # a consumer that has enough
+            raise
         except BaseException as error:
             stream.sidelight_exchange.failed(error)
             raise
@@ -165,6 +165,8 @@ def _async_stream(base: Any) -> dict[str, Method]:
         try:
             async for chunk in base.__aiter__(stream):
                 yield chunk
+        except GeneratorExit:  # a consumer that has enough
+            raise
         except BaseException as error:
             stream.sidelight_exchange.failed(error)
             raise

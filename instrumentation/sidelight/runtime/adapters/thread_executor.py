@@ -27,7 +27,9 @@ class ThreadExecutor(Adapter):
     def methods(self, base: Any) -> Iterator[Method]:
         """`map` and an event loop's `run_in_executor` submit too."""
 
-        def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+        def submit(executor: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if not callable(fn):  # a subclass with arguments of its own
+                return base.submit(executor, fn, *args, **kwargs)
             call = Call(self, fn)
             self.queued.add(call)
             try:
@@ -81,6 +83,10 @@ class Call:
             return function(*args, **kwargs)
         finally:
             self._end(began)
+
+    def __getattr__(self, name: str) -> Any:
+        """As the function, for a subclass that asks for its name before it submits it."""
+        return getattr(self._function, name)
 
     @quiet
     def _begin(self, began: int) -> None:
