@@ -1,6 +1,7 @@
 """Phases of a request: where its time went, for one in so many."""
 
 import asyncio
+import copy
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -196,6 +197,20 @@ def test_phases_of_a_request_that_is_still_running() -> None:
     assert phases_of({"type": "http"}) is None
 
 
+def test_a_scope_can_still_be_copied() -> None:
+    """What is in the scope for us hinders nobody who makes a deep copy of it."""
+    app = measured()
+    seen: list[Any] = []
+
+    @app.get("/")
+    async def home(request: Request) -> None:
+        ours = {name: value for name, value in request.scope.items() if name == "sidelight"}
+        seen.append(copy.deepcopy(ours))
+
+    assert call(app).status == 200
+    assert list(seen[0]) == ["sidelight"]
+
+
 @told
 def test_the_line_of_a_slow_request_has_its_phases(logged: pytest.LogCaptureFixture) -> None:
     """A slow request that is looked at says where its time went."""
@@ -282,7 +297,7 @@ def test_answers_and_exceptions_stay_as_they_are(path: str, *, behind: bool) -> 
     ours.add_middleware(SidelightMiddleware, phases=1)
     one, other = call(plain, path=path), call(ours, path=path)
     assert type(one.error) is type(other.error)
-    assert str(one.error) == str(other.error)
+    assert repr(one.error) == repr(other.error)
     assert one.sent == other.sent
     assert plain.openapi() == ours.openapi()
     assert "sidelight_internal_errors_total" not in scrape(ours).names

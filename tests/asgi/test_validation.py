@@ -9,7 +9,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pytest
-from fastapi import APIRouter, Cookie, FastAPI, File, Form, Header, HTTPException, Query, Request
+from fastapi import (
+    APIRouter,
+    Cookie,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    Header,
+    HTTPException,
+    Query,
+    Request,
+)
 from fastapi.exceptions import RequestValidationError, ResponseValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
@@ -210,6 +221,31 @@ def test_models_of_parameters_and_forms() -> None:
     }
 
 
+def test_parameters_of_dependencies() -> None:
+    """They are declared as the route's own are; those of an override are not."""
+    app = FastAPI()
+    app.add_middleware(SidelightMiddleware)
+
+    def inner(size: int, body: Cat) -> None: ...
+
+    def outer(inner: Annotated[None, Depends(inner)], limit: int) -> None: ...
+
+    def other(unseen: int) -> None: ...
+
+    @app.post("/", dependencies=[Depends(outer)])
+    def home() -> None: ...
+
+    assert post(app, "/?limit=x", {"kind": "cat"}).status == 422
+    app.dependency_overrides[outer] = other
+    assert post(app, "/", {"kind": "cat"}).status == 422
+    assert found(scrape(app)) == {
+        ("query.size", "missing"): 1,
+        ("query.limit", "int_parsing"): 1,
+        ("body.lives", "missing"): 1,
+        ("query.*", "missing"): 1,
+    }
+
+
 def test_included_routers_and_mounted_applications() -> None:
     """The first request of each is counted by its whole template, also before it was built."""
     router = APIRouter()
@@ -253,6 +289,7 @@ def test_an_application_wrapped_from_outside() -> None:
 
     outside = SidelightMiddleware(app)
     assert call(outside, "GET", "/items/x").status == 422
+    assert "build_middleware_stack" not in vars(app)
     assert found(scrape(outside)) == {("path.item", "int_parsing"): 1}
 
 

@@ -115,6 +115,10 @@ class Exchange:
             self.extra = Extra()
         return self.extra
 
+    def __deepcopy__(self, _: object) -> "Exchange":
+        """A copy of a scope is still of the same exchange."""
+        return self
+
     def listened(self, phases: Phases) -> None:
         """This request's phases are looked at."""
         self._extra().phases = phases

@@ -23,6 +23,7 @@ from sidelight.asgi.validation import RELATED, UNPROCESSABLE
 MARK = "sidelight"
 """Key in the scope of a request that is being measured, and its exchange."""
 MOST_DEPTH = 16
+BUILD = "build_middleware_stack"
 
 
 class Watched:
@@ -69,7 +70,9 @@ def learn(scope: Scope) -> None:
     If it is the first of these requests, the exception it may have led to is still at hand.
     """
     with suppress(Exception):
-        if watch_these(*scope["starlette.exception_handlers"]):
+        handlers, by_status = scope["starlette.exception_handlers"]
+        known = any(isinstance(handler, Watched) for handler in handlers.values())
+        if not known and watch_these(handlers, by_status):
             error = sys.exc_info()[1]
             while error is not None:  # ours is raised while the application's is handled
                 tell(scope, error)
@@ -107,18 +110,21 @@ def _watch_when_built(app: Starlette) -> None:
     build = app.build_middleware_stack
     if isinstance(build, _Building):
         return
-    app.build_middleware_stack = _Building(build)  # type: ignore[method-assign]
+    app.build_middleware_stack = _Building(app, build)  # type: ignore[method-assign]
 
 
 class _Building:
-    """An application's own way to build its middleware, and a look at the result."""
+    """An application's own way to build its middleware, and one look at the result."""
 
-    def __init__(self, build: Any) -> None:
+    def __init__(self, app: Starlette, build: Any) -> None:
+        self._app = app
         self._build = build
 
     def __call__(self) -> Any:
         stack = self._build()
         with suppress(Exception):
+            if vars(self._app).get(BUILD) is self:
+                delattr(self._app, BUILD)
             watch(stack)
         return stack
 

@@ -1,11 +1,10 @@
 """Where the time of a request goes, for one request in so many."""
 
-from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 from threading import get_ident
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.types import ASGIApp, Message, Receive, Scope
 
@@ -109,7 +108,7 @@ class Sampler:
         recorder, scope = exchange.recorder, exchange.scope
         receive: Receive = exchange.receive
         recorder.unsampled = self.gap()
-        stop: Callable[[], Any] = lambda: None  # noqa: E731 until there is something to stop
+        stop: native.Stop | None = None
         try:
             phases = Phases()
             stop = native.listen(scope, phases)
@@ -120,8 +119,9 @@ class Sampler:
         try:
             await app(scope, receive, exchange.send)
         finally:
-            with suppress(Exception):
-                stop()
+            if stop is not None:
+                with suppress(Exception):
+                    stop()
 
 
 def phases_of(scope: Scope) -> dict[str, float] | None:
