@@ -366,6 +366,36 @@ def test_a_handler_that_raises_again() -> None:
     assert found(scrape(app)) == {("body.SKU", "missing"): 1}
 
 
+@pytest.mark.parametrize(
+    ("errors", "place"),
+    [
+        ([{"loc": ("body", "secret"), "type": "missing"}], ("body.*", "missing")),
+        ([{"loc": ["query", "secret", ["a"]], "type": "secret"}], ("query.*.*", "_OTHER")),
+        ([{"loc": ("secret", "x"), "type": {"a": 1}}], ("*", "_OTHER")),
+        ([{"loc": (["secret"],)}], ("*", "_OTHER")),
+        ([{"loc": 5, "type": "missing"}], ("*", "missing")),
+        ([{}], ("*", "_OTHER")),
+        (["secret"], ("*", "_OTHER")),
+    ],
+)
+def test_errors_of_the_applications_own_making(errors: Any, place: Any) -> None:
+    """Whatever an application puts into the exception, no label shows it."""
+    app = FastAPI()
+    app.exception_handler(RequestValidationError)(_teapot)
+    app.add_middleware(SidelightMiddleware)
+
+    @app.get("/")
+    def home() -> None:
+        raise RequestValidationError(errors)
+
+    assert call(app).status == 418
+    assert found(scrape(app)) == {place: 1}
+
+
+def _teapot(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({}, 418)
+
+
 def test_a_route_class_of_the_users_own() -> None:
     """One that makes an `HTTPException` of the error counts as what it was."""
 
@@ -437,6 +467,31 @@ def test_a_route_has_a_limited_number_of_places(monkeypatch: pytest.MonkeyPatch)
         ("body.tree.below.*.name", "string_type"): 1,
         ("*", "_OTHER"): 3,
     }
+
+
+class Knot(BaseModel):
+    """Contains itself in many ways."""
+
+    inner: "int | list[Knot] | dict[str, Knot] | tuple[Knot, ...] | list[list[Knot]]"
+    other: "int | list[Knot] | dict[str, Knot] | tuple[Knot, ...] | list[list[Knot]]"
+
+
+def test_a_model_that_contains_itself_in_many_ways() -> None:
+    """Following a location visits each node of the schema once a part at most."""
+    app = FastAPI()
+    app.add_middleware(SidelightMiddleware)
+
+    @app.post("/")
+    def home(knot: Knot) -> None: ...
+
+    knot: Any = "x"
+    for _ in range(6):
+        knot = {"inner": [{"inner": knot, "other": 1}], "other": 1}
+        knot = knot["inner"][0]
+    assert post(app, "/", {"inner": {"secret": {"inner": [knot]}}, "other": 1}).status == 422
+    page = scrape(app)
+    assert found(page)
+    assert "secret" not in page.text
 
 
 def test_a_location_has_a_limited_depth() -> None:

@@ -16,15 +16,15 @@ BODY = "body"
 
 def location(route: Any, loc: Iterable[object]) -> str:
     """The label ``location`` of an error at ``loc``, such as ``body.user.email``."""
-    where, *rest = loc or [""]
-    if where != BODY and where not in PARAMETERS:
+    where, *rest = loc
+    if not isinstance(where, str) or (where != BODY and where not in PARAMETERS):
         return ANYTHING
     try:
-        places = list(_body(route)) if where == BODY else list(_parameters(route, str(where)))
+        places = list(_body(route)) if where == BODY else list(_parameters(route, where))
         below = label(rest, places)
     except Exception:  # noqa: BLE001 another FastAPI, or another pydantic: nothing is declared
         below = ".".join([ANYTHING] * bool(rest))
-    return f"{where}.{below}" if below else str(where)
+    return f"{where}.{below}" if below else where
 
 
 def _body(route: Any) -> Iterator[Place]:

@@ -63,7 +63,9 @@ def fields(declared: Iterable[tuple[Iterable[str], Schema]]) -> Place:
 
 def _step(places: list[Place], part: object) -> Step:
     """Where a part leads from any of the places; declared names go before everything else."""
-    steps = [step for place in places for node in _open(place) for step in _from(node, part)]
+    # Once each: a type that contains itself in many ways leads to the same few nodes again.
+    nodes = {id(found.node): found for place in places for found in _open(place)}
+    steps = [step for found in nodes.values() for step in _from(found, part)]
     name = next((step.name for step in steps if step.name != ANYTHING), ANYTHING)
     return Step(name, [found for step in steps if step.name == name for found in step.places])
 

@@ -83,7 +83,10 @@ class Validation:
         """Location and type: types of the application's own making may hold anything."""
         known = found if isinstance(found, dict) else {}
         loc, kind = known.get("loc"), str(known.get("type"))
-        place = (location(declares, loc) if loc else ANYTHING, kind if kind in TYPES else OTHER)
+        place = (
+            location(declares, loc) if isinstance(loc, list | tuple) and loc else ANYTHING,
+            kind if kind in TYPES else OTHER,
+        )
         places = self._places.setdefault(route, set())
         if place not in places:
             if len(places) >= MOST_PLACES or self._full():
