@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.runtime.reading import Worker, eventually, soon
+from tests.runtime.reading import Worker, soon
 
 SIZE = 5
 CLIENTS = 20
@@ -34,8 +34,14 @@ class Seen:
     uses: list[float] = field(default_factory=list)
     timeouts: int = 0
     others: list[BaseException] = field(default_factory=list)
-    pending: list[tuple[int, int | None]] = field(default_factory=list)
+    pending: list[tuple[int, int]] = field(default_factory=list)
     waiting: int = 0
+
+    def look(self, pending: Callable[[], int | None]) -> None:
+        """Note how many wait, as clients and as the gauge have it at one moment."""
+        before, ours = self.waiting, pending()
+        if ours is not None and self.waiting == before:
+            self.pending.append((before, ours))
 
     def failed(self, error: BaseException) -> None:
         text = f"{type(error).__name__} {error}"
@@ -70,8 +76,9 @@ def threads(borrow: Borrow, look: Callable[[], int | None]) -> Seen:
     started = [threading.Thread(target=client) for _ in range(CLIENTS)]
     for thread in started:
         thread.start()
-    eventually(lambda: look() == CLIENTS - SIZE)
-    seen.pending.append((seen.waiting, look()))
+    while any(thread.is_alive() for thread in started):
+        seen.look(look)
+        time.sleep(0.005)
     for thread in started:
         thread.join()
     return seen
@@ -100,9 +107,12 @@ async def tasks(borrow: BorrowAsync, look: Callable[[], int | None]) -> Seen:
                 seen.uses.append(time.perf_counter() - got)
 
     started = [asyncio.create_task(client()) for _ in range(CLIENTS)]
-    await soon(lambda: look() == CLIENTS - SIZE or all(task.done() for task in started))
-    seen.pending.append((seen.waiting, look()))
-    await asyncio.gather(*started)
+
+    def looked() -> bool:
+        seen.look(look)
+        return all(task.done() for task in started)
+
+    await soon(looked)
     return seen
 
 

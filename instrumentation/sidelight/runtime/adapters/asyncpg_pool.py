@@ -45,8 +45,11 @@ class AsyncpgPool(Pool):
             return proxy
 
         async def release(pool: Any, connection: Any, *, timeout: Any = None) -> Any:  # noqa: ASYNC109 as above
-            self.given_back(id(getattr(connection, "_holder", None)))
-            return await base.release(pool, connection, timeout=timeout)
+            began = self.let_go(id(getattr(connection, "_holder", None)))
+            try:
+                return await base.release(pool, connection, timeout=timeout)
+            finally:
+                self.used(began)
 
         async def close(pool: Any) -> None:
             try:

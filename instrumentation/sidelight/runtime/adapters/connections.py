@@ -47,10 +47,20 @@ class Pool(Adapter):
         """A caller has the connection of this key now."""
         self._uses[key] = time.monotonic_ns()
 
-    @quiet
     def given_back(self, key: int) -> None:
         """A caller has let go of its connection. One that was never taken is no matter."""
-        began = self._uses.pop(key, None)
+        self.used(self.let_go(key))
+
+    def let_go(self, key: int) -> int | None:
+        """A caller is about to give back: when it took, to be passed to `used` afterwards.
+
+        The next caller may have the connection before the giving back returns.
+        """
+        return self._uses.pop(key, None)
+
+    @quiet
+    def used(self, began: int | None) -> None:
+        """A use is over."""
         if began is not None:
             instruments.observe(USE, (self.name,), time.monotonic_ns() - began)
 
