@@ -3,17 +3,21 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.errors import SettingsError, SidelightError, WatchError
 
 if TYPE_CHECKING:
+    from sidelight.asgi.middleware import SidelightMiddleware
     from sidelight.runtime.timed import timed
     from sidelight.runtime.watching import watch
 
 __all__ = ["SettingsError", "SidelightError", "SidelightMiddleware", "WatchError", "timed", "watch"]
 
-_LATER = {"timed": "sidelight.runtime.timed", "watch": "sidelight.runtime.watching"}
-"""Names that not every service uses, and the modules they are in."""
+_LATER = {
+    "SidelightMiddleware": "sidelight.asgi.middleware",
+    "timed": "sidelight.runtime.timed",
+    "watch": "sidelight.runtime.watching",
+}
+"""Names that not everybody uses, and the modules they are in: every run of pytest imports this."""
 
 
 def __getattr__(name: str) -> Any:
