@@ -74,8 +74,8 @@ $(NEWEST)/.benchmarks: $(NEWEST)/.package benchmarks/requirements.txt
 	@touch $@
 
 .PHONY: system
-system:  ## Debian packages that tests use (promtool), when root on Debian
-	@.ci/system promtool=prometheus
+system:  ## Debian packages that tests use (promtool, amtool, systemd-analyze), when root on Debian
+	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd
 
 # --- checks ---
 

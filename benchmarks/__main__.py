@@ -1,4 +1,4 @@
-"""``python -m benchmarks [cpu] [wire] [scrape] [memory] [--quick]``."""
+"""``python -m benchmarks [cpu] [wire] [scrape] [scale] [memory] [--quick]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cpu, memory, report, scrape, wire
+from benchmarks import cpu, memory, report, scale, scrape, wire
 from benchmarks.contenders import CONTENDERS
 from benchmarks.report import Section
 from benchmarks.services import SERVICES
@@ -29,6 +29,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "cpu": _cpu,
     "wire": _wire,
     "scrape": lambda options: scrape.run(quick=options.quick),
+    "scale": lambda options: scale.run(quick=options.quick),
     "memory": lambda options: memory.run(quick=options.quick),
 }
 

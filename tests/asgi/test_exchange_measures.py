@@ -42,7 +42,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which exchanges are measured."""
     found = Clock()
-    monkeypatch.setattr("sidelight.asgi.exchange.monotonic_ns", found)
+    for module in ("exchange", "middleware"):
+        monkeypatch.setattr(f"sidelight.asgi.{module}.monotonic_ns", found)
     return found
 
 

@@ -1,5 +1,6 @@
 """Other middleware inside and outside ours, and more than one of ours."""
 
+import asyncio
 import gc
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -209,6 +211,68 @@ def test_in_a_mounted_application_counts_once(between: Any) -> None:
     call(app, "GET", "/sub/a/users/1")
     assert page_of_all(app).routes == {"/sub/{name}/users/{user_id}": 1}
     assert call(app, "GET", "/sub/a/metrics").status == 404
+
+
+@pytest.mark.parametrize("between", [None, Copying, Dispatching])
+def test_one_that_is_built_inside_a_request_counts_it_once(between: Any) -> None:
+    """A mounted application builds its middleware at its first request, which has no mark."""
+    inner = service()
+    inner.add_middleware(SidelightMiddleware)
+    app = FastAPI(openapi_url=None)
+    app.mount("/sub", between(inner) if between else inner)
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/nowhere")
+    for _ in range(3):
+        call(app, "GET", "/sub/users/1")
+    assert page_of_all(app).routes == {"": 1, "/sub/users/{user_id}": 3}
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_request_that_comes_back_counts_once(*, copied: bool) -> None:
+    """A handler or a middleware that sends its request through the application once more."""
+    app = service()
+
+    async def again(request: Request) -> None:
+        scope = dict(request.scope) if copied else request.scope
+        scope["path"] = "/users/1"
+        await app(scope, request.receive, request._send)
+
+    class Again(Copying):
+        async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["path"].startswith("/old"):
+                await again(Request(scope, receive, send))
+            else:
+                await self.app(scope, receive, send)
+
+    app.add_middleware(Again)
+    app.add_middleware(SidelightMiddleware)
+
+    async def together() -> None:
+        paths = ("/users/2", "/users/3", "/old/1", "/old/2")
+        answers = await asyncio.gather(*(ask(app, "GET", path) for path in paths))
+        assert [answer.status for answer in answers] == [200] * 4
+
+    run(together())
+    run(together())
+    assert sum(page_of_all(app).routes.values()) == 8
+
+
+def test_a_scope_that_is_used_twice_counts_twice() -> None:
+    """Whoever tries once more around us, with the same scope, makes another request."""
+    app = service()
+    app.add_middleware(SidelightMiddleware)
+
+    async def twice(scope: Scope, receive: Receive, send: Send) -> None:
+        async def nowhere(message: Any) -> None:
+            pass
+
+        if scope["type"] == "http":
+            await app(scope, receive, nowhere)
+        await app(scope, receive, send)
+
+    call(twice, "GET", "/users/1")
+    call(twice, "GET", "/users/1")
+    assert page_of_all(app).routes == {"/users/{user_id}": 4}
 
 
 @pytest.mark.parametrize("wrapper", [GZipMiddleware, Function])

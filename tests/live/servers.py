@@ -65,10 +65,19 @@ def line(pid: int) -> bytes:
 class Server:
     """One server process with its workers.
 
-    ``directory`` is where its worker files must be; None where it shares none.
+    ``directory`` is where its worker files must be; None where it shares none. ``before`` is a
+    command that runs it, such as ``unshare``.
     """
 
-    def __init__(self, command: Sequence[str], env: Mapping[str, str], cwd: Path) -> None:
+    program: tuple[str, ...] = (sys.executable, "-m")
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        before: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
         self.log_path = cwd / f"server-{self.port}.log"
         paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
@@ -76,7 +85,7 @@ class Server:
         clean.pop("PROMETHEUS_MULTIPROC_DIR", None)
         with self.log_path.open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", *(part.format(port=self.port) for part in command)],
+                [*before, *self.program, *(part.format(port=self.port) for part in command)],
                 cwd=cwd,
                 env={**clean, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", **env},
                 stdout=log,

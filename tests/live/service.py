@@ -1,6 +1,7 @@
 """The service that live tests run on real servers. Settings come from the environment."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -60,6 +61,20 @@ async def stream() -> StreamingResponse:
 @app.get("/hold/{seconds}")
 async def hold(seconds: float) -> int:
     await asyncio.sleep(seconds)
+    return os.getpid()
+
+
+@app.get("/block/{seconds}")
+async def block(seconds: float) -> int:
+    sys.stderr.write(f"blocked at {time.monotonic()}\n")
+    time.sleep(seconds)  # noqa: ASYNC251 the mistake under test
+    return os.getpid()
+
+
+@app.get("/grip/{seconds}")
+async def grip(seconds: float) -> int:
+    sys.stderr.write(f"blocked at {time.monotonic()}\n")
+    ctypes.PyDLL(None).usleep(round(seconds * 1e6))  # with the GIL: no thread runs
     return os.getpid()
 
 

@@ -42,6 +42,8 @@ def count(file: WorkerFile, times: int) -> None:
 def killed(file: WorkerFile) -> None:
     """End a worker without a goodbye: its lock is gone, its file stays."""
     file.words.release()
+    file.rows.clear()  # each has its text in the mapping
+    file._made.clear()
     file.memory.close()
     file._release()
 

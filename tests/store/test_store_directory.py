@@ -2,6 +2,7 @@
 
 import os
 import stat
+import uuid
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,34 @@ def test_only_what_nobody_uses_is_swept(memory: Path) -> None:
     assert not folders["orphaned"].exists()
     orphan.close()
     base.close()
+
+
+def test_a_mark_that_leads_elsewhere_touches_nothing(tmp_path: Path) -> None:
+    """Whatever lies in its place, a file outside stays as old as it was."""
+    where = shared(tmp_path / "store")
+    outside = tmp_path / "outside"
+    outside.touch()
+    os.utime(outside, (1, 1))
+    (tmp_path / "store" / "scraped").symlink_to(outside)
+    where.touch("scraped")
+    assert outside.stat().st_mtime == 1
+    where.close()
+
+
+def test_an_identity_is_the_first_that_was_proposed(tmp_path: Path) -> None:
+    """For whoever asks; what is no id is passed over."""
+    where = shared(tmp_path / "store")
+    first, second = str(uuid.uuid4()), str(uuid.uuid4())
+    assert where.identity(first) == where.identity(second) == first
+    (tmp_path / "store" / directory.IDENTITY).write_text("nobody")
+    assert where.identity(second) == second
+    where.close()
+
+
+def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
+    """A sparse file of any size costs its reader no more than the largest of ours."""
+    where = shared(tmp_path / "store")
+    with (tmp_path / "store" / directory.IDENTITY).open("wb") as file:
+        file.truncate(1 << 40)
+    assert where.identity("mine") == "mine"
+    where.close()

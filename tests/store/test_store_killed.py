@@ -10,6 +10,7 @@ from typing import Any
 from sidelight.contract import METRICS
 from sidelight.store import user
 from sidelight.store.directory import Directory
+from sidelight.store.layout import asked
 from sidelight.store.reader import File
 from sidelight.store.user import UserFamily
 from tests.store.driving import count, fold_all, killed, open_store, shared, totalled, worker
@@ -158,9 +159,7 @@ def test_lost_requests_are_counted_once(tmp_path: Path) -> None:
     for last in range(200):
         where = shared(tmp_path / str(last))
         file = worker(where, 1)
-        row = file.rows.pop()
-        file.memory[row.text] = b"http GET /items".ljust(row.text.stop - row.text.start)
-        file.words[row.word] = 1
+        file.take(asked("http", "GET"), b"/items", 1)
         killed(file)
         complete = run("fold", tmp_path / str(last), last)
         fold_all(where)

@@ -16,7 +16,7 @@ from sidelight.contract import METRICS
 from sidelight.store import layout, reader
 from sidelight.store.directory import Directory, shared
 from sidelight.store.fold import _pack
-from sidelight.store.layout import Block, Damaged
+from sidelight.store.layout import Block, Damaged, asked
 from sidelight.store.schema import Family, encode
 from tests.store.driving import count, fold_all, killed, totalled, worker
 
@@ -31,11 +31,8 @@ def real() -> bytes:
         file = worker(where, 7)
         file.note(Block.ROUTES, b"GET\t/items/{item_id:int}\t1.0\n")
         file.note(Block.ROOTS, b"http /api")
-        for start, text in ((5, b"http GET /items/7"), (6, b"http GET /" + b"x" * 500)):
-            row = file.rows.pop()
-            room = row.text.stop - row.text.start
-            file.memory[row.text] = text[:room].ljust(room)
-            file.words[row.word] = start
+        for start, path in ((5, b"/items/7"), (6, b"/" + b"x" * 500)):
+            file.take(asked("http", "GET"), path, start)
         tally = file.tally(METRICS["fastapi_slow_requests_total"], ("GET", "/items"))
         file.exemplar(tally, 0, b"t" * 16, b"s" * 8, 1.5)
         data = (Path(folder) / file.name).read_bytes()

@@ -2,6 +2,7 @@
 
 import os
 import struct
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def test_a_reader_sees_what_a_worker_remembers(where: Directory) -> None:
     file = worker(where, 1)
     file.remember(FULL)
     file.remember(record(2.0))
-    assert seen(where) == [record(2.0, worker=0), slow.replace(FULL, worker=0)]
+    assert seen(where) == [record(2.0, worker=0), replace(FULL, worker=0)]
     killed(file)
 
 

@@ -24,9 +24,8 @@ from sidelight.contract import (
     NANOSECONDS,
     SIZE_BUCKETS,
 )
-from sidelight.store.layout import SCRATCH
 from sidelight.store.slow import Slow
-from sidelight.store.writer import Row, Tally
+from sidelight.store.writer import ROWLESS, Row, Tally
 
 BACKGROUND = METRICS["fastapi_background_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -37,48 +36,34 @@ NOTICEABLE = 10_000_000
 """Nanoseconds: less than this between two moments of an exchange is the loop at its work."""
 SIZES = [int(bound) for bound in SIZE_BUCKETS]
 SMALL = SIZES[0]
-AWAITS_TRAILERS = -1
 
 
 class Extra:
     """What only some exchanges have: bodies in pieces, request bodies, a client that left."""
 
-    __slots__ = ("body", "chunks", "first", "gone", "phases", "size")
+    __slots__ = ("body", "chunks", "first", "gone", "phases", "size", "trailers")
 
     def __init__(self) -> None:
         self.body = self.chunks = self.first = self.size = 0
-        self.gone = False
+        self.gone = self.trailers = False
         self.phases: Phases | None = None
 
 
 class Exchange:
     """What is known of one request until its response is complete.
 
-    Made by `begin`, which sets every attribute: that is cheaper than a constructor.
-    ``ended`` is 0 or ``AWAITS_TRAILERS`` until the exchange is recorded.
+    Whoever makes one sets every attribute: that is cheaper than a constructor. ``row`` is None
+    once the exchange is recorded. ``since`` is when it began, and then when it was complete.
     """
 
-    __slots__ = (
-        "ask",
-        "ended",
-        "extra",
-        "page",
-        "pass_on",
-        "recorder",
-        "row",
-        "scope",
-        "start",
-        "status",
-    )
+    __slots__ = ("ask", "extra", "page", "pass_on", "row", "scope", "since", "status")
     ask: Receive
-    ended: int
     extra: Extra | None
     page: Page
     pass_on: Send
-    recorder: Recorder
-    row: Row
+    row: Row | None
     scope: Scope
-    start: int
+    since: int
     status: int
 
     def send(self, message: Message) -> Any:
@@ -88,27 +73,64 @@ class Exchange:
             if kind == "http.response.start":
                 self.status = message["status"]
                 if message.get("trailers"):
-                    self.ended = AWAITS_TRAILERS
-            elif kind != "http.response.body" or "more_body" in message or self.ended:
+                    self._extra().trailers = True
+            elif (
+                kind != "http.response.body"
+                or "more_body" in message
+                or self.extra is not None
+                or (row := self.row) is None
+            ):
                 self._unusual(kind, message)
             else:
-                self._finish(len(message["body"]) if "body" in message else 0)
+                self._whole(row, len(message["body"]) if "body" in message else 0)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
-            self.recorder.fault("send")
+            self.page.recorder.fault("send")
         return self.pass_on(message)
+
+    def _whole(self, row: Row, size: int) -> None:
+        """Record a response whose body came in one piece of ``size`` bytes."""
+        now = monotonic_ns()
+        page = self.page
+        try:
+            line = page.usual[self.scope["endpoint"]]
+        except Exception:  # noqa: BLE001 a hash that is not Python's own may raise anything
+            line = None
+        ns = now - self.since
+        if line is None or line.status != self.status or ns > line.quick:
+            self._finish(size, now)
+            return
+        place = 1 if size <= SMALL else size_bucket(size)
+        words = page.words
+        # No call until the row is free: that makes these sums exact without a lock.
+        counts, at = line.durations, line.at
+        counts[0] = words[at] = counts[0] + ns
+        counts[1] = words[at + 1] = counts[1] + 1
+        counts, at = line.sizes, line.size_at
+        counts[0] = words[at] = counts[0] + size
+        counts[place] = words[at + place] = counts[place] + 1
+        words[row.word] = 0
+        row.scope = None
+        self.row = None
+        self.since = now
+        page.rows.append(row)
 
     async def receive(self) -> Message:
         """Look at a message on its way to the application."""
         message = await self.ask()
         try:
             if message["type"] == "http.disconnect":
-                if self.ended <= 0:
+                if self.row is not None:
                     self._extra().gone = True
             elif message.get("body"):
                 self._extra().body += len(message["body"])
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
-            self.recorder.fault("receive")
+            self.page.recorder.fault("receive")
         return message
+
+    @property
+    def recorder(self) -> Recorder:
+        """Where it is recorded."""
+        return self.page.recorder
 
     def _extra(self) -> Extra:
         if self.extra is None:
@@ -125,7 +147,7 @@ class Exchange:
 
     def _unusual(self, kind: str, message: Message) -> None:
         """A body in pieces, a response that ends with trailers, a file the server sends."""
-        if self.ended > 0:
+        if self.row is None:
             return
         extra = self._extra()
         if kind == "http.response.body":
@@ -133,61 +155,39 @@ class Exchange:
             extra.size += size
             extra.chunks += 1 if size else 0
             if not message.get("more_body"):
-                if not self.ended:
-                    self._finish(0)
+                if not extra.trailers:
+                    self._finish(0, monotonic_ns())
             elif size and not extra.first:
-                extra.first = monotonic_ns() - self.start
+                extra.first = monotonic_ns() - self.since
         elif (
             kind == "http.response.pathsend"
             or (kind == "http.response.zerocopysend" and not message.get("more_body"))
             or (kind == "http.response.trailers" and not message.get("more_trailers"))
         ):
-            self._finish(0)
+            self._finish(0, monotonic_ns())
 
-    def _finish(self, size: int) -> None:
+    def _finish(self, size: int, now: int) -> None:
         """Record a complete response, whose last piece has ``size`` bytes if it is the only."""
-        ended = monotonic_ns()
-        page = self.page
-        status = self.status
-        try:
-            book = page.books[id(self.scope["endpoint"])]
-            duration = book.durations[status]
-            sizes = book.response_size or self.recorder.response_size(book)
-        except KeyError:
-            if not status:  # a body that nothing began: the server will object
-                return
-            book = self.recorder.book(self.scope, status, page)
-            duration = self.recorder.duration(book, status, "")
-            sizes = self.recorder.response_size(book)
-        ns = ended - self.start
-        extra = self.extra
+        if not self.status:  # a body that nothing began: the server will object
+            return
+        recorder, extra = self.page.recorder, self.extra
+        line = recorder.line(self.scope, self.status, self.page)
         if extra is not None:
             if extra.gone:  # nobody is there to read it
                 return
             size += extra.size
-        place = 1 if ns <= self.recorder.first_bound else self.recorder.place(ns)
-        size_place = 1 if size <= SMALL else size_bucket(size)
-        words = page.words
-        row = self.row
-        # No call until the row is free: that makes these sums exact without a lock.
-        counts, at = duration.counts, duration.at
-        counts[0] = words[at] = counts[0] + ns
-        counts[place] = words[at + place] = counts[place] + 1
-        counts, at = sizes.counts, sizes.at
-        counts[0] = words[at] = counts[0] + size
-        counts[size_place] = words[at + size_place] = counts[size_place] + 1
-        words[row[0]] = 0
-        self.ended = ended
-        if row[0] == SCRATCH:
-            self.recorder.file.leave(row)
-        else:
-            page.rows.append(row)
-        if ns >= book.slow_ns or extra is not None or self.recorder.tracing:
-            self._details(book, duration, place, ns)
+        ns = now - self.since
+        place = recorder.place(ns)
+        recorder.add(line.duration, place, ns)
+        recorder.add(line.size, size_bucket(size), size)
+        row, self.row, self.since = self.row, None, now
+        if row is not None:
+            recorder.file.leave(row)
+        self._details(line.book, line.duration, place, ns)
 
     def _details(self, book: Book, duration: Tally, place: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
-        recorder, extra = self.recorder, self.extra
+        recorder, extra = self.page.recorder, self.extra
         labels = (book.method, book.route)
         if extra is not None:
             if extra.phases is not None:
@@ -205,9 +205,10 @@ class Exchange:
                 recorder.file.exemplar(duration, place - 1, *span, ns / NANOSECONDS)
 
     def _slow(self, book: Book, ns: int) -> Slow:
-        """All that is known of a slow request."""
+        """All that is known of a slow request, which has just ended."""
+        recorder, now = self.page.recorder, monotonic_ns()
         span = tracing.current()
-        blocked, waiting = self.recorder.heartbeat.met(self.start, self.start + ns)
+        blocked, waiting = recorder.heartbeat.met(now - ns, now)
         return Slow(
             when=time(),
             route=book.route,
@@ -219,7 +220,7 @@ class Exchange:
             loop_blocked=blocked,
             threads_waiting=waiting,
             trace_id=span[0].hex() if span else "",
-            path=self.scope["path"] if self.recorder.settings.slow_path else "",
+            path=self.scope["path"] if recorder.settings.slow_path else "",
         )
 
     def end(self, error: BaseException | None) -> None:
@@ -227,30 +228,31 @@ class Exchange:
         try:
             gone = self.extra is not None and self.extra.gone
             left = gone or isinstance(error, (asyncio.CancelledError, ClientDisconnect))
-            if self.ended <= 0:
+            if self.row is not None:
                 self._unfinished(left=left)
-            elif (after := monotonic_ns() - self.ended) >= NOTICEABLE:
-                book = self.recorder.book(self.scope, self.status, self.page)
-                self.recorder.observe(BACKGROUND, (book.route,), after)
+            elif (after := monotonic_ns() - self.since) >= NOTICEABLE:
+                book = self.page.recorder.book(self.scope, self.status, self.page)
+                self.page.recorder.observe(BACKGROUND, (book.route,), after)
             if error is not None and not left:
                 self._exception(error)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
-            self.recorder.fault("end")
+            self.page.recorder.fault("end")
         finally:
-            if self.ended <= 0:
-                self.ended = monotonic_ns()
-                self.recorder.file.leave(self.row)
+            row, self.row = self.row, None
+            if row is not None:
+                self.page.recorder.file.leave(row)
 
     def _exception(self, error: BaseException) -> None:
-        book = self.recorder.book(self.scope, self.status, self.page)
-        name = self.recorder.class_names(type(error).__name__)
-        self.recorder.increment(EXCEPTIONS, (book.route, name))
-        self.recorder.validation.escaped(self.scope, error)
+        recorder = self.page.recorder
+        book = recorder.book(self.scope, self.status, self.page)
+        name = recorder.class_names(type(error).__name__)
+        recorder.increment(EXCEPTIONS, (book.route, name))
+        recorder.validation.escaped(self.scope, error)
 
     def _unfinished(self, *, left: bool) -> None:
         """Record an exchange whose last message never came."""
-        ns = monotonic_ns() - self.start
-        recorder = self.recorder
+        ns = monotonic_ns() - self.since
+        recorder = self.page.recorder
         kind = INCOMPLETE_RESPONSE if self.status else ""
         if left:
             kind = CLIENT_DISCONNECTED
@@ -269,26 +271,23 @@ def size_bucket(size: int) -> int:
     return bisect_left(SIZES, size) + 1
 
 
-def begin(recorder: Recorder, page: Page, scope: Scope, receive: Receive, send: Send) -> Exchange:
-    """Start the clock of a request, and show it among those in flight."""
+def begin(page: Page, scope: Scope, receive: Receive, send: Send) -> Exchange:
+    """Start the clock of a request, and show it among those in flight.
+
+    The middleware's ``__call__`` does the same for a request that has nothing unusual.
+    """
     exchange = Exchange()
-    exchange.recorder = recorder
     exchange.page = page
     exchange.scope = scope
     exchange.ask = receive
     exchange.pass_on = send
-    exchange.status = exchange.ended = 0
-    exchange.extra = None
-    exchange.row = row = page.rows.pop() if page.rows else recorder.file.without_row()
-    try:
-        try:
-            page.memory[row[1]] = page.text % scope["raw_path"]
-        except (KeyError, TypeError):
-            page.memory[row[1]] = page.text % scope["path"].encode(errors="replace")
-        exchange.start = start = page.words[row[0]] = monotonic_ns()
-        if start > recorder.heartbeat.due:
-            recorder.wake()
-    except Exception:
-        recorder.file.leave(row)
-        raise
+    exchange.status = 0
+    exchange.since = start = monotonic_ns()
+    path = scope.get("raw_path")
+    if not isinstance(path, bytes):
+        path = scope["path"].encode(errors="replace")
+    if start > page.recorder.heartbeat.due:
+        page.recorder.wake()
+    exchange.row = page.recorder.file.take(page.asked, path, start)
+    exchange.extra = Extra() if exchange.row is ROWLESS else None
     return exchange

@@ -21,7 +21,7 @@ from sidelight.asgi.routes import mounted, routes_of
 from sidelight.asgi.validation import RELATED, UNPROCESSABLE
 
 MARK = "sidelight"
-"""Key in the scope of a request that is being measured, and its exchange."""
+"""Key in the scope of a request that is measured: its exchange, or else its page."""
 MOST_DEPTH = 16
 BUILD = "build_middleware_stack"
 

@@ -11,7 +11,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight.asgi import native
-from sidelight.asgi.exchange import NOTICEABLE, begin
+from sidelight.asgi.books import Page
+from sidelight.asgi.exchange import NOTICEABLE, Exchange, begin
 from sidelight.asgi.handlers import MARK, watch
 from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
@@ -53,6 +54,8 @@ class SidelightMiddleware:
         self._special: frozenset[str] = frozenset()
         self._apart_below: tuple[str, ...] = ()
         self._prefixes: tuple[str, ...] = ()
+        self._pages: dict[str, Page] = {}
+        """By method, those of requests that can go the short way."""
         self._roots: set[str] = set()
         if not disabled():
             try:
@@ -71,21 +74,63 @@ class SidelightMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, connection or lifespan."""
-        recorder = self._recorder
-        if recorder is None or scope["type"] != "http" or MARK in scope:
+        row = None
+        try:
+            page = self._pages[scope["method"]]
+            path = scope["path"]
+            if (
+                path == page.own
+                or scope["root_path"] != page.root
+                or scope["scheme"] != page.scheme
+                or MARK in scope
+                or (page.careful and (path in self._special or path.startswith(self._prefixes)))
+            ):
+                raise LookupError  # noqa: TRY301 one way out of here
+            page.unsampled = left = page.unsampled - 1
+            if not left:
+                raise LookupError  # noqa: TRY301 as above
+            exchange = Exchange()
+            exchange.page = page
+            exchange.scope = scope
+            exchange.ask = receive
+            exchange.pass_on = send
+            exchange.status = 0
+            exchange.extra = None
+            text = scope["raw_path"]
+            exchange.row = row = page.rows.pop()
+            row.scope = scope
+            scope[MARK] = page
+            row.text.value = text
+            words, at = page.words, row.word
+            words[at + 1] = page.asked
+            exchange.since = words[at] = start = monotonic_ns()
+            if start > page.due:
+                page.recorder.wake()
+        except Exception:  # noqa: BLE001 unusual, or a fault: either is for who looks closely
+            if row is not None:
+                page.recorder.file.leave(row)
+                row = None
+        if row is None:
             await self._unusual(scope, receive, send)
             return
         try:
-            path = scope["path"]
-            try:
-                page = recorder.pages[scope["root_path"]][scope["scheme"]][scope["method"]]
-                apart = path in self._special or (
-                    self._prefixes and path.startswith(self._prefixes)
-                )
-            except KeyError:
-                page = recorder.page(scope)
-                apart = self._is_apart(scope)
-            exchange = None if apart else begin(recorder, page, scope, receive, send)
+            await self.app(scope, exchange.receive, exchange.send)
+        except BaseException as error:
+            exchange.end(error)
+            raise
+        if exchange.row is not None or monotonic_ns() - exchange.since >= NOTICEABLE:
+            exchange.end(None)
+
+    async def _measured(
+        self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """A request that is the first of its kind, or that has something unusual."""
+        try:
+            page = recorder.page(scope)
+            apart = self._is_apart(scope)
+            if recorder.keeps(page):
+                self._learn(page)
+            exchange = None if apart else begin(page, scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
             recorder.fault("begin")
             await self.app(scope, receive, send)
@@ -94,9 +139,10 @@ class SidelightMiddleware:
             await self._set_apart(recorder, scope, receive, send)
             return
         scope[MARK] = exchange
-        recorder.unsampled -= 1
+        if page.unsampled > 0:
+            page.unsampled -= 1
         try:
-            if recorder.unsampled:
+            if page.unsampled:
                 await self.app(scope, exchange.receive, exchange.send)
             else:
                 await recorder.sampler.run(self.app, exchange)
@@ -105,8 +151,15 @@ class SidelightMiddleware:
             raise
         finally:
             del scope[MARK]
-        if exchange.ended <= 0 or monotonic_ns() - exchange.ended >= NOTICEABLE:
+        if exchange.row is not None or monotonic_ns() - exchange.since >= NOTICEABLE:
             exchange.end(None)
+
+    def _learn(self, page: Page) -> None:
+        """Requests like this one can go the short way from now on: see `__call__`."""
+        settings = page.recorder.settings
+        page.own = settings.metrics_path or ""
+        page.careful = bool(page.root or settings.exclude)
+        self._pages[page.method] = page
 
     def _is_apart(self, scope: Scope) -> bool:
         """Whether a path is our page, or not to be measured; ``root_path`` may stand before it."""
@@ -144,8 +197,10 @@ class SidelightMiddleware:
 
     async def _unusual(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything but a request of a service that runs."""
-        if MARK in scope or (self._settings is None and self.problem is None):
+        if self._lets_pass(scope):
             await self.app(scope, receive, send)
+        elif self._recorder is not None and scope["type"] == "http":
+            await self._measured(self._recorder, scope, receive, send)
         elif scope["type"] == "lifespan":
             await self._lifespan(scope, receive, send)
         elif self._recorder is None and self._open(scope):
@@ -161,6 +216,19 @@ class SidelightMiddleware:
             await (answer or unmeasured(self._broken, scope))(scope, receive, send)
         else:
             await self.app(scope, receive, send)
+
+    def _lets_pass(self, scope: Scope) -> bool:
+        """Whether we are switched off, or one of ours measures the request already."""
+        if self._settings is None and self.problem is None:
+            return True
+        if not isinstance(scope.get(MARK), Page):
+            return MARK in scope
+        try:
+            return _in_flight(scope)
+        except Exception:  # noqa: BLE001 no fault of ours may reach a request
+            if self._recorder is not None:
+                self._recorder.fault("begin")
+            return True
 
     async def _websocket(
         self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
@@ -253,12 +321,26 @@ class SidelightMiddleware:
 
     def _close(self) -> None:
         """The application has stopped: leave what was counted to the others."""
-        recorder, self._recorder, self._page = self._recorder, None, None
+        recorder = self._recorder
+        self._forget()
         if recorder is not None:
             recorder.close()
 
     def _forget(self) -> None:
         self._recorder = self._page = None
+        self._pages = {}
+
+
+def _in_flight(scope: Scope) -> bool:
+    """Whether a request with this scope, or one that this was copied from, has a row."""
+    headers = scope.get("headers")
+    recorders = [middleware._recorder for middleware in list(_living)]  # noqa: SLF001 our own
+    return any(
+        other.get("headers") is headers
+        for recorder in recorders
+        if recorder is not None
+        for other in recorder.file.scopes()
+    )
 
 
 def _after_fork() -> None:

@@ -100,14 +100,14 @@ class Sampler:
         """The series that were used, by route and phase."""
 
     def gap(self) -> int:
-        """How many requests from now the next one is looked at; 0 is never."""
-        return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else 0
+        """How many requests from now the next one is looked at; -1 is never."""
+        return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else -1
 
     async def run(self, app: ASGIApp, exchange: "Exchange") -> None:
         """Serve one request, and listen."""
-        recorder, scope = exchange.recorder, exchange.scope
+        page, scope = exchange.page, exchange.scope
         receive: Receive = exchange.receive
-        recorder.unsampled = self.gap()
+        page.unsampled = self.gap()
         stop: native.Stop | None = None
         try:
             phases = Phases()
@@ -115,7 +115,7 @@ class Sampler:
             exchange.listened(phases)
             receive = phases.listening(receive)
         except Exception:  # noqa: BLE001 no fault of ours may reach a request
-            recorder.fault("phases")
+            page.recorder.fault("phases")
         try:
             await app(scope, receive, exchange.send)
         finally:

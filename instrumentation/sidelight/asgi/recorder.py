@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from sidelight.asgi import handlers, tracing
 from sidelight.asgi.blame import Blame
-from sidelight.asgi.books import Book, Page
+from sidelight.asgi.books import HASHED_BY_IDENTITY, Book, Line, Page
 from sidelight.asgi.labels import MOST_ROOTS, Few, Labels, root_of
 from sidelight.asgi.phases import Sampler
 from sidelight.asgi.routes import chosen
@@ -64,7 +64,6 @@ class Recorder:
         self.store = store
         self.file = store.file
         self.bounds = [round(bound * NANOSECONDS) for bound in self.file.bounds]
-        self.first_bound = self.bounds[0]
         self.tracing = tracing.active()
         self.slow_log = SlowLog()
         self.pages: dict[str, dict[str, dict[str, Page]]] = {}
@@ -80,15 +79,16 @@ class Recorder:
             self.file.note(Block.ABOUT, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
         self.sampler = Sampler(settings.phases)
-        self.unsampled = self.sampler.gap()
         self.validation = Validation(self.labels, self.increment)
         self._blame = Blame(self.labels, self.file)
         self.heartbeat.join(self._beat, self._blame, settings.slow_callback)
 
     def _beat(self) -> None:
-        self.tracing = tracing.active()
+        if self.tracing != tracing.active():
+            self.tracing = not self.tracing
+            self._forget()
         for page in self._each_page():
-            page.renew(self.file)
+            page.renew()
 
     def wake(self) -> None:
         """Start the heartbeat on the running loop."""
@@ -117,10 +117,14 @@ class Recorder:
         if found is not None:
             return found
         self.labels.note_root(scope)
-        page = Page(scope, self.file)
+        page = Page(scope, self)
         if (page.method, page.scheme) == (method, scheme) and len(self.pages) < MOST_ROOTS:
             self.pages.setdefault(root, {}).setdefault(scheme, {})[method] = page
         return page
+
+    def keeps(self, page: Page) -> bool:
+        """Whether a page is one of the few that are found again."""
+        return self.pages.get(page.root, {}).get(page.scheme, {}).get(page.method) is page
 
     def _each_page(self) -> Iterator[Page]:
         for schemes in self.pages.values():
@@ -130,20 +134,25 @@ class Recorder:
     def _forget(self) -> None:
         """Routes have changed: what was learned about endpoints may be wrong."""
         for page in self._each_page():
+            for book in page.books.values():
+                book.lines.clear()
             page.books.clear()
+            page.usual.clear()
         self._shared.clear()
 
     def book(self, scope: Scope, status: int, page: Page) -> Book:
-        """The book of a request whose page doesn't have it yet."""
+        """The book of a request that has been routed."""
+        endpoint = scope.get("endpoint")
+        if type(endpoint) in HASHED_BY_IDENTITY and endpoint in page.books:
+            return page.books[endpoint]
         handlers.learn(scope)
         route = chosen(scope)
         key = (id(route), scope.get("root_path"), page)
         if route is not None and key in self._shared:
             return self._shared[key][0]
         book = self._named(page, self.labels.route(scope, status), root_of(scope))
-        endpoint = scope.get("endpoint")
-        if endpoint is not None and self.labels.table.sure(endpoint) is not None:
-            page.books[id(endpoint)] = book
+        if type(endpoint) in HASHED_BY_IDENTITY and self.labels.table.sure(endpoint) is not None:
+            page.books[endpoint] = book
         elif route is not None and book.route != UNKNOWN:
             if len(self._shared) >= MOST_SHARED:
                 self._shared.clear()
@@ -159,6 +168,27 @@ class Recorder:
             if len(self._books) < 2 * self.settings.max_series:
                 self._books[name] = book
         return book
+
+    def line(self, scope: Scope, status: int, page: Page) -> Line:
+        """The line of a whole response; its page finds it first the next time, if it may."""
+        endpoint = scope.get("endpoint")
+        if type(endpoint) not in HASHED_BY_IDENTITY:
+            endpoint = None
+        line = page.usual.get(endpoint)
+        if line is not None and line.status == status:
+            return line
+        book = self.book(scope, status, page)
+        line = book.lines.get(status)
+        if line is None:
+            duration = self.duration(book, status, "")
+            size = book.response_size or self.response_size(book)
+            quick = -1 if self.tracing else min(self.bounds[0], book.slow_ns - 1)
+            line = Line(book, status, duration, size, quick)
+            if duration is book.durations.get(status) and size is book.response_size:
+                book.lines[status] = line
+        if line is book.lines.get(status) and book is page.books.get(endpoint):
+            page.usual[endpoint] = line
+        return line
 
     def duration(self, book: Book, status: int, error: str) -> Tally:
         """The duration series of a book for a status; 0 is a status that was never sent."""

@@ -30,14 +30,9 @@ class Session:
         self._receive = receive
         self._send = send
         self.code = ""
-        file = recorder.file
-        self.row = row = page.rows.pop() if page.rows else file.without_row()
-        try:
-            page.memory[row.text] = page.text % scope["path"].encode(errors="replace")
-            self.start = page.words[row.word] = monotonic_ns()
-        except Exception:
-            file.leave(row)
-            raise
+        path = scope["path"].encode(errors="replace")
+        self.start = monotonic_ns()
+        self.row = recorder.file.take(page.asked, path, self.start)
 
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server."""

@@ -54,12 +54,10 @@ def header(name: str, kind: str, text: str, unit: str, form: Format) -> bytes:
     if form is Format.OPENMETRICS:
         name = family_name(name, kind)
         unit_line = f"# UNIT {name} {unit}\n" if unit and name.endswith("_" + unit) else ""
-        return f"# HELP {name} {_escape(text)}\n# TYPE {name} {kind}\n{unit_line}".encode(
-            errors="backslashreplace"
-        )
+        return f"# HELP {name} {_escape(text)}\n# TYPE {name} {kind}\n{unit_line}".encode()
     shown = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}.get(kind, kind)
-    text = text.replace("\\", r"\\").replace("\n", r"\n")
-    return f"# HELP {name} {text}\n# TYPE {name} {shown}\n".encode(errors="backslashreplace")
+    text = _plain(text).replace("\\", r"\\").replace("\n", r"\n")
+    return f"# HELP {name} {text}\n# TYPE {name} {shown}\n".encode()
 
 
 def family_name(name: str, kind: str) -> str:
@@ -93,7 +91,7 @@ def _template(metric: Metric, key: Key) -> bytes:
         lines.append(f"{metric.name}_count{labels(pairs)} \0d\n")
     else:
         lines = [f"{metric.name}{labels(pairs)} \0r\n"]
-    text = "".join(lines).replace("%", "%%").replace("\0", "%").encode(errors="backslashreplace")
+    text = "".join(lines).replace("%", "%%").replace("\0", "%").encode()
     key.text[""] = text
     return text
 
@@ -104,9 +102,7 @@ def _traced(text: bytes, traces: dict[int, Trace]) -> bytes:
     for at, trace in traces.items():
         if at < len(lines) - 1:
             ids = labels((("trace_id", trace.trace_id), ("span_id", trace.span_id)))
-            lines[at] += f" # {ids} {trace.value!r} {trace.seconds:.3f}".encode(
-                errors="backslashreplace"
-            )
+            lines[at] += f" # {ids} {number(trace.value)} {trace.seconds:.3f}".encode()
     return b"\n".join(lines)
 
 
@@ -118,12 +114,15 @@ def labels(pairs: Labels) -> str:
 
 
 def _escape(text: str) -> str:
-    return (
-        text.replace("\\", r"\\")
-        .replace('"', r"\"")
-        .replace("\n", r"\n")
-        .replace("\0", "\N{REPLACEMENT CHARACTER}")
-    )
+    return _plain(text).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def _plain(text: str) -> str:
+    """Without what UTF-8 or a parser can't carry."""
+    if text.isascii() and "\0" not in text:
+        return text
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _people(family: UserFamily, form: Format) -> Iterator[bytes]:
@@ -146,10 +145,10 @@ def _people(family: UserFamily, form: Format) -> Iterator[bytes]:
             line += "" if when is None else f" {when:.3f}"
         lines.append(line)
         if len(lines) == PIECE * 10:
-            yield "\n".join([*lines, ""]).encode(errors="backslashreplace")
+            yield "\n".join([*lines, ""]).encode()
             lines = []
     if lines:
-        yield "\n".join([*lines, ""]).encode(errors="backslashreplace")
+        yield "\n".join([*lines, ""]).encode()
 
 
 def number(value: float) -> str:

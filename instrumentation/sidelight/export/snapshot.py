@@ -1,6 +1,8 @@
 """Everything a page shows, read from the store and summed over the workers."""
 
+import math
 import time
+from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from operator import add
@@ -22,15 +24,19 @@ from sidelight.store import reader, route_table, user
 from sidelight.store.about import About
 from sidelight.store.fold import moved, route_of
 from sidelight.store.layout import HEARTBEAT, ROWLESS, Damaged, State
-from sidelight.store.reader import File, Series
+from sidelight.store.reader import File, Index, Series
 from sidelight.store.route_table import ANY, WEBSOCKET
-from sidelight.store.schema import Family, Schema, merged, schema
+from sidelight.store.schema import Family, Schema, merged, places, schema
 from sidelight.store.user import UserFamily
 from sidelight.store.view import View
 from sidelight.store.writer import WorkerFile
 
 CHUNK = 200
+ROWS_AT_ONCE = 20
 MOST_KEYS = 100_000
+MOST_PAGE = 256 * 1024 * 1024
+"""About how many bytes of a page may come from files."""
+MOST_TABLES = 16
 STUCK = 5 * NANOSECONDS // 2
 """A worker whose heartbeat, of once a second, is older is blocked."""
 
@@ -44,6 +50,12 @@ OURS = frozenset(
     )
 )
 """Every name a sample of ours may have."""
+TAKEN = frozenset(
+    name
+    for metric in METRICS.values()
+    for name in user.names(metric.name.removesuffix("_total").removesuffix("_info"), metric.kind)
+)
+"""Every name that nobody else's family may take."""
 
 DEFAULTS = (
     *schema(DURATION_BUCKETS),
@@ -75,8 +87,9 @@ class Step(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """What to do with the first ``read`` series of a file."""
+    """What to do with the first ``read`` series of an index."""
 
+    index: Index
     read: int = 0
     steps: list[Step] = field(default_factory=list)
 
@@ -110,6 +123,7 @@ class Collector:
         self._keys: dict[tuple[str, Labels], Key] = {}
         self._plans: dict[bytes, Plan] = {}
         self._strange: set[str] = set()
+        self._size = 0
 
     def collect(self, people: bytes = b"") -> Generator[None, None, Snapshot]:
         """Read and sum everything. Yields often, so that an event loop can do other work.
@@ -118,27 +132,29 @@ class Collector:
         """
         files, totals = yield from self._view.read()
         everything = [*([totals] if totals else []), *files]
-        self._agree(file.index.schema for file in everything)
+        yield from self._agree([file.index.schema for file in everything])
         shot = Snapshot()
         shot.started = min((file.header.started for file in everything), default=0)
         for file in everything:
             yield from self._add_file(shot, file)
-            self._add_traces(shot, file)
+            yield from self._add_traces(shot, file)
         yield
         shot.sums[self.key("sidelight_series", ("",))] = (len(shot.sums),)
-        self._add_zeros(shot, files)
-        self._add_active(shot, files)
-        yield
+        yield from self._add_zeros(shot, files)
+        yield from self._add_active(shot, files)
         self._add_workers(shot, files)
         self._add_about(shot, files)
-        self._add_people(shot, files, totals, people)
+        yield from self._add_people(shot, files, totals, people)
         self._add_skipped(shot)
         self._forget(files, totals)
         return shot
 
-    def _agree(self, schemas: Iterable[Schema]) -> None:
+    def _agree(self, schemas: list[Schema]) -> Generator[None, None, None]:
         """Show families with every boundary that any file has, so that all readers agree."""
-        found = merged(schemas)
+        found: dict[str, Family] = {}
+        for one in {id(one): one for one in schemas}.values():
+            found = merged([one], tuple(found.values()))
+            yield
         families = {
             family.name: found.get(family.name, family)
             for family in DEFAULTS
@@ -146,9 +162,13 @@ class Collector:
         }
         if families != self._families:
             self._families = families
-            self._keys.clear()
-            self._plans.clear()
+            self._clear()
         self._strange = found.keys() - families.keys()
+
+    def _clear(self) -> None:
+        self._keys.clear()
+        self._plans.clear()
+        self._size = 0
 
     def key(self, name: str, labels: Labels) -> Key:
         """The one key of a series."""
@@ -157,23 +177,41 @@ class Collector:
             found = self._keys[name, labels] = Key(self._families[name], labels)
         return found
 
-    def _plan(self, file: File) -> list[Step]:
+    def _plan(self, file: File) -> Generator[None, None, list[Step]]:
         """What to do with each series of a file. A family that is not ours to show is left out."""
+        index = file.index
         plan = self._plans.get(file.header.id)
-        if plan is None or plan.read != len(file.index.series):
-            plan = self._plans.setdefault(file.header.id, Plan())
-            for series in file.index.series[plan.read :]:
+        if plan is None or plan.index is not index:
+            plan = self._plans[file.header.id] = Plan(index)
+        while plan.read < len(index.series):
+            for series in index.series[plan.read : plan.read + CHUNK]:
+                plan.read += 1
                 family = self._families.get(series.family.name)
-                if family is not None and _fits(series, family):
-                    key = self.key(series.family.name, series.labels)
-                    same = series.family.bounds == family.bounds
-                    plan.steps.append(Step(key, series, None if same else family))
-            plan.read = len(file.index.series)
+                if family is None or not _fits(series, family):
+                    continue
+                key = self._found(series.labels, family)
+                if key is None:
+                    self._view.skip(file.name, "page_full")
+                    continue
+                same = series.family.bounds == family.bounds
+                plan.steps.append(Step(key, series, None if same else family))
+            yield
         return plan.steps
+
+    def _found(self, labels: Labels, family: Family) -> Key | None:
+        """The key of a file's series, as long as the page has room for it."""
+        key = self._keys.get((family.name, labels))
+        if key is None:
+            size = (100 + sum(map(len, labels))) * family.values
+            if self._size + size > MOST_PAGE:
+                return None
+            self._size += size
+            key = self.key(family.name, labels)
+        return key
 
     def _add_file(self, shot: Snapshot, file: File) -> Generator[None, None, None]:
         sums, data = shot.sums, file.data
-        steps = self._plan(file)
+        steps = yield from self._plan(file)
         for start in range(0, len(steps), CHUNK):
             for key, series, family in steps[start : start + CHUNK]:
                 source, _, at, unpack = series
@@ -187,29 +225,39 @@ class Collector:
                 sums[key] = values
             yield
 
-    def _add_traces(self, shot: Snapshot, file: File) -> None:
+    def _add_traces(self, shot: Snapshot, file: File) -> Generator[None, None, None]:
         traces = reader.traces(file)
-        keys = {step.series.at: step.key for step in self._plan(file)} if traces else {}
+        if not traces:
+            return
+        steps = {step.series.at: step for step in (yield from self._plan(file))}
         for trace in traces:
-            if key := keys.get(trace.series):
-                self._add_trace(shot, key, trace)
+            if step := steps.get(trace.series):
+                self._add_trace(shot, step, trace)
 
-    def _add_trace(self, shot: Snapshot, key: Key, trace: reader.Trace) -> None:
-        before = shot.exemplars.get((key, trace.bucket))
+    def _add_trace(self, shot: Snapshot, step: Step, trace: reader.Trace) -> None:
+        source, key = step.series.family, step.key
+        buckets = len(source.bounds) + 1
+        if source.kind == "gauge" or trace.bucket >= buckets or not math.isfinite(trace.seconds):
+            return
+        moves = places(source.bounds, key.family.bounds)
+        bucket = moves[trace.bucket] if moves else trace.bucket
+        before = shot.exemplars.get((key, bucket))
         if before is None or before.seconds < trace.seconds:
-            shot.exemplars[key, trace.bucket] = trace
+            shot.exemplars[key, bucket] = trace
 
-    def _add_zeros(self, shot: Snapshot, files: Iterable[File]) -> None:
+    def _add_zeros(self, shot: Snapshot, files: Iterable[File]) -> Generator[None, None, None]:
         """Known routes at zero for status 500 and for slow requests, and their thresholds.
 
         So rate() sees the first of either.
         """
         tables = {(note, f.index.routes) for f in files if f.alive for note in f.index.roots}
-        for note, text in sorted(tables):
+        for note, text in sorted(tables)[:MOST_TABLES]:
             scheme, _, root = note.partition(" ")
             if scheme in {"http", "https"}:
-                for route in route_table.decode(text):
+                for number, route in enumerate(route_table.decode(text)):
                     self._add_route(shot, scheme, root, route)
+                    if number % CHUNK == 0:
+                        yield
 
     def _add_route(self, shot: Snapshot, scheme: str, root: str, route: route_table.Route) -> None:
         for method in route.methods:
@@ -223,7 +271,7 @@ class Collector:
             threshold = self.key(THRESHOLD.name, labels)
             shot.sums[threshold] = (round(route.slow * NANOSECONDS),)
 
-    def _add_active(self, shot: Snapshot, files: Iterable[File]) -> None:
+    def _add_active(self, shot: Snapshot, files: Iterable[File]) -> Generator[None, None, None]:
         """What the rows of requests in flight say."""
         now = time.monotonic_ns()
         counts: dict[Key, int] = {}
@@ -231,7 +279,10 @@ class Collector:
         for file in files:
             if not file.alive:
                 continue
-            for row in reader.rows(file):
+            yield
+            for number, row in enumerate(reader.rows(file)):
+                if number % ROWS_AT_ONCE == 0:
+                    yield
                 route = route_of(file, row.method, row.path, whole=row.whole)
                 if row.method == WEBSOCKET:
                     names: list[tuple[str, Labels]] = [("fastapi_websocket_active", (route,))]
@@ -268,14 +319,15 @@ class Collector:
 
     def _add_skipped(self, shot: Snapshot) -> None:
         """What is not on the page, and why."""
-        why = [("sidelight_files_skipped_total", reason) for _, reason in self._view.skipped]
-        why += [("sidelight_families_skipped_total", "later_version")] * len(self._strange)
-        for name, reason in why:
-            self._count(shot, name, reason)
+        for reason, number in Counter(reason for _, reason in self._view.skipped).items():
+            self._count(shot, "sidelight_files_skipped_total", reason, number)
+        if self._strange:
+            name = "sidelight_families_skipped_total"
+            self._count(shot, name, "later_version", len(self._strange))
 
-    def _count(self, shot: Snapshot, name: str, reason: str) -> None:
+    def _count(self, shot: Snapshot, name: str, reason: str, number: int = 1) -> None:
         key = self.key(name, (reason,))
-        shot.sums[key] = (shot.sums.get(key, (0,))[0] + 1,)
+        shot.sums[key] = (shot.sums.get(key, (0,))[0] + number,)
 
     def _add_about(self, shot: Snapshot, files: Iterable[File]) -> None:
         """Services and versions, of the living."""
@@ -299,35 +351,54 @@ class Collector:
 
     def _add_people(
         self, shot: Snapshot, files: Iterable[File], totals: File | None, own: bytes
-    ) -> None:
+    ) -> Generator[None, None, None]:
         """The application's families, of all workers."""
-        sources: list[tuple[bytes, str | None]] = [(totals.index.user, None)] if totals else []
+        sources: list[tuple[str, bytes, str | None]] = []
+        if totals:
+            sources.append((totals.name, totals.index.user, None))
         for file in files:
             mine = self._own is not None and file.header.id == self._own.id
             data = own if mine else file.user
-            sources.append((data, str(file.header.worker) if file.alive else None))
-        for data, worker in sources:
+            sources.append((file.name, data, str(file.header.worker) if file.alive else None))
+        people: dict[str, UserFamily] = {}
+        for name, data, worker in sources:
             try:
-                user.merge(shot.people, user.decode(data), worker)
+                user.merge(people, user.decode(data), worker)
             except Damaged as damage:
-                self._view.skip("user", damage.reason)
-        for name in [name for name in shot.people if clashes(shot.people[name])]:
-            del shot.people[name]
+                self._view.skip(f"{name} (the application's metrics)", damage.reason)
+            yield
+        taken = set(TAKEN)
+        for family in people.values():
+            self._show(shot, family, taken)
+            yield
+
+    def _show(self, shot: Snapshot, family: UserFamily, taken: set[str]) -> None:
+        """Put a family of the application's on the page, if a page can have it."""
+        try:
+            parts = user.shown(family)
+        except Damaged as damage:
+            self._count(shot, "sidelight_families_skipped_total", damage.reason)
+            return
+        names = set[str]().union(*(user.names(part.name, part.kind) for part in parts))
+        if clashes(family) or names & taken:
             self._count(shot, "sidelight_families_skipped_total", "name_taken")
+            return
+        taken |= names
+        shot.people.update({part.name: part for part in parts})
 
     def _forget(self, files: Iterable[File], totals: File | None) -> None:
         """Drop what is remembered of files that are gone."""
         there = {file.header.id for file in (*files, *([totals] if totals else []))}
         for gone in self._plans.keys() - there:
             del self._plans[gone]
-        if len(self._keys) > MOST_KEYS:
-            self._keys.clear()
-            self._plans.clear()
+        if len(self._keys) > MOST_KEYS or self._size > MOST_PAGE / 2:
+            self._clear()
 
 
 def _fits(series: Series, family: Family) -> bool:
     width = len(METRICS[family.name].labels)
-    return family.kind == series.family.kind and len(series.labels) == max(width, 1)
+    fits = len(series.labels) == width if width else series.labels == ("",)
+    return fits and family.kind == series.family.kind
 
 
 def state_of(file: File, age: int) -> str:

@@ -110,7 +110,9 @@ class Snapshots:
         if where is None:
             return False
         try:
-            age = time.time() - os.stat(SCRAPE_MARK, dir_fd=where.fd).st_mtime
+            age = (
+                time.time() - os.stat(SCRAPE_MARK, dir_fd=where.fd, follow_symlinks=False).st_mtime
+            )
         except OSError:
             return False
         return age < SCRAPED_WITHIN

@@ -8,6 +8,7 @@ from starlette.types import StatelessLifespan
 
 from sidelight.errors import StoreError
 from sidelight.export.page import page
+from sidelight.sidecar.paced import Paced
 from sidelight.sidecar.watch import Watch
 
 
@@ -16,9 +17,10 @@ def pages(watch: Watch, lifespan: StatelessLifespan[Starlette]) -> Starlette:
 
     async def metrics(request: Request) -> Response:
         try:
-            return await page(request.headers, watch.shot)
+            made = await page(request.headers, watch.shot)
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
+        return Paced(made.body, made.status_code, dict(made.headers))
 
     async def slow(_: Request) -> Response:
         try:

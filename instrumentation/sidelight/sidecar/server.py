@@ -1,6 +1,7 @@
 """The sidecar's process: its socket, its tasks, its end."""
 
 import logging
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -11,8 +12,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sidelight.errors import SettingsError
+from sidelight.export.otlp_environment import shown
 from sidelight.runtime.about import version
 from sidelight.settings import Settings
+from sidelight.sidecar import sending
 from sidelight.sidecar.access import Access
 from sidelight.sidecar.pages import pages
 from sidelight.sidecar.settings import LISTEN, Sidecar
@@ -27,13 +30,18 @@ GRACE = 3
 def run(sidecar: Sidecar, settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `SettingsError` when the address can't be had."""
     watch = Watch(settings, sidecar.directory)
+    sender = None if sidecar.otlp is None else sending.exporter(sidecar.otlp)
+    if sender is not None:
+        watch.exports = sender.outcomes
     listener = listen(sidecar)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(watch.keep)
-            say(sidecar, listener)
+            if sender is not None:
+                tasks.start_soon(sending.send, watch, sender)
+            say(sidecar, listener, None if sender is None else shown(sender.endpoint))
             yield
             tasks.cancel_scope.cancel()
 
@@ -47,15 +55,24 @@ def run(sidecar: Sidecar, settings: Settings) -> None:
         ws="none",
         timeout_graceful_shutdown=GRACE,
     )
+    server = uvicorn.Server(config)
+
+    def end(*_: object) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ended)  # uvicorn raises it once more when it is done
+        signal.signal(number, end)  # also before uvicorn listens to them, and once more at its end
+    _allow_descriptors()
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        server.run(sockets=[listener])
     logger.info("stopped")
 
 
-def _ended(*_: object) -> None:
-    """The server has ended by its own will: that is no failure."""
+def _allow_descriptors() -> None:
+    """As many as the system allows: connections must not keep us from opening files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def listen(sidecar: Sidecar) -> socket.socket:
@@ -68,18 +85,19 @@ def listen(sidecar: Sidecar) -> socket.socket:
         raise SettingsError("listen", given, str(error), f"--listen {LISTEN}") from error
 
 
-def say(sidecar: Sidecar, listener: socket.socket) -> None:
+def say(sidecar: Sidecar, listener: socket.socket, otlp: str | None) -> None:
     """The line that tells a log what runs where."""
     host, port = listener.getsockname()[:2]
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     logger.info(
         "sidecar listens",
         extra={
-            "metrics": f"http://{f'[{host}]' if ':' in host else host}:{port}/metrics",
+            "metrics": f"http://{where}/metrics",
             "directory": sidecar.directory,
             "token": sidecar.token is not None,
-            "otlp": sidecar.otlp,
+            "otlp": otlp,
             "version": version("sidelight"),
         },
     )
     if sidecar.open:
-        logger.warning("--insecure: whoever reaches %s:%d can read the metrics", host, port)
+        logger.warning("--insecure: whoever reaches %s can read the metrics", where)

@@ -45,9 +45,11 @@ def check(  # noqa: PLR0913 one for each option
 ) -> Sidecar:
     """Check what was given on the command line. Raises `SettingsError`."""
     host, port = address(listen)
-    if token_file and insecure:
+    if not directory:
+        raise SettingsError("directory", directory, "names none", "--directory /dev/shm/shop")
+    if token_file is not None and insecure:
         raise SettingsError("insecure", "", "contradicts --token-file", "one of the two")
-    token = read_token(token_file) if token_file else None
+    token = None if token_file is None else read_token(token_file)
     if token is None and not insecure and not is_loopback(host):
         raise SettingsError(
             "listen",
@@ -64,7 +66,7 @@ def address(listen: str) -> tuple[str, int]:
     """Host and port. Raises `SettingsError`."""
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not port.isdecimal() or int(port) > MOST_PORT:
+    if not colon or not host or not (port.isascii() and port.isdecimal()) or int(port) > MOST_PORT:
         raise SettingsError("listen", listen, "must be ADDRESS:PORT", f"--listen {LISTEN}")
     return host, int(port)
 

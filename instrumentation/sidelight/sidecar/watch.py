@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import replace
 
 import anyio
@@ -42,12 +43,13 @@ class Watch:
         began = time.perf_counter_ns()
         async with self._lock:
             where, view, collector = self.opened()
-            try:
+            with suppress(OSError):
                 mark_scraped(where)
-                await driven(view.fold())
-            except OSError as error:
-                self._say(f"what dead workers left can't be added to the totals: {error}")
-            shot = await driven(collector.collect())
+            await self._fold(view)
+            try:
+                shot = await driven(collector.collect())
+            except OSError as error:  # a page with too little on it would look like a reset
+                raise directory.explained(error, self._path) from error
             self.about = self._whose(shot)
             collector.name_target(shot, self.about)
             for outcome, number in self.exports.items():
@@ -65,12 +67,18 @@ class Watch:
         while True:
             try:
                 async with self._lock:
-                    await driven(self.opened()[1].fold())
+                    await self._fold(self.opened()[1])
             except StoreError as error:
                 self._say(str(error))
-            except OSError as error:
-                self._say(f"what dead workers left can't be added to the totals: {error}")
+            except Exception:
+                logger.exception("fault while folding; trying again")
             await anyio.sleep(FOLD_EVERY)
+
+    async def _fold(self, view: View) -> None:
+        try:
+            await driven(view.fold())
+        except OSError as error:
+            self._say(f"what dead workers left can't be added to the totals: {error}")
 
     def opened(self) -> tuple[Directory, View, Collector]:
         """The directory; opened, and made if it is missing. Raises `StoreError`."""

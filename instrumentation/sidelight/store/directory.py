@@ -19,6 +19,8 @@ DRAFT_SUFFIX = ".draft"
 TOTALS = "totals"
 FOLD_LOCK = "fold.lock"
 NUMBER_LOCK = "number.lock"
+IDENTITY = "identity"
+MOST_READ = 4 * 1024 * 1024
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -35,10 +37,10 @@ class Directory:
         self.file_mode = 0o640 if shared else 0o600
 
     def names(self, suffix: str) -> list[str]:
-        """Names that end in ``suffix``. Empty when the directory is gone."""
+        """Names that end in ``suffix``. Empty when the directory is gone. Raises OSError."""
         try:
             return sorted(name for name in os.listdir(self.fd) if name.endswith(suffix))
-        except OSError:
+        except FileNotFoundError:
             return []
 
     def open(self, name: str, flags: int = os.O_RDONLY) -> int:
@@ -51,13 +53,22 @@ class Directory:
             raise OSError(errno.EINVAL, "not a regular file", name)
         if flags & os.O_CREAT and found.st_uid == os.geteuid():
             os.fchmod(fd, self.file_mode)  # whatever the umask: the group is meant to read it
+            if self.shared:
+                self._give(fd, found)
         return fd
 
+    def _give(self, fd: int, found: os.stat_result) -> None:
+        """Let the directory's group have a file, also where no setgid bit sees to it."""
+        group = os.fstat(self.fd).st_gid
+        if found.st_gid != group:
+            with suppress(OSError):  # not of that group
+                os.fchown(fd, -1, group)
+
     def read(self, name: str) -> bytes | None:
-        """A whole file, or None where there is none."""
+        """A file, up to as much of it as any of ours has; None where there is none."""
         try:
             with os.fdopen(self.open(name), "rb") as file:
-                return file.read()
+                return file.read(MOST_READ)
         except OSError:
             return None
 
@@ -76,19 +87,17 @@ class Directory:
     def touch(self, name: str) -> None:
         """Make an empty file, or make it new again, whoever of the group it belongs to."""
         try:
-            os.utime(name, dir_fd=self.fd)
+            os.utime(name, dir_fd=self.fd, follow_symlinks=False)
         except OSError:
             self.remove(name)
             os.close(self.open(name, os.O_RDONLY | os.O_CREAT))
 
     def identity(self, proposal: str) -> str:
         """The id of this directory: the first that anybody proposed. It lives as long."""
-        with suppress(OSError, ValueError), self.locked(NUMBER_LOCK, seconds=1.0) as mine:
-            found = (self.read(NUMBER_LOCK) or b"").decode("ascii", "replace")
-            if found or not mine:
-                return str(uuid.UUID(found))
-            with os.fdopen(self.open(NUMBER_LOCK, os.O_WRONLY), "w") as file:
-                file.write(proposal)
+        with suppress(OSError, ValueError), self.locked(NUMBER_LOCK, seconds=1.0):
+            if not self.names(IDENTITY):
+                self.write(IDENTITY, proposal.encode())
+            return str(uuid.UUID((self.read(IDENTITY) or b"").decode("ascii", "replace")))
         return proposal
 
     def remove(self, name: str) -> None:

@@ -6,10 +6,11 @@ and readers skip it.
 """
 
 import contextlib
+import errno
 import os
 import struct
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Mapping
 from operator import add
 
 from sidelight.contract import METRICS, UNKNOWN
@@ -25,13 +26,21 @@ from sidelight.store.directory import (
     workers,
 )
 from sidelight.store.layout import Block, Damaged
-from sidelight.store.reader import File, Index, read, rows, slow_requests
-from sidelight.store.schema import Family, encode, merged, places
+from sidelight.store.reader import MOST_SERIES, File, Index, reading, rows, slow_requests, whole
+from sidelight.store.schema import MOST_BYTES, MOST_FAMILIES, Family, encode, merged, places
 
+OWN_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
 Skip = Callable[[str, str], None]
 Steps = Generator[None, None, None]
 IDS_KEPT = 4096
-"""A reader that opened a worker's file before it was folded must still find its id."""
+"""A reader that read a worker's file before it was folded must still find its id."""
+# What all files together may take of a reader's memory, and what they weigh in it.
+MOST_WEIGHT = 4 * layout.MOST_BYTES
+SERIES_WEIGHT = 256
+USER_WEIGHT = 8
+AT_ONCE = 200
+"""Series between two turns of an event loop."""
 
 _OF_THE_DEAD = (
     Family("sidelight_worker_exits_total", "counter", ()),
@@ -45,62 +54,102 @@ def read_all(
 ) -> Generator[None, None, tuple[list[File], File | None]]:
     """Every worker's file that the totals don't hold, and the totals.
 
-    Files are opened first and totals read second: a worker folded in between is then found
-    in the totals' ids, never in both or in neither. Yields between files.
+    Files are read first and totals second: a worker folded in between is then found in the
+    totals' ids, never in both or in neither. Yields between files.
     """
-    files = []
-    with contextlib.ExitStack() as opened:
-        fds = []
-        for name in directory.names(WORKER_SUFFIX):
-            with contextlib.suppress(FileNotFoundError):
-                fd = _open(directory, name, skip)
-                if fd is not None:
-                    opened.callback(os.close, fd)
-                    # Its snapshot goes when it is folded: read both before the totals.
-                    snapshot = directory.read(name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX)
-                    fds.append((name, fd, snapshot or b""))
-        totals = _totals(directory, known, skip)
-        folded = set(totals.index.folded if totals else ())
-        for name, fd, snapshot in fds:
-            yield
-            try:
-                file = read(name, fd, known)
-            except Damaged as damage:
-                skip(name, damage.reason)
-            except OSError:
-                skip(name, "unreadable")
-            else:
-                if file.index.strange:
-                    skip(name, "later_blocks")
-                if file.header.id not in folded:
-                    file.user = snapshot
-                    files.append(file)
+    found = []
+    left = MOST_WEIGHT
+    for name in directory.names(WORKER_SUFFIX):
+        file = yield from _worker(directory, name, known, skip, min(left, layout.MOST_BYTES))
+        yield
+        if file is not None:
+            found.append(file)
+            left -= _weight(file)
+    totals = yield from _totals(directory, known, skip)
+    folded = set(totals.index.folded if totals else ())
+    files = [file for file in found if file.header.id not in folded]
     for gone in known.keys() - {f.header.id for f in (*files, *([totals] if totals else []))}:
-        del known[gone]
+        known.pop(gone, None)
     return files, totals
 
 
-def _open(directory: Directory, name: str, skip: Skip) -> int | None:
+def _worker(
+    directory: Directory, name: str, known: dict[bytes, Index], skip: Skip, most: int
+) -> Generator[None, None, File | None]:
+    """A worker's file with its snapshot, which goes when it is folded: so before the totals."""
+    snapshot = name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX
+    file = yield from _read(directory, name, known, skip, most)
+    if file is None:
+        return None
+    if file.index.strange:
+        skip(name, "later_blocks")
+    if file.index.overlong:
+        skip(name, "long_labels")
     try:
-        return directory.open(name)
+        file.user = _whole(directory, snapshot, min(most // USER_WEIGHT, user.MOST_BYTES))
+    except FileNotFoundError:
+        pass
+    except (Damaged, OSError) as damage:
+        file.user = b""
+        skip(snapshot, getattr(damage, "reason", "unreadable"))
+    return file
+
+
+def _weight(file: File) -> int:
+    return len(file.data) + len(file.index.series) * SERIES_WEIGHT + len(file.user) * USER_WEIGHT
+
+
+def _read(  # noqa: PLR0913 a directory's file, and how a reader reads
+    directory: Directory,
+    name: str,
+    known: dict[bytes, Index],
+    skip: Skip,
+    most: int,
+    *,
+    alive: bool | None = None,
+) -> Generator[None, None, File | None]:
+    """A file that is there and sound."""
+    try:
+        fd = directory.open(name)
     except FileNotFoundError:
         return None
-    except OSError:
-        skip(name, "unreadable")
-        return None
-
-
-def _totals(directory: Directory, known: dict[bytes, Index], skip: Skip) -> File | None:
-    fd = _open(directory, TOTALS, skip)
-    if fd is None:
+    except OSError as error:
+        _unreadable(name, error, skip)
         return None
     try:
-        return read(TOTALS, fd, known, alive=False)
-    except (Damaged, OSError) as damage:
-        skip(TOTALS, getattr(damage, "reason", "unreadable"))
+        return (yield from reading(name, fd, known, alive=alive, most=most))
+    except Damaged as damage:
+        skip(name, damage.reason)
+        return None
+    except OSError as error:
+        _unreadable(name, error, skip)
         return None
     finally:
         os.close(fd)
+
+
+def _unreadable(name: str, error: OSError, skip: Skip) -> None:
+    """Leave a worker's file out. Raises the error where counts would fall for no reason.
+
+    That is without the totals, and where this process can't open files at all.
+    """
+    if error.errno in OWN_TROUBLE or (name == TOTALS and error.errno in CLOSED):
+        raise error
+    skip(name, "unreadable")
+
+
+def _whole(directory: Directory, name: str, most: int) -> bytes:
+    fd = directory.open(name)
+    try:
+        return whole(fd, most)
+    finally:
+        os.close(fd)
+
+
+def _totals(
+    directory: Directory, known: dict[bytes, Index], skip: Skip
+) -> Generator[None, None, File | None]:
+    return (yield from _read(directory, TOTALS, known, skip, layout.MOST_BYTES, alive=False))
 
 
 def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: float = 0.0) -> Steps:
@@ -113,13 +162,15 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
     with directory.locked(FOLD_LOCK, wait) as mine:
         if not mine:
             return
-        folded = _totals(directory, {}, lambda _name, _reason: None)
+        folded = yield from _totals(directory, {}, lambda _name, _reason: None)
         _remove_folded(directory, folded)
-        _remove_drafts(directory)
+        yield from _remove_drafts(directory)
         files, totals = yield from read_all(directory, known, skip)
         dead = [file for file in files if not file.alive]
         if dead and _replaceable(directory, totals):
-            directory.write(TOTALS, _folded(totals, dead))
+            new, dead = yield from _with_room(totals, dead, skip)
+            if dead:
+                directory.write(TOTALS, new)
             for file in dead:
                 _remove(directory, file.name)
 
@@ -132,15 +183,22 @@ def _remove_folded(directory: Directory, totals: File | None) -> None:
             _remove(directory, name)
 
 
-def _remove_drafts(directory: Directory) -> None:
+def _remove_drafts(directory: Directory) -> Steps:
     """Remove what was never finished, by processes that died at it."""
+    drafts = directory.names(DRAFT_SUFFIX)
+    if not drafts:
+        return
     with directory.locked(NUMBER_LOCK) as nobody_starts:
-        alive = {name.removesuffix(WORKER_SUFFIX) for name in workers(directory, alive=True)}
-        for name in directory.names(DRAFT_SUFFIX):
+        alive = set()
+        for name in workers(directory, alive=True):
+            alive.add(name.removesuffix(WORKER_SUFFIX))
+            yield
+        for name in drafts:
             owner, *rest = name.split(".")
             unfinished_start = len(rest) == 1
             if (unfinished_start and nobody_starts) or not (unfinished_start or owner in alive):
                 directory.remove(name)
+                yield
 
 
 def _remove(directory: Directory, name: str) -> None:
@@ -157,7 +215,12 @@ def _replaceable(directory: Directory, totals: File | None) -> bool:
     """
     if totals is None and TOTALS in directory.names(TOTALS):
         try:
-            layout.unpack_header((directory.read(TOTALS) or b"")[: layout.HEADER_BYTES])
+            fd = directory.open(TOTALS)
+            with os.fdopen(fd, "rb") as file:
+                layout.unpack_header(file.read(layout.HEADER_BYTES))
+        except OSError as error:
+            if error.errno in OWN_TROUBLE | CLOSED:
+                return False
         except Damaged as damage:
             if damage.reason == layout.LATER:
                 return False
@@ -166,17 +229,34 @@ def _replaceable(directory: Directory, totals: File | None) -> bool:
     return True
 
 
-def _folded(totals: File | None, dead: list[File]) -> bytes:
-    """The bytes of new totals."""
+def _with_room(
+    totals: File | None, dead: list[File], skip: Skip
+) -> Generator[None, None, tuple[bytes, list[File]]]:
+    """New totals, and the dead in them: those that leave them small enough to be read again."""
+    with contextlib.suppress(Damaged):
+        return (yield from _folded(totals, dead)), dead
+    new, fitting = b"", list[File]()
+    for file in dead:
+        try:
+            new, fitting = (yield from _folded(totals, [*fitting, file])), [*fitting, file]
+        except Damaged as damage:
+            skip(file.name, damage.reason)
+    return new, fitting
+
+
+def _folded(totals: File | None, dead: list[File]) -> Generator[None, None, bytes]:
+    """The bytes of new totals. Raises `Damaged` where no reader would take them."""
     everything = [*([totals] if totals else []), *dead]
     families = merged((file.index.schema for file in everything), _OF_THE_DEAD)
     sums: Sums = {}
     people: dict[str, user.UserFamily] = {}
     for file in everything:
-        _add_counts(sums, families, file)
+        yield from _add_counts(sums, families, file)
     for file in dead:
+        yield
         _add_death(sums, file)
     for snapshot in (totals.index.user if totals else b"", *(file.user for file in dead)):
+        yield
         with contextlib.suppress(Damaged):
             user.merge(people, user.decode(snapshot), worker=None)
     kept = totals.index.folded[-IDS_KEPT:] if totals else ()
@@ -185,11 +265,14 @@ def _folded(totals: File | None, dead: list[File]) -> bytes:
         Block.USER: user.encode(people.values()),
         Block.SLOW: slow.encode(record for file in everything for record in slow_requests(file)),
     }
-    return _pack(families, sums, notes, min(file.header.started for file in everything))
+    blocks = yield from _packed(families, sums)
+    return _pack(families, blocks, notes, min(file.header.started for file in everything))
 
 
-def _add_counts(sums: Sums, families: dict[str, Family], file: File) -> None:
-    for series in file.index.series:
+def _add_counts(sums: Sums, families: dict[str, Family], file: File) -> Steps:
+    for number, series in enumerate(file.index.series):
+        if number % AT_ONCE == 0:
+            yield
         family = families[series.family.name]
         if family.kind != series.family.kind or family.kind == "gauge":
             continue
@@ -234,19 +317,44 @@ def _add(sums: Sums, key: tuple[str, tuple[str, ...]], values: tuple[int, ...]) 
     sums[key] = values if before is None else tuple(map(add, before, values))
 
 
+def _packed(families: dict[str, Family], sums: Sums) -> Generator[None, None, list[bytes]]:
+    """The blocks of some series, each with its values."""
+    numbers = {family.name: number for number, family in enumerate(_kept(families))}
+    blocks = []
+    for number, ((name, labels), values) in enumerate(sums.items()):
+        if number % AT_ONCE == 0:
+            yield
+        head = layout.block(Block.SERIES, layout.series_key(numbers[name], labels), len(values))
+        blocks.append(head + struct.pack(f"<{len(values)}Q", *(v % (1 << 64) for v in values)))
+    return blocks
+
+
+def _kept(families: dict[str, Family]) -> tuple[Family, ...]:
+    return tuple(family for family in families.values() if family.kind != "gauge")
+
+
 def _pack(
-    families: Mapping[str, Family], sums: Sums, notes: Mapping[Block, bytes], started: int
+    families: dict[str, Family],
+    series: Collection[bytes],
+    notes: Mapping[Block, bytes],
+    started: int,
 ) -> bytes:
-    schema = tuple(family for family in families.values() if family.kind != "gauge")
-    numbers = {family.name: number for number, family in enumerate(schema)}
-    parts = [layout.block(Block.SCHEMA, encode(schema), 0)]
-    for (name, labels), values in sums.items():
-        key = layout.series_key(numbers[name], labels)
-        head = layout.block(Block.SERIES, key, len(values))
-        parts += [head, struct.pack(f"<{len(values)}Q", *(v % (1 << 64) for v in values))]
+    """Totals, of the blocks of their series. Raises `Damaged` where no reader would take them."""
+    schema = encode(_kept(families))
+    for size, most in (
+        (len(_kept(families)), MOST_FAMILIES),
+        (len(schema), MOST_BYTES),
+        (len(series), MOST_SERIES),
+        (len(notes.get(Block.USER, b"")), user.MOST_BYTES),
+    ):
+        if size > most:
+            raise Damaged("too_large")
+    parts = [layout.block(Block.SCHEMA, schema, 0), *series]
     parts += [layout.block(kind, key, 0) for kind, key in notes.items()]
     arena = b"".join(parts)
     header = layout.blocks_only(os.urandom(16), os.getpid(), started, len(arena))
+    if header.size > layout.MOST_BYTES:
+        raise Damaged("too_large")
     front = bytearray(layout.HEADER_BYTES)
     packed = layout.pack_header(header)
     front[: len(packed)] = packed

@@ -16,7 +16,9 @@ import struct
 import zlib
 from collections.abc import Iterator
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+from sidelight.store.route_table import WEBSOCKET
 
 MAGIC: Final = b"SIDELITE"
 VERSION: Final = 1
@@ -33,19 +35,20 @@ HEADER_BYTES: Final = 256
 MOST_BYTES: Final = 64 * 1024 * 1024
 """More than the largest cap needs; no reader takes a larger file into its memory."""
 # Words of the header that change while the worker lives: its state, when its loop last beat,
-# how many requests in flight found no free row, the end of the arena's last block, and one
-# that nobody reads.
+# how many requests in flight found no free row, and the end of the arena's last block.
 STATE: Final = 24
 HEARTBEAT: Final = 25
 ROWLESS: Final = 26
 USED: Final = 27
-SCRATCH: Final = 28
 
 ROWS: Final = 1024
+NATIVE: Literal["L", "Q"] = "L" if struct.calcsize("L") == WORD else "Q"
+"""A word as `memoryview` takes it; of the two, ``L`` costs it less."""
 ROW_WORDS: Final = 19
-ROW_TEXT: Final = (ROW_WORDS - 1) * WORD
-"""A row is a start (CLOCK_MONOTONIC in ns; 0 when free) and its text: scheme, method and raw
-path, as in ``http GET /path``, filled up with blanks or cut."""
+ROW_TEXT: Final = (ROW_WORDS - 2) * WORD
+"""A row is a start (CLOCK_MONOTONIC in ns; 0 when free), what is asked for as `asked` has it, and
+the raw path up to a NUL, or cut. The start is written last."""
+SCHEMES: Final = ("_OTHER", "http", "https", "ws", "wss")
 
 EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
 """Checksum, bucket, block address, trace id, span id, value, seconds since the epoch."""
@@ -158,6 +161,22 @@ def unpack_header(data: bytes) -> Header:
     if header.size > MOST_BYTES or any(at % WORD for at in words):
         raise Damaged("torn")
     return header
+
+
+def asked(scheme: str, method: str) -> int:
+    """Scheme and method as one word: the scheme's number, and the method's letters.
+
+    A method is one of the contract's, of at most seven letters; a WebSocket has none.
+    """
+    letters = b"" if method == WEBSOCKET else method.encode()
+    return int.from_bytes(bytes([SCHEMES.index(scheme)]) + letters, "little")
+
+
+def asked_for(word: int) -> tuple[str, str]:
+    """The inverse of `asked`, for anything that may stand in a file."""
+    scheme, *method = word.to_bytes(WORD, "little")
+    name = SCHEMES[scheme] if scheme < len(SCHEMES) else SCHEMES[0]
+    return name, bytes(method).rstrip(b"\0").decode("latin-1") or WEBSOCKET
 
 
 def block(kind: Block, key: bytes, values: int) -> bytes:

@@ -5,8 +5,10 @@ A file is read with ``pread``, so one that is cut short is a short read and not 
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from sidelight.store import about, layout, locks, slow
@@ -14,7 +16,19 @@ from sidelight.store.about import About
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
 from sidelight.store.schema import Family, Schema, decode
-from sidelight.store.slow import Slow
+from sidelight.store.slow import Slow, newest
+
+BLOCKS_AT_ONCE = 200
+"""Read between two turns of an event loop."""
+# What a file may ask of its reader; whoever writes it need not mean well.
+MOST_SERIES = layout.MOST_BYTES // layout.BYTES_PER_SERIES
+MOST_KEY = 4096
+MOST_ROWS = 4 * layout.ROWS
+MOST_EXEMPLARS = 4 * layout.EXEMPLARS
+MOST_TABLE = 1024 * 1024
+MOST_ROOTS = 64
+MOST_FOLDED = 16_384
+"""Ids the totals may name: more than they ever keep (see `fold`)."""
 
 
 class Series(NamedTuple):
@@ -65,6 +79,8 @@ class Index:
     """Where a worker keeps its own: byte offset and words."""
     strange: bool = False
     """Whether a later version put something in that this one doesn't know."""
+    overlong: bool = False
+    """Whether series are left out, whose labels are too long for a page."""
 
 
 @dataclass(slots=True)
@@ -101,28 +117,62 @@ def read(name: str, fd: int, known: dict[bytes, Index], *, alive: bool | None = 
     Its lock tells whether its process lives, unless the caller knows. Raises `Damaged` or
     OSError.
     """
+    steps = reading(name, fd, known, alive=alive)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            file: File = stop.value
+            return file
+
+
+def reading(
+    name: str,
+    fd: int,
+    known: dict[bytes, Index],
+    *,
+    alive: bool | None = None,
+    most: int = layout.MOST_BYTES,
+) -> Generator[None, None, File]:
+    """What `read` does, in steps; ``most`` is how many bytes the file may have in use."""
     if alive is None:
         alive = not locks.unheld(fd)
-    header = layout.unpack_header(_read_at(fd, layout.HEADER_BYTES, 0))
-    if name != TOTALS and name != header.id.hex() + WORKER_SUFFIX:
-        raise Damaged("not_ours")  # a copy would be counted twice
-    size = os.fstat(fd).st_size
-    if size < header.size:
-        raise Damaged("truncated")
+    header = _header(name, fd)
     used = int.from_bytes(_read_at(fd, WORD, layout.USED * WORD), "little")
-    data = _read_at(fd, min(max(used, header.arena_at), header.size), 0)
-    if len(data) < header.arena_at:
+    wanted = min(max(used, header.arena_at), header.size)
+    if wanted > most:
+        raise Damaged("too_large")
+    data = _read_at(fd, wanted, 0)
+    index = known.get(header.id, Index(header.arena_at))
+    if len(data) < max(header.arena_at, index.end):  # the latter since it was read before
         raise Damaged("truncated")
-    index = known.get(header.id)
-    if index is None:
-        index = Index(header.arena_at)
-    _extend(index, data)
+    while _extend(index, data):
+        yield
     if not index.schema:
         raise Damaged("torn")
     if index.end < min(used, len(data)) and not alive:
         raise Damaged("torn")
     known[header.id] = index
     return File(name, header, alive, data, index)
+
+
+def _header(name: str, fd: int) -> Header:
+    header = layout.unpack_header(_read_at(fd, layout.HEADER_BYTES, 0))
+    if name != TOTALS and name != header.id.hex() + WORKER_SUFFIX:
+        raise Damaged("not_ours")  # a copy would be counted twice
+    if header.rows > MOST_ROWS or header.exemplars > MOST_EXEMPLARS:
+        raise Damaged("torn")
+    if os.fstat(fd).st_size < header.size:
+        raise Damaged("truncated")
+    return header
+
+
+def whole(fd: int, most: int) -> bytes:
+    """All of a small file that is open. Raises `Damaged` where it is not small, or OSError."""
+    data = _read_at(fd, most + 1, 0)
+    if len(data) > most:
+        raise Damaged("too_large")
+    return data
 
 
 def _read_at(fd: int, size: int, at: int) -> bytes:
@@ -132,33 +182,50 @@ def _read_at(fd: int, size: int, at: int) -> bytes:
     return os.read(fd, size)
 
 
-def _extend(index: Index, data: bytes) -> None:
-    for kind, values, key, at in layout.blocks(data, index.end):
+def _extend(index: Index, data: bytes) -> bool:
+    """Add some of the blocks that are new; whether there may be more."""
+    before = index.end
+    for kind, values, key, at in islice(layout.blocks(data, before), BLOCKS_AT_ONCE):
         if kind == Block.SERIES:
             _add_series(index, values, key, at)
         elif kind == Block.SCHEMA:
+            if index.schema:
+                raise Damaged("torn")  # series before and after would mean different things
             index.schema = decode(key)
-        elif kind == Block.ROUTES:
-            index.routes = key.decode("utf-8", "replace")
-        elif kind == Block.ROOTS:
-            index.roots.append(key.decode("utf-8", "replace"))
-        elif kind == Block.FOLDED:
-            index.folded = tuple(key[i : i + 16] for i in range(0, len(key), 16))
-        elif kind == Block.USER:
-            index.user = key
-        elif kind == Block.ABOUT:
-            index.about = about.decode(key)
         elif kind == Block.SLOW:
-            index.slow += slow.decode(key)
+            index.slow = newest([*index.slow, *slow.decode(key)])
             index.ring = (at, values)
         else:
-            index.strange = True
+            _add_note(index, kind, key)
         index.end = at + values * WORD
+    return index.end > before
+
+
+def _add_note(index: Index, kind: int, key: bytes) -> None:
+    if kind == Block.ROUTES:
+        index.routes = key[:MOST_TABLE].decode("utf-8", "replace")
+    elif kind == Block.ROOTS:
+        if len(index.roots) < MOST_ROOTS:
+            index.roots.append(key[:MOST_KEY].decode("utf-8", "replace"))
+    elif kind == Block.FOLDED:
+        ids = key[-16 * MOST_FOLDED :]
+        index.folded = tuple(ids[i : i + 16] for i in range(0, len(ids), 16))
+    elif kind == Block.USER:
+        index.user = key
+    elif kind == Block.ABOUT:
+        index.about = about.decode(key)
+    else:
+        index.strange = True
 
 
 def _add_series(index: Index, values: int, key: bytes, at: int) -> None:
+    if len(key) > MOST_KEY:
+        index.overlong = True
+        return
+    if len(index.series) >= MOST_SERIES:
+        raise Damaged("too_large")
     try:
-        number, labels = layout.split_key(key)
+        number, labels = _split(key)
         family = index.schema[number]
     except (ValueError, IndexError):
         raise Damaged("torn") from None
@@ -167,6 +234,8 @@ def _add_series(index: Index, values: int, key: bytes, at: int) -> None:
     index.series.append(Series(family, labels, at, _unpacker(values)))
 
 
+_split = lru_cache(maxsize=32_768)(layout.split_key)
+"""Workers of one service have the same keys: their labels are kept once."""
 _UNPACKERS: dict[int, Callable[[bytes, int], tuple[int, ...]]] = {}
 
 
@@ -183,12 +252,10 @@ def rows(file: File) -> list[Row]:
     for number, start in enumerate(_column(file, file.header.rows_at, file.header.rows, step)):
         if start:
             at = file.header.rows_at + number * step
-            text = file.data[at + WORD : at + WORD + layout.ROW_TEXT]
-            scheme, method, path = (*text.rstrip(b" \0").split(b" ", 2), b"", b"")[:3]
-            whole = text[-1:] in {b" ", b"\0"}
-            found.append(
-                Row(start, scheme.decode("latin-1"), method.decode("latin-1"), path, whole)
-            )
+            (word,) = struct.unpack_from("<Q", file.data, at + WORD)
+            text = file.data[at + 2 * WORD : at + layout.ROW_WORDS * WORD]
+            path, end, _ = text.partition(b"\0")
+            found.append(Row(start, *layout.asked_for(word), path, bool(end)))
     return found
 
 

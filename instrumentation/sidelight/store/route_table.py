@@ -2,7 +2,9 @@
 
 A reader in another process names the route of a request whose worker is stuck or dead; the
 application is not there to ask. Lines are ``METHODS <tab> /path/{id:int} <tab> threshold``.
-Custom convertors are read as one path segment: a reader trusts no pattern from a file.
+Custom convertors are read as one path segment: a reader trusts no pattern from a file, and
+follows all the ways a route may match at once, since trying one after the other may take
+for ever.
 """
 
 import re
@@ -25,6 +27,12 @@ _CONVERTORS = {
     "uuid": "[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}",
 }
 _ONE_SEGMENT = "[^/]+"
+_UUID = re.compile(_CONVERTORS["uuid"])
+_DIGITS = re.compile(_CONVERTORS["int"])
+MOST_ROUTES = 10_000
+MOST_SECONDS = 1e9
+MOST_STEPS = 20_000
+"""Parts of routes that are tried for one path; a table of a thousand routes takes a few."""
 
 
 class Route(NamedTuple):
@@ -54,29 +62,100 @@ def encode(routes: Iterable[Route]) -> bytes:
     ).encode()
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)
 def decode(text: str) -> tuple[Route, ...]:
     """The inverse of `encode`; lines that are none are left out."""
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n")[:MOST_ROUTES]:
+        if not line:
+            continue
         methods, _, rest = line.partition("\t")
         path, _, slow = rest.partition("\t")
         try:
             threshold = float(slow) if slow else None
         except ValueError:
             continue
+        if threshold is not None and not 0 <= threshold <= MOST_SECONDS:
+            continue
         found.append(Route(tuple(methods.split(",")), path, threshold))
     return tuple(found)
 
 
+class _Parts(NamedTuple):
+    """A route taken apart: what every path of it begins with, and what follows."""
+
+    start: str
+    rest: tuple[tuple[str, str], ...]
+    template: str
+
+
 @lru_cache(maxsize=64)
-def _pattern(text: str, method: str) -> tuple[re.Pattern[str] | None, tuple[str, ...]]:
-    """One alternation for all the routes that take a method, in order; group n is route n."""
-    routes = [route for route in decode(text) if _takes(route, method)]
-    if not routes:
-        return None, ()
-    whole = "|".join(f"{regex(route.path)}()" for route in routes)
-    return re.compile(whole, re.DOTALL), tuple(route.template for route in routes)
+def _taking(text: str, method: str) -> tuple[_Parts, ...]:
+    """The routes of a table that take a method, in order."""
+    return tuple(_parts(route) for route in decode(text) if _takes(route, method))
+
+
+def _parts(route: Route) -> _Parts:
+    """``("", text)`` for each piece that is written so, ``(convertor, "")`` for a parameter."""
+    texts = _PARAMETER.split(route.path)
+    rest: list[tuple[str, str]] = []
+    for name, text in zip(texts[2::3], texts[3::3], strict=True):
+        rest.append((name or "str", ""))
+        if text:
+            rest.append(("", text))
+    return _Parts(texts[0], tuple(rest), route.template)
+
+
+def _matches(path: str, parts: _Parts) -> tuple[bool, int]:
+    """Whether a whole path fits a route, and how many of its parts were looked at."""
+    if not path.startswith(parts.start):
+        return False, 1
+    places, steps = {len(parts.start)}, 1
+    for convertor, text in parts.rest:
+        places = set().union(
+            *(_ends(path, at, convertor, text) for at in _few(path, places, convertor))
+        )
+        steps += 1 + len(places)
+        if not places:
+            break
+    return len(path) in places, steps
+
+
+def _few(path: str, places: set[int], convertor: str) -> Iterable[int]:
+    """The places to go on from: from the first one a path takes all it takes from the others."""
+    if convertor == "path":
+        return [min(places)]
+    if convertor in {"", "int", "float", "uuid"}:
+        return places
+    firsts: dict[int, int] = {}
+    for at in sorted(places):
+        firsts.setdefault(path.rfind("/", 0, at), at)
+    return firsts.values()
+
+
+def _ends(path: str, at: int, convertor: str, text: str) -> Iterable[int]:
+    """Every place where a part may end that begins at one."""
+    if not convertor:
+        return [at + len(text)] if path.startswith(text, at) else []
+    if convertor == "path":
+        return range(at, len(path) + 1)
+    if convertor == "uuid":
+        found = _UUID.match(path, at)
+        return [found.end()] if found else []
+    if convertor in {"int", "float"}:
+        return _numeric(path, at, fraction=convertor == "float")
+    end = path.find("/", at)
+    return range(at + 1, (len(path) if end < 0 else end) + 1)
+
+
+def _numeric(path: str, at: int, *, fraction: bool) -> list[int]:
+    found = _DIGITS.match(path, at)
+    if not found:
+        return []
+    ends = list(range(at + 1, found.end() + 1))
+    if fraction and path.startswith(".", found.end()):
+        ends += _numeric(path, found.end() + 1, fraction=False)
+    return ends
 
 
 def below(path: str, root: str) -> str:
@@ -110,13 +189,16 @@ def template_of(text: str, roots: tuple[str, ...], method: str, path: bytes) -> 
     if not text:
         return UNKNOWN
     plain = unquote_to_bytes(path).decode("utf-8", "replace")
+    steps = 0
     for wanted in (method, *([ANY] if method != WEBSOCKET else [])):  # a 405 has its route too
-        pattern, templates = _pattern(text, wanted)
-        if pattern is None:
-            continue
         for root in sorted(roots or ("",), key=len, reverse=True):
             # A proxy may have cut the root off already; the label names it all the same.
-            match = pattern.match(below(plain, root))
-            if match and match.lastindex:
-                return root + templates[match.lastindex - 1]
+            rest = below(plain, root)
+            for parts in _taking(text, wanted):
+                found, more = _matches(rest, parts)
+                if found:
+                    return root + parts.template
+                steps += more
+                if steps > MOST_STEPS:
+                    return UNKNOWN
     return ""

@@ -2,8 +2,10 @@
 
 import json
 import math
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 
 from sidelight.contract import METRICS, Kind, boundaries
@@ -11,6 +13,8 @@ from sidelight.store.layout import Damaged
 
 _KINDS = ("counter", "gauge", "histogram", "summary")
 MOST_BOUNDS = 1000
+MOST_FAMILIES = 500
+MOST_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +49,16 @@ def schema(duration: tuple[float, ...]) -> Schema:
 def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, Family]:
     """All families by name, each with every boundary any of the schemas gives it.
 
-    Where two disagree on a kind, the first to name the family is right.
+    Where two disagree on a kind, the first to name the family is right. Boundaries past
+    `MOST_BOUNDS` are left out: their counts go to the next higher one.
     """
     found = {family.name: family for family in first}
     for family in chain.from_iterable(schemas):
         before = found.setdefault(family.name, family)
         if before.bounds != family.bounds and before.kind == family.kind:
             bounds = tuple(sorted({*before.bounds, *family.bounds}))
-            found[family.name] = Family(family.name, before.kind, bounds)
+            if len(bounds) <= MOST_BOUNDS:
+                found[family.name] = Family(family.name, before.kind, bounds)
     return found
 
 
@@ -61,13 +67,18 @@ def encode(schema: Schema) -> bytes:
     return json.dumps([[f.name, f.kind, f.bounds] for f in schema]).encode()
 
 
+@lru_cache(maxsize=64)
 def decode(data: bytes) -> Schema:
     """The inverse of `encode`. Raises `Damaged` for anything else."""
+    if len(data) > MOST_BYTES:
+        raise Damaged("too_large")
     try:
         rows = json.loads(data)
         found = tuple(Family(str(name), kind, _bounds(raw)) for name, kind, raw in rows)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise Damaged("torn") from None
+    if len(found) > MOST_FAMILIES:
+        raise Damaged("too_large")
     for family in found:
         if family.kind not in _KINDS or (family.bounds and family.kind != "histogram"):
             raise Damaged("torn")
@@ -80,9 +91,12 @@ def _bounds(raw: object) -> tuple[float, ...]:
     bounds = tuple(float(bound) for bound in raw)
     if not all(map(math.isfinite, bounds)) or list(bounds) != sorted(set(bounds)):
         raise ValueError(raw)
+    if bounds and bounds[0] < 0:
+        raise ValueError(raw)  # no page may show a sum beside a negative boundary
     return bounds
 
 
+@lru_cache(maxsize=256)
 def places(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, ...] | None:
     """For each bucket of ``source`` (infinity last) its bucket in ``target``; None if the same.
 
@@ -90,7 +104,4 @@ def places(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, .
     """
     if source == target:
         return None
-    ends = [*target, float("inf")]
-    return tuple(
-        next(at for at, end in enumerate(ends) if bound <= end) for bound in (*source, float("inf"))
-    )
+    return tuple(bisect_left(target, bound) for bound in (*source, math.inf))

@@ -11,6 +11,11 @@ from sidelight.store.slow import Slow, newest
 
 logger = logging.getLogger("sidelight")
 
+MOST_SKIPPED = 10_000
+"""Files remembered as skipped; past them only their reasons are."""
+MOST_TOLD = 100
+"""Files named in the log; whoever fills a directory shall not fill the log too."""
+
 
 T = TypeVar("T")
 
@@ -61,7 +66,15 @@ class View:
 
     def skip(self, name: str, reason: str) -> None:
         """Remember a file that can't be read, or not whole, and say so once."""
+        if len(self.skipped) >= MOST_SKIPPED and (name, reason) not in self.skipped:
+            name = "more than can be told"
         if (name, reason) not in self.skipped:
             self.skipped[name, reason] = None
-            path = self.directory.path if self.directory else ""
-            logger.warning("%s in %s is left out of the metrics: %s", name, path, reason)
+            self._tell(name, reason)
+
+    def _tell(self, name: str, reason: str) -> None:
+        path = self.directory.path if self.directory else ""
+        if len(self.skipped) < MOST_TOLD:
+            logger.warning("%r in %s is left out of the metrics: %s", name, path, reason)
+        elif len(self.skipped) == MOST_TOLD:
+            logger.warning("more files in %s are left out of the metrics, and not named", path)

@@ -7,8 +7,9 @@ import threading
 import time
 import uuid
 from bisect import bisect_left
+from collections.abc import Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, Final
 
 from sidelight.contract import DURATION, Metric, boundaries
 from sidelight.errors import StoreError
@@ -23,6 +24,33 @@ from sidelight.store.directory import (
 )
 from sidelight.store.layout import WORD, Block, Damaged, State
 from sidelight.store.schema import Schema, encode
+
+try:
+    from ctypes import c_char
+
+    Text: Any = c_char * layout.ROW_TEXT
+    """Of all ways to put bytes into shared memory, setting its ``value`` costs least."""
+except ImportError:  # a Python that was built without
+
+    class Text:  # type: ignore[no-redef]
+        """Bytes that are stored up to and with a NUL, as an array of ctypes does it."""
+
+        def __init__(self, memory: mmap.mmap, at: int) -> None:
+            self._memory = memory
+            self._at = at
+
+        @classmethod
+        def from_buffer(cls, memory: mmap.mmap, at: int) -> Any:
+            """As ctypes has it."""
+            return cls(memory, at)
+
+        def _store(self, text: bytes) -> None:
+            if len(text) > layout.ROW_TEXT:
+                raise ValueError("bytes too long")
+            filled = text.ljust(layout.ROW_TEXT, b"\0")
+            self._memory[self._at : self._at + layout.ROW_TEXT] = filled
+
+        value = property(None, _store)
 
 
 class Full(Exception):  # noqa: N818 it says what the file is
@@ -42,11 +70,27 @@ class Tally:
         self.counts = [0] * values
 
 
-class Row(NamedTuple):
-    """Where a request in flight is kept: the word of its start, and the bytes of its text."""
+class Row:
+    """Where a request in flight is kept: the first word, and the text as ``text.value``.
 
-    word: int
-    text: slice
+    ``scope`` is for this process alone: whose row it is, None when it is free.
+    """
+
+    __slots__ = ("scope", "text", "word")
+    text: Any
+
+    def __init__(self, word: int, memory: mmap.mmap) -> None:
+        self.scope: Any = None
+        self.word = word
+        self.lie_in(memory)
+
+    def lie_in(self, memory: mmap.mmap) -> None:
+        """The file is mapped somewhere else now."""
+        self.text = Text.from_buffer(memory, (self.word + 2) * WORD)
+
+
+ROWLESS: Final = Row.__new__(Row)
+"""What a request gets that finds no row free."""
 
 
 class WorkerFile:
@@ -78,7 +122,9 @@ class WorkerFile:
             self._fill(None)
         else:
             self._make(directory, None)
-        self._spare, *self.rows = self._rows()
+        self._made: list[Row] = []
+        self.rows: list[Row] = []
+        """Those that are free; there is one more whenever none is, up to the header's number."""
 
     def _make(self, directory: Directory, former: mmap.mmap | None) -> None:
         """Take a number, and put a file in place that is whole. Raises `StoreError`."""
@@ -107,7 +153,7 @@ class WorkerFile:
             os.ftruncate(self.fd, header.size)
         self._header = header
         self.memory = mmap.mmap(self.fd, header.size)
-        self.words = memoryview(self.memory).cast("Q")
+        self.words = memoryview(self.memory).cast(layout.NATIVE)
         packed = layout.pack_header(header)
         self.memory[: len(packed)] = packed
         if former is not None:
@@ -119,25 +165,42 @@ class WorkerFile:
         self._append(Block.SCHEMA, encode(self.schema), 0)
         self._ring = self._append(Block.SLOW, b"", layout.RING * layout.SLOT // WORD) * WORD
 
-    def _rows(self) -> list[Row]:
-        """Free rows, the lowest last, where it is taken from."""
-        step = layout.ROW_WORDS * WORD
-        first = self._header.rows_at
-        starts = range(first, first + self._header.rows * step, step)
-        return [Row(at // WORD, slice(at + WORD, at + step)) for at in starts][::-1]
+    def take(self, asked: int, path: bytes, start: int) -> Row:
+        """Show a request among those in flight, for `leave`.
 
-    def without_row(self) -> Row:
-        """For a request more than there are rows: it is counted, and not described."""
-        self.words[layout.ROWLESS] += 1
-        return Row(layout.SCRATCH, self._spare.text)
+        One more than there are rows is counted, and not described.
+        """
+        row = self.rows.pop() if self.rows else self._new_row()
+        if row is ROWLESS:
+            self.words[layout.ROWLESS] += 1
+        else:
+            row.text.value = path[: layout.ROW_TEXT]
+            self.words[row.word + 1] = asked
+            self.words[row.word] = start
+        return row
+
+    def _new_row(self) -> Row:
+        with self._lock:
+            if len(self._made) == self._header.rows:
+                return ROWLESS
+            at = self._header.rows_at // WORD + len(self._made) * layout.ROW_WORDS
+            self._made.append(Row(at, self.memory))
+            return self._made[-1]
 
     def leave(self, row: Row) -> None:
-        """Give a row back, or what stood for one."""
-        if row.word == layout.SCRATCH:
+        """Give back what `take` gave."""
+        if row is ROWLESS:
             self.words[layout.ROWLESS] -= 1
         else:
             self.words[row.word] = 0
+            row.scope = None
             self.rows.append(row)
+
+    def scopes(self) -> Iterator[Any]:
+        """Those of the requests in flight, as far as they have told."""
+        for row in list(self._made):
+            if row.scope is not None:
+                yield row.scope
 
     def tally(self, metric: Metric, labels: tuple[str, ...], *, beyond: bool = False) -> Tally:
         """A series of this process; made with zeros when new.
@@ -236,6 +299,8 @@ class WorkerFile:
             self.memory, self.words, self.fd, self._header = former
             raise
         self.directory = directory
+        for row in self._made:
+            row.lie_in(self.memory)
         os.close(former[2])
 
     def close(self, state: State = State.CLOSED) -> None:
@@ -248,10 +313,12 @@ class WorkerFile:
     def abandon(self) -> None:
         """In a forked child: hold no descriptor of the parent's lock, and write nothing there."""
         self._release()
+        former, self.memory = self.memory, mmap.mmap(-1, self._header.size)
+        for row in self._made:
+            row.lie_in(self.memory)
         self.words.release()
-        self.memory.close()
-        self.words = memoryview(bytearray(self._header.size)).cast("Q")
-        self.memory = mmap.mmap(-1, self._header.size)
+        former.close()
+        self.words = memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
 
     def _release(self) -> None:
         fd, self.fd = self.fd, -1

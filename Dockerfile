@@ -1,0 +1,33 @@
+# syntax=docker/dockerfile:1
+# One image for the example shop and for the sidecar beside it:
+#   docker build -t sidelight-shop:0.1.0 .
+#   docker run --rm sidelight-shop:0.1.0                        the shop, on port 8000
+#   docker run --rm sidelight-shop:0.1.0 sidelight sidecar ...  the sidecar, on port 9464
+# For a service of your own, copy it and change the lines that name examples/shop.
+
+FROM python:3.13.12-slim-trixie AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN python -m venv /opt/sidelight
+WORKDIR /build
+# What changes rarely comes first, so that a change of code doesn't fetch packages again.
+COPY constraints.txt ./
+RUN /opt/sidelight/bin/pip install -c constraints.txt \
+    fastapi httpx prometheus-client python-multipart "uvicorn[standard]"
+COPY pyproject.toml README.md LICENSE ./
+COPY instrumentation instrumentation
+RUN /opt/sidelight/bin/pip install -c constraints.txt ".[sidecar,otlp]"
+COPY examples/shop /opt/shop
+RUN find /opt/shop -name __pycache__ -prune -exec rm -rf {} +
+
+FROM python:3.13.12-slim-trixie
+# A number and no name: Kubernetes can then tell that it isn't root. The group is what service and
+# sidecar share the directory by.
+RUN groupadd --gid 10001 sidelight \
+ && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin sidelight
+COPY --from=build /opt/sidelight /opt/sidelight
+COPY --from=build /opt/shop /opt/shop
+ENV PATH=/opt/sidelight/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+WORKDIR /opt/shop
+USER 10001:10001
+EXPOSE 8000 9464
+CMD ["uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000", "--workers", "4", "--no-access-log"]

@@ -1,0 +1,236 @@
+"""What a scrape of many workers with many series costs a sidecar, in CPU and in memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import NamedTuple
+
+from benchmarks import stats
+from benchmarks.page import DURATION_COUNT, samples
+from benchmarks.report import Section, Target, table
+from benchmarks.scrape import OPENMETRICS, TEXT
+from benchmarks.servers import ROOT, START_SECONDS, cpu_ns, free_port, get
+from benchmarks.services import paths
+from sidelight.contract import DURATION, DURATION_BUCKETS
+from sidelight.store import directory, route_table
+from sidelight.store.directory import Directory
+from sidelight.store.layout import Block
+from sidelight.store.route_table import Route
+from sidelight.store.schema import schema
+from sidelight.store.writer import Tally, WorkerFile
+
+WORKERS = 16
+STATUSES = ("200", "422")
+MOST_CPU_MS = 100.0
+MOST_MIB = 120.0
+MOST_TIMES = 11.0
+SETTLE_SECONDS = 0.02
+SPARE_SERIES = 100
+
+
+class Size(NamedTuple):
+    """Routes of one service; each is answered with every status by every worker."""
+
+    routes: int
+
+    @property
+    def series(self) -> int:
+        """Label sets of one worker."""
+        return self.routes * len(STATUSES)
+
+
+SMALL, LARGE, HUGE = Size(100), Size(1000), Size(10_000)
+
+
+class Worker:
+    """A worker's file as a living worker has it: mapped, locked, and changing."""
+
+    def __init__(self, where: Directory, size: Size) -> None:
+        self.file = WorkerFile(where, schema(DURATION_BUCKETS), size.series + SPARE_SERIES)
+        routes = [Route(("GET",), path, 1.0) for path in paths(size.routes // 10, 10)]
+        self.file.note(Block.ROUTES, route_table.encode(routes))
+        self.file.note(Block.ROOTS, b"http ")
+        self.tallies: list[Tally] = [
+            self.file.tally(DURATION, ("GET", route.path, status, "", "http"))
+            for route in routes
+            for status in STATUSES
+        ]
+
+    def observe(self) -> None:
+        """One request for every label set, so that nothing is as it was at the last scrape."""
+        words = self.file.words
+        for number, tally in enumerate(self.tallies):
+            bucket = 1 + number % len(DURATION_BUCKETS)
+            for place, more in ((0, 1_234_567 * number), (bucket, 1)):
+                tally.counts[place] += more
+                words[tally.at + place] = tally.counts[place]
+
+
+@dataclass(slots=True)
+class Costs:
+    """What scrapes of one size cost, in ms of CPU; what they left resident, in MiB."""
+
+    cpu: dict[str, list[float]] = field(default_factory=dict)
+    first: float = 0.0
+    started: float = 0.0
+    resident: float = 0.0
+    peak: float = 0.0
+    page: int = 0
+
+    @property
+    def net(self) -> list[float]:
+        """A scrape of the text format, less the median of a pause without a scrape."""
+        idle = stats.summary(self.cpu["no scrape"]).median
+        return [value - idle for value in self.cpu["text"]]
+
+
+def run(*, quick: bool) -> Section:
+    """Scrape a sidecar of 16 workers with three numbers of series."""
+    scrapes = 8 if quick else 50
+    sizes = [SMALL, LARGE] if quick else [SMALL, LARGE, HUGE]
+    costs = {size: measured(size, scrapes) for size in sizes}
+    section = Section(_TITLE, _HOW.format(workers=WORKERS, scrapes=scrapes, statuses=len(STATUSES)))
+    section.text += _table(costs)
+    large, small = (stats.summary(costs[size].net).median for size in (LARGE, SMALL))
+    section.targets = [
+        Target("CPU of a scrape of 16 x 1,000 x 2 by a sidecar, ms", large, MOST_CPU_MS),
+        Target("resident memory of that sidecar, MiB", costs[LARGE].resident, MOST_MIB),
+        Target("CPU of a scrape, with ten times the series, times", large / small, MOST_TIMES),
+    ]
+    return section
+
+
+def measured(size: Size, scrapes: int) -> Costs:
+    """One sidecar over one directory, from its start."""
+    costs = Costs()
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as base:
+        where = directory.shared(os.path.join(base, "store"))
+        workers = [Worker(where, size) for _ in range(WORKERS)]
+        with sidecar(where.path) as (pid, connection):
+            costs.started = memory(pid, "VmRSS")
+            costs.first = scraped(pid, connection, TEXT)
+            for name, how in _WAYS.items():
+                costs.cpu[name] = []
+                for _ in range(scrapes):
+                    for worker in workers:
+                        worker.observe()
+                    costs.cpu[name].append(scraped(pid, connection, how))
+            costs.resident = memory(pid, "VmRSS")
+            costs.peak = memory(pid, "VmHWM")
+            page = get(connection, "/metrics", TEXT)
+            costs.page = len(page)
+            _check(page.decode(), size, 1 + scrapes * len(_WAYS), workers)
+        for worker in workers:
+            worker.file.close()
+        where.close()
+    return costs
+
+
+def scraped(pid: int, connection: HTTPConnection, headers: dict[str, str] | None) -> float:
+    """CPU ms of a process around one scrape; None scrapes nothing."""
+    before = cpu_ns(pid)
+    if headers is not None:
+        get(connection, "/metrics", headers)
+        connection.close()  # before the sidecar does
+    time.sleep(SETTLE_SECONDS)
+    return (cpu_ns(pid) - before) / 1e6
+
+
+@contextmanager
+def sidecar(path: str) -> Iterator[tuple[int, HTTPConnection]]:
+    """A sidecar of its own process: its pid, and a connection to it."""
+    port = free_port()
+    command = [sys.executable, "-c", "from sidelight.cli import main; main()", "sidecar"]
+    command += ["--directory", path, "--listen", f"127.0.0.1:{port}"]
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+    try:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            _answering(connection, process)
+            yield process.pid, connection
+    finally:
+        process.terminate()
+        process.wait(15)
+
+
+def _answering(connection: HTTPConnection, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            get(connection, "/healthz")
+        except OSError:
+            connection.close()
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError("the sidecar did not start") from None
+            time.sleep(0.1)
+        else:
+            return
+
+
+def memory(pid: int, what: str) -> float:
+    """MiB that a process has resident now (``VmRSS``), or had at most (``VmHWM``)."""
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith(what + ":"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError(what)
+
+
+def _check(page: str, size: Size, turns: int, workers: list[Worker]) -> None:
+    """Every request of every worker is on the page."""
+    counts: Counter[str] = Counter()
+    for name, labels, value in samples(page):
+        if name == DURATION_COUNT:
+            counts[labels["http_response_status_code"]] += int(value)
+    wanted = size.routes * len(workers) * (turns - 1)
+    wrong = {status: counts[status] for status in STATUSES if counts[status] != wanted}
+    if wrong:
+        raise RuntimeError(f"{wrong} where each should be {wanted}")
+
+
+def _table(costs: dict[Size, Costs]) -> str:
+    rows = []
+    for size, cost in costs.items():
+        idle = stats.summary(cost.cpu["no scrape"]).median
+        for name in ("text", "text, gzip", "OpenMetrics"):
+            net = stats.summary([value - idle for value in cost.cpu[name]])
+            rows.append([f"{WORKERS} x {size.series:,}, {name}", net.text(1)])
+    memories = [
+        [
+            f"{WORKERS} x {size.series:,}",
+            f"{cost.page:,}",
+            f"{cost.first:.0f}",
+            f"{cost.started:.0f}",
+            f"{cost.resident:.0f}",
+            f"{cost.peak:.0f}",
+        ]
+        for size, cost in costs.items()
+    ]
+    head = ["workers x label sets", "page, bytes", "CPU of the first scrape, ms"]
+    head += ["resident at the start, MiB", "in the end", "at most"]
+    return f"\n{table(['scrape of', 'CPU, ms'], rows)}\n{table(head, memories)}"
+
+
+_WAYS = {
+    "no scrape": None,
+    "text": TEXT,
+    "text, gzip": {**TEXT, "Accept-Encoding": "gzip"},
+    "OpenMetrics": OPENMETRICS,
+}
+_TITLE = "A sidecar of many workers"
+_HOW = """\
+A `sidelight sidecar` over a directory of {workers} workers' files, held and changed by the
+process that measures: every route with {statuses} statuses, all of them counted once more
+before each scrape, so that no series is as it was. {scrapes} scrapes of each kind. CPU is
+that of the sidecar's process by its exact CPU clock, from the request to 20 ms after the
+answer, less the median of such a pause without a scrape. Every request must be on the page
+in the end.
+"""

@@ -1,0 +1,73 @@
+"""The Dockerfile: what can be said of it without an engine."""
+
+import json
+import re
+import tomllib
+
+from tests.deploy.artefacts import ROOT, compose, pod
+
+TEXT = (ROOT / "Dockerfile").read_text()
+LINES = [
+    line
+    for line in re.sub(r"\\\n\s*", " ", TEXT).splitlines()
+    if line.strip() and not line.startswith("#")
+]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def instructions(name: str) -> list[str]:
+    """What stands after each instruction of this name."""
+    return [line.partition(" ")[2] for line in LINES if line.startswith(f"{name} ")]
+
+
+def test_stages_begin_with_one_pinned_slim_python() -> None:
+    """Both stages stand on the same image, slim and of a whole version that is supported."""
+    bases = {each.split()[0] for each in instructions("FROM")}
+    (base,) = bases
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
+    minor = ".".join(base.partition(":")[2].split(".")[:2])
+    assert f"Programming Language :: Python :: {minor}" in PROJECT["classifiers"]
+
+
+def test_the_process_is_nobody_by_number() -> None:
+    """The last user is a number above those of the system, and comes before the command."""
+    assert instructions("USER") == ["10001:10001"]
+    names = [line.partition(" ")[0] for line in LINES]
+    assert names.index("USER") < names.index("CMD")
+
+
+def test_what_is_copied_is_there() -> None:
+    """Every source of a COPY from the context exists in the repository."""
+    for each in instructions("COPY"):
+        *sources, _ = each.split()
+        if not sources[0].startswith("--from="):
+            assert all((ROOT / source).exists() for source in sources), each
+
+
+def test_every_install_is_pinned() -> None:
+    """Each ``pip install`` stands under the constraints, which name all it asks for."""
+    installs = [each for each in instructions("RUN") if "pip install" in each]
+    assert installs
+    assert all("-c constraints.txt" in each for each in installs)
+    pinned = {
+        line.partition("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+    }
+    asked = installs[0].partition("-c constraints.txt")[2].replace('"', "").split()
+    assert {word.partition("[")[0] for word in asked} <= pinned
+
+
+def test_the_extras_exist() -> None:
+    """The image asks for extras that the project has."""
+    extras = re.search(r'"\.\[([\w,]+)\]"', TEXT)
+    assert extras
+    assert set(extras[1].split(",")) <= set(PROJECT["optional-dependencies"])
+
+
+def test_the_command_is_the_deployments() -> None:
+    """What the image starts by itself is what compose and Kubernetes start."""
+    (command,) = (json.loads(each) for each in instructions("CMD"))
+    assert not instructions("ENTRYPOINT")  # so that `args` of a pod are the whole command
+    assert compose()["shop"]["command"] == command
+    args = [word for each in pod()["containers"][0]["args"] for word in each.split("=")]
+    assert args == command

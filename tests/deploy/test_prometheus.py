@@ -1,0 +1,95 @@
+"""Prometheus, Alertmanager and the collector: configurations that their own tools accept."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from tests.deploy.artefacts import DEPLOY, PORT, load, run
+
+SECRET = "/run/secrets/sidelight_token"
+DEBIAN = "Debian: prometheus"
+COLLECTORS = ("receive.yaml", "scrape.yaml")
+
+
+def checkable(text: str, folder: Path) -> str:
+    """The same with a token's file that is there, since promtool looks for it."""
+    token = folder / "token"
+    token.write_text("secret")
+    return text.replace(SECRET, str(token))
+
+
+@pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-otlp.yml"])
+def test_promtool_accepts_the_configuration(name: str, tmp_path: Path) -> None:
+    """``promtool check config`` has nothing against it, rules included."""
+    folder = tmp_path / "prometheus"
+    shutil.copytree(DEPLOY / "prometheus", folder)
+    file = folder / name
+    file.write_text(checkable(file.read_text(), tmp_path))
+    run("promtool", "check", "config", str(file), package=DEBIAN)
+
+
+def test_amtool_accepts_the_configuration() -> None:
+    """``amtool check-config`` has nothing against Alertmanager's file."""
+    file = DEPLOY / "alertmanager" / "alertmanager.yml"
+    run("amtool", "check-config", str(file), package="Debian: prometheus-alertmanager")
+
+
+def test_the_sidecar_is_scraped_once_and_with_the_token() -> None:
+    """One job asks the sidecar, by the name it allows, with the mounted secret; none the shop."""
+    jobs = load(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]
+    targets = [
+        (job["job_name"], target)
+        for job in jobs
+        for each in job["static_configs"]
+        for target in each["targets"]
+    ]
+    assert [name for name, target in targets if target == f"sidecar:{PORT}"] == ["shop"]
+    assert not [target for _, target in targets if target.startswith("shop:")]
+    (shop,) = (job for job in jobs if job["job_name"] == "shop")
+    assert shop["authorization"] == {"type": "Bearer", "credentials_file": SECRET}
+
+
+def test_there_is_room_for_rules() -> None:
+    """Rules put into `deploy/prometheus/rules/` are read, in both set-ups."""
+    for name in ("prometheus.yml", "prometheus-otlp.yml"):
+        assert load(DEPLOY / "prometheus" / name)["rule_files"] == ["rules/*.yml"]
+
+
+def collector(name: str) -> dict[str, Any]:
+    """A collector's configuration."""
+    found: dict[str, Any] = load(DEPLOY / "opentelemetry" / name)
+    return found
+
+
+@pytest.mark.parametrize("name", COLLECTORS)
+def test_a_pipeline_uses_what_is_defined(name: str) -> None:
+    """Every part of the pipeline is defined, every definition used, memory limited first."""
+    config = collector(name)
+    pipeline = config["service"]["pipelines"]["metrics"]
+    for kind in ("receivers", "processors", "exporters"):
+        assert set(pipeline[kind]) == set(config[kind])
+    assert pipeline["processors"][0] == "memory_limiter"
+    assert pipeline["exporters"] == ["prometheusremotewrite"]
+    assert config["exporters"]["prometheusremotewrite"]["endpoint"] == "${env:REMOTE_WRITE_URL}"
+
+
+def test_the_collectors_scrape_job_is_one(tmp_path: Path) -> None:
+    """``promtool`` accepts what the collector's Prometheus receiver is given."""
+    inner = collector("scrape.yaml")["receivers"]["prometheus"]["config"]
+    text = yaml.safe_dump(inner).replace("${env:SIDELIGHT_TARGET}", f"127.0.0.1:{PORT}")
+    file = tmp_path / "inner.yml"
+    file.write_text(checkable(text, tmp_path))
+    run("promtool", "check", "config", str(file), package=DEBIAN)
+    (job,) = inner["scrape_configs"]
+    assert job["authorization"] == {"type": "Bearer", "credentials_file": SECRET}
+
+
+def test_both_collectors_forward_alike() -> None:
+    """The two files differ in how numbers come in, and in nothing else."""
+    receive, scrape = (collector(name) for name in COLLECTORS)
+    for config in (receive, scrape):
+        del config["receivers"], config["service"]["pipelines"]["metrics"]["receivers"]
+    assert receive == scrape

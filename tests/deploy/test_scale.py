@@ -1,0 +1,90 @@
+"""``docs/scale.md`` computes right, and its configurations are ones."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sidelight.contract import DURATION_BUCKETS
+from sidelight.settings import Settings
+from tests.deploy.arithmetic import (
+    REST,
+    ROOT,
+    TEXT,
+    UNUSED,
+    USED,
+    WORKER,
+    ZIPPED,
+    Service,
+    disk,
+    tables,
+)
+from tests.deploy.artefacts import DEPLOY, load, manifest, run
+
+PAGE = (ROOT / "docs" / "scale.md").read_text()
+TIMES = PAGE.replace("\N{MULTIPLICATION SIGN}", "x")
+BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_the_tables_are_what_the_formulas_give() -> None:
+    """Every row of numbers on the page is computed again, and there is no other."""
+    rows = [row for table in tables(Service()) for row in table]
+    assert re.findall(r"^\| [\d,]+ \|.*$", PAGE, re.MULTILINE) == rows
+
+
+def test_the_text_names_the_figures_of_the_benchmark() -> None:
+    """Series of a route and bytes of a series are those that were last measured."""
+    service = Service()
+    formula = f"{USED} x routes in use + {UNUSED} x other routes + {WORKER} x workers + {REST}"
+    assert f"series = {formula}" in TIMES
+    assert f"makes {service.series:,} series" in PAGE
+    routes = f"{USED} x {service.used} + {UNUSED} x {service.other}"
+    assert f"{routes} = {service.recorded:,} series" in TIMES
+    assert f"at {TEXT} bytes a series as text and {ZIPPED} compressed" in PAGE
+
+
+def test_the_example_is_worked_by_hand() -> None:
+    """The formulas give what a pocket calculator does."""
+    series = 20 * 60 + 10 * 19 + 4 * 17 + 20
+    assert Service().series == series == 1478
+    assert tables(Service())[0][0].startswith("| 10 | 14,780 | 985 | 493 | 0.04 to 0.06 | ")
+    assert disk(14_780, 15, 1.3) == pytest.approx(1.55, abs=0.01)
+
+
+def test_the_cap_fits_the_limits_of_a_scrape() -> None:
+    """What the default cap allows passes the sample limits of both scrape configurations."""
+    series = Settings(slow={}, buckets=()).max_series * (len(DURATION_BUCKETS) + 3)
+    assert f"are {series:,} series" in PAGE
+    (shop, *_) = load(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]
+    assert series < shop["sample_limit"] == manifest("podmonitor")["spec"]["sampleLimit"]
+
+
+def test_the_rules_are_rules(tmp_path: Path) -> None:
+    """``promtool`` accepts the recording rules of the page."""
+    file = tmp_path / "rules.yml"
+    file.write_text(BLOCKS[0])
+    done = run("promtool", "check", "rules", str(file), package="Debian: prometheus")
+    assert "4 rules found" in done.stdout
+
+
+def test_remote_write_is_a_configuration(tmp_path: Path) -> None:
+    """``promtool`` accepts the page's remote write."""
+    file = tmp_path / "prometheus.yml"
+    file.write_text(BLOCKS[1])
+    run("promtool", "check", "config", str(file), package="Debian: prometheus")
+
+
+def test_hosts_of_the_page_are_nobodys() -> None:
+    """Addresses in the page's configurations are under `.example`, which leads nowhere."""
+    found = [host for block in BLOCKS for host in re.findall(r"://([\w.-]+)", block)]
+    assert found
+    assert all(host.endswith(".example") for host in found)
+
+
+def test_what_is_written_away_is_what_is_recorded() -> None:
+    """The names that remote write keeps are those that the rules give."""
+    kept = re.search(r'regex: "(.+?)", action: keep', BLOCKS[1])
+    recorded = re.findall(r"record: (\S+)", BLOCKS[0])
+    assert kept
+    assert recorded
+    assert all(re.fullmatch(kept[1], name) for name in recorded)

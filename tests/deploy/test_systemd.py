@@ -1,0 +1,98 @@
+"""systemd: units that verify, a directory both can use, and little left open."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.artefacts import DIRECTORY, UNITS, run, unit, unit_environment
+
+SHOP, SIDECAR = "shop.service", "sidelight@.service"
+PACKAGE = "Debian: systemd"
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The units, with programs that exist on this machine."""
+    program = shutil.which("true")
+    assert program
+    for name in (SHOP, SIDECAR):
+        text = (UNITS / name).read_text()
+        start, key, rest = text.partition("\nExecStart=")
+        assert key
+        (tmp_path / name).write_text(start + key + program + " " + rest.partition(" ")[2])
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", [SHOP, SIDECAR])
+def test_systemd_accepts_the_units(units: Path, name: str) -> None:
+    """``systemd-analyze verify`` says nothing of either unit."""
+    done = run(
+        *("systemd-analyze", "verify", "--recursive-errors=no", f"./{name}"),
+        package=PACKAGE,
+        where=units,
+    )
+    assert (done.stdout + done.stderr).strip() == ""
+
+
+@pytest.mark.parametrize("name", [SHOP, SIDECAR])
+def test_little_is_left_open(units: Path, name: str) -> None:
+    """``systemd-analyze security`` finds an exposure of at most 2.0 out of 10."""
+    run(
+        *("systemd-analyze", "security", "--offline=true", "--threshold=20", f"./{name}"),
+        package=PACKAGE,
+        where=units,
+    )
+
+
+def test_the_sidecars_unit_makes_the_directory() -> None:
+    """Its mode is the shared one, and it stays when the sidecar stops."""
+    sidecar = unit(SIDECAR)
+    assert f"/run/{sidecar['RuntimeDirectory'][0]}".replace("%i", "shop") == DIRECTORY
+    assert sidecar["RuntimeDirectoryMode"] == ["2770"]
+    assert sidecar["RuntimeDirectoryPreserve"] == ["yes"]
+    assert "RuntimeDirectory" not in unit(SHOP)  # two owners would take it from each other
+
+
+def test_the_service_can_write_into_the_directory() -> None:
+    """It is in the directory's group, and what is read-only for it leaves the directory out."""
+    shop = unit(SHOP)
+    assert shop["SupplementaryGroups"] == unit(SIDECAR)["Group"]
+    assert shop["ProtectSystem"] == ["strict"]
+    assert shop["ReadWritePaths"] == [f"-{unit_environment(SHOP)['SIDELIGHT_DIR']}"]
+
+
+@pytest.mark.parametrize("name", [SHOP, SIDECAR])
+def test_the_group_may_read_what_is_made(name: str) -> None:
+    """A umask that hides files from the group would hide them from the other side."""
+    (umask,) = unit(name)["UMask"]
+    assert 0o640 & ~int(umask, 8) == 0o640
+    assert int(umask, 8) & 0o007 == 0o007
+
+
+def test_the_service_starts_without_its_sidecar() -> None:
+    """It wants the sidecar and comes after it, and requires nothing."""
+    shop = unit(SHOP)
+    assert shop["Wants"] == ["sidelight@shop.service"]
+    assert "sidelight@shop.service" in shop["After"][0].split()
+    assert not {"Requires", "BindsTo", "Requisite", "PartOf"} & set(shop)
+
+
+def test_the_token_is_a_credential() -> None:
+    """The sidecar reads the token from where systemd puts it, not from root's file."""
+    (credential,) = unit(SIDECAR)["LoadCredential"]
+    name, _, file = credential.partition(":")
+    assert file == "/etc/sidelight/%i.token"
+    assert f"--token-file %d/{name}" in unit(SIDECAR)["ExecStart"][0]
+
+
+def test_users_and_groups_are_made() -> None:
+    """Every user and group that a unit names is in the sysusers file."""
+    made = {
+        line.split()[1]
+        for line in (UNITS / "sidelight.sysusers.conf").read_text().splitlines()
+        if line.startswith("u ")
+    }
+    for name in (SHOP, SIDECAR):
+        keys = unit(name)
+        assert {*keys["User"], *keys["Group"], *keys.get("SupplementaryGroups", [])} <= made

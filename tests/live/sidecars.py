@@ -1,0 +1,192 @@
+"""Sidecars for the live tests: started on a free port, asked, ended by their pid."""
+
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from typing import Any, NamedTuple, Self
+
+from sidelight.contract import DURATION, DURATION_BUCKETS
+from sidelight.store import directory
+from sidelight.store.schema import schema
+from sidelight.store.writer import WorkerFile
+from tests.live.servers import PATIENCE, Server, eventually, running
+from tests.live.traffic import Asked, Load, requests, scrape
+
+SIDELIGHT = str(Path(sys.executable).parent / "sidelight")
+
+
+class Answer(NamedTuple):
+    """What came back; header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+class Sidecar(Server):
+    """One `sidelight sidecar`. As a context it is ready, and ended when that is left."""
+
+    program = SIDELIGHT, "sidecar"
+
+    def __init__(
+        self,
+        where: Path,
+        cwd: Path,
+        *options: str,
+        token: str = "",
+        before: Sequence[str] = (),
+        **env: str,
+    ) -> None:
+        """``token`` is what it is asked with; the option is the test's to give."""
+        self.token = token
+        listen = () if "--listen" in options else ("--listen", "127.0.0.1:{port}")
+        super().__init__(("--directory", str(where), *listen, *options), env, cwd, before)
+
+    def __enter__(self) -> Self:
+        """Wait until it answers."""
+        try:
+            eventually(self.answers)
+        except BaseException:
+            self.destroy()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it."""
+        self.destroy()
+
+    def get(
+        self,
+        path: str,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        timeout: float = PATIENCE,
+    ) -> tuple[int, str]:
+        """One request, with the token: status and body."""
+        bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        return super().get(path, method, {**bearer, **(headers or {})}, timeout)
+
+    def answers(self) -> bool:
+        """Whether it takes requests."""
+        assert self.process.poll() is None, f"the sidecar ended:\n{self.log}"
+        try:
+            return self.get("/healthz")[0] == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """What it logged: each line must be a JSON object."""
+        return [json.loads(text) for text in self.log.splitlines()]
+
+    @property
+    def resident(self) -> int:
+        """Bytes of memory it has."""
+        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096
+
+
+def fetch(
+    server: Server, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"
+) -> Answer:
+    """One request on a connection of its own, answered in full. It adds no header but Host."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    given = dict(headers or {})
+    try:
+        connection.putrequest(method, path, skip_host="Host" in given, skip_accept_encoding=True)
+        for name, text in {**given, "Connection": "close"}.items():
+            connection.putheader(name, text)
+        connection.endheaders()
+        response = connection.getresponse()
+        found = {name.lower(): text for name, text in response.getheaders()}
+        return Answer(response.status, found, response.read())
+    finally:
+        connection.close()
+
+
+def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """A sidecar that must end by itself."""
+    return subprocess.run(
+        [SIDELIGHT, "sidecar", *options],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+        env={**os.environ, **env},
+        cwd="/",
+    )
+
+
+@contextmanager
+def meanwhile(server: Server, path: str) -> Iterator[None]:
+    """A request that is answered while the body runs, or that gets no answer."""
+
+    def asks() -> None:
+        with suppress(OSError, http.client.HTTPException):
+            server.get(path)
+
+    thread = Thread(target=asks)
+    thread.start()
+    yield
+    thread.join()
+
+
+@contextmanager
+def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
+    """A living worker of the test's own, with so many routes and requests."""
+    opened = directory.shared(str(where))
+    file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
+    for number in range(series):
+        tally = file.tally(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
+        file.words[tally.at] = file.words[tally.at + 1] = number
+    yield file
+    file.close()
+    opened.close()
+
+
+def within(loads: Sequence[Load], page: Counter[Asked]) -> None:
+    """What was counted is what clients were answered, give or take what was cut."""
+    answered, cut = Counter[Asked](), Counter[Asked]()
+    for load in loads:
+        answered += load.answered
+        cut += load.cut
+        assert not load.wrong
+    for asked in {*answered, *cut, *page}:
+        if asked.route != "/pid":
+            low, high = answered[asked], answered[asked] + cut[asked]
+            assert low <= page[asked] <= high, (asked, low, page[asked], high)
+
+
+def counted(server: Server) -> Counter[Asked]:
+    """Requests by the page, without those that asked whether the service is there."""
+    found = requests(scrape(server))
+    return Counter({asked: number for asked, number in found.items() if asked.route != "/pid"})
+
+
+def worker_files(where: Path, suffix: str = ".worker") -> list[str]:
+    """Names of the files in a directory that both share."""
+    return sorted(path.name for path in where.glob(f"*{suffix}"))
+
+
+def ended(pids: Sequence[int]) -> None:
+    """Wait until none of them runs."""
+    eventually(lambda: not any(map(running, pids)))
+
+
+def timed(server: Server, path: str = "/metrics") -> tuple[float, int, str]:
+    """Seconds, status and body of one request."""
+    began = time.perf_counter()
+    status, body = server.get(path)
+    return time.perf_counter() - began, status, body

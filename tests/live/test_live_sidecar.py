@@ -1,0 +1,178 @@
+"""A sidecar beside a service that can't answer: it can, and says what is wrong."""
+
+import re
+import statistics
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.live.conftest import Serve
+from tests.live.servers import Server, eventually
+from tests.live.sidecars import Sidecar, counted, fetch, meanwhile, timed, worker_files
+from tests.live.traffic import Asked, Call, Samples, ask, samples, scrape, settle, value
+
+pytestmark = pytest.mark.live
+
+ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
+MAKE = Call("POST", "/items", "/items", "201")
+BOOM = Call("GET", "/boom", "/boom", "500")
+EXITS = "sidelight_worker_exits_total"
+AGE = "sidelight_worker_heartbeat_age_seconds"
+STUCK = 2.5
+"""Seconds after which a heartbeat is too old."""
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+
+
+def blocked_at(server: Server) -> float:
+    """When the handler began, by the clock that all processes share."""
+    return float(eventually(lambda: re.findall(r"blocked at (\S+)\n", server.log))[-1])
+
+
+def watch_blocked(
+    server: Server, sidecar: Sidecar, route: str, pause: float, each: Callable[[Samples], None]
+) -> list[float]:
+    """Scrape 20 times while a handler holds its worker: the seconds each took."""
+    began = blocked_at(server)
+    took, ages = [], []
+    for _ in range(20):
+        before = time.monotonic()
+        seconds, status, body = timed(sidecar)
+        after = time.monotonic()
+        assert status == 200, body
+        took.append(seconds)
+        page = samples(body)
+        assert value(page, "fastapi_active_requests", http_route=route) == 1
+        age = value(page, "fastapi_oldest_active_request_seconds", http_route=route)
+        assert before - began - 0.5 <= age <= after - began + 0.5
+        ages.append(age)
+        each(page)
+        time.sleep(pause)
+    assert sorted(ages) == ages
+    assert ages[-1] > ages[0]
+    print(f"\n20 of 20; median {statistics.median(took):.4f} s, longest {max(took):.4f} s")  # noqa: T201
+    assert statistics.median(took) < 0.1
+    assert max(took) < 5
+    return took
+
+
+def check_state(page: Samples) -> None:
+    """One worker, which is blocked once its heartbeat is too old."""
+    age = value(page, AGE, worker="0")
+    state = "blocked" if age > STUCK else "serving"
+    assert value(page, "sidelight_workers", state=state) == 1
+    assert value(page, "sidelight_workers") == 1
+
+
+def check_recovered(sidecar: Sidecar, name: str, store: Path, expected: dict[Asked, int]) -> None:
+    """The worker is back, it is the same one, and nothing was counted but what happened."""
+    eventually(lambda: value(scrape(sidecar), "sidelight_workers", state="serving") == 1)
+    eventually(lambda: value(scrape(sidecar), "fastapi_active_requests") == 0)
+    assert counted(sidecar) == expected
+    page = scrape(sidecar)
+    assert value(page, EXITS) == 0
+    assert value(page, AGE) < PATIENT_BEAT
+    assert worker_files(store) == [name]
+
+
+PATIENT_BEAT = 20
+"""Seconds: on a busy machine a beat comes late."""
+
+
+def test_answers_while_a_handler_blocks_its_loop(
+    uvicorn: Serve, store: Path, tmp_path: Path
+) -> None:
+    """While a handler sleeps on the event loop the sidecar names it, and the service is silent."""
+    server = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
+    with Sidecar(store, tmp_path) as sidecar:
+        expected = ask(server, {ITEM: 20, MAKE: 3})
+        [name] = worker_files(store)
+        states = []
+
+        def each(page: Samples) -> None:
+            check_state(page)
+            states.append(value(page, "sidelight_workers", state="blocked"))
+
+        with meanwhile(server, "/block/10"):
+            blocked_at(server)
+            with pytest.raises(TimeoutError):
+                server.get("/metrics", timeout=0.5)
+            watch_blocked(server, sidecar, "/block/{seconds}", 0.35, each)
+            assert states[-1] == 1
+            assert states == sorted(states)
+        expected[Asked("GET", "/block/{seconds}", "200")] = 1
+        check_recovered(sidecar, name, store, expected)
+
+
+def test_answers_while_a_handler_holds_the_gil(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """While no thread of the worker can run the sidecar answers, and names the handler."""
+    server = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
+    with Sidecar(store, tmp_path) as sidecar:
+        expected = ask(server, {ITEM: 20, MAKE: 3})
+        [name] = worker_files(store)
+        with meanwhile(server, "/grip/3"):
+            blocked_at(server)
+            with pytest.raises(TimeoutError):
+                server.get("/metrics", timeout=0.2)
+            watch_blocked(server, sidecar, "/grip/{seconds}", 0.08, check_state)
+        expected[Asked("GET", "/grip/{seconds}", "200")] = 1
+        check_recovered(sidecar, name, store, expected)
+
+
+@pytest.mark.parametrize("accept", ["text/plain;version=0.0.4", OPENMETRICS])
+def test_its_page_is_a_workers(uvicorn: Serve, store: Path, tmp_path: Path, accept: str) -> None:
+    """In either format the sidecar and a worker show the same series, with the same counts."""
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    with Sidecar(store, tmp_path) as sidecar:
+        settle(sidecar, 2)
+        ask(server, {ITEM: 30, MAKE: 5, BOOM: 2})
+        server.kill(server.workers()[0])
+        settle(sidecar, 2)
+        ask(server, {ITEM: 10})
+        mine, theirs = (fetch(s, "/metrics", {"Accept": accept}) for s in (sidecar, server))
+        assert mine.headers["content-type"] == theirs.headers["content-type"]
+        assert mine.headers["vary"] == theirs.headers["vary"]
+        assert types_of(mine.text) == types_of(theirs.text)
+        names = ("http_", "fastapi_")
+        shown, expected = (
+            {key: v for key, v in samples(page.text).items() if key[0].startswith(names)}
+            for page in (mine, theirs)
+        )
+        assert shown == expected
+        assert {key for key in samples(mine.text) if key[0] == "target_info"} == {
+            key for key in samples(theirs.text) if key[0] == "target_info"
+        }
+        assert mine.text.endswith("# EOF\n") is (accept == OPENMETRICS)
+
+
+def types_of(page: str) -> list[str]:
+    """Names, types and helps of all families."""
+    return [text for text in page.splitlines() if text.startswith("# ")]
+
+
+def test_a_compressed_page_is_the_page(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """A client that takes gzip gets the same page, smaller; one that doesn't gets it as it is."""
+    server = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
+    with Sidecar(store, tmp_path) as sidecar:
+        ask(server, {ITEM: 30, MAKE: 5})
+        plain = fetch(sidecar, "/metrics")
+        packed = fetch(sidecar, "/metrics", {"Accept-Encoding": "gzip"})
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert len(packed.body) < len(plain.body) / 2
+        unpacked = zlib.decompress(packed.body, 16 + zlib.MAX_WBITS).decode()
+        assert samples(unpacked).keys() == samples(plain.text).keys()
+
+
+def test_head_is_the_page_without_its_body(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """HEAD gets status and type of the page and no body; POST is not allowed."""
+    uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
+    with Sidecar(store, tmp_path) as sidecar:
+        page, head = (fetch(sidecar, "/metrics", method=method) for method in ("GET", "HEAD"))
+        assert head.status == page.status == 200
+        assert head.headers["content-type"] == page.headers["content-type"]
+        assert head.body == b""
+        assert fetch(sidecar, "/metrics", method="POST").status == 405
+        assert fetch(sidecar, "/nowhere").status == 404

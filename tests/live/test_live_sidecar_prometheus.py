@@ -1,0 +1,185 @@
+"""A real Prometheus scrapes the sidecar, with a token, while the service is restarted."""
+
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.live.conftest import Serve
+from tests.live.servers import PATIENCE, Server, eventually, free_port
+from tests.live.sidecars import Sidecar, counted, within
+from tests.live.test_live_prometheus import query, tool
+from tests.live.traffic import CALLS, DURATION_COUNT, Asked, Load, ask, settle
+
+pytestmark = pytest.mark.live
+
+TOKEN = "a-long-random-word"
+CONFIG = """\
+global:
+  scrape_interval: 500ms
+  scrape_timeout: 500ms
+scrape_configs:
+  - job_name: sidecar
+    authorization:
+      credentials_file: {token}
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+@contextmanager
+def prometheus(sidecar: Sidecar, token: Path, where: Path) -> Iterator[int]:
+    """Prometheus on a free port, scraping the sidecar twice a second."""
+    config = where / "prometheus.yml"
+    config.write_text(CONFIG.format(port=sidecar.port, token=token))
+    port = free_port()
+    with (where / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                tool("prometheus"),
+                f"--config.file={config}",
+                f"--storage.tsdb.path={where / 'tsdb'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            cwd=where,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def series(port: int) -> dict[Asked, list[tuple[float, float]]]:
+    """Every count Prometheus has had, with its time, by method, route and status."""
+    found = {}
+    for row in query(port, f"{DURATION_COUNT}[30m]"):
+        has = row["metric"]
+        asked = Asked(
+            has["http_request_method"],
+            has.get("http_route", ""),
+            has.get("http_response_status_code", ""),
+        )
+        found[asked] = [(float(when), float(count)) for when, count in row["values"]]
+    return found
+
+
+def latest(port: int) -> Counter[Asked]:
+    """The newest count of each."""
+    last = {asked: int(values[-1][1]) for asked, values in series(port).items()}
+    return Counter({asked: count for asked, count in last.items() if asked.route != "/pid"})
+
+
+def increase(port: int, values: list[tuple[float, float]], asked: Asked) -> float:
+    """Prometheus's own answer for exactly the time between the first value and the last."""
+    first, last = values[0][0], values[-1][0]
+    labels = (
+        f'http_request_method="{asked.method}", http_route="{asked.route}", '
+        f'http_response_status_code="{asked.status}"'
+    )
+    window = round((last - first) * 1000) + 1
+    expression = f"sum(increase({DURATION_COUNT}{{{labels}}}[{window}ms] @ {last:.3f}))"
+    [row] = query(port, expression)
+    return float(row["value"][1])
+
+
+def roll(server: Server, workers: int) -> None:
+    """Have the supervisor replace its workers, one after the other."""
+    before = set(server.workers())
+    server.process.send_signal(signal.SIGHUP)
+    eventually(lambda: len(server.workers()) == workers and not before & set(server.workers()))
+
+
+def check_agrees(port: int, first: Counter[Asked], loads: list[Load]) -> None:
+    """What Prometheus says it rose by is what clients counted, within 1 %."""
+    clients = sum((load.answered for load in loads), Counter[Asked]())
+    cut = sum((load.cut for load in loads), Counter[Asked]())
+    total = 0.0
+    for asked, values in series(port).items():
+        if asked.route == "/pid":
+            continue
+        since = [(when, count) for when, count in values if count >= first[asked]]
+        counts = [count for _, count in values]
+        assert counts == sorted(counts), f"{asked} fell"
+        rose = increase(port, since, asked)
+        total += rose
+        low, high = clients[asked], clients[asked] + cut[asked]
+        assert low * 0.99 <= rose <= high * 1.01, (asked, low, rose, high)
+    print(f"\nclients counted {clients.total()} (and {cut.total()} cut), it rose by {total}")  # noqa: T201
+    assert clients.total() * 0.99 <= total <= (clients + cut).total() * 1.01
+
+
+def test_increase_through_rolling_restarts(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """Through 3 rolling restarts under load ``increase()`` is what clients counted, with no dip."""
+    tool("prometheus")
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+    options = "--token-file", str(token)
+    with (
+        Sidecar(store, tmp_path, *options, token=TOKEN) as sidecar,
+        prometheus(sidecar, token, tmp_path) as port,
+    ):
+        first = ask(server, dict.fromkeys(CALLS, 1))
+        eventually(lambda: latest(port) == first)
+        with Load(server, 4) as load:
+            for _ in range(3):
+                seen = load.total
+                eventually(lambda seen=seen: load.total > seen + 300)  # type: ignore[misc]
+                roll(server, 2)
+                settle(sidecar, 2)
+            eventually(lambda: load.total > 3000)
+        within([load], counted(sidecar) - first)
+        expected = counted(sidecar)
+        eventually(lambda: latest(port) == expected)
+        check_agrees(port, first, [load])
+
+
+def test_a_new_server_beside_the_old_one(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """A second server takes over on the same directory: Prometheus sees one rising count."""
+    tool("prometheus")
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    options = "--token-file", str(token)
+    with (
+        Sidecar(store, tmp_path, *options, token=TOKEN) as sidecar,
+        prometheus(sidecar, token, tmp_path) as port,
+    ):
+        old, loads = uvicorn(2, SIDELIGHT_DIR=str(store)).ready(), []
+        first = ask(old, dict.fromkeys(CALLS, 1))
+        eventually(lambda: latest(port) == first)
+        for _ in range(2):
+            with Load(old, 4) as load:
+                loads.append(load)
+                eventually(lambda load=load: load.total > 300)  # type: ignore[misc]
+                new = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+                settle(sidecar, 4)
+            old.stop()
+            old = new
+        settle(sidecar, 2)
+        within(loads, counted(sidecar) - first)
+        expected = counted(sidecar)
+        eventually(lambda: latest(port) == expected)
+        check_agrees(port, first, loads)
+
+
+def test_a_wrong_token_is_seen_by_prometheus(store: Path, tmp_path: Path) -> None:
+    """Scraped with another token the target is down, and no sample comes of it."""
+    tool("prometheus")
+    right, wrong = tmp_path / "token", tmp_path / "wrong"
+    right.write_text(TOKEN)
+    wrong.write_text("another-word")
+    with (
+        Sidecar(store, tmp_path, "--token-file", str(right), token=TOKEN) as sidecar,
+        prometheus(sidecar, wrong, tmp_path) as port,
+    ):
+        eventually(lambda: query(port, "up == 0"))
+        assert query(port, "sidelight_workers") == []
+        wrong.write_text(TOKEN)
+        eventually(lambda: query(port, "up == 1"))
+        eventually(lambda: query(port, "sidelight_workers"))

@@ -1,0 +1,80 @@
+"""What a reader of a directory shows, as prometheus_client's own parsers read it."""
+
+from collections.abc import Generator
+from typing import Any
+
+import pytest
+
+from sidelight.contract import DURATION
+from sidelight.export.prometheus import Format, render
+from sidelight.export.snapshot import Collector, Snapshot
+from sidelight.store.directory import Directory
+from sidelight.store.view import View
+
+text_parser = pytest.importorskip("prometheus_client.parser")
+open_parser = pytest.importorskip("prometheus_client.openmetrics.parser")
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def driven(steps: Generator[None, None, Any]) -> Any:
+    """What a generator returns in the end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            return stop.value
+
+
+class Reader:
+    """A reader that stays, as a sidecar or a worker does."""
+
+    def __init__(self, where: Directory) -> None:
+        self.view = View(where)
+        self.collector = Collector(self.view)
+
+    def shot(self, *, fold: bool = True) -> Snapshot:
+        """Fold, then collect, as a scrape does."""
+        if fold:
+            driven(self.view.fold())
+        found: Snapshot = driven(self.collector.collect())
+        return found
+
+    def page(self, *, fold: bool = True) -> Samples:
+        """The samples of the page: both formats parse, and no sample is there twice."""
+        return parsed(self.shot(fold=fold))
+
+    @property
+    def reasons(self) -> set[str]:
+        """Why files were skipped."""
+        return {reason for _, reason in self.view.skipped}
+
+
+def parsed(shot: Snapshot) -> Samples:
+    """Both formats of a snapshot, parsed to the end; the samples of the open one."""
+    text = b"".join(render(shot, Format.TEXT)).decode()
+    samples(text_parser.text_string_to_metric_families(text))
+    open_text = b"".join(render(shot, Format.OPENMETRICS)).decode()
+    return samples(open_parser.text_string_to_metric_families(open_text))
+
+
+def samples(families: Any) -> Samples:
+    """Every sample of a page, none of them twice."""
+    found: Samples = {}
+    for family in families:
+        for sample in family.samples:
+            key = (sample.name, frozenset(sample.labels.items()))
+            assert key not in found, f"twice: {key}"
+            found[key] = sample.value
+    return found
+
+
+def requests(page: Samples) -> float:
+    """Requests on a page, of all routes."""
+    return named(page, DURATION.name + "_count")
+
+
+def named(page: Samples, name: str, **labels: str) -> float:
+    """The sum of a page's samples of one name that have these labels."""
+    wanted = set(labels.items())
+    return sum(value for (found, has), value in page.items() if found == name and wanted <= has)
