@@ -69,12 +69,11 @@ class Heartbeat:
         except RuntimeError:
             self._do_chores()
             return
-        self._limiter = threads.limiter()
         if loop is self._loop and self._timer is not None:
             self._beat(loop)
             return
         self.stop()
-        self._loop = loop
+        self._loop, self._limiter = loop, threads.limiter()
         if self._pulse is not None:
             self._pulse.loop, self._pulse.thread = loop, get_ident()
             watchdog.watch(self._pulse)
