@@ -5,7 +5,7 @@ from types import FrameType
 
 import pytest
 
-from sidelight.runtime.watchdog import Pulse
+from sidelight.runtime.watchdog import Pulse, Sight
 
 MS = 1_000_000
 PERIOD = 50 * MS
@@ -20,13 +20,13 @@ class Witness:
         self.held_by: dict[str, int] = {}
         self.firsts: list[str] = []
 
-    def route(self, frame: FrameType | None) -> str:
-        return "_UNKNOWN" if frame is None else next(self.names)
+    def see(self, frame: FrameType | None) -> Sight:
+        return Sight("_UNKNOWN" if frame is None else next(self.names))
 
-    def held(self, route: str, ns: int, *, first: bool, frame: FrameType | None) -> None:
-        self.held_by[route] = self.held_by.get(route, 0) + ns
+    def held(self, sight: Sight, ns: int, *, first: bool) -> None:
+        self.held_by[sight.route] = self.held_by.get(sight.route, 0) + ns
         if first:
-            self.firsts.append(route)
+            self.firsts.append(sight.route)
 
 
 class Loop:
@@ -63,7 +63,7 @@ def test_a_hold_is_counted_from_half_a_period_before_it_was_due(
     pulse: Pulse, witness: Witness
 ) -> None:
     """Each look counts the time since the last one, and the beat counts the rest."""
-    witness.names = iter(["/a", "/a"])
+    witness.names = iter(["/a"] * 9)
     for now in (1100, 1150, 1200, 1250):
         pulse.look(now * MS, now * MS)
     assert pulse.beat(1300 * MS) == 250 * MS
@@ -79,6 +79,24 @@ def test_time_goes_to_whom_each_look_sees(pulse: Pulse, witness: Witness) -> Non
     pulse.beat(1260 * MS)
     assert witness.held_by == {"/a": 175 * MS, "/b": 60 * MS}
     assert witness.firsts == ["/a"]
+
+
+def test_a_short_hold_is_seen_before_it_counts(pulse: Pulse, witness: Witness) -> None:
+    """A look at half the threshold is remembered, and counts only if the hold goes on."""
+    witness.names = iter(["/a", "/b"])
+    pulse.look(1101 * MS, 1101 * MS)
+    assert pulse.beat(1140 * MS) == 90 * MS
+    assert witness.held_by == {}
+    pulse.look(1241 * MS, 1241 * MS)
+    assert pulse.beat(1291 * MS) == 101 * MS
+    assert witness.held_by == {"/b": 126 * MS}
+
+
+def test_a_look_comes_when_it_may_see_something(pulse: Pulse) -> None:
+    """Half the threshold after the next beat is due, and then again and again."""
+    assert pulse.next_look(1000 * MS) == 1100 * MS
+    assert pulse.next_look(1100 * MS) == 1150 * MS
+    assert pulse.next_look(1300 * MS) == 1350 * MS
 
 
 def test_what_no_look_saw_is_unknown(pulse: Pulse, witness: Witness) -> None:

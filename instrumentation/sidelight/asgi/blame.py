@@ -11,6 +11,7 @@ from starlette.types import Scope
 
 from sidelight.asgi.labels import Labels
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN
+from sidelight.runtime.watchdog import Sight
 from sidelight.store import reader
 from sidelight.store.fold import route_of
 from sidelight.store.writer import WorkerFile
@@ -36,20 +37,21 @@ class Blame:
         self._file = file
         self._said: dict[str, float] = {}
 
-    def route(self, frame: FrameType | None) -> str:
-        """The route a stack works for, empty outside of any request.
+    def see(self, frame: FrameType | None) -> Sight:
+        """What a stack works for; its route is empty outside of any request.
 
         Every part of a request's way down to its endpoint has the scope at hand, also where
         a middleware runs the rest in a task of its own. Without a stack (``frame`` is None)
         it can only be told when a single request is in flight.
         """
         if frame is None:
-            return self._only()
+            return Sight(self._only())
         scope = scope_of(frame)
-        return "" if scope is None else self._labels.seen(scope)
+        return Sight("" if scope is None else self._labels.seen(scope), tuple(own_frames(frame)))
 
-    def held(self, route: str, ns: int, *, first: bool, frame: FrameType | None) -> None:
+    def held(self, sight: Sight, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a hold against a route; log the first look at it."""
+        route = sight.route
         self._file.count(BLOCKED, (route,), ns)
         if not first:
             return
@@ -57,16 +59,15 @@ class Blame:
         now = time.monotonic()
         if now - self._said.get(route, -LOG_SECONDS) >= LOG_SECONDS:
             self._said[route] = now
-            self._log(route, ns, frame)
+            self._log(sight, ns / NANOSECONDS)
 
-    def _log(self, route: str, ns: int, frame: FrameType | None) -> None:
-        where = list(own_frames(frame))
+    def _log(self, sight: Sight, seconds: float) -> None:
         logger.warning(
             "event loop held for %.3f s so far by %s: %s",
-            ns / NANOSECONDS,
-            route or "no request",
-            ", called from ".join(where) or "its stack could not be read",
-            extra={"sidelight": {"route": route, "seconds": ns / NANOSECONDS, "frames": where}},
+            seconds,
+            sight.route or "no request",
+            ", called from ".join(sight.where) or "its stack could not be read",
+            extra={"sidelight": {"route": sight.route, "seconds": seconds, "frames": sight.where}},
         )
 
     def _only(self) -> str:

@@ -20,7 +20,10 @@ logger = logging.getLogger("sidelight")
 
 PERIOD = 0.05
 CHORES_EVERY = 1.0
+FIGURES_EVERY = 2
+"""Beats."""
 PROCESS_EVERY = 5
+"""Chores."""
 MOST_WAITS = 1024
 OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
@@ -42,6 +45,7 @@ class Heartbeat:
         self._pulse: Pulse | None = None
         self._waits: list[int] = []
         self._waited_at: list[int] = []
+        self._beats = 0
         self._chores = 0
         self._next_chores = 0.0
         instruments.attach(store.file)
@@ -100,7 +104,9 @@ class Heartbeat:
         try:
             if self._pulse is not None:
                 self.store.file.observe(LAG, (), self._pulse.beat(now))
-            self.figures()
+            self._beats += 1
+            if self._beats % FIGURES_EVERY == 0:
+                self.figures()
             if time.monotonic() >= self._next_chores:
                 self._do_chores()
         except Exception:

@@ -15,7 +15,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from weakref import WeakSet
 
 from sidelight.contract import NANOSECONDS
@@ -23,18 +23,26 @@ from sidelight.runtime import instruments
 
 HOLDS = 256
 """Past holds that are remembered, for those who ask what a slow request met."""
-POLL = 0.05
-"""Seconds between two looks."""
+POLL = NANOSECONDS // 20
+IDLE = NANOSECONDS // 4
+"""Nanoseconds between two looks: at a loop that is held, and at none that runs."""
+
+
+class Sight(NamedTuple):
+    """What a stack works for: a route, empty outside of any request; and where in the code."""
+
+    route: str
+    where: tuple[str, ...] = ()
 
 
 class Witness(Protocol):
-    """Names what a stack belongs to, and keeps what was found."""
+    """Knows what a stack belongs to, and keeps what was found."""
 
-    def route(self, frame: FrameType | None) -> str:
-        """The route a stack works for: empty outside of any request; no frame, no stack."""
+    def see(self, frame: FrameType | None) -> Sight:
+        """What a stack works for; no frame where it could not be read."""
 
-    def held(self, route: str, ns: int, *, first: bool, frame: FrameType | None) -> None:
-        """Count ``ns`` of a held loop. ``first`` with the first look at one hold."""
+    def held(self, sight: Sight, ns: int, *, first: bool) -> None:
+        """Count ``ns`` of a held loop. ``first`` is the first look at one hold."""
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -49,21 +57,17 @@ class Pulse:
     due: int = 0
     holds: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=HOLDS))
     _counted: int = 0
-    _route: str = ""
+    _seen: Sight | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def beat(self, now: int) -> int:
         """The loop runs: count what is left of a hold. Returns how late it is, in ns."""
         with self._lock:
             late = now - self.due if self.due else 0
-            if self._counted:
-                self._count(now, self._route, first=False, frame=None)
-            elif late > self.threshold:
-                self._begin()
-                self._count(now, self._name(None), first=True, frame=None)
-            if self._counted:
+            if late > self.threshold:
+                self._count(now, self._seen or self._see(None))
                 self.holds.append((self.due - self.period // 2, now))
-            self._counted = 0
+            self._counted, self._seen = 0, None
             self.due = now + self.period
         return max(late, 0)
 
@@ -78,37 +82,42 @@ class Pulse:
         """Whether the loop is held now, as far as can be told from outside."""
         return self.due > 0 and now - self.due > self.threshold
 
+    def next_look(self, now: int) -> int:
+        """When a look may see something: once the next beat is overdue by half the threshold."""
+        if not self.due or self.loop is None or not self.loop.is_running():
+            return now + IDLE
+        return max(self.due + self.threshold // 2, now + POLL)
+
     def look(self, planned: int, now: int) -> None:
         """From another thread: see whether the loop is held, and by what.
 
-        ``planned`` is when this look should have been: before it, nothing could be seen.
+        ``planned`` is when this look should have been: before it, nothing could be seen. What
+        is seen before the threshold is only remembered: it may end in time.
         """
         with self._lock:
             if self.loop is None or not self.loop.is_running():
                 self.due = self._counted = 0
-            if not self.due or now - self.due <= self.threshold:
+            late = now - self.due if self.due else 0
+            if late <= self.threshold // 2:
                 return
-            first = not self._counted
-            if first:
-                self._begin()
             blind = now - planned > self.threshold
-            frame = None if blind else sys._current_frames().get(self.thread)  # noqa: SLF001 documented
-            self._count(now, self._name(frame), first=first, frame=frame)
+            frames = {} if blind else sys._current_frames()  # noqa: SLF001 it is documented
+            self._seen = self._see(frames.get(self.thread))
+            if late > self.threshold:
+                self._count(now, self._seen)
 
-    def _begin(self) -> None:
-        # The hold began between the last beat and the one that is due: on average half-way.
-        self._counted = self.due - self.period // 2
-
-    def _count(self, now: int, route: str, *, first: bool, frame: FrameType | None) -> None:
-        self._route = route
+    def _count(self, now: int, sight: Sight) -> None:
+        first = not self._counted
+        if first:  # it began between the last beat and the one that is due: on average half-way
+            self._counted = self.due - self.period // 2
         for witness in self.witnesses[:1]:  # they share one file
-            witness.held(route, now - self._counted, first=first, frame=frame)
+            witness.held(sight, now - self._counted, first=first)
         self._counted = now
 
-    def _name(self, frame: FrameType | None) -> str:
-        """The route a stack works for, by the first that knows it."""
-        routes = (witness.route(frame) for witness in self.witnesses)
-        return next(filter(None, routes), "")
+    def _see(self, frame: FrameType | None) -> Sight:
+        """What a stack works for, by the first that knows it."""
+        sights = [witness.see(frame) for witness in self.witnesses]
+        return next((sight for sight in sights if sight.route), sights[0])
 
 
 _pulses: WeakSet[Pulse] = WeakSet()
@@ -135,8 +144,6 @@ def leave(pulse: Pulse) -> None:
 def _run() -> None:
     global _thread  # noqa: PLW0603 as above
     while True:
-        planned = time.monotonic_ns() + int(POLL * NANOSECONDS)
-        time.sleep(POLL)
         with _starting:
             for pulse in [p for p in _pulses if p.loop is None or p.loop.is_closed()]:
                 _pulses.discard(pulse)
@@ -144,6 +151,9 @@ def _run() -> None:
             if not pulses:
                 _thread = None
                 return
+        now = time.monotonic_ns()
+        planned = min(now + IDLE, *(pulse.next_look(now) for pulse in pulses))
+        time.sleep((planned - now) / NANOSECONDS)
         for pulse in pulses:
             with suppress(Exception):  # a thread of ours that dies would blind us
                 pulse.look(planned, time.monotonic_ns())
