@@ -4,7 +4,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from sqlalchemy import NullPool, text
+from sqlalchemy import AsyncAdaptedQueuePool, NullPool, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from sidelight import watch
@@ -34,7 +34,9 @@ def address() -> str:
 
 URL = address()
 each_its_own: AsyncEngine = create_async_engine(URL, poolclass=NullPool)
-pool: AsyncEngine = create_async_engine(URL, pool_size=5, max_overflow=0)
+pool: AsyncEngine = create_async_engine(
+    URL, poolclass=AsyncAdaptedQueuePool, pool_size=5, max_overflow=0
+)
 watch(each_its_own, name="each its own")
 watch(pool, name="pool")
 

@@ -232,7 +232,7 @@ def test_why_nothing_was_measured(
         sidelight_metrics.count(DURATION, route="/quick/{x}")
 
 
-def test_nothing_stays_of_a_test(request: pytest.FixtureRequest) -> None:
+def test_nothing_stays_of_a_test() -> None:
     """After the fixture the middleware is as it was, and no descriptor or thread is left."""
     import threading
 
@@ -243,9 +243,11 @@ def test_nothing_stays_of_a_test(request: pytest.FixtureRequest) -> None:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
     gc.collect()
-    before = dict(vars(SidelightMiddleware)), asyncio.Handle._run, open_files()
-    with watching():
-        TestClient(shop()).get("/quick/1")
+    before, files = (dict(vars(SidelightMiddleware)), asyncio.Handle._run), open_files()
+    for _ in range(20):
+        with watching():
+            TestClient(shop()).get("/quick/1")
     gc.collect()
-    assert (dict(vars(SidelightMiddleware)), asyncio.Handle._run, open_files()) == before
+    assert (dict(vars(SidelightMiddleware)), asyncio.Handle._run) == before
+    assert open_files() <= files + 2  # the last application may be looked at for a moment longer
     assert "sidelight-testing" not in {thread.name for thread in threading.enumerate()}

@@ -166,4 +166,4 @@ def _follow(found: SidelightMiddleware) -> None:
     if recorder is not None:
         with suppress(RuntimeError):  # not asyncio's
             if recorder.heartbeat._loop is not asyncio.get_running_loop():  # noqa: SLF001 our own
-                recorder.heartbeat.due = 0
+                recorder.wake()
