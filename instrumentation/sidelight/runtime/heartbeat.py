@@ -18,10 +18,9 @@ from sidelight.store.local import Store
 
 logger = logging.getLogger("sidelight")
 
-PERIOD = 0.05
+PERIOD = 0.1
+"""Seconds. At rest it is waking up that costs, so beats are as rare as they may be."""
 CHORES_EVERY = 1.0
-FIGURES_EVERY = 2
-"""Beats."""
 PROCESS_EVERY = 5
 """Chores."""
 MOST_WAITS = 1024
@@ -45,7 +44,6 @@ class Heartbeat:
         self._pulse: Pulse | None = None
         self._waits: list[int] = []
         self._waited_at: list[int] = []
-        self._beats = 0
         self._chores = 0
         self._next_chores = 0.0
         instruments.attach(store.file)
@@ -55,8 +53,10 @@ class Heartbeat:
         self._also.append(also)
         self._witnesses.append(witness)
         if self._pulse is None:
+            # A hold begins half a beat before the beat it delays is due, on average.
+            late = max(threshold - PERIOD / 2, PERIOD / 4)
             period = int(PERIOD * NANOSECONDS)
-            self._pulse = Pulse(self._witnesses, int(threshold * NANOSECONDS), period)
+            self._pulse = Pulse(self._witnesses, int(late * NANOSECONDS), period)
 
     def part(self, also: Callable[[], None], witness: Witness) -> None:
         """One application less; without any the timer stops."""
@@ -104,9 +104,7 @@ class Heartbeat:
         try:
             if self._pulse is not None:
                 self.store.file.observe(LAG, (), self._pulse.beat(now))
-            self._beats += 1
-            if self._beats % FIGURES_EVERY == 0:
-                self.figures()
+            self.figures()
             if time.monotonic() >= self._next_chores:
                 self._do_chores()
         except Exception:
