@@ -142,24 +142,33 @@ def leave(pulse: Pulse) -> None:
 
 
 def _run() -> None:
-    global _thread  # noqa: PLW0603 as above
-    while True:
-        with _starting:
-            for pulse in [p for p in _pulses if p.loop is None or p.loop.is_closed()]:
-                _pulses.discard(pulse)
-            pulses = list(_pulses)
-            if not pulses:
-                _thread = None
-                return
-        now = time.monotonic_ns()
-        planned = min(now + IDLE, *(pulse.next_look(now) for pulse in pulses))
-        time.sleep((planned - now) / NANOSECONDS)
-        for pulse in pulses:
-            with suppress(Exception):  # a thread of ours that dies would blind us
-                pulse.look(planned, time.monotonic_ns())
-        if any(pulse.overdue(time.monotonic_ns()) for pulse in pulses):
-            instruments.publish_all()  # in place of the loop that can't
-        pulses.clear()  # hold none of them while asleep
+    while (planned := _plan()) is not None:
+        time.sleep(max(0, planned - time.monotonic_ns()) / NANOSECONDS)  # and holds no pulse
+        _look(planned)
+
+
+def _plan() -> int | None:
+    """When to look next; None where no loop is left, and the thread is to end."""
+    global _thread  # noqa: PLW0603 one a process
+    now = time.monotonic_ns()
+    with _starting:
+        for pulse in [p for p in _pulses if p.loop is None or p.loop.is_closed()]:
+            _pulses.discard(pulse)
+        looks = [pulse.next_look(now) for pulse in _pulses]
+        if not looks:
+            _thread = None
+            return None
+    return min(now + IDLE, *looks)
+
+
+def _look(planned: int) -> None:
+    with _starting:
+        pulses = list(_pulses)
+    for pulse in pulses:
+        with suppress(Exception):  # a thread of ours that dies would blind us
+            pulse.look(planned, time.monotonic_ns())
+    if any(pulse.overdue(time.monotonic_ns()) for pulse in pulses):
+        instruments.publish_all()  # in place of the loop that can't
 
 
 def _after_fork() -> None:
