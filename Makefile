@@ -11,6 +11,12 @@ OLDEST := .venv-oldest
 WHEEL := .venv-wheel
 REQUIREMENTS := requirements/tests.txt
 PIP_INSTALL := -m pip install --quiet
+# Tests mostly wait for servers; two at a time, whatever the number of cores.
+PARALLEL := -n 2 --dist worksteal
+# What an old FastAPI could break: with it `make test` runs these, and `make test-all` every test.
+ON_FASTAPI := tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
+  tests/live/test_live_ends.py tests/live/test_live_faults.py tests/live/test_live_gunicorn.py \
+  tests/live/test_live_killed.py tests/live/test_live_people.py
 CODE := instrumentation tests examples benchmarks
 
 # $(call new_venv,folder,commands to try): $(PYTHON) if given, else the first that is new enough.
@@ -82,19 +88,19 @@ system:  ## Debian packages that tests use (promtool, PostgreSQL and others), wh
 
 .PHONY: test
 test: system setup setup-oldest  ## all but the slow tests, at both ends of the versions
-	$(NEWEST)/bin/python -m pytest -m "not slow" $(ARGS)
-	$(OLDEST)/bin/python -m pytest -m "not slow" $(ARGS)
+	$(NEWEST)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
+	$(OLDEST)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS) $(ON_FASTAPI)
 
 .PHONY: test-all
 test-all: system setup setup-oldest test-wheel  ## every test, slow ones too, and the wheel
-	$(NEWEST)/bin/python -m pytest $(ARGS)
-	$(OLDEST)/bin/python -m pytest $(ARGS)
+	$(NEWEST)/bin/python -m pytest $(PARALLEL) $(ARGS)
+	$(OLDEST)/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: test-wheel
 test-wheel: wheel $(WHEEL)/.requirements  ## all but the slow tests, on the built wheel
 	$(WHEEL)/bin/python $(PIP_INSTALL) -c constraints.txt --force-reinstall --no-deps dist/sidelight-*.whl
 	$(WHEEL)/bin/python -m pip check
-	$(WHEEL)/bin/python -m pytest -m "not slow" $(ARGS)
+	$(WHEEL)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 .PHONY: lint
 lint: setup  ## ruff: rules and format

@@ -126,11 +126,15 @@ def scrape_at(app: FastAPI) -> Any:
 
 
 @pytest.mark.parametrize("behind", [False, True])
-@pytest.mark.parametrize("sampler", [ALWAYS_ON, ALWAYS_OFF, TraceIdRatioBased(1.0)], ids=str)
+@pytest.mark.parametrize(
+    "sampler",
+    [ALWAYS_ON, ALWAYS_OFF, TraceIdRatioBased(1.0)],
+    ids=["always", "never", "by ratio"],
+)
 @pytest.mark.parametrize(
     "more",
     [{}, {"operation_spans": False}, {"tracing": False}, {"exclude": lambda _: True}],
-    ids=str,
+    ids=["all", "no operations", "no spans", "excluded"],
 )
 def test_spans_and_metrics_of_the_user(
     sampler: Sampler, more: dict[str, Any], *, behind: bool, caplog: pytest.LogCaptureFixture

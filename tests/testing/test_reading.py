@@ -2,21 +2,32 @@
 
 import asyncio
 import gc
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 from sidelight import watch
 from sidelight.testing import Metrics, UnknownError
 from tests.testing.shops import TestClient, shop
 
 DURATION = "http_server_request_duration_seconds"
-SOLD = Counter("testing_sold_total", "Things sold.", ["kind"])
-STOCK = Gauge("testing_stock", "Things there.")
-WEIGHT = Histogram("testing_weight_kilograms", "What things weigh.", buckets=[1, 10])
+SOLD = Counter("testing_sold_total", "Things sold.", ["kind"], registry=None)
+STOCK = Gauge("testing_stock", "Things there.", registry=None)
+WEIGHT = Histogram("testing_weight_kilograms", "What things weigh.", buckets=[1, 10], registry=None)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def registered() -> Iterator[None]:
+    """These are the applications' own only as long as the tests of this file run."""
+    for metric in (SOLD, STOCK, WEIGHT):
+        REGISTRY.register(metric)
+    yield
+    for metric in (SOLD, STOCK, WEIGHT):
+        REGISTRY.unregister(metric)
 
 
 @pytest.mark.parametrize("name", [DURATION, "http_server_request_duration", DURATION + "_count"])

@@ -117,6 +117,7 @@ class WorkerFile:
         self._slow = 0
         self._lock = threading.RLock()  # a finalizer of somebody's may count, whoever holds it
         self._tallies: dict[bytes, Tally] = {}
+        self._capped = 0
         if directory is None:
             self.worker, self.fd = 0, _nameless()
             self._fill(None)
@@ -214,12 +215,13 @@ class WorkerFile:
             return found
         with self._lock:
             if key not in self._tallies:
-                if not beyond and len(self._tallies) >= self._max_series:
+                if not beyond and self._capped >= self._max_series:
                     raise Full
                 values = self.schema[number].values
                 spare = 0 if beyond else layout.SLACK
                 at = self._append(Block.SERIES, key, values, spare)
                 self._tallies[key] = Tally(at, values)
+                self._capped += not beyond
             return self._tallies[key]
 
     def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
