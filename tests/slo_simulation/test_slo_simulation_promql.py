@@ -116,20 +116,20 @@ def test_sums_of_recorded_rates_are_those_of_prometheus(tmp_path: Path) -> None:
 
 def test_a_mean_of_ratios_is_nan_after_one_empty_window(tmp_path: Path) -> None:
     """Five minutes without a request make the mean of recorded ratios NaN, in promtool as here."""
-    rules = [
-        {
-            "record": "ratio",
-            "expr": f"rate(born_at_zero[5m] offset -{APART}s) / rate(random[5m] offset -{APART}s)"
-            " * 0 / 0",
-        }
-    ]
+    rate = f"rate(born_at_zero[5m] offset -{APART}s)"  # rests, rises once, rests
+    rules = [{"record": "ratio", "expr": f"{rate} / {rate}"}]
     mean = "sum_over_time(ratio[1h]) / count_over_time(ratio[1h])"
     tests: list[dict[str, object]] = [
         {
             "expr": f"({mean}) == bool ({mean})",
             "eval_time": f"{60 * STEP + APART}s",
             "exp_samples": [{"labels": "{}", "value": 0}],
-        }
+        },
+        {  # where it rose, the ratio is a number
+            "expr": "max_over_time(ratio[1h])",
+            "eval_time": f"{60 * STEP + APART}s",
+            "exp_samples": [{"labels": "{}", "value": 1}],
+        },
     ]
     checked(tmp_path, rules=rules, tests=tests)
     (nothing,) = divided([0.0], [0.0])
