@@ -58,6 +58,11 @@ def routes(slo: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return given
 
 
+def place(route: Mapping[str, Any]) -> str:
+    """What a table of a route is called in messages."""
+    return f"slo.route[{route.get('match')}]"
+
+
 def table(slo: Any) -> Mapping[str, Any]:
     """The table ``slo`` itself."""
     if not isinstance(slo, Mapping):
@@ -71,7 +76,7 @@ def _pairs(slo: Any) -> Iterator[tuple[str, Any]]:
         yield "slo.latency", slo["latency"]
     for route in routes(slo):
         if "latency" in route:
-            yield "slo.route.latency", route["latency"]
+            yield f"{place(route)}.latency", route["latency"]
 
 
 def _share(key: str, given: Any, text: Any, example: str) -> Decimal:

@@ -49,7 +49,8 @@ class Settings:
     """How one service is measured. Build it with `load`.
 
     Times are in seconds. ``slow`` maps ``"METHOD /template"`` (without ``root_path``), or
-    ``"*"``, to a threshold; ``buckets`` holds every threshold and every latency objective as a boundary.
+    ``"*"``, to a threshold; ``buckets`` holds every threshold, and the latency of
+    every objective, as a boundary.
     """
 
     slow: Mapping[str, float]

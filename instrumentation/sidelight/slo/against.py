@@ -74,7 +74,7 @@ def check(service: Service, page: Page) -> Iterator[Finding]:
 
 def _latencies(service: Service, page: Page) -> Iterator[Finding]:
     for one in service.objectives:
-        family = START if one.first_byte else DURATION
+        family = START if one.first_byte and one.route else DURATION
         if one.seconds is None or not page.bounds[family]:
             continue
         if float(one.seconds) not in page.bounds[family]:
@@ -91,7 +91,7 @@ def _routes(service: Service, page: Page) -> Iterator[Finding]:
     for one in service.objectives:
         if one.route and one.route not in known:
             yield fail(*_missing("slo.route.match", one.route, known))
-        elif one.first_byte and one.route not in page.routes[START]:
+        elif one.first_byte and one.route and one.route not in page.routes[START]:
             yield _no_stream(one)
     for route in service.exclude:
         if not any(_covers(route, other) for other in known):
@@ -114,7 +114,10 @@ def _missing(key: str, route: Route, known: set[Route]) -> tuple[str, str]:
     if roots:
         return f"{key}: no route {route}", f'root_path = "{min(roots)}"'
     near = difflib.get_close_matches(str(route), map(str, known), 1, 0.5)
-    return f"{key}: no route {route}", f'match = "{near[0]}"' if near else "see docs: /openapi.json"
+    return (
+        f"{key}: no route {route}",
+        f'match = "{near[0]}"' if near else "look for http_route in the page",
+    )
 
 
 def _covers(pattern: Route, route: Route) -> bool:

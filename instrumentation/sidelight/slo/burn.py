@@ -101,11 +101,10 @@ def _who(objective: Objective) -> str:
 
 
 def _fails(objective: Objective) -> str:
-    seconds = plain(objective.seconds or Decimal(0))
-    text = FAILS[objective.kind].format(seconds=seconds)
-    return (
-        text.replace("took longer", "sent their first byte later") if objective.first_byte else text
-    )
+    text = FAILS[objective.kind].format(seconds=plain(objective.seconds or Decimal(0)))
+    if objective.first_byte and objective.route:
+        return text.replace("took longer", "sent their first byte later")
+    return f"{text} (streams: to their first byte)" if objective.first_byte else text
 
 
 def _pace(factor: Decimal) -> str:

@@ -32,7 +32,7 @@ def _slower(mean: str, count: str, by: str) -> str:
     """Thrice the median of the last day, over 100 ms, and used often enough to tell."""
     past = f"quantile_over_time(0.5, {mean}{{<own>}}[<1d>] offset <30m>)"
     calls = f"sum by (<by>, {by}) (rate({count}{{<sel>}}[<5m>])) > 0.1"
-    return f"{mean}{{<own>}} > 3 * {past} and {mean}{{<own>}} > 0.1 and {calls}"
+    return f"{mean}{{<own>}} > 3 * {past} and {mean}{{<own>}} > 0.1 and on (<by>, {by}) {calls}"
 
 
 ALERTS: Final = (
@@ -94,7 +94,9 @@ ALERTS: Final = (
         name="TrafficStopped",
         severity="critical",
         hold="5m",
-        expr=f"(max_over_time(min_over_time({names.SERVICE}{{<own>}}[<30m>])[<2h>:<5m>]) > 1"
+        # Steady: at each minute of half an hour. A series that is younger proves nothing.
+        expr=f"(max_over_time((min_over_time({names.SERVICE}{{<own>}}[<30m>])"
+        f" and {names.SERVICE}{{<own>}} offset <30m>)[<2h>:<5m>]) > 1"
         f" unless {names.SERVICE}{{<own>}} > 0)"
         " and on (<by>) sum by (<by>) (sidelight_workers{<sel>}) > 0",
         summary="<service> gets no requests any more",
@@ -161,11 +163,11 @@ ALERTS: Final = (
         name="ThreadPoolSaturated",
         severity="warning",
         hold="1m",
-        expr="max by (<by>, instance, worker) (avg_over_time(anyio_threadpool_waiting{<sel>}[<5m>]))"
-        " >= 1",
+        expr="max by (<by>, instance, worker)"
+        " (avg_over_time(anyio_threadpool_waiting{<sel>}[<5m>])) >= 1",
         summary=f"<service>: no thread is free in {WORKER}",
-        description=f"In {WORKER}, {{{{ $value | humanize }}}} calls waited for a thread on average "
-        "over the last <5m>: synchronous endpoints and dependencies queue.",
+        description=f"In {WORKER}, {{{{ $value | humanize }}}} calls waited for a thread on "
+        "average over the last <5m>: synchronous endpoints and dependencies queue.",
         do="see which synchronous route is slow; make it async, or give the pool more threads.",
         opens=WHERE,
     ),
@@ -203,8 +205,8 @@ ALERTS: Final = (
         hold="30s",
         expr="max by (<by>, instance, worker) (sidelight_worker_heartbeat_age_seconds{<sel>}) > 10",
         summary=f"<service>: {WORKER} is blocked",
-        description=f"The event loop of {WORKER} has not run for {{{{ $value | humanizeDuration }}}}. "
-        "Its requests hang, and new ones still reach it.",
+        description=f"The event loop of {WORKER} has not run for "
+        "{{ $value | humanizeDuration }}. Its requests hang, and new ones still reach it.",
         do="see which route its requests wait in (fastapi_oldest_active_request_seconds); "
         "`py-spy dump` shows the line; then end that worker.",
         opens=WHERE,
@@ -263,8 +265,8 @@ ALERTS: Final = (
         " / max by (<by>, instance) (sidelight_memory_limit_bytes{<sel>}) > 0.9",
         summary="<service> on {{ $labels.instance }} nears its memory limit",
         description="Workers on {{ $labels.instance }} hold {{ $value | humanizePercentage }} of "
-        "the memory their control group may use, and more by the hour. At the limit the kernel "
-        "kills one.",
+        "the memory their control group may use, and are nearly there or will be within <4h> at "
+        "the pace of the last <1h>. At the limit the kernel kills one.",
         do="see whether it began with a release; restart workers one by one to win time.",
         opens=("instance",),
     ),

@@ -9,13 +9,14 @@ from typing import Any, Literal
 from sidelight import latency
 from sidelight.errors import SettingsError
 from sidelight.slo.selector import Selector, escaped, every_job, literal, one_job, parse
-from sidelight.slo.windows import BURNS, LONG, Burn, milliseconds
+from sidelight.slo.windows import BURNS, LONG, Burn, milliseconds, percent
 
 Kind = Literal["availability", "latency"]
 
 DEFAULT_AVAILABILITY = Decimal("0.99")
 """Of a service that wrote no objective."""
 LONGEST_WINDOW = "90d"
+MOST_EVENTS = 1_000_000
 RESERVED = (
     "alertname",
     "severity",
@@ -59,7 +60,7 @@ class Objective:
     """``share`` of the requests are good; of a latency, good ones that take ``seconds`` at most.
 
     ``route`` is None for the whole service. With ``first_byte`` the time to the first byte of a
-    streamed response counts.
+    streamed response counts; of a whole service, on the routes that stream.
     """
 
     kind: Kind
@@ -80,7 +81,7 @@ class Objective:
     @property
     def said(self) -> str:
         """Whose objective it is, as the settings say it."""
-        return f"{'slo.route' if self.route else 'slo'}.{self.kind}"
+        return f"slo.route[{self.route}].{self.kind}" if self.route else f"slo.{self.kind}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,11 @@ def read(settings: Mapping[str, Any]) -> Service:
     _known("slo", slo, _SLO)
     checked = {key: check(f"slo.{key}", slo[key]) for key, check in _SLO.items() if key in slo}
     root = checked.pop("root_path", "")
-    objectives = (*_objectives("slo", slo, None), *_of_routes(slo, root))
+    first_byte = checked.pop("first_byte", False)
+    objectives = (
+        *_objectives("slo", slo, None, first_byte=first_byte),
+        *_of_routes(slo, root),
+    )
     if not objectives:
         raise SettingsError("slo", dict(slo), "has no objective", latency.SLO_EXAMPLE)
     for key in ("availability", "latency", "route"):
@@ -139,7 +144,7 @@ def remarks(service: Service) -> Iterator[str]:
         for burn in BURNS:
             if not objective.can_fire(burn):
                 yield (
-                    f"{objective.said}={float(objective.share):.6g}: the burn alert of "
+                    f"{objective.said}={percent(objective.share)!r}: the burn alert of "
                     f"{burn.factor} times over {burn.long} can never fire, since "
                     f"{burn.factor} x (1 - {objective.share}) = {burn.factor * objective.budget} "
                     "is not below 1: it is left out"
@@ -182,24 +187,24 @@ def _objectives(
 def _of_routes(slo: Mapping[str, Any], root: str) -> Iterator[Objective]:
     seen: dict[tuple[str, str, str], Any] = {}
     for table in latency.routes(slo):
-        _known("slo.route", table, ("match", "availability", "latency", "first_byte"))
         match = _match("slo.route.match", table.get("match"))
-        first_byte = _switch("slo.route.first_byte", table.get("first_byte", False))
+        where = latency.place(table)
+        _known(where, table, ("match", "availability", "latency", "first_byte"))
+        first_byte = _switch(f"{where}.first_byte", table.get("first_byte", False))
         route = Route(match.method, root + match.template)
-        found = tuple(_objectives("slo.route", table, route, first_byte=first_byte))
-        if not found:
-            problem = "has no objective"
-            raise SettingsError("slo.route", dict(table), problem, latency.ROUTE_EXAMPLE)
-        if first_byte and "latency" not in table:
-            problem = "says when latency ends, and this route has no latency"
-            raise SettingsError("slo.route.first_byte", True, problem, latency.LATENCY_EXAMPLE)
+        found = tuple(_objectives(where, table, route, first_byte=first_byte))
+        if not found or (first_byte and "latency" not in table):
+            problem = (
+                "has no latency, and first_byte says when it ends" if found else "has no objective"
+            )
+            raise SettingsError(where, dict(table), problem, latency.ROUTE_EXAMPLE)
         for one in found:
-            place = (one.kind, match.method, match.template)
-            if place in seen:
-                problem = f"says again the {one.kind} of a route that has one ({seen[place]!r})"
-                given = {"match": str(match), one.kind: table[one.kind]}
-                raise SettingsError("slo.route", given, problem, latency.ROUTE_EXAMPLE)
-            seen[place] = table[one.kind]
+            known = (one.kind, match.method, match.template)
+            if known in seen:
+                problem = f"says again what an earlier table said of it ({seen[known]!r})"
+                given = table[one.kind]
+                raise SettingsError(f"{where}.{one.kind}", given, problem, latency.ROUTE_EXAMPLE)
+            seen[known] = table[one.kind]
         yield from found
 
 
@@ -236,8 +241,8 @@ def _window(key: str, given: Any) -> str:
 
 
 def _events(key: str, given: Any) -> int:
-    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= 1_000_000:
-        problem = "must be a whole number from 1 to 1000000"
+    if isinstance(given, bool) or not isinstance(given, int) or not 1 <= given <= MOST_EVENTS:
+        problem = f"must be a whole number from 1 to {MOST_EVENTS}"
         raise SettingsError(key, given, problem, "min_bad_events = 10")
     return given
 
@@ -276,6 +281,7 @@ _SLO: dict[str, Any] = {
     "availability": latency.availability,
     "latency": latency.latency,
     "route": lambda _, given: given,
+    "first_byte": _switch,
     "window": _window,
     "exclude": _exclude,
     "min_bad_events": _events,

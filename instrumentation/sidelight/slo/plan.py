@@ -1,12 +1,12 @@
 """What one build makes its rules with: the service, and how much shorter everything is."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from sidelight.slo.objectives import Objective, Route, Service
+from sidelight.slo.selector import escaped
 from sidelight.slo.windows import seconds, shortened
 
 Rule = dict[str, Any]
@@ -37,9 +37,21 @@ class Plan:
         """The label ``service`` of an alert: its name, or a template of the job's."""
         return self.service.name or "{{ $labels.job }}"
 
+    @property
+    def stamp(self) -> dict[str, str]:
+        """Labels of everything recorded, where the selector's own don't tell services apart."""
+        name, selector = self.service.name, self.service.selector
+        return {} if name is None or selector.exact else {"service": name}
+
+    @property
+    def own(self) -> str:
+        """Matchers of recorded series."""
+        stamps = (f'{label}="{escaped(text)}"' for label, text in self.stamp.items())
+        return ",".join(part for part in (self.service.selector.own, *stamps) if part)
+
     def matchers(self, *more: str) -> str:
-        """Matchers of recorded series, in braces; nothing without any."""
-        parts = [part for part in (self.service.selector.own, *more) if part]
+        """Matchers of recorded series and more, in braces; nothing without any."""
+        parts = [part for part in (self.own, *more) if part]
         return f"{{{','.join(parts)}}}" if parts else ""
 
     def time(self, duration: str) -> str:
@@ -52,12 +64,12 @@ class Plan:
 
     def _part(self, found: re.Match[str]) -> str:
         name = found[1]
-        raw, own = self.service.selector.raw, self.service.selector.own
+        raw, own = self.service.selector.raw, self.own
         if name == "known":
             return "" if self.named else self.text(_KNOWN)
         if name == "left":
             return self._left()
-        parts: Mapping[str, str] = {
+        parts = {
             "by": self.by,
             "sel": raw,
             ",sel": raw and f",{raw}",

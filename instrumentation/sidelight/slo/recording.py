@@ -99,14 +99,19 @@ def slow_among(plan: Plan, objective: Objective, by: str) -> tuple[str, str]:
     """Good responses, and those of them within the latency; each a sum ``by`` these labels."""
     assert objective.seconds is not None  # noqa: S101 for mypy: a latency has seconds
     bucket = le(plain(objective.seconds))
-    if objective.first_byte:
-        count, buckets, good = names.STARTS, names.STARTS_LE, ""
+    if objective.first_byte and objective.route:
+        good = _of(plan, objective, (names.STARTS, ""))
+        quick = _of(plan, objective, (names.STARTS_LE, bucket))
     else:
-        count, buckets, good = names.ROUTE_CLASS, names.ROUTE_LE, GOOD
-    return (
-        f"sum by ({by}) ({_of(plan, objective, (count, good))})",
-        f"sum by ({by}) ({_of(plan, objective, (buckets, bucket))})",
-    )
+        good = _of(plan, objective, (names.ROUTE_CLASS, GOOD))
+        quick = _of(plan, objective, (names.ROUTE_LE, bucket))
+        if objective.first_byte:
+            streams = f"on ({plan.by}, {METHOD}, {ROUTE}) {names.STARTS}{plan.matchers()}"
+            starts = _of(plan, objective, (names.STARTS, ""))
+            good = f"{good} unless {streams} or {starts}"
+            starts = _of(plan, objective, (names.STARTS_LE, bucket))
+            quick = f"{quick} unless {streams} or {starts}"
+    return f"sum by ({by}) ({good})", f"sum by ({by}) ({quick})"
 
 
 def le(bound: str) -> str:

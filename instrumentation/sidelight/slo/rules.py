@@ -46,7 +46,7 @@ def names(plan: Plan) -> list[str]:
 
 def text(plan: Plan, form: Format = "prometheus") -> str:
     """The file, as Prometheus or as its operator reads it."""
-    import yaml  # noqa: PLC0415 all of this package but this is without PyYAML
+    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415 the rest works without PyYAML
 
     found: dict[str, Any] = {"groups": groups(plan)}
     if form == "operator":
@@ -73,4 +73,7 @@ def _windows(plan: Plan, lengths: Iterable[str]) -> Iterator[Rule]:
 
 
 def _group(plan: Plan, name: str, interval: str, rules: list[Rule]) -> Group:
+    for rule in rules:
+        if "record" in rule and plan.stamp:
+            rule["labels"] = {**plan.stamp, **rule.get("labels", {})}
     return {"name": f"{title(plan)}-{name}", "interval": plan.time(interval), "rules": rules}

@@ -35,6 +35,11 @@ class Selector:
         return ",".join(map(str, self.matchers))
 
     @property
+    def exact(self) -> bool:
+        """Whether ``by`` alone tells this service from others."""
+        return all(one.label in self.by for one in self.matchers)
+
+    @property
     def own(self) -> str:
         """For recorded series, which have no label but ``by``."""
         return ",".join(str(one) for one in self.matchers if one.label in self.by)
