@@ -74,8 +74,9 @@ $(NEWEST)/.benchmarks: $(NEWEST)/.package benchmarks/requirements.txt
 	@touch $@
 
 .PHONY: system
-system:  ## Debian packages that tests use (promtool, amtool, systemd-analyze), when root on Debian
-	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd
+system:  ## Debian packages that tests use (promtool, PostgreSQL and others), when root on Debian
+	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
+	  redis-server=redis-server pg_ctlcluster=postgresql
 
 # --- checks ---
 

@@ -1,6 +1,26 @@
 """Sidelight: what a FastAPI service is doing, and why it is slow, by route."""
 
-from sidelight.asgi.middleware import SidelightMiddleware
-from sidelight.errors import SettingsError, SidelightError
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["SettingsError", "SidelightError", "SidelightMiddleware"]
+from sidelight.errors import SettingsError, SidelightError, WatchError
+
+if TYPE_CHECKING:
+    from sidelight.asgi.middleware import SidelightMiddleware
+    from sidelight.runtime.timed import timed
+    from sidelight.runtime.watching import watch
+
+__all__ = ["SettingsError", "SidelightError", "SidelightMiddleware", "WatchError", "timed", "watch"]
+
+_LATER = {
+    "SidelightMiddleware": "sidelight.asgi.middleware",
+    "timed": "sidelight.runtime.timed",
+    "watch": "sidelight.runtime.watching",
+}
+"""Names that not everybody uses, and the modules they are in: every run of pytest imports this."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LATER[name]), name)

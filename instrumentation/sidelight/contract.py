@@ -8,8 +8,8 @@ a thing (https://opentelemetry.io/docs/specs/semconv/http/http-metrics/).
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Kind = Literal["counter", "gauge", "histogram", "info"]
-Scale = Literal["", "duration", "size", "session"]
+Kind = Literal["counter", "gauge", "histogram", "summary", "info"]
+Scale = Literal["", "duration", "lag", "size", "session"]
 
 METHOD: Final = "http_request_method"
 ROUTE: Final = "http_route"
@@ -17,6 +17,7 @@ STATUS: Final = "http_response_status_code"
 ERROR: Final = "error_type"
 SCHEME: Final = "url_scheme"
 WORKER: Final = "worker"
+POOL: Final = "db_client_connection_pool_name"
 
 OTHER: Final = "_OTHER"
 """Label value for what is past a cap, or a method that is not a known one."""
@@ -63,13 +64,20 @@ SIZE_BUCKETS: Final = (1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
 SESSION_BUCKETS: Final = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0)
 """Seconds; WebSockets live from a moment to half a day."""
 
+LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds; how late a timer of an event loop runs."""
+
 NANOSECONDS: Final = 1_000_000_000
+ABSENT: Final = (1 << 64) - 1
+"""Stored for a gauge that is there no longer; a file keeps its series as long as it lives."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """One metric family as it is exported.
 
+    A summary is a sum and a count, without quantiles; it is stored as a histogram without
+    boundaries.
     ``name`` is the Prometheus name (a counter's ends in ``_total``). Values are kept as
     whole numbers: nanoseconds where ``unit`` is seconds, otherwise the unit itself.
     """
@@ -182,6 +190,35 @@ METRICS: Final = _catalogue(
         (ROUTE,),
         "Requests in flight in a worker when it died.",
     ),
+    Metric(
+        "fastapi_request_phase_seconds",
+        "summary",
+        "seconds",
+        (ROUTE, "phase"),
+        "Time spent in a phase of a request, of the requests that were sampled.",
+    ),
+    Metric(
+        "fastapi_dependency_seconds",
+        "histogram",
+        "seconds",
+        ("dependency", "step"),
+        "Time spent in a dependency marked with @timed, by step: setup or teardown.",
+        "duration",
+    ),
+    Metric(
+        "fastapi_validation_errors_total",
+        "counter",
+        "",
+        (ROUTE, "location", "type"),
+        "Errors in requests answered with 422, by declared location and type.",
+    ),
+    Metric(
+        "fastapi_response_validation_errors_total",
+        "counter",
+        "",
+        (ROUTE,),
+        "Responses that did not fit their route's response model.",
+    ),
     Metric("fastapi_websocket_active", "gauge", "", (ROUTE,), "WebSocket connections open."),
     Metric(
         "fastapi_websocket_duration_seconds",
@@ -190,6 +227,128 @@ METRICS: Final = _catalogue(
         (ROUTE, "close_code"),
         "How long WebSocket connections lived.",
         "session",
+    ),
+    Metric(
+        "asyncio_event_loop_lag_seconds",
+        "histogram",
+        "seconds",
+        (),
+        "How late the heartbeat of an event loop ran.",
+        "lag",
+    ),
+    Metric(
+        "asyncio_event_loop_blocked_seconds_total",
+        "counter",
+        "seconds",
+        (ROUTE,),
+        "Time an event loop was held, by the route that held it; empty outside of any request.",
+    ),
+    Metric(
+        "asyncio_event_loop_blocks_total",
+        "counter",
+        "",
+        (ROUTE,),
+        "Times an event loop was held for longer than the threshold, by route.",
+    ),
+    Metric(
+        "anyio_threadpool_capacity",
+        "gauge",
+        "",
+        (WORKER,),
+        "Threads that synchronous endpoints and dependencies may use.",
+    ),
+    Metric("anyio_threadpool_in_use", "gauge", "", (WORKER,), "Threads of these in use."),
+    Metric(
+        "anyio_threadpool_waiting", "gauge", "", (WORKER,), "Calls that wait for such a thread."
+    ),
+    Metric(
+        "fastapi_executor_capacity",
+        "gauge",
+        "",
+        ("executor", WORKER),
+        "Threads or processes of a watched executor.",
+    ),
+    Metric(
+        "fastapi_executor_in_use",
+        "gauge",
+        "",
+        ("executor", WORKER),
+        "Calls that run in a watched executor; of processes, those handed over.",
+    ),
+    Metric(
+        "fastapi_executor_queued",
+        "gauge",
+        "",
+        ("executor", WORKER),
+        "Calls that wait for a thread of a watched executor.",
+    ),
+    Metric(
+        "fastapi_executor_wait_seconds",
+        "histogram",
+        "seconds",
+        ("executor",),
+        "Time from a call's submission to its start.",
+        "duration",
+    ),
+    Metric(
+        "fastapi_executor_run_seconds",
+        "histogram",
+        "seconds",
+        ("executor",),
+        "Time from a call's start to its end.",
+        "duration",
+    ),
+    Metric(
+        "db_client_connection_count",
+        "gauge",
+        "",
+        (POOL, "db_client_connection_state", WORKER),
+        "Connections of a watched pool, by state: idle or used.",
+    ),
+    Metric(
+        "db_client_connection_max",
+        "gauge",
+        "",
+        (POOL, WORKER),
+        "Connections a watched pool may open.",
+    ),
+    Metric(
+        "db_client_connection_pending_requests",
+        "gauge",
+        "",
+        (POOL, WORKER),
+        "Calls that wait for a connection of a watched pool.",
+    ),
+    Metric(
+        "db_client_connection_wait_time_seconds",
+        "histogram",
+        "seconds",
+        (POOL,),
+        "Time it took to get a connection from a watched pool.",
+        "duration",
+    ),
+    Metric(
+        "db_client_connection_use_time_seconds",
+        "histogram",
+        "seconds",
+        (POOL,),
+        "Time between taking a connection and giving it back.",
+        "duration",
+    ),
+    Metric(
+        "db_client_connection_timeouts_total",
+        "counter",
+        "",
+        (POOL,),
+        "Waits for a connection that were given up.",
+    ),
+    Metric(
+        "http_client_request_duration_seconds",
+        "histogram",
+        "seconds",
+        (METHOD, "server_address", STATUS, ERROR),
+        "Time of outgoing HTTP requests of a watched client.",
+        "duration",
     ),
     Metric(
         "process_cpu_seconds_total",
@@ -328,4 +487,6 @@ def boundaries(scale: Scale, duration: tuple[float, ...]) -> tuple[float, ...]:
         return SIZE_BUCKETS
     if scale == "session":
         return SESSION_BUCKETS
+    if scale == "lag":
+        return LAG_BUCKETS
     return duration if scale == "duration" else ()

@@ -19,3 +19,7 @@ class StoreError(SidelightError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class WatchError(SidelightError):
+    """An object can't be watched, or not under this name; the message says why."""

@@ -20,26 +20,31 @@ FOR_RULES = ("selector", "slo")
 """Keys that only files have, for ``sidelight rules``; of ``slo`` we need the latencies."""
 FEWEST_SERIES = 100
 MOST_SERIES = 100_000
+RAREST_PHASES = 1_000_000
 
 
 class Options(TypedDict, total=False):
     """Keyword arguments of `sidelight.SidelightMiddleware`; times are in seconds.
 
     ``slow``: the threshold of slow requests, one for all or by ``"METHOD /template"``.
+    ``slow_callback``: how long an event loop may be held before that counts as blocked.
     ``slow_path``: log a slow request's path, without its query. ``buckets``: boundaries of
     duration histograms. ``exclude``: paths that are not measured, exact or ending in ``/*``.
     ``metrics_path``: where the page is; None for no page. ``metrics_token``: the bearer token
-    it asks for. ``max_series``: label sets a worker keeps. ``directory``: where workers meet,
-    if a sidecar is to read them too. ``service``: the service's name.
+    it asks for. ``max_series``: label sets a worker keeps. ``phases``: of how many requests
+    one is looked at for its phases, 0 for none. ``directory``: where workers meet, if a sidecar
+    is to read them too. ``service``: the service's name.
     """
 
     slow: float | Mapping[str, float]
+    slow_callback: float
     slow_path: bool
     buckets: Sequence[float]
     exclude: Sequence[str]
     metrics_path: str | None
     metrics_token: str
     max_series: int
+    phases: int
     directory: str | os.PathLike[str]
     service: str
 
@@ -55,11 +60,13 @@ class Settings:
 
     slow: Mapping[str, float]
     buckets: tuple[float, ...]
+    slow_callback: float = 0.1
     slow_path: bool = False
     exclude: tuple[str, ...] = ()
     metrics_path: str | None = "/metrics"
     metrics_token: str | None = None
     max_series: int = 4000
+    phases: int = 100
     directory: str | None = None
     service: str | None = None
 
@@ -172,6 +179,10 @@ def _seconds(key: str, value: Any, example: str) -> float:
     return seconds
 
 
+def _slow_callback(key: str, value: Any) -> float:
+    return _seconds(key, value, f"{key}=0.1")
+
+
 def _buckets(key: str, value: Any) -> tuple[float, ...]:
     example = f"{key}=[0.1, 0.3, 1.0]"
     parts = value.split(",") if isinstance(value, _Text) else value
@@ -234,24 +245,33 @@ def _directory(key: str, value: Any) -> str:
 
 
 def _max_series(key: str, value: Any) -> int:
+    return _whole(key, value, FEWEST_SERIES, MOST_SERIES, f"{key}=4000")
+
+
+def _phases(key: str, value: Any) -> int:
+    return _whole(key, value, 0, RAREST_PHASES, f"{key}=100")
+
+
+def _whole(key: str, value: Any, least: int, most: int, example: str) -> int:
     try:
-        number = 0 if isinstance(value, bool | float) else int(value)
+        number = least - 1 if isinstance(value, bool | float) else int(value)
     except (TypeError, ValueError):
-        number = 0
-    if not FEWEST_SERIES <= number <= MOST_SERIES:
-        problem = f"must be a whole number from {FEWEST_SERIES} to {MOST_SERIES}"
-        raise SettingsError(key, value, problem, f"{key}=4000")
+        number = least - 1
+    if not least <= number <= most:
+        raise SettingsError(key, value, f"must be a whole number from {least} to {most}", example)
     return number
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "slow": _slow,
     "buckets": _buckets,
+    "slow_callback": _slow_callback,
     "slow_path": _switch,
     "exclude": _paths,
     "metrics_path": _metrics_path,
     "metrics_token": _secret,
     "max_series": _max_series,
+    "phases": _phases,
     "directory": _directory,
     "service": _text,
 }

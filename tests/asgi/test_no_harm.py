@@ -224,7 +224,7 @@ def _file(app: Any) -> WorkerFile:
         "sidelight.asgi.middleware.Recorder",
         "sidelight.asgi.middleware.routes_below",
         "sidelight.asgi.recorder.Labels",
-        "sidelight.asgi.recorder.Heartbeat",
+        "sidelight.asgi.recorder.heartbeat",
         "sidelight.store.local.WorkerFile",
         "sidelight.asgi.middleware.SidelightMiddleware._check",
     ],
@@ -244,7 +244,7 @@ def test_a_fault_at_the_beginning(
     ("part", "name"),
     [
         (Heartbeat, "wake"),
-        (Heartbeat, "beat"),
+        (Heartbeat, "_beat"),
         (Heartbeat, "stop"),
         (Recorder, "close"),
         (SidelightMiddleware, "_open"),

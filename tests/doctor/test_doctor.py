@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
+import fastapi
 import pytest
 from click.testing import CliRunner
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from sidelight import SidelightMiddleware
+from sidelight.asgi import native
 from sidelight.cli import main
 from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
@@ -44,7 +46,19 @@ def test_a_good_machine_has_nothing_to_mend() -> None:
 
 def test_a_good_application_has_nothing_to_mend() -> None:
     """One line is all there is to do."""
-    assert wrong(check_application(measured())) == {}
+    assert wrong(check_application(measured(phases=0))) == {}
+
+
+def test_a_fastapi_without_phases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is too old, or isn't known, is named, unless no phases are wanted."""
+    assert wrong(check_application(measured())) == {} or not native.KNOWN
+    monkeypatch.setattr(native, "tells", lambda: False)
+    assert wrong(check_application(measured(phases=0))) == {}
+    for known, mend in ((False, "fastapi>=0.142"), (True, "phases=0")):
+        monkeypatch.setattr(native, "KNOWN", known)
+        ((what, how),) = wrong(check_application(measured())).items()
+        assert what == f"FastAPI {fastapi.__version__} tells of no phases of a request"
+        assert mend in how
 
 
 def test_an_application_that_is_not_measured() -> None:
@@ -71,7 +85,7 @@ def test_a_middleware_outside_and_another_measurer() -> None:
 
     app = FastAPI()
     app.add_middleware(PrometheusMiddleware)
-    app.add_middleware(SidelightMiddleware)
+    app.add_middleware(SidelightMiddleware, phases=0)
     app.add_middleware(CORSMiddleware)
     found = wrong(check_application(app))
     assert len(found) == 2

@@ -176,7 +176,7 @@ def test_bad_files_beside_real_workers(uvicorn: Serve, store: Path) -> None:
     (store / "link.worker").symlink_to("/etc/passwd")
     (store / "folder.worker").mkdir()
     os.mkfifo(store / "pipe.worker")
-    (store / "version.worker").write_bytes(good[:8] + b"\xff" + good[9:])
+    (store / "version.worker").write_bytes(good[:12] + b"\xff" + good[13:])
     with Load(server, 4) as load:
         eventually(lambda: load.total > 300)
         victim = server.workers()[0]

@@ -185,7 +185,7 @@ def check(where: Directory, path: Path, data: bytes, name: str = "aa.worker") ->
 
 def hostile(families: list[Family]) -> bytes:
     """A file with right checksums and these families, as another version might write it."""
-    return _pack({family.name: family for family in families}, {}, [], [], 1)
+    return _pack({family.name: family for family in families}, {}, {}, 1)
 
 
 @pytest.mark.parametrize("bounds", [(float("nan"),), (1.0, float("nan")), (float("inf"),)])

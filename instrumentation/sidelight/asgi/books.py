@@ -78,7 +78,8 @@ class Page:
     ``books`` are by endpoint; ``usual`` has for each the line of the status it had last.
     ``asked`` is what a row says of them. ``own`` is the path that is answered by ourselves, and
     ``careful`` whether others are not measured. The recorder, the file's ``words`` and
-    ``rows`` and the heartbeat's ``due`` are here too, one step nearer.
+    ``rows`` and the heartbeat's ``due`` are here too, one step nearer. ``unsampled`` says how
+    many requests from now the next one's phases are looked at; never, if it is below zero.
     """
 
     __slots__ = (
@@ -92,6 +93,7 @@ class Page:
         "root",
         "rows",
         "scheme",
+        "unsampled",
         "usual",
         "words",
     )
@@ -106,6 +108,7 @@ class Page:
         self.books: dict[object, Book] = {}
         self.usual: dict[object, Line] = {}
         self.recorder = recorder
+        self.unsampled = recorder.sampler.gap()
         self.renew()
 
     due: int

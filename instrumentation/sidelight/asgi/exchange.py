@@ -7,7 +7,7 @@ little and look so much up in one place.
 
 import asyncio
 from bisect import bisect_left
-from time import monotonic_ns
+from time import monotonic_ns, time
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -15,6 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi import tracing
 from sidelight.asgi.books import Book, Page
+from sidelight.asgi.phases import Phases, phases_of
+from sidelight.asgi.recorder import Recorder
 from sidelight.contract import (
     CLIENT_DISCONNECTED,
     INCOMPLETE_RESPONSE,
@@ -22,6 +24,7 @@ from sidelight.contract import (
     NANOSECONDS,
     SIZE_BUCKETS,
 )
+from sidelight.store.slow import Slow
 from sidelight.store.writer import ROWLESS, Row, Tally
 
 BACKGROUND = METRICS["fastapi_background_seconds"]
@@ -38,11 +41,12 @@ SMALL = SIZES[0]
 class Extra:
     """What only some exchanges have: bodies in pieces, request bodies, a client that left."""
 
-    __slots__ = ("body", "chunks", "first", "gone", "size", "trailers")
+    __slots__ = ("body", "chunks", "first", "gone", "phases", "size", "trailers")
 
     def __init__(self) -> None:
         self.body = self.chunks = self.first = self.size = 0
         self.gone = self.trailers = False
+        self.phases: Phases | None = None
 
 
 class Exchange:
@@ -123,10 +127,23 @@ class Exchange:
             self.page.recorder.fault("receive")
         return message
 
+    @property
+    def recorder(self) -> Recorder:
+        """Where it is recorded."""
+        return self.page.recorder
+
     def _extra(self) -> Extra:
         if self.extra is None:
             self.extra = Extra()
         return self.extra
+
+    def __deepcopy__(self, _: object) -> "Exchange":
+        """A copy of a scope is still of the same exchange."""
+        return self
+
+    def listened(self, phases: Phases) -> None:
+        """This request's phases are looked at."""
+        self._extra().phases = phases
 
     def _unusual(self, kind: str, message: Message) -> None:
         """A body in pieces, a response that ends with trailers, a file the server sends."""
@@ -173,29 +190,38 @@ class Exchange:
         recorder, extra = self.page.recorder, self.extra
         labels = (book.method, book.route)
         if extra is not None:
+            if extra.phases is not None:
+                extra.phases.record(recorder, book.route)
             if extra.body:
                 sizes = book.request_size or recorder.request_size(book)
                 recorder.add(sizes, size_bucket(extra.body), extra.body)
             if extra.first and (extra.chunks > 1 or ns - extra.first > NOTICEABLE):
                 recorder.observe(RESPONSE_START, labels, extra.first)
         if ns >= book.slow_ns:
-            recorder.slow(book, self._facts(book, ns))
+            recorder.slow(book, self._slow(book, ns))
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
                 recorder.file.exemplar(duration, place - 1, *span, ns / NANOSECONDS)
 
-    def _facts(self, book: Book, ns: int) -> dict[str, Any]:
-        facts: dict[str, Any] = {
-            "route": book.route,
-            "method": book.method,
-            "status": self.status or None,
-            "seconds": ns / NANOSECONDS,
-            "first_byte": ((self.extra and self.extra.first) or ns) / NANOSECONDS,
-        }
-        if self.page.recorder.settings.slow_path:
-            facts["path"] = self.scope["path"]
-        return facts
+    def _slow(self, book: Book, ns: int) -> Slow:
+        """All that is known of a slow request, which has just ended."""
+        recorder, now = self.page.recorder, monotonic_ns()
+        span = tracing.current()
+        blocked, waiting = recorder.heartbeat.met(now - ns, now)
+        return Slow(
+            when=time(),
+            route=book.route,
+            method=book.method,
+            status=self.status,
+            seconds=ns / NANOSECONDS,
+            first_byte=((self.extra and self.extra.first) or ns) / NANOSECONDS,
+            phases=phases_of(self.scope),
+            loop_blocked=blocked,
+            threads_waiting=waiting,
+            trace_id=span[0].hex() if span else "",
+            path=self.scope["path"] if recorder.settings.slow_path else "",
+        )
 
     def end(self, error: BaseException | None) -> None:
         """The application returned late, or raised, or left its response unfinished."""
@@ -217,9 +243,11 @@ class Exchange:
                 self.page.recorder.file.leave(row)
 
     def _exception(self, error: BaseException) -> None:
-        book = self.page.recorder.book(self.scope, self.status, self.page)
-        name = self.page.recorder.class_names(type(error).__name__)
-        self.page.recorder.increment(EXCEPTIONS, (book.route, name))
+        recorder = self.page.recorder
+        book = recorder.book(self.scope, self.status, self.page)
+        name = recorder.class_names(type(error).__name__)
+        recorder.increment(EXCEPTIONS, (book.route, name))
+        recorder.validation.escaped(self.scope, error)
 
     def _unfinished(self, *, left: bool) -> None:
         """Record an exchange whose last message never came."""

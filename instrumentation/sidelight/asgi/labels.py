@@ -118,6 +118,14 @@ class Labels:
         self.note_root(scope)  # an application inside of ours may have set it
         return root + template if root in self._roots else OTHER
 
+    def seen(self, scope: Scope) -> str:
+        """The route of a request as far as it can be told now; safe from any thread."""
+        root = root_of(scope)
+        template = self.table.template(scope, root)
+        if not template or template == UNKNOWN or not root:
+            return template
+        return root + template if root in self._roots else OTHER
+
     def _rebuild(self, scope: Scope) -> None:
         """Routes were added while running, or lie where only a request leads."""
         if self.table.routes and time.monotonic() - self._built < REBUILD_SECONDS:

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sidelight.asgi import native
 from sidelight.asgi.books import Page
 from sidelight.asgi.exchange import NOTICEABLE, Exchange, begin
+from sidelight.asgi.handlers import MARK, watch
 from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
 from sidelight.asgi.page import MetricsPage, refused, unmeasured
@@ -27,10 +28,6 @@ from sidelight.store.route_table import below
 
 logger = logging.getLogger("sidelight")
 
-MARK = "sidelight"
-"""Key in the scope of a request that is being measured: a second middleware lets it pass."""
-PERHAPS = False
-"""Its value where it is never taken away: as long as the request is in flight it holds."""
 RETRY_SECONDS = 30.0
 
 _living: "weakref.WeakSet[SidelightMiddleware]" = weakref.WeakSet()
@@ -89,6 +86,9 @@ class SidelightMiddleware:
                 or (page.careful and (path in self._special or path.startswith(self._prefixes)))
             ):
                 raise LookupError  # noqa: TRY301 one way out of here
+            page.unsampled = left = page.unsampled - 1
+            if not left:
+                raise LookupError  # noqa: TRY301 as above
             exchange = Exchange()
             exchange.page = page
             exchange.scope = scope
@@ -99,7 +99,7 @@ class SidelightMiddleware:
             text = scope["raw_path"]
             exchange.row = row = page.rows.pop()
             row.scope = scope
-            scope[MARK] = PERHAPS
+            scope[MARK] = page
             row.text.value = text
             words, at = page.words, row.word
             words[at + 1] = page.asked
@@ -138,9 +138,14 @@ class SidelightMiddleware:
         if exchange is None:
             await self._set_apart(recorder, scope, receive, send)
             return
-        scope[MARK] = True
+        scope[MARK] = exchange
+        if page.unsampled > 0:
+            page.unsampled -= 1
         try:
-            await self.app(scope, exchange.receive, exchange.send)
+            if page.unsampled:
+                await self.app(scope, exchange.receive, exchange.send)
+            else:
+                await recorder.sampler.run(self.app, exchange)
         except BaseException as error:
             exchange.end(error)
             raise
@@ -216,7 +221,7 @@ class SidelightMiddleware:
         """Whether we are switched off, or one of ours measures the request already."""
         if self._settings is None and self.problem is None:
             return True
-        if scope.get(MARK) is not PERHAPS:
+        if not isinstance(scope.get(MARK), Page):
             return MARK in scope
         try:
             return _in_flight(scope)
@@ -277,6 +282,7 @@ class SidelightMiddleware:
             routes = routes_below(scope, self.app)
             self._recorder = Recorder(self._settings, store, routes, "metrics" if twice else "")
             self._check(self._recorder, self._settings)
+            watch(self.app)
         except Exception as error:
             reason = error.reason if isinstance(error, StoreError) else "fault"
             self._retry = time.monotonic() + RETRY_SECONDS

@@ -10,11 +10,14 @@ from typing import Any
 
 from starlette.types import Scope
 
-from sidelight.asgi import tracing
+from sidelight.asgi import handlers, tracing
+from sidelight.asgi.blame import Blame
 from sidelight.asgi.books import HASHED_BY_IDENTITY, Book, Line, Page
 from sidelight.asgi.labels import MOST_ROOTS, Few, Labels, root_of
+from sidelight.asgi.phases import Sampler
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.slow import SlowLog
+from sidelight.asgi.validation import Validation
 from sidelight.contract import (
     DURATION,
     METRICS,
@@ -28,12 +31,13 @@ from sidelight.contract import (
 )
 from sidelight.runtime import process
 from sidelight.runtime.about import about
-from sidelight.runtime.heartbeat import Heartbeat
+from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
 from sidelight.store.about import encode
 from sidelight.store.layout import Block
 from sidelight.store.local import Store
 from sidelight.store.route_table import WEBSOCKET
+from sidelight.store.slow import Slow
 from sidelight.store.writer import Full, Tally
 
 logger = logging.getLogger("sidelight")
@@ -69,11 +73,15 @@ class Recorder:
         self.class_names = Few(MOST_CLASSES)
         self.close_codes = Few(MOST_CODES)
         self._faults: dict[str, float] = {}
-        self.heartbeat = Heartbeat(store, self._beat)
+        self.heartbeat = heartbeat(store)
         self.about = about(settings, store.instance, telemetry=telemetry)
         with suppress(Full):
             self.file.note(Block.ABOUT, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
+        self.sampler = Sampler(settings.phases)
+        self.validation = Validation(self.labels, self.increment)
+        self._blame = Blame(self.labels, self.file)
+        self.heartbeat.join(self._beat, self._blame, settings.slow_callback)
 
     def _beat(self) -> None:
         if self.tracing != tracing.active():
@@ -91,7 +99,7 @@ class Recorder:
 
     def close(self) -> None:
         """End cleanly, with a last look at the application's own metrics."""
-        self.heartbeat.stop()
+        self.heartbeat.part(self._beat, self._blame)
         try:
             if self.store.directory is not None:
                 process.publish(self.file)
@@ -137,6 +145,7 @@ class Recorder:
         endpoint = scope.get("endpoint")
         if type(endpoint) in HASHED_BY_IDENTITY and endpoint in page.books:
             return page.books[endpoint]
+        handlers.learn(scope)
         route = chosen(scope)
         key = (id(route), scope.get("root_path"), page)
         if route is not None and key in self._shared:
@@ -187,26 +196,26 @@ class Recorder:
             return book.durations[status]
         sent = str(status) if status else ""
         kind = error or (sent if status >= SERVER_ERROR else "")
-        tally, exact = self._tally(DURATION, (book.method, book.route, sent, kind, book.scheme))
+        tally, exact = self.tally(DURATION, (book.method, book.route, sent, kind, book.scheme))
         if exact and not error:
             book.durations[status] = tally
         return tally
 
     def request_size(self, book: Book) -> Tally:
         """The request size series of a book."""
-        tally, exact = self._tally(REQUEST_SIZE, (book.method, book.route))
+        tally, exact = self.tally(REQUEST_SIZE, (book.method, book.route))
         if exact:
             book.request_size = tally
         return tally
 
     def response_size(self, book: Book) -> Tally:
         """The response size series of a book."""
-        tally, exact = self._tally(RESPONSE_SIZE, (book.method, book.route))
+        tally, exact = self.tally(RESPONSE_SIZE, (book.method, book.route))
         if exact:
             book.response_size = tally
         return tally
 
-    def _tally(self, metric: Metric, labels: tuple[str, ...]) -> tuple[Tally, bool]:
+    def tally(self, metric: Metric, labels: tuple[str, ...]) -> tuple[Tally, bool]:
         """A series, and whether it is exactly this one.
 
         Past the cap it is the one whose route is ``_OTHER``, and that is counted. Raises
@@ -222,7 +231,7 @@ class Recorder:
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add one observation (nanoseconds or bytes) to a histogram, off the hot path."""
-        tally, _ = self._tally(metric, labels)
+        tally, _ = self.tally(metric, labels)
         bounds = boundaries(metric.scale, self.file.bounds)
         self.add(tally, bisect_left(bounds, value / metric.divisor) + 1, value)
 
@@ -236,21 +245,21 @@ class Recorder:
         counts[0] = words[at] = counts[0] + value
         counts[place] = words[at + place] = counts[place] + 1
 
-    def increment(self, metric: Metric, labels: tuple[str, ...]) -> Tally:
-        """Add one to a counter with a route."""
-        tally, _ = self._tally(metric, labels)
+    def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> Tally:
+        """Add to a counter with a route."""
+        tally, _ = self.tally(metric, labels)
         counts, words = tally.counts, self.file.words
-        counts[0] = words[tally.at] = counts[0] + 1
+        counts[0] = words[tally.at] = counts[0] + amount
         return tally
 
-    def slow(self, book: Book, facts: dict[str, Any]) -> None:
-        """Count and log one slow request."""
+    def slow(self, book: Book, record: Slow) -> None:
+        """Count, remember and log one slow request."""
         tally = self.increment(SLOW, (book.method, book.route))
         span = tracing.current()
         if span is not None:
-            facts["trace_id"] = span[0].hex()
             self.file.exemplar(tally, 0, *span, 1.0)
-        self.slow_log.write(facts)
+        self.file.remember(record)
+        self.slow_log.write(record)
 
     def fault(self, where: str) -> None:
         """Something of ours went wrong: count it, log it once a minute, and go on."""

@@ -166,6 +166,13 @@ class RouteTable:
         return self._search(scope, turned, mounts=True)
 
 
+def mounted(routes: Iterable[Any]) -> Iterator[Any]:
+    """The applications that some routes lead to."""
+    for route in iter_route_contexts(list(routes)):
+        if isinstance(getattr(route, "original_route", route), Host | Mount):
+            yield route.app
+
+
 def _convertors() -> dict[str, str]:
     return {name: convertor.regex for name, convertor in CONVERTOR_TYPES.items()}
 

@@ -4,9 +4,12 @@ import logging
 import time
 from typing import Any
 
+from sidelight.store.slow import Slow
+
 logger = logging.getLogger("sidelight.slow")
 
 LINES = 10
+UNSAID = frozenset({"when", "worker"})
 PERIOD = 10.0
 """At most this many lines in so many seconds; the next line says how many were left out."""
 
@@ -19,7 +22,7 @@ class SlowLog:
         self._lines = 0
         self._suppressed = 0
 
-    def write(self, facts: dict[str, Any]) -> None:
+    def write(self, record: Slow) -> None:
         """Log one request, or count it as suppressed."""
         now = time.monotonic()
         if now - self._since >= PERIOD:
@@ -28,6 +31,7 @@ class SlowLog:
             self._suppressed += 1
             return
         self._lines += 1
+        facts = {name: value for name, value in record.facts().items() if name not in UNSAID}
         if self._suppressed:
             facts["suppressed"] = self._suppressed
             self._suppressed = 0
@@ -38,5 +42,7 @@ class SlowLog:
 def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_plain(each)}" for name, each in value.items())
     text = str(value)
     return text if text.isprintable() and " " not in text and text else repr(text)

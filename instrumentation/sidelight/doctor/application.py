@@ -9,6 +9,7 @@ from sidelight.asgi import native
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
+from sidelight.runtime.about import version
 
 OTHERS = {
     "PrometheusInstrumentatorMiddleware": "prometheus-fastapi-instrumentator",
@@ -56,6 +57,18 @@ def _mine(middleware: SidelightMiddleware) -> Iterator[Finding]:
         yield fail(middleware.problem, "correct the option where the middleware is added")
     else:
         yield ok("the application is measured")
+        settings = middleware._settings  # noqa: SLF001 our own
+        if settings is not None and settings.phases:
+            yield from _phases()
+
+
+def _phases() -> Iterator[Finding]:
+    """What FastAPI tells of a request's phases."""
+    if version("fastapi") and not native.tells():
+        mend = "phases=0 says that none are wanted"
+        if not native.KNOWN:
+            mend = f"pip install 'fastapi>={native.FIRST}', or {mend}"
+        yield warn(f"FastAPI {version('fastapi')} tells of no phases of a request", mend)
 
 
 def _order(classes: list[Any]) -> Iterator[Finding]:

@@ -102,7 +102,7 @@ def _metric(
 ) -> otel.Metric:
     name, unit, up_down = otel_name(metric)
     data: otel.DataT
-    if metric.kind == "histogram":
+    if metric.kind in {"histogram", "summary"}:
         data = otel.Histogram(_histograms(metric, points, traces, times), CUMULATIVE)
     elif metric.kind == "counter" or up_down:
         numbers = _numbers(metric, points, traces, times)

@@ -72,6 +72,9 @@ def _series(
         text = key.text.get("") or _template(metric, key)
         counts = tuple(accumulate(values[1:]))
         line = text % (*counts, values[0] / metric.divisor, counts[-1])
+    elif metric.kind == "summary":
+        text = key.text.get("") or _template(metric, key)
+        line = text % (values[0] / metric.divisor, values[1])
     else:
         text = key.text.get("") or _template(metric, key)
         number = values[0] if metric.divisor == 1 else values[0] / metric.divisor
@@ -81,8 +84,8 @@ def _series(
 
 def _template(metric: Metric, key: Key) -> bytes:
     pairs = tuple(zip(metric.labels, key.labels, strict=False))
-    if metric.kind == "histogram":
-        bounds = [*map(repr, key.family.bounds), "+Inf"]
+    if metric.kind in {"histogram", "summary"}:
+        bounds = [] if metric.kind == "summary" else [*map(repr, key.family.bounds), "+Inf"]
         lines = [f"{metric.name}_bucket{labels((*pairs, ('le', b)))} \0d\n" for b in bounds]
         lines.append(f"{metric.name}_sum{labels(pairs)} \0r\n")
         lines.append(f"{metric.name}_count{labels(pairs)} \0d\n")

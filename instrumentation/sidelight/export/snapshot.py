@@ -9,6 +9,7 @@ from operator import add
 from typing import NamedTuple
 
 from sidelight.contract import (
+    ABSENT,
     DURATION,
     DURATION_BUCKETS,
     METHODS,
@@ -43,7 +44,10 @@ SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
 OURS = frozenset(
     name
     for metric in METRICS.values()
-    for name in (metric.name, *(metric.name + s for s in SUFFIXES if metric.kind == "histogram"))
+    for name in (
+        metric.name,
+        *(metric.name + s for s in SUFFIXES if metric.kind in {"histogram", "summary"}),
+    )
 )
 """Every name a sample of ours may have."""
 TAKEN = frozenset(
@@ -211,9 +215,9 @@ class Collector:
         for start in range(0, len(steps), CHUNK):
             for key, series, family in steps[start : start + CHUNK]:
                 source, _, at, unpack = series
-                if source.kind == "gauge" and not file.alive:
-                    continue
                 values = unpack(data, at)
+                if source.kind == "gauge" and (not file.alive or values[0] == ABSENT):
+                    continue
                 if family is not None:
                     values = moved(values, source, family)
                 if key in sums:

@@ -2,7 +2,7 @@
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import StatelessLifespan
 
@@ -13,7 +13,7 @@ from sidelight.sidecar.watch import Watch
 
 
 def pages(watch: Watch, lifespan: StatelessLifespan[Starlette]) -> Starlette:
-    """The application: ``/metrics``, ``/healthz`` and ``/readyz``."""
+    """The application: ``/metrics``, ``/slow``, ``/healthz`` and ``/readyz``."""
 
     async def metrics(request: Request) -> Response:
         try:
@@ -21,6 +21,12 @@ def pages(watch: Watch, lifespan: StatelessLifespan[Starlette]) -> Starlette:
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
         return Paced(made.body, made.status_code, dict(made.headers))
+
+    async def slow(_: Request) -> Response:
+        try:
+            return JSONResponse({"slow": [record.facts() for record in await watch.slow()]})
+        except StoreError as error:
+            return PlainTextResponse(f"{error}\n", 503)
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("ok\n")
@@ -34,6 +40,7 @@ def pages(watch: Watch, lifespan: StatelessLifespan[Starlette]) -> Starlette:
 
     routes = [
         Route("/metrics", metrics),
+        Route("/slow", slow),
         Route("/healthz", healthy),
         Route("/readyz", ready),
     ]

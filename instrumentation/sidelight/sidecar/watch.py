@@ -18,6 +18,7 @@ from sidelight.settings import Settings
 from sidelight.store import directory
 from sidelight.store.about import About
 from sidelight.store.directory import Directory
+from sidelight.store.slow import Slow
 from sidelight.store.view import View
 
 logger = logging.getLogger("sidelight.sidecar")
@@ -55,6 +56,11 @@ class Watch:
                 shot.sums[collector.key("sidelight_otlp_exports_total", (outcome,))] = (number,)
             collector.timed(shot, time.perf_counter_ns() - began)
         return shot
+
+    async def slow(self) -> list[Slow]:
+        """The last slow requests, the newest first. Raises `StoreError`."""
+        async with self._lock:
+            return await driven(self.opened()[1].slow())
 
     async def keep(self) -> None:
         """Fold the dead for ever, asked or not."""

@@ -176,6 +176,21 @@ def own_base() -> Directory:
     return Directory(path, fd, shared=False)
 
 
+def existing(path: str) -> Directory:
+    """A directory that is there, to be read; nothing is made. Raises `StoreError`."""
+    with _explained(path):
+        return Directory(path, os.open(path, _OPEN), shared=True)
+
+
+def own() -> list[str]:
+    """Paths of the directories that this user's servers made for themselves."""
+    base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
+    try:
+        return sorted(str(path) for path in base.iterdir() if path.is_dir())
+    except OSError:
+        return []
+
+
 def memory_folder() -> str:
     """Where files live in memory: /dev/shm, or else the temporary folder."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 see own_base

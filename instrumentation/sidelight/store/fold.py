@@ -10,11 +10,11 @@ import errno
 import os
 import struct
 import time
-from collections.abc import Callable, Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Mapping
 from operator import add
 
 from sidelight.contract import METRICS, UNKNOWN
-from sidelight.store import layout, route_table, user
+from sidelight.store import layout, route_table, slow, user
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     FOLD_LOCK,
@@ -26,7 +26,7 @@ from sidelight.store.directory import (
     workers,
 )
 from sidelight.store.layout import Block, Damaged
-from sidelight.store.reader import MOST_SERIES, File, Index, reading, rows, whole
+from sidelight.store.reader import MOST_SERIES, File, Index, reading, rows, slow_requests, whole
 from sidelight.store.schema import MOST_BYTES, MOST_FAMILIES, Family, encode, merged, places
 
 OWN_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
@@ -260,10 +260,13 @@ def _folded(totals: File | None, dead: list[File]) -> Generator[None, None, byte
         with contextlib.suppress(Damaged):
             user.merge(people, user.decode(snapshot), worker=None)
     kept = totals.index.folded[-IDS_KEPT:] if totals else ()
-    began = min(file.header.started for file in everything)
+    notes = {
+        Block.FOLDED: b"".join([*kept, *(file.header.id for file in dead)]),
+        Block.USER: user.encode(people.values()),
+        Block.SLOW: slow.encode(record for file in everything for record in slow_requests(file)),
+    }
     blocks = yield from _packed(families, sums)
-    ids = [*kept, *(file.header.id for file in dead)]
-    return _pack(families, blocks, ids, people.values(), began)
+    return _pack(families, blocks, notes, min(file.header.started for file in everything))
 
 
 def _add_counts(sums: Sums, families: dict[str, Family], file: File) -> Steps:
@@ -333,23 +336,21 @@ def _kept(families: dict[str, Family]) -> tuple[Family, ...]:
 def _pack(
     families: dict[str, Family],
     series: Collection[bytes],
-    ids: list[bytes],
-    people: Iterable[user.UserFamily],
+    notes: Mapping[Block, bytes],
     started: int,
 ) -> bytes:
     """Totals, of the blocks of their series. Raises `Damaged` where no reader would take them."""
-    schema, snapshot = encode(_kept(families)), user.encode(people)
+    schema = encode(_kept(families))
     for size, most in (
         (len(_kept(families)), MOST_FAMILIES),
         (len(schema), MOST_BYTES),
         (len(series), MOST_SERIES),
-        (len(snapshot), user.MOST_BYTES),
+        (len(notes.get(Block.USER, b"")), user.MOST_BYTES),
     ):
         if size > most:
             raise Damaged("too_large")
     parts = [layout.block(Block.SCHEMA, schema, 0), *series]
-    parts.append(layout.block(Block.FOLDED, b"".join(ids), 0))
-    parts.append(layout.block(Block.USER, snapshot, 0))
+    parts += [layout.block(kind, key, 0) for kind, key in notes.items()]
     arena = b"".join(parts)
     header = layout.blocks_only(os.urandom(16), os.getpid(), started, len(arena))
     if header.size > layout.MOST_BYTES:

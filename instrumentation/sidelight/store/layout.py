@@ -54,6 +54,10 @@ EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
 """Checksum, bucket, block address, trace id, span id, value, seconds since the epoch."""
 EXEMPLARS: Final = 512
 
+RING: Final = 256
+SLOT: Final = 384
+"""A worker's last slow requests: so many slots of so many bytes, the values of one block."""
+
 HEAD: Final = struct.Struct("<IIHHI")
 BYTES_PER_SERIES: Final = 440
 SLACK: Final = 48 * 1024
@@ -78,6 +82,7 @@ class Block(IntEnum):
     FOLDED = 5
     USER = 6
     ABOUT = 7
+    SLOW = 8
 
 
 LATER: Final = "layout_version"
@@ -105,7 +110,7 @@ def plan(max_series: int, file_id: bytes, worker: int, pid: int, started: int) -
     """Where everything lies in a file for ``max_series`` label sets."""
     exemplars_at = HEADER_BYTES + ROWS * ROW_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
-    size = arena_at + SLACK + max_series * BYTES_PER_SERIES
+    size = arena_at + SLACK + RING * SLOT + max_series * BYTES_PER_SERIES
     size = -(-size // 4096) * 4096
     rows = HEADER_BYTES, ROWS, ROW_WORDS * WORD
     exemplars = exemplars_at, EXEMPLARS, EXEMPLAR.size

@@ -6,16 +6,17 @@ A file is read with ``pread``, so one that is cut short is a short read and not 
 import os
 import struct
 from collections.abc import Callable, Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from sidelight.store import about, layout, locks
+from sidelight.store import about, layout, locks, slow
 from sidelight.store.about import About
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
 from sidelight.store.schema import Family, Schema, decode
+from sidelight.store.slow import Slow, newest
 
 BLOCKS_AT_ONCE = 200
 """Read between two turns of an event loop."""
@@ -72,6 +73,10 @@ class Index:
     folded: tuple[bytes, ...] = ()
     user: bytes = b""
     about: About = field(default_factory=About)
+    slow: list[Slow] = field(default_factory=list)
+    """Slow requests that the totals keep."""
+    ring: tuple[int, int] = (0, 0)
+    """Where a worker keeps its own: byte offset and words."""
     strange: bool = False
     """Whether a later version put something in that this one doesn't know."""
     overlong: bool = False
@@ -187,6 +192,9 @@ def _extend(index: Index, data: bytes) -> bool:
             if index.schema:
                 raise Damaged("torn")  # series before and after would mean different things
             index.schema = decode(key)
+        elif kind == Block.SLOW:
+            index.slow = newest([*index.slow, *slow.decode(key)])
+            index.ring = (at, values)
         else:
             _add_note(index, kind, key)
         index.end = at + values * WORD
@@ -249,6 +257,14 @@ def rows(file: File) -> list[Row]:
             path, end, _ = text.partition(b"\0")
             found.append(Row(start, *layout.asked_for(word), path, bool(end)))
     return found
+
+
+def slow_requests(file: File) -> list[Slow]:
+    """The slow requests a file keeps, in no order."""
+    found = slow.ring(file.data, *file.index.ring)
+    if file.alive:  # the number of one who died is another's soon
+        found = [replace(record, worker=file.header.worker) for record in found]
+    return [*file.index.slow, *found]
 
 
 def traces(file: File) -> list[Trace]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 
-from sidelight.contract import METRICS, Kind, Metric, boundaries
+from sidelight.contract import METRICS, Kind, boundaries
 from sidelight.store.layout import Damaged
 
-_KINDS = ("counter", "gauge", "histogram")
+_KINDS = ("counter", "gauge", "histogram", "summary")
 MOST_BOUNDS = 1000
 MOST_FAMILIES = 500
 MOST_BYTES = 256 * 1024
@@ -27,8 +27,11 @@ class Family:
 
     @property
     def values(self) -> int:
-        """Words of one series: the sum and the buckets with infinity, or one value."""
-        return len(self.bounds) + 2 if self.kind == "histogram" else 1
+        """Words of one series: the sum and the buckets with infinity, or one value.
+
+        A summary has the one bucket that everything falls into.
+        """
+        return len(self.bounds) + 2 if self.kind in {"histogram", "summary"} else 1
 
 
 Schema = tuple[Family, ...]
@@ -57,14 +60,6 @@ def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, Family]:
             if len(bounds) <= MOST_BOUNDS:
                 found[family.name] = Family(family.name, before.kind, bounds)
     return found
-
-
-def number_of(schema: Schema, metric: Metric) -> int:
-    """A family's number in a schema. Raises KeyError when it is not in it."""
-    for number, family in enumerate(schema):
-        if family.name == metric.name:
-            return number
-    raise KeyError(metric.name)
 
 
 def encode(schema: Schema) -> bytes:

@@ -2,10 +2,12 @@
 
 import logging
 from collections.abc import Generator
+from typing import TypeVar
 
 from sidelight.store import fold, reader
 from sidelight.store.directory import Directory
 from sidelight.store.reader import File, Index
+from sidelight.store.slow import Slow, newest
 
 logger = logging.getLogger("sidelight")
 
@@ -13,6 +15,19 @@ MOST_SKIPPED = 10_000
 """Files remembered as skipped; past them only their reasons are."""
 MOST_TOLD = 100
 """Files named in the log; whoever fills a directory shall not fill the log too."""
+
+
+T = TypeVar("T")
+
+
+def result(steps: Generator[None, None, T]) -> T:
+    """What a generator returns, all its steps taken at once."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
 
 
 class View:
@@ -42,6 +57,12 @@ class View:
         """
         if self.directory is not None:
             yield from fold.fold(self.directory, self._known, self.skip, wait)
+
+    def slow(self) -> Generator[None, None, list[Slow]]:
+        """The last slow requests of all workers, also of those that died; the newest first."""
+        files, totals = yield from self.read()
+        everything = [*([totals] if totals else []), *files]
+        return newest(record for file in everything for record in reader.slow_requests(file))
 
     def skip(self, name: str, reason: str) -> None:
         """Remember a file that can't be read, or not whole, and say so once."""

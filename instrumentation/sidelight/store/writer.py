@@ -6,12 +6,14 @@ import struct
 import threading
 import time
 import uuid
+from bisect import bisect_left
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any, Final
 
-from sidelight.contract import DURATION, Metric
+from sidelight.contract import DURATION, Metric, boundaries
 from sidelight.errors import StoreError
-from sidelight.store import layout, locks
+from sidelight.store import layout, locks, slow
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     NUMBER_LOCK,
@@ -21,7 +23,7 @@ from sidelight.store.directory import (
     workers,
 )
 from sidelight.store.layout import WORD, Block, Damaged, State
-from sidelight.store.schema import Schema, encode, number_of
+from sidelight.store.schema import Schema, encode
 
 try:
     from ctypes import c_char
@@ -106,12 +108,14 @@ class WorkerFile:
         """
         self.directory = directory
         self.schema = schema
+        self._numbers = {family.name: number for number, family in enumerate(schema)}
         self.id = uuid.uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
         self.pid = os.getpid()
         self.fd = -1
         self._max_series = max_series
-        self._lock = threading.Lock()
+        self._slow = 0
+        self._lock = threading.RLock()  # a finalizer of somebody's may count, whoever holds it
         self._tallies: dict[bytes, Tally] = {}
         if directory is None:
             self.worker, self.fd = 0, _nameless()
@@ -159,6 +163,7 @@ class WorkerFile:
         self.words[layout.STATE] = State.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
         self._append(Block.SCHEMA, encode(self.schema), 0)
+        self._ring = self._append(Block.SLOW, b"", layout.RING * layout.SLOT // WORD) * WORD
 
     def take(self, asked: int, path: bytes, start: int) -> Row:
         """Show a request among those in flight, for `leave`.
@@ -202,7 +207,7 @@ class WorkerFile:
 
         ``beyond`` asks for one of the few that may exceed the cap. Raises `Full`.
         """
-        number = number_of(self.schema, metric)
+        number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
         found = self._tallies.get(key)
         if found is not None:
@@ -224,12 +229,22 @@ class WorkerFile:
         with self._lock:
             counts[0] = self.words[tally.at] = counts[0] + amount
 
+    def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
+        """Add a value (nanoseconds, or bytes) to a histogram or summary, off the hot path."""
+        tally = self.tally(metric, labels, beyond=True)
+        bounds = boundaries(metric.scale, self.bounds)
+        place = bisect_left(bounds, value / metric.divisor) + 1
+        counts, words, at = tally.counts, self.words, tally.at
+        with self._lock:
+            counts[0] = words[at] = counts[0] + value
+            counts[place] = words[at + place] = counts[place] + 1
+
     def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Set a gauge, or a counter that the system counts for us."""
         tally = self.tally(metric, labels, beyond=True)
         tally.counts[0] = self.words[tally.at] = value
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, ...]:
         """The duration boundaries, in seconds."""
         return next(family.bounds for family in self.schema if family.name == DURATION.name)
@@ -257,6 +272,13 @@ class WorkerFile:
         slot = (tally.at + bucket) % self._header.exemplars
         at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
         self.memory[at : at + layout.EXEMPLAR.size] = layout.checked(rest)
+
+    def remember(self, record: slow.Slow) -> None:
+        """Keep a slow request, in place of the oldest."""
+        with self._lock:
+            at = self._ring + self._slow % layout.RING * layout.SLOT
+            self._slow += 1
+        self.memory[at : at + layout.SLOT] = slow.slot(record)
 
     def linked(self) -> bool:
         """Whether the file still has its name."""

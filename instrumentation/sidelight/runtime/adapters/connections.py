@@ -1,0 +1,126 @@
+"""What the adapters of all connection pools share: waits, uses and counts.
+
+https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
+"""
+
+import time
+from asyncio import CancelledError
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from sidelight.contract import METRICS
+from sidelight.runtime import instruments
+from sidelight.runtime.adapters.adapter import Adapter, quiet
+from sidelight.runtime.instruments import Reading
+
+COUNT = METRICS["db_client_connection_count"]
+MOST = METRICS["db_client_connection_max"]
+PENDING = METRICS["db_client_connection_pending_requests"]
+WAIT = METRICS["db_client_connection_wait_time_seconds"]
+USE = METRICS["db_client_connection_use_time_seconds"]
+TIMEOUTS = METRICS["db_client_connection_timeouts_total"]
+
+
+class Counts(NamedTuple):
+    """Connections of a pool; None is what its kind can't tell."""
+
+    idle: int | None
+    used: int
+    most: int | None
+
+
+class Pool(Adapter):
+    """One watched pool."""
+
+    def __init__(self, given: Any, name: str) -> None:
+        super().__init__(given, name)
+        self.waiting: set[Wait] = set()
+        self._uses: dict[int, int] = {}
+
+    def wait(self) -> "Wait":
+        """To be entered around whatever gets a connection."""
+        return Wait(self)
+
+    @quiet
+    def taken(self, key: int) -> None:
+        """A caller has the connection of this key now."""
+        self._uses[key] = time.monotonic_ns()
+
+    def given_back(self, key: int) -> None:
+        """A caller has let go of its connection. One that was never taken is no matter."""
+        self.used(self.let_go(key))
+
+    def let_go(self, key: int) -> int | None:
+        """A caller is about to give back: when it took, to be passed to `used` afterwards.
+
+        The next caller may have the connection before the giving back returns.
+        """
+        return self._uses.pop(key, None)
+
+    @quiet
+    def used(self, began: int | None) -> None:
+        """A use is over."""
+        if began is not None:
+            instruments.observe(USE, (self.name,), time.monotonic_ns() - began)
+
+    @property
+    def in_use(self) -> int:
+        """Connections taken since the pool is watched, and not given back."""
+        return len(self._uses)
+
+    @quiet
+    def ended(self, began: int, error: BaseException | None) -> None:
+        """A wait is over: with a connection, or with this error."""
+        if error is None:
+            instruments.observe(WAIT, (self.name,), time.monotonic_ns() - began)
+        elif isinstance(error, CancelledError) or self.gave_up(error):
+            instruments.count(TIMEOUTS, (self.name,))
+
+    def gave_up(self, error: BaseException) -> bool:
+        """Whether an error says that there was no connection in time."""
+        return type(error).__name__ == "TimeoutError"
+
+    def counts(self, source: Any) -> Counts | None:
+        """The connections of this moment; None if there is nothing to count yet, or any more."""
+        raise NotImplementedError
+
+    def readings(self) -> Iterator[Reading]:
+        """The gauges of this moment."""
+        source = self.source
+        counts = None if source is None else self.counts(source)
+        if counts is None:
+            return
+        yield Reading(COUNT, (self.name, "used"), counts.used)
+        yield Reading(PENDING, (self.name,), len(self.waiting))
+        if counts.idle is not None:
+            yield Reading(COUNT, (self.name, "idle"), counts.idle)
+        if counts.most is not None:
+            yield Reading(MOST, (self.name,), counts.most)
+
+    def forked(self) -> None:
+        """The parent's callers are not here."""
+        self.waiting.clear()
+        self._uses.clear()
+
+
+class Wait:
+    """One caller that waits for a connection."""
+
+    __slots__ = ("_began", "_pool")
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> None:
+        self._pool.waiting.add(self)
+        self._began = time.monotonic_ns()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.waiting.discard(self)
+        self._pool.ended(self._began, error)

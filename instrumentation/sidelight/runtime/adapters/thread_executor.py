@@ -1,0 +1,108 @@
+"""concurrent.futures.ThreadPoolExecutor: how long calls wait for a thread, and then run."""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sidelight.contract import METRICS
+from sidelight.runtime import instruments
+from sidelight.runtime.adapters.adapter import Adapter, Method, quiet
+from sidelight.runtime.instruments import Reading
+
+CAPACITY = METRICS["fastapi_executor_capacity"]
+IN_USE = METRICS["fastapi_executor_in_use"]
+QUEUED = METRICS["fastapi_executor_queued"]
+WAIT = METRICS["fastapi_executor_wait_seconds"]
+RUN = METRICS["fastapi_executor_run_seconds"]
+
+
+class ThreadExecutor(Adapter):
+    """One executor."""
+
+    def __init__(self, given: Any, name: str) -> None:
+        super().__init__(given, name)
+        self.queued: set[Call] = set()
+        self.running: set[Call] = set()
+
+    def methods(self, base: Any) -> Iterator[Method]:
+        """`map` and an event loop's `run_in_executor` submit too."""
+
+        def submit(executor: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            if not callable(fn):  # a subclass with arguments of its own
+                return base.submit(executor, fn, *args, **kwargs)
+            call = Call(self, fn)
+            self.queued.add(call)
+            try:
+                future = base.submit(executor, call, *args, **kwargs)
+            except BaseException:
+                self.queued.discard(call)
+                raise
+            future.add_done_callback(call.done)
+            return future
+
+        yield submit
+
+    def over(self) -> bool:
+        """Shut down and done, or gone."""
+        executor = self.source
+        busy = self.queued or self.running
+        return executor is None or (getattr(executor, "_shutdown", False) and not busy)
+
+    def readings(self) -> Iterator[Reading]:
+        """Threads there may be, calls that run and calls that wait."""
+        executor = self.source
+        if executor is None or self.over():
+            return
+        yield Reading(CAPACITY, (self.name,), executor._max_workers)  # noqa: SLF001 said nowhere else
+        yield Reading(IN_USE, (self.name,), len(self.running))
+        yield Reading(QUEUED, (self.name,), len(self.queued))
+
+    def forked(self) -> None:
+        """The parent's threads are not here."""
+        self.queued.clear()
+        self.running.clear()
+
+
+class Call:
+    """One call, in place of the function that was submitted."""
+
+    __slots__ = ("_executor", "_function", "_submitted")
+
+    def __init__(self, executor: ThreadExecutor, function: Callable[..., Any]) -> None:
+        self._executor = executor
+        self._function: Callable[..., Any] | None = function
+        self._submitted = time.monotonic_ns()
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """In the executor's thread."""
+        function: Any = self._function
+        self._function = None  # who keeps the future doesn't keep the function
+        began = time.monotonic_ns()
+        self._begin(began)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            self._end(began)
+
+    def __getattr__(self, name: str) -> Any:
+        """As the function, for a subclass that asks for its name before it submits it."""
+        return getattr(self._function, name)
+
+    @quiet
+    def _begin(self, began: int) -> None:
+        self._executor.running.add(self)
+        self._executor.queued.discard(self)
+        instruments.observe(WAIT, (self._executor.name,), began - self._submitted)
+
+    @quiet
+    def _end(self, began: int) -> None:
+        self._executor.running.discard(self)
+        instruments.observe(RUN, (self._executor.name,), time.monotonic_ns() - began)
+
+    def done(self, _future: Any) -> None:
+        """Its future is done: it ran, was cancelled, or the executor broke."""
+        self._function = None
+        self._executor.queued.discard(self)
+
+
+ADAPTER = ThreadExecutor

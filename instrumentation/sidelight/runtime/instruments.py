@@ -1,0 +1,158 @@
+"""Where measurements go that belong to the process and to no application: threads, pools.
+
+Watched objects are often made before the first request, and are shared by all applications
+of a process. So this is the process's own: it hands everything to the files of all its
+stores, and keeps what came before there was one.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import NamedTuple
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
+
+from sidelight.contract import ABSENT, WORKER, Metric
+from sidelight.store.writer import Full, WorkerFile
+
+MOST_EARLY = 10_000
+
+
+class Reading(NamedTuple):
+    """A gauge's value now; ``labels`` are without ``worker``, which comes last."""
+
+    metric: Metric
+    labels: tuple[str, ...]
+    value: int
+
+
+Gauge = Callable[[], Iterable[Reading]]
+Series = tuple[Metric, tuple[str, ...]]
+Event = tuple[bool, Metric, tuple[str, ...], int]
+
+_lock = threading.RLock()
+_files: WeakSet[WorkerFile] = WeakSet()
+_targets: tuple[ReferenceType[WorkerFile], ...] = ()
+_early: deque[Event] = deque(maxlen=MOST_EARLY)
+_gauges: list[Gauge] = []
+_shown: WeakKeyDictionary[WorkerFile, set[Series]] = WeakKeyDictionary()
+_publishing = threading.Lock()
+
+
+def attach(file: WorkerFile) -> None:
+    """Measurements go to this file from now on, and the early ones too if it is the first."""
+    with _lock:
+        _files.add(file)
+        _aim()
+        while _early:
+            with suppress(Exception):
+                _write(_early.popleft())
+
+
+def detach(file: WorkerFile) -> None:
+    """The file is closed."""
+    with _lock:
+        _files.discard(file)
+        _aim()
+
+
+def observe(metric: Metric, labels: tuple[str, ...], value: int) -> None:
+    """Add a value (nanoseconds, or the metric's own unit) to a histogram. Never raises."""
+    _event((True, metric, labels, value))
+
+
+def count(metric: Metric, labels: tuple[str, ...], amount: int = 1) -> None:
+    """Add to a counter (nanoseconds, or the metric's own unit). Never raises."""
+    _event((False, metric, labels, amount))
+
+
+def poll(gauge: Gauge) -> None:
+    """Ask ``gauge`` for its readings whenever this process publishes its figures.
+
+    It is called on an event loop or another thread, often, so it must be quick. One that
+    raises is passed over; a series it has no reading of any more is shown no longer. Asking
+    for the same gauge twice is asking once.
+    """
+    with _lock:
+        if gauge not in _gauges:
+            _gauges.append(gauge)
+
+
+def publish(file: WorkerFile) -> None:
+    """Write the gauges' readings of this moment to a file. Never raises."""
+    if not _gauges or not _publishing.acquire(blocking=False):
+        return  # nobody to ask, or another thread is asking now
+    try:
+        with suppress(Exception):
+            _publish(file)
+    finally:
+        _publishing.release()
+
+
+def publish_all() -> None:
+    """Write the readings of this moment to all files, where an event loop can't. Never raises."""
+    with _lock:
+        files = tuple(_files)
+    for file in files:
+        publish(file)
+
+
+def _publish(file: WorkerFile) -> None:
+    shown: set[Series] = set()
+    for gauge in tuple(_gauges):
+        with suppress(Exception):  # somebody else's pool, looked at while it changes
+            for metric, labels, value in gauge():
+                worker = (str(file.worker),) if WORKER in metric.labels else ()
+                file.set(metric, (*labels, *worker), max(0, value))
+                shown.add((metric, (*labels, *worker)))
+    for metric, labels in _shown.get(file, set()) - shown:
+        file.set(metric, labels, ABSENT)
+    _shown[file] = shown
+
+
+def _event(event: Event) -> None:
+    try:
+        if not _write(event):
+            with _lock:
+                _aim()
+                if not _write(event):
+                    _early.append(event)
+    except Exception:  # noqa: BLE001, S110 a fault of ours is not the caller's business
+        pass
+
+
+def _write(event: Event) -> bool:
+    """Whether there was a file to write to; one that is full is one."""
+    histogram, metric, labels, value = event
+    found = False
+    for target in _targets:
+        file = target()
+        if file is not None:
+            found = True
+            try:
+                (file.observe if histogram else file.count)(metric, labels, value)
+            except Full:  # there may be room in the next
+                continue
+    return found
+
+
+def _aim() -> None:
+    """Going over a set of weak references is slow, and files change rarely."""
+    global _targets  # noqa: PLW0603 one a process
+    _targets = tuple(map(ref, _files))
+
+
+def _after_fork() -> None:
+    """A forked child has no file yet, and its parent's early measurements are not its own."""
+    # The parent's locks may have been held by threads that are not here.
+    global _lock, _publishing
+    _lock, _publishing = threading.RLock(), threading.Lock()
+    _files.clear()
+    _aim()
+    _shown.clear()
+    _early.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

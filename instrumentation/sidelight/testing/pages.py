@@ -1,0 +1,139 @@
+"""What a file or a registry holds at a moment, and what was added to it since another."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from math import inf
+
+from sidelight.contract import METRICS, WORKER
+from sidelight.export.snapshot import Collector
+from sidelight.runtime.registry import families, registry
+from sidelight.store.user import UserFamily
+from sidelight.store.view import View, result
+
+Labels = tuple[tuple[str, str], ...]
+Bucket = tuple[float, float]
+"""What a bucket lies between; the second is in it."""
+GROWING = frozenset({"counter", "histogram", "summary"})
+
+
+@dataclass(slots=True)
+class Series:
+    """``value`` is that of a counter or gauge, and the sum of a histogram or summary."""
+
+    value: float = 0.0
+    buckets: Counter[Bucket] = field(default_factory=Counter)
+
+    def add(self, other: "Series", sign: int = 1) -> None:
+        """Add another series to this one, or take it away."""
+        self.value += sign * other.value
+        for bucket, count in other.buckets.items():
+            self.buckets[bucket] += sign * count
+
+    @property
+    def count(self) -> int:
+        """Observations of a histogram or summary."""
+        return sum(self.buckets.values())
+
+
+@dataclass(slots=True)
+class Family:
+    """One metric: its kind, the names of its labels, and its series by their labels."""
+
+    name: str
+    kind: str
+    names: tuple[str, ...]
+    series: dict[Labels, Series] = field(default_factory=dict)
+
+    @property
+    def highest(self) -> bool:
+        """Whether of two values the higher one stands for both: an age, or one loop's figure."""
+        return self.kind == "gauge" and (WORKER in self.names or self.name.endswith("_seconds"))
+
+    def add(self, labels: Labels, series: Series) -> None:
+        """Add to one of the series; it is made if there is none."""
+        before = self.series.setdefault(labels, Series())
+        if self.highest:
+            before.value = max(before.value, series.value)
+        else:
+            before.add(series)
+
+
+Page = dict[str, Family]
+
+
+def since(now: Page, before: Page) -> Page:
+    """What was added; gauges are as they are now."""
+    for name, former in before.items():
+        family = now.get(name)
+        if family is not None and family.kind in GROWING:
+            for labels, series in former.series.items():
+                family.series.setdefault(labels, Series()).add(series, -1)
+    return now
+
+
+def lasting(page: Page) -> Page:
+    """What stays true of an application that has stopped: everything but its gauges."""
+    return {name: family for name, family in page.items() if family.kind in GROWING}
+
+
+def joined(process: Page, applications: Iterable[Page]) -> Page:
+    """The page of several applications of one process.
+
+    What belongs to the process is in the files of all of them, so it is taken from
+    ``process`` alone.
+    """
+    own = {(name, labels) for name, family in process.items() for labels in family.series}
+    for page in applications:
+        for name, family in page.items():
+            found = process.setdefault(name, Family(name, family.kind, family.names))
+            for labels, series in family.series.items():
+                if (name, labels) not in own:
+                    found.add(labels, series)
+    return process
+
+
+def read(name: str, fd: int) -> Page:
+    """What the file of a worker holds."""
+    shot = result(Collector(View(None, (name, fd))).collect())
+    page: Page = {}
+    for key, values in shot.sums.items():
+        metric = METRICS[key.family.name]
+        family = page.setdefault(metric.name, Family(metric.name, metric.kind, metric.labels))
+        series = Series(values[0] / metric.divisor)
+        if len(values) > 1:
+            edges = pairwise((0.0, *key.family.bounds, inf))
+            series.buckets.update(dict(zip(edges, values[1:], strict=True)))
+        family.add(tuple(zip(metric.labels, key.labels, strict=False)), series)
+    return page
+
+
+def of_the_user() -> Page:
+    """What the application itself keeps with prometheus_client."""
+    source = registry()
+    return {} if source is None else {found.name: _family(found) for found in families(source)}
+
+
+def _family(found: UserFamily) -> Family:
+    names = tuple({name: None for _, labels in found.samples for name, _ in labels if name != "le"})
+    family = Family(found.name, found.kind, names)
+    cumulative: dict[Labels, list[Bucket]] = {}
+    for (suffix, labels), value in found.samples.items():
+        plain = tuple(pair for pair in labels if pair[0] != "le")
+        if suffix == "_bucket":
+            cumulative.setdefault(plain, []).append((float(dict(labels)["le"]), value))
+        elif suffix == "_count":
+            family.add(plain, Series(0.0, Counter() if found.kind == "histogram" else _all(value)))
+        else:
+            family.add(plain, Series(value))
+    for plain, buckets in cumulative.items():
+        edges = sorted([(0.0, 0.0), *buckets])
+        counts = {(a[0], b[0]): int(b[1] - a[1]) for a, b in pairwise(edges)}
+        family.add(plain, Series(0.0, Counter(counts)))
+    return family
+
+
+def _all(count: float) -> Counter[Bucket]:
+    """A summary has the one bucket that everything falls into."""
+    return Counter({(0.0, inf): int(count)})

@@ -1,0 +1,70 @@
+"""A service that does wrong what can be done wrong: it holds its loop, its GIL, its threads."""
+
+import asyncio
+import ctypes
+import time
+
+from fastapi import FastAPI
+from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sidelight import SidelightMiddleware
+
+app = FastAPI()
+
+
+async def between(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Runs what is inside in a task of its own."""
+    if request.url.path == "/startle":
+        time.sleep(0.3)  # noqa: ASYNC251 that is what is wrong here
+    return await call_next(request)
+
+
+app.add_middleware(BaseHTTPMiddleware, dispatch=between)
+app.add_middleware(SidelightMiddleware)
+
+
+@app.get("/pid")
+async def pid() -> int:
+    return 1
+
+
+for number in range(9):
+
+    @app.get(f"/wait/{number}/{{x}}")
+    async def wait(x: int) -> int:
+        await asyncio.sleep(0.4)
+        return x
+
+
+@app.get("/hold/{x}")
+async def hold(x: int) -> int:
+    time.sleep(0.3)  # noqa: ASYNC251 that is what is wrong here
+    return x
+
+
+@app.get("/hold-long")
+async def hold_long() -> int:
+    time.sleep(4)  # noqa: ASYNC251 that is what is wrong here
+    return 1
+
+
+@app.get("/gil/{seconds}")
+async def gil(seconds: float) -> float:
+    ctypes.PyDLL(None).usleep(int(seconds * 1_000_000))
+    for _ in range(1000):
+        pass  # where the interpreter may let others run
+    return seconds
+
+
+@app.get("/thread/{seconds}")
+def thread(seconds: float) -> float:
+    time.sleep(seconds)
+    return seconds
+
+
+@app.get("/later")
+async def later() -> int:
+    asyncio.get_running_loop().call_later(0.2, time.sleep, 0.3)
+    return 1

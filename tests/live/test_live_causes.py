@@ -1,0 +1,118 @@
+"""Who holds the event loop, and who waits for a thread, on a real server under real clients."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.asgi.driver import Page
+from tests.live.conftest import Serve
+from tests.live.servers import Server, eventually
+from tests.live.sidecars import Sidecar
+from tests.live.traffic import scrape
+
+pytestmark = pytest.mark.live
+
+BLOCKED = "asyncio_event_loop_blocked_seconds_total"
+BLOCKS = "asyncio_event_loop_blocks_total"
+
+
+def by_route(page: Page, name: str) -> dict[str, float]:
+    """A metric's values by route."""
+    return {
+        dict(labels)["http_route"]: value
+        for (sample, labels), value in page.samples.items()
+        if sample == name
+    }
+
+
+def page_of(server: Server) -> Page:
+    return Page(server.get("/metrics")[1])
+
+
+def ask(server: Server, paths: Iterable[str], *, at_once: int = 50) -> None:
+    """Ask for all of them, so many at once; each must be answered with 200."""
+    with ThreadPoolExecutor(at_once) as clients:
+        assert {status for status, _ in clients.map(server.get, paths)} == {200}
+
+
+def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Serve) -> None:
+    """Of 50 requests in flight on 10 routes, the one that sleeps has the blocked seconds."""
+    server = uvicorn(1, "causes:app").ready()
+    paths = [f"/wait/{number}/{x}" for x in range(5) for number in range(9)]
+    for _ in range(3):
+        ask(server, [*paths[:40], *(f"/hold/{x}" for x in range(5)), *paths[40:]])
+    found = by_route(page_of(server), BLOCKED)
+    total = sum(found.values())
+    assert found["/hold/{x}"] >= 0.95 * total, found
+    assert not [route for route in found if route.startswith("/wait")], found
+    assert 0.8 * 15 * 0.3 <= total <= 1.3 * 15 * 0.3, found
+    (line,) = [text for text in server.log.splitlines() if "event loop held" in text]
+    assert "by /hold/{x}" in line
+    assert "causes.py:" in line
+    assert "in hold" in line
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
+    """In a middleware, in a task of a middleware's own, in a callback that no request made."""
+    pytest.importorskip(loop)
+    server = uvicorn(1, "causes:app", "--loop", loop).ready()
+    server.get("/hold/1")
+    server.get("/later")
+    eventually(lambda: by_route(page_of(server), BLOCKS).get("", 0) >= 1)
+    found = by_route(page_of(server), BLOCKED)
+    assert 0.2 <= found["/hold/{x}"] <= 0.6
+    assert 0.2 <= found[""] <= 0.6
+    assert by_route(page_of(server), BLOCKS) == {"/hold/{x}": 1.0, "": 1.0}
+
+
+def test_a_loop_whose_process_holds_the_gil(uvicorn: Serve) -> None:
+    """With one request running it is that one's; with several it is unknown."""
+    server = uvicorn(1, "causes:app").ready()
+    server.get("/gil/0.7")
+    alone = by_route(page_of(server), BLOCKED)
+    assert sum(alone.values()) == pytest.approx(0.7, abs=0.3)
+    assert set(alone) <= {"/gil/{seconds}", "_UNKNOWN"}
+    ask(server, ["/wait/1/1", "/wait/2/2", "/gil/0.6"])
+    several = by_route(page_of(server), BLOCKED)
+    assert several["_UNKNOWN"] - alone.get("_UNKNOWN", 0) == pytest.approx(0.6, abs=0.4)
+    assert not [route for route in several if route.startswith("/wait")], several
+
+
+def test_the_sidecar_sees_it_while_it_lasts(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """Blocked seconds grow by route while the worker still can't answer."""
+    server = uvicorn(1, "causes:app", SIDELIGHT_DIR=str(store)).ready()
+    with Sidecar(store, tmp_path) as sidecar, ThreadPoolExecutor(1) as client:
+        asked = client.submit(server.get, "/hold-long")
+        seen = eventually(
+            lambda: by_route(Page(sidecar.get("/metrics")[1]), BLOCKED).get("/hold-long", 0.0)
+        )
+        assert not asked.done()
+        eventually(
+            lambda: by_route(Page(sidecar.get("/metrics")[1]), BLOCKED)["/hold-long"] > seen + 1
+        )
+        assert not asked.done()
+        assert asked.result()[0] == 200
+        assert scrape(sidecar)
+
+
+def test_calls_that_wait_for_a_thread(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
+    """Of 60 at once, 40 have a thread and 20 wait, as the sidecar sees."""
+    server = uvicorn(1, "causes:app", SIDELIGHT_DIR=str(store)).ready()
+
+    def threads(of: Sidecar) -> tuple[float, float, float]:
+        page = Page(of.get("/metrics")[1])
+        names = ("capacity", "in_use", "waiting")
+        worker = frozenset({("worker", "0")})
+        found = [page.samples.get((f"anyio_threadpool_{name}", worker), -1.0) for name in names]
+        return found[0], found[1], found[2]
+
+    with Sidecar(store, tmp_path) as sidecar:
+        assert threads(sidecar) == (40, 0, 0)
+        with ThreadPoolExecutor(60) as clients:
+            asked = [clients.submit(server.get, "/thread/3") for _ in range(60)]
+            eventually(lambda: threads(sidecar) == (40, 40, 20))
+            assert {one.result()[0] for one in asked} == {200}
+        eventually(lambda: threads(sidecar) == (40, 0, 0))

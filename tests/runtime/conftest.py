@@ -1,0 +1,59 @@
+"""Servers, and a worker's file, for tests of what is watched."""
+
+import itertools
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from weakref import WeakSet
+
+import pytest
+
+from sidelight.runtime import instruments, watching
+from tests.runtime import programs
+from tests.runtime.reading import Worker
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Path]:
+    """The folder of PostgreSQL's socket."""
+    with programs.postgres() as where:
+        yield where
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[Path]:
+    """The socket of Redis."""
+    with programs.redis() as socket:
+        yield socket
+
+
+@pytest.fixture(autouse=True)
+def room_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is a limit to names, and all tests together are past it."""
+    monkeypatch.setattr(watching, "_names", set())
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test watches an object under."""
+    return f"watched-{next(_numbers)}"
+
+
+@pytest.fixture
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a process that has no middleware yet, whatever other tests have left."""
+    monkeypatch.setattr(instruments, "_files", WeakSet())
+    monkeypatch.setattr(instruments, "_targets", ())
+    monkeypatch.setattr(instruments, "_early", deque(maxlen=instruments.MOST_EARLY))
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """A worker's file that everything is recorded in, from now on."""
+    instruments._early.clear()
+    found = Worker()
+    instruments.attach(found.file)
+    yield found
+    instruments.detach(found.file)

@@ -1,0 +1,298 @@
+"""Requests of watched HTTP clients: from the request to the end of its response."""
+
+import asyncio
+import importlib
+import importlib.util
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from sidelight import watch
+from sidelight.contract import NANOSECONDS
+from sidelight.runtime.adapters import httpx_clients
+from tests.runtime.reading import Worker
+
+NAME = "http_client_request_duration_seconds"
+HERE = "127.0.0.1"
+LIBRARIES = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
+PAUSE = 0.2
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        what = self.path.strip("/")
+        if what == "moved":
+            self.answer(302, b"", location="/fine")
+        elif what == "late":
+            self.answer(200, b"", length=4)
+            self.wfile.flush()
+            time.sleep(PAUSE)
+            self.wfile.write(b"late")
+        elif what == "broken":
+            self.answer(200, b"half", length=8)
+            self.close_connection = True
+        else:
+            self.answer({"missing": 404, "bad": 503}.get(what, 200), b"fine")
+
+    do_POST = do_BREW = do_GET  # noqa: N815 names the server looks for
+
+    def answer(self, status: int, body: bytes, length: int | None = None, **headers: str) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        self.send_header("content-length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 its name in the standard library
+        pass
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    server = ThreadingHTTPServer((HERE, 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://{HERE}:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture(params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> Any:
+    return importlib.import_module(request.param)
+
+
+@pytest.fixture(autouse=True)
+def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What other tests have asked for takes no room."""
+    for seen in ("_servers", "_errors", "_series"):
+        monkeypatch.setattr(httpx_clients, seen, set())
+
+
+def seen(worker: Worker) -> dict[tuple[str, ...], int]:
+    """Requests by method, server, status and error type."""
+    return {labels: sum(values[1:]) for labels, values in worker.all(NAME).items()}
+
+
+def seconds(worker: Worker, *labels: str) -> float:
+    return worker.all(NAME)[labels][0] / NANOSECONDS
+
+
+def both(library: Any, name: str, steps: Any, **options: Any) -> None:
+    """Run steps with a sync client, and then with an async one."""
+    with watch(library.Client(**options), name=name) as client:
+        asyncio.run(steps(Awaited(client)))
+
+    async def main() -> None:
+        async with watch(library.AsyncClient(**options), name=name + "-async") as client:
+            await steps(client)
+
+    asyncio.run(main())
+
+
+class Awaited:
+    """A sync client that is called like an async one."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def request(self, *args: Any, **kwargs: Any) -> Any:
+        return self._client.request(*args, **kwargs)
+
+
+def test_requests_by_method_server_status_and_error(
+    library: Any, url: str, worker: Worker, name: str
+) -> None:
+    """Each answer counts with its status; from 400 on that is its error type too."""
+
+    async def steps(client: Any) -> None:
+        for method, path in [("GET", "fine"), ("POST", "missing"), ("GET", "bad"), ("BREW", "")]:
+            answer = await client.request(method, f"{url}/{path}")
+            assert answer.text == "fine"
+            assert answer.elapsed.total_seconds() > 0
+
+    both(library, name, steps)
+    assert seen(worker) == {
+        ("GET", HERE, "200", ""): 2,
+        ("POST", HERE, "404", "404"): 2,
+        ("GET", HERE, "503", "503"): 2,
+        ("_OTHER", HERE, "200", ""): 2,
+    }
+
+
+def test_each_redirect_is_a_request(library: Any, url: str, worker: Worker, name: str) -> None:
+    """A redirect that is followed counts once for each hop."""
+
+    async def steps(client: Any) -> None:
+        answer = await client.request("GET", f"{url}/moved")
+        assert [found.status_code for found in (*answer.history, answer)] == [302, 200]
+
+    both(library, name, steps, follow_redirects=True)
+    assert seen(worker) == {("GET", HERE, "302", ""): 2, ("GET", HERE, "200", ""): 2}
+
+
+def test_exceptions_come_out_and_are_counted(
+    library: Any, url: str, worker: Worker, name: str
+) -> None:
+    """An exception reaches the caller, and its class is the error type, with the status if any."""
+    nowhere = f"http://{HERE}:1"
+
+    async def steps(client: Any) -> None:
+        with pytest.raises(library.ConnectError) as caught:
+            await client.request("GET", nowhere)
+        assert caught.value.request.url == nowhere
+        with pytest.raises(library.RemoteProtocolError):
+            await client.request("GET", f"{url}/broken")
+        with pytest.raises(library.ReadTimeout):
+            await client.request("GET", f"{url}/late", timeout=PAUSE / 4)
+
+    both(library, name, steps)
+    assert seen(worker) == {
+        ("GET", HERE, "", "ConnectError"): 2,
+        ("GET", HERE, "200", "RemoteProtocolError"): 2,
+        ("GET", HERE, "200", "ReadTimeout"): 2,
+    }
+
+
+def test_a_request_lasts_until_its_body_is_read(
+    library: Any, url: str, worker: Worker, name: str
+) -> None:
+    """The time is that of the whole response, as httpx's own `elapsed` has it."""
+    took = []
+
+    async def steps(client: Any) -> None:
+        answer = await client.request("GET", f"{url}/late")
+        took.append(answer.elapsed.total_seconds())
+
+    both(library, name, steps)
+    assert seconds(worker, "GET", HERE, "200", "") == pytest.approx(sum(took), rel=0.05)
+    assert sum(took) >= 2 * PAUSE
+
+
+def test_a_stream_lasts_until_it_is_closed(
+    library: Any, url: str, worker: Worker, name: str
+) -> None:
+    """A stream counts once, when it is closed, read to its end or not."""
+    with watch(library.Client(), name=name) as client:
+        with client.stream("GET", f"{url}/fine") as answer:
+            assert not seen(worker)
+            assert list(answer.iter_bytes()) == [b"fine"]
+            answer.close()
+        with client.stream("GET", f"{url}/late"):
+            pass
+    assert seen(worker) == {("GET", HERE, "200", ""): 2}
+    assert seconds(worker, "GET", HERE, "200", "") < PAUSE
+
+    async def main() -> None:
+        async with watch(library.AsyncClient(), name=name + "-async") as client:
+            async with client.stream("GET", f"{url}/fine") as answer:
+                async for chunk in answer.aiter_raw(2):
+                    assert chunk == b"fi"
+                    break
+            assert seen(worker) == {("GET", HERE, "200", ""): 3}
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_request_is_counted(library: Any, url: str, worker: Worker, name: str) -> None:
+    """A caller's own timeout is the error type CancelledError, and reaches the caller."""
+
+    async def main() -> None:
+        async with watch(library.AsyncClient(), name=name) as client:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(PAUSE / 4):
+                    await client.get(f"{url}/late")
+
+    asyncio.run(main())
+    assert seen(worker) == {("GET", HERE, "200", "CancelledError"): 1}
+
+
+def test_transports_mounts_hooks_and_auth_are_the_applications(
+    library: Any, worker: Worker, name: str
+) -> None:
+    """Every transport of a client counts; hooks run as before, and each step of an auth counts."""
+    called: list[Any] = []
+
+    def answer(request: Any) -> Any:
+        if "authorization" not in request.headers:
+            challenge = 'Digest realm="r", nonce="n", algorithm=MD5'
+            return library.Response(401, headers={"www-authenticate": challenge})
+        return library.Response(200, json={"host": request.url.host})
+
+    transport = library.MockTransport(answer)
+    client = watch(
+        library.Client(
+            transport=transport,
+            mounts={"all://inner.example": library.MockTransport(answer)},
+            event_hooks={"request": [called.append], "response": [called.append]},
+            auth=library.DigestAuth("me", "secret"),
+        ),
+        name=name,
+    )
+    with client:
+        assert client._transport is transport
+        assert client.get("http://Inner.example/").json() == {"host": "inner.example"}
+        assert client.get("http://outer.example/").json() == {"host": "outer.example"}
+    assert len(called) == 6
+    assert seen(worker) == {
+        ("GET", "inner.example", "401", "401"): 1,
+        ("GET", "inner.example", "200", ""): 1,
+        ("GET", "outer.example", "200", ""): 1,
+    }
+
+
+def test_labels_are_bounded(
+    library: Any, worker: Worker, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Past a cap servers, errors and whole label sets are _OTHER, and every request counts."""
+
+    def answer(request: Any) -> Any:
+        if request.url.host.startswith("bad"):
+            raise type(request.url.host.partition(".")[0], (Exception,), {})
+        return library.Response(int(request.url.path[1:]))
+
+    def ask(url: str) -> None:
+        try:
+            client.get(url)
+        except Exception as error:  # noqa: BLE001 each has a class of its own
+            assert type(error).__name__.startswith("bad")  # noqa: PT017 as above
+
+    client = watch(library.Client(transport=library.MockTransport(answer)), name=name)
+    for number in range(120):
+        ask(f"http://bad{number}.example/")
+    for number in range(120):
+        ask(f"http://many{number}.example/200")
+    for status in range(200, 600):
+        ask(f"http://one.example/{status}")
+    client.close()
+    found = seen(worker)
+    assert len(found) <= httpx_clients.MOST_SERIES + 2
+    assert sum(found.values()) == 640
+    assert len({labels[1] for labels in found}) == httpx_clients.MOST_SERVERS + 1
+    assert found["_OTHER", "_OTHER", "", ""] > 0
+    assert found["_OTHER", "_OTHER", "", "_OTHER"] > 0
+
+
+def test_a_subclass_with_its_own_ways_is_watched(library: Any, worker: Worker, name: str) -> None:
+    """A client of a class of somebody's own is watched too, and nothing of it is bypassed."""
+
+    class Own(library.Client):  # type: ignore[misc]
+        sent = 0
+
+        def send(self, *args: Any, **kwargs: Any) -> Any:
+            self.sent += 1
+            return super().send(*args, **kwargs)
+
+    transport = library.MockTransport(lambda _: library.Response(204))
+    with watch(Own(transport=transport), name=name) as client:
+        assert client.get("http://own.example/").status_code == 204
+        assert client.sent == 1
+    assert seen(worker) == {("GET", "own.example", "204", ""): 1}

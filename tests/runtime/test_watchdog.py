@@ -1,0 +1,135 @@
+"""What a pulse counts, on a clock that only moves when it is told to."""
+
+import threading
+from types import FrameType
+
+import pytest
+
+from sidelight.runtime.watchdog import Pulse, Sight
+
+MS = 1_000_000
+PERIOD = 50 * MS
+THRESHOLD = 100 * MS
+
+
+class Witness:
+    """Says what it is told to, and remembers what was counted."""
+
+    def __init__(self) -> None:
+        self.names = iter([""])
+        self.held_by: dict[str, int] = {}
+        self.firsts: list[str] = []
+
+    def see(self, frame: FrameType | None) -> Sight:
+        return Sight("_UNKNOWN" if frame is None else next(self.names))
+
+    def held(self, sight: Sight, ns: int, *, first: bool) -> None:
+        self.held_by[sight.route] = self.held_by.get(sight.route, 0) + ns
+        if first:
+            self.firsts.append(sight.route)
+
+
+class Loop:
+    """A loop as far as a pulse looks at it."""
+
+    def is_running(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def witness() -> Witness:
+    return Witness()
+
+
+@pytest.fixture
+def pulse(witness: Witness) -> Pulse:
+    found = Pulse([witness], THRESHOLD, PERIOD)
+    found.loop, found.thread = Loop(), threading.get_ident()  # type: ignore[assignment]
+    assert found.beat(1000 * MS) == 0
+    return found
+
+
+def test_a_loop_in_time_is_not_held(pulse: Pulse, witness: Witness) -> None:
+    """Beats and looks at their times count nothing, and say how late a beat was."""
+    pulse.look(1050 * MS, 1050 * MS)
+    assert pulse.beat(1051 * MS) == 1 * MS
+    pulse.look(1100 * MS, 1200 * MS)
+    assert pulse.beat(1200 * MS) == 99 * MS
+    assert witness.held_by == {}
+    assert pulse.held_between(0, 1250 * MS) == 0
+
+
+def test_a_hold_is_counted_from_half_a_period_before_it_was_due(
+    pulse: Pulse, witness: Witness
+) -> None:
+    """Each look counts the time since the last one, and the beat counts the rest."""
+    witness.names = iter(["/a"] * 9)
+    for now in (1100, 1150, 1200, 1250):
+        pulse.look(now * MS, now * MS)
+    assert pulse.beat(1300 * MS) == 250 * MS
+    assert witness.held_by == {"/a": 275 * MS}
+    assert witness.firsts == ["/a"]
+
+
+def test_time_goes_to_whom_each_look_sees(pulse: Pulse, witness: Witness) -> None:
+    """Two that hold the loop one after the other share it, and it is one hold."""
+    witness.names = iter(["/a", "/b"])
+    pulse.look(1200 * MS, 1200 * MS)
+    pulse.look(1250 * MS, 1250 * MS)
+    pulse.beat(1260 * MS)
+    assert witness.held_by == {"/a": 175 * MS, "/b": 60 * MS}
+    assert witness.firsts == ["/a"]
+
+
+def test_a_short_hold_is_seen_before_it_counts(pulse: Pulse, witness: Witness) -> None:
+    """A look at half the threshold is remembered, and counts only if the hold goes on."""
+    witness.names = iter(["/a", "/b"])
+    pulse.look(1101 * MS, 1101 * MS)
+    assert pulse.beat(1140 * MS) == 90 * MS
+    assert witness.held_by == {}
+    pulse.look(1241 * MS, 1241 * MS)
+    assert pulse.beat(1291 * MS) == 101 * MS
+    assert witness.held_by == {"/b": 126 * MS}
+
+
+def test_a_look_comes_when_it_may_see_something(pulse: Pulse) -> None:
+    """Half the threshold after the next beat is due, and then again and again."""
+    assert pulse.next_look(1000 * MS) == 1100 * MS
+    assert pulse.next_look(1100 * MS) == 1150 * MS
+    assert pulse.next_look(1300 * MS) == 1350 * MS
+
+
+def test_what_no_look_saw_is_unknown(pulse: Pulse, witness: Witness) -> None:
+    """A late beat that nobody had looked at: no thread could run."""
+    assert pulse.beat(4050 * MS) == 3000 * MS
+    assert witness.held_by == {"_UNKNOWN": 3025 * MS}
+    assert witness.firsts == ["_UNKNOWN"]
+
+
+def test_a_look_that_overslept_saw_nothing_of_it(pulse: Pulse, witness: Witness) -> None:
+    """The time before it is unknown; the next look sees again."""
+    witness.names = iter(["/a"])
+    pulse.look(1100 * MS, 3000 * MS)
+    pulse.look(3050 * MS, 3050 * MS)
+    pulse.beat(3060 * MS)
+    assert witness.held_by == {"_UNKNOWN": 1975 * MS, "/a": 60 * MS}
+
+
+def test_holds_are_remembered(pulse: Pulse, witness: Witness) -> None:
+    """How much of a span the loop was held in, also while it still is."""
+    witness.names = iter(["/a"] * 9)
+    pulse.look(1200 * MS, 1200 * MS)
+    assert pulse.held_between(1100 * MS, 1200 * MS) == 100 * MS
+    pulse.beat(1225 * MS)
+    pulse.beat(1275 * MS)
+    assert pulse.held_between(0, 5000 * MS) == 200 * MS + 5000 * MS - 1300 * MS
+    assert pulse.held_between(1200 * MS, 1210 * MS) == 10 * MS
+    assert pulse.held_between(1230 * MS, 1270 * MS) == 0
+
+
+def test_a_loop_that_is_not_running_is_not_held(pulse: Pulse, witness: Witness) -> None:
+    """A test's loop stops between two requests."""
+    pulse.loop = type("Stopped", (), {"is_running": lambda _: False})()
+    pulse.look(5000 * MS, 5000 * MS)
+    assert pulse.beat(6000 * MS) == 0
+    assert witness.held_by == {}

@@ -1,0 +1,253 @@
+"""What a test reads of the applications it drives."""
+
+import asyncio
+import gc
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from prometheus_client import Counter, Gauge, Histogram
+
+from sidelight import watch
+from sidelight.testing import Metrics, UnknownError
+from tests.testing.shops import TestClient, shop
+
+DURATION = "http_server_request_duration_seconds"
+SOLD = Counter("testing_sold_total", "Things sold.", ["kind"])
+STOCK = Gauge("testing_stock", "Things there.")
+WEIGHT = Histogram("testing_weight_kilograms", "What things weigh.", buckets=[1, 10])
+
+
+@pytest.mark.parametrize("name", [DURATION, "http_server_request_duration", DURATION + "_count"])
+def test_a_name_has_many_spellings(sidelight_metrics: Metrics, name: str) -> None:
+    """A metric is found by its name with its endings and without."""
+    TestClient(shop()).get("/quick/1")
+    if name.endswith("_count"):
+        assert sidelight_metrics.value(name) == 1
+    else:
+        assert sidelight_metrics.count(name) == 1
+
+
+def test_labels_have_short_names_and_are_summed_where_missing(sidelight_metrics: Metrics) -> None:
+    """Labels are given by keyword or mapping, in full or for short; the rest is summed over."""
+    client = TestClient(shop(slow=1e-9))
+    client.get("/quick/1")
+    client.get("/quick/2")
+    client.post("/items", json={"name": "a"})
+    metrics = sidelight_metrics
+    assert metrics.value("fastapi_slow_requests") == 3
+    assert metrics.value("fastapi_slow_requests_total", route="/quick/{x}", method="GET") == 2
+    assert metrics.value("fastapi_slow_requests_total", {"http_route": "/quick/{x}"}) == 2
+    assert metrics.count("http.server.request.duration", status=422) == 1
+    assert metrics.value("fastapi_slow_requests", route="/items", method="GET") == 0
+
+
+def test_a_histogram_has_count_sum_quantile_and_buckets(sidelight_metrics: Metrics) -> None:
+    """Count and sum are exact; a quantile is the two edges of the bucket it is in."""
+    client = TestClient(shop(buckets=[0.05, 60]))
+    for _ in range(3):
+        client.get("/wait/0.06")
+    assert sidelight_metrics.count(DURATION) == 3
+    assert 0.18 <= sidelight_metrics.sum(DURATION, route="/wait/{seconds}") < 60
+    found = sidelight_metrics.quantile(DURATION, 0.5)
+    assert (found.low, found.high) == (0.05, 1.0)
+    assert str(found) == "between 0.05 and 1 s"
+    assert sidelight_metrics.value(DURATION + "_bucket", le=60) == 3
+    assert sidelight_metrics.value(DURATION + "_bucket", le=0.05) == 0
+
+
+def test_what_kind_it_is_says_how_to_ask(sidelight_metrics: Metrics) -> None:
+    """A histogram has no one value, a counter no count, and 2 is no quantile."""
+    TestClient(shop()).get("/quick/1")
+    with pytest.raises(TypeError, match="ask for its count"):
+        sidelight_metrics.value(DURATION)
+    with pytest.raises(TypeError, match="ask for its value"):
+        sidelight_metrics.count("fastapi_slow_requests_total")
+    with pytest.raises(ValueError, match="q=2"):
+        sidelight_metrics.quantile(DURATION, 2)
+    with pytest.raises(UnknownError, match="no observation"):
+        sidelight_metrics.quantile("fastapi_background_seconds", 0.5)
+
+
+def test_gauges_are_as_they_are_now(sidelight_metrics: Metrics) -> None:
+    """A gauge is no difference: the memory of the process is the whole of it, once."""
+    TestClient(shop()).get("/quick/1")
+    TestClient(shop()).get("/quick/1")
+    assert 1e6 < sidelight_metrics.value("process_resident_memory_bytes") < 1e10
+    assert sidelight_metrics.value("http_server_active_requests") == 0
+    threshold = "fastapi_slow_request_threshold_seconds"
+    assert sidelight_metrics.value(threshold, route="/quick/{x}") == 1
+
+
+@pytest.fixture
+def used() -> TestClient:
+    """An application that served requests before the metrics are looked at."""
+    client = TestClient(shop(slow=1e-9))
+    for _ in range(5):
+        client.get("/quick/1")
+    SOLD.labels("book").inc(5)
+    return client
+
+
+def test_only_this_test_counts(used: TestClient, sidelight_metrics: Metrics) -> None:
+    """What an application served before the fixture began is none of this test."""
+    used.get("/quick/1")
+    SOLD.labels("book").inc()
+    assert sidelight_metrics.count(DURATION) == 1
+    assert sidelight_metrics.count(DURATION, route="/quick/{x}") == 1
+    assert sidelight_metrics.value("fastapi_slow_requests") == 1
+    assert sidelight_metrics.value("testing_sold_total", kind="book") == 1
+
+
+def test_a_route_of_an_earlier_test_was_not_asked_for(
+    used: TestClient, sidelight_metrics: Metrics
+) -> None:
+    """A route is known only if it was asked for in this test."""
+    used.post("/items", json={})
+    with pytest.raises(UnknownError, match=r"'/quick/\{x\}' was not asked for.*were: '/items'"):
+        sidelight_metrics.count(DURATION, route="/quick/{x}")
+
+
+def test_the_applications_own_metrics(sidelight_metrics: Metrics) -> None:
+    """Counters, gauges and histograms of prometheus_client are read in the same way."""
+    SOLD.labels("pen").inc(2)
+    STOCK.set(7)
+    WEIGHT.observe(5)
+    WEIGHT.observe(0.5)
+    assert sidelight_metrics.value("testing_sold", kind="pen") == 2
+    assert sidelight_metrics.value("testing_stock") == 7
+    assert sidelight_metrics.count("testing_weight_kilograms") == 2
+    assert sidelight_metrics.sum("testing_weight_kilograms") == 5.5
+    assert sidelight_metrics.quantile("testing_weight_kilograms", 0.9)[:] == (1, 10)
+    with pytest.raises(UnknownError, match="its labels are: kind"):
+        sidelight_metrics.value("testing_sold", color="red")
+
+
+def test_several_applications_are_summed_and_told_apart(sidelight_metrics: Metrics) -> None:
+    """All applications count together; ``of`` reads one alone."""
+    first, second = shop(), shop()
+    TestClient(first).get("/quick/1")
+    for _ in range(2):
+        TestClient(second).get("/quick/1")
+    assert sidelight_metrics.count(DURATION) == 3
+    assert sidelight_metrics.of(first).count(DURATION) == 1
+    assert sidelight_metrics.of(second).count(DURATION) == 2
+
+
+def test_of_an_application_that_has_no_part_in_it(sidelight_metrics: Metrics) -> None:
+    """An application that was never asked, or isn't measured, can't be read in silence."""
+    with pytest.raises(UnknownError, match="has not been asked for anything yet"):
+        sidelight_metrics.of(shop()).count(DURATION)
+
+
+def test_an_application_may_be_gone(sidelight_metrics: Metrics) -> None:
+    """What counts stays, when its application has stopped, has started again, or is no more."""
+    client = TestClient(shop())
+    for _ in range(3):
+        with client:
+            client.get("/quick/1")
+    del client
+    gc.collect()
+    assert sidelight_metrics.count(DURATION) == 3
+
+
+def test_a_client_on_the_tests_own_loop(sidelight_metrics: Metrics) -> None:
+    """An application without lifespan, called by httpx, is read as well."""
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(app=shop())
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            await asyncio.gather(*(client.get(f"/quick/{n}") for n in range(10)))
+
+    asyncio.run(main())
+    assert sidelight_metrics.count(DURATION, status=200) == 10
+
+
+def test_what_the_process_shares_counts_once(sidelight_metrics: Metrics) -> None:
+    """A watched executor is on every application's page, and isn't counted for each."""
+    with TestClient(shop()) as one, TestClient(shop()) as other:
+        one.get("/quick/1")
+        other.get("/quick/1")
+        with watch(ThreadPoolExecutor(2), name="testing-shared") as executor:
+            for _ in range(4):
+                executor.submit(int).result()
+    assert sidelight_metrics.count("fastapi_executor_run", executor="testing-shared") == 4
+    with pytest.raises(UnknownError, match=r"'testing-shard' is no executor.*'testing-shared'"):
+        sidelight_metrics.count("fastapi_executor_run", executor="testing-shard")
+
+
+def test_a_directory_that_others_share_is_left_alone(
+    sidelight_metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An application that is told to share its numbers keeps them to itself in a test."""
+    monkeypatch.setenv("SIDELIGHT_DIR", str(tmp_path / "shared"))
+    TestClient(shop()).get("/quick/1")
+    assert sidelight_metrics.count(DURATION) == 1
+    assert not (tmp_path / "shared").exists()
+
+
+def test_an_application_that_shared_its_file_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """Two that started before the test in one directory are read together, and never apart."""
+    monkeypatch.setenv("SIDELIGHT_DIR", str(tmp_path / "shared"))
+    first, second = shop(), shop()
+    with TestClient(first) as one, TestClient(second) as other:
+        one.get("/quick/1")
+        metrics: Metrics = request.getfixturevalue("sidelight_metrics")
+        one.get("/quick/1")
+        other.get("/quick/1")
+        assert metrics.count(DURATION) == 2
+        with pytest.raises(UnknownError, match="shares with another"):
+            metrics.of(first).count(DURATION)
+    assert metrics.count(DURATION) == 2
+
+
+def test_names_that_are_not_there(sidelight_metrics: Metrics) -> None:
+    """An unknown metric, label or route lists those that are there."""
+    TestClient(shop()).get("/quick/1")
+    with pytest.raises(UnknownError, match="did you mean fastapi_slow_requests_total"):
+        sidelight_metrics.value("fastapi_slow_request_total")
+    with pytest.raises(UnknownError, match=r"there are: .*\bfastapi_exceptions_total\b"):
+        sidelight_metrics.value("nothing_of_the_kind")
+    with pytest.raises(UnknownError, match=r"labels are: http_request_method, http_route$"):
+        sidelight_metrics.value("fastapi_slow_requests_total", le=1)
+    with pytest.raises(UnknownError, match=r"there were: '/quick/\{x\}'"):
+        sidelight_metrics.value("fastapi_slow_requests_total", route="/quick/1")
+    with pytest.raises(UnknownError, match=r"le=0.3: there is no such bucket; there are: 0.005"):
+        sidelight_metrics.value(DURATION + "_bucket", le=0.3)
+
+
+def test_why_nothing_was_measured(
+    sidelight_metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measuring that is turned off, or can't be had, is named as the reason."""
+    TestClient(shop(slow=-1)).get("/quick/1")
+    with pytest.raises(UnknownError, match=r"was nothing at all; .* not measured: .*slow=-1"):
+        sidelight_metrics.count(DURATION, route="/quick/{x}")
+    monkeypatch.setenv("SIDELIGHT_DISABLED", "1")
+    TestClient(shop()).get("/quick/1")
+    with pytest.raises(UnknownError, match="SIDELIGHT_DISABLED"):
+        sidelight_metrics.count(DURATION, route="/quick/{x}")
+
+
+def test_nothing_stays_of_a_test() -> None:
+    """After the fixture the middleware is as it was, and no descriptor or thread is left."""
+    import threading
+
+    from sidelight import SidelightMiddleware
+    from sidelight.testing.trial import watching
+
+    def open_files() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    gc.collect()
+    before, files = (dict(vars(SidelightMiddleware)), asyncio.Handle._run), open_files()
+    for _ in range(20):
+        with watching():
+            TestClient(shop()).get("/quick/1")
+    gc.collect()
+    assert (dict(vars(SidelightMiddleware)), asyncio.Handle._run) == before
+    assert open_files() <= files + 2  # the last application may be looked at for a moment longer
+    assert "sidelight-testing" not in {thread.name for thread in threading.enumerate()}
