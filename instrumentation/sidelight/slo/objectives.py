@@ -122,7 +122,7 @@ def read(settings: Mapping[str, Any]) -> Service:
             raise SettingsError("service", None, problem, 'service = "shop"')
         return default()
     slo = latency.table(settings.get("slo", {"availability": "99%"}))
-    _known("slo", slo, _SLO)
+    _known("slo", slo, KEYS)
     checked = {key: check(f"slo.{key}", slo[key]) for key, check in _SLO.items() if key in slo}
     root = checked.pop("root_path", "")
     first_byte = checked.pop("first_byte", False)
@@ -165,7 +165,7 @@ def _whose(settings: Mapping[str, Any]) -> tuple[str | None, Selector | None]:
     return name or pinned.get("job", pinned[selector.by[0]]), selector
 
 
-def _known(where: str, table: Mapping[str, Any], keys: Sequence[str] | Mapping[str, Any]) -> None:
+def _known(where: str, table: Mapping[str, Any], keys: Sequence[str]) -> None:
     for key, value in table.items():
         if key not in keys:
             known = ", ".join(keys)
@@ -189,7 +189,7 @@ def _of_routes(slo: Mapping[str, Any], root: str) -> Iterator[Objective]:
     for table in latency.routes(slo):
         match = _match("slo.route.match", table.get("match"))
         where = latency.place(table)
-        _known(where, table, ("match", "availability", "latency", "first_byte"))
+        _known(where, table, ROUTE_KEYS)
         first_byte = _switch(f"{where}.first_byte", table.get("first_byte", False))
         route = Route(match.method, root + match.template)
         found = tuple(_objectives(where, table, route, first_byte=first_byte))
@@ -291,3 +291,5 @@ _SLO: dict[str, Any] = {
     "dashboard_base": _base('dashboard_base = "https://grafana.example"'),
     "root_path": _root_path,
 }
+KEYS = tuple(_SLO)
+ROUTE_KEYS = ("match", "availability", "latency", "first_byte")
