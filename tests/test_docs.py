@@ -2,6 +2,7 @@
 
 import re
 import runpy
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
@@ -11,6 +12,9 @@ import pytest
 from sidelight.cli import sidecar
 from sidelight.contract import METRICS
 from sidelight.settings import Options, Settings
+from sidelight.slo import objectives, rules
+from sidelight.slo.objectives import KEYS, ROUTE_KEYS
+from sidelight.slo.plan import Plan
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -40,6 +44,38 @@ def test_the_page_of_metrics_is_up_to_date() -> None:
     """`docs/metrics.md` is what its generator makes of the contract."""
     made = runpy.run_path(str(ROOT / "docs" / "metrics.py"))["page"]()
     assert (ROOT / "docs" / "metrics.md").read_text() == made
+
+
+def test_every_key_of_objectives_is_in_their_page() -> None:
+    """The table of `docs/objectives.md` has the keys that are read, and no other."""
+    text = (ROOT / "docs" / "objectives.md").read_text()
+    rows = re.findall(r"^\| (`(?:service|selector|slo\.)[^|]*) \|", text, re.MULTILINE)
+    keys = {key for row in rows for key in re.findall(r"`([a-z_.]+)`", row)}
+    of_routes = {f"slo.route.{key}" for key in ROUTE_KEYS}
+    assert keys == {"service", "selector", *of_routes} | {f"slo.{k}" for k in KEYS} - {"slo.route"}
+
+
+def test_every_alert_is_in_its_page() -> None:
+    """The table of `docs/objectives.md` has every alert with its severities."""
+    text = (ROOT / "docs" / "objectives.md").read_text()
+    table = dict(re.findall(r"^\| `([A-Z]\w+)` \| ([a-z, ]+) \|", text, re.MULTILINE))
+    found: dict[str, set[str]] = {}
+    settings = tomllib.loads((ROOT / "deploy/prometheus/tests/shop.toml").read_text())
+    for group in rules.groups(Plan(objectives.read(settings))):
+        for rule in group["rules"]:
+            if "alert" in rule:
+                found.setdefault(rule["alert"], set()).add(rule["labels"]["severity"])
+    assert {name: set(text.split(", ")) for name, text in table.items()} == found
+
+
+def test_every_recorded_name_is_in_its_page() -> None:
+    """The table of `docs/objectives.md` has the recorded series, of windows one for all."""
+    text = (ROOT / "docs" / "objectives.md").read_text()
+    for group in rules.groups(Plan(objectives.default())):
+        for rule in group["rules"]:
+            if "record" in rule:
+                name = re.sub(r"(increase|ratio_rate)\d+[mhd]$", r"\g<1>1h", rule["record"])
+                assert f"`{name}`" in text, name
 
 
 def test_metrics_named_in_the_docs_exist() -> None:

@@ -2,12 +2,17 @@
 
 from collections.abc import Iterable
 from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sidelight.doctor.finding import Finding
 from sidelight.errors import SidelightError
 from sidelight.runtime.about import version
+
+if TYPE_CHECKING:
+    from sidelight.slo.rules import Format
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
@@ -136,6 +141,96 @@ def sidecar(  # noqa: PLR0913 one for each option
         checked = settings.check(directory, listen, token_file, names, otlp, insecure=insecure)
         logs.configure()
         server.run(checked, load({"directory": checked.directory}))
+    except SidelightError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.group()
+def rules() -> None:
+    """Make Prometheus's rules from the objectives in the settings."""
+
+
+CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    help="A sidelight.toml or pyproject.toml; else the working directory's own.",
+)
+
+
+@rules.command()
+@CONFIG
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["prometheus", "operator"]),
+    default="prometheus",
+    show_default=True,
+    help="A file of rules, or a PrometheusRule for the operator.",
+)
+@click.option("--output", metavar="FILE", help="Write there, and not to the terminal.")
+@click.option(
+    "--scale",
+    default="1",
+    metavar="N/M",
+    show_default=True,
+    help="Shorten every window, interval and wait alike, for drills.",
+)
+def build(config: str | None, form: "Format", output: str | None, scale: str) -> None:
+    """Write recording rules and alerts."""
+    from sidelight.slo import commands
+    from sidelight.slo.objectives import remarks
+
+    try:
+        service = commands.service(config)
+        text = commands.build(service, form, commands.scale(scale))
+        for remark in remarks(service):
+            click.echo(f"{click.style('warn', fg=COLOURS['warn'], bold=True)}  {remark}", err=True)
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            Path(output).write_text(text, "utf-8")
+    except (SidelightError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@rules.command()
+@CONFIG
+@click.option(
+    "--against",
+    metavar="URL|FILE",
+    help="Also look whether a running service's /metrics has these routes and buckets.",
+)
+@click.option("--token-file", metavar="FILE", help="A file with the bearer token of that page.")
+def check(config: str | None, against: str | None, token_file: str | None) -> None:
+    """Say what is wrong with the objectives, and let promtool read the rules.
+
+    Exits with 1 when something is.
+    """
+    from sidelight.slo import commands
+
+    try:
+        token = Path(token_file).read_text("utf-8").strip() if token_file else None
+        failed = _show(commands.check(commands.service(config), against, token))
+    except (SidelightError, OSError) as error:
+        raise click.ClickException(str(error)) from error
+    raise SystemExit(1 if failed else 0)
+
+
+@rules.command()
+@click.argument("directory")
+@click.option(
+    "--except",
+    "but",
+    multiple=True,
+    metavar="JOB",
+    help="A job that has rules of its own; may be repeated.",
+)
+def export(directory: str, but: tuple[str, ...]) -> None:
+    """Write the rules for services without objectives into DIRECTORY."""
+    from sidelight.slo import commands
+
+    try:
+        click.echo(commands.export(directory, but))
     except SidelightError as error:
         raise click.ClickException(str(error)) from error
 

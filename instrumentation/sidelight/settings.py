@@ -11,9 +11,13 @@ from typing import Any, TypedDict
 
 from sidelight.contract import DURATION_BUCKETS
 from sidelight.errors import SettingsError
+from sidelight.latency import latencies
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
+PYPROJECT = "pyproject.toml"
+FOR_RULES = ("selector", "slo")
+"""Keys that only files have, for ``sidelight rules``; of ``slo`` we need the latencies."""
 FEWEST_SERIES = 100
 MOST_SERIES = 100_000
 RAREST_PHASES = 1_000_000
@@ -50,7 +54,8 @@ class Settings:
     """How one service is measured. Build it with `load`.
 
     Times are in seconds. ``slow`` maps ``"METHOD /template"`` (without ``root_path``), or
-    ``"*"``, to a threshold; ``buckets`` holds every threshold as a boundary.
+    ``"*"``, to a threshold; ``buckets`` holds every threshold, and the latency of
+    every objective, as a boundary.
     """
 
     slow: Mapping[str, float]
@@ -75,15 +80,19 @@ def load(
 
     Raises `SettingsError` for an unknown key or a value that can't be used.
     """
-    given: dict[str, Any] = {**_from_file(folder or Path.cwd()), **_from_environ(environ)}
-    given.update(options)
+    file = from_folder(folder or Path.cwd())
+    objectives = {key: file.pop(key) for key in FOR_RULES if key in file}
+    given: dict[str, Any] = {**file, **_from_environ(environ), **options}
     for key, value in given.items():
         if key not in _CHECKS:
             known = ", ".join(sorted(_CHECKS))
             raise SettingsError(key, value, f"unknown option (known: {known})", "slow=1.0")
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
     slow = {EVERY_ROUTE: 1.0, **values.pop("slow", {})}
-    buckets = tuple(sorted({*values.pop("buckets", DURATION_BUCKETS), *slow.values()}))
+    bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
+    if "slo" in objectives:
+        bounds.update(latencies(objectives["slo"]))
+    buckets = tuple(sorted(bounds))
     return Settings(slow=slow, buckets=buckets, **values)
 
 
@@ -92,15 +101,18 @@ def disabled(environ: Mapping[str, str] = os.environ) -> bool:
     return environ.get("SIDELIGHT_DISABLED", "").lower() in {"1", "true", "yes", "on"}
 
 
-def _from_file(folder: Path) -> dict[str, Any]:
+def from_folder(folder: Path) -> dict[str, Any]:
     """``sidelight.toml``, or else ``[tool.sidelight]`` of ``pyproject.toml``; {} without."""
-    for name, path in (("sidelight.toml", ()), ("pyproject.toml", ("tool", "sidelight"))):
-        table = _read(folder / name)
-        for key in path:
-            table = _table(name, table.get(key, {}))
-        if table:
-            return table
-    return {}
+    return from_file(folder / "sidelight.toml") or from_file(folder / PYPROJECT)
+
+
+def from_file(file: Path) -> dict[str, Any]:
+    """Our table of one file: all of it, or ``[tool.sidelight]`` of a ``pyproject.toml``."""
+    table = _read(file)
+    if file.name == PYPROJECT:
+        for key in ("tool", "sidelight"):
+            table = _table(file.name, table.get(key, {}))
+    return table
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""From objectives to recording rules and alerts; nothing that measures imports it."""

@@ -1,0 +1,44 @@
+"""Rules made of a few lines of settings, as tests want them."""
+
+import tomllib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from sidelight.slo import objectives, rules
+from sidelight.slo.objectives import Service
+from sidelight.slo.plan import Plan
+
+ROOT = Path(__file__).parents[2]
+PROMETHEUS = ROOT / "deploy" / "prometheus"
+TESTS = PROMETHEUS / "tests"
+SHOP = TESTS / "shop.toml"
+
+
+def service(text: str) -> Service:
+    """What a sidelight.toml says."""
+    return objectives.read(tomllib.loads(text))
+
+
+def plan(text: str = "", scale: str = "1") -> Plan:
+    """A build of it."""
+    return Plan(service(text), Fraction(scale))
+
+
+def every_rule(of: Plan) -> list[dict[str, Any]]:
+    """All rules of a build."""
+    return [rule for group in rules.groups(of) for rule in group["rules"]]
+
+
+def recorded(of: Plan, name: str, **labels: str) -> list[str]:
+    """Expressions of the rules that record a name, with at least these labels."""
+    return [
+        rule["expr"]
+        for rule in every_rule(of)
+        if rule.get("record") == name and labels.items() <= rule.get("labels", {}).items()
+    ]
+
+
+def alerts(of: Plan, name: str) -> list[dict[str, Any]]:
+    """The rules of an alert."""
+    return [rule for rule in every_rule(of) if rule.get("alert") == name]

@@ -1,0 +1,167 @@
+"""The command ``sidelight rules``."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+from click.testing import CliRunner, Result
+
+from sidelight.cli import main
+from tests.slo.made import PROMETHEUS
+
+SETTINGS = 'service = "shop"\n[slo]\navailability = "99.9%"\nlatency = "99% < 300ms"\n'
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["rules", *arguments])
+
+
+@pytest.fixture
+def settings(empty_folder: Path) -> Path:
+    """A working directory with objectives."""
+    file = empty_folder / "sidelight.toml"
+    file.write_text(SETTINGS)
+    return file
+
+
+def test_build_writes_rules(settings: Path) -> None:
+    """The working directory's objectives become rules, in a file."""
+    assert call("build", "--output", "rules.yml").exit_code == 0
+    text = Path("rules.yml").read_text()
+    assert 'job="shop"' in text
+    assert [group["name"] for group in yaml.safe_load(text)["groups"]] == [
+        "sidelight-shop-requests",
+        "sidelight-shop-budget",
+        "sidelight-shop-burn",
+        "sidelight-shop-health",
+    ]
+
+
+def test_build_reads_a_pyproject(empty_folder: Path) -> None:
+    """The same keys of a pyproject.toml make the same rules."""
+    head, _, slo = SETTINGS.partition("[slo]")
+    text = f"[tool.sidelight]\n{head}[tool.sidelight.slo]{slo}"
+    (empty_folder / "pyproject.toml").write_text(text)
+    (empty_folder / "other.toml").write_text(SETTINGS)
+    of_project = call("build").stdout
+    assert 'job="shop"' in of_project
+    assert call("build", "--config", "other.toml").stdout == of_project
+
+
+def test_build_for_the_operator(settings: Path) -> None:
+    """`--format operator` makes a PrometheusRule."""
+    assert yaml.safe_load(call("build", "--format", "operator").stdout)["kind"] == "PrometheusRule"
+
+
+def test_build_for_a_drill(settings: Path) -> None:
+    """`--scale` shortens intervals."""
+    groups = yaml.safe_load(call("build", "--scale", "1/60").stdout)["groups"]
+    assert [group["interval"] for group in groups] == ["1s", "5s", "1s", "1s"]
+
+
+def test_build_says_what_can_never_fire(settings: Path) -> None:
+    """A burn that can't be is told beside the rules, and they are written."""
+    settings.write_text(SETTINGS.replace("99.9%", "90%"))
+    done = call("build", "--output", "rules.yml")
+    assert done.exit_code == 0
+    assert "can never fire" in done.output
+    assert Path("rules.yml").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--config", "none.toml"), "--config='none.toml': is no file; for example"),
+        (("--scale", "0"), "--scale='0': must be above 0"),
+        (("--scale", "2"), "--scale='2': must be above 0 and at most 1"),
+        (("--scale", "1/0"), "--scale='1/0'"),
+        (("--scale", "x"), "--scale='x'"),
+        (("--output", "none/rules.yml"), "none/rules.yml"),
+    ],
+)
+def test_build_with_wrong_options(arguments: tuple[str, ...], message: str, settings: Path) -> None:
+    """A wrong option is one line that names it."""
+    done = call("build", *arguments)
+    assert done.exit_code == 1
+    assert message in done.output
+    assert "Traceback" not in done.output
+
+
+def test_build_with_wrong_settings(settings: Path) -> None:
+    """A wrong objective is one line, and no rules are written."""
+    settings.write_text(SETTINGS.replace("99.9%", "99.9"))
+    done = call("build", "--output", "rules.yml")
+    assert done.exit_code == 1
+    assert "slo.availability='99.9'" in done.output
+    assert not Path("rules.yml").exists()
+
+
+def test_check(settings: Path) -> None:
+    """`check` counts objectives and lets promtool read the rules."""
+    done = call("check")
+    assert done.exit_code == 0
+    assert "2 objectives of shop" in done.output
+    assert "promtool" in done.output
+
+
+def test_check_against_a_page(settings: Path) -> None:
+    """`check --against` fails where a latency is no bucket."""
+    labels = 'http_request_method="GET",http_route="/",le="0.25"'
+    Path("page").write_text(f"http_server_request_duration_seconds_bucket{{{labels}}} 1\n")
+    done = call("check", "--against", "page")
+    assert done.exit_code == 1
+    assert "0.3s is no bucket" in done.output
+    assert call("check", "--against", "none").exit_code == 1
+    assert call("check", "--token-file", "none").exit_code == 1
+
+
+def test_check_without_promtool(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without promtool our own checks are made, and it is said."""
+    monkeypatch.setenv("PATH", "")
+    done = call("check")
+    assert done.exit_code == 0
+    assert "promtool is not installed" in done.output
+
+
+def test_export(empty_folder: Path) -> None:
+    """`export` writes the rules that are committed, and says where."""
+    done = call("export", "new/folder")
+    assert done.output.strip() == "new/folder/sidelight.yml"
+    committed = PROMETHEUS / "rules" / "sidelight.yml"
+    assert Path("new/folder/sidelight.yml").read_bytes() == committed.read_bytes()
+
+
+def test_export_without_a_job(empty_folder: Path) -> None:
+    """A job with rules of its own is in none of the default ones."""
+    assert call("export", ".", "--except", "shop", "--except", "a.b").exit_code == 0
+    text = Path("sidelight.yml").read_text()
+    assert 'up{job!~"shop|a\\\\.b"}' in text
+    assert "up{}" not in text
+
+
+def test_export_to_what_is_no_folder(empty_folder: Path) -> None:
+    """What can't be written is one line."""
+    Path("file").touch()
+    done = call("export", "file")
+    assert done.exit_code == 1
+    assert "Traceback" not in done.output
+
+
+def test_without_pyyaml(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has not installed the extra is told how to."""
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    done = call("build")
+    assert done.exit_code == 1
+    assert "pip install 'sidelight[rules]'" in done.output
+    assert call("export", ".").exit_code == 0
+
+
+def test_what_measures_does_not_import_it() -> None:
+    """A service that is measured never loads the code of rules."""
+    code = (
+        "import sys, sidelight, sidelight.asgi.middleware, sidelight.sidecar.server;"
+        "sys.exit(any(name.startswith(('sidelight.slo', 'yaml')) for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,68 @@
+"""What promtool says of every alert: when it fires, with which words, and when it doesn't."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from sidelight.slo import rules
+from sidelight.slo.plan import Plan
+from tests.deploy.artefacts import run
+from tests.slo.made import SHOP, TESTS, plan, service
+
+DEBIAN = "Debian: prometheus"
+DIFFERENCE = re.compile(
+    r"alertname: (\w+), time: \w+,.*?exp:\[(.*?)\n?\s*\], *\n\s*got:\[(.*?)\n?\s*\]\n", re.DOTALL
+)
+LABELS = re.compile(r"Labels:\{(.*?)\}\s*\n")
+FILES = sorted(TESTS.glob("*.yaml"))
+ALERTS = sorted({*rules.names(Plan(service(SHOP.read_text()))), *rules.names(plan())})
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_rules(file: Path) -> None:
+    """``promtool test rules`` finds every alert, label, annotation and figure as it should be.
+
+    Of Prometheus 3, which counts one end of a window only, figures may differ, alerts may not.
+    """
+    if run("promtool", "--version", package=DEBIAN).stdout.startswith("promtool, version 2."):
+        run("promtool", "test", "rules", file.name, package=DEBIAN, where=TESTS)
+        return
+    done = subprocess.run(
+        ["promtool", "test", "rules", file.name],
+        cwd=TESTS,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0 or "FAILED" in said
+    for alert, expected, got in DIFFERENCE.findall(said):
+        assert LABELS.findall(expected) == LABELS.findall(got), (alert, said)
+
+
+def checks(alert: str) -> list[list[dict[str, Any]]]:
+    """The checks of an alert's own file, test by test."""
+    tests = yaml.safe_load((TESTS / f"{alert}.yaml").read_text())["tests"]
+    return [[c for c in test["alert_rule_test"] if c["alertname"] == alert] for test in tests]
+
+
+@pytest.mark.parametrize("alert", ALERTS)
+def test_every_alert_is_tested(alert: str) -> None:
+    """Its file has it not fire, then fire with exact annotations, then resolve, and not fire."""
+    lives = [[bool(check["exp_alerts"]) for check in test] for test in checks(alert)]
+    assert any(True in life and not life[0] and not life[-1] for life in lives), (
+        "it never fires and resolves"
+    )
+    for test in checks(alert):
+        for check in test:
+            for expected in check["exp_alerts"]:
+                assert expected["exp_annotations"].keys() >= {"summary", "description"}
+
+
+def test_every_file_is_about_an_alert() -> None:
+    """No file of tests is left of an alert that is gone."""
+    assert {file.stem for file in FILES} - {"burns", "defaults"} == set(ALERTS)

@@ -1,0 +1,255 @@
+"""The files of rules: committed ones are up to date, all are what Prometheus takes."""
+
+import re
+from collections import Counter
+from fractions import Fraction
+from importlib.resources import files
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from sidelight.contract import METRICS
+from sidelight.slo import names, objectives, rules
+from sidelight.slo.objectives import Route
+from sidelight.slo.plan import Plan
+from tests.deploy.artefacts import run
+from tests.slo.made import PROMETHEUS, SHOP, TESTS, alerts, every_rule, plan, recorded, service
+
+DEBIAN = "Debian: prometheus"
+LATENCY = 'service = "a"\n[slo]\nlatency = "99% < 1s"\n'
+METRIC = re.compile(
+    r"(?<![:\w])((?:http|fastapi|sidelight|process|asyncio|anyio|db)_\w+?)"
+    r"(?:_bucket|_sum|_count)?\b(?=[{\[)]| )"
+)
+LABELS = {label for metric in METRICS.values() for label in metric.labels}
+
+
+def shop() -> Plan:
+    return Plan(service(SHOP.read_text()))
+
+
+def test_the_default_rules_are_up_to_date() -> None:
+    """What is committed, what is in the wheel and what the code makes are the same bytes."""
+    made = rules.text(Plan(objectives.default()))
+    assert (PROMETHEUS / "rules" / "sidelight.yml").read_text() == made
+    assert files("sidelight.slo").joinpath("sidelight.yml").read_text() == made
+
+
+def test_the_rules_under_test_are_up_to_date() -> None:
+    """`promtool test rules` tests what the code makes."""
+    assert (TESTS / "shop.yml").read_text() == rules.text(shop())
+
+
+@pytest.mark.parametrize("file", ["rules/sidelight.yml", "tests/shop.yml"])
+def test_generated_files_say_so(file: str) -> None:
+    """The first line tells who made it, and not to edit it."""
+    assert (PROMETHEUS / file).read_text().splitlines()[0] == rules.HEAD.strip()
+    assert "DO NOT EDIT" in rules.HEAD
+
+
+@pytest.mark.parametrize("scale", ["1", "1/60", "1/7"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        SHOP.read_text(),
+        LATENCY + "first_byte = true\nexclude = ['/a/*', 'GET /b']\nroot_path = '/x'",
+        'service = "a \\"b\\" \\\\ %[1]s"\nslo = { availability = "99%" }',
+        'selector = \'job=~"a-.*",namespace="x"\'\nslo = { latency = "99% < 1s" }',
+    ],
+)
+def test_promtool_takes_them(text: str, scale: str, tmp_path: object) -> None:
+    """``promtool check rules`` has nothing against any build, duplicates included."""
+    file = PROMETHEUS.__class__(str(tmp_path)) / "rules.yml"
+    file.write_text(rules.text(plan(text, scale)))
+    run("promtool", "check", "rules", str(file), package=DEBIAN)
+
+
+def test_the_operators_format() -> None:
+    """A PrometheusRule holds the same groups, under a name that DNS takes."""
+    of = plan('service = "Shop & Co"\nslo = { availability = "99%" }')
+    found = yaml.safe_load(rules.text(of, "operator"))
+    assert (found["apiVersion"], found["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
+    assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", found["metadata"]["name"])
+    assert found["spec"] == yaml.safe_load(rules.text(of))
+
+
+def test_every_metric_is_in_the_contract() -> None:
+    """No expression and no annotation names a metric that Sidelight does not have."""
+    for rule in (*every_rule(shop()), *every_rule(plan())):
+        texts = [rule["expr"], *rule.get("annotations", {}).values()]
+        for name in METRIC.findall(" ".join(texts)):
+            assert name in METRICS or name in LABELS, (name, rule)
+
+
+def test_raw_series_are_read_over_one_window_only() -> None:
+    """A recording rule reads raw series over 5 minutes; longer windows read what was recorded."""
+    for rule in every_rule(shop()):
+        if "record" in rule:
+            for window in re.findall(r"(?:rate|increase)\([^)]*\[(\w+)\]", rule["expr"]):
+                assert window == "5m"
+            if "sum_over_time" in rule["expr"]:
+                assert "slo:" in rule["expr"]
+                assert "http_server_request_duration" not in rule["expr"]
+
+
+def test_errors_are_counted_with_count() -> None:
+    """Ratios of errors are sums of _count, and never of _bucket."""
+    of = plan('service = "a"\nslo = { availability = "99%" }')
+    (total,) = recorded(of, names.TOTAL_RATE)
+    (bad,) = recorded(of, names.BAD_RATE)
+    assert names.ROUTE_CLASS in total
+    assert "bucket" not in total + bad
+    (base,) = recorded(of, names.ROUTE_CLASS)
+    assert "http_server_request_duration_seconds_count" in base
+
+
+def test_names_have_a_level_a_metric_and_an_operation() -> None:
+    """Recorded names are level:metric:operation."""
+    for rule in every_rule(shop()):
+        if "record" in rule:
+            assert re.fullmatch(
+                r"[a-z_]+:[a-z_]+:[a-z_]+\d*[mhdw]?|slo:[a-z_]+:ratio", rule["record"]
+            )
+
+
+def test_decimals_are_exact() -> None:
+    """No number of an expression has the tail of a binary fraction."""
+    text = 'service = "a"\nslo = { availability = "99.97%", latency = "99.99% < 70ms" }'
+    for rule in every_rule(plan(text)):
+        for number in re.findall(r"\d+\.\d+", rule["expr"]):
+            assert len(number) <= 8, number
+    of = plan(text)
+    assert [e.rpartition(" ")[2] for e in recorded(of, names.BUDGET)] == ["0.0003", "0.0001"]
+    assert "> 0.00432 and" in alerts(of, "AvailabilityBudgetBurnsFast")[0]["expr"]
+
+
+@pytest.mark.parametrize(
+    ("latency", "matcher"),
+    [
+        ("1s", r'le=~"1(\\.0)?"'),
+        ("300ms", r'le=~"0\\.3"'),
+        ("2.5s", r'le=~"2\\.5"'),
+        ("10s", r'le=~"10(\\.0)?"'),
+    ],
+)
+def test_le_has_two_spellings(latency: str, matcher: str) -> None:
+    """A whole bound is found as 1 and as 1.0, a broken one as it is, and no other bound is."""
+    (bad,) = recorded(
+        plan(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.BAD_RATE
+    )
+    assert matcher in bad
+
+
+def test_a_route_is_matched_whole() -> None:
+    """A template's braces and dots are text, and only /* at its end is a pattern."""
+    assert Route("GET", "/a.b/{id}").matchers == (
+        'http_request_method="GET",http_route="/a.b/{id}"'
+    )
+    assert Route("", "/a.b/*").matchers == 'http_route=~"/a\\\\.b/.*"'
+
+
+def test_a_stream_is_not_in_the_services_latency() -> None:
+    """A route whose first byte counts is left out where whole responses are timed."""
+    of = plan(
+        LATENCY + '[[slo.route]]\nmatch = "GET /feed"\nlatency = "95% < 1s"\nfirst_byte = true\n'
+    )
+    total, stream = recorded(of, names.TOTAL_RATE)
+    assert 'unless route_class:http_server_requests:rate5m{job="a",' in total
+    assert "/feed" in total
+    assert names.STARTS in stream
+
+
+def test_a_service_that_streams() -> None:
+    """With first_byte, the routes that stream are judged by their first byte, the others whole."""
+    (total,) = recorded(plan(LATENCY + "first_byte = true"), names.TOTAL_RATE)
+    assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
+    assert f"or {names.STARTS}" in total
+
+
+def test_a_burn_that_can_never_be_has_no_rule() -> None:
+    """At 90 % there is no 14.4 times; the other three are there."""
+    of = plan('service = "a"\nslo = { availability = "90%" }')
+    found = alerts(of, "AvailabilityBudgetBurnsFast") + alerts(of, "AvailabilityBudgetBurnsSlowly")
+    assert [rule["labels"]["window"] for rule in found] == ["6h", "1d", "3d"]
+
+
+def test_the_floor_is_the_users() -> None:
+    """`min_bad_events` is in each burn alert, of the long window."""
+    of = plan('service = "a"\nslo = { availability = "99%", min_bad_events = 25 }')
+    for rule in alerts(of, "AvailabilityBudgetBurnsFast"):
+        assert rule["expr"].endswith(" >= 25")
+        assert names.bad(rule["labels"]["window"]) in rule["expr"]
+
+
+def test_every_alert_says_what_to_do() -> None:
+    """Each has a wait, a severity, its service, a summary, what to do first, and two links."""
+    for of in (shop(), plan()):
+        for rule in every_rule(of):
+            if "alert" in rule:
+                assert rule["for"] != "0s"
+                assert rule["labels"]["severity"] in {"critical", "warning"}
+                assert rule["labels"]["service"] == of.label
+                notes = rule["annotations"]
+                assert " First: " in notes["description"]
+                assert notes["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
+                assert notes["dashboard_url"].startswith("/d/")
+                assert not re.search(r"<[\w,]+>", str(rule)), rule
+
+
+def test_users_add_labels_annotations_and_addresses() -> None:
+    """What users add is on every alert, and their addresses stand before ours."""
+    of = plan(
+        'service = "a"\n[slo]\navailability = "99%"\nlabels = { team = "x" }\n'
+        'annotations = { chat = "#x" }\nrunbook_base = "https://wiki.example/r/"\n'
+        'dashboard_base = "https://grafana.example"'
+    )
+    for rule in every_rule(of):
+        if "alert" in rule:
+            assert rule["labels"]["team"] == "x"
+            assert rule["annotations"]["chat"] == "#x"
+            assert (
+                rule["annotations"]["runbook_url"] == f"https://wiki.example/r/{rule['alert']}.md"
+            )
+            assert rule["annotations"]["dashboard_url"].startswith("https://grafana.example/d/")
+
+
+def test_the_window_is_the_users() -> None:
+    """The budget is that of the window, and says so."""
+    of = plan('service = "a"\nslo = { availability = "99%", window = "4w" }')
+    assert recorded(of, names.ratio("4w"))
+    (rule,) = alerts(of, "ErrorBudgetExhausted")
+    assert "over 4w" in rule["annotations"]["description"]
+
+
+def test_no_rule_is_there_twice() -> None:
+    """No two rules record or fire under the same name and labels."""
+    for of in (shop(), plan()):
+        keys = Counter(
+            (rule.get("record") or rule["alert"], *sorted(rule.get("labels", {}).items()))
+            for rule in every_rule(of)
+        )
+        assert [key for key, number in keys.items() if number > 1] == []
+
+
+def test_few_alerts_wake_anybody() -> None:
+    """Critical is what users feel now, and nothing else."""
+    critical = {
+        rule["alert"]
+        for rule in every_rule(shop())
+        if rule.get("labels", {}).get("severity") == "critical"
+    }
+    assert critical == {
+        "AvailabilityBudgetBurnsFast",
+        "LatencyBudgetBurnsFast",
+        "ServiceVanished",
+        "TargetsDown",
+        "TrafficStopped",
+        "WorkerBlocked",
+    }
+
+
+def test_scales_are_fractions() -> None:
+    """A scale that is no neat fraction still makes durations that Prometheus reads."""
+    of = Plan(objectives.default(), Fraction(1, 7))
+    assert all(re.fullmatch(r"(\d+(ms|[smhd]))+", group["interval"]) for group in rules.groups(of))

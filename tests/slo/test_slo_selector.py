@@ -1,0 +1,62 @@
+"""Selectors: which series are a service's, and which labels are left of them."""
+
+import pytest
+
+from sidelight.errors import SettingsError
+from sidelight.slo import selector
+from tests.slo.made import every_rule, plan, service
+
+LOOSE = 'service = "a"\nselector = \'job=~"a-.*",namespace="x"\'\n[slo]\navailability = "99%"'
+
+
+@pytest.mark.parametrize(
+    ("text", "by"),
+    [
+        ('job="x"', ("job",)),
+        ('{job="x"}', ("job",)),
+        ('job="x",namespace="y"', ("job", "namespace")),
+        (' job = "x" , namespace="y" ,', ("job", "namespace")),
+        ('app="x",cluster!="test"', ("app",)),
+        ('job="a,b}\\"c"', ("job",)),
+    ],
+)
+def test_what_is_pinned_stays(text: str, by: tuple[str, ...]) -> None:
+    """Labels with = are those of what is recorded."""
+    assert selector.parse("selector", text).by == by
+
+
+@pytest.mark.parametrize(
+    "text", ["", "job", "job=x", 'job="x" namespace="y"', 'job=~"x"', 'job=""', '{job="x"', 5, None]
+)
+def test_a_wrong_selector(text: object) -> None:
+    """What is no selector, or pins nothing, is told with an example."""
+    with pytest.raises(SettingsError, match=r"selector=.* for example selector = 'job="):
+        selector.parse("selector", text)
+
+
+def test_every_rule_asks_for_its_own_service() -> None:
+    """No expression of a service reads a series of another."""
+    for rule in every_rule(plan('service = "shop"\nslo = { latency = "99% < 1s" }')):
+        selectors = rule["expr"].replace('"${1}xx"', "").count("{")
+        assert selectors == rule["expr"].count('job="shop"'), rule
+
+
+def test_a_selector_that_does_not_tell_services_apart() -> None:
+    """Where matchers are lost in sums, all that is recorded and read has the service's name."""
+    for rule in every_rule(plan(LOOSE)):
+        if "record" in rule:
+            assert rule["labels"]["service"] == "a"
+        for part in rule["expr"].split("slo:")[1:]:
+            assert 'namespace="x",service="a"' in part
+
+
+def test_the_name_of_a_service_with_a_selector() -> None:
+    """Without a name of its own, it is called what its job is called."""
+    text = 'selector = \'namespace="y",job="x"\'\n[slo]\navailability = "99%"'
+    assert service(text).name == "x"
+
+
+def test_defaults_without_some_jobs() -> None:
+    """Jobs with rules of their own are left out by name, and only they."""
+    assert selector.every_job("a.b", 'c"').raw == 'job!~"a\\\\.b|c\\""'
+    assert selector.every_job().raw == ""
