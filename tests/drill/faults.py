@@ -1,0 +1,138 @@
+"""What goes wrong in the drill, the alert that must tell of it, and whom that must name."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Event, Thread
+from typing import NamedTuple
+
+from tests.drill.crowd import Call, Crowd
+from tests.drill.inbox import Heard
+from tests.drill.stack import WORKERS, Stack
+from tests.live.servers import eventually
+from tests.live.traffic import settle
+
+Names = Callable[[Heard], bool]
+STEADY = "min_over_time({rate}[{half}]) > 1 and {rate} offset {half}"
+KILLS = 12
+"""A bound; four or five are enough on a quiet machine."""
+
+
+class Fault(NamedTuple):
+    """``during`` makes it go wrong while its context lasts, and says who must be named."""
+
+    claim: str
+    alert: str
+    pages: bool
+    during: Callable[[Stack, Crowd], AbstractContextManager[Names]]
+
+
+def _asked(stack: Stack, method: str, path: str, rate: float, clients: int) -> Crowd:
+    """Clients that make one request that goes wrong, each on a connection of its own."""
+    return Crowd(stack.port, (Call(method, path),), lambda _: rate, clients, keep=1)
+
+
+@contextmanager
+def errors(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """A search in four fails; it has no objective of its own, so the text must name it."""
+    with _asked(stack, "GET", "/search?wrong=1", 4, 4):
+        yield lambda heard: "Most of them on GET /search." in heard.text
+
+
+@contextmanager
+def latency(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """Half of the checkouts take too long for their own objective, too few for the service's."""
+    route = {"http_request_method": "POST", "http_route": "/checkout"}
+    with _asked(stack, "POST", "/checkout?wrong=1", 1.2, 6):
+        yield lambda heard: route.items() <= heard.labels.items()
+
+
+@contextmanager
+def blocked(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """A route holds the loop for a quarter of a second, up to twice a second."""
+    with _asked(stack, "GET", "/images/kite?wrong=1", 2, 1):
+        yield lambda heard: heard.labels["http_route"] == "/images/{name}"
+
+
+@contextmanager
+def threads(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """All threads of one worker sleep, and calls wait for them."""
+    pid = stack.service.workers()[-1]
+    where = _place(stack, pid)
+    with _asked(stack, "GET", f"/report?wrong={pid}", 30, 12):
+        yield lambda heard: where.items() <= heard.labels.items()
+
+
+@contextmanager
+def connections(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """Both connections of one worker are kept, and calls wait for them."""
+    pid = stack.service.workers()[-1]
+    where = {**_place(stack, pid), "db_client_connection_pool_name": "stock"}
+    with _asked(stack, "GET", f"/stock/3?wrong={pid}", 30, 8):
+        yield lambda heard: where.items() <= heard.labels.items()
+
+
+@contextmanager
+def killed(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """A worker is killed as soon as the one before has been replaced."""
+    enough, failed = Event(), list[BaseException]()
+
+    def kills() -> None:
+        service = stack.service
+        try:
+            for _ in range(KILLS):
+                if enough.wait(1):
+                    break
+                victim = service.workers()[0]
+                service.kill(victim)
+                eventually(lambda: len(service.workers()) == WORKERS)
+                settle(stack.sidecar, WORKERS)
+        except BaseException as error:  # noqa: BLE001 told to the test, which runs elsewhere
+            failed.append(error)
+
+    thread = Thread(target=kills)
+    thread.start()
+    try:
+        yield lambda heard: heard.labels["instance"] == stack.instance
+    finally:
+        enough.set()
+        thread.join()
+    assert not failed
+
+
+@contextmanager
+def stopped(stack: Stack, crowd: Crowd) -> Iterator[Names]:
+    """After steady traffic nobody asks any more."""
+    rate, half = 'service:http_server_requests:rate5m{job="shop"}', stack.time("30m")
+    steady = STEADY.format(rate=rate, half=half)
+    eventually(lambda: stack.query(steady), stack.seconds("4h"))
+    crowd.pause()
+    try:
+        yield lambda heard: heard.labels["service"] == "shop"
+    finally:
+        crowd.resume()
+
+
+@contextmanager
+def down(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """The service has ended, and its sidecar has not."""
+    stack.service.stop()
+    try:
+        yield lambda heard: heard.labels["service"] == "shop"
+    finally:
+        stack.serve()
+
+
+def _place(stack: Stack, pid: int) -> dict[str, str]:
+    return {"instance": stack.instance, "worker": stack.worker(pid)}
+
+
+FAULTS = (
+    Fault("errors on one route", "AvailabilityBudgetBurnsFast", True, errors),
+    Fault("latency on one route", "LatencyBudgetBurnsFast", True, latency),
+    Fault("blocked loop", "EventLoopBlocked", False, blocked),
+    Fault("thread pool exhausted", "ThreadPoolSaturated", False, threads),
+    Fault("connection pool exhausted", "ConnectionPoolExhausted", False, connections),
+    Fault("a worker killed again and again", "RestartLoop", False, killed),
+    Fault("traffic stopped", "TrafficStopped", True, stopped),
+    Fault("the service down", "TargetsDown", True, down),
+)

@@ -1,0 +1,96 @@
+"""The service of the drill: each route can go wrong, where a request asks it to.
+
+A fault of one worker goes wrong in the process named only, so that a test knows which it is.
+"""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio.to_thread
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from sidelight import SidelightMiddleware, watch
+
+THREADS = 4
+CONNECTIONS = 2
+HOLD = 0.25
+"""Seconds that the event loop is held; far below the latency of the service's objective."""
+LATE = 1.5
+"""Seconds of a late checkout; above its objective."""
+KEEP = 3.0
+"""Seconds that a thread or a connection is kept."""
+
+engine = create_async_engine(
+    f"sqlite+aiosqlite:///{Path.cwd() / f'stock-{os.getpid()}.db'}",
+    poolclass=AsyncAdaptedQueuePool,
+    pool_size=CONNECTIONS,
+    max_overflow=0,
+)
+watch(engine, name="stock")
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+    yield
+    await engine.dispose()
+
+
+app = FastAPI(lifespan=lifespan)
+app.add_middleware(SidelightMiddleware)
+
+
+class SearchError(Exception):
+    """Nobody catches it: the client sees a 500."""
+
+
+@app.get("/pid")
+async def pid() -> int:
+    return os.getpid()
+
+
+@app.get("/items/{item_id}")
+async def item(item_id: int) -> int:
+    return item_id
+
+
+@app.get("/search")
+async def search(*, wrong: bool = False) -> list[str]:
+    if wrong:
+        raise SearchError
+    return []
+
+
+@app.post("/checkout", status_code=201)
+async def checkout(*, wrong: bool = False) -> str:
+    await asyncio.sleep(LATE if wrong else 0.01)
+    return "bought"
+
+
+@app.get("/images/{name}")
+async def image(name: str, *, wrong: bool = False) -> str:
+    if wrong:
+        time.sleep(HOLD)  # noqa: ASYNC251 that is what goes wrong here
+    return name
+
+
+@app.get("/report")
+def report(wrong: int = 0) -> str:
+    time.sleep(KEEP if wrong == os.getpid() else 0.005)
+    return "sold"
+
+
+@app.get("/stock/{item_id}")
+async def stock(item_id: int, wrong: int = 0) -> int:
+    async with engine.connect() as connection:
+        found = await connection.scalar(text("select 17"))
+        if wrong == os.getpid():
+            await asyncio.sleep(KEEP)
+    return int(found or 0)

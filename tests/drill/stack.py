@@ -1,0 +1,158 @@
+"""Everything between a user and a pager, on this machine: all parts are the real ones."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from sidelight.slo import windows
+from sidelight.store.layout import unpack_header
+from tests.deploy.artefacts import DEPLOY, ROOT, load
+from tests.drill.inbox import Inbox, listening
+from tests.live.servers import PATIENCE, Server, eventually, free_port
+from tests.live.sidecars import SIDELIGHT, Sidecar
+from tests.live.test_live_prometheus import query, tool
+from tests.live.traffic import settle
+
+WORKERS = 2
+SETTINGS = """\
+service = "shop"
+
+[slo]
+availability = "99.9%"
+latency = "99% < 500ms"
+
+[[slo.route]]
+match = "POST /checkout"
+latency = "99% < 1s"
+"""
+PROMETHEUS = """\
+global:
+  scrape_interval: {scrape}
+  scrape_timeout: {scrape}
+rule_files: [{rules}]
+scrape_configs:
+  - job_name: shop
+    static_configs: [{{targets: ["127.0.0.1:{sidecar}"]}}]
+alerting:
+  alertmanagers:
+    - static_configs: [{{targets: ["127.0.0.1:{alertmanager}"]}}]
+"""
+WAIT, AGAIN = "1s", "2s"
+"""A group's first wait and the next ones: those of a page, at 1/30."""
+
+
+class Stack:
+    """The service with its sidecar, Prometheus, Alertmanager, and the webhook it tells."""
+
+    def __init__(self, where: Path, scale: Fraction, inbox: Inbox, parts: ExitStack) -> None:
+        self.where, self.scale, self.inbox, self._parts = where, scale, inbox, parts
+        self.store = where / "store"
+        self.port, self.prometheus, self.alertmanager = free_port(), free_port(), free_port()
+        self.settings = where / "sidelight.toml"
+        self.settings.write_text(SETTINGS)
+        self.service = self.serve()
+        self.sidecar = parts.enter_context(Sidecar(self.store, where))
+        self._start_alertmanager()
+        self._start_prometheus()
+        settle(self.sidecar, WORKERS)
+        eventually(lambda: query(self.prometheus, 'up{job="shop"} == 1'))
+
+    def serve(self) -> Server:
+        """The service on its port, with both workers ready."""
+        service = Server(
+            (
+                *("uvicorn", "tests.drill.service:app", "--app-dir", str(ROOT)),
+                *("--port", str(self.port), "--workers", str(WORKERS), "--log-level", "critical"),
+            ),
+            {"SIDELIGHT_DIR": str(self.store)},
+            self.where,
+        )
+        service.port = self.port
+        self._parts.callback(service.destroy)
+        self.service = service.ready()
+        return service
+
+    @property
+    def instance(self) -> str:
+        """What Prometheus calls the one target."""
+        return f"127.0.0.1:{self.sidecar.port}"
+
+    def worker(self, pid: int) -> str:
+        """The label of the worker that is this process."""
+        headers = (unpack_header(path.read_bytes()) for path in self.store.glob("*.worker"))
+        (number,) = [header.worker for header in headers if header.pid == pid]
+        return str(number)
+
+    def time(self, duration: str) -> str:
+        """A duration of the rules, as short as it is here."""
+        return windows.shortened(duration, self.scale)
+
+    def seconds(self, duration: str) -> float:
+        """The same in seconds."""
+        return float(windows.milliseconds(duration) * self.scale / 1000)
+
+    def query(self, expression: str) -> list[Any]:
+        """What Prometheus answers."""
+        found: list[Any] = query(self.prometheus, expression)
+        return found
+
+    def _start_alertmanager(self) -> None:
+        config: dict[str, Any] = load(DEPLOY / "alertmanager" / "alertmanager.yml")
+        for receiver in config["receivers"]:
+            url = f"http://127.0.0.1:{self.inbox.port}/{receiver['name']}"
+            receiver["webhook_configs"] = [{"url": url, "send_resolved": True}]
+        for route in (config["route"], *config["route"]["routes"]):
+            route.update(group_wait=WAIT, group_interval=AGAIN)
+        file = self.where / "alertmanager.yml"
+        file.write_text(yaml.safe_dump(config))
+        self._run(
+            tool("prometheus-alertmanager"),
+            f"--config.file={file}",
+            f"--storage.path={self.where / 'alertmanager'}",
+            f"--web.listen-address=127.0.0.1:{self.alertmanager}",
+            "--cluster.listen-address=",
+        )
+
+    def _start_prometheus(self) -> None:
+        rules, config = self.where / "rules.yml", self.where / "prometheus.yml"
+        build = ("rules", "build", "--config", str(self.settings), "--scale", str(self.scale))
+        command = (SIDELIGHT, *build, "--output", str(rules))
+        subprocess.run(command, check=True, timeout=PATIENCE, cwd=self.where)
+        scrape = self.time("30s")
+        places = {"sidecar": self.sidecar.port, "alertmanager": self.alertmanager}
+        config.write_text(PROMETHEUS.format(scrape=scrape, rules=rules, **places))
+        self._run(
+            tool("prometheus"),
+            f"--config.file={config}",
+            f"--storage.tsdb.path={self.where / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{self.prometheus}",
+            f"--rules.alert.resend-delay={AGAIN}",
+        )
+
+    def _run(self, *command: str) -> None:
+        with (self.where / f"{Path(command[0]).name}.log").open("wb") as log:
+            process = subprocess.Popen(command, cwd=self.where, stdout=log, stderr=log)
+        self._parts.callback(_end, process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(PATIENCE)
+
+
+@contextmanager
+def stack(where: Path, scale: Fraction) -> Iterator[Stack]:
+    """All of it, until the context is left; skipped where a part is not installed."""
+    for program in ("prometheus", "prometheus-alertmanager"):
+        tool(program)
+    with listening() as inbox, ExitStack() as parts:
+        yield Stack(where, scale, inbox, parts)
