@@ -128,10 +128,12 @@ ALERTS: Final = (
         " >= 50 unless sum by (<by>, http_route)"
         " (increase(fastapi_validation_errors_total{<sel>}[<15m>])) <= 5 *"
         " sum by (<by>, http_route)"
-        " (increase(fastapi_validation_errors_total{<sel>}[<6h>] offset <30m>)) / 24",
+        " (increase(fastapi_validation_errors_total{<sel>}[<6h>] offset <30m>)) / 24"
+        # A service younger than the past it is compared with has none yet.
+        " and on (<by>) sum by (<by>) (sidelight_workers{<sel>} offset <6h>) > 0",
         summary=f"{ROUTE} of <service> refuses far more requests than before",
         description=f"{ROUTE} found {{{{ $value | humanize }}}} validation errors in the last "
-        "<15m>, more than 5 times what it used to in the 6h before. A client was released, "
+        "<15m>, more than 5 times what it used to in the <6h> before. A client was released, "
         "or the model was changed.",
         do="see which field it is, by location and type of fastapi_validation_errors_total, and "
         "whose release changed it.",
