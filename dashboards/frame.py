@@ -22,11 +22,12 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards import panels, promql
 
 TITLES: Final = {
+    "fleet": "Fleet",
     "service": "Service",
-
-
-
-
+    "route": "Route",
+    "runtime": "Runtime",
+    "objectives": "Objectives",
+    "telemetry_health": "Telemetry health",
 }
 WIDTH: Final = 24
 COUNT: Final = f"{promql.DURATION}_count"
@@ -77,7 +78,9 @@ def uid(stem: str) -> str:
 
 def to(stem: str, *variables: str) -> str:
     """A data link to a dashboard that keeps data source and time; ``variables`` are added."""
-    return "&".join((f"/d/{uid(stem)}?${{datasource:queryparam}}&${{__url_time_range}}", *variables))
+    return "&".join(
+        (f"/d/{uid(stem)}?${{datasource:queryparam}}&${{__url_time_range}}", *variables)
+    )
 
 
 def dashboard(
@@ -90,8 +93,10 @@ def dashboard(
     made.readonly().tooltip(DashboardCursorSync.CROSSHAIR).version(1)
     made.links([panels.link(title, uid(one)) for one, title in TITLES.items() if one != stem])
     made.annotations(
-        [_annotation("Deploys", DEPLOYS, "{{job}} {{service_version}}", panels.MOVED),
-         _annotation("Alerts", ALERTS, "{{job}}: {{alertname}}", panels.BAD)]
+        [
+            _annotation("Deploys", DEPLOYS, "{{job}} {{service_version}}", panels.MOVED),
+            _annotation("Alerts", ALERTS, "{{job}}: {{alertname}}", panels.BAD),
+        ]
     )
     made.with_variable(_source())
     for name in variables:
@@ -167,4 +172,6 @@ def _finish(made: build.Dashboard) -> dict[str, Any]:
         for one in (panel, *panel.get("panels", ())):
             numbered += 1
             one["id"] = numbered
+    for annotation in found["annotations"]["list"]:
+        del annotation["placement"]  # else its switch is hidden in a menu
     return found

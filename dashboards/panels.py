@@ -162,13 +162,13 @@ def rows(  # noqa: PLR0913 as above
     letters = [chr(ord("A") + index) for index in range(len(columns))]
     panel.targets(
         [
-            _target(Query(column.expr, column.name), letter)
-            .instant()
-            .format(PromQueryFormat.TABLE)
+            _target(Query(column.expr, column.name), letter).instant().format(PromQueryFormat.TABLE)
             for letter, column in zip(letters, columns, strict=True)
         ]
     )
-    values = {f"Value #{letter}": column.name for letter, column in zip(letters, columns, strict=True)}
+    values = {
+        f"Value #{letter}": column.name for letter, column in zip(letters, columns, strict=True)
+    }
     if len(columns) == 1:
         values["Value"] = columns[0].name  # that is what a single query's column is called
     names = {key.label: key.name for key in keys} | values

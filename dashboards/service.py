@@ -113,7 +113,9 @@ def _numbers() -> Line:
                 "Sidelight, or only FastAPI's own telemetry or OpenTelemetry's instrumentation: "
                 "then panels of slow requests, loops, threads and pools stay empty.",
                 "string",
-                Query(f"count by (version) ({raw('sidelight_build_info')})", "Sidelight {{version}}"),
+                Query(
+                    f"count by (version) ({raw('sidelight_build_info')})", "Sidelight {{version}}"
+                ),
                 empty="OpenTelemetry only",
                 words=True,
             ),
@@ -126,9 +128,7 @@ def _felt() -> list[Line]:
     budget = f"min({of(recorded.BUDGET, WHOLE, AVAILABLE)})"
     slow_budget = f"min({of(recorded.BUDGET, WHOLE, QUICK)})"
     slow = f"max({of(recorded.burnt('5m'), WHOLE, QUICK)})"
-    traces = quantile(
-        "0.99", f"sum by (le) (rate({raw(BUCKETS)}[$__rate_interval] offset 520w))"
-    )
+    traces = quantile("0.99", f"sum by (le) (rate({raw(BUCKETS)}[$__rate_interval] offset 520w))")
     return [
         Line(
             8,
