@@ -11,7 +11,7 @@ OLDEST := .venv-oldest
 WHEEL := .venv-wheel
 REQUIREMENTS := requirements/tests.txt
 PIP_INSTALL := -m pip install --quiet
-CODE := instrumentation tests examples benchmarks
+CODE := instrumentation tests examples benchmarks dashboards
 
 # $(call new_venv,folder,commands to try): $(PYTHON) if given, else the first that is new enough.
 # Each is run, since a pyenv shim is on PATH even when its version is not switched on.
@@ -116,12 +116,18 @@ bench: $(NEWEST)/.benchmarks  ## ours beside the peers; on a quiet machine
 	@.ci/system wrk=wrk
 	$(NEWEST)/bin/python -m benchmarks $(ARGS)
 
+.PHONY: dashboards
+dashboards: setup  ## dashboards/json and the ConfigMaps, from their source
+	$(NEWEST)/bin/python -m dashboards
+
 .PHONY: wheel
 wheel: setup  ## dist/*.whl, checked
 	rm -rf dist
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
+	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/dashboards/sidelight-fleet\.json ' \
+	  || { echo "the wheel lacks the dashboards" >&2; exit 1; }
 
 .PHONY: clean
 clean:  ## removes everything made here, environments too

@@ -140,6 +140,24 @@ def sidecar(  # noqa: PLR0913 one for each option
         raise click.ClickException(str(error)) from error
 
 
+@main.group()
+def dashboards() -> None:
+    """Grafana's dashboards for what Sidelight measures."""
+
+
+@dashboards.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
+def export(folder: str) -> None:
+    """Write the dashboards into DIR, as JSON that Grafana imports and provisions."""
+    from sidelight.boards import write
+
+    try:
+        for path in write(folder):
+            click.echo(path)
+    except (OSError, SidelightError) as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _show(findings: Iterable[Finding]) -> bool:
     failed = False
     for level, what, mend in findings:

@@ -22,7 +22,7 @@ from tests.dashboards.reading import (
     sent,
     variables,
 )
-from tests.dashboards.selectors import grouped, selected
+from tests.dashboards.promql_reading import grouped, selected
 
 BOARDS = dashboards()
 QUERIES = [asked for board in BOARDS for asked in queries(board)]

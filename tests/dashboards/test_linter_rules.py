@@ -20,7 +20,7 @@ from tests.dashboards.reading import (
     sent,
     variables,
 )
-from tests.dashboards.selectors import selected
+from tests.dashboards.promql_reading import selected
 
 BOARDS = dashboards()
 QUERIES = [asked for board in BOARDS for asked in queries(board)]
