@@ -42,6 +42,7 @@ def make() -> dict[str, Any]:
 
 def _services() -> Line:
     to = frame.to("service", "var-job=${__data.fields.Service}")
+    each = total(of(recorded.SERVICE), "job")
     up = total(f"{raw('up')} {KNOWN}", "job")
     least = f"min by (job) ({of(recorded.BUDGET_LEFT, WHOLE)})"
     burn = f"max by (job) ({of(recorded.burnt('1h'))} / {of(recorded.BUDGET)})"
@@ -58,7 +59,7 @@ def _services() -> Line:
                 [Key("job", "Service", to)],
                 [
                     Column(firing, "Alerts firing", "short", ((None, PLAIN), (1, BAD)), decimals=0),
-                    Column(f"topk({MOST}, {of(recorded.SERVICE)})", "Requests/s", "reqps"),
+                    Column(f"topk({MOST}, {each})", "Requests/s", "reqps"),
                     Column(
                         error_ratio("job"),
                         "Errors",

@@ -95,14 +95,15 @@ def _numbers() -> Line:
 
 def _objectives() -> Line:
     to = frame.to("service", "var-job=${__data.fields.Service}")
-    least = f"bottomk(50, {of(recorded.BUDGET_LEFT)})"
+    by = f"max by ({', '.join(BY)})"
+    least = f"bottomk(50, {by} ({of(recorded.BUDGET_LEFT)}))"
     keep = f"and {ON} {least}"
     columns = [
         Column(least, "Budget left", "percentunit", ((None, BAD), (0, WARN), (0.25, GOOD))),
-        Column(f"{of(recorded.OBJECTIVE)} {keep}", "Objective", "percentunit", decimals=3),
+        Column(f"{by} ({of(recorded.OBJECTIVE)}) {keep}", "Objective", "percentunit", decimals=3),
         *(
             Column(
-                f"{_burn(window)} {keep}",
+                f"{by} ({_burn(window)}) {keep}",
                 f"Burn, {window}",
                 "short",
                 ((None, PLAIN), (float(factor), BAD)),
@@ -110,7 +111,7 @@ def _objectives() -> Line:
             )
             for window, factor in recorded.BURN_LINES
         ),
-        Column(f"{_ends()} {keep}", "Gone in", "s"),
+        Column(f"{by} ({_ends()}) {keep}", "Gone in", "s"),
     ]
     return Line(
         10,

@@ -1,5 +1,7 @@
-"""Our own words for panels. Each asks for what a reader needs: title, description, unit, and what
-to say where there is nothing; each sets the data source, legends and the least step itself.
+"""Our own words for panels.
+
+Each asks for what a reader needs: title, description, unit, and what to say where there is
+nothing; each sets the data source, legends and the least step itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -194,7 +196,7 @@ def rows(  # noqa: PLR0913 as above
 
 
 def density(
-    title: str, description: str, query: Query, *more: Query, empty: str = NO_TRAFFIC
+    title: str, description: str, query: Query, *, empty: str = NO_TRAFFIC
 ) -> Builder[Panel]:
     """How durations are spread, over time: buckets of a histogram."""
     panel = heatmap.Panel().title(title).description(description).unit("reqps").no_value(empty)
@@ -205,9 +207,8 @@ def density(
     panel.color(colour.steps(32).reverse(False).exponent(0.5)).cell_gap(1)
     panel.filter_values(heatmap.FilterValueRange().le(1e-9)).exemplars_color(WARN)
     panel.show_legend()
-    targets = _targets((query, *more))
-    targets[0].format(PromQueryFormat.HEATMAP)
-    return panel.targets(targets)
+    targets = [_target(query, "A").range().format(PromQueryFormat.HEATMAP)]
+    return panel.targets([*targets])
 
 
 def note(title: str, description: str, content: str) -> Builder[Panel]:

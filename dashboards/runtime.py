@@ -26,6 +26,8 @@ from dashboards.promql import RATE, mean, over, quantile, rate, raw, total
 from dashboards.promql import recorded as of
 
 POOL: Final = "db_client_connection_pool_name"
+CLIENT: Final = "http_client_request_duration_seconds"
+EXITS: Final = "sidelight_worker_exits_total"
 BLOCKED: Final = 'state="blocked"'
 DIED: Final = 'how="died"'
 
@@ -297,7 +299,7 @@ def _pools() -> list[Line]:
                     [
                         Column(f"topk(20, {neighbours})", "Requests/s", "reqps"),
                         Column(
-                            f"topk(20, {mean('http_client_request_duration_seconds', 'server_address')})",
+                            f"topk(20, {mean(CLIENT, 'server_address')})",
                             "Mean time",
                             "s",
                         ),
@@ -413,7 +415,7 @@ def _processes() -> list[Line]:
                     "short",
                     [
                         Query(
-                            f"sum by (how) (increase({raw('sidelight_worker_exits_total')}[{RATE}]))",
+                            f"sum by (how) (increase({raw(EXITS)}[{RATE}]))",
                             "{{how}}",
                         )
                     ],

@@ -1,4 +1,4 @@
-"""Is this service well, as its users feel it; and if not, which route, and what is full?"""
+"""Whether a service is well as its users feel it; and if not, which route, and what is full."""
 
 from typing import Any
 
@@ -203,6 +203,7 @@ def _felt() -> list[Line]:
 
 def _routes() -> Line:
     buckets = total(of(recorded.ROUTE_LE), *BY, "le")
+    each = total(of(recorded.ROUTE_RATE), *BY)
     slow = total(rate("fastapi_slow_requests_total"), *BY)
     here = frame.to(
         "route",
@@ -226,7 +227,7 @@ def _routes() -> Line:
                 ],
                 [
                     Column(share, "Share of time", "percentunit", decimals=1),
-                    Column(f"{of(recorded.ROUTE_RATE)} {WORST}", "Requests/s", "reqps"),
+                    Column(f"{each} {WORST}", "Requests/s", "reqps"),
                     Column(
                         f"({error_ratio(*BY)}) {WORST}",
                         "Errors",

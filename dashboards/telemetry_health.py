@@ -1,4 +1,4 @@
-"""Is it idle, or is what measures it broken?"""
+"""Whether it is idle, or what measures it is broken."""
 
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ GUIDE: Final = """\
 | --- | --- |
 | targets up, requests 0 | idle: nobody asks |
 | a target down | no answer to Prometheus: the service, its sidecar, or the way there |
-| *Seen without its metrics* | it answers, and has no `http_server_request_duration_seconds`: no middleware, or no request yet |
+| *Seen without its metrics* | it answers, and has no request metrics: no middleware or request |
 | only *OpenTelemetry only* | panels of slow requests, loops, threads and pools need Sidelight |
 | *Rules that record* at 0 | load `deploy/prometheus/rules`, or `sidelight rules`' output |
 | rule failures | `promtool check rules`, and Prometheus's own log |

@@ -5,16 +5,18 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-import yaml
+import yaml  # type: ignore[import-untyped]
 
 from dashboards.__main__ import MANIFESTS, made
 from dashboards.panels import BAD, CLASSES, LIMIT, WARN
 from dashboards.recorded import LABELS as RECORDED
 from sidelight.contract import METRICS
+from tests.dashboards.promql_reading import grouped, selected
 from tests.dashboards.reading import (
     JSON,
     NATIVE,
     RULES,
+    Asked,
     Made,
     dashboards,
     panels,
@@ -22,7 +24,6 @@ from tests.dashboards.reading import (
     sent,
     variables,
 )
-from tests.dashboards.promql_reading import grouped, selected
 
 BOARDS = dashboards()
 QUERIES = [asked for board in BOARDS for asked in queries(board)]
@@ -130,10 +131,9 @@ def test_the_first_thing_is_no_heading(board: Made) -> None:
 
 
 @pytest.mark.parametrize("asked", QUERIES, ids=str)
-def test_every_name_is_in_the_contract(asked: object) -> None:
-    """Every metric and label of a query is exported by us, recorded by our rules, or
-    Prometheus's own."""
-    text = sent(asked.expr)  # type: ignore[attr-defined]
+def test_every_name_is_in_the_contract(asked: Asked) -> None:
+    """Every metric and label of a query is ours, recorded by our rules, or Prometheus's own."""
+    text = sent(asked.expr)
     known = {"job", "instance", "le", "status_class"}
     for one in selected(text):
         labels = known_labels(one.name)
@@ -206,8 +206,8 @@ def test_the_first_screens_of_four_need_no_sidelight() -> None:
     """Of services without Sidelight, the first numbers of four dashboards are there."""
     for board in BOARDS:
         if board["uid"] in NATIVE:
-            stats = [panel for panel in panels(board) if panel["gridPos"]["y"] == 0]
-            asked = [target["expr"] for panel in stats for target in panel["targets"]]
+            first = [panel for panel in panels(board) if panel["gridPos"]["y"] == 0]
+            asked = [target["expr"] for panel in first for target in panel["targets"]]
             assert [text for text in asked if "fastapi_" not in text and "sidelight_" not in text]
 
 
