@@ -64,11 +64,10 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading and its lines. Folded, its panels ask nothing until it is opened."""
+    """A heading, where it has a title, and its lines."""
 
     title: str
     lines: Sequence[Line]
-    folded: bool = False
 
 
 def uid(stem: str) -> str:
@@ -129,27 +128,18 @@ def _place(made: build.Dashboard, sections: Sequence[Section]) -> None:
     y = 0
     for section in sections:
         if section.title:
-            heading = build.Row(section.title).grid_pos(GridPos(h=1, w=WIDTH, x=0, y=y))
-            heading.collapsed(section.folded)
+            made.with_row(build.Row(section.title).grid_pos(GridPos(h=1, w=WIDTH, x=0, y=y)))
             y += 1
-        placed = []
         for line in section.lines:
-            x = 0
-            even = [WIDTH // len(line.panels)] * len(line.panels)
-            for panel, width in zip(line.panels, line.widths or even, strict=True):
-                where = GridPos(h=line.height, w=width, x=x, y=y)
-                placed.append(_At(panel, where))
-                x += width
+            _place_line(made, line, y)
             y += line.height
-        if section.title and section.folded:
-            for one in placed:
-                heading.with_panel(one)
-            made.with_row(heading)
-            continue
-        if section.title:
-            made.with_row(heading)
-        for one in placed:
-            made.with_panel(one)
+
+
+def _place_line(made: build.Dashboard, line: Line, y: int) -> None:
+    x, even = 0, [WIDTH // len(line.panels)] * len(line.panels)
+    for panel, width in zip(line.panels, line.widths or even, strict=True):
+        made.with_panel(_At(panel, GridPos(h=line.height, w=width, x=x, y=y)))
+        x += width
 
 
 class _At(Builder[Panel]):
@@ -167,11 +157,8 @@ class _At(Builder[Panel]):
 def _finish(made: build.Dashboard) -> dict[str, Any]:
     """What the library leaves out: numbers of panels, and empty lists that Grafana looks for."""
     found: dict[str, Any] = json.loads(json.dumps(made.build(), cls=JSONEncoder))
-    numbered = 0
-    for panel in found["panels"]:
-        for one in (panel, *panel.get("panels", ())):
-            numbered += 1
-            one["id"] = numbered
+    for number, panel in enumerate(found["panels"], start=1):
+        panel["id"] = number
     for annotation in found["annotations"]["list"]:
         del annotation["placement"]  # else its switch is hidden in a menu
     return found

@@ -42,7 +42,7 @@ global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [{rules}]
 scrape_configs:
   - job_name: shop
-    static_configs: [{{targets: ["127.0.0.1:{sidecar}"]}}]
+    static_configs: [{{targets: ["127.0.0.1:{scraped}"]}}]
   - job_name: prometheus
     static_configs: [{{targets: ["127.0.0.1:{own}"]}}]
 """
@@ -123,13 +123,13 @@ def put(port: int, asked: Asked, **chosen: str) -> Answer:
 
 
 @contextmanager
-def prometheus(sidecar: Server, where: Path) -> Iterator[int]:
+def prometheus(scraped: int, where: Path) -> Iterator[int]:
     """Prometheus on a free port, that evaluates our rules each second."""
     rules = where / "rules.yml"
     text = "".join(path.read_text() for path in sorted(RULES.glob("*.yml"))[:1])
     rules.write_text(re.sub(r"interval: \d+m", "interval: 1s", text))
     own, config = free_port(), where / "prometheus.yml"
-    config.write_text(CONFIG.format(rules=rules, sidecar=sidecar.port, own=own))
+    config.write_text(CONFIG.format(rules=rules, scraped=scraped, own=own))
     with (where / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -163,7 +163,7 @@ def shop(where: Path) -> Iterator[tuple[Server, int]]:
     try:
         with (
             Sidecar(where / "store", where) as sidecar,
-            prometheus(sidecar, where) as port,
+            prometheus(sidecar.port, where) as port,
         ):
             eventually(lambda: query(port, 'sum(sidelight_workers{job="shop"}) == 2'))
             yield server, port
@@ -210,6 +210,10 @@ def check_all(port: int, *, busy: Callable[[Asked], bool]) -> None:
         if busy(asked) and not answer.series:
             silent.append(str(asked))
     assert not silent
+    for board in dashboards():
+        for one in board["annotations"]["list"]:
+            found = get(port, "query", query=sent(one["expr"]))
+            assert found["status"] == "success", found
 
 
 def check_shape(asked: Asked, answer: Answer) -> None:
