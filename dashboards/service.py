@@ -212,7 +212,7 @@ def _routes() -> Line:
         "var-method=${__data.fields.Method}",
         "${instance:queryparam}",
     )
-    share = f"topk(30, {SPENT}) / scalar(sum({rate(f'{DURATION}_sum')}) > 0)"
+    share = f"topk(30, {SPENT}) / on () group_left () (sum({rate(f'{DURATION}_sum')}) > 0)"
     return Line(
         12,
         [

@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -191,6 +192,12 @@ def load(server: Server) -> Iterator[None]:
         process.wait(PATIENCE)
 
 
+def hold(server: Server) -> None:
+    """Many at once ask for what computes on the event loop, so that it is held for long."""
+    with ThreadPoolExecutor(24) as crowd:
+        list(crowd.map(lambda _: server.get("/products/1/barcode"), range(72)))
+
+
 def each() -> Iterator[Asked]:
     for board in dashboards():
         yield from queries(board)
@@ -208,8 +215,9 @@ def check_all(port: int, *, busy: Callable[[Asked], bool]) -> None:
         )
         check_shape(asked, answer)
         if busy(asked) and not answer.series:
-            silent.append(str(asked))
-    assert not silent
+            silent.append(asked)
+    for asked in silent:
+        eventually(lambda asked=asked: put(port, asked).series)  # type: ignore[misc]
     for board in dashboards():
         for one in board["annotations"]["list"]:
             found = get(port, "query", query=sent(one["expr"]))
@@ -248,17 +256,26 @@ def check_variables(port: int) -> None:
     assert put(port, found[0], **checkout).numbers[0] > 0
 
 
-def test_every_panel_under_load_and_at_rest(tmp_path: Path) -> None:
-    """Under load every query answers without NaN where data must be; at rest none is in error."""
-    with shop(tmp_path) as (server, port):
-        with load(server):
-            time.sleep(20)
-            check_all(port, busy=must_answer)
-            check_variables(port)
-        check_all(port, busy=lambda _: False)
+def test_every_panel_under_load(tmp_path: Path) -> None:
+    """Under load every query answers, without NaN, where data must be."""
+    with shop(tmp_path) as (server, port), load(server):
+        time.sleep(12)
+        hold(server)
+        time.sleep(3)
+        check_all(port, busy=must_answer)
+        check_variables(port)
 
 
 @pytest.mark.slow
+def test_every_panel_at_rest(tmp_path: Path) -> None:
+    """When requests have stopped, no query is in error and none answers NaN."""
+    with shop(tmp_path) as (server, port):
+        with load(server):
+            time.sleep(8)
+        time.sleep(25)  # longer than the windows of rates
+        check_all(port, busy=lambda _: False)
+
+
 def test_every_panel_without_any_request(tmp_path: Path) -> None:
     """Of a service that nobody has asked for anything, no query is in error or NaN."""
     with shop(tmp_path) as (_, port):
