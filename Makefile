@@ -17,7 +17,7 @@ PARALLEL := -n 2 --dist worksteal
 ON_FASTAPI := tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
   tests/live/test_live_ends.py tests/live/test_live_faults.py tests/live/test_live_gunicorn.py \
   tests/live/test_live_killed.py tests/live/test_live_people.py
-CODE := instrumentation tests examples benchmarks
+CODE := instrumentation tests examples benchmarks dashboards
 
 # $(call new_venv,folder,commands to try): $(PYTHON) if given, else the first that is new enough.
 # Each is run, since a pyenv shim is on PATH even when its version is not switched on.
@@ -129,12 +129,18 @@ rules: setup  ## rules of services without objectives, and those that promtool t
 	$(NEWEST)/bin/sidelight rules build --config deploy/prometheus/tests/shop.toml \
 	  --output deploy/prometheus/tests/shop.yml
 
+.PHONY: dashboards
+dashboards: setup  ## dashboards/json and the ConfigMaps, from their source
+	$(NEWEST)/bin/python -m dashboards
+
 .PHONY: wheel
 wheel: setup  ## dist/*.whl, checked
 	rm -rf dist
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
+	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/dashboards/sidelight-fleet\.json ' \
+	  || { echo "the wheel lacks the dashboards" >&2; exit 1; }
 
 .PHONY: clean
 clean:  ## removes everything made here, environments too

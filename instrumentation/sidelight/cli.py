@@ -235,6 +235,24 @@ def export(directory: str, but: tuple[str, ...]) -> None:
         raise click.ClickException(str(error)) from error
 
 
+@main.group()
+def dashboards() -> None:
+    """Grafana's dashboards for what Sidelight measures."""
+
+
+@dashboards.command("export")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
+def export_dashboards(folder: str) -> None:
+    """Write the dashboards into DIR, as JSON that Grafana imports and provisions."""
+    from sidelight.boards import write
+
+    try:
+        for path in write(folder):
+            click.echo(path)
+    except (OSError, SidelightError) as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _show(findings: Iterable[Finding]) -> bool:
     failed = False
     for level, what, mend in findings:

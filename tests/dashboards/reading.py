@@ -1,0 +1,63 @@
+"""The dashboards as they are shipped, and their queries as Grafana would send them."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+JSON = ROOT / "dashboards" / "json"
+RULES = ROOT / "deploy" / "prometheus" / "rules"
+NATIVE = ("sidelight-fleet", "sidelight-service", "sidelight-route", "sidelight-objectives")
+"""Those that work for services without Sidelight."""
+WINDOWS = {"$__rate_interval": "1m", "$__interval": "15s", "$__range": "1h"}
+EVERY = {"$job": ".+", "$instance": ".+", "$route": ".*", "$method": ".*"}
+
+Made = dict[str, Any]
+
+
+class Asked(NamedTuple):
+    """One query of a panel."""
+
+    uid: str
+    panel: str
+    target: Made
+
+    @property
+    def expr(self) -> str:
+        return str(self.target["expr"])
+
+    def __str__(self) -> str:
+        return f"{self.uid}: {self.panel} {self.target['refId']}"
+
+
+def dashboards() -> list[Made]:
+    """All of them, by file name."""
+    return [json.loads(path.read_text()) for path in sorted(JSON.glob("*.json"))]
+
+
+def panels(board: Made) -> Iterator[Made]:
+    """Every panel but the headings."""
+    for panel in board["panels"]:
+        if panel["type"] != "row":
+            yield panel
+
+
+def queries(board: Made) -> Iterator[Asked]:
+    """Every query of every panel."""
+    for panel in panels(board):
+        for target in panel.get("targets", ()):
+            yield Asked(board["uid"], panel["title"], target)
+
+
+def variables(board: Made) -> list[Made]:
+    """What the reader chooses."""
+    return list(board["templating"]["list"])
+
+
+def sent(expr: str, **chosen: str) -> str:
+    """A query with its variables filled in; what isn't chosen is All."""
+    known = {**WINDOWS, **EVERY, **{f"${name}": text for name, text in chosen.items()}}
+    for name in sorted(known, key=len, reverse=True):
+        expr = expr.replace(name, known[name])
+    return expr

@@ -1,0 +1,221 @@
+"""The dashboards as a whole: made from their source, complete, and at one with the contract."""
+
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+from dashboards.__main__ import MANIFESTS, made
+from dashboards.panels import BAD, CLASSES, LIMIT, WARN
+from dashboards.recorded import LABELS as RECORDED
+from sidelight.contract import METRICS
+from tests.dashboards.promql_reading import grouped, selected
+from tests.dashboards.reading import (
+    JSON,
+    NATIVE,
+    RULES,
+    Asked,
+    Made,
+    dashboards,
+    panels,
+    queries,
+    sent,
+    variables,
+)
+
+BOARDS = dashboards()
+QUERIES = [asked for board in BOARDS for asked in queries(board)]
+SUFFIXES = ("_bucket", "_sum", "_count")
+OTHERS = {
+    "ALERTS": {"alertname", "alertstate", "severity"},
+    "up": set(),
+    "scrape_duration_seconds": set(),
+    "scrape_samples_scraped": set(),
+    "prometheus_rule_evaluation_failures_total": {"rule_group"},
+}
+"""Series that Prometheus makes itself."""
+by_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board["uid"]))
+
+
+def test_what_is_committed_is_what_is_made() -> None:
+    """`make dashboards` would change no file, and leave none over."""
+    files = made()
+    for path, text in files.items():
+        assert path.read_text() == text, f"{path.name} is out of date: make dashboards"
+    assert {*JSON.iterdir(), *MANIFESTS.iterdir()} == set(files)
+
+
+def test_uids_are_unique_and_the_names_of_the_files() -> None:
+    """Each uid is its file's name, and rules may link to it."""
+    assert [board["uid"] for board in BOARDS] == [path.stem for path in sorted(JSON.iterdir())]
+    assert len({board["title"] for board in BOARDS}) == len(BOARDS) == 6
+
+
+@by_board
+def test_ids_of_panels_are_unique(board: Made) -> None:
+    """No two panels of a dashboard, headings included, have one id."""
+    ids = [panel["id"] for panel in board["panels"]]
+    assert len(set(ids)) == len(ids)
+
+
+@by_board
+def test_titles_of_panels_are_unique(board: Made) -> None:
+    """No two panels of a dashboard are called the same in one section."""
+    shown = [(p["title"], p["type"], p["gridPos"]["y"]) for p in panels(board)]
+    assert len(set(shown)) == len(shown)
+
+
+@by_board
+def test_panels_do_not_overlap(board: Made) -> None:
+    """No panel covers another, and none is wider than the page."""
+    places = [panel["gridPos"] for panel in board["panels"]]
+    assert all(place["x"] + place["w"] <= 24 for place in places)
+    for one, other in combinations(places, 2):
+        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        apart = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert beside or apart, (one, other)
+
+
+@by_board
+def test_links_lead_to_dashboards_that_have_the_variables(board: Made) -> None:
+    """Every link is to one of the six, keeps time, and sets only variables that are there."""
+    there = {one["uid"]: {v["name"] for v in variables(one)} for one in BOARDS}
+    assert {link["url"] for link in board["links"]} == {
+        f"/d/{uid}" for uid in there if uid != board["uid"]
+    }
+    assert all(link["keepTime"] and link["includeVars"] for link in board["links"])
+    for panel in panels(board):
+        for override in panel.get("fieldConfig", {}).get("overrides", ()):
+            for one in override["properties"]:
+                if one["id"] == "links":
+                    for link in one["value"]:
+                        check_link(link["url"], there, panel)
+
+
+def check_link(url: str, there: dict[str, set[str]], panel: Made) -> None:
+    (uid,) = re.findall(r"^/d/([\w-]+)\?", url)
+    assert "${__url_time_range}" in url
+    assert "${datasource:queryparam}" in url
+    assert set(re.findall(r"var-(\w+)=", url)) <= there[uid]
+    fields = set(re.findall(r"__data\.fields\.(\w+)", url))
+    shown = panel["transformations"][-1]["options"]["renameByName"].values()
+    assert fields <= set(shown)
+
+
+@by_board
+def test_a_panel_has_one_query_for_exemplars_at_most(board: Made) -> None:
+    """Traces are asked for once a panel, and never by a query of recorded series."""
+    for panel in panels(board):
+        found = [one for one in panel.get("targets", ()) if one.get("exemplar")]
+        assert len(found) <= 1
+        assert not [one for one in found if any(name in one["expr"] for name in RECORDED)]
+
+
+@by_board
+def test_a_panel_says_what_it_is_to_see_nothing(board: Made) -> None:
+    """Every panel of numbers has words for no data, and every query its least step."""
+    for panel in panels(board):
+        if panel["type"] != "text":
+            assert panel["fieldConfig"]["defaults"]["noValue"]
+            assert all(target["interval"] in {"15s", "1m"} for target in panel["targets"])
+            assert all(target["legendFormat"] for target in panel["targets"])
+
+
+@by_board
+def test_the_first_thing_is_no_heading(board: Made) -> None:
+    """What is asked first is at the top, without a click or a scroll."""
+    first = min(board["panels"], key=lambda one: (one["gridPos"]["y"], one["gridPos"]["x"]))
+    assert first["type"] in {"stat", "table"}
+
+
+@pytest.mark.parametrize("asked", QUERIES, ids=str)
+def test_every_name_is_in_the_contract(asked: Asked) -> None:
+    """Every metric and label of a query is ours, recorded by our rules, or Prometheus's own."""
+    text = sent(asked.expr)
+    known = {"job", "instance", "le", "status_class"}
+    for one in selected(text):
+        labels = known_labels(one.name)
+        known |= labels
+        assert {name for name, _, _ in one.matchers} <= {"job", "instance", "le", *labels}
+    assert grouped(text) <= known
+
+
+def known_labels(name: str) -> set[str]:
+    if name in RECORDED:
+        return set(RECORDED[name])
+    if name in OTHERS:
+        return OTHERS[name]
+    for suffix in ("", *SUFFIXES):
+        family = name.removesuffix(suffix) if suffix else name
+        if family in METRICS:
+            return set(METRICS[family].labels)
+    raise AssertionError(f"{name} is nobody's")
+
+
+def test_no_metric_of_the_contract_is_used_nowhere() -> None:
+    """What is exported is on a dashboard."""
+    used = {one.name for asked in QUERIES for one in selected(sent(asked.expr))}
+    families = {name.removesuffix(suffix) for name in used for suffix in ("", *SUFFIXES)}
+    assert set(METRICS) - families == set()
+
+
+def test_what_is_called_recorded_is_recorded() -> None:
+    """Every recorded series that a dashboard uses is made by the rules."""
+    rules = sorted(RULES.glob("*.yml"))
+    if not rules:
+        pytest.skip("no rules to compare with")
+    groups = [group for path in rules for group in yaml.safe_load(path.read_text())["groups"]]
+    made_there = {rule["record"] for group in groups for rule in group["rules"] if "record" in rule}
+    assert set(RECORDED) <= made_there
+
+
+def test_legends_never_list_instances_or_routes() -> None:
+    """No legend has an instance, and a route's only beside ``bottomk`` of ten."""
+    for asked in QUERIES:
+        assert "{{instance}}" not in asked.target["legendFormat"]
+        if "{{http_route}}" in asked.target["legendFormat"]:
+            assert asked.expr.startswith("bottomk(10, ")
+
+
+def test_tables_are_bounded() -> None:
+    """Of a table of routes, instances or pools every query is cut to some rows."""
+    for board in BOARDS:
+        for panel in panels(board):
+            if panel["type"] == "table" and panel["title"] != "Services":
+                for target in panel["targets"]:
+                    assert "topk(" in target["expr"] or "bottomk(" in target["expr"], panel["title"]
+
+
+def test_ratios_and_quantiles_are_guarded() -> None:
+    """No traffic is nothing, not NaN: a quantile is ``>= 0``."""
+    for asked in QUERIES:
+        found = asked.expr.count("histogram_quantile(")
+        assert asked.expr.count(") >= 0") >= found
+
+
+def test_refused_requests_are_no_errors() -> None:
+    """4xx has a colour of its own, neither that of errors nor that of warnings."""
+    assert CLASSES["4xx"] not in {BAD, WARN, CLASSES["5xx"]}
+    assert not [asked for asked in QUERIES if "4.." in asked.expr and asked.panel == "Errors"]
+    assert LIMIT
+
+
+def test_the_first_screens_of_four_need_no_sidelight() -> None:
+    """Of services without Sidelight, the first numbers of four dashboards are there."""
+    for board in BOARDS:
+        if board["uid"] in NATIVE:
+            first = [panel for panel in panels(board) if panel["gridPos"]["y"] == 0]
+            asked = [target["expr"] for panel in first for target in panel["targets"]]
+            assert [text for text in asked if "fastapi_" not in text and "sidelight_" not in text]
+
+
+def test_config_maps_hold_the_same_json() -> None:
+    """Each ConfigMap has the label that Grafana's sidecar looks for, and its dashboard's text."""
+    for path in sorted(MANIFESTS.glob("sidelight-*.yaml")):
+        found = yaml.safe_load(path.read_text())
+        assert found["metadata"]["labels"]["grafana_dashboard"] == "1"
+        ((name, text),) = found["data"].items()
+        assert text == (JSON / name).read_text()
+        assert Path(name).stem == path.stem
