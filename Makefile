@@ -80,9 +80,9 @@ $(NEWEST)/.benchmarks: $(NEWEST)/.package benchmarks/requirements.txt
 	@touch $@
 
 .PHONY: system
-system:  ## Debian packages that tests use (promtool, PostgreSQL and others), when root on Debian
+system:  ## Debian packages that tests use (promtool, PostgreSQL, Chromium and others), when root on Debian
 	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
-	  redis-server=redis-server pg_ctlcluster=postgresql
+	  redis-server=redis-server pg_ctlcluster=postgresql chromium=chromium
 
 # --- checks ---
 
