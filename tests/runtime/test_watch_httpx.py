@@ -13,6 +13,7 @@ import pytest
 
 from sidelight import watch
 from sidelight.contract import NANOSECONDS
+from sidelight.few import Few
 from sidelight.runtime.adapters import httpx_clients
 from tests.runtime.reading import Worker
 
@@ -73,8 +74,9 @@ def library(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests have asked for takes no room."""
-    for seen in ("_servers", "_errors", "_series"):
-        monkeypatch.setattr(httpx_clients, seen, set())
+    monkeypatch.setattr(httpx_clients, "_servers", Few(httpx_clients.MOST_SERVERS))
+    monkeypatch.setattr(httpx_clients, "_errors", Few(httpx_clients.MOST_ERRORS))
+    monkeypatch.setattr(httpx_clients, "_series", set())
 
 
 def seen(worker: Worker) -> dict[tuple[str, ...], int]:
