@@ -20,7 +20,8 @@ from tests.runtime.reading import Worker
 NAME = "http_client_request_duration_seconds"
 HERE = "127.0.0.1"
 LIBRARIES = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
-PAUSE = 0.2
+PAUSE = 0.5
+"""Seconds; a busy machine answers sooner."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,6 +36,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(PAUSE)
             self.wfile.write(b"late")
+        elif what == "never":
+            self.answer(200, b"", length=4)
+            self.wfile.flush()
+            self.rfile.read(1)  # until the client has left
         elif what == "broken":
             self.answer(200, b"half", length=8)
             self.close_connection = True
@@ -154,7 +159,7 @@ def test_exceptions_come_out_and_are_counted(
         with pytest.raises(library.RemoteProtocolError):
             await client.request("GET", f"{url}/broken")
         with pytest.raises(library.ReadTimeout):
-            await client.request("GET", f"{url}/late", timeout=PAUSE / 4)
+            await client.request("GET", f"{url}/never", timeout=PAUSE)
 
     both(library, name, steps)
     assert seen(worker) == {
@@ -210,8 +215,8 @@ def test_a_cancelled_request_is_counted(library: Any, url: str, worker: Worker, 
     async def main() -> None:
         async with watch(library.AsyncClient(), name=name) as client:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(PAUSE / 4):
-                    await client.get(f"{url}/late")
+                async with asyncio.timeout(PAUSE):
+                    await client.get(f"{url}/never")
 
     asyncio.run(main())
     assert seen(worker) == {("GET", HERE, "200", "CancelledError"): 1}
