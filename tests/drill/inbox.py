@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+from tests.serving import serving
+
 PAGES = "pages"
 """The receiver that wakes somebody."""
 
@@ -88,12 +90,5 @@ def listening() -> Iterator[Inbox]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        inbox.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield inbox
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as inbox.port:
+        yield inbox

@@ -11,7 +11,7 @@ from tests.drill.drilling import drill
 from tests.drill.faults import FAULTS, Fault
 from tests.drill.inbox import PAGES
 from tests.drill.stack import WORKERS, Stack, stack
-from tests.live.test_live_sidecar_prometheus import roll
+from tests.live.servers import roll
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(600)]
 

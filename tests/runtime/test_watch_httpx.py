@@ -3,10 +3,9 @@
 import asyncio
 import importlib
 import importlib.util
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from sidelight.contract import NANOSECONDS
 from sidelight.few import Few
 from sidelight.runtime.adapters import httpx_clients
 from tests.runtime.reading import Worker
+from tests.serving import serving
 
 NAME = "http_client_request_duration_seconds"
 HERE = "127.0.0.1"
@@ -62,13 +62,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer((HERE, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{HERE}:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as port:
+        yield f"http://{HERE}:{port}"
 
 
 @pytest.fixture(params=LIBRARIES)
