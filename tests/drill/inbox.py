@@ -36,7 +36,11 @@ class Heard(NamedTuple):
 
 
 class Inbox:
-    """Every change so far, in order. An alert told again in the same state is no change."""
+    """Every change so far, in order.
+
+    An alert told again in the same state is no change, and neither is the end of one whose
+    begin was never told: that comes along where it was over before its group was sent.
+    """
 
     def __init__(self) -> None:
         self.port = 0
@@ -51,7 +55,7 @@ class Inbox:
             for alert in told["alerts"]:
                 key = receiver, alert["fingerprint"]
                 before = self._last.get(key)
-                if before is None or before.status != alert["status"]:
+                if alert["status"] != (before.status if before else "resolved"):
                     heard = Heard(
                         now,
                         receiver,

@@ -61,6 +61,9 @@ class Stack:
         self.prometheus = parts.enter_context(self._prometheus())
         settle(self.sidecar, WORKERS)
         eventually(lambda: query(self.prometheus, 'up{job="shop"} == 1'))
+        # Prometheus begins to scrape five seconds after its start: long enough, at this scale,
+        # for the service to be missed.
+        eventually(lambda: not self.query("ALERTS") and not inbox.firing())
 
     def serve(self) -> Server:
         """The service on its port, with both workers ready."""
