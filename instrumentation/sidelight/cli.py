@@ -61,7 +61,8 @@ def slow(directory: str | None, *, as_json: bool) -> None:
     from sidelight.export.slow import table
     from sidelight.store.directory import existing, own
     from sidelight.store.slow import newest
-    from sidelight.store.view import View, result
+    from sidelight.store.steps import result
+    from sidelight.store.view import View
 
     try:
         paths = [directory] if directory else own()

@@ -162,7 +162,7 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
     with directory.locked(FOLD_LOCK, wait) as mine:
         if not mine:
             return
-        folded = yield from _totals(directory, {}, lambda _name, _reason: None)
+        folded = yield from _totals(directory, known, lambda _name, _reason: None)
         _remove_folded(directory, folded)
         yield from _remove_drafts(directory)
         files, totals = yield from read_all(directory, known, skip)
