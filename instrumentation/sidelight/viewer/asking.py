@@ -8,10 +8,11 @@ from typing import Any, Final
 import markdown2
 
 from sidelight.viewer import figures, heatmap, tables, timeseries
-from sidelight.viewer.board import Board, Panel, Target, Variable
+from sidelight.viewer.board import Board, Panel, Target
 from sidelight.viewer.fields import field as field_of
 from sidelight.viewer.marks import Mark, spans
 from sidelight.viewer.prometheus import Answer, AskError, Exemplar, Prometheus
+from sidelight.viewer.runbooks import runbook
 from sidelight.viewer.times import Range, Steps, aligned, steps
 from sidelight.viewer.variables import SOURCE, Chosen, fill, label_values
 
@@ -184,4 +185,7 @@ def html(text: str) -> str:
     return str(made)
 
 
-__all__ = ["Question", "Variable", "asks_lists", "choices", "content", "html", "marks", "pace"]
+
+def runbook_html(alert: str) -> str:
+    """An alert's runbook; empty where it has none of ours. Its links lead to alerts' rows."""
+    return html(found) if (found := runbook(alert)) else ""

@@ -1,9 +1,10 @@
 """What the viewer is started with, checked."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from sidelight.errors import SettingsError
+from sidelight.errors import SettingsError, SidelightError
 from sidelight.sidecar.settings import address, is_loopback, read_token
 
 LISTEN = "127.0.0.1:9465"
@@ -70,3 +71,12 @@ def _url(key: str, given: str, example: str) -> str:
     if not good or parts.query or parts.fragment:
         raise SettingsError(key, given, "must be an http or https address", f"--{key} {example}")
     return given.rstrip("/")
+
+
+def need_extra() -> None:
+    """Raises `SidelightError` where what the viewer is made with isn't installed."""
+    missing = [name for name in ("httpx", "nicegui", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise SidelightError(
+            f"the viewer needs {', '.join(missing)}: pip install 'sidelight[viewer]'"
+        )
