@@ -242,6 +242,7 @@ def test_few_alerts_wake_anybody() -> None:
     assert critical == {
         "AvailabilityBudgetBurnsFast",
         "LatencyBudgetBurnsFast",
+        "RequestsStuck",
         "ServiceVanished",
         "TargetsDown",
         "TrafficStopped",
