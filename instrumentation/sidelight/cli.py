@@ -203,9 +203,7 @@ def viewer(  # noqa: PLR0913 one for each option
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     try:
-        checked = settings.check(
-            listen, sidecar, prometheus, token_file, names, insecure=insecure
-        )
+        checked = settings.check(listen, sidecar, prometheus, token_file, names, insecure=insecure)
         settings.need_extra()
         from sidelight.viewer import server
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-import markdown2
+import markdown2  # type: ignore[import-untyped]
 
 from sidelight.viewer import figures, heatmap, tables, timeseries
 from sidelight.viewer.board import Board, Panel, Target
@@ -123,7 +123,9 @@ async def exemplars(question: Question, panel: Panel) -> Sequence[Exemplar]:
     found: list[Exemplar] = []
     for target in panel.targets:
         if target.exemplar:
-            filled = fill(target.expr, question.board, question.chosen, pace(question, panel, target))
+            filled = fill(
+                target.expr, question.board, question.chosen, pace(question, panel, target)
+            )
             try:
                 found += await question.server.exemplars(filled, question.asked)
             except AskError:
@@ -183,7 +185,6 @@ def html(text: str) -> str:
         text, safe_mode="escape", extras=["tables", "fenced-code-blocks", "cuddled-lists"]
     )
     return str(made)
-
 
 
 def runbook_html(alert: str) -> str:

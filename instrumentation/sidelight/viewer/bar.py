@@ -23,7 +23,9 @@ Json = dict[str, Any]
 
 def pages(hub: Hub, here: str, chosen: Chosen, firing: int) -> list[Json]:
     """Links to every page: dashboards keep time and variables."""
-    uids = sorted(hub.boards, key=lambda uid: (uid not in ORDER, ORDER.index(uid) if uid in ORDER else 0, uid))
+    uids = sorted(
+        hub.boards, key=lambda uid: (uid not in ORDER, ORDER.index(uid) if uid in ORDER else 0, uid)
+    )
     found = [
         {
             "title": short(hub.boards[uid]),
@@ -46,7 +48,9 @@ def variables(board: Board, chosen: Chosen, lists: Mapping[str, tuple[str, ...]]
         {
             "name": one.name,
             "label": one.label,
-            "options": [{"value": text, "text": text or "(empty)"} for text in lists.get(one.name, ())],
+            "options": [
+                {"value": text, "text": text or "(empty)"} for text in lists.get(one.name, ())
+            ],
             "chosen": list(chosen.of(one)),
             "multi": one.multi,
             "all": one.with_all,

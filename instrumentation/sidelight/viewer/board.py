@@ -109,6 +109,18 @@ class Section:
     collapsed: bool
     panels: tuple[Panel, ...]
 
+    @property
+    def bands(self) -> list[list[Panel]]:
+        """Panels beside each other: no panel of a band reaches into another band's rows."""
+        found: list[list[Panel]] = []
+        bottom = -1
+        for panel in self.panels:
+            if panel.place.y >= bottom:
+                found.append([])
+            found[-1].append(panel)
+            bottom = max(bottom, panel.place.y + panel.place.h)
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Board:
@@ -137,7 +149,9 @@ def load(path: Path) -> Board:
     try:
         return board(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SidelightError(f"{path}: no dashboard of Grafana's classic JSON: {error!r}") from error
+        raise SidelightError(
+            f"{path}: no dashboard of Grafana's classic JSON: {error!r}"
+        ) from error
 
 
 def board(found: Json) -> Board:

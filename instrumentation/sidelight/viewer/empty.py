@@ -15,9 +15,7 @@ def parts(text: str, boards: Iterable[Board], chosen: Chosen) -> list[Json]:
     named = {short(board): f"/d/{board.uid}" for board in boards}
     pattern = rf"(?<=see )({'|'.join(map(re.escape, named))})"
     found = re.split(pattern, text) if named else [text]
-    return [
-        {"text": part, "href": _href(named.get(part), chosen)} for part in found if part
-    ]
+    return [{"text": part, "href": _href(named.get(part), chosen)} for part in found if part]
 
 
 def _href(url: str | None, chosen: Chosen) -> str:

@@ -24,7 +24,7 @@ PLACEHOLDER: Final = re.compile(r"\{\{\s*([\w.]+)\s*\}\}")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Settings by their path: ``unit``, ``custom.fillOpacity``…"""
+    """Settings by their path: ``unit``, ``custom.fillOpacity`` and so on."""
 
     settings: Mapping[str, Any]
 
@@ -73,8 +73,7 @@ def field(panel: Panel, name: str, ref: str = "") -> Field:
     settings = dict(_flat(panel.defaults))
     for override in panel.overrides:
         if picks(override, name, ref):
-            for path, value in override.properties:
-                settings[path] = value
+            settings |= dict(override.properties)
     return Field(settings)
 
 

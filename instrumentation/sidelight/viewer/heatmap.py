@@ -7,15 +7,19 @@ from typing import Any, Final
 from sidelight.viewer.board import Panel
 from sidelight.viewer.fields import field
 from sidelight.viewer.prometheus import Answer, Exemplar
-from sidelight.viewer.timeseries import MOST_TRACES, time_axis, trace_points
 from sidelight.viewer.times import Range
+from sidelight.viewer.timeseries import MOST_TRACES, time_axis, trace_points
 from sidelight.viewer.units import shown, unit
 
 BLUES: Final = (
-    "#f7fbff", "#deebf7", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c",
+    "#eaf2fa", "#d6e6f4", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c",
     "#08306b",
 )  # fmt: skip
-"""ColorBrewer's, few to many: https://colorbrewer2.org."""
+"""ColorBrewer's, few to many, with the palest made to be seen: https://colorbrewer2.org."""
+NIGHT: Final = (
+    "#18222d", "#17324d", "#1a4a75", "#2068a5", "#3387cc", "#5ca7e3", "#93c8f2", "#cde6fb",
+)  # fmt: skip
+"""The same on dark, where few is what is near the page's own colour."""
 Json = dict[str, Any]
 Cells = dict[tuple[float, int], float]
 
@@ -38,7 +42,8 @@ def option(
         "heat": {
             "step": round(step * 1000),
             "edges": [edge_text(edge, axis_unit) for edge in edges],
-            "shades": _shades(levels),
+            "shades": shades(BLUES, levels),
+            "night": shades(NIGHT, levels),
             "gap": panel.options.get("cellGap", 1),
             "low": shown(bottom, counted),
             "high": shown(top, counted),
@@ -92,8 +97,9 @@ def _used(kept: Cells) -> tuple[int, int]:
 
 
 def edge_text(edge: float, name: str) -> str:
-    """An edge on the axis."""
-    return "∞" if math.isinf(edge) else shown(edge, name)
+    """An edge on the axis: without zeros at its end."""
+    number, space, suffix = shown(edge, name).partition(" ")
+    return (number.rstrip("0").rstrip(".") if "." in number else number) + space + suffix
 
 
 def _level(value: float, bottom: float, top: float, levels: int) -> int:
@@ -105,14 +111,15 @@ def _even(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def _shades(levels: int) -> list[str]:
-    return [_mixed(at / max(levels - 1, 1)) for at in range(levels)]
+def shades(scale: Sequence[str], levels: int) -> list[str]:
+    """So many colours, even along a scale."""
+    return [_mixed(scale, at / max(levels - 1, 1)) for at in range(levels)]
 
 
-def _mixed(share: float) -> str:
-    place = share * (len(BLUES) - 1)
-    low = min(int(place), len(BLUES) - 2)
-    parts = zip(_rgb(BLUES[low]), _rgb(BLUES[low + 1]), strict=True)
+def _mixed(scale: Sequence[str], share: float) -> str:
+    place = share * (len(scale) - 1)
+    low = min(int(place), len(scale) - 2)
+    parts = zip(_rgb(scale[low]), _rgb(scale[low + 1]), strict=True)
     mixed = [round(a + (b - a) * (place - low)) for a, b in parts]
     return "#" + "".join(f"{part:02x}" for part in mixed)
 

@@ -8,6 +8,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 Known = Mapping[str, frozenset[object] | None]
+ON: Final = frozenset({True})
+OFF: Final = frozenset({False})
+EITHER: Final = ON | OFF
 
 
 def _only(*values: object) -> frozenset[object]:
@@ -33,7 +36,7 @@ REDUCED: Final[Known] = {
         "lastNotNull", "last", "firstNotNull", "first", "min", "max", "mean", "sum", "count"
     ),
     "options.reduceOptions.fields": _only(""),
-    "options.reduceOptions.values": _only(False),
+    "options.reduceOptions.values": OFF,
 }
 TIMESERIES: Final[Known] = {
     **FIELD,
@@ -42,12 +45,12 @@ TIMESERIES: Final[Known] = {
     "fieldConfig.defaults.custom.lineInterpolation": _only("linear"),
     "fieldConfig.defaults.custom.lineWidth": None,
     "fieldConfig.defaults.custom.showPoints": _only("auto"),
-    "fieldConfig.defaults.custom.spanNulls": _only(False, True),
+    "fieldConfig.defaults.custom.spanNulls": EITHER,
     "fieldConfig.defaults.custom.stacking.group": None,
     "fieldConfig.defaults.custom.stacking.mode": _only("none", "normal"),
     "options.legend.displayMode": _only("list", "hidden"),
     "options.legend.placement": _only("bottom"),
-    "options.legend.showLegend": _only(True, False),
+    "options.legend.showLegend": EITHER,
     "options.tooltip.mode": _only("multi"),
     "options.tooltip.sort": _only("desc"),
 }
@@ -58,17 +61,17 @@ STAT: Final[Known] = {
     "options.graphMode": _only("none"),
     "options.justifyMode": _only("auto", "center"),
     "options.percentChangeColorMode": None,  # of a change that is not shown
-    "options.showPercentChange": _only(False),
+    "options.showPercentChange": OFF,
     "options.textMode": _only("value", "name", "auto", "value_and_name"),
-    "options.wideLayout": _only(True),
+    "options.wideLayout": ON,
 }
 GAUGE: Final[Known] = {
     **FIELD,
     **REDUCED,
     "options.minVizHeight": None,  # this grid has its own
     "options.minVizWidth": None,  # as above
-    "options.showThresholdLabels": _only(False),
-    "options.showThresholdMarkers": _only(True, False),
+    "options.showThresholdLabels": OFF,
+    "options.showThresholdMarkers": EITHER,
     "options.sizing": _only("auto"),
 }
 BARS: Final[Known] = {
@@ -79,7 +82,7 @@ BARS: Final[Known] = {
     "options.minVizHeight": None,  # as above
     "options.minVizWidth": None,  # as above
     "options.namePlacement": _only("auto", "left"),
-    "options.showUnfilled": _only(True),
+    "options.showUnfilled": ON,
     "options.sizing": _only("auto"),
     "options.valueMode": _only("color"),
 }
@@ -88,30 +91,30 @@ TABLE: Final[Known] = {
     "fieldConfig.defaults.custom.align": _only("auto"),
     "fieldConfig.defaults.custom.cellOptions.type": _only("auto"),
     "fieldConfig.defaults.custom.filterable": None,  # a filter that is not used changes nothing
-    "fieldConfig.defaults.custom.inspect": _only(False),
+    "fieldConfig.defaults.custom.inspect": OFF,
     "options.cellHeight": _only("sm"),
     "options.footer.countRows": None,  # of a footer that is not shown
-    "options.footer.show": _only(False),
+    "options.footer.show": OFF,
     "options.frameIndex": _only(0),
-    "options.showHeader": _only(True),
-    "options.showTypeIcons": _only(False),
+    "options.showHeader": ON,
+    "options.showTypeIcons": OFF,
     "options.sortBy[].desc": None,
     "options.sortBy[].displayName": None,
 }
 HEATMAP: Final[Known] = {
     **FIELD,
-    "options.calculate": _only(False),
+    "options.calculate": OFF,
     "options.cellGap": None,
     "options.cellValues.unit": None,
     "options.color.exponent": None,  # of the mode "opacity" only
     "options.color.fill": None,  # as above
     "options.color.mode": _only("scheme"),
-    "options.color.reverse": _only(False),
+    "options.color.reverse": OFF,
     "options.color.scheme": _only("Blues"),
     "options.color.steps": None,
     "options.exemplars.color": None,
     "options.filterValues.le": None,
-    "options.legend.show": _only(True, False),
+    "options.legend.show": EITHER,
     "options.selectionMode": None,  # what a drag does
     "options.showValue": _only("auto", "never"),
     "options.tooltip.mode": _only("single"),
@@ -140,7 +143,7 @@ PROPERTIES: Final[Known] = {
     "custom.stacking.mode": _only("none", "normal"),
     "decimals": None,
     "displayName": None,
-    "links[].targetBlank": _only(False),
+    "links[].targetBlank": OFF,
     "links[].title": None,
     "links[].url": None,
     "max": None,

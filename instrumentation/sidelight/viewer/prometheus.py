@@ -153,7 +153,7 @@ async def get(
     except httpx.TimeoutException as error:
         raise AskError(f"{url} gave no answer in {PATIENCE:g} seconds") from error
     except httpx.HTTPError as error:
-        raise AskError(f"{url} can't be reached: {error or type(error).__name__}") from error
+        raise AskError(f"{url} can't be reached: {str(error) or type(error).__name__}") from error
 
 
 def _content(response: httpx.Response) -> Any:

@@ -10,7 +10,7 @@ from sidelight.viewer.transform import Cell, Table, ordered, table
 from sidelight.viewer.variables import Chosen, link
 
 Json = dict[str, Any]
-NOTHING: Final = "–"
+NOTHING: Final = "-"
 EMPTY: Final = "(empty)"
 """A label without a text: there must be something to click."""
 
@@ -27,11 +27,11 @@ def content(panel: Panel, answers: Sequence[Answer], chosen: Chosen) -> Json | N
     column, descending = by.get("displayName", ""), bool(by.get("desc"))
     made = ordered(made, column, descending=descending)
     fields = [field(panel, name) for name in made.columns]
-    numbers = [any(isinstance(row[at], float) for row in made.rows) for at in range(len(fields))]
+    words = [any(isinstance(row[at], str) for row in made.rows) for at in range(len(fields))]
     return {
         "columns": [
-            {"name": found.get("displayName", name), "number": number}
-            for name, found, number in zip(made.columns, fields, numbers, strict=True)
+            {"name": found.get("displayName", name), "number": not worded}
+            for name, found, worded in zip(made.columns, fields, words, strict=True)
         ],
         "rows": [_row(made, row, fields, chosen) for row in made.rows],
         "sort": {
@@ -42,7 +42,10 @@ def content(panel: Panel, answers: Sequence[Answer], chosen: Chosen) -> Json | N
 
 
 def _row(made: Table, row: Sequence[Cell], fields: Sequence[Field], chosen: Chosen) -> list[Json]:
-    raw = {name: "" if cell is None else str(cell) for name, cell in zip(made.columns, row, strict=True)}
+    raw = {
+        name: "" if cell is None else str(cell)
+        for name, cell in zip(made.columns, row, strict=True)
+    }
     return [_cell(cell, found, raw, chosen) for cell, found in zip(row, fields, strict=True)]
 
 

@@ -21,15 +21,13 @@ class Axis:
     step: float
 
 
-def axis(  # noqa: PLR0913 what is seen, and what is set
-    low: float, high: float, name: str, least: float | None, most: float | None, lines: int = LINES
-) -> Axis:
+def axis(seen: tuple[float, float], name: str, least: float | None, most: float | None) -> Axis:
     """An axis around the values seen; ``least`` and ``most`` are ends that are set."""
-    bottom = low if least is None else least
-    top = high if most is None else most
+    bottom = seen[0] if least is None else least
+    top = seen[1] if most is None else most
     if not top > bottom:
         top = bottom + (1 if bottom == 0 else abs(bottom))
-    step = stride((top - bottom) / lines, name)
+    step = stride((top - bottom) / LINES, name)
     if least is None:
         bottom = math.floor(round(bottom / step, 9)) * step
     if most is None:
@@ -40,7 +38,9 @@ def axis(  # noqa: PLR0913 what is seen, and what is set
 def stride(exact: float, name: str) -> float:
     """The round step that is at least so large."""
     if name == "s" and exact > MINUTES[0] / 2:
-        return next((float(one) for one in MINUTES if one >= exact), _tens(exact / 604_800) * 604_800)
+        return next(
+            (float(one) for one in MINUTES if one >= exact), _tens(exact / 604_800) * 604_800
+        )
     if unit(name).binary and exact > 1:
         whole = math.floor(math.log(exact, 1024))
         return float(2 ** math.ceil(math.log2(exact / 1024**whole)) * 1024**whole)

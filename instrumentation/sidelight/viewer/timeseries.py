@@ -1,12 +1,13 @@
 """A graph of lines over time as ECharts' options.
 
-Series have one list of times between them: ``dataset`` holds it and a list for each series, so that
-a refresh sends every number once. What only a browser can do (write a number, tell a theme's
-colours) is left to static/chart.js, which knows the unit by its table.
+Series that are asked with one step share a list of times: each is a ``dataset`` of that list and a
+list of values a series, so that a refresh sends every number once. What only a browser can do
+(write a number, tell a theme's colours) is left to static/sidelight-chart.js, which knows the unit
+by its table.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -23,15 +24,19 @@ FEW: Final = 24
 GAP: Final = 1.5
 """Steps without a point from which on a line is broken."""
 MOST_TRACES: Final = 150
+WIDER: Final = 1.25
+"""Lines of one pixel are hard to tell apart by colour."""
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series, its values on the graph's own times: None where it has none."""
+    """One series, with its values on the times of its step: None where it has none."""
 
+    id: str
     name: str
     colour: str
+    step: float
     values: list[float | None]
     field: Field
 
@@ -49,14 +54,14 @@ def option(
     traces: Sequence[Exemplar] = (),
 ) -> Json | None:
     """The options; None where no series has a value. Each answer comes with its step."""
-    times = grid(answers)
+    times = {step: grid(answers, step) for _, step in answers}
     lines = list(_lines(panel, answers, times))
     if not any(value is not None for line in lines for value in line.values):
         return None
     whole = field(panel, "")
     return {
-        "dataset": {"source": {"t": [round(t * 1000) for t in times], **_columns(lines)}},
-        "series": [*_series(lines, len(times)), *_traces(traces), *marks(noted)],
+        "dataset": [_dataset(times[step], step, lines) for step in times],
+        "series": [*_series(lines, list(times)), *_traces(traces), *marks(noted)],
         "xAxis": time_axis(asked),
         "yAxis": _values_axis(lines, whole),
         "legend": [_legend(line) for line in lines],
@@ -66,16 +71,21 @@ def option(
     }
 
 
-def grid(answers: Sequence[tuple[Answer, float]]) -> list[float]:
-    """Every time that a series has, and one inside each gap, where lines break."""
-    found = sorted({t for answer, _ in answers for series in answer.series for t in series.times})
-    step = min((step for _, step in answers), default=0)
+def grid(answers: Sequence[tuple[Answer, float]], step: float) -> list[float]:
+    """The times of all series of this step, and one inside each gap, where lines break."""
+    alike = (answer for answer, asked in answers if asked == step)
+    found = sorted({t for answer in alike for series in answer.series for t in series.times})
     times = list[float]()
     for before, after in zip(found, [*found[1:], math.inf], strict=False):
         times.append(before)
-        if step and GAP * step < after - before < math.inf:
+        if GAP * step < after - before < math.inf:
             times.append(before + step)
     return times
+
+
+def _dataset(times: Sequence[float], step: float, lines: Iterable[Line]) -> Json:
+    columns = {line.id: line.values for line in lines if line.step == step}
+    return {"source": {"t": [round(t * 1000) for t in times], **columns}}
 
 
 def time_axis(asked: Range) -> Json:
@@ -84,17 +94,19 @@ def time_axis(asked: Range) -> Json:
 
 
 def _lines(
-    panel: Panel, answers: Sequence[tuple[Answer, float]], times: Sequence[float]
+    panel: Panel, answers: Sequence[tuple[Answer, float]], times: Mapping[float, Sequence[float]]
 ) -> Iterator[Line]:
-    at = {t: place for place, t in enumerate(times)}
-    number = 0
-    for target, (answer, _) in zip(panel.targets, answers, strict=True):
+    places = {step: {t: at for at, t in enumerate(found)} for step, found in times.items()}
+    number = coloured = 0
+    for target, (answer, step) in zip(panel.targets, answers, strict=True):
         for series in answer.series:
             name = series_name(target.legend, series)
             found = field(panel, name, target.ref)
-            colour = found.fixed or PALETTE[number % len(PALETTE)]
-            number += not found.fixed
-            yield Line(found.get("displayName", name), colour, _on(series, at), found)
+            colour = found.fixed or PALETTE[coloured % len(PALETTE)]
+            name = found.get("displayName", name)
+            yield Line(f"s{number}", name, colour, step, _on(series, places[step]), found)
+            coloured += not found.fixed
+            number += 1
 
 
 def _on(series: Series, at: dict[float, int]) -> list[float | None]:
@@ -105,24 +117,21 @@ def _on(series: Series, at: dict[float, int]) -> list[float | None]:
     return values
 
 
-def _columns(lines: Iterable[Line]) -> Json:
-    return {f"s{number}": line.values for number, line in enumerate(lines)}
-
-
-def _series(lines: Sequence[Line], points: int) -> Iterator[Json]:
-    for number, line in enumerate(lines):
-        column, look = f"s{number}", line.field
+def _series(lines: Sequence[Line], steps: Sequence[float]) -> Iterator[Json]:
+    for line in lines:
+        look = line.field
         yield {
             "type": "line",
-            "id": column,
+            "id": line.id,
             "name": line.name,
-            "encode": {"x": "t", "y": column},
+            "datasetIndex": steps.index(line.step),
+            "encode": {"x": "t", "y": line.id},
             "color": line.colour,
-            "lineStyle": {"width": look.get("custom.lineWidth", 1) * 1.25, **_dashes(look)},
+            "lineStyle": {"width": look.get("custom.lineWidth", 1) * WIDER, **_dashes(look)},
             "areaStyle": {"opacity": look.get("custom.fillOpacity", 0) / 100},
-            "showSymbol": points <= FEW or alone(line.values),
+            "showSymbol": alone(line.values) or (len(line.values) <= FEW and not _dashes(look)),
             "connectNulls": look.get("custom.spanNulls", False),
-            **({"stack": "all"} if line.stacked else {}),
+            **({"stack": f"{line.step:g}"} if line.stacked else {}),
         }
 
 
@@ -151,16 +160,16 @@ def _legend(line: Line) -> Json:
 
 
 def _values_axis(lines: Sequence[Line], whole: Field) -> Json:
-    low, high = _ends(lines)
-    found = axis(low, high, whole.unit, whole.get("min"), whole.get("max"))
+    found = axis(_ends(lines), whole.unit, whole.get("min"), whole.get("max"))
     return {"type": "value", "min": found.low, "max": found.high, "interval": found.step}
 
 
 def _ends(lines: Sequence[Line]) -> tuple[float, float]:
-    single = [value for line in lines for value in line.values if value is not None]
-    stacked = [line.values for line in lines if line.stacked]
-    sums = [sum(value or 0 for value in values) for values in zip(*stacked, strict=True)]
-    return min(*single, *sums, math.inf), max(*single, *sums, -math.inf)
+    seen = [value for line in lines for value in line.values if value is not None]
+    for step in {line.step for line in lines if line.stacked}:
+        stacked = (line.values for line in lines if line.stacked and line.step == step)
+        seen += [sum(value or 0 for value in values) for values in zip(*stacked, strict=True)]
+    return min(seen), max(seen)
 
 
 def _traces(traces: Sequence[Exemplar]) -> Iterator[Json]:

@@ -44,10 +44,12 @@ KIB: Final = 1024
 COUNTED: Final = ("", " K", " Mil", " Bil", " Tri")
 SI: Final = ("n", "µ", "m", "", "k", "M", "G", "T", "P")
 TIMES: Final = (
-    (0, 1e-9, " ns"), (1e-6, 1e-6, " µs"), (1e-3, 1e-3, " ms"), (1, 1, " s"), (60, 60, " min"),
-    (3600, 3600, " hour"), (86_400, 86_400, " day"), (604_800, 604_800, " week"),
-    (31_536_000, 3.15569e7, " year"),
+    (0, 1e-9, " ns"), (1e-6, 1e-6, " µs"), (1e-3, 1e-3, " ms"), (1, 1, " s"), (60, 60, " mins"),
+    (3600, 3600, " hours"), (86_400, 86_400, " days"), (604_800, 604_800, " weeks"),
+    (31_536_000, 3.15569e7, " years"),
 )  # fmt: skip
+
+PLURALS: Final = frozenset({" mins", " hours", " days", " weeks", " years"})
 
 
 def _shifted(by: float) -> Unit:
@@ -104,7 +106,8 @@ def shown(value: float, name: str = "none", decimals: int | None = None) -> str:
     if value == ZERO:
         return fixed(0, decimals) + found.zero
     size, suffix = _scale(found, abs(value))
-    return fixed(value / size, decimals) + suffix
+    text = fixed(value / size, decimals)
+    return text + (suffix.removesuffix("s") if text == "1" and suffix in PLURALS else suffix)
 
 
 def _scale(found: Unit, value: float) -> tuple[float, str]:

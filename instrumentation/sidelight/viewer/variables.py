@@ -20,7 +20,9 @@ SOURCE: Final = "datasource"
 REFERENCE: Final = re.compile(
     r"\$(\w+)|\$\{(\w+(?:\.[^:}]+)?)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]", re.ASCII
 )
-LABEL_VALUES: Final = re.compile(r"label_values\(\s*(?:(?P<of>.+),\s*)?(?P<label>[a-zA-Z_]\w*)\s*\)")
+LABEL_VALUES: Final = re.compile(
+    r"label_values\(\s*(?:(?P<of>.+),\s*)?(?P<label>[a-zA-Z_]\w*)\s*\)"
+)
 SPECIAL: Final = re.compile(r"[$^*{}\[\]'+?.()|]")
 
 

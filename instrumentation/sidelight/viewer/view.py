@@ -28,7 +28,7 @@ LAST_HOUR: Final = Chosen({}, "now-1h", "now", "10s")
 
 
 class View:
-    """What one browser's page shows. Everything is told to its elements, which send what changed."""
+    """What one browser's page shows: told to its elements, which send what has changed."""
 
     def __init__(self, hub: Hub, client: Client) -> None:
         self.hub, self.client = hub, client
@@ -53,7 +53,7 @@ class View:
         self.bar.on("again", lambda _: self.refresh(whole=True))
         self.bar.on("watched", lambda e: self.watch(shown=bool(e.args)))
         task = background_tasks.create(self.keep(), name="refresh")
-        self.client.on_delete(lambda: task.cancel())
+        self.client.on_delete(lambda: _end(task))
 
     # --- what is shown ---
 
@@ -84,10 +84,11 @@ class View:
 
     def _build_board(self, board: Board) -> None:
         for section in board.sections:
-            top = min((panel.place.y for panel in section.panels), default=0)
             with Fold(section.title, collapsed=section.collapsed):
-                for panel in section.panels:
-                    self._build_panel(panel, top)
+                for band in section.bands:
+                    with ui.element("div").classes("sl-grid" if len(band) > 1 else "sl-grid alone"):
+                        for panel in band:
+                            self._build_panel(panel, band[0].place.y)
 
     def _build_panel(self, panel: Panel, top: int) -> None:
         place = panel.place
@@ -120,9 +121,12 @@ class View:
             "until": chosen.until,
             "every": chosen.refresh,
             "busy": self.busy,
-            "source": self.hub.viewer.metrics.split("://", 1)[1],
+            "source": self._source().split("://", 1)[1],
             "problem": self.problem,
         }
+
+    def _source(self) -> str:
+        return self.hub.viewer.sidecar if self.path == "/slow" else self.hub.viewer.metrics
 
     # --- what the reader does ---
 
@@ -266,3 +270,6 @@ class View:
             self.runbooks[name] = found
             self.alerts.tell({**self.alerts.props["body"], "runbooks": dict(self.runbooks)})
 
+
+def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()

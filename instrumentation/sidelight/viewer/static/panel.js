@@ -1,9 +1,9 @@
 // One panel: its head, and its body in one of the forms of sidelight/viewer/asking.py.
-import { Chart, clock, readable } from "sidelight-chart";
+import { Chart, clock, isDark, readable } from "sidelight-chart";
 import Markdown from "sidelight-markdown";
 
 const TABLE = {
-  props: { body: Object },
+  props: { body: Object, dark: Boolean },
   data: () => ({ own: null }),
   computed: {
     sort() { return this.own ?? this.body.sort; },
@@ -23,7 +23,7 @@ const TABLE = {
       this.own = { column, descending: again ? !this.sort.descending : this.body.columns[column].number };
     },
     text(cell, at) { return this.body.columns[at].time ? clock(cell[0] * 1000) : cell[1]; },
-    ink: (cell) => (cell[2] ? { color: readable(cell[2]) } : null),
+    ink(cell) { return cell[2] ? { color: readable(cell[2], this.dark) } : null; },
   },
   template: `
     <div class="sl-table"><table>
@@ -45,13 +45,16 @@ const TABLE = {
 
 export default {
   components: { SlTable: TABLE, SlMarkdown: Markdown },
-  props: { head: Object, body: Object, theme: String },
+  props: { head: Object, body: Object },
   emits: ["seen", "zoom"],
-  data: () => ({ only: null, seen: false, tip: false }),
+  data: () => ({ only: null, seen: false, dark: isDark() }),
   mounted() {
     this.observer = new IntersectionObserver(([one]) => this.see(one.isIntersecting), { rootMargin: "240px 0px" });
     this.observer.observe(this.$el);
-    this.onTheme = () => this.chart?.option && this.chart.draw();
+    this.onTheme = () => {
+      this.dark = isDark();
+      if (this.chart?.option) this.chart.draw();
+    };
     window.addEventListener("sidelight:theme", this.onTheme);
   },
   beforeUnmount() {
@@ -61,7 +64,8 @@ export default {
   },
   watch: { body() { this.draw(); } },
   methods: {
-    readable,
+    // `dark` is named, so that another theme draws the colours anew.
+    shade(colour) { return readable(colour, this.dark); },
     see(seen) {
       if (seen === this.seen) return;
       this.seen = seen;
@@ -104,30 +108,30 @@ export default {
           <div class="sl-canvas" ref="chart"></div>
           <div v-if="body.option.heat" class="sl-scale">
             <span>{{ body.option.heat.low }}</span>
-            <i v-for="shade in body.option.heat.shades" :style="{ background: shade }"></i>
+            <i v-for="shade in dark ? body.option.heat.night : body.option.heat.shades" :style="{ background: shade }"></i>
             <span>{{ body.option.heat.high }}</span>
           </div>
           <div v-else-if="body.option.legend.length && head.legend" class="sl-legend">
             <button v-for="one in body.option.legend" type="button" :class="{ off: only && only !== one.name }"
                     @click="isolate(one.name)" :title="one.name + '  ' + one.last">
-              <i :class="{ dashed: one.dashed }" :style="{ color: readable(one.colour) }"></i>{{ one.name }}
+              <i :class="{ dashed: one.dashed }" :style="{ color: shade(one.colour) }"></i>{{ one.name }}
             </button>
           </div>
         </template>
         <div v-else-if="body.kind === 'stat'" class="sl-figures">
           <div v-for="one in body.figures" :class="{ words: one.words }">
             <small v-if="one.name">{{ one.name }}</small>
-            <strong :style="one.colour ? { color: readable(one.colour) } : null">{{ one.text }}</strong>
+            <strong :style="one.colour ? { color: shade(one.colour) } : null">{{ one.text }}</strong>
           </div>
         </div>
         <div v-else-if="body.kind === 'bars'" class="sl-bars">
           <div v-for="one in body.bars"><span>{{ one.name }}</span>
             <b><i :style="{ width: one.full * 100 + '%', background: one.colour }"></i></b><em>{{ one.text }}</em></div>
         </div>
-        <sl-table v-else-if="body.kind === 'table'" :body="body"></sl-table>
+        <sl-table v-else-if="body.kind === 'table'" :body="body" :dark="dark"></sl-table>
         <sl-markdown v-else-if="body.kind === 'text'" :html="body.html"></sl-markdown>
         <p v-else-if="body.kind === 'empty'" class="sl-nothing">
-          <template v-for="part in body.parts"><a v-if="part.href" :href="part.href">{{ part.text }}</a><template v-else>{{ part.text }}</template></template>
+          <span><template v-for="part in body.parts"><a v-if="part.href" :href="part.href">{{ part.text }}</a><template v-else>{{ part.text }}</template></template></span>
         </p>
         <p v-else-if="body.kind === 'error'" class="sl-error"><b>!</b>{{ body.text }}</p>
         <p v-else class="sl-waiting"></p>

@@ -5,6 +5,6 @@ export default {
   template: `
     <div class="sl-section">
       <h2 v-if="title"><button type="button" @click="open = !open" :aria-expanded="open"><i>{{ open ? '▾' : '▸' }}</i>{{ title }}</button></h2>
-      <div class="sl-grid" v-show="open"><slot></slot></div>
+      <div class="sl-bands" v-show="open"><slot></slot></div>
     </div>`,
 };

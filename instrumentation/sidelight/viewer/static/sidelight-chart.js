@@ -6,6 +6,8 @@ const CROSSHAIR = "sidelight:crosshair";
 const MOST_ROWS = 14;
 const LEAST_DRAG = 8; // pixels; a click is no drag
 
+export const isDark = () => document.documentElement.dataset.theme === "dark";
+
 export function css(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -19,6 +21,18 @@ export function clock(ms, span) {
   if (span > 2 * 86_400_000) return day;
   if (span > 86_400_000) return `${day} ${minute}`;
   return span < 600_000 ? `${minute}:${two(time.getSeconds())}` : minute;
+}
+
+const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+
+// Round times of the reader's clock, so far apart that their texts have room.
+function timeTicks(from, to, width) {
+  const room = Math.max(2, Math.floor(width / (to - from > 86_400_000 ? 100 : 70)));
+  const step = 1000 * (STEPS.find((one) => (to - from) / 1000 / one <= room) ?? STEPS[STEPS.length - 1]);
+  const shift = new Date(from).getTimezoneOffset() * 60_000;
+  const ticks = [];
+  for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) ticks.push(at);
+  return ticks;
 }
 
 export class Chart {
@@ -72,6 +86,7 @@ export class Chart {
     const label = { color: soft, fontSize: 11, fontFamily: css("--sl-font") };
     const lines = { lineStyle: { color: css("--sl-line"), width: 1 } };
     const span = option.xAxis.max - option.xAxis.min;
+    const ticks = timeTicks(option.xAxis.min, option.xAxis.max, this.width - 76);
     const y = option.yAxis;
     return {
       animation: false,
@@ -80,10 +95,9 @@ export class Chart {
       legend: { show: false, selected: this.selected() },
       xAxis: {
         ...option.xAxis,
-        splitNumber: Math.max(2, Math.floor(this.width / 110)),
-        axisLabel: { ...label, hideOverlap: true, formatter: (ms) => clock(ms, span) },
+        axisLabel: { ...label, customValues: ticks, hideOverlap: true, formatter: (ms) => clock(ms, span) },
         axisLine: { show: true, ...lines },
-        axisTick: { show: false },
+        axisTick: { show: true, length: 0, customValues: ticks },
         splitLine: { show: true, ...lines },
         axisPointer: { label: { show: false } },
       },
@@ -140,7 +154,7 @@ export class Chart {
     const { heat } = this.option;
     const [left, bottom] = api.coord([api.value(0), api.value(1)]);
     const [right, top] = api.coord([api.value(0) + heat.step, api.value(1) + 1]);
-    const shades = document.documentElement.dataset.theme === "dark" ? [...heat.shades].reverse() : heat.shades;
+    const shades = isDark() ? heat.night : heat.shades;
     const gap = right - left > 4 ? heat.gap : 0;
     return {
       type: "rect",
@@ -173,10 +187,10 @@ export class Chart {
   tip(found) {
     if (!found.length) return "";
     const at = found[0].axisValue;
-    const rows = found
-      .filter((one) => one.seriesType === "line" && one.seriesId !== "marks")
-      .map((one) => ({ name: one.seriesName, color: one.color, value: one.value[one.encode.y[0]] }))
-      .filter((row) => row.value !== null && row.value !== undefined && !Number.isNaN(row.value))
+    const rows = this.option.series
+      .filter((one) => one.encode && (!this.only || one.name === this.only))
+      .map((one) => ({ name: one.name, color: readable(one.color), value: this.near(one, at) }))
+      .filter((row) => row.value !== null)
       .sort((one, other) => other.value - one.value);
     const { unit, decimals, marks } = this.option;
     const box = tipBox(clock(at));
@@ -187,6 +201,21 @@ export class Chart {
       tipRow(box, one.colour, `${one.kind}: ${one.text}`, clock(one.since).slice(11));
     }
     return box;
+  }
+
+  // The value of a series at a time: its nearest, where that is no further than its own step.
+  near(one, at) {
+    const { source } = this.option.dataset[one.datasetIndex];
+    const times = source.t;
+    let [low, high] = [0, times.length - 1];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (times[middle] < at) low = middle + 1;
+      else high = middle;
+    }
+    if (low > 0 && at - times[low - 1] < times[low] - at) low -= 1;
+    const step = times.length > 1 ? Math.min(times[1] - times[0], times[times.length - 1] - times[times.length - 2]) : 60_000;
+    return times.length && Math.abs(times[low] - at) <= step ? source[one.encode.y][low] : null;
   }
 
   itemTip(found) {
@@ -262,8 +291,8 @@ function tipRow(box, color, name, value) {
 }
 
 // A dark blue can't be seen on dark: such a colour is made lighter, its hue kept.
-export function readable(colour) {
-  if (document.documentElement.dataset.theme !== "dark" || !/^#[0-9a-f]{6}$/i.test(colour)) return colour;
+export function readable(colour, dark = isDark()) {
+  if (!dark || !/^#[0-9a-f]{6}$/i.test(colour)) return colour;
   let parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   while (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] < 105) parts = parts.map((n) => n + (255 - n) * 0.1);
   return `rgb(${parts.map(Math.round).join(",")})`;

@@ -1,15 +1,17 @@
 // Numbers as sidelight/viewer/units.py writes them, by the same table: see `Unit` there.
 const DIGITS = 3;
+const PLURALS = /^ (mins|hours|days|weeks|years)$/;
 
 export function write(value, unit, decimals) {
-  if (value === null || value === undefined) return "–";
+  if (value === null || value === undefined) return "-";
   if (Number.isNaN(value)) return "NaN";
   if (unit.words) return unit.words[value ? 1 : 0];
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   if (value === 0) return fixed(0, decimals) + unit.zero;
   const fitting = unit.scales.filter(([low]) => low <= Math.abs(value));
   const [, size, suffix] = fitting.length ? fitting[fitting.length - 1] : unit.scales[0];
-  return fixed(value / size, decimals) + suffix;
+  const text = fixed(value / size, decimals);
+  return text + (text === "1" && PLURALS.test(suffix) ? suffix.slice(0, -1) : suffix);
 }
 
 function fixed(value, decimals) {
