@@ -29,6 +29,8 @@ class Block:
     """Series that were sampled at the same times.
 
     ``labels``: of each series, with ``__name__`` and without empty ones; n in number.
+    If the same series are selected again, the same ``labels`` object should come again, unchanged:
+    what was derived of it (groups, keys, matches) is then found again by its identity.
     ``times``: milliseconds since the epoch, ascending; t in number.
     ``values``: n rows of t; `STALE_BITS` and `ABSENT_BITS` are to be told from other NaN by
     their bits (``values.view(np.int64)``): copies keep them, arithmetic does not.
@@ -43,5 +45,8 @@ class Source(Protocol):
     """Samples that can be selected."""
 
     def select(self, matchers: Sequence[Matcher], after: int, until: int) -> Sequence[Block]:
-        """What matches, with its samples of ``after`` < time <= ``until`` (milliseconds)."""
+        """What matches, with its samples of ``after`` < time <= ``until`` (milliseconds).
+
+        A series is in one block only, even if it had a pause.
+        """
         ...

@@ -1,0 +1,55 @@
+"""How much one query may take."""
+
+import time
+from dataclasses import dataclass
+
+from sidelight.promql.errors import QueryError, failed
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one query.
+
+    ``seconds``: from start to answer. ``samples``: in memory at a time, of one selection or one
+    result. ``points``: of one series of the answer. ``text``: characters. ``depth``: brackets and
+    operators. ``label``: characters of a label value that a function makes.
+    """
+
+    seconds: float = 5.0
+    samples: int = 5_000_000
+    points: int = 11_000
+    text: int = 10_000
+    depth: int = 100
+    label: int = 4_096
+
+
+class Budget:
+    """What is left to one query of its limits."""
+
+    __slots__ = ("_end", "limits")
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._end = time.monotonic() + limits.seconds
+
+    def check(self) -> None:
+        """Raise if time is up."""
+        if time.monotonic() > self._end:
+            raise QueryError("timeout", "query timed out in expression evaluation")
+
+    def room(self, samples: int) -> None:
+        """Raise if time is up, or if this many samples are too many."""
+        self.check()
+        if samples > self.limits.samples:
+            raise failed(
+                "query processing would load too many samples into memory in query execution"
+            )
+
+    def steps(self, number: int) -> None:
+        """Raise if a series of the answer would have too many points."""
+        if number > self.limits.points:
+            raise QueryError(
+                "bad_data",
+                f"exceeded maximum resolution of {self.limits.points:,} points per timeseries. "
+                "Try decreasing the query resolution (?step=XX)",
+            )

@@ -1,0 +1,109 @@
+"""Which label sets a selector's conditions let through.
+
+Patterns are RE2's: a match takes time in proportion to the text, whatever the pattern, where
+Python's own could hold the interpreter for ever. They match the whole value, and a dot matches a
+line break too.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+import re2  # type: ignore[import-untyped] # has no types
+
+from sidelight.promql.errors import unparsed
+from sidelight.promql.source import Matcher
+
+Test = Callable[[str], bool]
+
+_MEMORY: Final = 1 << 20
+"""Bytes that a compiled pattern may take."""
+_ESCAPED: Final = r"\\([!-/:-@\[-^`{-~])"  # ASCII's punctuation, without "_"
+_PIECE: Final = re.compile(rf"(?:[^.+*?()|\[\]{{}}^$\\]|{_ESCAPED})*")
+_ESCAPE: Final = re.compile(_ESCAPED)
+
+
+def matching(matchers: Sequence[Matcher]) -> Callable[[Mapping[str, str]], bool]:
+    """A function that says whether a label set meets every condition."""
+    tests = [(one.name, condition(one)) for one in matchers]
+
+    def meets(labels: Mapping[str, str]) -> bool:
+        get = labels.get
+        return all(of(get(name, "")) for name, of in tests)
+
+    return meets
+
+
+def matched(
+    matchers: Sequence[Matcher],
+    sets: Sequence[Mapping[str, str]],
+    among: Sequence[int] | None = None,
+) -> list[int]:
+    """Which of the label sets meet every condition, by their number; each value is tried once."""
+    left = range(len(sets)) if among is None else among
+    for one in matchers:
+        left = _left(one, sets, left)
+    return list(left)
+
+
+def _left(one: Matcher, sets: Sequence[Mapping[str, str]], among: Sequence[int]) -> list[int]:
+    name, of = one.name, condition(one)
+    known: dict[str, bool] = {}
+    kept = []
+    for number in among:
+        value = sets[number].get(name, "")
+        good = known.get(value)
+        if good is None:
+            good = known[value] = of(value)
+        if good:
+            kept.append(number)
+    return kept
+
+
+@lru_cache(maxsize=1024)
+def condition(matcher: Matcher) -> Test:
+    """A function that says whether a label's value meets this condition."""
+    _, op, value = matcher
+    if op == "=":
+        return value.__eq__
+    if op == "!=":
+        return value.__ne__
+    positive = _pattern(value)
+    return positive if op == "=~" else lambda text: not positive(text)
+
+
+def _pattern(pattern: str) -> Test:
+    literals = alternatives(pattern)
+    if literals is not None:
+        return literals.__contains__
+    whole = compiled(pattern)
+    if pattern == ".*":
+        return lambda _: True
+    if pattern == ".+":
+        return bool
+    return lambda text: whole.fullmatch(text) is not None
+
+
+def alternatives(pattern: str) -> frozenset[str] | None:
+    r"""The values that a pattern like ``a|b`` or ``(a|b\.c)`` matches, if it is one."""
+    inner = pattern[1:-1] if pattern[:1] == "(" and pattern[-1:] == ")" else pattern
+    pieces = inner.split("|")
+    if not all(_PIECE.fullmatch(piece) for piece in pieces):
+        return None
+    return frozenset(_ESCAPE.sub(r"\1", piece) for piece in pieces)
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> Any:
+    """The pattern, to be used with ``fullmatch``. `QueryError` if it is none."""
+    options = re2.Options()
+    options.dot_nl = True
+    options.log_errors = False
+    options.max_mem = _MEMORY
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as why:
+        told = why.args[0]
+        text = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
+        raise unparsed(f"error parsing regexp: {text}") from None
