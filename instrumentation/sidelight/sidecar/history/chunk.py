@@ -11,6 +11,8 @@ from sidelight.sidecar.history.words import Ids, Words
 
 MOST_STEPS = 60
 """In a chunk; below 256, so that a byte says which."""
+A_PART = 600
+"""Bytes of a part besides its columns' own."""
 
 
 class Step(NamedTuple):
@@ -22,16 +24,12 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """``count`` steps, of which only changes are kept."""
+    """``count`` steps, of which only changes are kept; ``size`` is in bytes."""
 
     count: int
     changes: int
+    size: int
     parts: tuple[Part, ...]
-
-    @property
-    def size(self) -> int:
-        """Bytes it takes."""
-        return sum(part.size for part in self.parts) + 500 * len(self.parts)
 
     def after(self, values: Words) -> Words:
         """What all series are at its end; ``values`` is what they were, by id."""
@@ -66,7 +64,8 @@ def sealed(steps: Sequence[Step]) -> Chunk:
     number = np.repeat(np.arange(len(steps), dtype=np.uint8), lengths)
     order = np.argsort(ids, kind="stable")
     parts = packed(ids[order], number[order], values[order], len(steps))
-    return Chunk(len(steps), len(ids), tuple(parts))
+    size = sum(part.size + A_PART for part in parts)
+    return Chunk(len(steps), len(ids), size, tuple(parts))
 
 
 def unsealed(steps: Sequence[Step], ids: Ids, values: Words) -> Words:

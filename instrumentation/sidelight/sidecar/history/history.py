@@ -4,18 +4,27 @@ import threading
 from bisect import bisect_right
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
 from sidelight.promql.source import Matcher
-from sidelight.sidecar.history.reading import Blocks, Reading
-from sidelight.sidecar.history.registry import Accepts
+from sidelight.sidecar.history.reading import Reading
 from sidelight.sidecar.history.stream import A_CHANGE, Stream
 
 SEALED_FROM = 32
 """A stream is sealed when what waits is this part of all memory."""
 TEXT = 0.6
 """The part of memory that series may take without their samples."""
+
+
+class Figures(NamedTuple):
+    """Series it knows of, changes of value and bytes it holds, milliseconds it reaches back."""
+
+    series: int = 0
+    samples: int = 0
+    size: int = 0
+    span: int = 0
 
 
 class History:
@@ -28,6 +37,7 @@ class History:
         self.keep = keep
         self.memory = memory
         self.lock = threading.Lock()
+        self.figures = Figures()
         self.left_out = 0
         """Samples of series for which there was no room."""
         self._streams: dict[Hashable, Stream] = {}
@@ -68,55 +78,59 @@ class History:
             stream.add(time, ids, values)
             if stream.ready(self.memory // SEALED_FROM // A_CHANGE):
                 stream.seal()
-            self._tidy(time)
+            self._tidy(time, stream)
+            self.figures = self._counted()
 
-    def _tidy(self, now: int) -> None:
-        """Drop what is too old, and then the oldest until the rest fits."""
+    def _tidy(self, now: int, current: Stream) -> None:
+        """Drop what is too old, and then the oldest until the rest fits.
+
+        Only the stream whose step has just been added gives ids back: somebody may be about to
+        use those of another.
+        """
         for key, stream in list(self._streams.items()):
             if stream.times and stream.times[-1] < now - self.keep:
                 del self._streams[key]
                 continue
             with suppress(IndexError):
                 while stream.oldest < now - self.keep:
-                    stream.drop()
-        while self.size > self.memory and self._drop_oldest():
-            pass
+                    self._drop(stream, current)
+        while self.size > self.memory:
+            oldest = self._oldest()
+            if oldest is None:
+                break
+            self._drop(oldest, current)
 
-    def _drop_oldest(self) -> bool:
+    def _drop(self, stream: Stream, current: Stream) -> None:
+        stream.drop()
+        if stream is current:
+            stream.reclaim()
+
+    def _oldest(self) -> Stream | None:
+        """The stream with the oldest chunk; None where there are only steps of now."""
         sealed = [one for one in self._streams.values() if one.chunks]
         if not sealed:
             fullest = max(self._streams.values(), key=lambda one: one.size)
             if len(fullest.times) < 2:  # noqa: PLR2004 its only step is what is now
-                return False
+                return None
             fullest.seal()
-            sealed = [fullest]
-        min(sealed, key=lambda one: one.oldest).drop()
-        return True
+            return fullest
+        return min(sealed, key=lambda one: one.oldest)
+
+    def _counted(self) -> Figures:
+        filled = [stream.times for stream in self._streams.values() if stream.times]
+        return Figures(
+            sum(len(stream.registry) for stream in self._streams.values()),
+            sum(stream.samples for stream in self._streams.values()),
+            self.size,
+            max(times[-1] for times in filled) - min(times[0] for times in filled),
+        )
 
     @property
     def size(self) -> int:
         """Bytes it takes."""
         return sum(stream.size + 2000 for stream in self._streams.values())
 
-    @property
-    def series(self) -> int:
-        """Series it knows of."""
-        return sum(len(stream.registry) for stream in self._streams.values())
-
-    @property
-    def samples(self) -> int:
-        """Changes of value it holds."""
-        return sum(stream.samples for stream in self._streams.values())
-
-    @property
-    def span(self) -> tuple[int, int]:
-        """The time of its oldest and of its newest step; zeros when it is empty."""
-        filled = [stream.times for stream in self._streams.values() if stream.times]
-        return (min(t[0] for t in filled), max(t[-1] for t in filled)) if filled else (0, 0)
-
-    def select(
-        self, matchers: Sequence[tuple[Matcher, Accepts]], after: int, until: int
-    ) -> list[Reading]:
+    def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Reading]:
         """What matches, with samples of ``after`` < time <= ``until``."""
         with self.lock:
             return [
@@ -125,16 +139,21 @@ class History:
                 for reading in _select(stream, matchers, after, until)
             ]
 
-    def known(self, matchers: Sequence[tuple[Matcher, Accepts]]) -> Iterator[dict[str, str]]:
+    def known(self, matchers: Sequence[Matcher]) -> list[dict[str, str]]:
         """Labels of all series that match, with or without samples at some time."""
         with self.lock:
-            found = [labels for s in self._streams.values() for _, labels in s.registry.match(matchers)]
-        for labels in found:
-            yield from labels
+            found = [s.registry.match(matchers) for s in self._streams.values()]
+            return [labels for pieces in found for _, piece in pieces for labels in piece]
+
+    def clear(self) -> None:
+        """Drop all samples."""
+        with self.lock:
+            for stream in self._streams.values():
+                stream.forget()
 
 
 def _select(
-    stream: Stream, matchers: Sequence[tuple[Matcher, Accepts]], after: int, until: int
+    stream: Stream, matchers: Sequence[Matcher], after: int, until: int
 ) -> Iterator[Reading]:
     begin, end = bisect_right(stream.times, after), bisect_right(stream.times, until)
     if begin == end:

@@ -43,7 +43,7 @@ def packed(ids: Ids, steps: NDArray[np.uint8], values: Words, count: int) -> lis
     return list(_parts(ids[first], lengths, kind, low, steps, values))
 
 
-def _parts(  # noqa: PLR0913 the columns of one table
+def _parts(  # noqa: PLR0913, PLR0917 the columns of one table
     rows: Ids,
     lengths: NDArray[np.int64],
     kind: NDArray[np.int64],

@@ -1,16 +1,16 @@
 """Which series there are: their labels in columns, so that a matcher looks at each value once."""
 
 from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from sys import getsizeof
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.promql.matching import condition
 from sidelight.promql.source import Matcher
 from sidelight.sidecar.history.words import Ids
 
-Accepts = Callable[[str], bool]
 A_SERIES = 190
 """Bytes a series costs besides its text: places in a dict and a list, its id, its arrays."""
 A_TEXT = 160
@@ -34,14 +34,14 @@ class Column:
             self.values.append(value)
         return found
 
-    def accepted(self, matcher: Matcher, accepts: Accepts) -> NDArray[np.bool_]:
+    def accepted(self, matcher: Matcher) -> NDArray[np.bool_]:
         """For each value whether a matcher takes it."""
         if matcher.op in {"=", "!="}:
             same = np.zeros(len(self.values), np.bool_)
             if matcher.value in self.codes:
                 same[self.codes[matcher.value]] = True
             return same if matcher.op == "=" else ~same
-        return np.fromiter(map(accepts, self.values), np.bool_, len(self.values))
+        return np.fromiter(map(condition(matcher), self.values), np.bool_, len(self.values))
 
 
 class Table:
@@ -154,9 +154,7 @@ class Registry:
             del self._columns[name]
         return moves
 
-    def match(
-        self, matchers: Sequence[tuple[Matcher, Accepts]]
-    ) -> Iterator[tuple[Ids, list[dict[str, str]]]]:
+    def match(self, matchers: Sequence[Matcher]) -> Iterator[tuple[Ids, list[dict[str, str]]]]:
         """Ids, and their labels, of series that fit; in one piece for each set of names."""
         accepted: dict[Matcher, NDArray[np.bool_]] = {}
         for table in self._tables.values():
@@ -168,17 +166,17 @@ class Registry:
     def _matched(
         self,
         table: Table,
-        matchers: Sequence[tuple[Matcher, Accepts]],
+        matchers: Sequence[Matcher],
         accepted: dict[Matcher, NDArray[np.bool_]],
     ) -> tuple[Ids, Ids] | None:
-        if any(m.name not in table.names and not accepts("") for m, accepts in matchers):
+        if any(m.name not in table.names and not condition(m)("") for m in matchers):
             return None
         ids, codes = table.columns()
-        for matcher, accepts in matchers:
+        for matcher in matchers:
             if matcher.name not in table.names:
                 continue
             if matcher not in accepted:
-                accepted[matcher] = self._columns[matcher.name].accepted(matcher, accepts)
+                accepted[matcher] = self._columns[matcher.name].accepted(matcher)
             stay = accepted[matcher][codes[:, table.names.index(matcher.name)]]
             ids, codes = ids[stay], codes[stay]
             if not len(ids):

@@ -46,14 +46,14 @@ class Stream:
         self._chunks: list[Chunk] = []
         self._steps: list[Step] = []
         self._waiting = 0
+        self._packed = 0
 
     @property
     def size(self) -> int:
         """Bytes it takes."""
         arrays = self._base.nbytes + self._last.nbytes + self._changed.nbytes
-        chunks = sum(chunk.size for chunk in self._chunks)
-        steps = self._waiting * A_CHANGE + 300 * len(self._steps)
-        return self.registry.size + arrays + chunks + steps + 40 * len(self.times)
+        steps = self._waiting * A_CHANGE + 300 * len(self._steps) + 40 * len(self.times)
+        return self.registry.size + arrays + self._packed + steps
 
     @property
     def past(self) -> Past:
@@ -88,6 +88,7 @@ class Stream:
         """Pack what came since it was sealed last."""
         if self._steps:
             self._chunks.append(sealed(self._steps))
+            self._packed += self._chunks[-1].size
             self._steps.clear()
             self._waiting = 0
 
@@ -102,13 +103,17 @@ class Stream:
         return self.times[self._chunks[0].count - 1]
 
     def drop(self) -> None:
-        """Forget the oldest chunk, and series that had ended by then. Raises IndexError."""
+        """Forget the oldest chunk. Raises IndexError without any."""
         chunk = self._chunks.pop(0)
+        self._packed -= chunk.size
         self._widen()
         self._base = chunk.after(self._base)
         self._first += chunk.count
         self.samples -= chunk.changes
         del self.times[: chunk.count]
+
+    def reclaim(self) -> None:
+        """Forget series that ended before all it holds; their ids may be given again."""
         width = self.registry.width
         ended = (self._last[:width] == STALE) & (self._changed[:width] < self._first)
         gone = np.flatnonzero(ended).astype(np.int32)
@@ -122,6 +127,7 @@ class Stream:
         self.seal()
         while self._chunks:
             self.drop()
+        self.reclaim()
 
     def _widen(self) -> None:
         """Room for every id."""
@@ -137,23 +143,25 @@ class Stream:
 def between(past: Past, ids: Ids, begin: int, end: int) -> Words:
     """The samples of these series (ids ascend) from step ``begin`` up to ``end``."""
     out = np.empty((len(ids), end - begin), np.int64)
-    now, at = past.base[ids], 0
-    before = now
-    for chunk in (*past.chunks, past.steps):
+    before = now = past.base[ids]
+    at = 0
+    pieces: list[Chunk | tuple[Step, ...]] = [*past.chunks, past.steps]
+    for chunk in pieces:
         count = chunk.count if isinstance(chunk, Chunk) else len(chunk)
-        if at >= end or not count:
-            break
-        if at + count <= begin and isinstance(chunk, Chunk):
+        low, high = max(begin - at, 0), min(end - at, count)
+        if isinstance(chunk, Chunk) and low >= count:
             now = before = chunk.carried(ids, now)
-        else:
-            steps = chunk.filled(ids, now) if isinstance(chunk, Chunk) else unsealed(chunk, ids, now)
-            low, high = max(begin - at, 0), min(end - at, count)
-            if low > 0:
-                before = steps[:, low - 1]
+        elif low < high:
+            steps = _filled(chunk, ids, now)
+            before = steps[:, low - 1] if low else before
             out[:, at + low - begin : at + high - begin] = steps[:, low:high]
             now = steps[:, -1]
         at += count
     return _ended(out, before)
+
+
+def _filled(chunk: Chunk | tuple[Step, ...], ids: Ids, now: Words) -> Words:
+    return chunk.filled(ids, now) if isinstance(chunk, Chunk) else unsealed(chunk, ids, now)
 
 
 def _ended(values: Words, before: Words) -> Words:
