@@ -15,8 +15,8 @@ T = TypeVar("T")
 AT_ONCE = 2
 MOST_WAITING = 200
 SECONDS = 5.0
-SAMPLES = 10_000_000
-"""That a query may select; they are made in pieces, and never all there at once."""
+SAMPLES = 5_000_000
+"""That a query may select: 40 MB."""
 
 
 class Desk:

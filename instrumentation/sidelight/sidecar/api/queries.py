@@ -1,5 +1,6 @@
 """Queries at one time and over a range of times."""
 
+from collections.abc import Callable
 from functools import partial
 
 from sidelight.promql import engine
@@ -43,7 +44,7 @@ def over_range(history: History, asked: Parameters, limits: Limits) -> str:
     return _answered(partial(engine.query_range, text, source, start, end, step, limits))
 
 
-def _answered(ask: partial[Result]) -> str:
+def _answered(ask: Callable[[], Result]) -> str:
     try:
         return data(ask())
     except QueryError as error:

@@ -11,7 +11,7 @@ from sidelight.promql.result import Scalar, Vector
 from sidelight.sidecar.history.history import History
 from sidelight.sidecar.history.selection import Selection
 
-LIMITS = Limits(samples=10_000_000)
+LIMITS = Limits(samples=5_000_000)
 Sample = tuple[dict[str, str], float]
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sidelight.errors import SettingsError
@@ -34,8 +34,8 @@ class Rule:
     labels: Mapping[str, str]
     hold: int = 0
     keep_firing: int = 0
-    annotations: Mapping[str, str] = {}
-    templates: Mapping[str, Block] = {}
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, Block] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
