@@ -1,9 +1,10 @@
 """The command ``sidelight``."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -12,6 +13,7 @@ from sidelight.errors import SidelightError
 from sidelight.runtime.about import version
 
 if TYPE_CHECKING:
+    from sidelight.sidecar.history_settings import Options
     from sidelight.slo.rules import Format
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -121,6 +123,48 @@ def slow(directory: str | None, *, as_json: bool) -> None:
     metavar="URL",
     help="Also send the metrics to this OpenTelemetry endpoint (OTLP over HTTP).",
 )
+@click.option(
+    "--history",
+    envvar="SIDELIGHT_HISTORY",
+    metavar="DURATION",
+    help="How long samples are remembered, 0 for not at all. [default: 1h with the extra]",
+)
+@click.option(
+    "--history-step",
+    default="5s",
+    envvar="SIDELIGHT_HISTORY_STEP",
+    metavar="DURATION",
+    show_default=True,
+    help="From one sample to the next.",
+)
+@click.option(
+    "--history-memory",
+    default="64MiB",
+    envvar="SIDELIGHT_HISTORY_MEMORY",
+    metavar="SIZE",
+    show_default=True,
+    help="Most memory of the history; its oldest samples go first.",
+)
+@click.option(
+    "--job",
+    envvar="SIDELIGHT_JOB",
+    metavar="NAME",
+    help="The label of its samples; else the service's name.",
+)
+@click.option(
+    "--instance",
+    envvar="SIDELIGHT_INSTANCE",
+    metavar="NAME",
+    help="The label of its samples; else the address it listens on.",
+)
+@click.option(
+    "--rules",
+    multiple=True,
+    type=click.Path(),
+    envvar="SIDELIGHT_RULES",
+    metavar="FILE",
+    help="Evaluate these rules, and not those of the service's objectives.",
+)
 def sidecar(  # noqa: PLR0913 one for each option
     directory: str,
     listen: str,
@@ -129,17 +173,23 @@ def sidecar(  # noqa: PLR0913 one for each option
     otlp: str | None,
     *,
     insecure: bool,
+    **remembering: Unpack["Options"],
 ) -> None:
     """Serve the metrics of all workers from a process of its own.
 
     It answers while the service can't, and changes nothing in it.
     """
     from sidelight.settings import load
-    from sidelight.sidecar import logs, server, settings
+    from sidelight.sidecar import history_settings, logs, server, settings
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     try:
-        checked = settings.check(directory, listen, token_file, names, otlp, insecure=insecure)
+        remembered = history_settings.check(**remembering)
+        checked = replace(
+            settings.check(directory, listen, token_file, names, otlp, insecure=insecure),
+            remembering=remembered,
+            forgetful=remembering["history"] is not None,
+        )
         logs.configure()
         server.run(checked, load({"directory": checked.directory}))
     except SidelightError as error:

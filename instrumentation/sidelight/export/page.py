@@ -24,7 +24,7 @@ async def page(headers: Headers, shot: Callable[[], Awaitable[Snapshot]]) -> Res
     """The snapshot in the format and coding that the client prefers."""
     form = wanted_format(headers.get("accept", ""))
     answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
-    pieces = _in_turns(render(await shot(), form))
+    pieces = in_turns(render(await shot(), form))
     if accepts_gzip(headers.get("accept-encoding", "")):
         answer["content-encoding"] = "gzip"
         pieces = _compressed(pieces)
@@ -46,7 +46,8 @@ async def driven(steps: Generator[None, None, T]) -> T:
             until = time.perf_counter() + SLICE
 
 
-async def _in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def in_turns(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """The pieces, with a turn of the event loop after every slice of time."""
     until = time.perf_counter() + SLICE
     for piece in pieces:
         yield piece

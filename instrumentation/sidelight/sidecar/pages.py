@@ -1,9 +1,11 @@
 """What the sidecar answers."""
 
+from collections.abc import Iterable
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import StatelessLifespan
 
 from sidelight.errors import StoreError
@@ -12,8 +14,10 @@ from sidelight.sidecar.paced import Paced
 from sidelight.sidecar.watch import Watch
 
 
-def pages(watch: Watch, lifespan: StatelessLifespan[Starlette]) -> Starlette:
-    """The application: ``/metrics``, ``/slow``, ``/healthz`` and ``/readyz``."""
+def pages(
+    watch: Watch, lifespan: StatelessLifespan[Starlette], more: Iterable[BaseRoute] = ()
+) -> Starlette:
+    """The application: ``/metrics``, ``/slow``, ``/healthz`` and ``/readyz``, and ``more``."""
 
     async def metrics(request: Request) -> Response:
         try:
@@ -43,5 +47,6 @@ def pages(watch: Watch, lifespan: StatelessLifespan[Starlette]) -> Starlette:
         Route("/slow", slow),
         Route("/healthz", healthy),
         Route("/readyz", ready),
+        *more,
     ]
     return Starlette(routes=routes, lifespan=lifespan)

@@ -15,7 +15,7 @@ from sidelight.errors import SettingsError
 from sidelight.export.otlp_environment import shown
 from sidelight.runtime.about import version
 from sidelight.settings import Settings
-from sidelight.sidecar import sending
+from sidelight.sidecar import api_off, sending
 from sidelight.sidecar.access import Access
 from sidelight.sidecar.pages import pages
 from sidelight.sidecar.settings import LISTEN, Sidecar
@@ -34,6 +34,12 @@ def run(sidecar: Sidecar, settings: Settings) -> None:
     if sender is not None:
         watch.exports = sender.outcomes
     listener = listen(sidecar)
+    keeping = None
+    if sidecar.remembering is not None:
+        from sidelight.sidecar.keeping import Keeping  # noqa: PLC0415 an extra
+
+        keeping = Keeping(sidecar.remembering, watch, listener)
+    more = keeping.routes if keeping else api_off.routes(wanted=not sidecar.forgetful)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -41,11 +47,13 @@ def run(sidecar: Sidecar, settings: Settings) -> None:
             tasks.start_soon(watch.keep)
             if sender is not None:
                 tasks.start_soon(sending.send, watch, sender)
+            if keeping is not None:
+                tasks.start_soon(keeping.keep)
             say(sidecar, listener, None if sender is None else shown(sender.endpoint))
             yield
             tasks.cancel_scope.cancel()
 
-    app = Access(pages(watch, lifespan), sidecar.token, sidecar.hosts)
+    app = Access(pages(watch, lifespan, more), sidecar.token, sidecar.hosts)
     config = uvicorn.Config(
         app,
         lifespan="on",
@@ -96,6 +104,7 @@ def say(sidecar: Sidecar, listener: socket.socket, otlp: str | None) -> None:
             "directory": sidecar.directory,
             "token": sidecar.token is not None,
             "otlp": otlp,
+            "history": sidecar.remembering is not None,
             "version": version("sidelight"),
         },
     )

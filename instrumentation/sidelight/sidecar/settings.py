@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidelight.errors import SettingsError
+from sidelight.sidecar.history_settings import Remembering
 
 LISTEN = "127.0.0.1:9464"
 MOST_PORT = 65_535
@@ -17,7 +18,8 @@ class Sidecar:
     """How one sidecar runs. Build it with `check`.
 
     ``otlp`` is None where nothing is sent, and empty where OpenTelemetry's own variables say
-    where to.
+    where to. ``remembering`` is None where no history is kept; ``forgetful`` says that this was
+    asked for.
     """
 
     directory: str
@@ -26,6 +28,8 @@ class Sidecar:
     token: str | None
     hosts: tuple[str, ...]
     otlp: str | None
+    remembering: Remembering | None = None
+    forgetful: bool = False
 
     @property
     def open(self) -> bool:

@@ -3,6 +3,7 @@
 import logging
 import time
 import uuid
+from collections.abc import Callable, Iterable  # noqa: TC003 they say what an attribute is
 from contextlib import suppress
 from dataclasses import replace
 
@@ -24,6 +25,9 @@ logger = logging.getLogger("sidelight.sidecar")
 
 FOLD_EVERY = 5.0
 
+Figure = tuple[str, str, int]
+"""A metric's name, the value of its label (or ""), and its value as it is stored."""
+
 
 class Watch:
     """Snapshots of one directory, one at a time."""
@@ -36,6 +40,7 @@ class Watch:
         self._said = ""
         self.about = About()
         self.exports: dict[str, int] = {}
+        self.figures: Callable[[], Iterable[Figure]] = tuple
 
     async def shot(self) -> Snapshot:
         """Everything the directory holds now. Raises `StoreError` when it can't be read."""
@@ -53,6 +58,8 @@ class Watch:
             collector.name_target(shot, self.about)
             for outcome, number in self.exports.items():
                 shot.sums[collector.key("sidelight_otlp_exports_total", (outcome,))] = (number,)
+            for name, label, value in self.figures():
+                shot.sums[collector.key(name, (label,))] = (value,)
             collector.timed(shot, time.perf_counter_ns() - began)
         return shot
 

@@ -1,0 +1,79 @@
+"""Which series, labels and families there are."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+from sidelight.promql.errors import QueryError, wrong
+from sidelight.promql.limits import Budget, Limits
+from sidelight.sidecar.api.parameters import LONGEST, Parameters
+from sidelight.sidecar.api.results import metric
+from sidelight.sidecar.api.selectors import matches
+from sidelight.sidecar.history.families import Families
+from sidelight.sidecar.history.history import History
+
+LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+
+
+def series(history: History, asked: Parameters, limits: Limits) -> str:
+    """``/api/v1/series``: label sets with samples at these times. Raises `QueryError`."""
+    found = matches(asked, limits)
+    if not found:
+        raise wrong("no match[] parameter provided")
+    begin, end = _span(asked)
+    budget = Budget(limits)
+    sets: dict[str, None] = {}
+    for matchers in found:
+        for reading in history.select(matchers, begin - 1, end):
+            for number in range(reading.pieces):
+                budget.check()
+                sets.update(dict.fromkeys(map(metric, reading.piece(number).labels)))
+    return f"[{','.join(_cut(sorted(sets), asked.limit()))}]"
+
+
+def labels(history: History, asked: Parameters, limits: Limits) -> str:
+    """``/api/v1/labels``: label names. Raises `QueryError`."""
+    names = {name for found in _known(history, asked, limits) for name in found}
+    return json.dumps(_cut(sorted(names), asked.limit()))
+
+
+def values(history: History, name: str, asked: Parameters, limits: Limits) -> str:
+    """``/api/v1/label/<name>/values``. Raises `QueryError`."""
+    if not LABEL.fullmatch(name):
+        raise wrong(f'invalid label name: "{name}"')
+    found = {one[name] for one in _known(history, asked, limits) if name in one}
+    return json.dumps(_cut(sorted(found), asked.limit()), ensure_ascii=False)
+
+
+def metadata(families: Families, asked: Parameters) -> str:
+    """``/api/v1/metadata``: kind, help and unit by family. Raises `QueryError`."""
+    limit, name = _count(asked, "limit"), asked.text("metric")
+    each = _count(asked, "limit_per_metric")
+    known = {n: [about] for n, about in families if not name or n == name}
+    if each == 0:
+        known = {n: [] for n in known}
+    return json.dumps(known if limit is None else dict(list(known.items())[:limit]))
+
+
+def _count(asked: Parameters, name: str) -> int | None:
+    """A number that the oldest of these parameters takes; negative or missing is no bound."""
+    given = asked.text(name)
+    if not given:
+        return None
+    if not re.fullmatch(r"-?\d{1,18}", given):
+        raise QueryError("bad_data", f"{name} must be a number")
+    return int(given) if int(given) >= 0 else None
+
+
+def _known(history: History, asked: Parameters, limits: Limits) -> Iterator[Mapping[str, str]]:
+    _span(asked)
+    for matchers in matches(asked, limits) or [()]:
+        yield from history.known(matchers)
+
+
+def _span(asked: Parameters) -> tuple[int, int]:
+    return asked.time("start", -LONGEST), asked.time("end", LONGEST)
+
+
+def _cut(found: list[str], limit: int) -> list[str]:
+    return found[:limit] if limit else found

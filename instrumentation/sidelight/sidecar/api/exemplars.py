@@ -1,0 +1,40 @@
+"""Exemplars of the series that a query is about."""
+
+import json
+
+from sidelight.promql.errors import QueryError
+from sidelight.promql.limits import Limits
+from sidelight.promql.matching import matching
+from sidelight.promql.parsing import parse
+from sidelight.sidecar.api.numbers import seconds, value
+from sidelight.sidecar.api.parameters import LONGEST, Parameters, invalid
+from sidelight.sidecar.api.results import metric
+from sidelight.sidecar.api.selectors import selectors
+from sidelight.sidecar.history.exemplars import Exemplars, Kept
+
+
+def exemplars(kept: Exemplars, asked: Parameters, limits: Limits) -> str:
+    """``/api/v1/query_exemplars``. Raises `QueryError`."""
+    begin, end = asked.time("start", -LONGEST), asked.time("end", LONGEST)
+    if end < begin:
+        raise invalid("end", "end timestamp must not be before start time")
+    try:
+        found = list(selectors(parse(asked.text("query"), limits)))
+    except QueryError as error:
+        raise invalid("query", error.message) from error
+    tests = [matching(one) for one in found]
+    by_series: dict[str, list[Kept]] = {}
+    for one in kept.between(begin, end):
+        if any(test(one.series) for test in tests):
+            by_series.setdefault(metric(one.series), []).append(one)
+    return f"[{','.join(_row(labels, ones) for labels, ones in sorted(by_series.items()))}]"
+
+
+def _row(labels: str, ones: list[Kept]) -> str:
+    ones.sort(key=lambda one: one.time)
+    texts = (
+        f'{{"labels":{json.dumps(one.found.labels)},"value":"{value(one.found.value)}",'
+        f'"timestamp":{seconds(one.time)}}}'
+        for one in ones
+    )
+    return f'{{"seriesLabels":{labels},"exemplars":[{",".join(texts)}]}}'

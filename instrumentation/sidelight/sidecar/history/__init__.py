@@ -1,0 +1,1 @@
+"""The last hour of what the sidecar serves, in bounded memory."""

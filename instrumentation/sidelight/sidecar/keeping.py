@@ -1,0 +1,75 @@
+"""The history, its API and its rules, put together. Needs the extra ``history``."""
+
+import logging
+import socket
+from collections.abc import Iterator
+
+import anyio
+from starlette.routing import BaseRoute
+
+from sidelight.sidecar.api.routes import Shelf, routes
+from sidelight.sidecar.history.history import History
+from sidelight.sidecar.history.sampler import Sampler
+from sidelight.sidecar.history.target import Target
+from sidelight.sidecar.history_settings import Remembering
+from sidelight.sidecar.rules import load
+from sidelight.sidecar.rules.evaluator import Evaluator
+from sidelight.sidecar.watch import Figure, Watch
+from sidelight.slo.objectives import Service
+
+logger = logging.getLogger("sidelight.sidecar")
+
+ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 only compared with
+
+
+class Keeping:
+    """What a sidecar remembers, and how it is asked. Raises `SettingsError`."""
+
+    def __init__(self, asked: Remembering, watch: Watch, listener: socket.socket) -> None:
+        service = load.service()
+        groups = list(load.of_files(asked.rules)) if asked.rules else load.of_service(service)
+        self._history = History(round(asked.keep * 1000), asked.memory)
+        target = target_of(asked, service, listener)
+        self._sampler = Sampler(watch, self._history, asked.step, target)
+        self._rules = Evaluator(self._history, groups)
+        watch.figures = self.figures
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """The addresses of the API."""
+        families, exemplars = self._sampler.families, self._sampler.exemplars
+        return routes(Shelf(self._history, families, exemplars, self._rules.groups))
+
+    async def keep(self) -> None:
+        """Sample and evaluate for ever."""
+        await self._sampler.sample()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(self._sampler.keep)
+            tasks.start_soon(self._rules.keep)
+
+    def figures(self) -> Iterator[Figure]:
+        """What the page says of the history, as it was after the last step."""
+        now = self._history.figures
+        yield "sidelight_history_series", "", now.series
+        yield "sidelight_history_samples", "", now.samples
+        yield "sidelight_history_bytes", "", now.size + self._sampler.exemplars.size
+        yield "sidelight_history_span_seconds", "", now.span * 1_000_000
+        for reason, number in (
+            ("series_full", self._history.left_out),
+            ("late", self._sampler.late),
+        ):
+            yield "sidelight_history_skipped_total", reason, number
+        yield "sidelight_rule_failures_total", "", self._rules.failures
+
+
+def target_of(asked: Remembering, service: Service, listener: socket.socket) -> Target:
+    """The labels of this target; without a job where the service's own name is to be it.
+
+    What the selector of the service's rules pins, its samples have.
+    """
+    host, port = listener.getsockname()[:2]
+    name = socket.gethostname() if host in ANYWHERE else f"[{host}]" if ":" in host else host
+    pinned = {one.label: one.text for one in service.selector.matchers if one.operator == "="}
+    job = asked.job or pinned.pop("job", None) or service.name or ""
+    pinned = {label: text for label, text in pinned.items() if label not in {"job", "instance"}}
+    return Target(job, asked.instance or f"{name}:{port}", tuple(pinned.items()))

@@ -1,0 +1,1 @@
+"""The service's rules, evaluated over the history as Prometheus would."""

@@ -1,0 +1,48 @@
+"""Queries of rules, and where their results go."""
+
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from sidelight.promql import engine
+from sidelight.promql.errors import failed
+from sidelight.promql.limits import Limits
+from sidelight.promql.result import Scalar, Vector
+from sidelight.sidecar.history.history import History
+from sidelight.sidecar.history.selection import Selection
+
+LIMITS = Limits(samples=5_000_000)
+Sample = tuple[dict[str, str], float]
+
+
+def ask(history: History, text: str, at: int) -> list[Sample]:
+    """What a rule's expression gives. Raises `QueryError`."""
+    found = engine.query(text, Selection(history, LIMITS.samples), at, LIMITS)
+    if isinstance(found, Scalar):
+        return [({}, found.value)]
+    if not isinstance(found, Vector):
+        raise failed("rule result is not a vector or scalar")
+    pairs = zip(found.labels, found.values.tolist(), strict=True)
+    return [(dict(labels), value) for labels, value in pairs]
+
+
+def samples(history: History, text: str, at: int) -> list[dict[str, Any]]:
+    """What a template's query gives."""
+    return [{"Labels": labels, "Value": value} for labels, value in ask(history, text, at)]
+
+
+def record(history: History, key: Hashable, at: int, found: Sequence[Sample]) -> None:
+    """One step of a rule's own stream: what it doesn't have any more has ended."""
+    stream = history.stream(key)
+    step = {}
+    with history.lock:
+        for labels, value in found:
+            number = history.identify(stream, known(labels), labels)
+            if number is not None:
+                step[number] = value
+    history.add(stream, at, step)
+
+
+def known(labels: Mapping[str, str]) -> bytes:
+    """A label set as a key."""
+    return json.dumps(sorted(labels.items()), separators=(",", ":")).encode()
