@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import anyio
 
-from sidelight.asgi import native
 from sidelight.errors import StoreError
 from sidelight.export.page import driven
 from sidelight.export.snapshot import Collector, Snapshot
@@ -16,7 +15,7 @@ from sidelight.runtime.about import about
 from sidelight.runtime.registry import mark_scraped
 from sidelight.settings import Settings
 from sidelight.store import directory
-from sidelight.store.about import About
+from sidelight.store.about import MEND, About
 from sidelight.store.directory import Directory
 from sidelight.store.slow import Slow
 from sidelight.store.view import View
@@ -98,7 +97,7 @@ class Watch:
         if self.exports and any(about.telemetry for about in shot.abouts):
             self._say(
                 "FastAPI's own telemetry sends the same metrics as --otlp does, so every "
-                f"request counts twice; leave it to one of them: {native.MEND}"
+                f"request counts twice; leave it to one of them: {MEND}"
             )
         told = [self.about, *shot.abouts]
         return replace(
