@@ -281,6 +281,7 @@ def test_few_alerts_wake_anybody() -> None:
     assert critical == {
         "AvailabilityBudgetBurnsFast",
         "LatencyBudgetBurnsFast",
+        "RequestsStuck",
         "ServiceVanished",
         "TargetsDown",
         "TrafficStopped",

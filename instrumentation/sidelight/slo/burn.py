@@ -75,10 +75,11 @@ def _exhausted(plan: Plan, objective: Objective) -> Alert:
         name="ErrorBudgetExhausted",
         severity="warning",
         hold="15m",
-        expr=f"{names.BUDGET_LEFT}{own} <= 0"
+        # What is spent, and not what is left: nobody reads a negative share.
+        expr=f"1 - {names.BUDGET_LEFT}{own} >= 1"
         f" and {names.bad(window)}{own} >= {plan.service.min_bad_events}",
         summary=f"{_who(objective)}: the {objective.kind} budget of {window} is spent",
-        description=f"{{{{ $value | humanizePercentage }}}} of the error budget is left: over "
+        description=f"{{{{ $value | humanizePercentage }}}} of the error budget is spent: over "
         f"{window}, more than {percent(objective.budget)} {_fails(objective)}.",
         do="let changes that make it more reliable go before others until some is left.",
         **_where(objective),

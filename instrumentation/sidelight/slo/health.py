@@ -34,6 +34,18 @@ def _slower(mean: str, count: str, by: str) -> str:
     return f"{mean}{{<own>}} > 3 * {past} and {mean}{{<own>}} > 0.1 and on (<by>, {by}) {calls}"
 
 
+# Steady: at each minute of half an hour. A series that is younger proves nothing.
+_STOPPED = (
+    f"(max_over_time((min_over_time({names.SERVICE}{{<own>}}[<30m>])"
+    f" and {names.SERVICE}{{<own>}} offset <30m>)[<2h>:<5m>]) > 1"
+    f" unless {names.SERVICE}{{<own>}} > 0)"
+    " and on (<by>) sum by (<by>) (sidelight_workers{<sel>}) > 0"
+)
+_STUCK = (
+    "max by (<by>, http_route) (fastapi_oldest_active_request_seconds{<sel>}<left>) > 300"
+    " unless on (<by>, http_route) fastapi_response_start_seconds_count{<sel>}"
+)
+
 ALERTS: Final = (
     Alert(
         name="TargetsDown",
@@ -99,11 +111,7 @@ ALERTS: Final = (
         name="TrafficStopped",
         severity="critical",
         hold="5m",
-        # Steady: at each minute of half an hour. A series that is younger proves nothing.
-        expr=f"(max_over_time((min_over_time({names.SERVICE}{{<own>}}[<30m>])"
-        f" and {names.SERVICE}{{<own>}} offset <30m>)[<2h>:<5m>]) > 1"
-        f" unless {names.SERVICE}{{<own>}} > 0)"
-        " and on (<by>) sum by (<by>) (sidelight_workers{<sel>}) > 0",
+        expr=f"{_STOPPED} unless on (<by>) ({_STUCK})",
         summary="<service> gets no requests any more",
         description="<service> runs and is asked nothing, after steady traffic of at least "
         "{{ $value | humanize }} requests a second for <30m> within the last <2h>.",
@@ -228,10 +236,21 @@ ALERTS: Final = (
     ),
     Alert(
         name="RequestsStuck",
+        severity="critical",
+        hold="5m",
+        expr=f"{_STOPPED} and on (<by>) ({_STUCK})",
+        summary="<service> finishes no request any more",
+        description="Requests of <service> hang and none ends, after steady traffic of at least "
+        "{{ $value | humanize }} requests a second for <30m> within the last <2h>. Nobody gets "
+        "an answer.",
+        do="see which route they wait in (fastapi_oldest_active_request_seconds), and for what: "
+        "a lock, a pool, a call without a timeout.",
+    ),
+    Alert(
+        name="RequestsStuck",
         severity="warning",
         hold="1m",
-        expr="max by (<by>, http_route) (fastapi_oldest_active_request_seconds{<sel>}<left>) > 300"
-        " unless on (<by>, http_route) fastapi_response_start_seconds_count{<sel>}",
+        expr=_STUCK,
         summary=f"A request to {ROUTE} of <service> is stuck",
         description=f"The oldest request to {ROUTE} has been in flight for "
         "{{ $value | humanizeDuration }}. It counts in no figure of latency or errors until it "
@@ -297,8 +316,8 @@ ALERTS: Final = (
         summary="<service> on {{ $labels.instance }} has more label sets than max_series",
         description="{{ $value | humanize }} observations were counted under the route _OTHER "
         "within <15m>: errors still count, but no longer where they belong.",
-        do='see what grows (`topk(10, count by (http_route) ({__name__=~"http_.+"}))`), or raise '
-        "max_series.",
+        do='see what grows (`topk(10, count by (http_route) ({__name__=~"http_.+",<this>}))`), or '
+        "raise max_series.",
         board="telemetry-health",
         opens=("instance",),
     ),
