@@ -140,6 +140,17 @@ def test_a_snapshot_that_is_none_takes_no_counts_with_it(
     check(where, "too_large" if kind == "sparse" else "unreadable")
 
 
+def test_damaged_totals_are_kept_up_to_a_number(where: Directory) -> None:
+    """Of totals that are damaged again and again, the last four stay, and take no more room."""
+    written = [f"no totals {number}".encode() for number in range(7)]
+    for bad in written:
+        where.write("totals", bad)
+        killed(worker(where, REAL))
+        check(where, "truncated")
+    kept = [(Path(where.path) / name).read_bytes() for name in where.names(".damaged")]
+    assert kept == written[-4:]
+
+
 def test_a_totals_that_is_a_link_is_not_followed(where: Directory, tmp_path: Path) -> None:
     """A link in place of the totals is put aside, and what it leads to stays as it was."""
     target = tmp_path / "elsewhere"
