@@ -25,7 +25,6 @@ REAL = 5
 LABELS = ("GET", "/items", "200", "", "http")
 quiet = settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
