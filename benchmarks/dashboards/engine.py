@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.servers import free_port
 
-PATIENCE = 300
+PATIENCE = 600
 """Seconds for one answer, so that the slow ones are measured and not cut off."""
 READY_SECONDS = 60
 
@@ -40,6 +40,7 @@ def prometheus(where: Path, command: str = "prometheus") -> Iterator[int]:
                 f"--storage.tsdb.path={where / 'tsdb'}",
                 "--storage.tsdb.min-block-duration=6h",
                 "--storage.tsdb.max-block-duration=6h",
+                f"--query.timeout={PATIENCE}s",
                 "--web.enable-remote-write-receiver",
                 f"--web.listen-address=127.0.0.1:{port}",
             ],
