@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -47,16 +47,13 @@ class History:
         with self.lock:
             return self._streams.setdefault(key, Stream())
 
-    def others(self, key: Hashable, kind: type) -> list[Stream]:
-        """Streams with another key of this kind."""
-        with self.lock:
-            return [s for k, s in self._streams.items() if isinstance(k, kind) and k != key]
-
-    def identify(self, stream: Stream, key: bytes, labels: Mapping[str, str]) -> int | None:
+    def identify(
+        self, stream: Stream, key: bytes, labels: Callable[[], Mapping[str, str]]
+    ) -> int | None:
         """The id of a series; None where there is no room for another. Hold the lock."""
         found = stream.registry.ids.get(key)
         if found is None and self._roomy(stream):
-            found = stream.registry.add(key, labels)
+            found = stream.registry.add(key, labels())
         if found is None:
             self.left_out += 1
         return found
