@@ -106,4 +106,13 @@ def compiled(pattern: str) -> Any:
     except re2.error as why:
         told = why.args[0]
         text = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
-        raise unparsed(f"error parsing regexp: {text}") from None
+        raise unparsed(f"error parsing regexp: {_told(text)}") from None
+
+
+def _told(problem: str) -> str:
+    """RE2's words as Go has them."""
+    what, _, where = problem.partition(": ")
+    what = re.sub(r"^missing (?=[)\]])", "missing closing ", what)
+    what = what.replace("no argument for repetition", "missing argument to repetition")
+    what = what.replace("bad repetition operator", "invalid nested repetition operator")
+    return f"{what}: `{where}`" if where else what

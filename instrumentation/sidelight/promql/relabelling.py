@@ -55,9 +55,8 @@ def _check_name(target: str, function: str) -> None:
 def _pattern(regex: str) -> Any:
     try:
         return compiled(regex)
-    except QueryError as why:
-        told = why.message.removeprefix("parse error: ")
-        raise failed(f"invalid regular expression in label_replace(): {regex}: {told}") from None
+    except QueryError:
+        raise failed(f"invalid regular expression in label_replace(): {regex}") from None
 
 
 def _expansion(pattern: Any, replacement: str, most: int) -> Callable[[str], str | None]:

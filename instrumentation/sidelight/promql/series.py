@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.promql.quoting import quoted
 from sidelight.promql.syntax import Grouping
 
 Labels = Mapping[str, str]
@@ -155,7 +156,4 @@ def joined(parts: Sequence[Series]) -> Series:
 
 def shown(labels: Labels) -> str:
     """Labels as Prometheus's messages write them."""
-    from sidelight.promql.quoting import quoted  # noqa: PLC0415 # only for messages
-
-    inner = ", ".join(f"{k}={quoted(v)}" for k, v in labels.items() if k != NAME)
-    return f"{labels.get(NAME, '')}{{{inner}}}"
+    return "{" + ", ".join(f"{name}={quoted(value)}" for name, value in labels.items()) + "}"
