@@ -43,9 +43,12 @@ class Series:
 
     def without(self, *names: str) -> "Series":
         """The same rows without these labels."""
-        return self.derived(
-            ("without", names), lambda: Series([_drop(s, names) for s in self.labels])
-        )
+        return self.derived(("without", names), lambda: self._without(names))
+
+    def _without(self, names: tuple[str, ...]) -> "Series":
+        made = [_drop(one, names) for one in self.labels]
+        same = all(new is old for new, old in zip(made, self.labels, strict=True))
+        return self if same else Series(made)
 
     def without_name(self) -> "Series":
         """The same rows without the metric's name."""
