@@ -19,7 +19,9 @@ def count_values(label: str, frame: Frame, grouping: Grouping, budget: Budget) -
     rows, steps = np.nonzero(frame.present)
     if not len(rows):
         return nothing(frame.values.shape[1])
-    values, which = np.unique(frame.values[rows, steps] + 0.0, return_inverse=True)
+    bits = frame.values[rows, steps].view(np.int64)  # 0 and -0 are two values, NaN is itself
+    known, which = np.unique(bits, return_inverse=True)
+    values = known.view(np.float64)
     pairs = groups.index[rows] * len(values) + which
     made, target = np.unique(pairs, return_inverse=True)
     budget.room(len(made) * frame.values.shape[1])
@@ -39,7 +41,7 @@ def _series(groups: Series, made: Index, texts: list[str], label: str) -> Series
 
 
 def _added_up(frame: Frame) -> Frame:
-    """Groups that differed in the label only, which now has the value, are one."""
+    """Groups that differed only in the label that now has the value are one, and so is any NaN."""
     first = frame.series.same()
     if first is None:
         return frame

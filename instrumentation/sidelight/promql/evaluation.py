@@ -70,8 +70,9 @@ class Evaluation:
         """The times that a selector looks at, for each step."""
         if node.at is None:
             return self.steps - node.offset
-        fixed = {"start": self.start, "end": self.end}.get(node.at, node.at)  # type: ignore[call-overload] # a number is no key, and itself
-        return np.full_like(self.steps, fixed - node.offset)
+        ends = {"start": self.start, "end": self.end}
+        at = node.at if isinstance(node.at, int) else ends[node.at]
+        return np.full_like(self.steps, at - node.offset)
 
     def _subquery(self, node: syntax.Subquery, after: int, until: int) -> list[Samples]:
         """Its steps are multiples of its step, whatever the query's own are."""

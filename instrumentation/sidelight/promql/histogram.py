@@ -123,7 +123,7 @@ class _Search:
         self.result = np.where(there & ~self.found, self.bound, self.result)
 
     def values(self) -> Floats:
-        """n x s; NaN where the buckets don't say."""
+        """Of n x s; NaN where the buckets don't say."""
         known = self.endless & (self.buckets > 1) & (self.total != 0)
         made = np.where(known, self.result, np.nan)
         made = np.where(self.share < 0, -np.inf, np.where(self.share > 1, np.inf, made))

@@ -56,7 +56,7 @@ class _Reader:
     def __init__(self, text: str, depth: int) -> None:
         self.text = text
         self.left = depth
-        self.open: list[tuple[str, int]] = []
+        self.open: list[str] = []
         self.deepest = 0
         self.quoted: list[str] = []
         self.before = ""
@@ -71,8 +71,7 @@ class _Reader:
             out.append(self._token(found.lastgroup or "", found[0], at))
             at = found.end()
         if self.open:
-            bracket, where = self.open[-1]
-            raise self._wrong(f"unclosed left {_NAMES[bracket]}", where)
+            raise self._wrong(_unclosed(self.open[-1]), len(self.text))
         return Clean("".join(out), tuple(self.quoted))
 
     def _token(self, kind: str, token: str, at: int) -> str:
@@ -104,24 +103,20 @@ class _Reader:
         duration = self.before in _BEFORE_DURATION
         if kind == "number" and not duration:
             return
-        parts = _PART.findall(token) if kind == "duration" else ()
-        length = sum(int(number[:15]) * UNITS[unit] for number, unit in parts)
-        if kind == "number":
-            length = 0 if token[:2].lower() == "0x" else float(token) * 1000
-        if length > LONGEST:
+        if _length(token) > LONGEST:
             raise self._wrong("duration out of range", at)
 
     def _bracket(self, token: str, at: int) -> None:
         if token in _NAMES:
-            self.open.append((token, at))
+            self.open.append(token)
             if len(self.open) > self.deepest:
                 self.deepest = len(self.open)
                 self._count(at)
-        elif not self.open or self.open.pop()[0] != _PAIRS[token]:
-            raise self._wrong(f"unexpected right {_NAMES[_PAIRS[token]]} '{token}'", at)
+        elif not self.open or self.open.pop() != _PAIRS[token]:
+            raise self._wrong(f"unexpected right {_NAMES[_PAIRS[token]]} '{token}'", at + 1)
 
     def _operator(self, token: str, at: int) -> None:
-        if token == "-" and self.before == "@":
+        if (token, self.before) == ("-", "@"):
             raise unsupported('a negative time after "@"')
         self._count(at)
 
@@ -147,6 +142,22 @@ class _Reader:
 
     def _wrong(self, problem: str, at: int) -> QueryError:
         return unparsed(problem, place(self.text, at))
+
+
+def _length(token: str) -> float:
+    """Milliseconds of a duration, which may be a number of seconds."""
+    if token[:2].lower() == "0x":
+        return int(token[:20], 16) * 1000
+    parts = _PART.findall(token)
+    if parts:
+        return sum(int(number[:15]) * UNITS[unit] for number, unit in parts)
+    return float(token) * 1000
+
+
+def _unclosed(bracket: str) -> str:
+    if bracket == "{":
+        return "unexpected end of input inside braces"
+    return f"unclosed left {_NAMES[bracket]}"
 
 
 def place(text: str, at: int) -> str:

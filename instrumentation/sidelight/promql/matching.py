@@ -17,8 +17,10 @@ from sidelight.promql.source import Matcher
 
 Test = Callable[[str], bool]
 
-_MEMORY: Final = 1 << 20
-"""Bytes that a compiled pattern may take."""
+_MEMORY: Final = 2 << 20
+"""Bytes that a pattern may take which only says yes or no: its states are kept as they are met."""
+_CAPTURES: Final = 128 << 10
+"""As above, of one that says where its groups are: it is slow in proportion to its size."""
 _ESCAPED: Final = r"\\([!-/:-@\[-^`{-~])"  # ASCII's punctuation, without "_"
 _PIECE: Final = re.compile(rf"(?:[^.+*?()|\[\]{{}}^$\\]|{_ESCAPED})*")
 _ESCAPE: Final = re.compile(_ESCAPED)
@@ -61,7 +63,6 @@ def _left(one: Matcher, sets: Sequence[Mapping[str, str]], among: Sequence[int])
     return kept
 
 
-@lru_cache(maxsize=1024)
 def condition(matcher: Matcher) -> Test:
     """A function that says whether a label's value meets this condition."""
     _, op, value = matcher
@@ -73,16 +74,18 @@ def condition(matcher: Matcher) -> Test:
     return positive if op == "=~" else lambda text: not positive(text)
 
 
+@lru_cache(maxsize=32)
 def _pattern(pattern: str) -> Test:
     literals = alternatives(pattern)
     if literals is not None:
         return literals.__contains__
-    whole = compiled(pattern)
-    if pattern == ".*":
-        return lambda _: True
-    if pattern == ".+":
-        return bool
+    if pattern in _QUICK:
+        return _QUICK[pattern]
+    whole = compiled(pattern, groups=False)
     return lambda text: whole.fullmatch(text) is not None
+
+
+_QUICK: Final[dict[str, Test]] = {".*": lambda _: True, ".+": bool}
 
 
 def alternatives(pattern: str) -> frozenset[str] | None:
@@ -94,16 +97,25 @@ def alternatives(pattern: str) -> frozenset[str] | None:
     return frozenset(_ESCAPE.sub(r"\1", piece) for piece in pieces)
 
 
-@lru_cache(maxsize=256)
-def compiled(pattern: str) -> Any:
+def compiled(pattern: str, *, groups: bool) -> Any:
     """The pattern, to be used with ``fullmatch``. `QueryError` if it is none."""
     options = re2.Options()
     options.dot_nl = True
     options.log_errors = False
-    options.max_mem = _MEMORY
+    options.never_capture = not groups
+    options.max_mem = _CAPTURES if groups else _MEMORY
     try:
         return re2.compile(pattern, options)
     except re2.error as why:
         told = why.args[0]
         text = told.decode(errors="replace") if isinstance(told, bytes) else str(told)
-        raise unparsed(f"error parsing regexp: {text}") from None
+        raise unparsed(f"error parsing regexp: {_told(text)}") from None
+
+
+def _told(problem: str) -> str:
+    """RE2's words as Go has them."""
+    what, _, where = problem.partition(": ")
+    what = re.sub(r"^missing (?=[)\]])", "missing closing ", what)
+    what = what.replace("no argument for repetition", "missing argument to repetition")
+    what = what.replace("bad repetition operator", "invalid nested repetition operator")
+    return f"{what}: `{where}`" if where else what

@@ -1,4 +1,4 @@
-"""What the samples of a window are together: functions whose name ends in _over_time, and others."""
+"""What the samples of a window are together: *_over_time, changes and resets."""
 
 from collections.abc import Callable
 

@@ -70,18 +70,27 @@ def _check_one_side(many: Frame, one: Frame, by: Grouping, side: str) -> None:
     if len(rows) == len(one.series):
         return
     both = many.present.any(axis=0) & one.present.any(axis=0)
-    for several in rows.values():
-        there = one.present[several] & both
-        bad = np.flatnonzero(there.sum(axis=0) > 1)
-        if len(bad):
-            first, second = (
-                one.series.labels[several[i]] for i in np.flatnonzero(there[:, bad[0]])[:2]
-            )
-            raise failed(
-                f"found duplicate series for the match group {_group(first, by)} on the {side} "
-                f"hand-side of the operation: [{shown(second)}, {shown(first)}];many-to-many "
-                "matching not allowed: matching labels must be unique on one side"
-            )
+    present = one.present & both
+    clashes = [_clash(several, present) for several in rows.values() if len(several) > 1]
+    found = min((one for one in clashes if one is not None), default=None)
+    if found is not None:
+        _, second, first = found
+        a, b = one.series.labels[first], one.series.labels[second]
+        raise failed(
+            f"found duplicate series for the match group {_group(a, by)} on the {side} "
+            f"hand-side of the operation: [{shown(b)}, {shown(a)}];many-to-many matching not "
+            "allowed: matching labels must be unique on one side"
+        )
+
+
+def _clash(rows: list[int], present: Bools) -> tuple[int, int, int] | None:
+    """The first step at which two of the rows are present, the second of these and the first."""
+    there = present[rows]
+    steps = np.flatnonzero(there.sum(axis=0) > 1)
+    if not len(steps):
+        return None
+    first, second = np.flatnonzero(there[:, steps[0]])[:2]
+    return int(steps[0]), rows[second], rows[first]
 
 
 def _group(labels: Labels, by: Grouping) -> str:
@@ -99,7 +108,8 @@ def _pairs(many: Series, one: Series, by: Grouping, budget: Budget, steps: int) 
 
 
 def _found(many: Series, rows: Rows, by: Grouping) -> _Pairs:
-    left, right = [], []
+    left: list[int] = []
+    right: list[int] = []
     shared: dict[Hashable, list[int]] = defaultdict(list)
     for row, key in enumerate(many.keys(by)):
         for other in rows.get(key, ()):

@@ -27,6 +27,7 @@ _KINDS: Final[dict[str, syntax.Kind]] = {
     "Matrix": "matrix",
     "String": "string",
 }
+_TYPES: Final = {"vector": "instant vector", "matrix": "range vector"}
 _NAME: Final = "__name__"
 
 
@@ -47,8 +48,10 @@ def parse(text: str, limits: Limits) -> syntax.Node:
 
 
 def _told(problem: str, cleaned: Clean) -> str:
-    """The parser's words, with quoted texts put back where it repeats them."""
-    return re.sub(r"'([0-9]+)'", lambda found: quoted(cleaned.quoted[int(found[1])]), problem)
+    """The parser's words as Prometheus has them, with quoted texts put back if it repeats them."""
+    problem = re.sub(r"'([0-9]+)'", lambda found: quoted(cleaned.quoted[int(found[1])]), problem)
+    problem = re.sub(r"(?<=type |.got )(vector|matrix)\b", lambda found: _TYPES[found[0]], problem)
+    return re.sub(r"'([^']+)'", r'"\1"', problem)
 
 
 class _Tree:
@@ -108,7 +111,10 @@ class _Tree:
     def _aggregate(self, raw: Any) -> syntax.Node:
         op = str(raw.op)
         if op in {"limitk", "limit_ratio"}:
-            raise unparsed(f"{op}() is experimental and is not enabled")
+            raise unparsed(
+                f"{op}() is experimental and must be enabled with "
+                "--enable-feature=promql-experimental-functions"
+            )
         grouping = syntax.Grouping(by=True, labels=())
         if raw.modifier is not None:
             by = _last_word(raw.modifier.type) == "By"

@@ -44,7 +44,10 @@ def _readable(text: str) -> str:
     """Bytes that were escaped one by one, put together; what is no UTF-8 is replaced."""
     if text.isascii():
         return text
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        raise ValueError("half a character in quoted string") from None
 
 
 def quoted(text: str) -> str:

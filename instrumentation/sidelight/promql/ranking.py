@@ -1,9 +1,12 @@
 """The largest or smallest series of each group, and series in order of their values."""
 
+import math
+
 import numpy as np
 
 from sidelight.promql.errors import failed
-from sidelight.promql.frame import Floats, Frame
+from sidelight.promql.frame import Floats, Frame, nothing
+from sidelight.promql.numbers import written
 from sidelight.promql.series import Series
 from sidelight.promql.syntax import Grouping
 from sidelight.promql.windows import Index
@@ -12,31 +15,33 @@ _BIGGEST = 2.0**63
 
 
 def best(frame: Frame, k: Floats, grouping: Grouping, *, largest: bool) -> Frame:
-    """topk and bottomk: at each step the k best of each group, NaN last, the earlier of equals.
+    """At each step the k best of each group (topk, bottomk): NaN last, the earlier of equals.
 
     At a single step the rows are put in order too.
     """
+    if not len(frame.series) or (k < 1).all():
+        return nothing(len(k))
+    _check(k, frame)
     groups = frame.series.grouped(grouping)
-    _check(k)
     sizes = np.diff(groups.starts, append=len(frame.series))
-    if not len(frame.series) or (sizes.max() <= k.min() and frame.values.shape[1] > 1):
+    if sizes.max() <= k.min() and len(k) > 1:
         return frame
     order = _ordered(frame, groups.index, largest=largest)
     rank = np.arange(len(order)) - np.repeat(groups.starts, sizes)
     kept = rank[:, None] < np.floor(k)
-    if frame.values.shape[1] == 1:
+    if len(k) == 1:
         return taken(frame, order[kept[:, 0], 0])
     chosen = np.empty_like(frame.present)
     np.put_along_axis(chosen, order, kept, axis=0)
     return frame.where(chosen)
 
 
-def _check(k: Floats) -> None:
-    if np.isnan(k).any():
-        raise failed("Parameter value is NaN")
-    for bad, word in ((k >= _BIGGEST, "overflows"), (k <= -_BIGGEST, "underflows")):
-        if bad.any():
-            raise failed(f"Scalar value {k[bad][0]:g} {word} int64")
+def _check(k: Floats, frame: Frame) -> None:
+    bad = np.flatnonzero(~(np.abs(k) < _BIGGEST) & frame.present.any(axis=0))
+    if len(bad):
+        value = float(k[bad[0]])
+        shown = repr(value) if math.isfinite(value) else written(value)
+        raise failed(f"Scalar value {shown} overflows int64")
 
 
 def _ordered(frame: Frame, group: Index, *, largest: bool) -> Index:
@@ -50,7 +55,7 @@ def _ordered(frame: Frame, group: Index, *, largest: bool) -> Index:
 
 
 def in_order(frame: Frame, *, falling: bool) -> Frame:
-    """sort and sort_desc: by value at a single step; over many steps there is no order."""
+    """By value at a single step (sort, sort_desc); over many steps there is no order."""
     if frame.values.shape[1] != 1:
         return frame
     values = frame.values[:, 0]

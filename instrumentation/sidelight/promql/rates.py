@@ -20,7 +20,8 @@ def rate(windows: Windows) -> Result:
     """What a counter gains a second."""
     seconds = (windows.ends[0] - windows.starts[0]) / 1000
     gain, present = increase(windows)
-    return gain / seconds, present
+    speed: Floats = gain / seconds
+    return speed, present
 
 
 def increase(windows: Windows) -> Result:
@@ -58,7 +59,7 @@ def _inside(windows: Windows, rows: Index, lost: Floats) -> Floats:
     first, last = (
         index if len(index) == 1 else index[rows] for index in (windows.first, windows.last)
     )
-    inside = windows.pick(last, sums) - windows.pick(first, sums)
+    inside: Floats = windows.pick(last, sums) - windows.pick(first, sums)
     if endless.any():
         np.cumsum(endless, axis=1, out=sums[:, 1:])
         inside[windows.pick(last, sums) > windows.pick(first, sums)] = np.inf
@@ -80,11 +81,13 @@ def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> Res
         to_zero = sampled * (counter / gain)
         sooner = (gain > 0) & (counter >= 0) & (to_zero < to_start)
         to_start = np.where(sooner, to_zero, to_start)
-    return gain * ((sampled + to_start + to_end) / sampled), windows.present(2)
+    stretched: Floats = gain * ((sampled + to_start + to_end) / sampled)
+    return stretched, windows.present(2)
 
 
 def _border(distance: Floats, average: Floats) -> Floats:
-    return np.where(distance >= average * _CLOSE, average / 2, distance)
+    near: Floats = np.where(distance >= average * _CLOSE, average / 2, distance)
+    return near
 
 
 def irate(windows: Windows) -> Result:

@@ -10,8 +10,6 @@ from sidelight.promql.matching import compiled
 from sidelight.promql.series import Labels, Series
 
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\})")
-_OFTEN: Final = 1024
-"""Label sets between two looks at the clock."""
 
 
 def replaced(series: Series, args: tuple[str, ...], budget: Budget) -> Series:
@@ -54,10 +52,9 @@ def _check_name(target: str, function: str) -> None:
 
 def _pattern(regex: str) -> Any:
     try:
-        return compiled(regex)
-    except QueryError as why:
-        told = why.message.removeprefix("parse error: ")
-        raise failed(f"invalid regular expression in label_replace(): {regex}: {told}") from None
+        return compiled(regex, groups=True)
+    except QueryError:
+        raise failed(f"invalid regular expression in label_replace(): {regex}") from None
 
 
 def _expansion(pattern: Any, replacement: str, most: int) -> Callable[[str], str | None]:
@@ -93,9 +90,8 @@ def _mapped(
     series: Series, target: str, value: Callable[[Labels], str | None], budget: Budget
 ) -> Series:
     made = []
-    for number, labels in enumerate(series.labels):
-        if not number % _OFTEN:
-            budget.check()
+    for labels in series.labels:
+        budget.check()
         made.append(_set(labels, target, value(labels)))
     return Series(made)
 

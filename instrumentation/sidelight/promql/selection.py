@@ -1,17 +1,17 @@
 """Samples from the source, for the steps of a query."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from sidelight.promql.frame import Floats, Frame, Ints, stacked
+from sidelight.promql.frame import Bools, Floats, Frame, Ints, stacked
 from sidelight.promql.limits import Budget
 from sidelight.promql.series import Series, known
 from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher, Source
 from sidelight.promql.windows import Samples, readable
 
-LOOK_BACK = 300_000
+LOOK_BACK: Final = 300_000
 """Milliseconds after which a sample is no longer what a series is now; Prometheus's default."""
 
 
@@ -29,7 +29,7 @@ class Selection:
     def __init__(self, source: Source, budget: Budget) -> None:
         self.source = source
         self.budget = budget
-        self._found: dict[tuple[Sequence[Matcher], int, int], list[Chosen]] = {}
+        self._found: dict[tuple[tuple[Matcher, ...], int, int], list[Chosen]] = {}
 
     def select(self, matchers: tuple[Matcher, ...], after: int, until: int) -> list[Chosen]:
         """Blocks that have series and times, with samples of ``after`` < time <= ``until``."""
@@ -69,7 +69,7 @@ def _newest(chosen: Chosen, ends: Ints, *, times: bool) -> Frame:
     return Frame(chosen.series, seconds if times else values, present)
 
 
-def _marked(block: Block, low: Ints, index: Ints) -> tuple[Floats, np.ndarray, Floats]:
+def _marked(block: Block, low: Ints, index: Ints) -> tuple[Floats, Bools, Floats]:
     """As above, where some samples are absent or marks of an end."""
     absent = block.values.view(np.int64) == ABSENT_BITS
     places = np.where(absent, -1, np.arange(len(block.times)))

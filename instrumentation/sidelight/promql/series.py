@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.promql.quoting import quoted
 from sidelight.promql.syntax import Grouping
 
 Labels = Mapping[str, str]
@@ -42,9 +43,12 @@ class Series:
 
     def without(self, *names: str) -> "Series":
         """The same rows without these labels."""
-        return self.derived(
-            ("without", names), lambda: Series([_drop(s, names) for s in self.labels])
-        )
+        return self.derived(("without", names), lambda: self._without(names))
+
+    def _without(self, names: tuple[str, ...]) -> "Series":
+        made = [_drop(one, names) for one in self.labels]
+        same = all(new is old for new, old in zip(made, self.labels, strict=True))
+        return self if same else Series(made)
 
     def without_name(self) -> "Series":
         """The same rows without the metric's name."""
@@ -155,7 +159,4 @@ def joined(parts: Sequence[Series]) -> Series:
 
 def shown(labels: Labels) -> str:
     """Labels as Prometheus's messages write them."""
-    from sidelight.promql.quoting import quoted  # noqa: PLC0415 # only for messages
-
-    inner = ", ".join(f"{k}={quoted(v)}" for k, v in labels.items() if k != NAME)
-    return f"{labels.get(NAME, '')}{{{inner}}}"
+    return "{" + ", ".join(f"{name}={quoted(value)}" for name, value in labels.items()) + "}"

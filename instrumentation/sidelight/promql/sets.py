@@ -1,18 +1,18 @@
 """Set operators: and, or, unless."""
 
-from collections.abc import Hashable
-
 import numpy as np
 
+from sidelight.promql import sums
 from sidelight.promql.frame import Bools, Frame, stacked
 from sidelight.promql.limits import Budget
 from sidelight.promql.pairing import rows_by_key
 from sidelight.promql.series import Series
 from sidelight.promql.syntax import Grouping, Matching
+from sidelight.promql.windows import Index
 
 
 def combined(op: str, left: Frame, right: Frame, matching: Matching, budget: Budget) -> Frame:
-    """Series of the left (and, with ``or``, of the right), by whether the other side has their key."""
+    """Series of the left (of the right too with ``or``), as the other side has their key."""
     by = Grouping(matching.on, matching.labels)
     steps = left.present.shape[1]
     budget.room((len(left.series) + len(right.series)) * steps)
@@ -26,9 +26,14 @@ def combined(op: str, left: Frame, right: Frame, matching: Matching, budget: Bud
 
 def _there(frame: Frame, asking: Series, by: Grouping) -> Bools:
     """For each row that asks and each step: whether the frame has a series of its key."""
-    rows = rows_by_key(frame.series, by)
-    keys: dict[Hashable, int] = {key: number for number, key in enumerate(rows)}
-    found = np.zeros((len(keys) + 1, frame.present.shape[1]), bool)
-    for number, several in enumerate(rows.values()):
-        found[number] = frame.present[several].any(axis=0)
-    return found[[keys.get(key, len(keys)) for key in asking.keys(by)]]
+    groups = frame.series.grouped(by)
+    found = np.zeros((len(groups.series) + 1, frame.present.shape[1]), bool)
+    if len(groups.series):
+        found[:-1] = sums.by_group(groups, np.logical_or, frame.present)
+    return found[asking.derived(("in", by, frame.series), lambda: _rows(frame.series, asking, by))]
+
+
+def _rows(of: Series, asking: Series, by: Grouping) -> Index:
+    """The group of each row that asks; the row after the last where there is none."""
+    keys = {key: number for number, key in enumerate(rows_by_key(of, by))}
+    return np.array([keys.get(key, len(keys)) for key in asking.keys(by)], np.intp)

@@ -6,7 +6,7 @@ where most of what was added cancelled are summed again, exactly.
 
 import math
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,9 +60,9 @@ def over_groups(groups: Groups, values: Floats, present: Bools, budget: Budget) 
     return total
 
 
-def by_group(groups: Groups, what: np.ufunc, values: NDArray[np.generic]) -> NDArray[np.float64]:
+def by_group(groups: Groups, what: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
     """``what`` over each group, g x s."""
-    made: NDArray[np.float64] = what.reduceat(values[groups.order], groups.starts, axis=0)
+    made: NDArray[Any] = what.reduceat(values[groups.order], groups.starts, axis=0)
     return made
 
 

@@ -1,7 +1,7 @@
 """A query as a tree. Times and durations are milliseconds."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from sidelight.promql.source import Matcher
 
@@ -116,12 +116,6 @@ Node = Number | Text | Selector | Range | Subquery | Call | Aggregate | Binary |
 def kind(node: Node) -> Kind:
     """Which type of result an expression has."""
     match node:
-        case Number():
-            return "scalar"
-        case Text():
-            return "string"
-        case Range() | Subquery():
-            return "matrix"
         case Call():
             return node.kind
         case Negative():
@@ -130,7 +124,17 @@ def kind(node: Node) -> Kind:
             both = {kind(node.left), kind(node.right)}
             return "scalar" if both == {"scalar"} else "vector"
         case _:
-            return "vector"
+            return _KINDS[type(node)]
+
+
+_KINDS: Final[dict[type, Kind]] = {
+    Number: "scalar",
+    Text: "string",
+    Selector: "vector",
+    Range: "matrix",
+    Subquery: "matrix",
+    Aggregate: "vector",
+}
 
 
 def children(node: Node) -> tuple[Node, ...]:

@@ -55,7 +55,7 @@ class Windows:
 
     @cached_property
     def shape(self) -> tuple[int, int]:
-        """n, s."""
+        """Numbers n and s."""
         return len(self.series), len(self.ends)
 
     @cached_property
@@ -63,17 +63,12 @@ class Windows:
         """How many samples are in each window."""
         if self.valid is None:
             return (self.high - self.low)[None, :]
-        return self.counted(self.valid)
-
-    def counted(self, which: Bools) -> Index:
-        """How many of the samples chosen by ``which`` (n x t) are in each window."""
-        sums = np.zeros((which.shape[0], which.shape[1] + 1), np.int32)
-        np.cumsum(which, axis=1, out=sums[:, 1:])
-        return (sums[:, self.high] - sums[:, self.low]).astype(np.intp)
+        sums = running(self.valid)
+        return sums[:, self.high] - sums[:, self.low]
 
     @cached_property
     def before(self) -> Index:
-        """n x t: the newest valid sample up to each one, or -1."""
+        """Of n x t, the newest valid sample up to each one, or -1."""
         places = np.arange(len(self.times), dtype=np.intp)
         if self.valid is None:
             return places[None, :]
@@ -109,11 +104,11 @@ class Windows:
         return np.take_along_axis(values, index, axis=1)
 
     def present(self, least: int = 1) -> Bools:
-        """n x s: which windows have at least so many samples."""
+        """Which windows (n x s) have at least so many samples."""
         return np.broadcast_to(self.count >= least, self.shape)
 
     def neighbours(self) -> tuple[Floats, Bools | None]:
-        """n x (t-1): the valid sample before each but the first; None or where both are valid."""
+        """The valid sample before each but the first, n x (t-1); and where both are valid."""
         if self.valid is None:
             return self.values[:, :-1], None
         earlier = self.before[:, :-1]
@@ -122,9 +117,9 @@ class Windows:
 
     def between(self, marked: Bools) -> Index:
         """How many of the marked steps from sample to sample (n x (t-1)) are inside each window."""
-        sums = np.zeros((marked.shape[0], marked.shape[1] + 1), np.int32)
-        np.cumsum(marked, axis=1, out=sums[:, 1:])
-        return self.pick(self.last, sums) - self.pick(self.first, sums)
+        sums = running(marked)
+        inside: Index = self.pick(self.last, sums) - self.pick(self.first, sums)
+        return inside
 
     def each(self) -> Iterator[tuple[int, Floats, Bools]]:
         """Step by step, for what can't be done for all at once: values and which are valid, n x w.
@@ -141,3 +136,10 @@ class Windows:
         if self.valid is None:
             return np.ones((len(self.series), high - low), bool)
         return self.valid[:, low:high]
+
+
+def running(which: Bools) -> Index:
+    """How many are chosen before each place and, last, in all: n x (t+1)."""
+    sums = np.zeros((which.shape[0], which.shape[1] + 1), np.intp)
+    np.cumsum(which, axis=1, out=sums[:, 1:])
+    return sums
