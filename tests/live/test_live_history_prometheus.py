@@ -65,7 +65,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     server = Server(uvicorn, {"SIDELIGHT_DIR": str(store)}, where)
     try:
         server.ready()
-        for path in ("/orders/tea", "/orders/milk%20%22%26%22", "/boom", "/orders/tea"):
+        for path in ("/orders/tea", "/orders/milk", "/orders/%22%26%22", "/boom", "/orders/tea"):
             server.get(path)
         with (
             Sidecar(store, where, *options) as sidecar,
@@ -160,7 +160,7 @@ def test_the_same_exemplars(both: Both) -> None:
     ours, _ = both.get("query_exemplars", ("query", "shop_orders_total"), *span)
     assert {one["labels"]["trace_id"] for row in ours.data for one in row["exemplars"]} == {
         "trace-of-tea",
-        'trace-of-milk "&"',
+        "trace-of-milk",
     }
 
 

@@ -30,18 +30,24 @@ def keys(series: int) -> list[str]:
     return [f'{name}{{{LABELS % (n // 15)},le="{n % 15}.0"}}' for n in range(series)]
 
 
+def _piece(rows: list[bytes], values: NDArray[np.float64]) -> bytes:
+    """Some of the page, as the sampler reads it."""
+    return b"".join(b"%b %r\n" % pair for pair in zip(rows, values.tolist(), strict=True))
+
+
 def main(series: int, habit: str, steps: int) -> None:
     """Print the most bytes it took, what it counted itself, its span, and what was left out."""
     names, values = keys(series), NUMBERS.integers(0, 9, series).astype(float)
     history = History(3_600_000, 64 * MIB)
     target = Sampled(history)
-    page = "".join(f"{name} {value}\n" for name, value in zip(names, values, strict=True))
-    page.encode()
+    rows = [name.encode() for name in names]
     before = most = memory()
     for step in range(steps):
         values = HABITS[habit](values)
-        pairs = zip(names, values.tolist(), strict=True)
-        target.step(step * 5, "".join(f"{name} {value}\n" for name, value in pairs))
+        target.step(
+            step * 5,
+            *(_piece(rows[a : a + 2000], values[a : a + 2000]) for a in range(0, series, 2000)),
+        )
         most = max(most, memory())
     figures = history.figures
     print(most - before, figures.size, figures.span // 1000, history.left_out)  # noqa: T201

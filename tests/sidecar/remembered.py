@@ -26,12 +26,12 @@ class Sampled:
         self.exemplars = Exemplars()
         self._target = target
 
-    def step(self, seconds: float, page: str | bytes) -> Page:
-        """One page at a time."""
-        text = page.encode() if isinstance(page, str) else page
+    def step(self, seconds: float, *pieces: str | bytes) -> Page:
+        """One page, at a time of the test's."""
         stream = self.history.stream(self._target)
         found = Page(self.history, stream, self._target.labels)
-        found.read(text, self.families)
+        for piece in pieces:
+            found.read(piece.encode() if isinstance(piece, str) else piece, self.families)
         found.add(round(seconds * 1000), self.exemplars)
         return found
 

@@ -12,8 +12,10 @@ from sidelight.promql.source import Matcher
 from sidelight.sidecar.history.reading import Reading
 from sidelight.sidecar.history.stream import A_CHANGE, Stream
 
-SEALED_FROM = 32
+SEALED_FROM = 128
 """A stream is sealed when what waits is this part of all memory."""
+AT_WORK = 8
+"""One part in so many of all memory is for what is being read, packed and dropped."""
 TEXT = 0.6
 """The part of memory that series may take without their samples."""
 
@@ -29,6 +31,8 @@ class Figures(NamedTuple):
 
 class History:
     """The samples of the last ``keep`` milliseconds, in ``memory`` bytes; the oldest go first.
+
+    Some of the memory is left for the work of keeping the rest.
 
     One thread adds, others read: what they were given stays as it is.
     """
@@ -91,7 +95,7 @@ class History:
             with suppress(IndexError):
                 while stream.oldest < now - self.keep:
                     self._drop(stream, current)
-        while self.size > self.memory:
+        while self.size > self.memory - self.memory // AT_WORK:
             oldest = self._oldest()
             if oldest is None:
                 break
