@@ -2,12 +2,12 @@
 
 import json
 
-from sidelight.promql.errors import QueryError
+from sidelight.promql.errors import wrong
 from sidelight.promql.limits import Limits
 from sidelight.promql.matching import matching
 from sidelight.promql.parsing import parse
 from sidelight.sidecar.api.numbers import seconds, value
-from sidelight.sidecar.api.parameters import LONGEST, Parameters, invalid
+from sidelight.sidecar.api.parameters import LONGEST, Parameters
 from sidelight.sidecar.api.results import metric
 from sidelight.sidecar.api.selectors import selectors
 from sidelight.sidecar.history.exemplars import Exemplars, Kept
@@ -17,11 +17,8 @@ def exemplars(kept: Exemplars, asked: Parameters, limits: Limits) -> str:
     """``/api/v1/query_exemplars``. Raises `QueryError`."""
     begin, end = asked.time("start", -LONGEST), asked.time("end", LONGEST)
     if end < begin:
-        raise invalid("end", "end timestamp must not be before start time")
-    try:
-        found = list(selectors(parse(asked.text("query"), limits)))
-    except QueryError as error:
-        raise invalid("query", error.message) from error
+        raise wrong("end timestamp must not be before start timestamp")
+    found = selectors(parse(asked.text("query"), limits))
     tests = [matching(one) for one in found]
     by_series: dict[str, list[Kept]] = {}
     for one in kept.between(begin, end):

@@ -4,15 +4,21 @@ import math
 from decimal import Decimal
 
 
+LOW, HIGH = 1e-6, 1e21
+
+
 def value(number: float) -> str:
-    """Go's ``FormatFloat(v, 'f', -1, 64)``: the shortest that reads back, without an exponent."""
+    """A sample's value: the shortest that reads back, with an exponent where it is far from 1.
+
+    https://github.com/prometheus/prometheus/blob/main/util/jsonutil/marshal.go
+    """
     text = repr(number)
     if text.endswith(".0"):
         return text[:-2]
-    if "e" in text:
-        return format(Decimal(text), "f")
     if text in SPECIAL:
         return SPECIAL[text]
+    if "e" in text:
+        return format(Decimal(text), "f") if LOW <= abs(number) < HIGH else scientific(number)
     return text
 
 

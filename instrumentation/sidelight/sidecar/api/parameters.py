@@ -47,7 +47,9 @@ class Parameters:
             return default
         found = moment(given)
         if found is None:
-            raise invalid(name, f"cannot parse {quoted(given)} to a valid timestamp")
+            problem = f"cannot parse {quoted(given)} to a valid timestamp"
+            told = "" if default is None else f"Invalid time value for '{name}': "
+            raise invalid(name, told + problem)
         return found
 
     def duration(self, name: str) -> int:

@@ -2,7 +2,7 @@
 
 import threading
 from bisect import bisect_right
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -12,8 +12,10 @@ from sidelight.promql.source import Matcher
 from sidelight.sidecar.history.reading import Reading
 from sidelight.sidecar.history.stream import A_CHANGE, Stream
 
-SEALED_FROM = 32
+SEALED_FROM = 128
 """A stream is sealed when what waits is this part of all memory."""
+AT_WORK = 8
+"""One part in so many of all memory is for what is being read, packed and dropped."""
 TEXT = 0.6
 """The part of memory that series may take without their samples."""
 
@@ -29,6 +31,8 @@ class Figures(NamedTuple):
 
 class History:
     """The samples of the last ``keep`` milliseconds, in ``memory`` bytes; the oldest go first.
+
+    Some of the memory is left for the work of keeping the rest.
 
     One thread adds, others read: what they were given stays as it is.
     """
@@ -47,16 +51,13 @@ class History:
         with self.lock:
             return self._streams.setdefault(key, Stream())
 
-    def others(self, key: Hashable, kind: type) -> list[Stream]:
-        """Streams with another key of this kind."""
-        with self.lock:
-            return [s for k, s in self._streams.items() if isinstance(k, kind) and k != key]
-
-    def identify(self, stream: Stream, key: bytes, labels: Mapping[str, str]) -> int | None:
+    def identify(
+        self, stream: Stream, key: bytes, labels: Callable[[], Mapping[str, str]]
+    ) -> int | None:
         """The id of a series; None where there is no room for another. Hold the lock."""
         found = stream.registry.ids.get(key)
         if found is None and self._roomy(stream):
-            found = stream.registry.add(key, labels)
+            found = stream.registry.add(key, labels())
         if found is None:
             self.left_out += 1
         return found
@@ -94,7 +95,7 @@ class History:
             with suppress(IndexError):
                 while stream.oldest < now - self.keep:
                     self._drop(stream, current)
-        while self.size > self.memory:
+        while self.size > self.memory - self.memory // AT_WORK:
             oldest = self._oldest()
             if oldest is None:
                 break

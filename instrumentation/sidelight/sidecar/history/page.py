@@ -52,8 +52,9 @@ class Page:
         self.lines += 1
         number = self._stream.registry.ids.get(found.key)
         if number is None:
-            labels = labels_of(found.key, self._target)
-            number = self._history.identify(self._stream, found.key, labels)
+            number = self._history.identify(
+                self._stream, found.key, lambda: labels_of(found.key, self._target)
+            )
         if number is None:
             return
         self.samples[number] = found.value
@@ -64,8 +65,9 @@ class Page:
         """A sample about the scrape itself."""
         with self._history.lock:
             key = name.encode()
-            labels = {"__name__": name, **self._target}
-            number = self._history.identify(self._stream, key, labels)
+            number = self._history.identify(
+                self._stream, key, lambda: {"__name__": name, **self._target}
+            )
         if number is not None:
             self.samples[number] = value
 

@@ -37,7 +37,7 @@ def record(history: History, key: Hashable, at: int, found: Sequence[Sample]) ->
     step = {}
     with history.lock:
         for labels, value in found:
-            number = history.identify(stream, known(labels), labels)
+            number = history.identify(stream, known(labels), labels.copy)
             if number is not None:
                 step[number] = value
     history.add(stream, at, step)

@@ -7,8 +7,7 @@ from typing import Any
 
 from sidelight.errors import SettingsError
 from sidelight.promql.errors import QueryError
-from sidelight.promql.limits import Limits
-from sidelight.promql.parsing import parse as parse_query
+from sidelight.promql.engine import understood
 from sidelight.sidecar.api.parameters import duration
 from sidelight.sidecar.templates.reading import TemplateError
 from sidelight.sidecar.templates.tree import Block, parse
@@ -90,7 +89,7 @@ def _rule(where: str, found: Any) -> Rule:
 def _query(where: str, expr: Any) -> str:
     text = str(expr if expr is not None else "")
     try:
-        parse_query(text, Limits())
+        understood(text)
     except QueryError as error:
         raise _wrong(where, f"expr {text!r}: {error.message}") from error
     return text

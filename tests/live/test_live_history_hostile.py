@@ -1,0 +1,160 @@
+"""Queries that mean harm: refused or ended in time, in bounded memory, while pages are served."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sidelight.sidecar.api import desk
+from tests.live.asking import get, post
+from tests.live.servers import eventually
+from tests.live.sidecars import Sidecar, crowd, timed
+
+pytestmark = pytest.mark.live
+
+MIB = 1 << 20
+ROUTES = 500
+"""Each has a histogram: some 8,500 series."""
+EVERYTHING = '{__name__=~".+"}'
+HEAVY = [
+    f"sum by (le, http_route) (rate({EVERYTHING}[1h]))",
+    f"quantile_over_time(0.5, {EVERYTHING}[1h])",
+    f"max_over_time(rate({EVERYTHING}[5m])[1h:1s])",
+    f"count({EVERYTHING}) + on() group_left() count({EVERYTHING}[1h])",
+    f"{EVERYTHING} * on (le) group_left() {EVERYTHING}",
+    f'label_replace({EVERYTHING}, "a", "$1$1$1$1$1$1$1$1", "__name__", "(.*)")',
+    'label_replace(up, "a", "$1", "job", "((((a*)*)*)*)*b")',
+    '{__name__=~"(.*.*.*.*.*.*.*.*.*.*.*.*)*x"}',
+    '{__name__=~"((a{1,1000}){1,1000}){1,1000}"}',
+    "(" * 5000 + "up" + ")" * 5000,
+    "(" * 90 + "up" + ")" * 90,
+    "-" * 9000 + "1",
+    "1" + "+1" * 4000,
+    "1" + "^1" * 4000,
+    "sum(" * 2000 + "up" + ")" * 2000,
+    "up" + "[5m:1s]" * 50,
+    "max_over_time(" * 8 + "up" + "[1h:1s])" * 8,
+    "{" + ",".join(f'a{n}=~".*"' for n in range(500)) + "}",
+    "up offset 99999999999999999999y",
+    "vector(1e308 * 1e308)",
+    'count_values("' + "a" * 5000 + f'", {EVERYTHING})',
+    "\x00\ufffe\U0010ffff",
+    "up{a='" + "x" * 9000 + "'}",
+]
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """One that has sampled many series for a while."""
+    where: Path = tmp_path_factory.mktemp("hostile")
+    with (
+        crowd(where / "store", ROUTES),
+        Sidecar(where / "store", where, "--history-step", "1s") as one,
+    ):
+        eventually(lambda: _steps(one) > 20)
+        yield one
+
+
+def _steps(sidecar: Sidecar) -> int:
+    rows = get(sidecar.port, "query", ("query", "up[1h]")).data["result"]
+    return len(rows[0]["values"]) if rows else 0
+
+
+def _seconds(sidecar: Sidecar, path: str, *fields: tuple[str, str]) -> float:
+    began = time.monotonic()
+    answer = post(sidecar.port, path, *fields)
+    assert answer.status in {200, 400, 422, 503}, answer
+    if answer.status != 200:
+        assert answer.body["status"] == "error"
+        assert answer.body["errorType"] in {"bad_data", "execution", "timeout"}
+    return time.monotonic() - began
+
+
+ALLOWED = 5.0 + 15.0
+"""What a query may take, and what a loaded machine may add."""
+
+
+@pytest.mark.parametrize("query", HEAVY, ids=lambda query: query[:40])
+def test_a_hostile_query_ends(sidecar: Sidecar, query: str) -> None:
+    """At one time and over an hour it is answered or refused as Prometheus would, in time."""
+    now = int(time.time())
+    assert _seconds(sidecar, "query", ("query", query)) < ALLOWED
+    span = ("start", str(now - 10_000)), ("end", str(now)), ("step", "1")
+    assert _seconds(sidecar, "query_range", ("query", query), *span) < ALLOWED
+    assert _seconds(sidecar, "series", ("match[]", query)) < ALLOWED
+    assert sidecar.get("/healthz")[0] == 200
+
+
+def test_pages_are_served_through_a_barrage(sidecar: Sidecar) -> None:
+    """While 40 clients ask for everything again and again, pages come, and memory is bounded."""
+    now = int(time.time())
+    span = ("start", str(now - 3600)), ("end", str(now)), ("step", "1")
+    stop = threading.Event()
+    statuses: list[int] = []
+    before, most = sidecar.resident, 0
+
+    def ask(number: int) -> None:
+        while not stop.is_set():
+            answer = post(sidecar.port, "query_range", ("query", HEAVY[number % 5]), *span)
+            statuses.append(answer.status)
+
+    clients = [threading.Thread(target=ask, args=(number,)) for number in range(40)]
+    slowest = {"/metrics": 0.0, "/healthz": 0.0}
+    for client in clients:
+        client.start()
+    try:
+        until = time.monotonic() + 20
+        while time.monotonic() < until:
+            for path in slowest:
+                seconds, status, _ = timed(sidecar, path)
+                assert status == 200
+                slowest[path] = max(slowest[path], seconds)
+            most = max(most, sidecar.resident)
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+    print(f"\n{slowest}, {len(statuses)} answers, {(most - before) / MIB:.0f} MiB more")  # noqa: T201
+    assert set(statuses) <= {200, 422, 503}
+    assert slowest["/healthz"] < 5
+    assert slowest["/metrics"] < 10
+    assert most - before < 600 * MIB
+    eventually(lambda: get(sidecar.port, "query", ("query", "up == 1")).data["result"])
+
+
+def test_a_line_that_is_too_long_is_refused(sidecar: Sidecar) -> None:
+    """Whoever waits longer than a query may take is told so, with Prometheus's status."""
+    answers = []
+
+    def ask() -> None:
+        answers.append(post(sidecar.port, "query", ("query", HEAVY[2]), ("timeout", "10ms")))
+
+    clients = [threading.Thread(target=ask) for _ in range(4 * desk.AT_ONCE)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+    refused = [answer for answer in answers if answer.status == 503]
+    assert refused
+    for answer in refused:
+        assert answer.body["errorType"] == "timeout"
+        assert answer.body["error"].startswith("query timed out in ")
+
+
+def test_forms_are_bounded(sidecar: Sidecar) -> None:
+    """A form of a megabyte, or of a thousand fields, is refused as bad."""
+    for fields in ([("query", "x" * MIB)], [("match[]", "up")] * 1200):
+        answer = post(sidecar.port, "query", *fields)
+        assert (answer.status, answer.body["errorType"]) == (400, "bad_data")
+
+
+def test_nothing_can_be_changed(sidecar: Sidecar) -> None:
+    """No other method is taken, and the addresses that change a Prometheus are not there."""
+    for path in ("query", "series", "labels", "rules", "alerts", "metadata", "status/buildinfo"):
+        for method in ("PUT", "DELETE", "PATCH"):
+            assert sidecar.get(f"/api/v1/{path}", method)[0] == 405
+    for path in ("admin/tsdb/delete_series", "admin/tsdb/snapshot", "write", "/-/reload"):
+        for method in ("POST", "PUT"):
+            assert sidecar.get(f"/api/v1/{path}", method)[0] in {404, 405}
