@@ -1,7 +1,6 @@
 """The same question to several: when it is asked, and what came of it."""
 
 import re
-from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tests.promql import ours
@@ -69,13 +68,12 @@ class Verdict(NamedTuple):
                 return ""
         return found
 
+    @property
+    def sort(self) -> str:
+        """What of a right answer: "refused", "error", "empty", "full"."""
+        if self.refused or self.theirs.error:
+            return "refused" if self.refused else "error"
+        return "full" if self.theirs.points or self.theirs.message else "empty"
+
     def __str__(self) -> str:
         return f"{self.query}\n  asked at {tuple(self.when)} of {self.court.referee.version}: {self.wrong}"
-
-
-def wrongs(court: Court, query: str, times: tuple[When, ...]) -> Iterator[Verdict]:
-    """Each verdict in which ours was wrong."""
-    for when in times:
-        found = court.verdict(query, when)
-        if found.wrong:
-            yield found

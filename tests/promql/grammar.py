@@ -4,6 +4,7 @@ Each strategy makes text of one type of PromQL. Most queries answer something: s
 matched have labels in common, and ``topk`` chooses among values that differ, except outermost.
 """
 
+import re
 from typing import Final
 
 from hypothesis import strategies as st
@@ -45,10 +46,6 @@ def _of(*texts: str) -> Text:
 def _joined(*parts: Text | str) -> Text:
     made = [st.just(part) if isinstance(part, str) else part for part in parts]
     return st.tuples(*made).map("".join)
-
-
-def durations(*texts: str) -> Text:
-    return _of(*texts)
 
 
 def modifiers() -> Text:
@@ -215,3 +212,19 @@ def queries() -> Text:
     several = vectors(2)
     odd = st.one_of(scalars(1), ranges((*COUNTERS, *GAUGES, *FEW), 1), choices(vectors(1)), _of('"text"'))
     return st.one_of(*[several] * 12, odd)
+
+
+TYPOS: Final = ("(", ")", "[", "]", "{", "}", ",", '"', "by", "on", "bool", "5m", "1", "-", "=", "==",
+                "and", "offset", "@", "$", ":", " ", "sum", "rate(", "é", "#", "\\", "!~", "group_left")  # fmt: skip
+TOKEN: Final = re.compile(r'"[^"]*"|\w+|\s+|[^\w\s]')
+
+
+def mistyped() -> Text:
+    """A query with a token lost, doubled, or another in its place: mostly none any more."""
+    return st.builds(_mistype, vectors(1), st.integers(0, 200), st.sampled_from(("", *TYPOS)))
+
+
+def _mistype(query: str, at: int, typed: str) -> str:
+    tokens = TOKEN.findall(query)
+    at %= len(tokens)
+    return "".join([*tokens[:at], typed, *tokens[at + at % 2 :]])

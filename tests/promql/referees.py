@@ -4,7 +4,6 @@ import http.client
 import json
 import shutil
 import subprocess
-import threading
 import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,12 +34,12 @@ def _version(command: str) -> str:
 
 
 class Referee:
-    """One Prometheus, asked over connections that are kept: one for each thread that asks."""
+    """One Prometheus, asked over one connection that is kept."""
 
     def __init__(self, command: str, port: int) -> None:
         self.version = _version(command)
         self.port = port
-        self._own = threading.local()
+        self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, query: str, at: int) -> Answer:
         """An instant query, ``at`` milliseconds since the epoch."""
@@ -53,24 +52,17 @@ class Referee:
 
     def get(self, path: str, **parameters: str) -> Any:
         """What the API says to a form."""
-        connection = self._connection()
         form = urllib.parse.urlencode(parameters)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
-        connection.request("POST", f"/api/v1/{path}", form, headers)
-        return json.loads(connection.getresponse().read())
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if not hasattr(self._own, "connection"):
-            self._own.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        connection: http.client.HTTPConnection = self._own.connection
-        return connection
+        self.connection.request("POST", f"/api/v1/{path}", form, headers)
+        return json.loads(self.connection.getresponse().read())
 
     def ready(self) -> bool:
         """Whether it takes queries."""
         try:
             return bool(self.get("query", query="1", time="1")["status"] == "success")
         except (OSError, http.client.HTTPException, ValueError):
-            self._own = threading.local()
+            self.connection.close()  # the next request opens it again
             return False
 
 
@@ -103,6 +95,7 @@ def referee(command: str, blocks: Sequence[Block], where: Path) -> Iterator[Refe
         eventually(found.ready)
         remote_write.send(port, blocks)
         yield found
+        found.connection.close()
     finally:
         process.terminate()
         process.wait(PATIENCE)

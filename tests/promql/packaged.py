@@ -1,0 +1,72 @@
+"""Every query that Sidelight ships: of dashboards, their variables and annotations, and of rules."""
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from tests.dashboards.reading import ROOT, dashboards, queries, sent, variables
+
+RULES = (
+    ROOT / "instrumentation" / "sidelight" / "slo" / "sidelight.yml",
+    ROOT / "deploy" / "prometheus" / "tests" / "shop.yml",
+)
+THRESHOLD: Final = re.compile(r" [<>=!]=? [0-9.]+\b")
+CHOSEN: tuple[dict[str, str], ...] = (
+    {},  # All
+    {"job": "shop", "instance": "10.0.0.1:8000", "route": "/products", "method": "GET"},
+    # Several are sent as a group; Grafana escapes what means something in a regular expression,
+    # and then that backslash for the string it is in.
+    {
+        "job": "(shop|other)",
+        "instance": r"(10\\.0\\.0\\.1:8000|10\\.0\\.0\\.2:8000)",
+        "route": "(/products|/orders/checkout)",
+        "method": "(GET|POST)",
+        "__rate_interval": "5m",
+    },
+)
+
+
+class Shipped(NamedTuple):
+    """Where a query is, and its text as it is sent."""
+
+    place: str
+    text: str
+
+
+def shipped() -> list[Shipped]:
+    """All of them, each text once, and each without its thresholds: those mostly answer nothing."""
+    found = [*of_dashboards(), *of_rules()]
+    bare = [Shipped(f"{one.place}, no threshold", THRESHOLD.sub("", one.text)) for one in found]
+    return list({one.text: one for one in [*bare, *found]}.values())
+
+
+def of_dashboards() -> Iterator[Shipped]:
+    for board in dashboards():
+        for place, text in _of(board):
+            for chosen in CHOSEN:
+                yield Shipped(f"{board['uid']}: {place}", sent(text, **chosen))
+
+
+def _of(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    for asked in queries(board):
+        if "expr" in asked.target:
+            yield str(asked), asked.expr
+    for one in board["annotations"]["list"]:
+        yield f"annotation {one['name']}", one["expr"]
+    for one in variables(board):
+        if one["type"] == "query":  # its selector: label_values(SELECTOR, LABEL)
+            inside = one["query"]["query"].removeprefix("label_values(")
+            yield f"variable {one['name']}", inside.rpartition(",")[0]
+
+
+def of_rules() -> Iterator[Shipped]:
+    for path in RULES:
+        for rule in rules(path.read_text()):
+            yield Shipped(f"{path.name}: {rule.get('record') or rule['alert']}", rule["expr"])
+
+
+def rules(text: str) -> list[dict[str, Any]]:
+    """Recording rules and alerts of a file, in their order."""
+    return [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
