@@ -1,6 +1,7 @@
 """The same question to several: when it is asked, and what came of it."""
 
 import re
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tests.promql import ours
@@ -8,8 +9,9 @@ from tests.promql.answers import Answer, chosen_otherwise, difference
 from tests.promql.blocks import Memory
 from tests.promql.referees import Referee
 
-CHOICE: Final = re.compile(r"\A(?:topk|bottomk)(?: (?:by|without) \([^()]*\))? ?\((\S+), (.*)\)\Z")
-"""A query that is nothing but the best few of something."""
+CHOICE: Final = re.compile(r"\b(?:topk|bottomk)(?: (?:by|without) \([^()]*\))? ?\((\S+), ")
+"""The best few of what follows."""
+ALL: Final = "1000000"
 
 
 class When(NamedTuple):
@@ -61,12 +63,25 @@ class Verdict(NamedTuple):
         if self.refused:
             return ""
         found = difference(self.theirs, self.ours)
-        choice = CHOICE.match(self.query)
-        if found and choice:
-            among = self.court.theirs(choice[2], self.when)
-            if chosen_otherwise(self.theirs, self.ours, among):
-                return ""
-        return found
+        return "" if found and self._only_ties() else found
+
+    def _only_ties(self) -> bool:
+        """Whether topk or bottomk had to choose among equals: then any choice is right.
+
+        Each choice by itself must be right but for ties, and the query must be right if all are
+        chosen.
+        """
+        parts = list(choices(self.query))
+        wide = CHOICE.sub(lambda found: found[0].replace(f"({found[1]},", f"({ALL},"), self.query)
+        if not parts or wide == self.query:
+            return False
+        return all(self._tied(*part) for part in parts) and (
+            parts[0][0] == self.query or not self.court.verdict(wide, self.when).wrong
+        )
+
+    def _tied(self, choice: str, among: str) -> bool:
+        theirs, ours = (ask(choice, self.when) for ask in (self.court.theirs, self.court.ours))
+        return chosen_otherwise(theirs, ours, self.court.theirs(among, self.when))
 
     @property
     def sort(self) -> str:
@@ -77,3 +92,19 @@ class Verdict(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.query}\n  asked at {tuple(self.when)} of {self.court.referee.version}: {self.wrong}"
+
+
+def choices(query: str) -> Iterator[tuple[str, str]]:
+    """Each topk and bottomk in a query, and what it chooses from."""
+    for found in CHOICE.finditer(query):
+        end = _closing(query, found.end())
+        yield query[found.start() : end + 1], query[found.end() : end]
+
+
+def _closing(query: str, at: int) -> int:
+    """Where the bracket is closed that was open at a place. Brackets in strings are in pairs."""
+    depth = 1
+    while depth:
+        depth += {"(": 1, ")": -1}.get(query[at], 0)
+        at += 1
+    return at - 1

@@ -39,19 +39,27 @@ class Memory:
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self.blocks = blocks
+        self._found: dict[tuple[Matcher, ...], list[Block]] = {}
 
     def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Block]:
         """What matches, with its samples of ``after`` < time <= ``until`` (milliseconds)."""
-        cut = [_cut(one, matchers, after, until) for one in self.blocks]
+        asked = tuple(matchers)
+        if asked not in self._found:  # labels are the same object each time, as they should be
+            self._found[asked] = [_rows(one, asked) for one in self.blocks]
+        cut = [_cut(one, after, until) for one in self._found[asked]]
         return [one for one in cut if one.labels and len(one.times)]
 
 
-def _cut(whole: Block, matchers: Sequence[Matcher], after: int, until: int) -> Block:
+def _rows(whole: Block, matchers: tuple[Matcher, ...]) -> Block:
     rows = [n for n, has in enumerate(whole.labels) if all(_fits(m, has) for m in matchers)]
-    first, last = np.searchsorted(whole.times, (after, until), side="right")
-    values = whole.values.view(np.int64)[rows, first:last].copy()  # ints: NaN keep their bits
-    times = whole.times[first:last]
-    return Block([whole.labels[n] for n in rows], times, values.view(np.float64))
+    values = whole.values.view(np.int64)[rows]  # as integers, NaN keep their bits
+    return Block([whole.labels[n] for n in rows], whole.times, values.view(np.float64))
+
+
+def _cut(found: Block, after: int, until: int) -> Block:
+    first, last = np.searchsorted(found.times, (after, until), side="right")
+    values = found.values.view(np.int64)[:, first:last].copy()
+    return Block(found.labels, found.times[first:last], values.view(np.float64))
 
 
 def _fits(matcher: Matcher, has: Mapping[str, str]) -> bool:

@@ -9,12 +9,14 @@ import pytest
 if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
     collect_ignore_glob = ["test_*.py"]  # what the oldest set-up does without
 else:
+    from sidelight.promql.source import Block
+    from tests.live.traffic import Samples
     from tests.promql import remote_write, scraped
     from tests.promql.asking import Court
     from tests.promql.blocks import Memory
     from tests.promql.known import raised
     from tests.promql.referees import program, referee
-    from tests.promql.worlds import world
+    from tests.promql.worlds import START, world
 
     NEWER = "there is no Prometheus 3 here: on Debian, `make system` unpacks one"
     OLDER = "there is no Prometheus 2 here (Debian 12: apt install prometheus)"
@@ -36,26 +38,28 @@ else:
             yield Court(found, Memory(blocks))
 
     @pytest.fixture(scope="session")
-    def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-        """Prometheus 3 over what the example shop said under load, and what its rules record."""
-        command = program(3) or pytest.skip(NEWER)
-        where = tmp_path_factory.mktemp("shop")
-        yield from _of_the_shop(command, where, raise_counters=False)
+    def pages(tmp_path_factory: pytest.TempPathFactory) -> list[list[Samples]]:
+        """What two servers of the example shop said under load."""
+        return scraped.pages(tmp_path_factory.mktemp("pages"))
 
     @pytest.fixture(scope="session")
-    def older_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+    def shop(pages: list[list[Samples]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+        """Prometheus 3 over those pages, and what the shop's rules record."""
+        command = program(3) or pytest.skip(NEWER)
+        yield from _with_rules(command, scraped.blocks(pages, 0), tmp_path_factory.mktemp("shop"))
+
+    @pytest.fixture(scope="session")
+    def older_shop(
+        pages: list[list[Samples]], tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Court]:
         """Prometheus 2 over the same, where it agrees with 3."""
         command = program(2) or pytest.skip(OLDER)
-        where = tmp_path_factory.mktemp("older-shop")
-        yield from _of_the_shop(command, where, raise_counters=True)
+        blocks = raised(scraped.blocks(pages, 137), 2.0**30)  # some count bytes
+        yield from _with_rules(command, blocks, tmp_path_factory.mktemp("older-shop"))
 
-    def _of_the_shop(command: str, where: Path, *, raise_counters: bool) -> Iterator[Court]:
-        phase = 137 if raise_counters else 0
-        blocks = scraped.blocks(scraped.pages(where), phase)
-        if raise_counters:
-            blocks = raised(blocks, 2.0**30)  # some count bytes
+    def _with_rules(command: str, blocks: list[Block], where: Path) -> Iterator[Court]:
         with referee(command, blocks, where / "prometheus") as found:
-            for block in scraped.recorded(found, phase):
+            for block in scraped.recorded(found, int(blocks[0].times[0]) - START):
                 remote_write.send(found.port, [block])
                 blocks.append(block)
             yield Court(found, Memory(blocks))

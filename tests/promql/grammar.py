@@ -51,7 +51,7 @@ def _joined(*parts: Text | str) -> Text:
 def modifiers() -> Text:
     """Mostly none; offset and @, in both orders."""
     offset = _joined(" offset ", _of("1m", "30s", "7m", "-1m", "1h"))
-    at = _joined(" @ ", _of("1700000940", "1700000900.5", "start()", "end()", "1"))
+    at = _joined(" @ ", _of("1700000940", "1700000900.5", "start()", "end()", "1699999000"))
     return st.one_of(*[st.just("")] * 6, offset, at, _joined(offset, at), _joined(at, offset))
 
 
