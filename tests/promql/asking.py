@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from tests.promql import ours
-from tests.promql.answers import Answer, chosen_otherwise, difference
+from tests.promql.answers import Answer, chosen_otherwise, difference, same
 from tests.promql.blocks import Memory
 from tests.promql.referees import Referee
 
@@ -62,8 +62,16 @@ class Verdict(NamedTuple):
         """How they differ; "" where they don't, or ours was refused by name."""
         if self.refused:
             return ""
-        found = difference(self.theirs, self.ours)
+        found = difference(self.theirs, self.ours) or self._disorder()
         return "" if found and self._only_ties() else found
+
+    def _disorder(self) -> str:
+        """What is wrong with the order, where the query asks for one."""
+        if not self.query.startswith(("sort(", "sort_desc(")) or self.when.step:
+            return ""
+        theirs, ours = (list(answer.points.values()) for answer in (self.theirs, self.ours))
+        right = all(same(a, b) for a, b in zip(theirs, ours, strict=True))
+        return "" if right else f"theirs in the order {theirs}, ours {ours}"
 
     def _only_ties(self) -> bool:
         """Whether topk or bottomk had to choose among equals: then any choice is right.

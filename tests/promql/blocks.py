@@ -1,11 +1,11 @@
 """Samples of a test: blocks as the history has them, and a source in memory that selects."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 
+from sidelight.promql.matching import matched
 from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher
 
 GONE: Final = "gone"
@@ -51,7 +51,7 @@ class Memory:
 
 
 def _rows(whole: Block, matchers: tuple[Matcher, ...]) -> Block:
-    rows = [n for n, has in enumerate(whole.labels) if all(_fits(m, has) for m in matchers)]
+    rows = matched(matchers, whole.labels)
     values = whole.values.view(np.int64)[rows]  # as integers, NaN keep their bits
     return Block([whole.labels[n] for n in rows], whole.times, values.view(np.float64))
 
@@ -60,11 +60,3 @@ def _cut(found: Block, after: int, until: int) -> Block:
     first, last = np.searchsorted(found.times, (after, until), side="right")
     values = found.values.view(np.int64)[:, first:last].copy()
     return Block(found.labels, found.times[first:last], values.view(np.float64))
-
-
-def _fits(matcher: Matcher, has: Mapping[str, str]) -> bool:
-    value = has.get(matcher.name, "")
-    if matcher.op in {"=", "!="}:
-        return (value == matcher.value) == (matcher.op == "=")
-    found = re.fullmatch(matcher.value, value, re.DOTALL)
-    return (found is not None) == (matcher.op == "=~")
