@@ -99,7 +99,8 @@ class Verdict(NamedTuple):
         return "full" if self.theirs.points or self.theirs.message else "empty"
 
     def __str__(self) -> str:
-        return f"{self.query}\n  asked at {tuple(self.when)} of {self.court.referee.version}: {self.wrong}"
+        asked = f"at {tuple(self.when)} of {self.court.referee.version}"
+        return f"{self.query}\n  asked {asked}: {self.wrong}"
 
 
 def choices(query: str) -> Iterator[tuple[str, str]]:
@@ -112,7 +113,7 @@ def choices(query: str) -> Iterator[tuple[str, str]]:
 def _closing(query: str, at: int) -> int:
     """Where the bracket is closed that was open at a place. Brackets in strings are in pairs."""
     depth = 1
-    while depth:
+    while depth and at < len(query):
         depth += {"(": 1, ")": -1}.get(query[at], 0)
         at += 1
     return at - 1

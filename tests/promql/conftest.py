@@ -43,7 +43,9 @@ else:
         return scraped.pages(tmp_path_factory.mktemp("pages"))
 
     @pytest.fixture(scope="session")
-    def shop(pages: list[list[Samples]], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+    def shop(
+        pages: list[list[Samples]], tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Court]:
         """Prometheus 3 over those pages, and what the shop's rules record."""
         command = program(3) or pytest.skip(NEWER)
         yield from _with_rules(command, scraped.blocks(pages, 0), tmp_path_factory.mktemp("shop"))

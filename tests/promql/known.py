@@ -26,7 +26,10 @@ DIFFERENT: Final = {
         r"\[\w+:\w*\].* @ 1700000940\b",
         "count_over_time(up[5m:1m] @ 1700000940)",
     ),
-    "stddev of NaN alone is 0, of what overflows NaN": (r"\bstd(dev|var)", 'stddev(temperature{zone="nowhere"})'),
+    "stddev of NaN alone is 0, of what overflows NaN": (
+        r"\bstd(dev|var)",
+        'stddev(temperature{zone="nowhere"})',
+    ),
     "rate of a rate, that may be near 0": (r"\b(rate|increase)\(\(", None),
     "a duration must have a unit, a number must not": (r"\[\d+\]|offset \d+( |$)", "up[5]"),
     "label names may not be quoted": (r'\{"', '{"up"}'),

@@ -1,10 +1,10 @@
-"""Every query that Sidelight ships: of dashboards, their variables and annotations, and of rules."""
+"""Every query that Sidelight ships: of dashboards, variables, annotations and rules."""
 
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-import yaml
+import yaml  # type: ignore[import-untyped] # has no types
 
 from tests.dashboards.reading import ROOT, dashboards, queries, sent, variables
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sidelight.promql.source import Block
 from tests.dashboards.test_live_dashboards import SHOP, load
@@ -116,9 +116,9 @@ def recorded(referee: Referee, phase: int) -> Iterator[Block]:
             yield found
 
 
-def _recorded(rule: dict[str, object], answer: Answer, time: int) -> Page:
+def _recorded(rule: dict[str, Any], answer: Answer, time: int) -> Page:
     """The series of a recording rule at a time, or an alert's in ALERTS."""
-    own = dict(rule.get("labels") or {})  # type: ignore[call-overload]
+    own = rule.get("labels") or {}
     name = {"__name__": rule.get("record") or "ALERTS"}
     if "alert" in rule:
         name |= {"alertname": rule["alert"], "alertstate": "firing"}
@@ -126,5 +126,3 @@ def _recorded(rule: dict[str, object], answer: Answer, time: int) -> Page:
     for has, value in answer.at(time).items():
         page[_key({**dict(has), **own, **name})] = 1.0 if "alert" in rule else value
     return page
-
-

@@ -29,7 +29,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 def compared(
     court: Court, made: Text, times: tuple[When, ...], examples: int, *, random: bool = False
 ) -> Counter[str]:
-    """How many had an answer with points, were empty, in error, or refused; stops at a wrong one."""
+    """How many had an answer with points, were empty, in error or refused; a wrong one fails."""
     counted: Counter[str] = Counter()
 
     @settings(

@@ -8,8 +8,8 @@ import pytest
 from tests.promql.asking import Court, Verdict, When
 from tests.promql.known import differs
 from tests.promql.packaged import Shipped, shipped
-from tests.promql.scraped import END, LATE, START
-from tests.promql.worlds import STEP
+from tests.promql.scraped import END, LATE
+from tests.promql.worlds import START, STEP
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 

@@ -36,8 +36,12 @@ def _grid(start: int) -> list[int]:
     return [START + start + n * STEP for n in range(COUNT)]
 
 
+def _dice(seed: int | str) -> random.Random:
+    return random.Random(seed)  # noqa: S311 the same samples in each run
+
+
 def _irregular(phase: int) -> list[int]:
-    made, at, times = random.Random("irregular"), START, []
+    made, at, times = _dice("irregular"), START, []
     for _ in range(40):
         at += made.choice([1, 4, 20, 31, 59, 60, 122]) * 1000
         times.append(at + phase)
@@ -46,7 +50,7 @@ def _irregular(phase: int) -> list[int]:
 
 def _counter(seed: str, resets: Sequence[int] = (), most: int = 80) -> list[float | str | None]:
     """A counter that sometimes rests, and falls to near nothing at ``resets``."""
-    made, total, row = random.Random(seed), 0.0, []
+    made, total, row = _dice(seed), 0.0, []
     for n in range(COUNT):
         step = made.choice([0, made.randrange(most)]) / 8
         total = step if n in resets else total + step
@@ -56,7 +60,7 @@ def _counter(seed: str, resets: Sequence[int] = (), most: int = 80) -> list[floa
 
 def _walk(seed: int, count: int = COUNT) -> list[float | str | None]:
     """A gauge, above and below 0."""
-    made, value, row = random.Random(seed), 0.0, []
+    made, value, row = _dice(seed), 0.0, []
     for _ in range(count):
         value += made.randrange(-99, 100) / 8
         row.append(value)
