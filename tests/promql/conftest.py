@@ -38,21 +38,19 @@ else:
             yield Court(found, Memory(blocks))
 
     @pytest.fixture(scope="session")
-    def pages(tmp_path_factory: pytest.TempPathFactory) -> list[list[Samples]]:
-        """What two servers of the example shop said under load."""
+    def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Samples]:
+        """What the example shop said under load."""
         return scraped.pages(tmp_path_factory.mktemp("pages"))
 
     @pytest.fixture(scope="session")
-    def shop(
-        pages: list[list[Samples]], tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[Court]:
+    def shop(pages: list[Samples], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
         """Prometheus 3 over those pages, and what the shop's rules record."""
         command = program(3) or pytest.skip(NEWER)
         yield from _with_rules(command, scraped.blocks(pages, 0), tmp_path_factory.mktemp("shop"))
 
     @pytest.fixture(scope="session")
     def older_shop(
-        pages: list[list[Samples]], tmp_path_factory: pytest.TempPathFactory
+        pages: list[Samples], tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[Court]:
         """Prometheus 2 over the same, where it agrees with 3."""
         command = program(2) or pytest.skip(OLDER)

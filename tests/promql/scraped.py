@@ -1,8 +1,8 @@
-"""Samples of the example shop: real pages of two servers under load, at times that are made up."""
+"""Samples of the example shop: real pages of a server under load, at times that are made up."""
 
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from tests.live.servers import Server, eventually
 from tests.live.traffic import Samples, scrape
 from tests.promql.answers import Answer
 from tests.promql.blocks import GONE, Labels, block
-from tests.promql.packaged import RULES, rules
+from tests.promql.packaged import RULES, rules_of
 from tests.promql.referees import Referee
 from tests.promql.worlds import START, STEP
 
@@ -26,18 +26,15 @@ END: Final = START + (COUNT - 1) * STEP
 Page = dict[Labels, float]
 
 
-def pages(where: Path) -> list[list[Samples]]:
-    """Of each of two servers, what it said at each of the steps."""
-    with ExitStack() as stack:
-        servers = [stack.enter_context(_shop(where)) for _ in range(2)]
-        for server in servers:
-            stack.enter_context(load(server))
-        return [list(row) for row in zip(*_steps(servers), strict=True)]
+def pages(where: Path) -> list[Samples]:
+    """What the shop said at each of the steps."""
+    with _shop(where) as server, load(server):
+        return list(_steps(server))
 
 
-def _steps(servers: Sequence[Server]) -> Iterator[list[Samples]]:
+def _steps(server: Server) -> Iterator[Samples]:
     for _ in range(COUNT):
-        yield [scrape(server) for server in servers]
+        yield scrape(server)
         time.sleep(0.15)
 
 
@@ -59,15 +56,18 @@ def _up(server: Server) -> bool:
         return False
 
 
-def blocks(seen: list[list[Samples]], phase: int) -> list[Block]:
-    """As scrapes of two jobs would have stored it, ``phase`` ms after whole seconds."""
-    first, second = seen
-    lost: list[Samples | None] = [None if n in LOST else page for n, page in enumerate(first)]
-    late: list[Samples | None] = [None if n < LATE else page for n, page in enumerate(second)]
+def blocks(seen: Sequence[Samples], phase: int) -> list[Block]:
+    """As scrapes of two jobs would have stored it, ``phase`` ms after whole seconds.
+
+    Later instances say what the first said, so much later.
+    """
+    lost = [None if n in LOST else page for n, page in enumerate(seen)]
+    late = [None] * LATE + [*seen[: COUNT - LATE]]
+    later = [None] * 2 * LATE + [*seen[: COUNT - 2 * LATE]]
     return [
         _target(lost, phase, job="shop", instance="10.0.0.1:8000"),
         _target(late, phase + 4000, job="shop", instance="10.0.0.2:8000"),
-        _target(late, phase + 8000, job="other", instance="10.0.0.3:8000"),
+        _target(later, phase + 8000, job="other", instance="10.0.0.3:8000"),
     ]
 
 
@@ -108,7 +108,7 @@ def _key(has: dict[str, str]) -> Labels:
 def recorded(referee: Referee, phase: int) -> Iterator[Block]:
     """What the shop's rules record, one after the other: each must be stored before the next."""
     times = [START + phase + n * STEP + 9000 for n in RECORDED]
-    for rule in rules(RULES[1].read_text()):
+    for rule in rules_of(RULES[1]):
         answer = referee.ask_range(rule["expr"], times[0], times[-1], 2 * STEP)
         assert not answer.error, (rule, answer.message)
         found = block(times, _rows([_recorded(rule, answer, time) for time in times]))
