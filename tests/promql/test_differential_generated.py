@@ -12,11 +12,13 @@ from tests.promql.worlds import START, STEP
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
+# No range begins at a step of a subquery: Prometheus then gets offsets of @ inside it wrong, and
+# answers nothing to count_over_time((up @ 1700000940)[10m:1m30s] offset 1m @ end()).
 ALIGNED = (
-    When(START + 45 * STEP),  # at samples of the first grid
+    When(START + 49 * STEP),  # at samples of the first grid
     When(START + 95 * STEP + 5_000),  # of the second
-    When(START + 70 * STEP, START + 110 * STEP, 45_000),
-    When(START - 60_000, START + 50 * STEP + 457, 61_000),
+    When(START + 71 * STEP, START + 111 * STEP, 45_000),
+    When(START - 45_000, START + 50 * STEP + 457, 61_000),
 )
 OFF = (
     When(START + 45 * STEP + 457),

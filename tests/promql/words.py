@@ -35,7 +35,7 @@ NUMBERS: Final = _words("0 1 2 -1 0.5 3.25 100 1e3 Inf -Inf NaN 0x1f")
 OFFSETS: Final = _words("1m 30s 7m -1m 1h")
 TIMES: Final = _words("1700000940 1700000900.5 start() end() 1699999000")
 WINDOWS: Final = _words("1m 5m 37s 15s 10m 1h 20s 1m30s")
-SUBQUERIES: Final = _words("5m:1m 10m:30s 3m: 2m:15s 10m:1m30s 1m:7s")
+SUBQUERIES: Final = _words("5m:1m 10m:30s 3m: 2m:20s 10m:1m30s 1m:7s")
 TYPOS: Final = (" ", *_words("""
     ( ) [ ] { } , " by on bool 5m 1 - = == and offset @ $ : sum rate( é # \\ !~ group_left
 """))  # fmt: skip
