@@ -16,18 +16,12 @@ from playwright.sync_api import Browser, expect
 from sidelight.boards import found
 from sidelight.viewer.board import load
 from sidelight.viewer.units import shown, unit
-from tests.dashboards.test_live_dashboards import (
-    QUIET,
-    get,
-    hold,
-    shop,
-)
-from tests.dashboards.test_live_dashboards import (
-    load as visitors,
-)
+from tests.dashboards.asking import get
+from tests.dashboards.stack import hold, shop, shoppers
+from tests.dashboards.test_live_dashboards import QUIET
+from tests.live.prometheus import query
 from tests.live.servers import eventually, free_port
 from tests.live.sidecars import fetch
-from tests.live.test_live_prometheus import query
 from tests.viewer.browsing import PHONE, WIDE, Reader, Viewer, chromium
 from tests.viewer.test_viewer_units import CASES
 
@@ -56,13 +50,12 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Started once, since all tests here only look."""
     where = tmp_path_factory.mktemp("viewer")
-    with shop(where) as (server, port), visitors(server), chromium() as browser:
+    with shop(where) as (server, sidecar, port), shoppers(server), chromium() as browser:
         time.sleep(12)
         hold(server)
         eventually(lambda: query(port, "service:http_server_requests:rate5m > 0"))
-        (scraped,) = re.findall(r'"127.0.0.1:(\d+)"', (where / "prometheus.yml").read_text())[:1]
         options = ("--prometheus", f"http://127.0.0.1:{port}")
-        with Viewer(where, *options, "--sidecar", f"http://127.0.0.1:{scraped}") as viewer:
+        with Viewer(where, *options, "--sidecar", f"http://127.0.0.1:{sidecar.port}") as viewer:
             yield World(viewer, browser, port, Path(PICTURES) if PICTURES else where / "pictures")
 
 
