@@ -101,7 +101,7 @@ def hold(server: Server) -> None:
 
 
 def harm(found: Stack, store: Path) -> None:
-    """A worker is killed with requests in it; a file is torn; the collector is away; too many
+    """A worker is killed with requests in it, a file is torn, the collector is away, and more."""
     routes are asked.
     """
     (store / "torn.worker").write_bytes(b"torn" * 64)
@@ -154,9 +154,7 @@ def check_pool(port: int) -> None:
 
 
 def test_every_panel_under_load(tmp_path: Path) -> None:
-    """With reads, errors, slow routes, a held loop, a full pool and deaths, every query answers
-    where data must be, and none with NaN.
-    """
+    """Of a shop in all kinds of trouble, every query answers where data must be, without NaN."""
     with stack(tmp_path) as found, shoppers(found.shop), crowd(found.shop, HELD):
         time.sleep(10)
         hold(found.shop)
