@@ -102,8 +102,6 @@ def hold(server: Server) -> None:
 
 def harm(found: Stack, store: Path) -> None:
     """A worker is killed with requests in it, a file is torn, the collector is away, and more."""
-    routes are asked.
-    """
     (store / "torn.worker").write_bytes(b"torn" * 64)
     found.collector.status = 503
     for number in range(120):
