@@ -94,7 +94,7 @@ def stack(where: Path) -> Iterator[Stack]:
 
 
 def harm(found: Stack, store: Path) -> None:
-    """A worker is killed with requests in it; a file is torn; no collector; too many routes."""
+    """A worker is killed with requests in it, a file is torn, the collector is away, and more."""
     (store / "torn.worker").write_bytes(b"torn" * 64)
     found.collector.status = 503
     for number in range(120):
@@ -145,7 +145,7 @@ def check_pool(port: int) -> None:
 
 
 def test_every_panel_under_load(tmp_path: Path) -> None:
-    """Under load, errors, a held loop, a full pool and deaths, all that must answer does."""
+    """Of a shop in all kinds of trouble, every query answers where data must be, without NaN."""
     with stack(tmp_path) as found, shoppers(found.shop), crowd(found.shop, HELD):
         time.sleep(10)
         hold(found.shop)

@@ -85,7 +85,7 @@ OURS = {
 
 
 def test_four_dashboards_without_sidelight(tmp_path: Path) -> None:
-    """Of FastAPI's own telemetry four show what there is, and say what is Sidelight's."""
+    """Four dashboards show what FastAPI's own telemetry has, and nothing of what it hasn't."""
     with ExitStack() as parts:
         service = parts.enter_context(served("native:app", tmp_path, {}))
         port = parts.enter_context(prometheus({"native": [service.port]}, tmp_path))
