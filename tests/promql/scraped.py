@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidelight.promql.source import Block
-from tests.dashboards.test_live_dashboards import SHOP, load
+from tests.dashboards.stack import SHOP, shoppers
 from tests.live.servers import Server, eventually
 from tests.live.traffic import Samples, scrape
 from tests.promql.answers import Answer
@@ -28,7 +28,7 @@ Page = dict[Labels, float]
 
 def pages(where: Path) -> list[Samples]:
     """What the shop said at each of the steps."""
-    with _shop(where) as server, load(server):
+    with _shop(where) as server, shoppers(server):
         return list(_steps(server))
 
 
