@@ -53,17 +53,22 @@ def _add_resets(windows: Windows, gain: Floats) -> None:
 
 
 def _inside(windows: Windows, rows: Index, lost: Floats) -> Floats:
-    endless = np.isinf(lost)
-    sums = np.zeros((len(rows), lost.shape[1] + 1))
-    np.cumsum(np.where(endless, 0.0, lost), axis=1, out=sums[:, 1:])
-    first, last = (
-        index if len(index) == 1 else index[rows] for index in (windows.first, windows.last)
-    )
-    inside: Floats = windows.pick(last, sums) - windows.pick(first, sums)
-    if endless.any():
-        np.cumsum(endless, axis=1, out=sums[:, 1:])
-        inside[windows.pick(last, sums) > windows.pick(first, sums)] = np.inf
-    return inside
+    """What was lost after the first and up to the last sample of each window.
+
+    A sum of its own for each window: differences of a running one would forget what is small
+    after what was large. Rows whose samples are all there share their windows' borders.
+    """
+    padded = np.concatenate([np.zeros((len(rows), 1)), lost, np.zeros((len(rows), 1))], axis=1)
+    if windows.valid is None:
+        return _summed(padded, windows.first[0], windows.last[0])
+    pairs = zip(padded, windows.first[rows], windows.last[rows], strict=True)
+    return np.stack([_summed(one[None], first, last)[0] for one, first, last in pairs])
+
+
+def _summed(lost: Floats, first: Index, last: Index) -> Floats:
+    bounds = np.stack([first + 1, np.maximum(last, first) + 1], axis=1).ravel()
+    sums: Floats = np.add.reduceat(lost, bounds, axis=1)[:, ::2]
+    return np.where(last > first, sums, 0.0)
 
 
 def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> Result:
