@@ -101,6 +101,7 @@ def test_what_is_no_query(text: str, problem: str) -> None:
         ("1 + sum(rate(x[5m])) / histogram_sum(x)", "the function histogram_sum()"),
         ("a + fill(0) b", 'the modifier "fill"'),
         ('x{a="b" or c="d"}', '"or" between the matchers of a selector'),
+        ("x offset--1m", "arithmetic with durations"),
         ("x @ -5", 'a negative time after "@"'),
     ],
 )

@@ -1,5 +1,6 @@
 """How fast something grows, from the samples of a window: rate, increase, delta and their like."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -39,36 +40,34 @@ def delta(windows: Windows) -> Result:
 
 
 def _add_resets(windows: Windows, gain: Floats) -> None:
-    """What a counter had before each fall is added: it fell to zero and began again."""
+    """What a counter had before each fall is added: it fell to zero and began again.
+
+    One after another, as Prometheus adds them, to the windows that have both samples: differences
+    of a running sum would forget what is small after what was large.
+    """
     if len(windows.times) < 2:  # noqa: PLR2004 # one sample has none before it
         return
     earlier, both = windows.neighbours()
     fell = windows.values[:, 1:] < earlier
     if both is not None:
         fell &= both
-    rows = np.flatnonzero(fell.any(axis=1))
-    if len(rows):
-        lost = np.where(fell[rows], earlier[rows], 0.0)
-        gain[rows] += _inside(windows, rows, lost)
+    for before in np.flatnonzero(fell.any(axis=0)).tolist():
+        windows.budget.check()
+        rows = np.flatnonzero(fell[:, before])
+        first = windows.high.searchsorted(before + 1, side="right")
+        for place, some in _by_previous(windows, rows, before):
+            last = windows.low.searchsorted(place, side="right")
+            gain[some, first:last] += earlier[some, before, None]
 
 
-def _inside(windows: Windows, rows: Index, lost: Floats) -> Floats:
-    """What was lost after the first and up to the last sample of each window.
-
-    A sum of its own for each window: differences of a running one would forget what is small
-    after what was large. Rows whose samples are all there share their windows' borders.
-    """
-    padded = np.concatenate([np.zeros((len(rows), 1)), lost, np.zeros((len(rows), 1))], axis=1)
+def _by_previous(windows: Windows, rows: Index, before: int) -> Iterator[tuple[int, Index]]:
+    """The rows by where their sample before is: where all have all samples, it is the same."""
     if windows.valid is None:
-        return _summed(padded, windows.first[0], windows.last[0])
-    pairs = zip(padded, windows.first[rows], windows.last[rows], strict=True)
-    return np.stack([_summed(one[None], first, last)[0] for one, first, last in pairs])
-
-
-def _summed(lost: Floats, first: Index, last: Index) -> Floats:
-    bounds = np.stack([first + 1, np.maximum(last, first) + 1], axis=1).ravel()
-    sums: Floats = np.add.reduceat(lost, bounds, axis=1)[:, ::2]
-    return np.where(last > first, sums, 0.0)
+        yield before, rows
+        return
+    places = windows.before[rows, before]
+    for place in np.unique(places):
+        yield place, rows[places == place]
 
 
 def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> Result:
