@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.dashboards import WIDE, measured
 from benchmarks.wide import MOST_SECONDS, MOST_SERIES
-from tests.live.test_live_prometheus import tool
+from tests.live.prometheus import tool
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1800)]
 
