@@ -140,8 +140,9 @@ wheel: setup  ## dist/*.whl, checked
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
-	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/dashboards/sidelight-fleet\.json ' \
-	  || { echo "the wheel lacks the dashboards" >&2; exit 1; }
+	@for file in dashboards/sidelight-fleet.json runbooks/EventLoopBlocked.md viewer/static/panel.js; do \
+	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
+	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 
 .PHONY: clean
 clean:  ## removes everything made here, environments too

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from sidelight.cli import sidecar
+from sidelight.cli import sidecar, viewer
 from sidelight.contract import METRICS
 from sidelight.settings import Options, Settings
 from sidelight.slo import objectives, rules
@@ -34,11 +34,12 @@ def test_every_setting_is_in_the_readme() -> None:
     assert set(table) == names == set(Options.__annotations__)
 
 
-def test_every_option_of_the_sidecar_is_in_its_page() -> None:
+@pytest.mark.parametrize("command", [sidecar, viewer], ids=lambda one: str(one.name))
+def test_every_option_is_in_the_commands_page(command: click.Command) -> None:
     """The table, the command's options and their variables are the same names."""
-    text = (ROOT / "docs" / "sidecar.md").read_text()
+    text = (ROOT / "docs" / f"{command.name}.md").read_text()
     table = re.findall(r"^\| `(--[a-z-]+)` \| `(SIDELIGHT_[A-Z_]+)` \|", text, re.MULTILINE)
-    options = [option for option in sidecar.params if isinstance(option, click.Option)]
+    options = [option for option in command.params if isinstance(option, click.Option)]
     assert table == [(option.opts[0], option.envvar) for option in options]
 
 

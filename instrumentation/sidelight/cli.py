@@ -234,17 +234,24 @@ def sidecar(  # noqa: PLR0913 one for each option
     help="A name that the viewer is reached by, besides localhost and addresses.",
 )
 @click.option(
+    "--step",
+    envvar="SIDELIGHT_VIEWER_STEP",
+    metavar="DURATION",
+    help="How often scrapes and rules are, where that is more often than every 15s and 1m.",
+)
+@click.option(
     "--insecure",
     envvar="SIDELIGHT_VIEWER_INSECURE",
     is_flag=True,
     help="Serve without a token, though other machines reach the address.",
 )
-def viewer(  # noqa: PLR0913 one for each option
+def viewer(  # noqa: PLR0913, PLR0917 one for each option
     listen: str,
     sidecar: str,
     prometheus: str | None,
     token_file: str | None,
     hosts: tuple[str, ...],
+    step: str | None,
     *,
     insecure: bool,
 ) -> None:
@@ -253,7 +260,9 @@ def viewer(  # noqa: PLR0913 one for each option
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     try:
-        checked = settings.check(listen, sidecar, prometheus, token_file, names, insecure=insecure)
+        checked = settings.check(
+            listen, sidecar, prometheus, token_file, names, insecure=insecure, step=step
+        )
         settings.need_extra()
         from sidelight.viewer import server
 
