@@ -18,7 +18,7 @@ from typing import NamedTuple
 from benchmarks import stats
 from benchmarks.page import DURATION_COUNT, samples
 from benchmarks.report import Section, Target, table
-from benchmarks.scrape import OPENMETRICS, TEXT
+from benchmarks.scrape import TEXT, WAYS
 from benchmarks.servers import ROOT, START_SECONDS, cpu_ns, free_port, get
 from benchmarks.services import paths
 from sidelight.contract import DURATION, DURATION_BUCKETS
@@ -119,7 +119,7 @@ def measured(size: Size, scrapes: int) -> Costs:
         with sidecar(where.path) as (pid, connection):
             costs.started = memory(pid, "VmRSS")
             costs.first = scraped(pid, connection, TEXT)
-            for name, how in _WAYS.items():
+            for name, how in WAYS.items():
                 costs.cpu[name] = []
                 for _ in range(scrapes):
                     for worker in workers:
@@ -129,7 +129,7 @@ def measured(size: Size, scrapes: int) -> Costs:
             costs.peak = memory(pid, "VmHWM")
             page = get(connection, "/metrics", TEXT)
             costs.page = len(page)
-            _check(page.decode(), size, 1 + scrapes * len(_WAYS), workers)
+            _check(page.decode(), size, 1 + scrapes * len(WAYS), workers)
         for worker in workers:
             worker.file.close()
         where.close()
@@ -219,12 +219,6 @@ def _table(costs: dict[Size, Costs]) -> str:
     return f"\n{table(['scrape of', 'CPU, ms'], rows)}\n{table(head, memories)}"
 
 
-_WAYS = {
-    "no scrape": None,
-    "text": TEXT,
-    "text, gzip": {**TEXT, "Accept-Encoding": "gzip"},
-    "OpenMetrics": OPENMETRICS,
-}
 _TITLE = "A sidecar of many workers"
 _HOW = """\
 A `sidelight sidecar` over a directory of {workers} workers' files, held and changed by the

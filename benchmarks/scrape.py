@@ -21,6 +21,12 @@ OPENMETRICS = {
     "Accept": "application/openmetrics-text;version=1.0.0",
     "Accept-Encoding": "identity",
 }
+WAYS = {
+    "no scrape": None,
+    "text": TEXT,
+    "text, gzip": {**TEXT, "Accept-Encoding": "gzip"},
+    "OpenMetrics": OPENMETRICS,
+}
 SETTLE_SECONDS = 0.02
 
 
@@ -34,8 +40,8 @@ def run(*, quick: bool) -> Section:
         page = get(connection, "/metrics", TEXT)
         series = workers.check(page.decode(), WORKERS)
         pids = [server.process.pid, *children(server.process.pid)]
-        costs = {name: _costs(connection, pids, scrapes, how) for name, how in _WAYS.items()}
-        sizes = {name: len(get(connection, "/metrics", how)) for name, how in _WAYS.items() if how}
+        costs = {name: _costs(connection, pids, scrapes, how) for name, how in WAYS.items()}
+        sizes = {name: len(get(connection, "/metrics", how)) for name, how in WAYS.items() if how}
         held = {
             "while scraping": _held(connection, scrapes, lambda: get(connection, "/metrics", TEXT)),
             "idle, 10 ms": _held(connection, scrapes, lambda: time.sleep(0.01)),
@@ -115,12 +121,6 @@ def _held_table(held: dict[str, list[tuple[float, float]]]) -> str:
     return table(["longest turn of the loop", "median", "p99", "max"], rows)
 
 
-_WAYS = {
-    "no scrape": None,
-    "text": TEXT,
-    "text, gzip": {**TEXT, "Accept-Encoding": "gzip"},
-    "OpenMetrics": OPENMETRICS,
-}
 _TITLE = "A scrape of several workers"
 _HOW = """\
 uvicorn with {workers} workers, 200 routes, each answered with 200, 422 and 500 by every

@@ -1,25 +1,18 @@
-"""What is around the panels of every dashboard: variables, links, annotations, and the layout."""
+"""What is around the panels of every dashboard: links, annotations, and what it is called."""
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from grafana_foundation_sdk.builders import dashboard as build
 from grafana_foundation_sdk.builders import prometheus
-from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
-from grafana_foundation_sdk.models.dashboard import (
-    DashboardCursorSync,
-    GridPos,
-    Panel,
-    VariableOption,
-    VariableRefresh,
-    VariableSort,
-)
+from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType
 
-from dashboards import panels, promql
+from dashboards import layout, promql, variables
+from dashboards.layout import Section
+from dashboards.panels import colours
+from dashboards.panels.queries import DATASOURCE
 
 TITLES: Final = {
     "fleet": "Fleet",
@@ -29,19 +22,6 @@ TITLES: Final = {
     "objectives": "Objectives",
     "telemetry_health": "Telemetry health",
 }
-WIDTH: Final = 24
-COUNT: Final = f"{promql.DURATION}_count"
-CHOICES: Final = {
-    "job": ("Job", ".+", f"label_values({COUNT}, job)"),
-    "instance": ("Instance", ".+", f"label_values({COUNT}{{{promql.JOB}}}, instance)"),
-    "route": ("Route", ".*", f"label_values({COUNT}{{{promql.WHO}}}, http_route)"),
-    "method": (
-        "Method",
-        ".*",
-        f'label_values({COUNT}{{{promql.WHO},http_route=~"$route"}}, http_request_method)',
-    ),
-}
-"""Name to label, what "All" stands for, and query. A route may be empty: outside of any."""
 VERSIONS: Final = f"count by (job, service_version) ({promql.raw('target_info')}"
 DEPLOYS: Final = (
     f"{VERSIONS}) unless on (job, service_version) {VERSIONS} offset 5m) "
@@ -51,23 +31,6 @@ ALERTS: Final = (
     "count by (job, alertname) "
     f'(ALERTS{{{promql.JOB},alertstate="firing",severity=~"critical|warning"}})'
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Panels beside each other, ``height`` units high; widths are in 24ths."""
-
-    height: int
-    panels: Sequence[Builder[Panel]]
-    widths: Sequence[int] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A heading, where it has a title, and its lines."""
-
-    title: str
-    lines: Sequence[Line]
 
 
 def uid(stem: str) -> str:
@@ -83,75 +46,37 @@ def to(stem: str, *variables: str) -> str:
 
 
 def dashboard(
-    module: str, description: str, variables: Sequence[str], sections: Sequence[Section]
+    module: str, description: str, choices: Sequence[str], sections: Sequence[Section]
 ) -> dict[str, Any]:
-    """The classic JSON of the dashboard made in ``module`` (its ``__file__``)."""
-    stem = Path(module).stem
+    """The classic JSON of the dashboard made in ``module`` (its ``__name__``)."""
+    stem = module.rpartition(".")[2]
     made = build.Dashboard(f"Sidelight / {TITLES[stem]}").uid(uid(stem)).description(description)
     made.tags(["sidelight", "fastapi"]).time("now-1h", "now").refresh("1m").timezone("browser")
     made.readonly().tooltip(DashboardCursorSync.CROSSHAIR).version(1)
-    made.links([panels.link(title, uid(one)) for one, title in TITLES.items() if one != stem])
+    made.links([_link(title, uid(one)) for one, title in TITLES.items() if one != stem])
     made.annotations(
         [
-            _annotation("Deploys", DEPLOYS, "{{job}} {{service_version}}", panels.MOVED),
-            _annotation("Alerts", ALERTS, "{{job}}: {{alertname}}", panels.BAD),
+            _annotation("Deploys", DEPLOYS, "{{job}} {{service_version}}", colours.MOVED),
+            _annotation("Alerts", ALERTS, "{{job}}: {{alertname}}", colours.BAD),
         ]
     )
-    made.with_variable(_source())
-    for name in variables:
-        made.with_variable(_choice(name))
-    _place(made, sections)
+    made.with_variable(variables.source())
+    for name in choices:
+        made.with_variable(variables.choice(name))
+    layout.place(made, sections)
     return _finish(made)
 
 
-def _source() -> build.DatasourceVariable:
-    # Prometheus is chosen by its type: no uid of anybody's is in the file.
-    return build.DatasourceVariable("datasource").label("Data source").type("prometheus")
-
-
-def _choice(name: str) -> build.QueryVariable:
-    label, every, query = CHOICES[name]
-    made = build.QueryVariable(name).label(label).datasource(panels.DATASOURCE)
-    made.query({"query": query, "refId": f"variable-{name}"}).definition(query)
-    made.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
-    made.current(VariableOption(selected=True, text=["All"], value=["$__all"]))
-    return made.multi(True).include_all(True).all_value(every)
+def _link(title: str, uid: str) -> build.DashboardLink:
+    """A link to another of these dashboards that keeps time and variables."""
+    one = build.DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard").tags([])
+    return one.url(f"/d/{uid}").include_vars(True).keep_time(True).as_dropdown(False).tooltip("")
 
 
 def _annotation(name: str, expr: str, title: str, colour: str) -> build.AnnotationQuery:
     made = build.AnnotationQuery().name(name).enable(True).hide(False).icon_color(colour)
-    made.datasource(panels.DATASOURCE).expr(expr).title_format(title).step("60s")
+    made.datasource(DATASOURCE).expr(expr).title_format(title).step("60s")
     return made.target(prometheus.Dataquery().ref_id("Anno").expr(expr).range())
-
-
-def _place(made: build.Dashboard, sections: Sequence[Section]) -> None:
-    y = 0
-    for section in sections:
-        if section.title:
-            made.with_row(build.Row(section.title).grid_pos(GridPos(h=1, w=WIDTH, x=0, y=y)))
-            y += 1
-        for line in section.lines:
-            _place_line(made, line, y)
-            y += line.height
-
-
-def _place_line(made: build.Dashboard, line: Line, y: int) -> None:
-    x, even = 0, [WIDTH // len(line.panels)] * len(line.panels)
-    for panel, width in zip(line.panels, line.widths or even, strict=True):
-        made.with_panel(_At(panel, GridPos(h=line.height, w=width, x=x, y=y)))
-        x += width
-
-
-class _At(Builder[Panel]):
-    """A panel at its place; the library's own placing knows no lines."""
-
-    def __init__(self, panel: Builder[Panel], where: GridPos) -> None:
-        self.panel, self.where = panel, where
-
-    def build(self) -> Panel:
-        made = self.panel.build()
-        made.grid_pos = self.where
-        return made
 
 
 def _finish(made: build.Dashboard) -> dict[str, Any]:

@@ -6,6 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)  # another process may have the machine
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

@@ -14,6 +14,7 @@ from starlette.responses import FileResponse, PlainTextResponse, StreamingRespon
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
+from tests.asgi.clock import Clock
 from tests.asgi.driver import DURATION, Page, Server, ask, call, http_scope, run, scrape
 
 BACKGROUND = "fastapi_background_seconds"
@@ -23,28 +24,6 @@ RESPONSE_SIZE = "http_server_response_body_size_bytes"
 START = {"type": "http.response.start", "status": 200, "headers": []}
 MORE = {"type": "http.response.body", "body": b"x", "more_body": True}
 LAST = {"type": "http.response.body", "body": b"x"}
-
-
-class Clock:
-    """A clock that only moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000_000
-
-    def __call__(self) -> int:
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += round(seconds * 1e9)
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock by which exchanges are measured."""
-    found = Clock()
-    for module in ("exchange", "middleware"):
-        monkeypatch.setattr(f"sidelight.asgi.{module}.monotonic_ns", found)
-    return found
 
 
 def steps(clock: Clock, *parts: Message | float) -> SidelightMiddleware:

@@ -11,6 +11,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
+from tests.asgi.clock import Clock
 from tests.asgi.driver import ask, call, lifespan, run, scrape
 
 SLOW = "fastapi_slow_requests_total"
@@ -18,25 +19,6 @@ THRESHOLD = "fastapi_slow_request_threshold_seconds"
 LABELS = ("http_request_method", "http_route")
 START = {"type": "http.response.start", "status": 200, "headers": []}
 LAST = {"type": "http.response.body", "body": b"x"}
-
-
-class Clock:
-    """A clock that only moves when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1_000_000_000
-
-    def __call__(self) -> int:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """The clock by which exchanges are measured."""
-    found = Clock()
-    for module in ("exchange", "middleware"):
-        monkeypatch.setattr(f"sidelight.asgi.{module}.monotonic_ns", found)
-    return found
 
 
 def service(clock: Clock, **options: Any) -> FastAPI:

@@ -8,7 +8,8 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from dashboards.__main__ import MANIFESTS, made
-from dashboards.panels import BAD, CLASSES, LIMIT, WARN
+from dashboards.panels.colours import BAD, CLASSES, WARN
+from dashboards.panels.graphs import LIMIT
 from dashboards.recorded import LABELS as RECORDED
 from sidelight.contract import METRICS
 from tests.dashboards.promql_reading import grouped, selected

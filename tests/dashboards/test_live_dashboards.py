@@ -26,9 +26,9 @@ from tests.dashboards.reading import (
     sent,
     variables,
 )
+from tests.live.prometheus import query, tool
 from tests.live.servers import PATIENCE, Server, eventually, free_port
 from tests.live.sidecars import Sidecar
-from tests.live.test_live_prometheus import query, tool
 
 pytestmark = [
     pytest.mark.live,

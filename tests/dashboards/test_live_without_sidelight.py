@@ -13,8 +13,8 @@ import pytest
 from sidelight.contract import DURATION_BUCKETS
 from tests.dashboards.reading import NATIVE, RULES, Asked
 from tests.dashboards.test_live_dashboards import each, get, prometheus, put
+from tests.live.prometheus import query, tool
 from tests.live.servers import eventually
-from tests.live.test_live_prometheus import query, tool
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
 

@@ -146,6 +146,7 @@ FOLLOWS_CRITICAL = (
     *some("LatencyBudgetBurnsFast"),
     *some("TrafficStopped"),
     *some("WorkerBlocked", severity="critical"),
+    *some("RequestsStuck", severity="critical"),
 )
 FOLLOWS = (
     *some("AvailabilityBudgetBurnsSlowly"),
@@ -153,7 +154,7 @@ FOLLOWS = (
     *some("ErrorBudgetExhausted"),
     *some("FewRequestsMostFail"),
     *some("WorkerBlocked", severity="warning"),
-    *some("RequestsStuck"),
+    *some("RequestsStuck", severity="warning"),
     *some("TargetNotInstrumented"),
     *some("OtlpExportFailing"),
 )
@@ -213,15 +214,29 @@ CASES = (
         (
             *some("TargetsDown", severity="warning"),
             *FOLLOWS_CRITICAL[:1],
-            *some("RequestsStuck"),
+            *some("RequestsStuck", severity="warning"),
             *CAUSES,
         ),
         (),
     ),
     Case(
         "every worker blocked silences the single ones and traffic that seems to stop",
-        (*some("WorkerBlocked", severity="critical"), *some("RequestsStuck"), *CAUSES),
+        (
+            *some("WorkerBlocked", severity="critical"),
+            *some("RequestsStuck", severity="warning"),
+            *CAUSES,
+        ),
         (*some("WorkerBlocked", severity="warning"), *some("TrafficStopped")),
+    ),
+    Case(
+        "every worker blocked says more than that no request ends",
+        (*some("WorkerBlocked", severity="critical"), *CAUSES),
+        some("RequestsStuck"),
+    ),
+    Case(
+        "that no request ends silences single ones that hang, and no cause",
+        (*some("RequestsStuck", severity="critical"), *CAUSES),
+        some("RequestsStuck", severity="warning"),
     ),
     Case(
         "one worker blocked doesn't silence that traffic stopped",

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,6 +19,7 @@ from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
 from sidelight.doctor.machine import check_machine
 from sidelight.doctor.scrapes import check_scrapes
+from tests.serving import serving
 
 
 def wrong(findings: Iterator[Finding]) -> dict[str, str]:
@@ -149,13 +149,8 @@ class Prometheus(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def prometheus() -> Iterator[str]:
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Prometheus)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Prometheus) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_what_prometheus_scrapes(prometheus: str) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple
 
+from tests.serving import serving
+
 PAGES = "pages"
 """The receiver that wakes somebody."""
 
@@ -34,7 +36,11 @@ class Heard(NamedTuple):
 
 
 class Inbox:
-    """Every change so far, in order. An alert told again in the same state is no change."""
+    """Every change so far, in order.
+
+    An alert told again in the same state is no change, and neither is the end of one whose
+    begin was never told: that comes along where it was over before its group was sent.
+    """
 
     def __init__(self) -> None:
         self.port = 0
@@ -49,7 +55,7 @@ class Inbox:
             for alert in told["alerts"]:
                 key = receiver, alert["fingerprint"]
                 before = self._last.get(key)
-                if before is None or before.status != alert["status"]:
+                if alert["status"] != (before.status if before else "resolved"):
                     heard = Heard(
                         now,
                         receiver,
@@ -88,12 +94,5 @@ def listening() -> Iterator[Inbox]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        inbox.port = server.server_address[1]
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield inbox
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Handler) as inbox.port:
+        yield inbox

@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,9 @@ from sidelight.slo import windows
 from sidelight.store.layout import unpack_header
 from tests.deploy.artefacts import DEPLOY, ROOT, load
 from tests.drill.inbox import Inbox, listening
+from tests.live.prometheus import prometheus, query, started, tool
 from tests.live.servers import PATIENCE, Server, eventually, free_port
 from tests.live.sidecars import SIDELIGHT, Sidecar
-from tests.live.test_live_prometheus import query, tool
 from tests.live.traffic import settle
 
 WORKERS = 2
@@ -52,15 +52,18 @@ class Stack:
     def __init__(self, where: Path, scale: Fraction, inbox: Inbox, parts: ExitStack) -> None:
         self.where, self.scale, self.inbox, self._parts = where, scale, inbox, parts
         self.store = where / "store"
-        self.port, self.prometheus, self.alertmanager = free_port(), free_port(), free_port()
+        self.port, self.alertmanager = free_port(), free_port()
         self.settings = where / "sidelight.toml"
         self.settings.write_text(SETTINGS)
         self.service = self.serve()
         self.sidecar = parts.enter_context(Sidecar(self.store, where))
         self._start_alertmanager()
-        self._start_prometheus()
+        self.prometheus = parts.enter_context(self._prometheus())
         settle(self.sidecar, WORKERS)
         eventually(lambda: query(self.prometheus, 'up{job="shop"} == 1'))
+        # Prometheus begins to scrape five seconds after its start: long enough, at this scale,
+        # for the service to be missed.
+        eventually(lambda: not self.query("ALERTS") and not inbox.firing())
 
     def serve(self) -> Server:
         """The service on its port, with both workers ready."""
@@ -110,43 +113,24 @@ class Stack:
             route.update(group_wait=WAIT, group_interval=AGAIN)
         file = self.where / "alertmanager.yml"
         file.write_text(yaml.safe_dump(config))
-        self._run(
+        command = (
             tool("prometheus-alertmanager"),
             f"--config.file={file}",
             f"--storage.path={self.where / 'alertmanager'}",
             f"--web.listen-address=127.0.0.1:{self.alertmanager}",
             "--cluster.listen-address=",
         )
+        self._parts.enter_context(started(command, self.where))
 
-    def _start_prometheus(self) -> None:
-        rules, config = self.where / "rules.yml", self.where / "prometheus.yml"
+    def _prometheus(self) -> AbstractContextManager[int]:
+        rules = self.where / "rules.yml"
         build = ("rules", "build", "--config", str(self.settings), "--scale", str(self.scale))
         command = (SIDELIGHT, *build, "--output", str(rules))
         subprocess.run(command, check=True, timeout=PATIENCE, cwd=self.where)
         scrape = self.time("30s")
         places = {"sidecar": self.sidecar.port, "alertmanager": self.alertmanager}
-        config.write_text(PROMETHEUS.format(scrape=scrape, rules=rules, **places))
-        self._run(
-            tool("prometheus"),
-            f"--config.file={config}",
-            f"--storage.tsdb.path={self.where / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{self.prometheus}",
-            f"--rules.alert.resend-delay={AGAIN}",
-        )
-
-    def _run(self, *command: str) -> None:
-        with (self.where / f"{Path(command[0]).name}.log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=self.where, stdout=log, stderr=log)
-        self._parts.callback(_end, process)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(PATIENCE)
+        config = PROMETHEUS.format(scrape=scrape, rules=rules, **places)
+        return prometheus(config, self.where, f"--rules.alert.resend-delay={AGAIN}")
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def figures(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """What one run says, wrong and right, by what is measured."""
     folder = tmp_path_factory.mktemp("lessons")
     for environment in address(request.param):
-        done = run(folder, "--json", **environment)
+        done = run(folder, "--json", "--seconds", "2", **environment)
         assert done.returncode == 0, done.stderr
         assert list(folder.iterdir()) == []
         return {row["figure"]: (row["wrong"], row["right"]) for row in json.loads(done.stdout)}

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import time
 from unittest.mock import patch
 
 import pytest
@@ -51,12 +52,19 @@ def test_the_budget_bounds_the_number_of_requests() -> None:
 
 def test_time_bounds_the_load() -> None:
     """The load ends by itself when its time is over, even in the middle of a visit."""
+    visiting = 0
 
     async def forever(_: object) -> None:
+        nonlocal visiting
+        visiting += 1
         await asyncio.Event().wait()
 
+    began = time.monotonic()
     with patch.multiple(visits, one=forever, chat=forever):
-        asyncio.run(crowd("http://127.0.0.1:9", Budget(10_000), seconds=0.2))
+        load = crowd("http://127.0.0.1:9", Budget(10_000), seconds=0.5, rate=500)
+        asyncio.run(asyncio.wait_for(load, 60))
+    assert visiting
+    assert time.monotonic() - began >= 0.5
 
 
 def test_every_route_of_the_shop_is_visited() -> None:

@@ -8,6 +8,7 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.user import UserFamily
+from tests.export import users
 from tests.export.otlp_service import data_of, page_of, service, shot_of
 from tests.export.otlp_translation import kind_of, points, samples
 from tests.live.otlp_receiver import Received, attributes
@@ -16,14 +17,6 @@ client = pytest.importorskip("prometheus_client")
 core = pytest.importorskip("prometheus_client.core")
 SKIPPED = "sidelight.families_skipped"
 INF = "+Inf"
-
-
-@pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A registry of the test's own in the place of the default one."""
-    found = client.CollectorRegistry(auto_describe=True)
-    monkeypatch.setattr(client, "REGISTRY", found)
-    return found
 
 
 def wire(shot: Snapshot) -> dict[str, Any]:
@@ -45,23 +38,9 @@ def bucket(le: str, *labels: tuple[str, str]) -> tuple[str, tuple[tuple[str, str
 
 
 def fill(registry: Any) -> None:
-    orders = client.Counter("orders", "Orders.", ["shop"], registry=registry)
-    orders.labels("a").inc(3)
-    orders.labels('b"\\\n').inc(0.5)
+    users.fill(registry)
     client.Counter("work_seconds", "Work.", unit="seconds", registry=registry).inc(2)
-    client.Counter("plain", "Without labels.", registry=registry).inc()
-    client.Gauge("stock", "Stock.", ["item"], registry=registry).labels("x").set(-1.5)
     client.Gauge("share_ratio", "Share.", unit="ratio", registry=registry).set(0.5)
-    client.Gauge("endless", "Infinity.", registry=registry).set(float("inf"))
-    sizes = client.Histogram(
-        "size_bytes", "Sizes.", ["kind"], unit="bytes", buckets=(1, 2.5), registry=registry
-    )
-    for value in (0.5, 2, 9):
-        sizes.labels("k").observe(value)
-    client.Summary("wait_seconds", "Waits.", unit="seconds", registry=registry).observe(2)
-    client.Info("shop", "The shop.", registry=registry).info({"name": "x", "city": "y"})
-    state = client.Enum("shop_state", "Its state.", states=["open", "closed"], registry=registry)
-    state.state("closed")
 
 
 def test_all_kinds_translate_back(registry: Any) -> None:

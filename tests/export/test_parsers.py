@@ -16,6 +16,8 @@ from tests.asgi.driver import call
 client = pytest.importorskip("prometheus_client")
 parser = pytest.importorskip("prometheus_client.parser")
 openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
+pytestmark = pytest.mark.usefixtures("registry")
+
 OPENMETRICS = {"accept": "application/openmetrics-text;version=1.0.0"}
 # These change by themselves from one scrape to the next.
 RESTLESS = ("process_", "python_gc_", "sidelight_scrape_", "sidelight_worker_heartbeat")
@@ -38,14 +40,6 @@ def service(**options: Any) -> FastAPI:
 
     app.add_middleware(SidelightMiddleware, **options)
     return app
-
-
-@pytest.fixture(autouse=True)
-def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A registry of the test's own in the place of the default one."""
-    found = client.CollectorRegistry()
-    monkeypatch.setattr(client, "REGISTRY", found)
-    return found
 
 
 def values(families: Any) -> dict[Any, float]:

@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from sidelight import SidelightMiddleware
 from tests.asgi.driver import call, scrape
+from tests.export import users
 
 client = pytest.importorskip("prometheus_client")
 core = pytest.importorskip("prometheus_client.core")
@@ -16,14 +17,6 @@ exposition = pytest.importorskip("prometheus_client.exposition")
 open_exposition = pytest.importorskip("prometheus_client.openmetrics.exposition")
 OPENMETRICS = {"accept": "application/openmetrics-text;version=1.0.0"}
 SKIPPED = "sidelight_families_skipped_total"
-
-
-@pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A registry of the test's own in the place of the default one."""
-    found = client.CollectorRegistry(auto_describe=True)
-    monkeypatch.setattr(client, "REGISTRY", found)
-    return found
 
 
 @pytest.fixture
@@ -61,22 +54,8 @@ def theirs(registry: Any, *, opened: bool) -> dict[Any, float]:
 
 
 def fill(registry: Any) -> None:
-    orders = client.Counter("orders", "Orders.", ["shop"], registry=registry)
-    orders.labels("a").inc(3)
-    orders.labels('b"\\\n').inc(0.5)
-    client.Counter("plain", "Without labels.", registry=registry).inc()
-    client.Gauge("stock", "Stock.", ["item"], registry=registry).labels("x").set(-1.5)
+    users.fill(registry)
     client.Gauge("nothing", "Not a number.", registry=registry).set(float("nan"))
-    client.Gauge("endless", "Infinity.", registry=registry).set(float("inf"))
-    sizes = client.Histogram(
-        "size_bytes", "Sizes.", ["kind"], unit="bytes", buckets=(1, 2.5), registry=registry
-    )
-    for value in (0.5, 2, 9):
-        sizes.labels("k").observe(value)
-    client.Summary("wait_seconds", "Waits.", unit="seconds", registry=registry).observe(2)
-    client.Info("shop", "The shop.", registry=registry).info({"name": "x", "city": "y"})
-    state = client.Enum("shop_state", "Its state.", states=["open", "closed"], registry=registry)
-    state.state("closed")
 
 
 @pytest.mark.parametrize("opened", [False, True], ids=["text", "openmetrics"])

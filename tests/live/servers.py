@@ -183,3 +183,21 @@ class Server:
             for path in folder.iterdir():
                 path.unlink()
             folder.rmdir()
+
+
+def roll(server: Server, workers: int) -> None:
+    """Have the supervisor replace its workers, one after the other."""
+    before = set(server.workers())
+    server.process.send_signal(signal.SIGHUP)
+    eventually(lambda: len(server.workers()) == workers and not before & set(server.workers()))
+
+
+def fill(path: Path) -> None:
+    """Write until nothing more goes in."""
+    with path.open("wb", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1 << 6, 1):
+            try:
+                while file.write(bytes(size)) == size:
+                    pass
+            except OSError:
+                continue

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.servers import Server, eventually
+from tests.live.servers import Server, eventually, fill
 from tests.live.traffic import Call, Load, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
@@ -71,13 +71,7 @@ def test_shared_memory_that_fills_up_later(small: Mount, uvicorn: Serve) -> None
     ask(server, {ITEM: 40})
     scrape(server)
     filler = small.path / "filler"
-    with filler.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1 << 6, 1):
-            try:
-                while file.write(bytes(size)) == size:
-                    pass
-            except OSError:
-                continue
+    fill(filler)
     server.kill(server.workers()[0])
     ask(server, {ITEM: 10})
     assert requests(scrape(server))[ITEM.asked] == 50

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.killing import check_counts, kill_under_load
 from tests.live.servers import Server, eventually
-from tests.live.test_live_killed import check_counts
-from tests.live.traffic import Load, Watch, scrape, settle, value
+from tests.live.traffic import Load, Watch, scrape, value
 
 pytest.importorskip("granian")
 pytestmark = pytest.mark.live
@@ -34,11 +34,7 @@ def test_a_killed_granian_worker_loses_nothing(serve: Serve) -> None:
     """A killed worker's counts stay, and the one in its place goes on with them."""
     server = granian(serve, "--respawn-failed-workers").ready(2)
     with Watch(server) as watch, Load(server, 4) as load:
-        eventually(lambda: load.total > 300)
-        victim = server.workers()[0]
-        server.kill(victim)
-        eventually(lambda: victim not in server.workers() and len(server.workers()) == 2)
-        settle(server, 2)
+        kill_under_load(server, load, kills=1, workers=2)
         seen = load.total
         eventually(lambda: load.total > seen + 200)
     assert watch.falls == []

@@ -10,8 +10,8 @@ import pytest
 
 from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
+from tests.live.killing import check_counts, kill_under_load
 from tests.live.servers import Server, eventually, running
-from tests.live.test_live_killed import check_counts
 from tests.live.traffic import Load, Watch, requests, scrape, settle, value
 
 pytest.importorskip("gunicorn")
@@ -65,11 +65,7 @@ def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None
     """What a killed worker counted stays in the totals."""
     server = gunicorn(serve, kind, 2).ready(2)
     with Watch(server) as watch, Load(server, 4) as load:
-        eventually(lambda: load.total > 300)
-        victim = server.workers()[0]
-        server.kill(victim)
-        eventually(lambda: victim not in server.workers() and len(server.workers()) == 2)
-        settle(server, 2)
+        kill_under_load(server, load, kills=1, workers=2)
         seen = load.total
         eventually(lambda: load.total > seen + 200)
     assert watch.falls == []

@@ -3,10 +3,7 @@
 import http.client
 import http.server
 import json
-import shutil
 import subprocess
-import threading
-import urllib.parse
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,9 +13,11 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.servers import PATIENCE, Server, eventually, free_port
-from tests.live.test_live_killed import check_counts
+from tests.live.killing import check_counts
+from tests.live.prometheus import prometheus, query, request_of, tool
+from tests.live.servers import PATIENCE, Server, eventually
 from tests.live.traffic import DURATION_COUNT, Asked, Load, requests, scrape, settle
+from tests.serving import serving
 
 pytestmark = pytest.mark.live
 
@@ -31,14 +30,6 @@ scrape_configs:
   - job_name: text
     static_configs: [{{targets: ["127.0.0.1:{text}"]}}]
 """
-
-
-def tool(name: str) -> str:
-    """A program of Prometheus, or a skipped test."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed (Debian: apt install prometheus)")
-    return found
 
 
 @contextmanager
@@ -56,51 +47,8 @@ def text_only(server: Server) -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
-        thread = threading.Thread(target=proxy.serve_forever)
-        thread.start()
-        yield proxy.server_address[1]
-        proxy.shutdown()
-        thread.join()
-
-
-@contextmanager
-def prometheus(server: Server, text_port: int, where: Path) -> Iterator[int]:
-    """Prometheus on a free port, scraping the service in both formats each second."""
-    config = where / "prometheus.yml"
-    config.write_text(CONFIG.format(service=server.port, text=text_port))
-    port = free_port()
-    with (where / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                tool("prometheus"),
-                f"--config.file={config}",
-                f"--storage.tsdb.path={where / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            cwd=where,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    with serving(Handler) as port:
         yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
-
-
-def query(port: int, expression: str) -> list[dict[str, Any]]:
-    """The vector Prometheus answers; empty while it starts."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    try:
-        connection.request("GET", f"/api/v1/query?query={urllib.parse.quote(expression)}")
-        answer = json.loads(connection.getresponse().read())
-        found: list[dict[str, Any]] = answer["data"]["result"]
-    except (OSError, ValueError, KeyError):
-        return []
-    finally:
-        connection.close()
-    return found
 
 
 def counted(port: int, job: str) -> Counter[Asked]:
@@ -108,13 +56,7 @@ def counted(port: int, job: str) -> Counter[Asked]:
     by = "http_request_method, http_route, http_response_status_code"
     found: Counter[Asked] = Counter()
     for row in query(port, f'sum by ({by}) ({DURATION_COUNT}{{job="{job}"}}) > 0'):
-        has = row["metric"]
-        asked = Asked(
-            has["http_request_method"],
-            has.get("http_route", ""),
-            has.get("http_response_status_code", ""),
-        )
-        found[asked] = int(row["value"][1])
+        found[request_of(row["metric"])] = int(row["value"][1])
     return found
 
 
@@ -122,7 +64,10 @@ def test_prometheus_has_the_counts_of_all_workers(uvicorn: Serve, tmp_path: Path
     """Prometheus, in either format, answers the counts of clients of 4 workers exactly."""
     tool("prometheus")
     server = uvicorn(4).ready(4)
-    with text_only(server) as text_port, prometheus(server, text_port, tmp_path) as port:
+    with (
+        text_only(server) as text_port,
+        prometheus(CONFIG.format(service=server.port, text=text_port), tmp_path) as port,
+    ):
         with Load(server, 4) as load:
             eventually(lambda: load.total > 500)
             eventually(lambda: query(port, 'up{job="openmetrics"} == 1'))

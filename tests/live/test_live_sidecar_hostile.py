@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.servers import eventually
+from tests.live.servers import eventually, fill
 from tests.live.sidecars import Sidecar, counted, crowd, fetch, timed, worker_files
 from tests.live.test_live_sidecar_totals import no_fall
 from tests.live.traffic import Call, ask, requests, samples, scrape, settle, value
@@ -144,17 +144,6 @@ def mounted(path: Path, options: str) -> Iterator[Path]:
         yield path
     finally:
         subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Write until nothing more goes in."""
-    with path.open("wb", buffering=0) as file:
-        for size in (1 << 20, 1 << 12, 1 << 6, 1):
-            try:
-                while file.write(bytes(size)) == size:
-                    pass
-            except OSError:
-                continue
 
 
 def test_folding_where_nothing_can_be_written(uvicorn: Serve, store: Path, tmp_path: Path) -> None:

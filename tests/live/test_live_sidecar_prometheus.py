@@ -1,18 +1,15 @@
 """A real Prometheus scrapes the sidecar, with a token, while the service is restarted."""
 
-import signal
-import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.servers import PATIENCE, Server, eventually, free_port
+from tests.live.prometheus import prometheus, query, request_of, tool
+from tests.live.servers import eventually, roll
 from tests.live.sidecars import Sidecar, counted, within
-from tests.live.test_live_prometheus import query, tool
 from tests.live.traffic import CALLS, DURATION_COUNT, Asked, Load, ask, settle
 
 pytestmark = pytest.mark.live
@@ -30,49 +27,24 @@ scrape_configs:
 """
 
 
-@contextmanager
-def prometheus(sidecar: Sidecar, token: Path, where: Path) -> Iterator[int]:
-    """Prometheus on a free port, scraping the sidecar twice a second."""
-    config = where / "prometheus.yml"
-    config.write_text(CONFIG.format(port=sidecar.port, token=token))
-    port = free_port()
-    with (where / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                tool("prometheus"),
-                f"--config.file={config}",
-                f"--storage.tsdb.path={where / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-            ],
-            cwd=where,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+def scraping(sidecar: Sidecar, token: Path, where: Path) -> AbstractContextManager[int]:
+    """Prometheus, scraping the sidecar twice a second."""
+    return prometheus(CONFIG.format(port=sidecar.port, token=token), where)
 
 
 def series(port: int) -> dict[Asked, list[tuple[float, float]]]:
     """Every count Prometheus has had, with its time, by method, route and status."""
     found = {}
     for row in query(port, f"{DURATION_COUNT}[30m]"):
-        has = row["metric"]
-        asked = Asked(
-            has["http_request_method"],
-            has.get("http_route", ""),
-            has.get("http_response_status_code", ""),
-        )
-        found[asked] = [(float(when), float(count)) for when, count in row["values"]]
+        values = [(float(when), float(count)) for when, count in row["values"]]
+        found[request_of(row["metric"])] = values
     return found
 
 
 def latest(port: int) -> Counter[Asked]:
     """The newest count of each."""
-    last = {asked: int(values[-1][1]) for asked, values in series(port).items()}
-    return Counter({asked: count for asked, count in last.items() if asked.route != "/pid"})
+    last = {each: int(values[-1][1]) for each, values in series(port).items()}
+    return Counter({each: count for each, count in last.items() if each.route != "/pid"})
 
 
 def increase(port: int, values: list[tuple[float, float]], asked: Asked) -> float:
@@ -86,13 +58,6 @@ def increase(port: int, values: list[tuple[float, float]], asked: Asked) -> floa
     expression = f"sum(increase({DURATION_COUNT}{{{labels}}}[{window}ms] @ {last:.3f}))"
     [row] = query(port, expression)
     return float(row["value"][1])
-
-
-def roll(server: Server, workers: int) -> None:
-    """Have the supervisor replace its workers, one after the other."""
-    before = set(server.workers())
-    server.process.send_signal(signal.SIGHUP)
-    eventually(lambda: len(server.workers()) == workers and not before & set(server.workers()))
 
 
 def check_agrees(port: int, first: Counter[Asked], loads: list[Load]) -> None:
@@ -123,7 +88,7 @@ def test_increase_through_rolling_restarts(uvicorn: Serve, store: Path, tmp_path
     options = "--token-file", str(token)
     with (
         Sidecar(store, tmp_path, *options, token=TOKEN) as sidecar,
-        prometheus(sidecar, token, tmp_path) as port,
+        scraping(sidecar, token, tmp_path) as port,
     ):
         first = ask(server, dict.fromkeys(CALLS, 1))
         eventually(lambda: latest(port) == first)
@@ -148,7 +113,7 @@ def test_a_new_server_beside_the_old_one(uvicorn: Serve, store: Path, tmp_path: 
     options = "--token-file", str(token)
     with (
         Sidecar(store, tmp_path, *options, token=TOKEN) as sidecar,
-        prometheus(sidecar, token, tmp_path) as port,
+        scraping(sidecar, token, tmp_path) as port,
     ):
         old, loads = uvicorn(2, SIDELIGHT_DIR=str(store)).ready(), []
         first = ask(old, dict.fromkeys(CALLS, 1))
@@ -176,7 +141,7 @@ def test_a_wrong_token_is_seen_by_prometheus(store: Path, tmp_path: Path) -> Non
     wrong.write_text("another-word")
     with (
         Sidecar(store, tmp_path, "--token-file", str(right), token=TOKEN) as sidecar,
-        prometheus(sidecar, wrong, tmp_path) as port,
+        scraping(sidecar, wrong, tmp_path) as port,
     ):
         eventually(lambda: query(port, "up == 0"))
         assert query(port, "sidelight_workers") == []

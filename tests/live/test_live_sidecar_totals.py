@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.killing import replaced
 from tests.live.servers import Server, eventually, running
 from tests.live.sidecars import Sidecar, counted, ended, fetch, within, worker_files
-from tests.live.test_live_killed import replaced
 from tests.live.traffic import CALLS, Call, Load, Watch, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live

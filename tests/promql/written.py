@@ -13,7 +13,7 @@ from sidelight.promql.engine import query, query_range
 from sidelight.promql.limits import Limits
 from sidelight.promql.matching import matched
 from sidelight.promql.result import Labels, Matrix, Scalar, String, Vector
-from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher
+from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher, Source
 
 EVERY = 10_000
 """Milliseconds between samples."""
@@ -69,7 +69,7 @@ def _of(value: float) -> int:
 
 
 def instant(
-    text: str, source: Written, at: float = 0, limits: Limits | None = None
+    text: str, source: Source, at: float = 0, limits: Limits | None = None
 ) -> dict[str, float]:
     """Each series' value at this second; a scalar's under "scalar"."""
     result = query(text, source, int(at * 1000), limits or Limits())
@@ -82,14 +82,14 @@ def instant(
 
 
 def ranged(
-    text: str, source: Written, start: float, end: float, step: float
+    text: str, source: Source, start: float, end: float, step: float
 ) -> dict[str, dict[float, float]]:
     """Each series' values by their seconds."""
-    bounds = (int(one * 1000) for one in (start, end, step))
-    return _of_matrix(query_range(text, source, *bounds))
+    first, last, width = (int(one * 1000) for one in (start, end, step))
+    return _of_matrix(query_range(text, source, first, last, width))
 
 
-def raw(text: str, source: Written, at: float) -> dict[str, dict[float, float]]:
+def raw(text: str, source: Source, at: float) -> dict[str, dict[float, float]]:
     """The samples that a range selector gives at this second."""
     result = query(text, source, int(at * 1000))
     assert isinstance(result, Matrix), result

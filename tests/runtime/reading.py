@@ -8,6 +8,7 @@ from sidelight.contract import DURATION_BUCKETS, NANOSECONDS
 from sidelight.export.snapshot import Collector
 from sidelight.runtime import instruments
 from sidelight.store.schema import schema
+from sidelight.store.steps import result
 from sidelight.store.view import View
 from sidelight.store.writer import WorkerFile
 
@@ -26,13 +27,8 @@ class Worker:
         """Stored values of a family at this moment, by labels."""
         if self._publish:
             instruments.publish(self.file)
-        steps = self._collector.collect()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as done:
-                sums = done.value.sums
-                return {key.labels: v for key, v in sums.items() if key.family.name == name}
+        sums = result(self._collector.collect()).sums
+        return {key.labels: v for key, v in sums.items() if key.family.name == name}
 
     def gauge(self, name: str, *labels: str) -> int | None:
         """A gauge's value; None if it isn't there."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidelight.contract import METRICS
+from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.runtime import instruments
 from sidelight.runtime.instruments import Reading
 from tests.runtime.reading import Worker
@@ -82,7 +82,10 @@ def test_what_comes_early_goes_to_the_first_file_only(name: str) -> None:
     instruments.detach(third.file)
 
 
-def test_nothing_is_raised_whatever_is_recorded(worker: Worker) -> None:
-    """A value that can't be stored is left out."""
-    instruments.observe(WAIT, ("x",), "no number")  # type: ignore[arg-type]
-    instruments.count(None, ("x",))  # type: ignore[arg-type]
+def test_nothing_is_raised_whatever_is_recorded(worker: Worker, name: str) -> None:
+    """A value that can't be stored is left out, and the next is there."""
+    instruments.observe(WAIT, (name,), "no number")  # type: ignore[arg-type]
+    instruments.count(None, (name,))  # type: ignore[arg-type]
+    assert worker.histogram(WAIT.name, name) == (0, 0)
+    instruments.observe(WAIT, (name,), NANOSECONDS)
+    assert worker.histogram(WAIT.name, name) == (1, 1)

@@ -21,6 +21,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 import sidelight
 from sidelight import SidelightMiddleware, timed
+from sidelight.few import Few
 from sidelight.runtime import timed as module
 from tests.asgi.driver import Answer, Page, call, scrape
 
@@ -408,7 +409,10 @@ def test_a_wrapped_coroutine_function_is_awaited() -> None:
 
 def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the cap a dependency is `_OTHER`."""
-    monkeypatch.setattr(module, "_names", {f"n{n}" for n in range(module.MOST_NAMES)})
+    label = Few(module.MOST_NAMES)
+    for number in range(module.MOST_NAMES):
+        label(f"n{number}")
+    monkeypatch.setattr(module, "_label", label)
     app = measured()
     few, many = timed(name="n5")(_copied(one)), timed(name="new")(_copied(one))
 

@@ -3,23 +3,25 @@
 import asyncio
 import importlib
 import importlib.util
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 
 from sidelight import watch
 from sidelight.contract import NANOSECONDS
+from sidelight.few import Few
 from sidelight.runtime.adapters import httpx_clients
 from tests.runtime.reading import Worker
+from tests.serving import serving
 
 NAME = "http_client_request_duration_seconds"
 HERE = "127.0.0.1"
 LIBRARIES = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
-PAUSE = 0.2
+PAUSE = 0.5
+"""Seconds; a busy machine answers sooner."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -34,6 +36,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(PAUSE)
             self.wfile.write(b"late")
+        elif what == "never":
+            self.answer(200, b"", length=4)
+            self.wfile.flush()
+            self.rfile.read(1)  # until the client has left
         elif what == "broken":
             self.answer(200, b"half", length=8)
             self.close_connection = True
@@ -56,13 +62,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    server = ThreadingHTTPServer((HERE, 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://{HERE}:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Handler) as port:
+        yield f"http://{HERE}:{port}"
 
 
 @pytest.fixture(params=LIBRARIES)
@@ -73,8 +74,9 @@ def library(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests have asked for takes no room."""
-    for seen in ("_servers", "_errors", "_series"):
-        monkeypatch.setattr(httpx_clients, seen, set())
+    monkeypatch.setattr(httpx_clients, "_servers", Few(httpx_clients.MOST_SERVERS))
+    monkeypatch.setattr(httpx_clients, "_errors", Few(httpx_clients.MOST_ERRORS))
+    monkeypatch.setattr(httpx_clients, "_series", set())
 
 
 def seen(worker: Worker) -> dict[tuple[str, ...], int]:
@@ -152,7 +154,7 @@ def test_exceptions_come_out_and_are_counted(
         with pytest.raises(library.RemoteProtocolError):
             await client.request("GET", f"{url}/broken")
         with pytest.raises(library.ReadTimeout):
-            await client.request("GET", f"{url}/late", timeout=PAUSE / 4)
+            await client.request("GET", f"{url}/never", timeout=PAUSE)
 
     both(library, name, steps)
     assert seen(worker) == {
@@ -208,8 +210,8 @@ def test_a_cancelled_request_is_counted(library: Any, url: str, worker: Worker, 
     async def main() -> None:
         async with watch(library.AsyncClient(), name=name) as client:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(PAUSE / 4):
-                    await client.get(f"{url}/late")
+                async with asyncio.timeout(PAUSE):
+                    await client.get(f"{url}/never")
 
     asyncio.run(main())
     assert seen(worker) == {("GET", HERE, "200", "CancelledError"): 1}

@@ -1,5 +1,7 @@
 """What the sidecar is started with."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,11 @@ def test_a_relative_directory_is_that_of_the_start() -> None:
     """It is made absolute once."""
     found = check("here", "127.0.0.1:1", None, (), None, insecure=False, environ={})
     assert found.directory == str(Path.cwd() / "here")
+
+
+def test_it_starts_without_the_frameworks_of_services() -> None:
+    """A sidecar needs neither FastAPI nor what comes with it, and doesn't wait for their import."""
+    code = "import sys, sidelight.sidecar.server; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in told.stdout.split()}
+    assert not loaded & {"fastapi", "pydantic", "opentelemetry", "prometheus_client"}

@@ -1,9 +1,8 @@
 """``rules check --against``: whether objectives fit what a running service shows."""
 
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from fastapi import FastAPI
@@ -14,6 +13,7 @@ from sidelight import SidelightMiddleware
 from sidelight.doctor.finding import Finding
 from sidelight.errors import SidelightError
 from sidelight.slo import against
+from tests.serving import serving
 from tests.slo.made import service
 
 SETTINGS = """
@@ -139,13 +139,8 @@ class Page(BaseHTTPRequestHandler):
 @pytest.fixture
 def address() -> Iterator[str]:
     """A server of that page."""
-    server = HTTPServer(("127.0.0.1", 0), Page)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/metrics"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Page) as port:
+        yield f"http://127.0.0.1:{port}/metrics"
 
 
 def test_a_page_is_fetched(address: str) -> None:

@@ -1,5 +1,6 @@
 """The files of rules: committed ones are up to date, all are what Prometheus takes."""
 
+import json
 import re
 from collections import Counter
 from fractions import Fraction
@@ -13,7 +14,17 @@ from sidelight.slo import names, objectives, rules
 from sidelight.slo.objectives import Route
 from sidelight.slo.plan import Plan
 from tests.deploy.artefacts import run
-from tests.slo.made import PROMETHEUS, SHOP, TESTS, alerts, every_rule, plan, recorded, service
+from tests.slo.made import (
+    PROMETHEUS,
+    ROOT,
+    SHOP,
+    TESTS,
+    alerts,
+    every_rule,
+    plan,
+    recorded,
+    service,
+)
 
 DEBIAN = "Debian: prometheus"
 LATENCY = 'service = "a"\n[slo]\nlatency = "99% < 1s"\n'
@@ -100,7 +111,8 @@ def test_errors_are_counted_with_count() -> None:
     (bad,) = recorded(of, names.BAD_RATE)
     assert names.ROUTE_CLASS in total
     assert "bucket" not in total + bad
-    (base,) = recorded(of, names.ROUTE_CLASS)
+    assert names.ROUTE_STATUS in recorded(of, names.ROUTE_CLASS)[0]
+    (base,) = recorded(of, names.ROUTE_STATUS)
     assert "http_server_request_duration_seconds_count" in base
 
 
@@ -122,6 +134,18 @@ def test_decimals_are_exact() -> None:
     of = plan(text)
     assert [e.rpartition(" ")[2] for e in recorded(of, names.BUDGET)] == ["0.0003", "0.0001"]
     assert "> 0.00432 and" in alerts(of, "AvailabilityBudgetBurnsFast")[0]["expr"]
+
+
+def test_an_objective_says_its_seconds_and_its_window() -> None:
+    """A latency's seconds are recorded as they were written; how long a budget is for, of both."""
+    of = plan('service = "a"\nslo = { availability = "99%", latency = "99% < 300ms" }')
+    (line,) = recorded(of, names.SECONDS, slo="latency")
+    assert line.endswith(" + 0.3")
+    assert recorded(of, names.SECONDS, slo="availability") == []
+    (window,) = recorded(of, names.WINDOW)
+    assert window.endswith(" + 2592000")
+    (drill,) = recorded(plan('service = "a"\nslo = { availability = "99%" }', "1/60"), names.WINDOW)
+    assert drill.endswith(" + 43200")
 
 
 @pytest.mark.parametrize(
@@ -197,6 +221,21 @@ def test_every_alert_says_what_to_do() -> None:
                 assert not re.search(r"<[\w,]+>", str(rule)), rule
 
 
+def test_every_alert_opens_a_dashboard_at_what_it_is_about() -> None:
+    """The dashboard is one that is shipped, has each variable, and is the route's for a route."""
+    for of in (shop(), plan(), plan('selector = \'app="x"\'\nslo = { availability = "99%" }')):
+        for rule in every_rule(of):
+            if "alert" in rule:
+                url = rule["annotations"]["dashboard_url"]
+                uid = url.removeprefix("/d/").partition("?")[0]
+                board = json.loads((ROOT / "dashboards" / "json" / f"{uid}.json").read_text())
+                there = {one["name"] for one in board["templating"]["list"]}
+                assert set(re.findall(r"var-(\w+)=", url)) <= there
+                about_one = "$labels.http_route" in rule["annotations"]["summary"]
+                about_one |= bool(rule["labels"].get("http_route"))
+                assert about_one == (uid == "sidelight-route") == ("var-route=" in url), url
+
+
 def test_users_add_labels_annotations_and_addresses() -> None:
     """What users add is on every alert, and their addresses stand before ours."""
     of = plan(
@@ -242,6 +281,7 @@ def test_few_alerts_wake_anybody() -> None:
     assert critical == {
         "AvailabilityBudgetBurnsFast",
         "LatencyBudgetBurnsFast",
+        "RequestsStuck",
         "ServiceVanished",
         "TargetsDown",
         "TrafficStopped",

@@ -13,6 +13,7 @@ from sidelight.store.fold import fold, moved, read_all
 from sidelight.store.local import Store
 from sidelight.store.reader import File
 from sidelight.store.schema import Family, schema
+from sidelight.store.steps import result
 from sidelight.store.writer import WorkerFile
 
 SCHEMA = schema(DURATION_BUCKETS)
@@ -76,8 +77,7 @@ def requests(file: File) -> int:
 def fold_all(where: Directory, skipped: list[tuple[str, str]] | None = None) -> None:
     """Fold the dead."""
     found = skipped if skipped is not None else []
-    for _ in fold(where, {}, lambda name, reason: found.append((name, reason))):
-        pass
+    result(fold(where, {}, lambda name, reason: found.append((name, reason))))
 
 
 def shared(path: Path) -> Directory:

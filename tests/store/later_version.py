@@ -73,19 +73,13 @@ def read(path: str, *, fold: bool) -> None:
     """What a reader of the later version finds, as JSON."""
     from sidelight.export.snapshot import Collector
     from sidelight.store import directory
+    from sidelight.store.steps import result
     from sidelight.store.view import View
 
     view = View(directory.shared(path))
     if fold:
-        for _ in view.fold():
-            pass
-    steps = Collector(view).collect()
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            shot = stop.value
-            break
+        result(view.fold())
+    shot = result(Collector(view).collect())
     found: dict[str, int] = {}
     for key, values in shot.sums.items():
         counted = sum(values[1:]) if key.family.kind == "histogram" else values[0]

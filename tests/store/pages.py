@@ -1,6 +1,5 @@
 """What a reader of a directory shows, as prometheus_client's own parsers read it."""
 
-from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -9,21 +8,13 @@ from sidelight.contract import DURATION
 from sidelight.export.prometheus import Format, render
 from sidelight.export.snapshot import Collector, Snapshot
 from sidelight.store.directory import Directory
+from sidelight.store.steps import result
 from sidelight.store.view import View
 
 text_parser = pytest.importorskip("prometheus_client.parser")
 open_parser = pytest.importorskip("prometheus_client.openmetrics.parser")
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
-
-
-def driven(steps: Generator[None, None, Any]) -> Any:
-    """What a generator returns in the end."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            return stop.value
 
 
 class Reader:
@@ -36,9 +27,8 @@ class Reader:
     def shot(self, *, fold: bool = True) -> Snapshot:
         """Fold, then collect, as a scrape does."""
         if fold:
-            driven(self.view.fold())
-        found: Snapshot = driven(self.collector.collect())
-        return found
+            result(self.view.fold())
+        return result(self.collector.collect())
 
     def page(self, *, fold: bool = True) -> Samples:
         """The samples of the page: both formats parse, and no sample is there twice."""

@@ -25,7 +25,6 @@ REAL = 5
 LABELS = ("GET", "/items", "200", "", "http")
 quiet = settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
@@ -138,6 +137,17 @@ def test_a_snapshot_that_is_none_takes_no_counts_with_it(
     (name,) = where.names(".worker")
     junk(alive / name.replace(".worker", ".user"), kind)
     check(where, "too_large" if kind == "sparse" else "unreadable")
+
+
+def test_damaged_totals_are_kept_up_to_a_number(where: Directory) -> None:
+    """Of totals that are damaged again and again, the last four stay, and take no more room."""
+    written = [f"no totals {number}".encode() for number in range(7)]
+    for bad in written:
+        where.write("totals", bad)
+        killed(worker(where, REAL))
+        check(where, "truncated")
+    kept = [(Path(where.path) / name).read_bytes() for name in where.names(".damaged")]
+    assert kept == written[-4:]
 
 
 def test_a_totals_that_is_a_link_is_not_followed(where: Directory, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ REAL = 5
 NAN, INF = float("nan"), float("inf")
 quiet = settings(
     max_examples=50,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 

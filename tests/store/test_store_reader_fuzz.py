@@ -20,7 +20,7 @@ from sidelight.store.layout import Block, Damaged, asked
 from sidelight.store.schema import Family, encode
 from tests.store.driving import count, fold_all, killed, totalled, worker
 
-quiet = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quiet = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 @cache

@@ -13,7 +13,8 @@ from hypothesis import strategies as some
 from sidelight.store import layout, slow
 from sidelight.store.directory import Directory, shared
 from sidelight.store.slow import Slow
-from sidelight.store.view import View, result
+from sidelight.store.steps import result
+from sidelight.store.view import View
 from tests.store.driving import fold_all, killed, worker
 
 

@@ -25,22 +25,6 @@ MOST_PUBLICATIONS = 16
 """Each is a new copy of the table; later routes are measured, and unknown to other processes."""
 
 
-class Few:
-    """Lets a limited number of values through as labels; every further one is ``_OTHER``."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._seen: set[str] = set()
-
-    def __call__(self, value: str) -> str:
-        """The value itself, if it is one of the first."""
-        if value not in self._seen:
-            if len(self._seen) >= self._most:
-                return OTHER
-            self._seen.add(value)
-        return value
-
-
 class Labels:
     """One application's routes, published for readers in other processes."""
 

@@ -23,8 +23,6 @@ except ImportError:  # Starlette alone, or FastAPI before 0.142
     INVALID_SPAN = None  # type: ignore[assignment]
     NoOpTracer = object  # type: ignore[assignment, misc]
 
-MEND = 'FastAPI(telemetry={"metrics": False})'
-"""The line that leaves the metrics to Sidelight."""
 FIRST = "0.142"
 """The first FastAPI that tells of its operations."""
 

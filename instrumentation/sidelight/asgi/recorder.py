@@ -13,7 +13,7 @@ from starlette.types import Scope
 from sidelight.asgi import handlers, tracing
 from sidelight.asgi.blame import Blame
 from sidelight.asgi.books import HASHED_BY_IDENTITY, Book, Line, Page
-from sidelight.asgi.labels import MOST_ROOTS, Few, Labels, root_of
+from sidelight.asgi.labels import MOST_ROOTS, Labels, root_of
 from sidelight.asgi.phases import Sampler
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.slow import SlowLog
@@ -29,6 +29,7 @@ from sidelight.contract import (
     Metric,
     boundaries,
 )
+from sidelight.few import Few
 from sidelight.runtime import process
 from sidelight.runtime.about import about
 from sidelight.runtime.heartbeat import heartbeat

@@ -38,7 +38,7 @@ MOST_PAGE = 256 * 1024 * 1024
 """About how many bytes of a page may come from files."""
 MOST_TABLES = 16
 STUCK = 5 * NANOSECONDS // 2
-"""A worker whose heartbeat, of once a second, is older is blocked."""
+"""Nanoseconds: a worker whose loop last beat longer ago is blocked."""
 
 SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
 OURS = frozenset(

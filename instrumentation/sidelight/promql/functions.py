@@ -12,6 +12,7 @@ from sidelight.promql.frame import Floats, Frame, stacked
 from sidelight.promql.series import EMPTY, NAME, Labels, Series
 from sidelight.promql.source import Matcher
 from sidelight.promql.values import OF_VALUES
+from sidelight.promql.windows import Windows
 
 if TYPE_CHECKING:
     from sidelight.promql.evaluation import Evaluation
@@ -48,12 +49,18 @@ def _over_range(
     """A function of one range vector and maybe of scalars."""
     ranges = next(arg for arg in call.args if syntax.kind(arg) == "matrix")
     scalars = [on.scalar(arg) for arg in call.args if arg is not ranges]
-    parts = []
-    for windows in on.windows(ranges):
-        on.budget.check()
-        parts.append(Frame(windows.series, *what(windows, *scalars)))
+    parts = [_applied(what, windows, scalars) for windows in on.windows(ranges)]
     frame = stacked(parts, len(on.steps))
     return (frame if call.name in KEEPS_NAME else frame.nameless()).unique_in_all()
+
+
+def _applied(
+    what: Callable[..., tuple[Floats, Any]], windows: Windows, scalars: list[Floats]
+) -> Frame:
+    values, present = np.empty(windows.shape), np.empty(windows.shape, bool)
+    for rows, few in windows.few():
+        values[rows], present[rows] = what(few, *scalars)
+    return Frame(windows.series, values, present)
 
 
 def _predict_linear(on: "Evaluation", call: syntax.Call) -> Frame:

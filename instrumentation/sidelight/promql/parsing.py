@@ -85,7 +85,7 @@ class _Tree:
         found = [self._matcher(one) for one in raw.matchers.matchers]
         if raw.name is not None:
             found.insert(0, Matcher(_NAME, "=", raw.name))
-        if all(condition(one)("") for one in found):
+        if all([condition(one)("") for one in found]):  # noqa: C419 # all of them must be patterns
             raise unparsed("vector selector must contain at least one non-empty matcher")
         return tuple(found)
 

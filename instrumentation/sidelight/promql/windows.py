@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from sidelight.promql.source import ABSENT_BITS, STALE_BITS
 
 Index = NDArray[np.intp]
 
+_AT_ONCE: Final = 1 << 18
+"""Cells of a table worked on at once: about what a processor's cache holds."""
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -24,6 +27,14 @@ class Samples:
     times: Ints
     values: Floats
     valid: Bools | None
+
+    def rows(self, rows: slice) -> "Samples":
+        """Some of the series."""
+        if len(self.series) <= (rows.stop - rows.start):
+            return self
+        valid = None if self.valid is None else self.valid[rows]
+        series = Series(self.series.labels[rows])
+        return Samples(series, self.times, self.values[rows], valid)
 
 
 def readable(series: Series, times: Ints, values: Floats) -> Samples:
@@ -43,6 +54,7 @@ class Windows:
 
     def __init__(self, samples: Samples, starts: Ints, ends: Ints, budget: Budget) -> None:
         budget.room(len(samples.series) * len(ends))
+        self.samples = samples
         self.budget = budget
         self.series = samples.series
         self.times = samples.times
@@ -52,6 +64,14 @@ class Windows:
         self.ends = ends
         self.low: Index = np.searchsorted(samples.times, starts, side="right")
         self.high: Index = np.searchsorted(samples.times, ends, side="right")
+
+    def few(self) -> Iterator[tuple[slice, "Windows"]]:
+        """Some rows at a time: little memory is taken for what is in between, and time is kept."""
+        size = max(1, _AT_ONCE // max(1, len(self.ends), len(self.times)))
+        for first in range(0, len(self.series), size):
+            self.budget.check()
+            rows = slice(first, first + size)
+            yield rows, Windows(self.samples.rows(rows), self.starts, self.ends, self.budget)
 
     @cached_property
     def shape(self) -> tuple[int, int]:

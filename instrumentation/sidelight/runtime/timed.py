@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import FunctionType
 from typing import Any, TypeVar, cast, overload
 
-from sidelight.contract import OTHER
+from sidelight.few import Few
 from sidelight.runtime import stopwatch
 from sidelight.runtime.stopwatch import Stopwatch
 from sidelight.settings import disabled
@@ -18,7 +18,7 @@ from sidelight.settings import disabled
 Dependency = TypeVar("Dependency", bound=Callable[..., Any])
 
 MOST_NAMES = 256
-_names: set[str] = set()
+_label = Few(MOST_NAMES)
 
 
 @overload
@@ -88,11 +88,3 @@ def _name(dependency: Any) -> str:
     inner = getattr(inner, "func", inner)  # of a partial
     named = inner if hasattr(inner, "__qualname__") else type(inner)
     return f"{named.__module__}.{named.__qualname__}"
-
-
-def _label(name: str) -> str:
-    """The name itself, if it is one of the first."""
-    if name not in _names and len(_names) >= MOST_NAMES:
-        return OTHER
-    _names.add(name)
-    return name

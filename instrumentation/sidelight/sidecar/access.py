@@ -33,11 +33,12 @@ class Access:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await (self._refusal(scope) or self._app)(scope, receive, send)
+            await (self.refusal(scope) or self._app)(scope, receive, send)
         else:  # no page of ours is a WebSocket
             await send({"type": "websocket.close", "code": 1008})
 
-    def _refusal(self, scope: Scope) -> Response | None:
+    def refusal(self, scope: Scope) -> Response | None:
+        """What is answered in place of the application; None where a request is let in."""
         headers = Headers(scope=scope)
         host = host_of(headers.get("host", ""))
         if not is_address(host) and host not in self._hosts:

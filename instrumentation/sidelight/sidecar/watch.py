@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import anyio
 
-from sidelight.asgi import native
 from sidelight.errors import StoreError
 from sidelight.export.page import driven
 from sidelight.export.snapshot import Collector, Snapshot
@@ -17,7 +16,7 @@ from sidelight.runtime.about import about
 from sidelight.runtime.registry import mark_scraped
 from sidelight.settings import Settings
 from sidelight.store import directory
-from sidelight.store.about import About
+from sidelight.store.about import MEND, About
 from sidelight.store.directory import Directory
 from sidelight.store.slow import Slow
 from sidelight.store.view import View
@@ -105,7 +104,7 @@ class Watch:
         if self.exports and any(about.telemetry for about in shot.abouts):
             self._say(
                 "FastAPI's own telemetry sends the same metrics as --otlp does, so every "
-                f"request counts twice; leave it to one of them: {native.MEND}"
+                f"request counts twice; leave it to one of them: {MEND}"
             )
         told = [self.about, *shot.abouts]
         return replace(

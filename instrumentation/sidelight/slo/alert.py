@@ -9,10 +9,17 @@ if TYPE_CHECKING:
 Severity = Literal["critical", "warning"]
 Of = Literal["every", "named", "unnamed"]
 
-DASHBOARD = "/d/sidelight-service"
-"""Path of the service's dashboard, below ``dashboard_base``."""
-VARIABLES = {"http_route": "route", "instance": "instance", "worker": "worker"}
-"""Labels that open the dashboard at what they name, and its variable for each."""
+Board = Literal["service", "route", "runtime", "objectives", "telemetry-health"]
+
+DASHBOARD = "/d/sidelight-"
+"""Path of a dashboard, below ``dashboard_base``, without its name."""
+VARIABLES = {
+    "job": "job",
+    "instance": "instance",
+    "http_route": "route",
+    "http_request_method": "method",
+}
+"""Labels that open a dashboard at what they name, and its variable for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +30,9 @@ class Alert:
     labels that make a service, ``<sel>`` and ``<own>`` matchers of its scraped and of its
     recorded series, with a comma (``<,sel>``) after another matcher, ``<service>`` its name,
     and ``<5m>`` or any other duration, which shrinks with the scale (``<s5m>`` is in seconds).
-    ``hold`` is Prometheus's ``for``. ``do`` is what to do first. ``opens`` are labels the
-    dashboard is opened with. ``of`` is which builds have it: ``named`` where one service is
-    meant, ``unnamed`` where each job is one.
+    ``hold`` is Prometheus's ``for``. ``do`` is what to do first. ``board`` is the dashboard that
+    shows more, and ``opens`` are labels it is opened with. ``of`` is which builds have it:
+    ``named`` where one service is meant, ``unnamed`` where each job is one.
     """
 
     name: str
@@ -35,6 +42,7 @@ class Alert:
     summary: str
     description: str
     do: str
+    board: Board = "service"
     opens: tuple[str, ...] = ()
     of: Of = "every"
     labels: tuple[tuple[str, str], ...] = ()
@@ -57,13 +65,13 @@ class Alert:
                 "summary": plan.text(self.summary),
                 "description": plan.text(description),
                 "runbook_url": f"{service.runbook_base}/{self.name}.md",
-                "dashboard_url": service.dashboard_base + DASHBOARD + self._query(plan),
+                "dashboard_url": service.dashboard_base + self._dashboard(plan),
                 **service.annotations,
             },
         }
 
-    def _query(self, plan: "Plan") -> str:
-        pairs = [(label, label) for label in plan.service.selector.by]
-        pairs += [(VARIABLES[label], label) for label in self.opens]
-        values = [f"var-{name}={{{{ $labels.{label} | urlquery }}}}" for name, label in pairs]
-        return f"?{'&'.join(values)}"
+    def _dashboard(self, plan: "Plan") -> str:
+        """A selector may pin labels that no dashboard has a variable for: all is shown then."""
+        known = [one for one in (*plan.service.selector.by, *self.opens) if one in VARIABLES]
+        values = [f"var-{VARIABLES[one]}={{{{ $labels.{one} | urlquery }}}}" for one in known]
+        return f"{DASHBOARD}{self.board}" + (f"?{'&'.join(values)}" if values else "")

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import TypedDict
 
 from sidelight.contract import METHOD, ROUTE
 from sidelight.slo import names
-from sidelight.slo.alert import Alert
+from sidelight.slo.alert import Alert, Board
 from sidelight.slo.asking import ask, asked
 from sidelight.slo.objectives import Objective
 from sidelight.slo.plan import Plan, labels, matchers
@@ -25,6 +26,13 @@ DO = {
 FEW = 3
 DAYS_FROM = 100
 """Hours from which on people count in days."""
+
+
+class _Where(TypedDict):
+    """The dashboard that an alert links to."""
+
+    board: Board
+    opens: tuple[str, ...]
 
 
 def alerts(plan: Plan) -> Iterator[Alert]:
@@ -56,7 +64,7 @@ def _burn(plan: Plan, objective: Objective, burn: Burn) -> Alert:
         f"spends it in {_gone(plan, burn.factor)}."
         f"{_worst(plan, objective)}",
         do=DO[objective.kind],
-        opens=(ROUTE,) if objective.route else (),
+        **_where(objective),
         labels=(*labels(objective).items(), ("window", long)),
     )
 
@@ -67,13 +75,14 @@ def _exhausted(plan: Plan, objective: Objective) -> Alert:
         name="ErrorBudgetExhausted",
         severity="warning",
         hold="15m",
-        expr=f"{names.BUDGET_LEFT}{own} <= 0"
+        # What is spent, and not what is left: nobody reads a negative share.
+        expr=f"1 - {names.BUDGET_LEFT}{own} >= 1"
         f" and {names.bad(window)}{own} >= {plan.service.min_bad_events}",
         summary=f"{_who(objective)}: the {objective.kind} budget of {window} is spent",
-        description=f"{{{{ $value | humanizePercentage }}}} of the error budget is left: over "
+        description=f"{{{{ $value | humanizePercentage }}}} of the error budget is spent: over "
         f"{window}, more than {percent(objective.budget)} {_fails(objective)}.",
         do="let changes that make it more reliable go before others until some is left.",
-        opens=(ROUTE,) if objective.route else (),
+        **_where(objective),
         labels=(*labels(objective).items(),),
     )
 
@@ -91,9 +100,15 @@ def _few(plan: Plan, objective: Objective) -> Alert:
         description="Over the last <6h>, {{ $value | humanizePercentage }} of requests failed: "
         f"fewer than {least}, so no burn alert speaks.{_worst(plan, objective)}",
         do="send such a request yourself, and see what it answers.",
-        opens=(ROUTE,) if objective.route else (),
+        **_where(objective),
         labels=(*labels(objective).items(),),
     )
+
+
+def _where(objective: Objective) -> _Where:
+    if objective.route:
+        return {"board": "route", "opens": (METHOD, ROUTE)}
+    return {"board": "service", "opens": ()}
 
 
 def _who(objective: Objective) -> str:

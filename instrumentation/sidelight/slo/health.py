@@ -11,7 +11,6 @@ from sidelight.slo.alert import Alert
 
 ROUTE: Final = "{{ with $labels.http_route }}{{ . }}{{ else }}(outside of any route){{ end }}"
 WORKER: Final = "worker {{ $labels.worker }} on {{ $labels.instance }}"
-WHERE: Final = ("instance", "worker")
 
 
 def _increase(counter: str, matcher: str = "") -> str:
@@ -35,6 +34,18 @@ def _slower(mean: str, count: str, by: str) -> str:
     return f"{mean}{{<own>}} > 3 * {past} and {mean}{{<own>}} > 0.1 and on (<by>, {by}) {calls}"
 
 
+# Steady: at each minute of half an hour. A series that is younger proves nothing.
+_STOPPED = (
+    f"(max_over_time((min_over_time({names.SERVICE}{{<own>}}[<30m>])"
+    f" and {names.SERVICE}{{<own>}} offset <30m>)[<2h>:<5m>]) > 1"
+    f" unless {names.SERVICE}{{<own>}} > 0)"
+    " and on (<by>) sum by (<by>) (sidelight_workers{<sel>}) > 0"
+)
+_STUCK = (
+    "max by (<by>, http_route) (fastapi_oldest_active_request_seconds{<sel>}<left>) > 300"
+    " unless on (<by>, http_route) fastapi_response_start_seconds_count{<sel>}"
+)
+
 ALERTS: Final = (
     Alert(
         name="TargetsDown",
@@ -46,6 +57,7 @@ ALERTS: Final = (
         description="No target of <service> answers Prometheus, or those that answer have no "
         "worker left. Nobody is served, or nobody can tell.",
         do="send the service a request yourself; if it answers, mend the scrape, else start it.",
+        board="telemetry-health",
     ),
     Alert(
         name="TargetsDown",
@@ -56,6 +68,7 @@ ALERTS: Final = (
         description="{{ $value }} targets of <service> have not answered Prometheus for <10m>; "
         "others do.",
         do="open Prometheus's page of targets: it shows which, and the error.",
+        board="telemetry-health",
     ),
     Alert(
         name="ServiceVanished",
@@ -67,6 +80,7 @@ ALERTS: Final = (
         description="Prometheus knows no target of <service>: it was scaled to nothing, or "
         "discovery lost it. No other alert about it can speak.",
         do="see whether the service runs; if so, look for it in Prometheus's service discovery.",
+        board="telemetry-health",
     ),
     Alert(
         name="ServiceVanished",
@@ -79,6 +93,7 @@ ALERTS: Final = (
         description="Prometheus knew targets of <service> within the last <1d>, and knows none "
         "now: it was removed, scaled to nothing, or discovery lost it.",
         do="see whether it was meant to go; if not, whether the service runs.",
+        board="telemetry-health",
     ),
     Alert(
         name="TargetNotInstrumented",
@@ -89,16 +104,14 @@ ALERTS: Final = (
         description="{{ $labels.instance }} answers Prometheus, but its page has no metric of "
         "Sidelight's: its requests are in no figure and in no alert.",
         do="run `sidelight doctor MODULE:APP` there; it says what is missing.",
+        board="telemetry-health",
+        opens=("instance",),
     ),
     Alert(
         name="TrafficStopped",
         severity="critical",
         hold="5m",
-        # Steady: at each minute of half an hour. A series that is younger proves nothing.
-        expr=f"(max_over_time((min_over_time({names.SERVICE}{{<own>}}[<30m>])"
-        f" and {names.SERVICE}{{<own>}} offset <30m>)[<2h>:<5m>]) > 1"
-        f" unless {names.SERVICE}{{<own>}} > 0)"
-        " and on (<by>) sum by (<by>) (sidelight_workers{<sel>}) > 0",
+        expr=f"{_STOPPED} unless on (<by>) ({_STUCK})",
         summary="<service> gets no requests any more",
         description="<service> runs and is asked nothing, after steady traffic of at least "
         "{{ $value | humanize }} requests a second for <30m> within the last <2h>.",
@@ -118,6 +131,7 @@ ALERTS: Final = (
         "second over the last <5m>. Every other request of the same worker waits meanwhile.",
         do="find what the route calls without await (slow requests name the line), and give it "
         "to a thread or a process.",
+        board="route",
         opens=("http_route",),
     ),
     Alert(
@@ -137,6 +151,7 @@ ALERTS: Final = (
         "or the model was changed.",
         do="see which field it is, by location and type of fastapi_validation_errors_total, and "
         "whose release changed it.",
+        board="route",
         opens=("http_route",),
     ),
     Alert(
@@ -148,6 +163,7 @@ ALERTS: Final = (
         description="The {{ $labels.step }} of dependency {{ $labels.dependency }} takes "
         "{{ $value | humanizeDuration }} on average, more than 3 times its median of a day.",
         do="look at what the dependency talks to, and at the pool it takes connections from.",
+        board="runtime",
     ),
     Alert(
         name="NeighbourSlow",
@@ -160,6 +176,7 @@ ALERTS: Final = (
         description="Requests from <service> to {{ $labels.server_address }} take "
         "{{ $value | humanizeDuration }} on average, more than 3 times their median of a day.",
         do="ask those who run it; meanwhile see that calls to it have a timeout.",
+        board="runtime",
     ),
     Alert(
         name="ThreadPoolSaturated",
@@ -171,7 +188,8 @@ ALERTS: Final = (
         description=f"In {WORKER}, {{{{ $value | humanize }}}} calls waited for a thread on "
         "average over the last <5m>: synchronous endpoints and dependencies queue.",
         do="see which synchronous route is slow; make it async, or give the pool more threads.",
-        opens=WHERE,
+        board="runtime",
+        opens=("instance",),
     ),
     Alert(
         name="ConnectionPoolExhausted",
@@ -188,7 +206,8 @@ ALERTS: Final = (
         "{{ $labels.db_client_connection_pool_name }}.",
         do="see how long connections are kept (db_client_connection_use_time_seconds): a slow "
         "query and a connection that is never given back look alike.",
-        opens=WHERE,
+        board="runtime",
+        opens=("instance",),
     ),
     Alert(
         name="WorkerBlocked",
@@ -200,6 +219,7 @@ ALERTS: Final = (
         "Nobody gets an answer.",
         do="see which route the requests in flight wait in "
         "(fastapi_oldest_active_request_seconds), then restart the service.",
+        board="runtime",
     ),
     Alert(
         name="WorkerBlocked",
@@ -211,20 +231,33 @@ ALERTS: Final = (
         "{{ $value | humanizeDuration }}. Its requests hang, and new ones still reach it.",
         do="see which route its requests wait in (fastapi_oldest_active_request_seconds); "
         "`py-spy dump` shows the line; then end that worker.",
-        opens=WHERE,
+        board="runtime",
+        opens=("instance",),
+    ),
+    Alert(
+        name="RequestsStuck",
+        severity="critical",
+        hold="5m",
+        expr=f"{_STOPPED} and on (<by>) ({_STUCK})",
+        summary="<service> finishes no request any more",
+        description="Requests of <service> hang and none ends, after steady traffic of at least "
+        "{{ $value | humanize }} requests a second for <30m> within the last <2h>. Nobody gets "
+        "an answer.",
+        do="see which route they wait in (fastapi_oldest_active_request_seconds), and for what: "
+        "a lock, a pool, a call without a timeout.",
     ),
     Alert(
         name="RequestsStuck",
         severity="warning",
         hold="1m",
-        expr="max by (<by>, http_route) (fastapi_oldest_active_request_seconds{<sel>}<left>) > 300"
-        " unless on (<by>, http_route) fastapi_response_start_seconds_count{<sel>}",
+        expr=_STUCK,
         summary=f"A request to {ROUTE} of <service> is stuck",
         description=f"The oldest request to {ROUTE} has been in flight for "
         "{{ $value | humanizeDuration }}. It counts in no figure of latency or errors until it "
         "ends.",
         do="see what it waits for: a lock, a pool, a call without a timeout. A route that is "
         "meant to last belongs into slo.exclude.",
+        board="route",
         opens=("http_route",),
     ),
     Alert(
@@ -238,7 +271,8 @@ ALERTS: Final = (
         "may open are open. When they are gone it can accept no connection.",
         do="see what they are (`ls -l /proc/PID/fd`): sockets of a client that is made anew for "
         "each request are the usual leak.",
-        opens=WHERE,
+        board="runtime",
+        opens=("instance",),
     ),
     Alert(
         name="RestartLoop",
@@ -252,6 +286,7 @@ ALERTS: Final = (
         "crashed within <15m>, and took their requests with them.",
         do="see how they ended in the server's and the kernel's log (out of memory?), and which "
         "route lost requests (fastapi_requests_lost_total).",
+        board="runtime",
         opens=("instance",),
     ),
     Alert(
@@ -270,6 +305,7 @@ ALERTS: Final = (
         "the memory their control group may use, and are nearly there or will be within <4h> at "
         "the pace of the last <1h>. At the limit the kernel kills one.",
         do="see whether it began with a release; restart workers one by one to win time.",
+        board="runtime",
         opens=("instance",),
     ),
     Alert(
@@ -280,8 +316,9 @@ ALERTS: Final = (
         summary="<service> on {{ $labels.instance }} has more label sets than max_series",
         description="{{ $value | humanize }} observations were counted under the route _OTHER "
         "within <15m>: errors still count, but no longer where they belong.",
-        do='see what grows (`topk(10, count by (http_route) ({__name__=~"http_.+"}))`), or raise '
-        "max_series.",
+        do='see what grows (`topk(10, count by (http_route) ({__name__=~"http_.+",<this>}))`), or '
+        "raise max_series.",
+        board="telemetry-health",
         opens=("instance",),
     ),
     Alert(
@@ -295,6 +332,7 @@ ALERTS: Final = (
         description="{{ $value | humanize }} faults in {{ $labels.where }} within <15m>. No "
         "request was harmed, but figures may lack what was not recorded.",
         do="read the log of `sidelight`, which names the fault once a minute.",
+        board="telemetry-health",
         opens=("instance",),
     ),
     Alert(
@@ -309,6 +347,7 @@ ALERTS: Final = (
         description="{{ $value | humanize }} exports by OTLP failed within <15m>, and none "
         "arrived. The next that arrives carries everything.",
         do="see whether the collector runs and takes metrics at the address in --otlp.",
+        board="telemetry-health",
         opens=("instance",),
     ),
 )

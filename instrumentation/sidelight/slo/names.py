@@ -1,18 +1,24 @@
 """The names of recorded series: level:metric:operation.
 
 Level ``service`` has the labels that make a service (``job``), ``route`` adds method and route,
-``class`` the status class, ``le`` the bucket; level ``slo`` has ``slo`` and, of a route's
-objective, method and route. See https://prometheus.io/docs/practices/rules/.
+``status`` the status code, ``class`` its class, ``le`` the bucket; level ``instance`` has the
+instance in place of a route; level ``slo`` has ``slo`` and, of a route's objective, method and
+route. See https://prometheus.io/docs/practices/rules/.
 """
 
 from typing import Final
 
+ROUTE_STATUS: Final = "route_status:http_server_requests:rate5m"
 ROUTE_CLASS: Final = "route_class:http_server_requests:rate5m"
 ROUTE: Final = "route:http_server_requests:rate5m"
 SERVICE_CLASS: Final = "service_class:http_server_requests:rate5m"
 SERVICE: Final = "service:http_server_requests:rate5m"
 ROUTE_LE: Final = "route_le:http_server_request_duration_seconds_bucket:rate5m"
 SERVICE_LE: Final = "service_le:http_server_request_duration_seconds_bucket:rate5m"
+ROUTE_TIME: Final = "route:http_server_request_duration_seconds_sum:rate5m"
+ROUTE_SLOW: Final = "route:fastapi_slow_requests:rate5m"
+INSTANCE_STATUS: Final = "instance_status:http_server_requests:rate5m"
+INSTANCE_TIME: Final = "instance:http_server_request_duration_seconds_sum:rate5m"
 STARTS: Final = "route:fastapi_response_start_seconds_count:rate5m"
 STARTS_LE: Final = "route_le:fastapi_response_start_seconds_bucket:rate5m"
 DEPENDENCY: Final = "dependency:fastapi_dependency_seconds:mean5m"
@@ -21,6 +27,8 @@ NEIGHBOUR: Final = "neighbour:http_client_request_duration_seconds:mean5m"
 TOTAL_RATE: Final = "slo:requests:rate5m"
 BAD_RATE: Final = "slo:bad_requests:rate5m"
 OBJECTIVE: Final = "slo:objective:ratio"
+SECONDS: Final = "slo:objective:seconds"
+WINDOW: Final = "slo:window:seconds"
 BUDGET: Final = "slo:error_budget:ratio"
 BUDGET_LEFT: Final = "slo:error_budget_left:ratio"
 

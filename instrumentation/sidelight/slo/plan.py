@@ -12,7 +12,7 @@ from sidelight.slo.windows import seconds, shortened
 Rule = dict[str, Any]
 Group = dict[str, Any]
 
-_TOKEN = re.compile(r"<(by|sel|,sel|own|,own|service|left|known|s?\d+(?:ms|[smhdw]))>")
+_TOKEN = re.compile(r"<(by|sel|,sel|own|,own|service|this|left|known|s?\d+(?:ms|[smhdw]))>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,11 @@ class Plan:
         stamps = (f'{label}="{escaped(text)}"' for label, text in self.stamp.items())
         return ",".join(part for part in (self.service.selector.own, *stamps) if part)
 
+    @property
+    def this(self) -> str:
+        """Matchers of the service that an alert is about, for a query in its text."""
+        return ",".join(f'{one}="{{{{ $labels.{one} }}}}"' for one in self.service.selector.by)
+
     def matchers(self, *more: str) -> str:
         """Matchers of recorded series and more, in braces; nothing without any."""
         parts = [part for part in (self.own, *more) if part]
@@ -76,6 +81,7 @@ class Plan:
             "own": own,
             ",own": own and f",{own}",
             "service": self.label,
+            "this": self.this,
         }
         if name in parts:
             return parts[name]

@@ -24,30 +24,51 @@ GOOD = f'{CLASS}!="5xx",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
 RAW_GOOD = f'{STATUS}!~"5..",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
 DURATION = "http_server_request_duration_seconds"
 START = "fastapi_response_start_seconds"
+STARTED = f"{START}_count"
 
 
 def requests(plan: Plan) -> Iterator[Rule]:
-    """What every service has: rates by route, status class and bucket."""
-    by, own = plan.by, plan.matchers()
-    rate = f"rate({DURATION}_count{{<sel>}}[<{BASE}>])"
-    classed = f'label_replace({rate}, "{CLASS}", "${{1}}xx", "{STATUS}", "([1-5])..")'
-    yield _rule(
-        names.ROUTE_CLASS,
-        plan.text(f"sum by (<by>, {METHOD}, {ROUTE}, {CLASS}, {ERROR}) ({classed})"),
-    )
-    yield _rule(names.ROUTE, f"sum by ({by}, {METHOD}, {ROUTE}) ({names.ROUTE_CLASS}{own})")
-    yield _rule(names.SERVICE_CLASS, f"sum by ({by}, {CLASS}) ({names.ROUTE_CLASS}{own})")
-    yield _rule(names.SERVICE, f"sum by ({by}) ({names.ROUTE}{own})")
-    yield _rule(names.ROUTE_LE, _buckets(plan, DURATION, RAW_GOOD))
-    yield _rule(names.SERVICE_LE, f"sum by ({by}, le) ({names.ROUTE_LE}{own})")
+    """What every service has: rates by route, status and bucket, and by instance."""
+    yield from _counts(plan)
+    yield from _times(plan)
+    yield from _instances(plan)
     if any(one.first_byte for one in plan.service.objectives):
-        count = f"sum by (<by>, {METHOD}, {ROUTE}) (rate({START}_count{{<sel>}}[<{BASE}>]))"
-        yield _rule(names.STARTS, plan.text(count))
+        yield _rule(names.STARTS, plan.text(f"sum by (<by>, {METHOD}, {ROUTE}) ({_rate(STARTED)})"))
         yield _rule(names.STARTS_LE, _buckets(plan, START, ""))
 
 
+def _counts(plan: Plan) -> Iterator[Rule]:
+    by, own = plan.by, plan.matchers()
+    each = f"{METHOD}, {ROUTE}"
+    classed = f'label_replace(<status>, "{CLASS}", "${{1}}xx", "{STATUS}", "([1-5])..")'
+    classed = classed.replace("<status>", names.ROUTE_STATUS + own)
+    status = f"sum by (<by>, {each}, {STATUS}, {ERROR}) ({_rate(f'{DURATION}_count')})"
+    yield _rule(names.ROUTE_STATUS, plan.text(status))
+    yield _rule(names.ROUTE_CLASS, f"sum by ({by}, {each}, {CLASS}, {ERROR}) ({classed})")
+    yield _rule(names.ROUTE, f"sum by ({by}, {each}) ({names.ROUTE_CLASS}{own})")
+    yield _rule(names.SERVICE_CLASS, f"sum by ({by}, {CLASS}) ({names.ROUTE_CLASS}{own})")
+    yield _rule(names.SERVICE, f"sum by ({by}) ({names.ROUTE}{own})")
+
+
+def _times(plan: Plan) -> Iterator[Rule]:
+    each = f"sum by (<by>, {METHOD}, {ROUTE})"
+    yield _rule(names.ROUTE_LE, _buckets(plan, DURATION, RAW_GOOD))
+    yield _rule(names.SERVICE_LE, f"sum by ({plan.by}, le) ({names.ROUTE_LE}{plan.matchers()})")
+    yield _rule(names.ROUTE_TIME, plan.text(f"{each} ({_rate(f'{DURATION}_sum')})"))
+    yield _rule(names.ROUTE_SLOW, plan.text(f"{each} ({_rate('fastapi_slow_requests_total')})"))
+
+
+def _instances(plan: Plan) -> Iterator[Rule]:
+    """Beside those by route, so that neither has routes times instances."""
+    for name, series, by in (
+        (names.INSTANCE_STATUS, f"{DURATION}_count", f", {STATUS}"),
+        (names.INSTANCE_TIME, f"{DURATION}_sum", ""),
+    ):
+        yield _rule(name, plan.text(f"sum by (<by>, instance{by}) ({_rate(series)})"))
+
+
 def objectives(plan: Plan) -> Iterator[Rule]:
-    """Requests and bad requests of each objective over 5 minutes, and what it allows."""
+    """Requests and bad requests of each objective over 5 minutes, what it allows, how long."""
     for one in plan.service.objectives:
         total = names.TOTAL_RATE + plan.matchers(matchers(one))
         if one.kind == "availability":
@@ -60,6 +81,10 @@ def objectives(plan: Plan) -> Iterator[Rule]:
         yield _rule(names.BAD_RATE, bad, **labels(one))
         yield _rule(names.OBJECTIVE, f"0 * {total} + {plain(one.share)}", **labels(one))
         yield _rule(names.BUDGET, f"0 * {total} + {plain(one.budget)}", **labels(one))
+        if one.seconds is not None:
+            yield _rule(names.SECONDS, f"0 * {total} + {plain(one.seconds)}", **labels(one))
+    lasts = seconds(plan.service.window, plan.scale)
+    yield _rule(names.WINDOW, f"0 * {names.BUDGET}{plan.matchers()} + {lasts}")
     yield _rule(names.ratio(BASE), _per(plan, names.BAD_RATE, names.TOTAL_RATE))
 
 
@@ -138,6 +163,10 @@ def _of(plan: Plan, objective: Objective, *parts: tuple[str, str]) -> str:
     name = parts[0][0]
     out = "".join(f" unless {name}{plan.matchers(one.matchers)}" for one in left)
     return f"({series}){out}" if out and len(parts) > 1 else series + out
+
+
+def _rate(series: str) -> str:
+    return f"rate({series}{{<sel>}}[<{BASE}>])"
 
 
 def _buckets(plan: Plan, family: str, more: str) -> str:

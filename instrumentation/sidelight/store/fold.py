@@ -39,6 +39,8 @@ IDS_KEPT = 4096
 MOST_WEIGHT = 4 * layout.MOST_BYTES
 SERIES_WEIGHT = 256
 USER_WEIGHT = 8
+DAMAGED_SUFFIX = ".damaged"
+MOST_DAMAGED = 4
 AT_ONCE = 200
 """Series between two turns of an event loop."""
 
@@ -162,7 +164,7 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
     with directory.locked(FOLD_LOCK, wait) as mine:
         if not mine:
             return
-        folded = yield from _totals(directory, {}, lambda _name, _reason: None)
+        folded = yield from _totals(directory, known, lambda _name, _reason: None)
         _remove_folded(directory, folded)
         yield from _remove_drafts(directory)
         files, totals = yield from read_all(directory, known, skip)
@@ -224,9 +226,16 @@ def _replaceable(directory: Directory, totals: File | None) -> bool:
         except Damaged as damage:
             if damage.reason == layout.LATER:
                 return False
-        aside = f"{TOTALS}.{time.time_ns()}.damaged"
-        os.rename(TOTALS, aside, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+        _put_aside(directory)
     return True
+
+
+def _put_aside(directory: Directory) -> None:
+    """Keep damaged totals for whoever may make sense of them: the last few, for they take room."""
+    aside = f"{TOTALS}.{time.time_ns()}{DAMAGED_SUFFIX}"
+    os.rename(TOTALS, aside, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
+    for name in directory.names(DAMAGED_SUFFIX)[:-MOST_DAMAGED]:
+        directory.remove(name)
 
 
 def _with_room(

@@ -17,6 +17,7 @@ from sidelight.settings import Settings
 from sidelight.store import directory, locks, supervisor
 from sidelight.store.directory import Directory
 from sidelight.store.schema import schema
+from sidelight.store.steps import result
 from sidelight.store.view import View
 from sidelight.store.writer import WorkerFile
 
@@ -64,8 +65,7 @@ class Store:
         if self.directory is None:
             return
         try:
-            for _ in self.view.fold(wait):
-                pass
+            result(self.view.fold(wait))
         except OSError as error:
             raise directory.explained(error, self.directory.path) from error
 

@@ -17,6 +17,7 @@ from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
 from sidelight.store.schema import Family, Schema, decode
 from sidelight.store.slow import Slow, newest
+from sidelight.store.steps import result
 
 BLOCKS_AT_ONCE = 200
 """Read between two turns of an event loop."""
@@ -117,13 +118,7 @@ def read(name: str, fd: int, known: dict[bytes, Index], *, alive: bool | None = 
     Its lock tells whether its process lives, unless the caller knows. Raises `Damaged` or
     OSError.
     """
-    steps = reading(name, fd, known, alive=alive)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            file: File = stop.value
-            return file
+    return result(reading(name, fd, known, alive=alive))
 
 
 def reading(

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Generator
-from typing import TypeVar
 
 from sidelight.store import fold, reader
 from sidelight.store.directory import Directory
@@ -15,19 +14,6 @@ MOST_SKIPPED = 10_000
 """Files remembered as skipped; past them only their reasons are."""
 MOST_TOLD = 100
 """Files named in the log; whoever fills a directory shall not fill the log too."""
-
-
-T = TypeVar("T")
-
-
-def result(steps: Generator[None, None, T]) -> T:
-    """What a generator returns, all its steps taken at once."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
 
 
 class View:

@@ -9,8 +9,9 @@ from math import inf
 from sidelight.contract import METRICS, WORKER
 from sidelight.export.snapshot import Collector
 from sidelight.runtime.registry import families, registry
+from sidelight.store.steps import result
 from sidelight.store.user import UserFamily
-from sidelight.store.view import View, result
+from sidelight.store.view import View
 
 Labels = tuple[tuple[str, str], ...]
 Bucket = tuple[float, float]

@@ -10,9 +10,10 @@ import inspect
 import time
 from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, Self
 
 from sidelight.contract import METHODS, METRICS, OTHER
+from sidelight.few import Few
 from sidelight.runtime import instruments
 from sidelight.runtime.adapters.adapter import Adapter, Method, quiet
 
@@ -22,27 +23,19 @@ MOST_SERVERS = 50
 MOST_ERRORS = 50
 MOST_SERIES = 200
 
-_servers: set[str] = set()
-_errors: set[str] = set()
+_servers = Few(MOST_SERVERS)
+_errors = Few(MOST_ERRORS)
 _series: set[tuple[str, ...]] = set()
-
-
-def _bounded(value: str, seen: set[str], most: int) -> str:
-    if value not in seen:
-        if len(seen) >= most:
-            return OTHER
-        seen.add(value)
-    return value
 
 
 def _labels(method: str, server: str, status: int | None, error: str) -> tuple[str, ...]:
     """A bounded set, whatever the servers of this world answer."""
     method = method if method in METHODS else OTHER
-    kind = _bounded(error, _errors, MOST_ERRORS) if error else ""
+    kind = _errors(error) if error else ""
     if not kind and status is not None and status >= CLIENT_ERROR:
         kind = str(status)
     sent = "" if status is None else str(status)
-    labels = (method, _bounded(server, _servers, MOST_SERVERS), sent, kind)
+    labels = (method, _servers(server), sent, kind)
     if labels in _series or len(_series) < MOST_SERIES:
         _series.add(labels)
         return labels
@@ -50,7 +43,7 @@ def _labels(method: str, server: str, status: int | None, error: str) -> tuple[s
 
 
 class Exchange:
-    """One request, and what became of it."""
+    """One request, and what became of it: to be entered until there is a response."""
 
     __slots__ = ("_began", "_method", "_server", "error", "status")
 
@@ -64,6 +57,16 @@ class Exchange:
     @quiet
     def _name(self, request: Any) -> None:
         self._method, self._server = request.method, request.url.host
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if error is not None:
+            self.failed(error)
+            self.end()
 
     def failed(self, error: BaseException) -> None:
         """An exception came in place of a response, or of the rest of one."""
@@ -101,13 +104,8 @@ class HttpxClient(Adapter):
 
     def _sync(self, base: Any) -> Method:
         def _send_single_request(client: Any, request: Any) -> Any:
-            exchange = Exchange(request)
-            try:
+            with Exchange(request) as exchange:
                 response = base._send_single_request(client, request)  # noqa: SLF001 no public one for each hop
-            except BaseException as error:
-                exchange.failed(error)
-                exchange.end()
-                raise
             exchange.answered(response)
             return response
 
@@ -115,13 +113,8 @@ class HttpxClient(Adapter):
 
     def _async(self, base: Any) -> Method:
         async def _send_single_request(client: Any, request: Any) -> Any:
-            exchange = Exchange(request)
-            try:
+            with Exchange(request) as exchange:
                 response = await base._send_single_request(client, request)  # noqa: SLF001 as above
-            except BaseException as error:
-                exchange.failed(error)
-                exchange.end()
-                raise
             exchange.answered(response)
             return response
 

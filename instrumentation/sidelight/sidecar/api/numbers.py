@@ -3,7 +3,6 @@
 import math
 from decimal import Decimal
 
-
 LOW, HIGH = 1e-6, 1e21
 
 

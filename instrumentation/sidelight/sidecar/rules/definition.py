@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sidelight.errors import SettingsError
-from sidelight.promql.errors import QueryError
 from sidelight.promql.engine import understood
+from sidelight.promql.errors import QueryError
 from sidelight.sidecar.api.parameters import duration
 from sidelight.sidecar.templates.reading import TemplateError
 from sidelight.sidecar.templates.tree import Block, parse

@@ -1,0 +1,10 @@
+"""What several sections of this dashboard say alike."""
+
+from typing import Final
+
+from dashboards import recorded
+from dashboards.promql import JOB
+from dashboards.promql import recorded as of
+
+KNOWN: Final = f"and on (job) last_over_time({of(recorded.SERVICE)}[1d])"
+FIRING: Final = f'ALERTS{{{JOB},alertstate="firing",severity=~"critical|warning"}}'

@@ -1,0 +1,57 @@
+"""The table of objectives."""
+
+from dashboards import frame, recorded
+from dashboards.layout import Line
+from dashboards.objectives.parts import BY, NO_OBJECTIVE, ON, burn, ends
+from dashboards.panels import colours
+from dashboards.panels.queries import Shown
+from dashboards.panels.tables import Column, Key, rows
+from dashboards.promql import recorded as of
+
+TO = frame.to("service", "var-job=${__data.fields.Service}")
+WORST_BY = f"max by ({', '.join(BY)})"
+LEAST = f"bottomk(50, {WORST_BY} ({of(recorded.BUDGET_LEFT)}))"
+KEEP = f"and {ON} {LEAST}"
+COLUMNS = [
+    Column(
+        LEAST,
+        "Budget left",
+        "percentunit",
+        ((None, colours.BAD), (0, colours.WARN), (0.25, colours.GOOD)),
+    ),
+    Column(f"{WORST_BY} ({of(recorded.OBJECTIVE)}) {KEEP}", "Objective", "percentunit", decimals=3),
+    *(
+        Column(
+            f"{WORST_BY} ({burn(window)}) {KEEP}",
+            f"Burn, {window}",
+            "short",
+            ((None, colours.PLAIN), (float(factor), colours.BAD)),
+            decimals=1,
+        )
+        for window, factor in recorded.BURN_LINES
+    ),
+    Column(f"{WORST_BY} ({ends()}) {KEEP}", "Gone in", "s"),
+]
+
+
+def lines() -> list[Line]:
+    """The lines of this section."""
+    return [Line(10, [_objectives()])]
+
+
+def _objectives() -> Shown:
+    return rows(
+        "Objectives",
+        "The 50 with the least budget left. An objective without a route is that of the "
+        "whole service. A burn is red from where its alert is.",
+        [
+            Key("job", "Service", TO),
+            Key("slo", "Objective of"),
+            Key("http_request_method", "Method"),
+            Key("http_route", "Route"),
+        ],
+        COLUMNS,
+        sort="Budget left",
+        descending=False,
+        empty=NO_OBJECTIVE,
+    )

@@ -1,0 +1,50 @@
+"""The routes that spend most."""
+
+from typing import Final
+
+from dashboards import frame
+from dashboards.layout import Line
+from dashboards.panels import silence
+from dashboards.panels.queries import Shown
+from dashboards.panels.tables import Column, Key, rows
+from dashboards.promql import countable, failed, over
+
+ROUTES: Final = ("job", "http_request_method", "http_route")
+BAD, REQUESTS = failed(*ROUTES), countable(*ROUTES)
+WORST = f"topk(30, {BAD} > 0)"
+KEEP = f"and on ({', '.join(ROUTES)}) {WORST}"
+TO = frame.to(
+    "route",
+    "var-job=${__data.fields.Service}",
+    "var-route=${__data.fields.Route}",
+    "var-method=${__data.fields.Method}",
+)
+
+
+def lines() -> list[Line]:
+    """The lines of this section."""
+    return [Line(10, [_routes_that_spend_the_most_availability()])]
+
+
+def _routes_that_spend_the_most_availability() -> Shown:
+    return rows(
+        "Routes that spend the most availability",
+        "The 30 with most failed requests a second, over 5 minutes.",
+        [
+            Key("job", "Service"),
+            Key("http_request_method", "Method"),
+            Key("http_route", "Route", TO),
+        ],
+        [
+            Column(WORST, "Failed/s", "reqps"),
+            Column(
+                f"({BAD}) / on (job) group_left () ({failed('job')} > 0) {KEEP}",
+                "Share of all",
+                "percentunit",
+            ),
+            Column(f"{over(BAD, REQUESTS)} {KEEP}", "Errors", "percentunit"),
+            Column(f"{REQUESTS} {KEEP}", "Requests/s", "reqps"),
+        ],
+        sort="Failed/s",
+        empty=silence.NO_RULES + "; or none fails",
+    )

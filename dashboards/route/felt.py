@@ -1,0 +1,143 @@
+"""How much, how well and how fast, over time."""
+
+from collections.abc import Callable
+from typing import Final
+
+from dashboards import recorded
+from dashboards.layout import Line
+from dashboards.panels import colours, silence
+from dashboards.panels.graphs import density, graph
+from dashboards.panels.queries import Query, Shown
+from dashboards.promql import DURATION, RATE, WHERE, quantile, rate, raw, total
+from dashboards.promql import recorded as of
+from dashboards.route.parts import COUNT, ROUTE, SOME, buckets
+
+THEN: Final = (("a day ago", "1d"), ("a week ago", "1w"))
+CLASSED = (
+    f'label_replace({rate(COUNT, WHERE)}, "status_class", "${{1}}xx", '
+    '"http_response_status_code", "([1-5])..")'
+)
+BY_CODE = total(
+    rate(COUNT, WHERE, 'http_response_status_code=~"4..|5.."'),
+    "http_response_status_code",
+    "error_type",
+)
+
+
+def lines() -> list[Line]:
+    """The lines of this section."""
+    return [
+        Line(8, [_requests_by_status(), _refusals_and_errors_by_code_and_type(), _exceptions()]),
+        Line(9, [_latency(), _how_latencies_are_spread()]),
+        Line(7, [_requests_now_and_before(), _p95_now_and_before(), _its_own_budget_s_burn()]),
+    ]
+
+
+def _requests_by_status() -> Shown:
+    return graph(
+        "Requests by status",
+        "Requests a second by class of status. 4xx is the client's doing.",
+        "reqps",
+        [Query(total(CLASSED, "status_class"), "{{status_class}}")],
+        colours=colours.CLASSES,
+        stacked=True,
+    )
+
+
+def _refusals_and_errors_by_code_and_type() -> Shown:
+    return graph(
+        "Refusals and errors, by code and type",
+        "4xx and 5xx by status and error type; the ten most frequent.",
+        "reqps",
+        [Query(f"topk(10, {BY_CODE} > 0)", "{{http_response_status_code}} {{error_type}}")],
+        empty=silence.NONE_SO_FAR,
+    )
+
+
+def _exceptions() -> Shown:
+    return graph(
+        "Exceptions",
+        "Exceptions that escaped the application, by class.",
+        "cps",
+        [
+            Query(
+                f"topk(10, {total(rate('fastapi_exceptions_total', ROUTE), 'error_type')})",
+                "{{error_type}}",
+            )
+        ],
+        empty="None so far, or needs Sidelight",
+    )
+
+
+def _latency() -> Shown:
+    return graph(
+        "Latency",
+        "From arrival to the last byte, against what counts as slow; points are traces.",
+        "s",
+        [
+            *(
+                Query(quantile(f"0.{name[1:]}", buckets()), name, exemplar=name == "p99")
+                for name in colours.QUANTILES
+            ),
+            _slow_line(),
+        ],
+        colours=colours.QUANTILES,
+    )
+
+
+def _how_latencies_are_spread() -> Shown:
+    return density(
+        "How latencies are spread",
+        "Requests a second in each bucket; points are traces.",
+        Query(buckets(), "{{le}}", exemplar=True),
+    )
+
+
+def _requests_now_and_before() -> Shown:
+    return graph(
+        "Requests, now and before",
+        "The same hour a day and a week ago.",
+        "reqps",
+        _before(lambda past: f"sum(rate({raw(COUNT, WHERE)}[{RATE}]{past}))"),
+    )
+
+
+def _p95_now_and_before() -> Shown:
+    return graph(
+        "p95, now and before",
+        "The same hour a day and a week ago.",
+        "s",
+        _before(
+            lambda past: quantile(
+                "0.95", f"sum by (le) (rate({raw(f'{DURATION}_bucket', WHERE)}[{RATE}]{past}))"
+            )
+        ),
+    )
+
+
+def _its_own_budget_s_burn() -> Shown:
+    return graph(
+        "Its own budget's burn",
+        "Bad requests over an hour as a multiple of what its objective allows.",
+        "short",
+        [
+            Query(
+                f"max by (slo) ({of(recorded.burnt('1h'), ROUTE, SOME)} / "
+                f"{of(recorded.BUDGET, ROUTE, SOME)})",
+                "{{slo}}",
+                recorded=True,
+            ),
+            Query("vector(1)", "Limit: lasts its window"),
+        ],
+        empty="No objective of its own",
+    )
+
+
+def _slow_line() -> Query:
+    slow = raw("fastapi_slow_request_threshold_seconds", WHERE)
+    return Query(f"min({slow})", "Limit: slow from here")
+
+
+def _before(ask: Callable[[str], str]) -> list[Query]:
+    now = [Query(ask(""), "now")]
+    return now + [Query(ask(f" offset {past}"), name) for name, past in THEN]

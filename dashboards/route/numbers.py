@@ -1,0 +1,96 @@
+"""The first line: how the route is now."""
+
+from typing import Final
+
+from dashboards import recorded
+from dashboards.layout import Line
+from dashboards.panels import colours, silence
+from dashboards.panels.figures import figure
+from dashboards.panels.queries import Query, Shown
+from dashboards.promql import BROKEN, LEFT, WHERE, over, quantile, rate, raw, total
+from dashboards.promql import recorded as of
+from dashboards.route.parts import COUNT, ROUTE, SOME, buckets
+
+FAILED: Final = 'http_response_status_code=~"5.."'
+OWN_LEFT = f"min({of(recorded.BUDGET_LEFT, ROUTE, SOME)})"
+
+
+def lines() -> list[Line]:
+    """The lines of this section."""
+    return [
+        Line(
+            4,
+            [
+                _requests(),
+                _errors(),
+                _p95(),
+                _in_flight(),
+                _oldest_in_flight(),
+                _its_own_budget_left(),
+            ],
+        )
+    ]
+
+
+def _requests() -> Shown:
+    return figure(
+        "Requests", "Requests a second.", "reqps", Query(total(rate(COUNT, WHERE)), "requests")
+    )
+
+
+def _errors() -> Shown:
+    return figure(
+        "Errors",
+        "5xx, or broken off after the status. Never 4xx, nor clients that left.",
+        "percentunit",
+        Query(_ratio(), "errors"),
+        steps=colours.steps((0.001, colours.WARN), (0.01, colours.BAD)),
+    )
+
+
+def _p95() -> Shown:
+    return figure(
+        "p95", "95 of 100 requests were quicker.", "s", Query(quantile("0.95", buckets()), "p95")
+    )
+
+
+def _in_flight() -> Shown:
+    return figure(
+        "In flight",
+        "Requests that are not answered yet.",
+        "short",
+        Query(f"sum({raw('fastapi_active_requests', ROUTE)})", "in flight"),
+        empty=silence.ONLY_SIDELIGHT,
+    )
+
+
+def _oldest_in_flight() -> Shown:
+    return figure(
+        "Oldest in flight",
+        "Since when the oldest of them waits. It counts in no latency until it ends.",
+        "s",
+        Query(f"max({raw('fastapi_oldest_active_request_seconds', ROUTE)})", "oldest"),
+        empty="None, or needs Sidelight",
+        steps=colours.steps((30, colours.WARN), (300, colours.BAD), base=colours.PLAIN),
+    )
+
+
+def _its_own_budget_left() -> Shown:
+    return figure(
+        "Its own budget left",
+        "Of an objective of this route; most routes have none.",
+        "percentunit",
+        Query(OWN_LEFT, "left", recorded=True),
+        empty="No objective of its own",
+        steps=colours.steps((0, colours.WARN), (0.25, colours.GOOD), base=colours.BAD),
+    )
+
+
+def _bad() -> str:
+    parts = rate(COUNT, WHERE, FAILED, LEFT), rate(COUNT, WHERE, BROKEN)
+    return f"sum({' or '.join(parts)})"
+
+
+def _ratio() -> str:
+    whole = total(rate(COUNT, WHERE, LEFT))
+    return over(f"({_bad()} or 0 * {whole})", whole)

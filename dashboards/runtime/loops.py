@@ -1,0 +1,85 @@
+"""Event loops, and who holds them."""
+
+from dashboards import frame
+from dashboards.layout import Line
+from dashboards.panels import colours, silence
+from dashboards.panels.graphs import density, graph
+from dashboards.panels.queries import Query, Shown
+from dashboards.panels.tables import Column, Key, rows
+from dashboards.promql import quantile, rate, raw, total
+
+LATE = total(rate("asyncio_event_loop_lag_seconds_bucket"), "le")
+HELD = total(rate("asyncio_event_loop_blocked_seconds_total"), "job", "http_route")
+HOLDS = total(rate("asyncio_event_loop_blocks_total"), "job", "http_route")
+WORST = f"and on (job, http_route) topk(20, {HELD})"
+TO = frame.to("route", "var-job=${__data.fields.Service}", "var-route=${__data.fields.Route}")
+
+
+def lines() -> list[Line]:
+    """The lines of this section."""
+    return [
+        Line(9, [_event_loop_lag(), _who_holds_event_loops()]),
+        Line(7, [_lag_over_time(), _requests_in_flight(), _longest_since_a_heartbeat()]),
+    ]
+
+
+def _event_loop_lag() -> Shown:
+    return density(
+        "Event loop lag",
+        "How late heartbeats of the event loops ran; dark at the bottom is well.",
+        Query(LATE, "{{le}}"),
+        empty=silence.ONLY_SIDELIGHT,
+    )
+
+
+def _who_holds_event_loops() -> Shown:
+    return rows(
+        "Who holds event loops",
+        "Share of time that a route held a loop, and how often; the 20 worst. An "
+        "empty route is a timer or a task; _UNKNOWN a C extension that kept the GIL.",
+        [Key("job", "Service"), Key("http_route", "Route", TO)],
+        [
+            Column(f"topk(20, {HELD} > 0)", "Held", "percentunit", decimals=2),
+            Column(f"{HOLDS} {WORST}", "Holds/s", "cps"),
+        ],
+        sort="Held",
+        empty="Nobody, or needs Sidelight",
+    )
+
+
+def _lag_over_time() -> Shown:
+    return graph(
+        "Lag over time",
+        "How late event loops run.",
+        "s",
+        [Query(quantile("0.5", LATE), "p50"), Query(quantile("0.99", LATE), "p99")],
+        empty=silence.ONLY_SIDELIGHT,
+        colours=colours.QUANTILES,
+    )
+
+
+def _requests_in_flight() -> Shown:
+    return graph(
+        "Requests in flight",
+        "By method.",
+        "short",
+        [
+            Query(
+                total(raw("http_server_active_requests"), "http_request_method"),
+                "{{http_request_method}}",
+            )
+        ],
+        empty="Not reported",
+        stacked=True,
+    )
+
+
+def _longest_since_a_heartbeat() -> Shown:
+    return graph(
+        "Longest since a heartbeat",
+        "Of the workers that are chosen, the one whose loop ran longest ago.",
+        "s",
+        [Query(f"max({raw('sidelight_worker_heartbeat_age_seconds')})", "longest")],
+        empty=silence.ONLY_SIDELIGHT,
+        colours={"longest": colours.WARN},
+    )

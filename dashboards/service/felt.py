@@ -1,0 +1,96 @@
+"""What users feel, over time."""
+
+from dashboards import recorded
+from dashboards.layout import Line
+from dashboards.panels import colours, silence
+from dashboards.panels.graphs import density, graph
+from dashboards.panels.queries import Query, Shown
+from dashboards.promql import DURATION, error_ratio, quantile, raw, total
+from dashboards.promql import recorded as of
+from dashboards.service.parts import ALL_INSTANCES, WHOLE
+
+BUCKETS = f"{DURATION}_bucket"
+AVAILABLE = 'slo="availability"'
+QUICK = 'slo="latency"'
+BY_BUCKET = total(of(recorded.SERVICE_LE), "le")
+BUDGET = f"min({of(recorded.BUDGET, WHOLE, AVAILABLE)})"
+SLOW_BUDGET = f"min({of(recorded.BUDGET, WHOLE, QUICK)})"
+SLOW = f"max({of(recorded.burnt('5m'), WHOLE, QUICK)})"
+TRACES = quantile("0.99", f"sum by (le) (rate({raw(BUCKETS)}[$__rate_interval] offset 520w))")
+
+
+def lines() -> list[Line]:
+    """The lines of this section."""
+    return [
+        Line(8, [_requests_by_status(), _errors(), _slower_than_the_latency_objective()]),
+        Line(9, [_latency(), _how_latencies_are_spread()]),
+    ]
+
+
+def _requests_by_status() -> Shown:
+    return graph(
+        "Requests by status",
+        f"Requests a second by class of status. 4xx is the client's doing. {ALL_INSTANCES}",
+        "reqps",
+        [
+            Query(
+                total(of(recorded.SERVICE_CLASS), recorded.CLASS), "{{status_class}}", recorded=True
+            )
+        ],
+        empty=silence.NO_RULES,
+        colours=colours.CLASSES,
+        stacked=True,
+    )
+
+
+def _errors() -> Shown:
+    return graph(
+        "Errors",
+        "Failed requests per request, against what the availability objective allows.",
+        "percentunit",
+        [
+            Query(error_ratio(), "errors", recorded=True),
+            Query(BUDGET, "Limit: objective", recorded=True),
+        ],
+        colours={"errors": colours.BAD},
+    )
+
+
+def _slower_than_the_latency_objective() -> Shown:
+    return graph(
+        "Slower than the latency objective",
+        "Good responses that took longer than the objective's latency, against what it allows.",
+        "percentunit",
+        [
+            Query(SLOW, "too slow", recorded=True),
+            Query(SLOW_BUDGET, "Limit: objective", recorded=True),
+        ],
+        empty="No traffic, or no latency objective: see Objectives",
+        colours={"too slow": colours.WARN},
+    )
+
+
+def _latency() -> Shown:
+    return graph(
+        "Latency",
+        "Good responses, from arrival to the last byte; points are traces. The last "
+        "query asks for traces only, and for no samples: it looks ten years back.",
+        "s",
+        [
+            *(
+                Query(quantile(f"0.{name[1:]}", BY_BUCKET), name, recorded=True)
+                for name in colours.QUANTILES
+            ),
+            Query(TRACES, "traces", exemplar=True),
+        ],
+        colours=colours.QUANTILES,
+    )
+
+
+def _how_latencies_are_spread() -> Shown:
+    return density(
+        "How latencies are spread",
+        "Good responses a second in each bucket: two bands are two kinds of request.",
+        Query(BY_BUCKET, "{{le}}", recorded=True),
+        empty=silence.NO_RULES,
+    )

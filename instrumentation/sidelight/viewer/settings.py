@@ -1,0 +1,82 @@
+"""What the viewer is started with, checked."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from urllib.parse import urlsplit
+
+from sidelight.errors import SettingsError, SidelightError
+from sidelight.sidecar.settings import address, is_loopback, read_token
+
+LISTEN = "127.0.0.1:9465"
+SIDECAR = "http://127.0.0.1:9464"
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """How one viewer runs. Build it with `check`.
+
+    ``token`` is sent to what it reads, and asked of whoever opens it.
+    """
+
+    host: str
+    port: int
+    sidecar: str
+    prometheus: str | None
+    token: str | None
+    hosts: tuple[str, ...]
+
+    @property
+    def metrics(self) -> str:
+        """Whose HTTP API is asked."""
+        return self.prometheus or self.sidecar
+
+    @property
+    def open(self) -> bool:
+        """Whether others than this machine can look, without a token."""
+        return self.token is None and not is_loopback(self.host)
+
+
+def check(  # noqa: PLR0913 one for each option
+    listen: str,
+    sidecar: str,
+    prometheus: str | None,
+    token_file: str | None,
+    hosts: tuple[str, ...],
+    *,
+    insecure: bool,
+) -> Viewer:
+    """Check what was given on the command line. Raises `SettingsError`."""
+    host, port = address(listen)
+    token = None if token_file is None else read_token(token_file)
+    if token is None and not insecure and not is_loopback(host):
+        raise SettingsError(
+            "listen",
+            listen,
+            "is open to other machines, so it needs a token (or --insecure)",
+            f"--listen {listen} --token-file /run/secrets/sidelight-token",
+        )
+    if token is not None and insecure:
+        raise SettingsError("insecure", "", "contradicts --token-file", "one of the two")
+    checked = _url("sidecar", sidecar, SIDECAR)
+    source = None if prometheus is None else _url("prometheus", prometheus, "http://127.0.0.1:9090")
+    return Viewer(host, port, checked, source, token, hosts)
+
+
+def _url(key: str, given: str, example: str) -> str:
+    try:
+        parts = urlsplit(given)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or parts.query or parts.fragment:
+        raise SettingsError(key, given, "must be an http or https address", f"--{key} {example}")
+    return given.rstrip("/")
+
+
+def need_extra() -> None:
+    """Raises `SidelightError` where what the viewer is made with isn't installed."""
+    missing = [name for name in ("httpx", "nicegui", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise SidelightError(
+            f"the viewer needs {', '.join(missing)}: pip install 'sidelight[viewer]'"
+        )

@@ -1,0 +1,43 @@
+// Alerts: what fires, what is pending, and the rules that are quiet, each with its runbook.
+import Markdown from "sidelight-markdown";
+import { clock } from "sidelight-chart";
+
+export default {
+  components: { SlMarkdown: Markdown },
+  props: { body: Object },
+  emits: ["runbook"],
+  data: () => ({ open: null }),
+  methods: {
+    when: (text) => (text ? clock(Date.parse(text)) : ""),
+    toggle(one) {
+      this.open = this.open === one.key ? null : one.key;
+      if (this.open) this.$emit("runbook", one.name);
+    },
+  },
+  template: `
+    <div class="sl-alerts">
+      <p v-if="body.problem" class="sl-error"><b>!</b>{{ body.problem }}</p>
+      <p v-else-if="!body.groups.length" class="sl-waiting">Asking …</p>
+      <section v-for="group in body.groups" class="sl-panel" :data-state="group.state">
+        <header><h3>{{ group.title }}</h3><small>{{ group.alerts.length }}</small></header>
+        <p v-if="!group.alerts.length" class="sl-nothing">{{ group.empty }}</p>
+        <article v-for="one in group.alerts" :key="one.key" :class="{ open: open === one.key }">
+          <button type="button" class="sl-alert" @click="toggle(one)" :aria-expanded="open === one.key">
+            <i :class="'sl-state ' + one.state + ' ' + one.severity"></i>
+            <b>{{ one.name }}</b>
+            <span class="sl-summary">{{ one.summary }}</span>
+            <span class="sl-labels"><code v-for="(text, name) in one.labels">{{ name }}={{ text }}</code></span>
+            <time v-if="one.since">since {{ when(one.since) }}</time>
+          </button>
+          <div v-if="open === one.key" class="sl-detail">
+            <p v-if="one.description">{{ one.description }}</p>
+            <p v-if="one.problem" class="sl-error"><b>!</b>{{ one.problem }}</p>
+            <p><a v-if="one.dashboard" :href="one.dashboard">Open its dashboard</a></p>
+            <pre>{{ one.expr }}</pre>
+            <sl-markdown v-if="body.runbooks[one.name]" :html="body.runbooks[one.name]"></sl-markdown>
+            <p v-else-if="one.runbook">Runbook: {{ one.runbook }}</p>
+          </div>
+        </article>
+      </section>
+    </div>`,
+};

@@ -1,0 +1,14 @@
+"""What tests of the request path share."""
+
+import pytest
+
+from tests.asgi.clock import Clock
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock by which exchanges are measured."""
+    found = Clock()
+    for module in ("exchange", "middleware"):
+        monkeypatch.setattr(f"sidelight.asgi.{module}.monotonic_ns", found)
+    return found
