@@ -83,6 +83,7 @@ $(NEWEST)/.benchmarks: $(NEWEST)/.package benchmarks/requirements.txt
 system:  ## Debian packages that tests use (promtool, PostgreSQL, Chromium and others), when root on Debian
 	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
 	  redis-server=redis-server pg_ctlcluster=postgresql chromium=chromium
+	@.ci/newer prometheus forky
 
 # --- checks ---
 

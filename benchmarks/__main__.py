@@ -1,4 +1,4 @@
-"""``python -m benchmarks [cpu] [wire] [scrape] [scale] [memory] [--quick]``."""
+"""``python -m benchmarks [cpu] [wire] [scrape] [scale] [memory] [dashboards] [--quick]``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cpu, memory, report, scale, scrape, wire
+from benchmarks import cpu, memory, report, scale, scrape, wide, wire
 from benchmarks.contenders import CONTENDERS
 from benchmarks.report import Section
 from benchmarks.services import SERVICES
@@ -31,6 +31,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "scrape": lambda options: scrape.run(quick=options.quick),
     "scale": lambda options: scale.run(quick=options.quick),
     "memory": lambda options: memory.run(quick=options.quick),
+    "dashboards": lambda options: wide.run(quick=options.quick),
 }
 
 

@@ -52,6 +52,12 @@ def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
     return over(*parts)
 
 
+def traces(*more: str) -> str:
+    """A query for exemplars alone: it looks ten years back, where there are no samples."""
+    buckets = f"rate({raw(f'{DURATION}_bucket', *more)}[{RATE}] offset 520w)"
+    return quantile("0.99", total(buckets, "le"))
+
+
 def failed(*by: str, more: tuple[str, ...] = ()) -> str:
     """Failed requests a second, as recorded: 5xx and broken off, not those whose client left."""
     parts = (FAILED_CLASS, LEFT, *more), (BROKEN, *more)

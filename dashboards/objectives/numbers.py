@@ -5,6 +5,7 @@ from dashboards.layout import Line
 from dashboards.objectives.parts import NO_OBJECTIVE, burn, ends
 from dashboards.panels import colours
 from dashboards.panels.figures import figure
+from dashboards.panels.gauges import dial
 from dashboards.panels.queries import Query, Shown
 from dashboards.promql import recorded as of
 
@@ -12,14 +13,14 @@ from dashboards.promql import recorded as of
 def lines() -> list[Line]:
     """The lines of this section."""
     return [
-        Line(4, [_least_budget_left(), _overspent(), _soonest_exhausted(), _fastest_burn_1_h()])
+        Line(5, [_least_budget_left(), _overspent(), _soonest_exhausted(), _fastest_burn_1_h()])
     ]
 
 
 def _least_budget_left() -> Shown:
-    return figure(
+    return dial(
         "Least budget left",
-        "Of all objectives: 100 % is untouched, below 0 is overspent.",
+        "Of all objectives: 100 % is untouched; overspent it is empty, and red.",
         "percentunit",
         Query(f"min({of(recorded.BUDGET_LEFT)})", "left", recorded=True),
         empty=NO_OBJECTIVE,
@@ -41,8 +42,7 @@ def _overspent() -> Shown:
 def _soonest_exhausted() -> Shown:
     return figure(
         "Soonest exhausted",
-        "When the first budget is gone, if the last 6 hours go on. For a window of 30 "
-        "days; of another, in proportion.",
+        "When the first budget is gone, if the last 6 hours go on.",
         "s",
         Query(f"min({ends()})", "soonest", recorded=True),
         empty="None is being spent",

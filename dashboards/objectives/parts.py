@@ -16,5 +16,7 @@ def burn(window: str) -> str:
 
 
 def ends() -> str:
-    """Seconds until nothing is left, if the burn of 6 hours goes on; of a budget of 30 days."""
-    return f"(({of(recorded.BUDGET_LEFT)} > 0) / {ON} ({burn('6h')} > 0)) * 2592000"
+    """Seconds until nothing is left, if the burn of 6 hours goes on; whatever their windows."""
+    return (
+        f"(({of(recorded.BUDGET_LEFT)} > 0) / {ON} ({burn('6h')} > 0)) * {ON} {of(recorded.WINDOW)}"
+    )

@@ -21,14 +21,18 @@ def figure(  # noqa: PLR0913 what a panel says of itself is asked for
     words: bool = False,
 ) -> Shown:
     """One number, the newest; with ``words`` the name of its series instead."""
-    reduce = build.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
     panel = stat.Panel().title(title).description(description).unit(unit).no_value(empty)
-    panel.datasource(DATASOURCE).interval(step([query])).reduce_options(reduce)
+    panel.datasource(DATASOURCE).interval(step([query])).reduce_options(newest())
     panel.graph_mode(common.BigValueGraphMode.NONE)
     panel.color_mode(common.BigValueColorMode.VALUE)
     panel.text_mode(common.BigValueTextMode.NAME if words else common.BigValueTextMode.VALUE)
     panel.thresholds(thresholds(steps))
     return panel.targets([target(query, "A").instant()])
+
+
+def newest() -> build.ReduceDataOptions:
+    """Of each series the last value there is."""
+    return build.ReduceDataOptions().calcs(["lastNotNull"]).fields("").values(False)
 
 
 def thresholds(levels: Steps) -> dashboard.ThresholdsConfig:

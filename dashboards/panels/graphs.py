@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.panels import colours as meant
-from dashboards.panels.queries import DATASOURCE, Query, Shown, step, target, targets
+from dashboards.panels.queries import DATASOURCE, Query, Shown, step, targets
 from dashboards.panels.silence import NO_TRAFFIC
 
 LIMIT: Final = "Limit"
@@ -42,20 +42,20 @@ def graph(  # noqa: PLR0913 what a panel says of itself is what this vocabulary 
     for name, colour in (colours or {}).items():
         panel.override_by_name(name, [_colour(colour)])
     panel.override_by_regexp(f"^{LIMIT}.*", _limit())
-    return panel.targets(targets(queries))
+    return panel.targets([*targets(queries)])
 
 
-def density(title: str, description: str, query: Query, *, empty: str = NO_TRAFFIC) -> Shown:
-    """How durations are spread, over time: buckets of a histogram."""
+def density(title: str, description: str, *queries: Query, empty: str = NO_TRAFFIC) -> Shown:
+    """How durations are spread, over time: buckets of a histogram, and their traces."""
     panel = heatmap.Panel().title(title).description(description).unit("reqps").no_value(empty)
-    panel.datasource(DATASOURCE).interval(step([query])).calculate(False)
+    panel.datasource(DATASOURCE).interval(step(queries)).calculate(False)
     panel.y_axis(heatmap.YAxisConfig().unit("s").axis_placement(common.AxisPlacement.LEFT))
     panel.cell_values(heatmap.CellValues().unit("reqps"))
     colour = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues")
     panel.color(colour.steps(32).reverse(False).exponent(0.5)).cell_gap(1)
     panel.filter_values(heatmap.FilterValueRange().le(1e-9)).exemplars_color(meant.WARN)
     panel.show_legend()
-    return panel.targets([target(query, "A").range().format(PromQueryFormat.HEATMAP)])
+    return panel.targets([one.format(PromQueryFormat.HEATMAP) for one in targets(queries)])
 
 
 def _legend() -> build.VizLegendOptions:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from grafana_foundation_sdk.builders import prometheus
 from grafana_foundation_sdk.cog.builder import Builder
@@ -32,7 +32,7 @@ def step(queries: Sequence[Query]) -> str:
     return RECORDED_STEP if any(query.recorded for query in queries) else RAW_STEP
 
 
-def targets(queries: Sequence[Query]) -> list[Builder[Any]]:
+def targets(queries: Sequence[Query]) -> list[prometheus.Dataquery]:
     """Queries over time, by letters."""
     return [target(query, chr(ord("A") + place)).range() for place, query in enumerate(queries)]
 

@@ -2,12 +2,14 @@
 
 from typing import Final
 
+from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import WHERE, mean, over, quantile, rate, total
-from dashboards.route.parts import ROUTE, buckets
+from dashboards.promql import DURATION, WHERE, mean, over, quantile, rate, total
+from dashboards.promql import recorded as of
+from dashboards.route.parts import FAILED, ROUTE, buckets, good
 
 FIRST: Final = "fastapi_response_start_seconds"
 SPENT = total(rate("fastapi_request_phase_seconds_sum", ROUTE), "phase")
@@ -18,7 +20,7 @@ def lines() -> list[Line]:
     """The lines of this section."""
     return [
         Line(8, [_phases(), _first_byte_and_last_byte(), _slow_requests()]),
-        Line(7, [_event_loop_held_by_it(), _background_tasks()]),
+        Line(7, [_event_loop_held_by_it(), _background_tasks(), _how_long_failures_take()]),
     ]
 
 
@@ -41,7 +43,7 @@ def _first_byte_and_last_byte() -> Shown:
         "s",
         [
             Query(quantile("0.95", buckets(FIRST)), "first byte"),
-            Query(quantile("0.95", buckets()), "last byte"),
+            Query(quantile("0.95", good()), "last byte", recorded=True),
         ],
         empty="No stream, or needs Sidelight",
         colours={"first byte": colours.QUANTILES["p50"], "last byte": colours.QUANTILES["p99"]},
@@ -53,7 +55,7 @@ def _slow_requests() -> Shown:
         "Slow requests",
         "Requests a second that took as long as their route's threshold.",
         "reqps",
-        [Query(total(rate("fastapi_slow_requests_total", WHERE)), "slow")],
+        [Query(total(of(recorded.ROUTE_SLOW, WHERE)), "slow", recorded=True)],
         empty=silence.ONLY_SIDELIGHT,
         colours={"slow": colours.WARN},
     )
@@ -77,4 +79,16 @@ def _background_tasks() -> Shown:
         "s",
         [Query(mean("fastapi_background_seconds", where=(ROUTE,)), "background")],
         empty="None, or needs Sidelight",
+    )
+
+
+def _how_long_failures_take() -> Shown:
+    return graph(
+        "How long failures take",
+        "Mean time of 5xx, which are in no latency above: long ones are timeouts of something "
+        "else, short ones faults of its own.",
+        "s",
+        [Query(mean(DURATION, where=(WHERE, FAILED)), "5xx")],
+        empty=silence.NONE_SO_FAR,
+        colours={"5xx": colours.BAD},
     )

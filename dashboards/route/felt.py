@@ -8,17 +8,14 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import density, graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import DURATION, RATE, WHERE, quantile, rate, raw, total
+from dashboards.promql import WHERE, quantile, rate, raw, total, traces
 from dashboards.promql import recorded as of
-from dashboards.route.parts import COUNT, ROUTE, SOME, buckets
+from dashboards.route.parts import ROUTE, SOME, good
 
 THEN: Final = (("a day ago", "1d"), ("a week ago", "1w"))
-CLASSED = (
-    f'label_replace({rate(COUNT, WHERE)}, "status_class", "${{1}}xx", '
-    '"http_response_status_code", "([1-5])..")'
-)
+OBJECTIVE = f"min({of(recorded.SECONDS, WHERE, SOME)})"
 BY_CODE = total(
-    rate(COUNT, WHERE, 'http_response_status_code=~"4..|5.."'),
+    of(recorded.ROUTE_STATUS, WHERE, 'http_response_status_code=~"4..|5.."'),
     "http_response_status_code",
     "error_type",
 )
@@ -36,9 +33,16 @@ def lines() -> list[Line]:
 def _requests_by_status() -> Shown:
     return graph(
         "Requests by status",
-        "Requests a second by class of status. 4xx is the client's doing.",
+        f"Requests a second by class of status. 4xx is the client's doing. {silence.ALL_INSTANCES}",
         "reqps",
-        [Query(total(CLASSED, "status_class"), "{{status_class}}")],
+        [
+            Query(
+                total(of(recorded.ROUTE_CLASS, WHERE), recorded.CLASS),
+                "{{status_class}}",
+                recorded=True,
+            )
+        ],
+        empty=silence.NO_RULES,
         colours=colours.CLASSES,
         stacked=True,
     )
@@ -49,7 +53,13 @@ def _refusals_and_errors_by_code_and_type() -> Shown:
         "Refusals and errors, by code and type",
         "4xx and 5xx by status and error type; the ten most frequent.",
         "reqps",
-        [Query(f"topk(10, {BY_CODE} > 0)", "{{http_response_status_code}} {{error_type}}")],
+        [
+            Query(
+                f"topk(10, {BY_CODE} > 0)",
+                "{{http_response_status_code}} {{error_type}}",
+                recorded=True,
+            )
+        ],
         empty=silence.NONE_SO_FAR,
     )
 
@@ -72,14 +82,17 @@ def _exceptions() -> Shown:
 def _latency() -> Shown:
     return graph(
         "Latency",
-        "From arrival to the last byte, against what counts as slow; points are traces.",
+        f"Good responses, from arrival to the last byte, against what counts as slow and against "
+        f"an objective of its own; points are traces. {silence.ALL_INSTANCES}",
         "s",
         [
             *(
-                Query(quantile(f"0.{name[1:]}", buckets()), name, exemplar=name == "p99")
+                Query(quantile(f"0.{name[1:]}", good()), name, recorded=True)
                 for name in colours.QUANTILES
             ),
             _slow_line(),
+            Query(OBJECTIVE, "Limit: objective", recorded=True),
+            Query(traces(WHERE), "traces", exemplar=True),
         ],
         colours=colours.QUANTILES,
     )
@@ -88,8 +101,11 @@ def _latency() -> Shown:
 def _how_latencies_are_spread() -> Shown:
     return density(
         "How latencies are spread",
-        "Requests a second in each bucket; points are traces.",
-        Query(buckets(), "{{le}}", exemplar=True),
+        "Good responses a second in each bucket: two bands are two kinds of request; points are "
+        "traces.",
+        Query(good(), "{{le}}", recorded=True),
+        Query(traces(WHERE), "traces", exemplar=True),
+        empty=silence.NO_RULES,
     )
 
 
@@ -98,7 +114,7 @@ def _requests_now_and_before() -> Shown:
         "Requests, now and before",
         "The same hour a day and a week ago.",
         "reqps",
-        _before(lambda past: f"sum(rate({raw(COUNT, WHERE)}[{RATE}]{past}))"),
+        _before(lambda past: f"sum({of(recorded.ROUTE_RATE, WHERE)}{past})"),
     )
 
 
@@ -108,9 +124,7 @@ def _p95_now_and_before() -> Shown:
         "The same hour a day and a week ago.",
         "s",
         _before(
-            lambda past: quantile(
-                "0.95", f"sum by (le) (rate({raw(f'{DURATION}_bucket', WHERE)}[{RATE}]{past}))"
-            )
+            lambda past: quantile("0.95", f"sum by (le) ({of(recorded.ROUTE_LE, WHERE)}{past})")
         ),
     )
 
@@ -135,9 +149,9 @@ def _its_own_budget_s_burn() -> Shown:
 
 def _slow_line() -> Query:
     slow = raw("fastapi_slow_request_threshold_seconds", WHERE)
-    return Query(f"min({slow})", "Limit: slow from here")
+    return Query(f"min({slow})", "Limit: slow from here", recorded=True)  # it doesn't change
 
 
 def _before(ask: Callable[[str], str]) -> list[Query]:
-    now = [Query(ask(""), "now")]
-    return now + [Query(ask(f" offset {past}"), name) for name, past in THEN]
+    now = [Query(ask(""), "now", recorded=True)]
+    return now + [Query(ask(f" offset {past}"), name, recorded=True) for name, past in THEN]

@@ -1,17 +1,14 @@
 """The first line: how the route is now."""
 
-from typing import Final
-
 from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.figures import figure
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import BROKEN, LEFT, WHERE, over, quantile, rate, raw, total
+from dashboards.promql import WHERE, error_ratio, quantile, raw, total
 from dashboards.promql import recorded as of
-from dashboards.route.parts import COUNT, ROUTE, SOME, buckets
+from dashboards.route.parts import ROUTE, SOME, good
 
-FAILED: Final = 'http_response_status_code=~"5.."'
 OWN_LEFT = f"min({of(recorded.BUDGET_LEFT, ROUTE, SOME)})"
 
 
@@ -34,23 +31,31 @@ def lines() -> list[Line]:
 
 def _requests() -> Shown:
     return figure(
-        "Requests", "Requests a second.", "reqps", Query(total(rate(COUNT, WHERE)), "requests")
+        "Requests",
+        f"Requests a second, over 5 minutes. {silence.ALL_INSTANCES}",
+        "reqps",
+        Query(total(of(recorded.ROUTE_RATE, WHERE)), "requests", recorded=True),
+        empty=silence.NO_RULES,
     )
 
 
 def _errors() -> Shown:
     return figure(
         "Errors",
-        "5xx, or broken off after the status. Never 4xx, nor clients that left.",
+        "5xx, or broken off after the status. Never 4xx, nor clients that left. "
+        f"{silence.ALL_INSTANCES}",
         "percentunit",
-        Query(_ratio(), "errors"),
+        Query(error_ratio(more=(WHERE,)), "errors", recorded=True),
         steps=colours.steps((0.001, colours.WARN), (0.01, colours.BAD)),
     )
 
 
 def _p95() -> Shown:
     return figure(
-        "p95", "95 of 100 requests were quicker.", "s", Query(quantile("0.95", buckets()), "p95")
+        "p95",
+        f"95 of 100 good responses were quicker. {silence.ALL_INSTANCES}",
+        "s",
+        Query(quantile("0.95", good()), "p95", recorded=True),
     )
 
 
@@ -84,13 +89,3 @@ def _its_own_budget_left() -> Shown:
         empty="No objective of its own",
         steps=colours.steps((0, colours.WARN), (0.25, colours.GOOD), base=colours.BAD),
     )
-
-
-def _bad() -> str:
-    parts = rate(COUNT, WHERE, FAILED, LEFT), rate(COUNT, WHERE, BROKEN)
-    return f"sum({' or '.join(parts)})"
-
-
-def _ratio() -> str:
-    whole = total(rate(COUNT, WHERE, LEFT))
-    return over(f"({_bad()} or 0 * {whole})", whole)

@@ -5,18 +5,17 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import density, graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import DURATION, error_ratio, quantile, raw, total
+from dashboards.promql import error_ratio, quantile, total, traces
 from dashboards.promql import recorded as of
-from dashboards.service.parts import ALL_INSTANCES, WHOLE
+from dashboards.service.parts import WHOLE
 
-BUCKETS = f"{DURATION}_bucket"
 AVAILABLE = 'slo="availability"'
 QUICK = 'slo="latency"'
 BY_BUCKET = total(of(recorded.SERVICE_LE), "le")
 BUDGET = f"min({of(recorded.BUDGET, WHOLE, AVAILABLE)})"
 SLOW_BUDGET = f"min({of(recorded.BUDGET, WHOLE, QUICK)})"
 SLOW = f"max({of(recorded.burnt('5m'), WHOLE, QUICK)})"
-TRACES = quantile("0.99", f"sum by (le) (rate({raw(BUCKETS)}[$__rate_interval] offset 520w))")
+SECONDS = f"min({of(recorded.SECONDS, WHOLE, QUICK)})"
 
 
 def lines() -> list[Line]:
@@ -30,7 +29,7 @@ def lines() -> list[Line]:
 def _requests_by_status() -> Shown:
     return graph(
         "Requests by status",
-        f"Requests a second by class of status. 4xx is the client's doing. {ALL_INSTANCES}",
+        f"Requests a second by class of status. 4xx is the client's doing. {silence.ALL_INSTANCES}",
         "reqps",
         [
             Query(
@@ -73,15 +72,17 @@ def _slower_than_the_latency_objective() -> Shown:
 def _latency() -> Shown:
     return graph(
         "Latency",
-        "Good responses, from arrival to the last byte; points are traces. The last "
-        "query asks for traces only, and for no samples: it looks ten years back.",
+        "Good responses, from arrival to the last byte, against the latency objective, where "
+        "there is one; points are traces. The last query asks for traces only, and for no "
+        "samples: it looks ten years back.",
         "s",
         [
             *(
                 Query(quantile(f"0.{name[1:]}", BY_BUCKET), name, recorded=True)
                 for name in colours.QUANTILES
             ),
-            Query(TRACES, "traces", exemplar=True),
+            Query(SECONDS, "Limit: objective", recorded=True),
+            Query(traces(), "traces", exemplar=True),
         ],
         colours=colours.QUANTILES,
     )

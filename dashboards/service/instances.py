@@ -1,18 +1,18 @@
 """Its instances: how far they are apart."""
 
-from dashboards import frame
+from dashboards import frame, recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
-from dashboards.promql import DURATION, mean, over, rate, total
+from dashboards.promql import over, rate, raw, total
 from dashboards.service.parts import band
 
-EACH = total(rate(f"{DURATION}_count"), "job", "instance")
-BAD = total(rate(f"{DURATION}_count", 'http_response_status_code=~"5.."'), "job", "instance")
+EACH = total(raw(recorded.INSTANCE_STATUS), "job", "instance")
+BAD = total(raw(recorded.INSTANCE_STATUS, 'http_response_status_code=~"5.."'), "job", "instance")
 CPU = total(rate("process_cpu_seconds_total"), "job", "instance")
-TIME = mean(DURATION, "job", "instance")
+TIME = over(total(raw(recorded.INSTANCE_TIME), "job", "instance"), EACH)
 FAR = f"abs(({TIME}) - scalar(quantile(0.5, {TIME})))"
 KEEP = f"and on (job, instance) topk(20, {FAR})"
 TO = frame.to(
@@ -29,7 +29,12 @@ def lines() -> list[Line]:
 
 
 def _requests_an_instance() -> Shown:
-    return graph("Requests an instance", "Whether the load is shared evenly.", "reqps", band(EACH))
+    return graph(
+        "Requests an instance",
+        "Whether the load is shared evenly.",
+        "reqps",
+        band(EACH, recorded=True),
+    )
 
 
 def _mean_latency_an_instance() -> Shown:
@@ -37,7 +42,7 @@ def _mean_latency_an_instance() -> Shown:
         "Mean latency an instance",
         "A wide band: some instances are slower than others.",
         "s",
-        band(TIME),
+        band(TIME, recorded=True),
     )
 
 

@@ -7,7 +7,7 @@ from dashboards.panels.figures import figure
 from dashboards.panels.queries import Query, Shown
 from dashboards.promql import error_ratio, quantile, raw, total
 from dashboards.promql import recorded as of
-from dashboards.service.parts import ALL_INSTANCES, WHOLE
+from dashboards.service.parts import WHOLE
 
 BY_BUCKET = total(of(recorded.SERVICE_LE), "le")
 LEFT = f"min({of(recorded.BUDGET_LEFT, WHOLE)})"
@@ -23,7 +23,7 @@ def lines() -> list[Line]:
 def _requests() -> Shown:
     return figure(
         "Requests",
-        f"Requests a second, over 5 minutes. {ALL_INSTANCES}",
+        f"Requests a second, over 5 minutes. {silence.ALL_INSTANCES}",
         "reqps",
         Query(total(of(recorded.SERVICE)), "requests", recorded=True),
         empty=silence.NO_RULES,
@@ -34,7 +34,7 @@ def _errors() -> Shown:
     return figure(
         "Errors",
         "Requests that failed: 5xx, or broken off after the status. Never 4xx, nor clients "
-        f"that left. {ALL_INSTANCES}",
+        f"that left. {silence.ALL_INSTANCES}",
         "percentunit",
         Query(error_ratio(), "errors", recorded=True),
         empty=silence.NO_TRAFFIC,
@@ -45,7 +45,7 @@ def _errors() -> Shown:
 def _p95() -> Shown:
     return figure(
         "p95",
-        f"95 of 100 good responses were quicker. {ALL_INSTANCES}",
+        f"95 of 100 good responses were quicker. {silence.ALL_INSTANCES}",
         "s",
         Query(quantile("0.95", BY_BUCKET), "p95", recorded=True),
     )

@@ -1,15 +1,16 @@
 """What several sections of this dashboard say alike."""
 
+from typing import Final
+
 from dashboards.panels.queries import Query
 
-WHOLE = 'http_route=""'
-ALL_INSTANCES = "All instances of the service, whichever are chosen above."
+WHOLE: Final = 'http_route=""'
 
 
-def band(each: str) -> list[Query]:
+def band(each: str, *, recorded: bool = False) -> list[Query]:
     """A spread over instances, instead of a line for each."""
     return [
-        Query(f"max({each})", "highest"),
-        Query(f"quantile(0.5, {each})", "median"),
-        Query(f"min({each})", "lowest"),
+        Query(f"max({each})", "highest", recorded),
+        Query(f"quantile(0.5, {each})", "median", recorded),
+        Query(f"min({each})", "lowest", recorded),
     ]

@@ -5,16 +5,16 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
-from dashboards.promql import DURATION, error_ratio, quantile, rate, total
+from dashboards.promql import error_ratio, quantile, total
 from dashboards.promql import recorded as of
 
 BY = ("job", "http_request_method", "http_route")
 KEYS = ", ".join(BY)
-SPENT = total(rate(f"{DURATION}_sum"), *BY)
+SPENT = total(of(recorded.ROUTE_TIME), *BY)
 WORST = f"and on ({KEYS}) topk(30, {SPENT})"
 BY_BUCKET = total(of(recorded.ROUTE_LE), *BY, "le")
 EACH = total(of(recorded.ROUTE_RATE), *BY)
-SLOW = total(rate("fastapi_slow_requests_total"), *BY)
+SLOW = total(of(recorded.ROUTE_SLOW), *BY)
 HERE = frame.to(
     "route",
     "var-job=${__data.fields.Service}",
@@ -22,7 +22,7 @@ HERE = frame.to(
     "var-method=${__data.fields.Method}",
     "${instance:queryparam}",
 )
-SHARE = f"topk(30, {SPENT}) / on () group_left () (sum({rate(f'{DURATION}_sum')}) > 0)"
+SHARE = f"topk(30, {SPENT}) / on () group_left () (sum({of(recorded.ROUTE_TIME)}) > 0)"
 
 
 def lines() -> list[Line]:

@@ -22,6 +22,8 @@ class Asked(NamedTuple):
     uid: str
     panel: str
     target: Made
+    words: str
+    """What the panel says where there is nothing."""
 
     @property
     def expr(self) -> str:
@@ -47,7 +49,8 @@ def queries(board: Made) -> Iterator[Asked]:
     """Every query of every panel."""
     for panel in panels(board):
         for target in panel.get("targets", ()):
-            yield Asked(board["uid"], panel["title"], target)
+            words = panel["fieldConfig"]["defaults"]["noValue"]
+            yield Asked(board["uid"], panel["title"], target, words)
 
 
 def variables(board: Made) -> list[Made]:

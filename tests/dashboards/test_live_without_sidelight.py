@@ -1,41 +1,45 @@
-"""Four dashboards for a service that has OpenTelemetry's request metrics and nothing of ours."""
+"""Four dashboards for services that have FastAPI's own telemetry, and nothing of ours."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
 
-from sidelight.contract import DURATION_BUCKETS
-from tests.dashboards.reading import NATIVE, RULES, Asked
-from tests.dashboards.test_live_dashboards import each, get, prometheus, put
-from tests.live.prometheus import query, tool
+pytest.importorskip("opentelemetry.exporter.prometheus")
+pytest.importorskip("fastapi.telemetry")
+
+from tests.dashboards.asking import check_sound, check_variables, each, key, put
+from tests.dashboards.reading import NATIVE
+from tests.dashboards.stack import crowd, prometheus, served
+from tests.live.prometheus import query
 from tests.live.servers import eventually
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
 
-NAME = "http_server_request_duration_seconds"
-SCOPE = 'otel_scope_name="fastapi",otel_scope_version="0.165.0",otel_scope_schema_url=""'
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+ASKED = {"/items/7": 2, "/items/10": 1, "/items/none": 1, "/users": 1, "/nowhere": 1, "/broken": 1}
 MUST = {
-    "sidelight-fleet": {"Services A", "Services B", "Services C", "Services D", "Services E"},
+    "sidelight-fleet": {
+        *(f"Services {letter}" for letter in "ABCDEFG"),
+        "Without Sidelight A",
+        "Most requests A",
+        "Most errors A",
+    },
     "sidelight-service": {
         "Requests A",
         "Errors A",
         "p95 A",
+        "Budget left A",
         "Instances up A",
         "Requests by status A",
+        "Errors B",
         "Latency A",
+        "Latency C",
         "How latencies are spread A",
-        "Routes, by share of the time A",
-        "Routes, by share of the time B",
-        "Routes, by share of the time C",
-        "Routes, by share of the time D",
-        "Requests an instance A",
+        *(f"Routes, by share of the time {letter}" for letter in "ABCD"),
+        *(f"Requests an instance {letter}" for letter in "ABC"),
+        *(f"Mean latency an instance {letter}" for letter in "ABC"),
+        *(f"Instances that differ most {letter}" for letter in "ABCD"),
     },
     "sidelight-route": {
         "Requests A",
@@ -43,113 +47,71 @@ MUST = {
         "p95 A",
         "Requests by status A",
         "Refusals and errors, by code and type A",
+        "Latency A",
         "Latency C",
         "How latencies are spread A",
+        "Requests, now and before A",
+        "p95, now and before A",
+        "How long failures take A",
     },
     "sidelight-objectives": {
         "Least budget left A",
         "Fastest burn, 1 h A",
-        "Objectives A",
-        "Objectives B",
-        "Objectives C",
-        "Routes that spend the most availability A",
-        "Routes that spend the most availability B",
+        *(f"Objectives {letter}" for letter in "ABCDEF"),
+        "Burn over 1h and 5m A",
+        "Budget left, over time A",
+        "Requests and bad ones A",
+        *(f"Routes that spend the most availability {letter}" for letter in "ABCD"),
+        "Who spends it A",
     },
 }
-SIDELIGHTS_OWN = {"In flight A", "Phases A", "Slow requests A", "Event loop lag A", "Measured by A"}
-
-
-def text(count: int) -> str:
-    """A page in OpenMetrics after so many requests of each kind, one in ten of them failed."""
-    lines = [f"# TYPE {NAME} histogram", f"# UNIT {NAME} seconds"]
-    for route, status, error, share in (
-        ("/items/{item_id}", "200", "", 9),
-        ("/items/{item_id}", "500", "500", 1),
-        ("/users", "200", "", 5),
-        ("", "404", "", 1),
-    ):
-        labels = ",".join(
-            (
-                SCOPE,
-                'http_request_method="GET",url_scheme="http"',
-                f'http_route="{route}",http_response_status_code="{status}"',
-                *([f'error_type="{error}"'] if error else []),
-            )
-        )
-        total = count * share
-        for bound in (*DURATION_BUCKETS, float("inf")):
-            le = "+Inf" if bound == float("inf") else bound
-            traced = f' # {{trace_id="{TRACE}"}} 0.09 {time.time():.3f}' if bound == 0.1 else ""
-            inside = total if bound >= 0.1 else 0
-            lines.append(f'{NAME}_bucket{{{labels},le="{le}"}} {inside}{traced}')
-        lines += [f"{NAME}_sum{{{labels}}} {total * 0.09}", f"{NAME}_count{{{labels}}} {total}"]
-    named = 'service_name="native",service_version="1"'
-    lines += ["# TYPE target info", f"target_info{{{named}}} 1", "# EOF", ""]
-    return "\n".join(lines)
-
-
-@contextmanager
-def service() -> Iterator[int]:
-    """A page whose counters grow at each look."""
-
-    class Handler(BaseHTTPRequestHandler):
-        looks = 0
-
-        def do_GET(self) -> None:
-            Handler.looks += 1
-            self.send_response(200)
-            kind = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-            self.send_header("Content-Type", kind)
-            self.end_headers()
-            self.wfile.write(text(Handler.looks).encode())
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
-
-
-def check_traces(port: int) -> None:
-    """Every query for exemplars leads to a trace, and *Service*'s to no sample."""
-    now = time.time()
-    wanted = [asked for asked in each() if asked.target["exemplar"]]
-    assert {asked.uid for asked in wanted} == {"sidelight-service", "sidelight-route"}
-    for asked in wanted:
-        expr = asked.expr.replace("$__rate_interval", "20s").replace("$job", ".+")
-        expr = expr.replace("$instance", ".+").replace("$route", ".*").replace("$method", ".*")
-        found = get(port, "query_exemplars", query=expr, start=str(now - 60), end=str(now))
-        traces = {one["labels"]["trace_id"] for row in found["data"] for one in row["exemplars"]}
-        assert traces == {TRACE}, str(asked)
-    (only,) = [asked for asked in wanted if "offset" in asked.expr]
-    assert put(port, only).series == []
-
-
-def key(asked: Asked) -> str:
-    return f"{asked.panel} {asked.target['refId']}"
+OURS = {
+    "sidelight-service": {
+        "Measured by A": "OpenTelemetry only",
+        "Event loop lag A": "Needs Sidelight",
+        "Threads in use A": "Needs Sidelight",
+    },
+    "sidelight-route": {
+        "In flight A": "Needs Sidelight",
+        "Oldest in flight A": "needs Sidelight",
+        "Exceptions A": "needs Sidelight",
+        "Phases A": "needs Sidelight",
+        "First byte and last byte A": "needs Sidelight",
+        "Validation errors by field A": "needs Sidelight",
+        "Open A": "needs Sidelight",
+    },
+}
+"""What is Sidelight's alone, and what its panels say in place of numbers."""
 
 
 def test_four_dashboards_without_sidelight(tmp_path: Path) -> None:
-    """Four dashboards show requests, errors, latency and budgets; what is Sidelight's is empty."""
-    tool("prometheus")
-    if not list(RULES.glob("*.yml")):
-        pytest.skip("there are no rules to load")
-    with service() as page, prometheus(page, tmp_path) as port:
-        eventually(lambda: query(port, "count(slo:bad_requests_per_requests:ratio_rate3d) > 0"))
-        time.sleep(12)
+    """Four dashboards show requests, errors, latency and budgets of FastAPI's own telemetry, and
+    what is Sidelight's says so.
+    """
+    with ExitStack() as parts:
+        service = parts.enter_context(served("native:app", tmp_path))
+        port = parts.enter_context(prometheus({"native": [service.port]}, tmp_path))
+        parts.enter_context(crowd(service, ASKED))
+        eventually(lambda: query(port, "slo:error_budget_left:ratio < 1"))
+        time.sleep(12)  # for rates over 20 seconds
         silent, loud = [], []
-        for asked in each():
-            if asked.uid in NATIVE:
-                answer = put(port, asked)
-                assert not answer.error, (str(asked), answer.error)
-                if key(asked) in MUST[asked.uid] and not answer.series:
-                    silent.append(str(asked))
-                if key(asked) in SIDELIGHTS_OWN and answer.series:
-                    loud.append(str(asked))
+        for asked in (one for one in each() if one.uid in NATIVE):
+            answer = put(port, asked)
+            check_sound(asked, answer)
+            if key(asked) in MUST[asked.uid] and not answer.series:
+                silent.append(str(asked))
+            if key(asked) in OURS.get(asked.uid, {}) and answer.series:
+                loud.append(str(asked))
         assert not silent
         assert not loud
-        check_traces(port)
+        check_variables(port)
+
+
+def test_what_is_missing_is_said() -> None:
+    """Each panel that only Sidelight can fill says so where it is empty."""
+    for uid, names in OURS.items():
+        for name, words in names.items():
+            (panel,) = [one.words for one in each() if (one.uid, key(one)) == (uid, name)]
+            assert words in panel, (uid, name, panel)
+    known = {(one.uid, key(one)) for one in each()}
+    assert {(uid, name) for uid, names in MUST.items() for name in names} <= known

@@ -45,6 +45,8 @@ MOMENT = 1_709_211_845
         ("day_of_week(vector(0))", 4.0),
         ("year(vector(-1))", 1969.0),
         ("days_in_month(vector(1e9))", 30.0),
+        ("year(vector(NaN))", 292_277_026_596.0),  # the last moment there is, to Prometheus
+        ("1_000", 1000.0),
         ("-vector(2)", -2.0),
         ("5m", 300.0),
         ("0x1f", 31.0),

@@ -91,3 +91,11 @@ def test_buckets_that_come_and_go() -> None:
     """
     found = ranged("histogram_quantile(0.75, b)", Written(text), 0, 20, 10)
     assert found == {"": {0.0: 1.5, 10.0: 1.5, 20.0: 1.0}}
+
+
+def test_a_count_that_is_nan_is_searched_by_halves() -> None:
+    """As Prometheus 3.5.3 answered: what the search meets first decides."""
+    rest = 'b{le="4"} 9\nb{le="+Inf"} 10'
+    assert math.isnan(only("0.1", 'b{le="1"} 2\nb{le="2"} NaN\n' + rest))
+    assert only("0.5", 'b{le="1"} NaN\nb{le="2"} 3\n' + rest) == pytest.approx(8 / 3)
+    assert only("0", 'b{le="1"} 0\nb{le="2"} NaN\nb{le="+Inf"} NaN') == 2.0

@@ -53,6 +53,14 @@ def test_comments_and_line_breaks_are_space() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ['{a!=""}', '{a!~".*"}', '{a=~".+"}', '{a="",b="c"}', '{"m"}', '{"a"="b",}']
+)
+def test_one_condition_that_an_empty_label_does_not_meet_is_enough(text: str) -> None:
+    """Whichever it is."""
+    assert isinstance(understood(text), syntax.Selector)
+
+
+@pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("", "unknown position: parse error: no expression found in input"),
@@ -65,6 +73,8 @@ def test_comments_and_line_breaks_are_space() -> None:
         ('x{a="b', "1:5: parse error: unterminated quoted string"),
         (r'"\q"', "1:1: parse error: unknown escape sequence"),
         ("5q", '1:1: parse error: bad number or duration syntax: "5q"'),
+        ("{,}", "parse error"),
+        ('{a="",b!="c"}', "must contain at least one non-empty matcher"),
         ("{}", "parse error: vector selector must contain at least one non-empty matcher"),
         ('{a=~"b*"}', "parse error: vector selector must contain at least one non-empty matcher"),
         ('x{__name__="y"}', 'parse error: metric name must not be set twice: "x" or "y"'),

@@ -10,16 +10,17 @@ from sidelight.promql.frame import Floats
 
 Dates = NDArray[np.datetime64]
 
-_FAR: Final = 1e15
-"""Seconds; beyond that there is no calendar."""
+_END: Final = 2.0**63
+"""Seconds that a whole number of Go's can't hold; 8 s before that is of the same minute."""
 
 
 def _dates(values: Floats) -> Dates:
-    near = np.where(np.abs(values) < _FAR, np.trunc(values), np.nan)
-    out = np.full(values.shape, np.datetime64("NaT"), "datetime64[s]")
-    known = ~np.isnan(near)
-    out[known] = near[known].astype(np.int64).astype("datetime64[s]")
-    return out
+    """What is no moment is the last one, to Prometheus on its commonest processors."""
+    whole = np.trunc(values)
+    known = np.abs(whole) < _END
+    seconds = np.full(values.shape, 2**63 - 8, np.int64)
+    seconds[known] = whole[known].astype(np.int64)
+    return seconds.astype("datetime64[s]")
 
 
 def _since(unit: str, of: str, first: int) -> Callable[[Floats], Floats]:
@@ -37,7 +38,7 @@ def _since(unit: str, of: str, first: int) -> Callable[[Floats], Floats]:
 
 
 def _number(spans: NDArray[np.timedelta64]) -> Floats:
-    return np.where(np.isnat(spans), np.nan, spans.astype(np.int64).astype(float))
+    return spans.astype(np.int64).astype(float)
 
 
 def _year(values: Floats) -> Floats:

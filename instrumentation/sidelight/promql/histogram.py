@@ -3,21 +3,20 @@
 https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from sidelight.promql.bisection import Bucket, bisected
 from sidelight.promql.frame import Bools, Floats, Frame, nothing
 from sidelight.promql.limits import Budget
-from sidelight.promql.numbers import read
+from sidelight.promql.numbers import SMALLEST, TINY, read
 from sidelight.promql.series import NAME, Series
 from sidelight.promql.windows import Index
 
 BOUND: Final = "le"
-_TINY: Final = 1e-12
-"""Relative differences of counts that come from the arithmetic of floats only."""
-_SMALLEST: Final = np.finfo(float).smallest_normal
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,28 @@ def quantiles(share: Floats, frame: Frame, budget: Budget) -> Frame:
     for bound, (histograms, rows) in zip(layout.bounds, layout.place, strict=True):
         budget.check()
         search.bucket(bound, *_bucket(frame, histograms, rows, shape))
-    return Frame(layout.series, search.values(), search.any).unique()
+    values = search.values()
+    _unknown(share, frame, layout, search, values)
+    return Frame(layout.series, values, search.any).unique()
+
+
+def _unknown(
+    share: Floats, frame: Frame, layout: _Layout, search: "_Search", values: Floats
+) -> None:
+    """Where a bucket's count is NaN, how the search goes is what Prometheus answers."""
+    for number, step in zip(*(axis.tolist() for axis in np.nonzero(search.unknown)), strict=True):
+        if 0 <= share[step] <= 1:
+            buckets = list(_buckets(frame, layout, number, step))
+            values[number, step] = bisected(float(share[step]), buckets)
+
+
+def _buckets(frame: Frame, layout: _Layout, number: int, step: int) -> Iterator[Bucket]:
+    """Those of one histogram that are present at one step."""
+    for bound, (histograms, rows) in zip(layout.bounds, layout.place, strict=True):
+        mine = rows[histograms == number]
+        there = mine[frame.present[mine, step]]
+        if len(there):
+            yield bound, float(frame.values[there, step].sum())
 
 
 def _bucket(
@@ -74,11 +94,13 @@ class _Search:
         self.buckets = np.zeros(shape, np.int32)
         self.highest = np.zeros(shape)  # the lifted count of the highest bucket so far
         self.endless = np.zeros(shape, bool)
+        self.unknown = np.zeros(shape, bool)
 
     def size(self, bound: float, counts: Floats, there: Bools) -> None:
         """First pass: how many buckets, and how many observations in all."""
         self.highest = np.where(there, self._lifted(counts, there), self.highest)
         self.any |= there
+        self.unknown |= there & np.isnan(counts)
         self.buckets += there
         if bound == np.inf:
             self.endless = there
@@ -132,8 +154,8 @@ class _Search:
 
 def _nearly(a: Floats, b: Floats) -> Bools:
     whole, apart = np.abs(a) + np.abs(b), np.abs(a - b)
-    tiny = (a == 0) | (b == 0) | (whole < _SMALLEST)
-    return np.where(tiny, apart < _TINY * _SMALLEST, apart / whole < _TINY)
+    tiny = (a == 0) | (b == 0) | (whole < SMALLEST)
+    return np.where(tiny, apart < TINY * SMALLEST, apart / whole < TINY)
 
 
 def _layout(series: Series) -> _Layout:

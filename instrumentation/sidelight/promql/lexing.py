@@ -15,7 +15,8 @@ from sidelight.promql.quoting import unquote
 
 _DURATION: Final = r"(?:[0-9]+(?:ms|[smhdwy]))+(?![A-Za-z0-9_.])"
 _NUMBER: Final = (
-    r"(?:0[xX][0-9a-fA-F]+|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![A-Za-z0-9_.])"
+    r"(?:0[xX][0-9a-fA-F]+|[1-9][0-9]*(?:_[0-9]+)+"
+    r"|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)(?![A-Za-z0-9_.])"
 )
 _TOKEN: Final = re.compile(
     r"(?P<space>[ \t\r\n\f\v]+|\#[^\r\n]*)"
@@ -29,6 +30,12 @@ _PART: Final = re.compile(r"([0-9]+)(ms|[smhdwy])")
 _SCALES: Final = (1, 1000, 60_000, 3_600_000, 86_400_000, 7 * 86_400_000, 365 * 86_400_000)
 UNITS: Final = dict(zip(("ms", "s", "m", "h", "d", "w", "y"), _SCALES, strict=True))
 LONGEST: Final = 100 * UNITS["y"]
+EXTRA: Final = "-"
+FIRST: Final = f'"{EXTRA}"="-",'
+"""A condition that no label set meets, put before all others of a selector and taken out again.
+
+Without their texts the parser can't know which conditions an empty label would meet.
+"""
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
 _NAMES: Final = {"(": "parenthesis", "[": "bracket", "{": "brace"}
 _BEFORE_DURATION: Final = frozenset({"offset", "[", ":"})
@@ -77,13 +84,14 @@ class _Reader:
     def _token(self, kind: str, token: str, at: int) -> str:
         if kind == "space":
             return " "
-        made = token
+        made = token.replace("_", "") if kind == "number" else token
         if kind == "string":
             made = self._string(token, at)
         elif kind in {"duration", "number"}:
             self._bounded(kind, token, at)
         elif kind in {"open", "close"}:
             self._bracket(token, at)
+            made = {"{": "{" + FIRST}.get(token, token)
         elif kind == "operator":
             self._operator(token, at)
         elif kind == "word":
@@ -151,7 +159,7 @@ def _length(token: str) -> float:
     parts = _PART.findall(token)
     if parts:
         return sum(int(number[:15]) * UNITS[unit] for number, unit in parts)
-    return float(token) * 1000
+    return float(token.replace("_", "")) * 1000
 
 
 def _unclosed(bracket: str) -> str:

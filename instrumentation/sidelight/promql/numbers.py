@@ -2,9 +2,13 @@
 
 import math
 import re
+import sys
 from decimal import Decimal
 from typing import Final
 
+TINY: Final = 1e-12
+"""A relative difference of counts that comes from the arithmetic of floats only."""
+SMALLEST: Final = sys.float_info.min
 _INFINITE: Final = re.compile(r"([+-]?)inf(inity)?", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
@@ -27,3 +31,13 @@ def read(text: str) -> float | None:
     if infinite := _INFINITE.fullmatch(text):
         return -math.inf if infinite[1] == "-" else math.inf
     return math.nan if text.lower() == "nan" else None
+
+
+def nearly(a: float, b: float) -> bool:
+    """Whether two counts differ by the arithmetic of floats only, as Prometheus judges it."""
+    if a == b:
+        return True
+    whole, apart = abs(a) + abs(b), abs(a - b)
+    if 0 in {a, b} or whole < SMALLEST:
+        return apart < TINY * SMALLEST
+    return apart / whole < TINY

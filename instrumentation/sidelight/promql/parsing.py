@@ -10,7 +10,7 @@ import promql_parser
 
 from sidelight.promql import syntax
 from sidelight.promql.errors import unparsed, unsupported
-from sidelight.promql.lexing import Clean, clean
+from sidelight.promql.lexing import EXTRA, Clean, clean
 from sidelight.promql.limits import Limits
 from sidelight.promql.matching import condition
 from sidelight.promql.quoting import quoted
@@ -82,7 +82,7 @@ class _Tree:
         return syntax.Selector(matchers, _milliseconds(raw.offset), _at(raw.at))
 
     def _matchers(self, raw: Any) -> tuple[Matcher, ...]:
-        found = [self._matcher(one) for one in raw.matchers.matchers]
+        found = [self._matcher(one) for one in raw.matchers.matchers if one.name != EXTRA]
         if raw.name is not None:
             found.insert(0, Matcher(_NAME, "=", raw.name))
         if all([condition(one)("") for one in found]):  # noqa: C419 # all of them must be patterns

@@ -27,6 +27,8 @@ def joined(series: Series, args: tuple[str, ...], budget: Budget) -> Series:
     """label_join(v, target, separator, source...)."""
     target, separator, *sources = args
     _check_name(target, "label_join")
+    if not all(sources):
+        raise failed("invalid source label name in label_join(): ")
 
     def join(labels: Labels) -> str:
         return bounded(

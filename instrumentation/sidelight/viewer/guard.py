@@ -1,12 +1,16 @@
 """Who may look, and what a page may do: in front of everything the viewer answers."""
 
+import hmac
+import secrets
 from collections.abc import Collection
+from http import HTTPStatus
+from http.cookies import SimpleCookie
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sidelight.sidecar.access import Access, host_of
+from sidelight.sidecar.access import Access
 
 POLICY: Final = (
     "default-src 'self'; "
@@ -23,40 +27,62 @@ HEADERS: Final = {
 }
 
 
+COOKIE: Final = "sidelight_viewer"
+SOCKETS: Final = "/_nicegui_ws/"
+"""Where NiceGUI's WebSockets are, and the only place the cookie is sent to."""
+
+
 class Guard:
     """The sidecar's `Access`, for WebSockets too, and headers that keep a page to this host.
 
-    A WebSocket of somebody else's page says so in ``Origin``, and is refused.
+    A WebSocket of somebody else's page says so in ``Origin``, and is refused. Not every browser
+    sends the password with a WebSocket: who has shown the token gets a cookie for it, which is
+    good as long as this process lives.
     """
 
     def __init__(self, app: ASGIApp, token: str | None, hosts: Collection[str]) -> None:
         self._app = app
         self._access = Access(app, token, hosts)
+        self._hosts = Access(app, None, hosts)
+        self._pass = None if token is None else secrets.token_urlsafe()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it."""
         if scope["type"] == "http":
-            await self._access(scope, receive, _with_headers(send))
-        elif scope["type"] == "websocket":
-            refused = self._access.refusal(scope) or not same_origin(Headers(scope=scope))
-            if refused:
-                await send({"type": "websocket.close", "code": 1008})
-            else:
-                await self._app(scope, receive, send)
-        else:
+            await self._access(scope, receive, self._with_headers(send))
+        elif scope["type"] == "lifespan" or self._may_connect(scope):
             await self._app(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    def _may_connect(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        if self._hosts.refusal(scope) or not same_origin(headers):
+            return False
+        return self._access.refusal(scope) is None or self._known(headers)
+
+    def _known(self, headers: Headers) -> bool:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        return morsel is not None and hmac.compare_digest(
+            morsel.value.encode(), (self._pass or "").encode()
+        )
+
+    def _with_headers(self, send: Send) -> Send:
+        async def sent(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                if self._pass and message["status"] == HTTPStatus.OK:
+                    headers.append(
+                        "set-cookie",
+                        f"{COOKIE}={self._pass}; Path={SOCKETS}; HttpOnly; SameSite=Strict",
+                    )
+            await send(message)
+
+        return sent
 
 
 def same_origin(headers: Headers) -> bool:
     """Whether a request comes from the viewer's own pages, or from no page at all."""
     origin = headers.get("origin")
-    return origin is None or host_of(origin.partition("://")[2]) == host_of(headers.get("host", ""))
-
-
-def _with_headers(send: Send) -> Send:
-    async def sent(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(HEADERS)
-        await send(message)
-
-    return sent
+    return origin is None or origin.partition("://")[2] == headers.get("host", "")

@@ -1,5 +1,6 @@
 """Time ranges as Grafana writes them, and the step it would ask with."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -100,7 +101,7 @@ def rounded(milliseconds: float) -> int:
 def steps(length: float, points: int, least: float) -> Steps:
     """What Grafana would ask with, for so many points across and so small a step at most."""
     exact = rounded(length * 1000 / max(points, 1)) / 1000
-    step = max(exact, least, rounded(length * 1000 / MOST_POINTS) / 1000)
+    step = max(exact, least, math.ceil(length * 1000 / MOST_POINTS) / 1000)
     scraped = least or SCRAPED
     return Steps(step, max(step + scraped, 4 * scraped), length)
 

@@ -1,0 +1,73 @@
+"""The example shop, and what it lacks: a pool that is too small, executors, a neighbour."""
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import httpx
+from fastapi import Depends
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from pydantic import BaseModel
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from app import app  # the shop's, by PYTHONPATH
+from sidelight import timed, watch
+
+trace.set_tracer_provider(TracerProvider())  # so that FastAPI has spans, and durations exemplars
+NEIGHBOUR = os.environ["NEIGHBOUR"]
+pool = watch(
+    create_async_engine(
+        "sqlite+aiosqlite://",
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=2,
+        max_overflow=0,
+        pool_timeout=0.3,
+    ),
+    name="stock",
+)
+press = watch(ThreadPoolExecutor(2), name="press")
+bank = watch(httpx.AsyncClient(timeout=2), name="bank")
+
+
+class Label(BaseModel):
+    text: str
+
+
+@timed
+async def connection() -> AsyncIterator[AsyncConnection]:
+    async with pool.connect() as found:
+        yield found
+
+
+@app.get("/held")
+async def held(found: Annotated[AsyncConnection, Depends(connection)]) -> int:
+    """Keep a connection while something else is awaited."""
+    await asyncio.sleep(0.1)
+    return int((await found.execute(text("SELECT 1"))).scalar_one())
+
+
+@app.get("/printed")
+async def printed() -> None:
+    await asyncio.get_running_loop().run_in_executor(press, time.sleep, 0.1)
+
+
+@app.get("/paid")
+async def paid() -> int:
+    return (await bank.get(f"{NEIGHBOUR}/things/1")).status_code
+
+
+@app.get("/unpaid")
+async def unpaid() -> int:
+    """The neighbour knows no such page."""
+    return (await bank.get(f"{NEIGHBOUR}/nothing")).status_code
+
+
+@app.get("/misfit", response_model=Label)
+async def misfit() -> dict[str, int]:
+    return {"text": 1}

@@ -1,0 +1,177 @@
+"""A real Prometheus with our rules, and who it scrapes: started and ended by a test."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPConnection, HTTPException
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from sidelight.slo import objectives, rules
+from sidelight.slo.plan import Plan
+from tests.dashboards.reading import ROOT
+from tests.live.prometheus import query, tool
+from tests.live.servers import PATIENCE, Server, eventually, free_port
+
+SHOP = ROOT / "examples" / "shop"
+SERVICES = Path(__file__).parent / "services"
+OBJECTIVES = """\
+service = "shop"
+[slo]
+availability = "99.9%"
+latency = "30% < 10ms"
+[[slo.route]]
+match = "POST /orders/checkout"
+availability = "99%"
+latency = "30% < 300ms"
+"""
+Jobs = Mapping[str, Sequence[int]]
+
+
+@contextmanager
+def prometheus(jobs: Jobs, where: Path) -> Iterator[int]:
+    """On a free port; it scrapes these ports, and evaluates our rules, each second."""
+    port, config = free_port(), where / "prometheus.yml"
+    config.write_text(_config({**jobs, "prometheus": [port]}, _rules(where)))
+    with (where / "prometheus.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                tool("prometheus"),
+                f"--config.file={config}",
+                f"--storage.tsdb.path={where / 'tsdb'}",
+                f"--web.listen-address=127.0.0.1:{port}",
+                "--enable-feature=exemplar-storage",
+            ],
+            cwd=where,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield port
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+def _rules(where: Path) -> list[Path]:
+    """Those of the shop's objectives, and the default ones of all other jobs."""
+    made = []
+    for name, service in (
+        ("shop", objectives.read(tomllib.loads(OBJECTIVES))),
+        ("others", objectives.default("shop")),
+    ):
+        path = where / f"{name}.yml"
+        text = rules.text(Plan(service))
+        text = re.sub(r"interval: \d+m", "interval: 1s", text)
+        path.write_text(re.sub(r"\bfor: \w+", "for: 1s", text))
+        made.append(path)
+    return made
+
+
+def _config(jobs: Jobs, files: Sequence[Path]) -> str:
+    lines = ["global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}"]
+    lines += [f"rule_files: [{', '.join(map(str, files))}]", "scrape_configs:"]
+    for job, ports in jobs.items():
+        targets = ", ".join(f'"127.0.0.1:{port}"' for port in ports)
+        lines += [f"  - job_name: {job}", f"    static_configs: [{{targets: [{targets}]}}]"]
+        if job == "native":
+            lines.append("    metrics_path: /metrics/")
+    return "\n".join([*lines, ""])
+
+
+@contextmanager
+def served(app: str, where: Path, *options: str, **env: str) -> Iterator[Server]:
+    """An application of services/ under uvicorn."""
+    command = ("uvicorn", app, "--app-dir", str(SERVICES), "--port", "{port}", *options)
+    server = Server((*command, "--log-level", "warning"), env, where)
+    try:
+        yield server
+    finally:
+        server.destroy()
+
+
+@contextmanager
+def shoppers(server: Server, seconds: int = 120) -> Iterator[None]:
+    """The shop's own load, meanwhile."""
+    url = f"http://127.0.0.1:{server.port}"
+    process = subprocess.Popen(
+        [sys.executable, str(SHOP / "load.py"), url, "--rate=40", f"--seconds={seconds}"],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE)
+
+
+@contextmanager
+def crowd(server: Server, paths: Mapping[str, int]) -> Iterator[None]:
+    """So many clients a path, each asking again as soon as it is answered.
+
+    Of a path with ``!`` they read the beginning, and go.
+    """
+    stop = Event()
+
+    def ask(path: str) -> None:
+        while not stop.wait(0.02):
+            try:
+                if path.startswith("!"):
+                    _leave(server.port, path[1:])
+                    stop.wait(0.5)
+                else:
+                    server.get(path)
+            except (OSError, HTTPException):  # its worker was killed
+                stop.wait(0.2)
+
+    clients = [
+        Thread(target=ask, args=(path,)) for path, many in paths.items() for _ in range(many)
+    ]
+    for client in clients:
+        client.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for client in clients:
+            client.join()
+
+
+def _leave(port: int, path: str) -> None:
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("GET", path)
+    connection.getresponse().read(1)
+    connection.close()
+
+
+@contextmanager
+def page(text: str) -> Iterator[int]:
+    """A port that answers everything with this text."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.end_headers()
+            with suppress(OSError):  # who asked has gone
+                self.wfile.write(text.encode())
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, ExitStack() as left:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        left.callback(thread.join)
+        left.callback(server.shutdown)
+        yield server.server_address[1]
+
+
+def scraped(port: int, job: str) -> None:
+    """Wait until a job's metrics are there."""
+    eventually(lambda: query(port, f'up{{job="{job}"}} == 1'))
