@@ -30,15 +30,7 @@ def test_a_counter_is_not_stretched_below_zero() -> None:
 
 
 def test_the_limit_at_zero_comes_after_the_limit_of_distance() -> None:
-<<<<<<< HEAD
     """As in Prometheus 3: a far border counts half a distance, even if zero is a bit farther."""
-=======
-<<<<<<< HEAD
-    """As in Prometheus 3: a far border counts half a distance, even if zero is a bit farther."""
-=======
-    """As Prometheus 3 has it: a far border counts half a distance, even if zero is a bit farther."""
->>>>>>> history
->>>>>>> promql
     text = "x _x6 10 20 30"  # zero would be 10 s before; half a distance is 5 s
     assert only("increase(x[85s])", text, 85) == pytest.approx(20 * (20 + 5 + 5) / 20)
 

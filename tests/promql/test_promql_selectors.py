@@ -1,17 +1,11 @@
 """Which samples a query sees: look-back, ranges, ends of series, offsets, @ and subqueries."""
 
 import math
-<<<<<<< HEAD
 from collections.abc import Sequence
 
 import pytest
 
 from sidelight.promql.source import Block, Matcher
-=======
-
-import pytest
-
->>>>>>> history
 from tests.promql.written import Written, instant, ranged, raw
 
 FIVE_MINUTES = 300
@@ -104,18 +98,11 @@ def test_blocks_with_other_times_are_one_answer() -> None:
     class Two:
         parts = (Written('x{i="a"} 1 2 3'), Written('x{i="b"} 4 5 6', late=3_000))
 
-<<<<<<< HEAD
         def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Block]:
             found = (part.select(matchers, after, until) for part in self.parts)
             return [block for blocks in found for block in blocks]
 
     source = Two()
-=======
-        def select(self, *asked):  # type: ignore[no-untyped-def] # as the parts take it
-            return [block for part in self.parts for block in part.select(*asked)]
-
-    source: Written = Two()  # type: ignore[assignment] # what is asked of it is the same
->>>>>>> history
     assert instant("sum(x)", source, 11) == {"": 6.0}
     assert instant("sum(x)", source, 13) == {"": 7.0}
     assert raw("x[10s]", source, 13) == {'x{i="a"}': {10.0: 2.0}, 'x{i="b"}': {13.0: 5.0}}
