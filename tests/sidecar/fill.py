@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.sidecar.allocator import give_back
 from sidelight.sidecar.history.history import History
 from tests.sidecar.remembered import MIB, Sampled
 
@@ -37,6 +38,7 @@ def _piece(rows: list[bytes], values: NDArray[np.float64]) -> bytes:
 
 def main(series: int, habit: str, steps: int) -> None:
     """Print the most bytes it took, what it counted itself, its span, and what was left out."""
+    give_back()
     names, values = keys(series), NUMBERS.integers(0, 9, series).astype(float)
     history = History(3_600_000, 64 * MIB)
     target = Sampled(history)

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from tests.dashboards.test_live_dashboards import prometheus
+from tests.dashboards.stack import prometheus
+from tests.live.prometheus import query
 from tests.live.servers import eventually
-from tests.live.test_live_prometheus import query
 from tests.viewer.browsing import Reader, Viewer, chromium
 
 pytestmark = [
@@ -75,7 +75,7 @@ def test_a_hostile_label_is_text(tmp_path: Path) -> None:
     """A route of HTML, script and quotes is text wherever it is shown, and can be chosen."""
     with (
         hostile() as scraped,
-        prometheus(scraped, tmp_path) as port,
+        prometheus({"shop": [scraped]}, tmp_path) as port,
         Viewer(tmp_path, "--prometheus", f"http://127.0.0.1:{port}") as viewer,
         chromium() as browser,
         Reader(browser, viewer) as reader,

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import anyio
 from starlette.routing import BaseRoute
 
+from sidelight.sidecar.allocator import give_back
 from sidelight.sidecar.api.routes import Shelf, routes
 from sidelight.sidecar.history.history import History
 from sidelight.sidecar.history.sampler import Sampler
@@ -19,6 +20,8 @@ from sidelight.slo.objectives import Service
 
 logger = logging.getLogger("sidelight.sidecar")
 
+FIRST = 2.5
+"""Steps until rules are evaluated: a rate needs two samples."""
 ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 only compared with
 
 
@@ -28,10 +31,11 @@ class Keeping:
     def __init__(self, asked: Remembering, watch: Watch, listener: socket.socket) -> None:
         service = load.service()
         groups = list(load.of_files(asked.rules)) if asked.rules else load.of_service(service)
+        give_back()
         self._history = History(round(asked.keep * 1000), asked.memory)
         target = target_of(asked, service, listener)
         self._sampler = Sampler(watch, self._history, asked.step, target)
-        self._rules = Evaluator(self._history, groups)
+        self._rules = Evaluator(self._history, groups, FIRST * asked.step)
         watch.figures = self.figures
 
     @property
@@ -42,7 +46,6 @@ class Keeping:
 
     async def keep(self) -> None:
         """Sample and evaluate for ever."""
-        await self._sampler.sample()
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._sampler.keep)
             tasks.start_soon(self._rules.keep)

@@ -12,7 +12,7 @@ from sidelight.promql.source import Matcher
 from sidelight.sidecar.history.reading import Reading
 from sidelight.sidecar.history.stream import A_CHANGE, Stream
 
-SEALED_FROM = 128
+SEALED_FROM = 64
 """A stream is sealed when what waits is this part of all memory."""
 AT_WORK = 8
 """One part in so many of all memory is for what is being read, packed and dropped."""

@@ -17,9 +17,11 @@ logger = logging.getLogger("sidelight.sidecar")
 class Evaluator:
     """Evaluates groups over a history, one group at a time."""
 
-    def __init__(self, history: History, groups: Iterable[Group]) -> None:
+    def __init__(self, history: History, groups: Iterable[Group], after: float) -> None:
+        """``after``: seconds until the first evaluation, so that there is something to see."""
         self.groups = [RunningGroup(number, group) for number, group in enumerate(groups)]
         self._history = history
+        self._after = after
         self._thread = anyio.CapacityLimiter(1)
 
     @property
@@ -29,6 +31,7 @@ class Evaluator:
 
     async def keep(self) -> None:
         """Evaluate for ever; an evaluation that can't be begun in its interval is left out."""
+        await anyio.sleep(self._after)
         due = {number: time.monotonic() for number in range(len(self.groups))}
         while due:
             number = min(due, key=lambda one: due[one])
