@@ -115,8 +115,8 @@ types: $(NEWEST)/.benchmarks  ## mypy, strict
 # --- things to run, things to ship ---
 
 .PHONY: demo
-demo: setup  ## the example shop, under load
-	$(NEWEST)/bin/python examples/shop/demo.py $(ARGS)
+demo: setup  ## a shop that something happens to, and its dashboards in the browser
+	$(NEWEST)/bin/sidelight demo $(ARGS)
 
 .PHONY: bench
 bench: $(NEWEST)/.benchmarks  ## ours beside the peers; on a quiet machine

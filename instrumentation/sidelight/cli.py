@@ -271,6 +271,33 @@ def viewer(  # noqa: PLR0913, PLR0917 one for each option
         raise click.ClickException(str(error)) from error
 
 
+@main.command()
+@click.option("--port", default=0, help="Of the viewer, on 127.0.0.1; 0 is 9465 or any free one.")
+@click.option("--minutes", type=float, help="How long; 60, or the story once with --headless.")
+@click.option(
+    "--headless",
+    "folder",
+    metavar="DIR",
+    help="Write pictures of every page into DIR, in each part of the story.",
+)
+def demo(port: int, minutes: float | None, folder: str | None) -> None:
+    """Show a shop that something happens to, in its dashboards. Ctrl-C stops it all."""
+    import asyncio
+
+    from sidelight.viewer.settings import need_extra
+
+    try:
+        need_extra()
+        from sidelight.demo import play, shots, story
+
+        if folder is not None:
+            shots.check()
+        length = minutes or (60.0 if folder is None else story.LENGTH / 60)
+        asyncio.run(play.play(port, length, None if folder is None else Path(folder)))
+    except SidelightError as error:
+        raise click.ClickException(str(error)) from error
+
+
 @main.group()
 def rules() -> None:
     """Make Prometheus's rules from the objectives in the settings."""
