@@ -26,9 +26,9 @@ PAGES = [
 ]
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    """README's table, the keyword arguments and the settings are the same names."""
-    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_every_setting_is_in_its_page() -> None:
+    """The page's table, the keyword arguments and the settings are the same names."""
+    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
     assert table == list(dict.fromkeys(table))
     names = {field.name for field in fields(Settings)}
     assert set(table) == names == set(Options.__annotations__)
@@ -98,6 +98,30 @@ def test_links_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
         if "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_the_readme_compares_what_was_measured() -> None:
+    """Its figures beside the others are those of the last benchmark, rounded."""
+    names = (
+        "**Sidelight**",
+        "prometheus-fastapi",
+        "starlette_exp",
+        "opentelemetry-",
+        "FastAPI's own",
+    )
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    one, many, wire = (
+        [
+            float(re.search(rf"^\| {re.escape(name)}[^|]*\| ([\d.]+) ", part, re.MULTILINE)[1])
+            for name in names
+        ]  # type: ignore[index]
+        for part in re.split(
+            r"^##+ (?=1 route|200 routes|Over|A scrape)", results, flags=re.MULTILINE
+        )[1:4]
+    )
+    readme = (ROOT / "README.md").read_text()
+    for values, places in ((one, 1), (many, 1), (wire, 2)):
+        assert "| " + " | ".join(f"{value:.{places}f}" for value in values) + " |" in readme
 
 
 def test_the_readme_is_short_and_its_code_runs() -> None:
