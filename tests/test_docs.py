@@ -110,14 +110,13 @@ def test_the_readme_compares_what_was_measured() -> None:
         "FastAPI's own",
     )
     results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    parts = re.split(r"^##+ (?=1 route|200 routes|Over|A scrape)", results, flags=re.MULTILINE)
     one, many, wire = (
         [
-            float(re.search(rf"^\| {re.escape(name)}[^|]*\| ([\d.]+) ", part, re.MULTILINE)[1])
+            float(re.findall(rf"^\| {re.escape(name)}[^|]*\| ([\d.]+) ", part, re.MULTILINE)[0])
             for name in names
-        ]  # type: ignore[index]
-        for part in re.split(
-            r"^##+ (?=1 route|200 routes|Over|A scrape)", results, flags=re.MULTILINE
-        )[1:4]
+        ]
+        for part in parts[1:4]
     )
     readme = (ROOT / "README.md").read_text()
     for values, places in ((one, 1), (many, 1), (wire, 2)):
@@ -139,8 +138,10 @@ BEYOND = {
     "export": {"asgi", "runtime", "sidecar", "slo"},
     "runtime": {"asgi", "export", "sidecar", "slo"},
     "asgi": {"sidecar", "slo"},
-    "sidecar": {"asgi", "slo"},
+    "sidecar": {"asgi", "viewer", "demo"},
     "slo": {"asgi", "runtime", "store", "export", "sidecar"},
+    "promql": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
+    "viewer": {"asgi", "runtime", "store", "promql", "slo", "demo"},
 }
 """Rooms that a room knows nothing of."""
 

@@ -25,6 +25,8 @@ SCALE: Final = "1/30"
 """An hour of the rules is two minutes here: an alert must come and go while somebody looks."""
 STEP: Final = "1s"
 """Between two samples; five seconds of the rules' shortest window must hold some."""
+DRAWN: Final = "2s"
+"""The least step of a graph: that of the rules."""
 SIDELIGHT: Final = ("-m", "sidelight")
 QUIETLY: Final = ("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3")
 
@@ -102,6 +104,7 @@ def _commands(places: Places, store: str, rules: str) -> dict[str, tuple[str, ..
         ),
         "the viewer": (
             *(*SIDELIGHT, "viewer", "--listen", viewer, "--sidecar", f"http://{sidecar}"),
+            *("--step", DRAWN),
         ),
     }
 
