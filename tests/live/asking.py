@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from tests.live.prometheus import tool
 from tests.live.servers import PATIENCE, free_port
-from tests.live.test_live_prometheus import tool
 
 Fields = Sequence[tuple[str, str]]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
