@@ -15,9 +15,11 @@ RUN /opt/sidelight/bin/pip install -c constraints.txt \
     fastapi httpx prometheus-client python-multipart "uvicorn[standard]"
 COPY pyproject.toml README.md LICENSE ./
 COPY instrumentation instrumentation
+COPY dashboards/json dashboards/json
+COPY docs/runbooks docs/runbooks
+COPY examples/shop examples/shop
 RUN /opt/sidelight/bin/pip install -c constraints.txt ".[sidecar,otlp]"
-COPY examples/shop /opt/shop
-RUN find /opt/shop -name __pycache__ -prune -exec rm -rf {} +
+RUN cp -r examples/shop /opt/shop && find /opt/shop -name __pycache__ -prune -exec rm -rf {} +
 
 FROM python:3.13.12-slim-trixie
 # A number and no name: Kubernetes can then tell that it isn't root. The group is what service and

@@ -115,8 +115,8 @@ types: $(NEWEST)/.benchmarks  ## mypy, strict
 # --- things to run, things to ship ---
 
 .PHONY: demo
-demo: setup  ## the example shop, under load
-	$(NEWEST)/bin/python examples/shop/demo.py $(ARGS)
+demo: setup  ## a shop that something happens to, and its dashboards in the browser
+	$(NEWEST)/bin/sidelight demo $(ARGS)
 
 .PHONY: bench
 bench: $(NEWEST)/.benchmarks  ## ours beside the peers; on a quiet machine
@@ -140,10 +140,11 @@ wheel: setup  ## dist/*.whl, checked
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
-	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/dashboards/sidelight-fleet\.json ' \
-	  || { echo "the wheel lacks the dashboards" >&2; exit 1; }
+	@for file in dashboards/sidelight-fleet.json runbooks/EventLoopBlocked.md viewer/static/panel.js; do \
+	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
+	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 
 .PHONY: clean
 clean:  ## removes everything made here, environments too
-	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) build dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

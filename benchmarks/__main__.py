@@ -33,6 +33,8 @@ PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "memory": lambda options: memory.run(quick=options.quick),
     "dashboards": lambda options: wide.run(quick=options.quick),
 }
+BY_NAME = {"dashboards"}
+"""Parts that only run when they are named: they need Prometheus, and write a page of their own."""
 
 
 def _names(known: dict[str, object]) -> Callable[[str], list[str]]:
@@ -65,7 +67,7 @@ def main() -> None:
     """Run the parts, print the page, and keep it if the run was a full one."""
     options = _options()
     sections = []
-    for name in options.parts or PARTS:
+    for name in options.parts or [name for name in PARTS if name not in BY_NAME]:
         print(f"{name} …", file=sys.stderr, flush=True)
         sections.append(PARTS[name](options))
     page = report.page(sections, quick=options.quick)

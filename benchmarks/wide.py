@@ -74,7 +74,7 @@ def _rules(seen: Seen) -> str:
     dearest = sorted(seen.evaluated.items(), key=lambda one: -one[1])[:5]
     rows = [[f"`{name}`", f"{seconds:.2f}"] for name, seconds in dearest]
     rows.append(["all that record", f"{sum(seen.evaluated.values()):.2f}"])
-    return f"\n{table(['one evaluation, every minute', 's'], rows)}"
+    return f"\n{table(['one evaluation, every minute', 'CPU, s'], rows)}"
 
 
 _TITLE = "Dashboards of a wide service"

@@ -20,6 +20,7 @@ ROUTE_LE: Final = "route_le:http_server_request_duration_seconds_bucket:rate5m"
 SERVICE_LE: Final = "service_le:http_server_request_duration_seconds_bucket:rate5m"
 ROUTE_TIME: Final = "route:http_server_request_duration_seconds_sum:rate5m"
 ROUTE_SLOW: Final = "route:fastapi_slow_requests:rate5m"
+ROUTE_SLOW_FROM: Final = "route:fastapi_slow_request_threshold_seconds:min"
 INSTANCE_STATUS: Final = "instance_status:http_server_requests:rate5m"
 INSTANCE_TIME: Final = "instance:http_server_request_duration_seconds_sum:rate5m"
 OBJECTIVE: Final = "slo:objective:ratio"
@@ -55,6 +56,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     SERVICE_LE: ("le",),
     ROUTE_TIME: (METHOD, ROUTE),
     ROUTE_SLOW: (METHOD, ROUTE),
+    ROUTE_SLOW_FROM: (METHOD, ROUTE),
     INSTANCE_STATUS: (STATUS,),
     INSTANCE_TIME: (),
     OBJECTIVE: _OF_SLO,

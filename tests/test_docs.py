@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from sidelight.cli import sidecar
+from sidelight.cli import sidecar, viewer
 from sidelight.contract import METRICS
 from sidelight.settings import Options, Settings
 from sidelight.slo import objectives, rules
@@ -26,19 +26,20 @@ PAGES = [
 ]
 
 
-def test_every_setting_is_in_the_readme() -> None:
-    """README's table, the keyword arguments and the settings are the same names."""
-    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+def test_every_setting_is_in_its_page() -> None:
+    """The page's table, the keyword arguments and the settings are the same names."""
+    table = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs/settings.md").read_text(), re.MULTILINE)
     assert table == list(dict.fromkeys(table))
     names = {field.name for field in fields(Settings)}
     assert set(table) == names == set(Options.__annotations__)
 
 
-def test_every_option_of_the_sidecar_is_in_its_page() -> None:
+@pytest.mark.parametrize("command", [sidecar, viewer], ids=lambda one: str(one.name))
+def test_every_option_is_in_the_commands_page(command: click.Command) -> None:
     """The table, the command's options and their variables are the same names."""
-    text = (ROOT / "docs" / "sidecar.md").read_text()
+    text = (ROOT / "docs" / f"{command.name}.md").read_text()
     table = re.findall(r"^\| `(--[a-z-]+)` \| `(SIDELIGHT_[A-Z_]+)` \|", text, re.MULTILINE)
-    options = [option for option in sidecar.params if isinstance(option, click.Option)]
+    options = [option for option in command.params if isinstance(option, click.Option)]
     assert table == [(option.opts[0], option.envvar) for option in options]
 
 
@@ -99,6 +100,29 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
+def test_the_readme_compares_what_was_measured() -> None:
+    """Its figures beside the others are those of the last benchmark, rounded."""
+    names = (
+        "**Sidelight**",
+        "prometheus-fastapi",
+        "starlette_exp",
+        "opentelemetry-",
+        "FastAPI's own",
+    )
+    results = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    parts = re.split(r"^##+ (?=1 route|200 routes|Over|A scrape)", results, flags=re.MULTILINE)
+    one, many, wire = (
+        [
+            float(re.findall(rf"^\| {re.escape(name)}[^|]*\| ([\d.]+) ", part, re.MULTILINE)[0])
+            for name in names
+        ]
+        for part in parts[1:4]
+    )
+    readme = (ROOT / "README.md").read_text()
+    for values, places in ((one, 1), (many, 1), (wire, 2)):
+        assert "| " + " | ".join(f"{value:.{places}f}" for value in values) + " |" in readme
+
+
 def test_the_readme_is_short_and_its_code_runs() -> None:
     """Under 200 lines, and the two lines it promises do what it says."""
     text = (ROOT / "README.md").read_text()
@@ -114,8 +138,10 @@ BEYOND = {
     "export": {"asgi", "runtime", "sidecar", "slo"},
     "runtime": {"asgi", "export", "sidecar", "slo"},
     "asgi": {"sidecar", "slo"},
-    "sidecar": {"asgi", "slo"},
+    "sidecar": {"asgi", "viewer", "demo"},
     "slo": {"asgi", "runtime", "store", "export", "sidecar"},
+    "promql": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
+    "viewer": {"asgi", "runtime", "store", "promql", "slo", "demo"},
 }
 """Rooms that a room knows nothing of."""
 

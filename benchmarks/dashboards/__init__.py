@@ -30,7 +30,7 @@ class Put(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What one size led to. ``evaluated`` has the seconds of each recording rule's evaluation."""
+    """What one size led to. ``evaluated`` has the CPU seconds of each recording rule, once."""
 
     size: Size
     written: int
@@ -45,11 +45,13 @@ class Seen(NamedTuple):
 def measured(size: Size, turns: int, *, below: bool = True) -> Seen:
     """Every query of every dashboard, so often; without ``below`` those of first screens only."""
     until = int(time.time()) // 60 * 60
-    with tempfile.TemporaryDirectory() as folder, engine.prometheus(Path(folder)) as port:
-        written = feed.write(port, series.made(size, until))
-        evaluated = history.write(port, until)
+    with tempfile.TemporaryDirectory() as folder, engine.prometheus(Path(folder)) as found:
+        written = feed.write(found.port, series.made(size, until))
+        evaluated = history.write(found, until)
         questions = [one for one in asked.everything() if below or one.first]
-        return Seen(size, written, evaluated, [_put(port, one, until, turns) for one in questions])
+        return Seen(
+            size, written, evaluated, [_put(found.port, one, until, turns) for one in questions]
+        )
 
 
 def _put(port: int, one: Asked, until: int, turns: int) -> Put:

@@ -19,6 +19,13 @@ PATIENCE = 600
 READY_SECONDS = 60
 
 
+class Engine(NamedTuple):
+    """A Prometheus: its port on this machine, and its process."""
+
+    port: int
+    pid: int
+
+
 class Answer(NamedTuple):
     """What was said, and after how many seconds all of it was there."""
 
@@ -28,7 +35,7 @@ class Answer(NamedTuple):
 
 
 @contextmanager
-def prometheus(where: Path, command: str = "prometheus") -> Iterator[int]:
+def prometheus(where: Path, command: str = "prometheus") -> Iterator[Engine]:
     """On a free port; it keeps six hours in its head, so that an hour may be written at will."""
     port, config = free_port(), where / "prometheus.yml"
     config.write_text("global: {scrape_interval: 30s}\n", encoding="utf-8")
@@ -50,7 +57,7 @@ def prometheus(where: Path, command: str = "prometheus") -> Iterator[int]:
         )
     try:
         _ready(port, process)
-        yield port
+        yield Engine(port, process.pid)
     finally:
         process.terminate()
         process.wait(PATIENCE)

@@ -8,11 +8,12 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import density, graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import WHERE, quantile, rate, raw, total, traces
+from dashboards.promql import WHERE, quantile, rate, total, traces
 from dashboards.promql import recorded as of
 from dashboards.route.parts import ROUTE, SOME, good
 
 THEN: Final = (("a day ago", "1d"), ("a week ago", "1w"))
+SLOW_FROM = f"min({of(recorded.ROUTE_SLOW_FROM, WHERE)})"
 OBJECTIVE = f"min({of(recorded.SECONDS, WHERE, SOME)})"
 BY_CODE = total(
     of(recorded.ROUTE_STATUS, WHERE, 'http_response_status_code=~"4..|5.."'),
@@ -90,7 +91,7 @@ def _latency() -> Shown:
                 Query(quantile(f"0.{name[1:]}", good()), name, recorded=True)
                 for name in colours.QUANTILES
             ),
-            _slow_line(),
+            Query(SLOW_FROM, "Limit: slow from here", recorded=True),
             Query(OBJECTIVE, "Limit: objective", recorded=True),
             Query(traces(WHERE), "traces", exemplar=True),
         ],
@@ -145,11 +146,6 @@ def _its_own_budget_s_burn() -> Shown:
         ],
         empty="No objective of its own",
     )
-
-
-def _slow_line() -> Query:
-    slow = raw("fastapi_slow_request_threshold_seconds", WHERE)
-    return Query(f"min({slow})", "Limit: slow from here", recorded=True)  # it doesn't change
 
 
 def _before(ask: Callable[[str], str]) -> list[Query]:

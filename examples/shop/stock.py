@@ -35,6 +35,7 @@ class Order(BaseModel):
     user: str
     items: list[Item]
     status: Literal["placed", "shipped", "cancelled"] = "placed"
+    percent: int = 0
 
 
 def _product(number: int) -> Product:
@@ -60,9 +61,9 @@ reviews: dict[int, deque[Review]] = {}
 carts: dict[str, dict[int, int]] = {}
 
 
-def place(user: str, items: list[Item]) -> Order:
-    """Keep a new order; the oldest one makes room for it."""
-    order = Order(id=max(orders) + 1, user=user, items=items)
+def place(user: str, items: list[Item], percent: int = 0) -> Order:
+    """Keep a new order, ``percent`` cheaper; the oldest one makes room for it."""
+    order = Order(id=max(orders) + 1, user=user, items=items, percent=percent)
     orders[order.id] = order
     if len(orders) > KEPT_ORDERS:
         del orders[min(orders)]

@@ -33,8 +33,12 @@ def item() -> dict[str, int]:
     return {"product_id": random.randint(1, 200), "quantity": random.choice((0, *range(1, 15)))}
 
 
-def checkout() -> dict[str, object]:
-    return {"user": user(), "items": [{"product_id": product(), "quantity": 1}]}
+def checkout(coupon: str = "") -> dict[str, object]:
+    return {
+        "user": user(),
+        "items": [{"product_id": product(), "quantity": 1}],
+        "coupon": coupon,
+    }
 
 
 def visits() -> dict[float, list[Visit]]:
@@ -77,14 +81,24 @@ def visits() -> dict[float, list[Visit]]:
     }
 
 
-def draw() -> Visit:
-    weighted = [(weight, visit) for weight, some in visits().items() for visit in some]
+def moods() -> dict[str, dict[float, list[Visit]]]:
+    """What shoppers do besides, in each mood they can be in."""
+    return {
+        "calm": {},
+        "coupon": {24: [("POST", "/orders/checkout", checkout("FREESHIPPING"))]},
+        "posters": {2: [("GET", f"/products/{product()}/barcode?size=6", None)]},
+    }
+
+
+def draw(mood: str = "calm") -> Visit:
+    some = [*visits().items(), *moods()[mood].items()]
+    weighted = [(weight, visit) for weight, alike in some for visit in alike]
     return random.choices([visit for _, visit in weighted], [weight for weight, _ in weighted])[0]
 
 
-async def one(client: httpx.AsyncClient) -> None:
+async def one(client: httpx.AsyncClient, mood: str = "calm") -> None:
     """One request, read to its end; now and then a shopper closes the page before."""
-    method, path, body = draw()
+    method, path, body = draw(mood)
     async with client.stream(method, path, json=body) as response:
         async for _ in response.aiter_bytes():
             if random.random() < LEAVES:

@@ -239,17 +239,24 @@ def sidecar(  # noqa: PLR0913 one for each option
     help="A name that the viewer is reached by, besides localhost and addresses.",
 )
 @click.option(
+    "--step",
+    envvar="SIDELIGHT_VIEWER_STEP",
+    metavar="DURATION",
+    help="How often scrapes and rules are, where that is more often than every 15s and 1m.",
+)
+@click.option(
     "--insecure",
     envvar="SIDELIGHT_VIEWER_INSECURE",
     is_flag=True,
     help="Serve without a token, though other machines reach the address.",
 )
-def viewer(  # noqa: PLR0913 one for each option
+def viewer(  # noqa: PLR0913, PLR0917 one for each option
     listen: str,
     sidecar: str,
     prometheus: str | None,
     token_file: str | None,
     hosts: tuple[str, ...],
+    step: str | None,
     *,
     insecure: bool,
 ) -> None:
@@ -258,11 +265,40 @@ def viewer(  # noqa: PLR0913 one for each option
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     try:
-        checked = settings.check(listen, sidecar, prometheus, token_file, names, insecure=insecure)
+        checked = settings.check(
+            listen, sidecar, prometheus, token_file, names, insecure=insecure, step=step
+        )
         settings.need_extra()
         from sidelight.viewer import server
 
         server.run(checked)
+    except SidelightError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@main.command()
+@click.option("--port", default=0, help="Of the viewer, on 127.0.0.1; 0 is 9465 or any free one.")
+@click.option("--minutes", type=float, help="How long; 60, or the story once with --headless.")
+@click.option(
+    "--headless",
+    "folder",
+    metavar="DIR",
+    help="Write pictures of every page into DIR, in each part of the story.",
+)
+def demo(port: int, minutes: float | None, folder: str | None) -> None:
+    """Show a shop that something happens to, in its dashboards. Ctrl-C stops it all."""
+    import asyncio
+
+    from sidelight.viewer.settings import need_extra
+
+    try:
+        need_extra()
+        from sidelight.demo import play, shots, story
+
+        if folder is not None:
+            shots.check()
+        length = minutes or (60.0 if folder is None else story.LENGTH / 60)
+        asyncio.run(play.play(port, length, None if folder is None else Path(folder)))
     except SidelightError as error:
         raise click.ClickException(str(error)) from error
 

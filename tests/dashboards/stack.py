@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,8 +16,10 @@ from typing import Any
 from sidelight.slo import objectives, rules
 from sidelight.slo.plan import Plan
 from tests.dashboards.reading import ROOT
-from tests.live.prometheus import query, tool
-from tests.live.servers import PATIENCE, Server, eventually, free_port
+from tests.live.prometheus import ITSELF, query
+from tests.live.prometheus import prometheus as scraping
+from tests.live.servers import PATIENCE, Server, eventually
+from tests.live.sidecars import Sidecar
 
 SHOP = ROOT / "examples" / "shop"
 SERVICES = Path(__file__).parent / "services"
@@ -30,32 +33,15 @@ match = "POST /orders/checkout"
 availability = "99%"
 latency = "30% < 300ms"
 """
-Jobs = Mapping[str, Sequence[int]]
+Jobs = Mapping[str, Sequence[int | str]]
 
 
 @contextmanager
 def prometheus(jobs: Jobs, where: Path) -> Iterator[int]:
     """On a free port; it scrapes these ports, and evaluates our rules, each second."""
-    port, config = free_port(), where / "prometheus.yml"
-    config.write_text(_config({**jobs, "prometheus": [port]}, _rules(where)))
-    with (where / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                tool("prometheus"),
-                f"--config.file={config}",
-                f"--storage.tsdb.path={where / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--enable-feature=exemplar-storage",
-            ],
-            cwd=where,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    config = _config({**jobs, "prometheus": [ITSELF]}, _rules(where))
+    with scraping(config, where, "--enable-feature=exemplar-storage") as port:
         yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
 
 
 def _rules(where: Path) -> list[Path]:
@@ -85,14 +71,40 @@ def _config(jobs: Jobs, files: Sequence[Path]) -> str:
 
 
 @contextmanager
-def served(app: str, where: Path, *options: str, **env: str) -> Iterator[Server]:
-    """An application of services/ under uvicorn."""
-    command = ("uvicorn", app, "--app-dir", str(SERVICES), "--port", "{port}", *options)
-    server = Server((*command, "--log-level", "warning"), env, where)
+def served(
+    app: str, where: Path, env: Mapping[str, str], *options: str, folder: Path = SERVICES
+) -> Iterator[Server]:
+    """An application of services/, or of another folder, under uvicorn."""
+    command = ("uvicorn", app, "--app-dir", str(folder), "--port", "{port}", *options)
+    server = Server((*command, "--log-level", "warning"), dict(env), where)
     try:
         yield server
     finally:
         server.destroy()
+
+
+@contextmanager
+def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
+    """The example shop on two workers, its sidecar, and a Prometheus that scrapes that."""
+    store = where / "store"
+    env = {
+        "SIDELIGHT_DIR": str(store),
+        "SIDELIGHT_PHASES": "1",
+        "SIDELIGHT_SLOW_CALLBACK": "0.02",  # the barcode holds the loop for less than 0.1 s
+    }
+    with (
+        served("app:app", where, env, "--workers", "2", folder=SHOP) as server,
+        Sidecar(store, where) as sidecar,
+        prometheus({"shop": [sidecar.port]}, where) as port,
+    ):
+        eventually(lambda: query(port, 'sum(sidelight_workers{job="shop"}) == 2'))
+        yield server, sidecar, port
+
+
+def hold(server: Server) -> None:
+    """Many at once ask for what computes on the event loop, so that it is held for long."""
+    with ThreadPoolExecutor(24) as clients:
+        list(clients.map(lambda _: server.get("/products/1/barcode"), range(72)))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import promql_parser
 import pytest
 
 from dashboards.recorded import LABELS as RECORDED
+from dashboards.recorded import OF_INSTANCES
 from sidelight.contract import METRICS
 from tests.dashboards.promql_reading import selected
 from tests.dashboards.reading import (
@@ -41,7 +42,7 @@ COUNTERS = ("_count", "_sum", "_bucket")
 """Parts of a histogram; a metric may be called so itself, and be a gauge."""
 PROMETHEUS = "prometheus_rule_evaluation_failures_total"
 NO_JOB = {PROMETHEUS}
-NO_INSTANCE = {*RECORDED, "ALERTS", PROMETHEUS}
+NO_INSTANCE = {*(set(RECORDED) - OF_INSTANCES), "ALERTS", PROMETHEUS}
 
 by_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board["uid"]))
 by_query = pytest.mark.parametrize("asked", QUERIES, ids=str)
@@ -149,47 +150,94 @@ def test_target_logql_auto_rule() -> None:
 @by_query
 def test_target_promql_rule(asked: Asked) -> None:
     """Each query is PromQL, once its variables are filled in."""
-    promql_parser.parse(sent(asked.expr))
+    assert unparsed(asked.expr) == ""
 
 
 @by_query
 def test_target_rate_interval_rule(asked: Asked) -> None:
     """A rate is over ``$__rate_interval``; an increase, over that or the whole range."""
-    text = asked.expr.replace("$__rate_interval", "97m").replace("$__range", "89m")
-    assert set(re.findall(r"\[(\w+)\]", text)) <= {"97m", "89m", "1d"}
-    for one in selected(text):
-        if one.ranged:
-            assert one.around[0] in {"rate", "increase", "last_over_time"}
-            if one.around[0] == "last_over_time":
-                assert one.name in RECORDED  # "was there within a day" is no rate
-
-
-def matched(asked: Asked, label: str, but: set[str]) -> None:
-    text = asked.expr.replace("$__rate_interval", "1m").replace("$__range", "1h")
-    for one in selected(text):
-        if one.name not in but:
-            assert (label, "=~", f"${label}") in one.matchers, one
+    assert fixed_windows(asked.expr) == set()
+    assert other_ranges(asked.expr) == []
 
 
 @by_query
 def test_target_job_rule(asked: Asked) -> None:
     """Each selector is of the chosen jobs, but for Prometheus's own metrics."""
-    matched(asked, "job", NO_JOB)
+    assert unmatched(asked.expr, "job", NO_JOB) == []
 
 
 @by_query
 def test_target_instance_rule(asked: Asked) -> None:
     """Each selector is of the chosen instances, but for series that have no instance."""
-    matched(asked, "instance", NO_INSTANCE)
+    assert unmatched(asked.expr, "instance", NO_INSTANCE) == []
 
 
 @by_query
 def test_target_counter_agg_rule(asked: Asked) -> None:
     """A counter is never shown as it is: only its rate, or its increase."""
-    for one in selected(sent(asked.expr)):
+    assert bare_counters(asked.expr) == []
+
+
+def test_the_rules_find_what_breaks_them() -> None:
+    """Of queries that are wrong, each rule names what is wrong."""
+    assert unparsed("sum(up") != ""
+    assert fixed_windows("rate(a_total[5m])") == {"5m"}
+    assert other_ranges("avg_over_time(up[$__rate_interval])") == ["up"]
+    assert other_ranges("last_over_time(up[1d])") == ["up"]
+    assert unmatched('up{job="shop"}', "job", NO_JOB) == ["up"]
+    assert unmatched('up{job=~"$job"}', "instance", NO_INSTANCE) == ["up"]
+    slow = "fastapi_slow_requests_total"
+    assert bare_counters(f"sum({slow}) + sum(rate({slow}[$__rate_interval]))") == [slow]
+
+
+def unparsed(expr: str) -> str:
+    """What the parser has against a query."""
+    try:
+        promql_parser.parse(sent(expr))
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
+def windows_marked(expr: str) -> str:
+    """A query that parses, with windows that nobody writes in place of Grafana's."""
+    return expr.replace("$__rate_interval", "97m").replace("$__range", "89m")
+
+
+def fixed_windows(expr: str) -> set[str]:
+    """Windows that are not Grafana's to choose; a day is for what was there before."""
+    return set(re.findall(r"\[(\w+)\]", windows_marked(expr))) - {"97m", "89m", "1d"}
+
+
+def other_ranges(expr: str) -> list[str]:
+    """What is read over a range, and is no rate, no increase, nor the past of a recorded series."""
+    ranged = [one for one in selected(windows_marked(expr)) if one.ranged]
+    known = {"rate", "increase"}
+    return [
+        one.name
+        for one in ranged
+        if one.around[0] not in known
+        and not (one.around[0] == "last_over_time" and one.name in RECORDED)
+    ]
+
+
+def unmatched(expr: str, label: str, but: set[str]) -> list[str]:
+    """Selectors that don't follow a variable."""
+    return [
+        one.name
+        for one in selected(windows_marked(expr))
+        if one.name not in but and (label, "=~", f"${label}") not in one.matchers
+    ]
+
+
+def bare_counters(expr: str) -> list[str]:
+    """Counters that are neither rated nor only looked for."""
+    found = []
+    for one in selected(sent(expr)):
         part = one.name.endswith(COUNTERS) and one.name not in METRICS
-        if part or one.name.endswith("_total"):
-            assert one.ranged or counts(asked.expr, one.name)
+        if (part or one.name.endswith("_total")) and not one.ranged and not counts(expr, one.name):
+            found.append(one.name)
+    return found
 
 
 def counts(expr: str, name: str) -> bool:

@@ -3,7 +3,6 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +22,7 @@ from tests.dashboards.asking import (
     traces,
 )
 from tests.dashboards.reading import Asked
-from tests.dashboards.stack import OBJECTIVES, SHOP, crowd, page, prometheus, served, shoppers
+from tests.dashboards.stack import OBJECTIVES, SHOP, crowd, hold, page, prometheus, served, shoppers
 from tests.live.otlp_receiver import Receiver
 from tests.live.prometheus import query
 from tests.live.servers import PATIENCE, Server, eventually, free_port
@@ -76,7 +75,7 @@ def stack(where: Path) -> Iterator[Stack]:
     store = where / "store"
     with ExitStack() as parts:
         collector = parts.enter_context(Receiver())
-        faulty = parts.enter_context(served("faulty:app", where / "faulty"))
+        faulty = parts.enter_context(served("faulty:app", where / "faulty", {}))
         env = {
             "SIDELIGHT_DIR": str(store),
             "SIDELIGHT_PHASES": "1",
@@ -84,7 +83,7 @@ def stack(where: Path) -> Iterator[Stack]:
             "NEIGHBOUR": f"http://127.0.0.1:{faulty.port}",
             "PYTHONPATH": f"{SHOP}:{Path(__file__).parents[2] / 'instrumentation'}",
         }
-        shop = parts.enter_context(served("busy:app", where, "--workers", "2", **env))
+        shop = parts.enter_context(served("busy:app", where, env, "--workers", "2"))
         often = {"OTEL_METRIC_EXPORT_INTERVAL": "500"}
         sidecar = parts.enter_context(Sidecar(store, where, "--otlp", collector.url, **often))
         silent = parts.enter_context(page("nothing_of_ours 1\n"))
@@ -94,16 +93,8 @@ def stack(where: Path) -> Iterator[Stack]:
         yield Stack(shop, faulty, port, collector)
 
 
-def hold(server: Server) -> None:
-    """Many at once ask for what computes on the event loop, so that it is held for long."""
-    with ThreadPoolExecutor(24) as clients:
-        list(clients.map(lambda _: server.get("/products/1/barcode"), range(72)))
-
-
 def harm(found: Stack, store: Path) -> None:
-    """A worker is killed with requests in it; a file is torn; the collector is away; too many
-    routes are asked.
-    """
+    """A worker is killed with requests in it, a file is torn, the collector is away, and more."""
     (store / "torn.worker").write_bytes(b"torn" * 64)
     found.collector.status = 503
     for number in range(120):
@@ -154,9 +145,7 @@ def check_pool(port: int) -> None:
 
 
 def test_every_panel_under_load(tmp_path: Path) -> None:
-    """With reads, errors, slow routes, a held loop, a full pool and deaths, every query answers
-    where data must be, and none with NaN.
-    """
+    """Of a shop in all kinds of trouble, every query answers where data must be, without NaN."""
     with stack(tmp_path) as found, shoppers(found.shop), crowd(found.shop, HELD):
         time.sleep(10)
         hold(found.shop)

@@ -2,7 +2,12 @@
 
 import json
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
+from pathlib import Path
 
 from tests.deploy.artefacts import ROOT, compose, pod
 
@@ -42,6 +47,24 @@ def test_what_is_copied_is_there() -> None:
         *sources, _ = each.split()
         if not sources[0].startswith("--from="):
             assert all((ROOT / source).exists() for source in sources), each
+
+
+def test_the_wheel_is_built_of_what_is_copied(tmp_path: Path) -> None:
+    """The files that the image's build has are all that the wheel is made of."""
+    for each in instructions("COPY"):
+        *sources, to = each.split()
+        for source in sources:
+            if not source.startswith(("--from=", "/")):
+                place = tmp_path / (to if len(sources) == 1 and to != "./" else source)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+                copy(ROOT / source, place)
+    build = (sys.executable, "-m", "hatchling", "build", "-t", "wheel")
+    done = subprocess.run(build, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = (tmp_path / "dist").glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {"sidelight/dashboards/sidelight-fleet.json", "sidelight/demo/shop/app.py"} <= set(names)
 
 
 def test_every_install_is_pinned() -> None:

@@ -41,7 +41,7 @@ def test_the_budget_bounds_the_number_of_requests() -> None:
     """The load ends by itself when as many requests as allowed were sent."""
     sent = 0
 
-    async def count(_: object) -> None:
+    async def count(*_: object) -> None:
         nonlocal sent
         sent += 1
 
@@ -54,7 +54,7 @@ def test_time_bounds_the_load() -> None:
     """The load ends by itself when its time is over, even in the middle of a visit."""
     visiting = 0
 
-    async def forever(_: object) -> None:
+    async def forever(*_: object) -> None:
         nonlocal visiting
         visiting += 1
         await asyncio.Event().wait()

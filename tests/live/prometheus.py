@@ -24,11 +24,15 @@ def tool(name: str) -> str:
     return found
 
 
+ITSELF = "its-own-port"
+"""In a configuration this stands for the port that is chosen."""
+
+
 @contextmanager
 def prometheus(config: str, where: Path, *options: str) -> Iterator[int]:
     """Prometheus on a free port, with this configuration; its data and log are in a folder."""
     file, port = where / "prometheus.yml", free_port()
-    file.write_text(config)
+    file.write_text(config.replace(ITSELF, str(port)))
     command = (
         tool("prometheus"),
         f"--config.file={file}",

@@ -64,11 +64,20 @@ def windows(depth: int) -> Text:
     """A function of a range."""
     counters, gauges = ranges(words.COUNTERS, depth), ranges(words.GAUGES, depth)
     counted = _joined(_of(words.RATES), "(", counters, ")")
-    over = _joined(_of(words.OVER_TIME), "(", ranges((*words.GAUGES, *words.FEW), depth), ")")
-    gauged = _joined(_of(("deriv", "delta", "changes", "idelta")), "(", gauges, ")")
+    names = (*words.GAUGES, *words.FEW)
+    over = _joined(_of(words.OVER_TIME), "(", ranges(names, depth), ")")
+    gauged = _joined(_of(("deriv", "delta", "idelta")), "(", gauges, ")")
+    stepped = _joined(_of(("changes(", "resets(")), ranges(names, 0), ")")
     quantile = _joined("quantile_over_time(", _of(words.PARTS), ", ", gauges, ")")
     line = _joined("predict_linear(", ranges(words.GAUGES, 0), ", ", _of(("60", "-30.5")), ")")
-    return st.one_of(counted, counted, over, gauged, quantile, line)
+    return st.one_of(counted, counted, over, gauged, stepped, quantile, line)
+
+
+def exact() -> Text:
+    """What is the same to the last digit in whatever order it is made."""
+    selector = selectors((*words.COUNTERS, *words.GAUGES, *words.FEW))
+    fold = _joined(_of(("sum", "min", "max", "count")), grouping(), "(", selector, ")")
+    return st.one_of(selector, selector, fold)
 
 
 def grouping() -> Text:
@@ -115,6 +124,7 @@ def operators(depth: int) -> Text:
         _joined(number, any_of, "(", inner, ")"),
         _joined("(", inner, ")", sets, "(", inner, ")"),
         _joined("(", inner, ")", any_of, matching(), "(", inner, ")"),
+        _joined("(", exact(), ") % ", scalars(0)),
         *[st.builds(lambda sides, sign: sign.join(sides), one_and_other, any_of)] * 3,
     )
 
@@ -128,13 +138,15 @@ def functions(depth: int) -> Text:
     """A function of instant vectors."""
     inner, plain = vectors(depth - 1), st.one_of(_of(words.PLAIN), _of(words.COMMON))
     bounds = _joined(", ", scalars(0), ", ", scalars(0), ")")
-    bound = _of(("clamp_min(", "clamp_max(", "round("))
+    bound = _of(("clamp_min(", "clamp_max("))
     quantile = _joined("histogram_quantile(", _of(words.PARTS), ", ", _of(words.HISTOGRAMS), ")")
     return st.one_of(
         _joined(plain, "(", inner, ")"),
         _joined(plain, "(", inner, ")"),
         _joined("clamp(", inner, bounds),
         _joined(bound, inner, ", ", scalars(0), ")"),
+        _joined(_of(words.STEPPED), "(", exact(), ")"),
+        _joined("round(", exact(), ", ", scalars(0), ")"),
         relabelled(inner),
         quantile,
         quantile,

@@ -35,6 +35,8 @@ DIFFERENT: Final = {
     "label names may not be quoted": (r'\{"', '{"up"}'),
 }
 """Why: a pattern of the queries, and one on which they differ (None: not on every run)."""
+FAULT: Final = re.compile(r"timestamp\(.* @ .* offset |timestamp\(.* offset .* @ ")
+"""In 3.5, too, timestamp() of a selector with @ and offset does without the offset."""
 COUNTER: Final = re.compile(r".*_(total|count|sum|bucket)")
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from sidelight.promql.source import Block
-from tests.live.servers import PATIENCE, eventually, free_port
+from tests.live.prometheus import started
+from tests.live.servers import eventually, free_port
 from tests.promql import remote_write
 from tests.promql.answers import Answer, of_json
 
@@ -76,26 +77,16 @@ def referee(command: str, blocks: Sequence[Block], where: Path) -> Iterator[Refe
     where.mkdir()
     (where / "prometheus.yml").write_text("{}\n")
     port = free_port()
-    with (where / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                command,
-                f"--config.file={where / 'prometheus.yml'}",
-                f"--storage.tsdb.path={where / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--web.enable-remote-write-receiver",
-                "--log.level=warn",
-            ],
-            cwd=where,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
+    options = (
+        f"--config.file={where / 'prometheus.yml'}",
+        f"--storage.tsdb.path={where / 'tsdb'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--web.enable-remote-write-receiver",
+        "--log.level=warn",
+    )
+    with started((command, *options), where):
         found = Referee(command, port)
         eventually(found.ready)
         remote_write.send(port, blocks)
         yield found
         found.connection.close()
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sidelight.promql.source import Block
-from tests.dashboards.test_live_dashboards import SHOP, load
+from tests.dashboards.stack import SHOP, served, shoppers
 from tests.live.servers import Server, eventually
 from tests.live.traffic import Samples, scrape
 from tests.promql.answers import Answer
@@ -28,7 +28,7 @@ Page = dict[Labels, float]
 
 def pages(where: Path) -> list[Samples]:
     """What the shop said at each of the steps."""
-    with _shop(where) as server, load(server):
+    with _shop(where) as server, shoppers(server):
         return list(_steps(server))
 
 
@@ -40,13 +40,9 @@ def _steps(server: Server) -> Iterator[Samples]:
 
 @contextmanager
 def _shop(where: Path) -> Iterator[Server]:
-    command = ("uvicorn", "app:app", "--app-dir", str(SHOP), "--port", "{port}")
-    server = Server((*command, "--log-level", "warning"), {"SIDELIGHT_PHASES": "1"}, where)
-    try:
+    with served("app:app", where, {"SIDELIGHT_PHASES": "1"}, folder=SHOP) as server:
         eventually(lambda: _up(server))
         yield server
-    finally:
-        server.destroy()
 
 
 def _up(server: Server) -> bool:

@@ -68,6 +68,8 @@ def test_clamp_between_the_wrong_borders_is_nothing() -> None:
     """And between the same, that one."""
     assert instant("clamp(x, 5, 1)", Written("x 3")) == {}
     assert instant("clamp(x, 5, 5)", Written("x 3")) == {"": 5.0}
+    assert instant("clamp_min(x, Inf)", Written("x NaN")) == {"": math.inf}
+    assert math.isnan(instant("clamp_min(x, 5)", Written("x NaN"))[""])
 
 
 def test_scalar_of_none_or_several_is_nan() -> None:

@@ -73,6 +73,7 @@ def test_one_condition_that_an_empty_label_does_not_meet_is_enough(text: str) ->
         ('x{a="b', "1:5: parse error: unterminated quoted string"),
         (r'"\q"', "1:1: parse error: unknown escape sequence"),
         ("5q", '1:1: parse error: bad number or duration syntax: "5q"'),
+        ('{5m="up"}', "parse error: unexpected character inside braces"),
         ("{,}", "parse error"),
         ('{a="",b!="c"}', "must contain at least one non-empty matcher"),
         ("{}", "parse error: vector selector must contain at least one non-empty matcher"),
@@ -100,6 +101,7 @@ def test_what_is_no_query(text: str, problem: str) -> None:
         ("1 + sum(rate(x[5m])) / histogram_sum(x)", "the function histogram_sum()"),
         ("a + fill(0) b", 'the modifier "fill"'),
         ('x{a="b" or c="d"}', '"or" between the matchers of a selector'),
+        ("x offset--1m", "arithmetic with durations"),
         ("x @ -5", 'a negative time after "@"'),
     ],
 )

@@ -104,3 +104,12 @@ def test_lines_through_samples() -> None:
 def test_a_rate_has_no_name() -> None:
     """Two metrics that are one without their names can't be told apart."""
     assert instant("rate(x[1m])", Written('x{a="1"} 1 2'), 10).keys() == {'{a="1"}'}
+
+
+def test_what_was_large_once_is_forgotten() -> None:
+    """A window after a fall from 2^60 counts what is small as exactly as any other."""
+    text = "x 0 1152921504606846976 0 5 0.5 _ 0.25 1.25"
+    found = ranged("increase(x[21s])", Written(text), 40, 70, 10)[""]
+    assert found[40.0] == 0.5 + 5  # it began at 0: nothing before that
+    assert found[70.0] == pytest.approx(1 * (10 + 2.5) / 10)
+    assert only("resets(x[21s])", text, 40) == 1.0

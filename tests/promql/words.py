@@ -16,19 +16,23 @@ MATCHERS: Final = _words("""
     route="/x" route="" route!="" zone=~".*t" zone=~".+" zone!~"north|" group=~"[xy]" le!="+Inf"
     le="1" nonesuch="" job="none"
 """)
-RATES: Final = _words("rate increase irate delta idelta deriv changes resets")
+RATES: Final = _words("rate increase irate delta idelta deriv")
 OVER_TIME: Final = _words("""
     avg_over_time min_over_time max_over_time sum_over_time count_over_time stddev_over_time
     stdvar_over_time last_over_time present_over_time absent_over_time
 """)
 PLAIN: Final = _words("""
-    abs ceil floor exp ln log2 log10 sqrt sgn round timestamp sort sort_desc absent deg rad
+    abs exp ln log2 log10 sqrt timestamp sort sort_desc absent deg rad
     sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh
+""")
+COMMON: Final = _words("abs sqrt timestamp sort absent")
+STEPPED: Final = _words("""
+    ceil floor round sgn
     minute hour day_of_week day_of_month day_of_year days_in_month month year
 """)
-COMMON: Final = _words("abs ceil floor round sgn sqrt timestamp sort absent")
+"""For them a last digit can decide: they are asked of what is exact."""
 FOLDS: Final = _words("sum avg min max count group stddev stdvar")
-ARITHMETIC: Final = _words("+ - * / % ^ atan2")
+ARITHMETIC: Final = _words("+ - * / ^ atan2")
 COMPARISONS: Final = _words("== != > < >= <=")
 PARTS: Final = _words("0 0.5 0.9 0.99 1 -1 2 NaN")
 NUMBERS: Final = _words("0 1 2 -1 0.5 3.25 100 1e3 Inf -Inf NaN 0x1f")

@@ -147,8 +147,16 @@ def _alone() -> Rows:
         labels("once"): once,
         labels("twice"): twice,
         labels("zero_total"): [0.0] * COUNT,
+        labels("jumpy_total"): _far_apart(_counter("jumpy", (40, 44, 70, 100))),
+        labels("jumpy"): _far_apart(_walk(22)),
         labels("odd:name", path='a"b\\c', word="ä\nö"): _walk(21),
     }
+
+
+def _far_apart(row: list[float | str | None]) -> Row:
+    """Far larger for a while: a sum that goes on over all of it would forget what is small."""
+    row[20:30] = [2.0**50 + n for n in range(10)]
+    return row
 
 
 def _buckets() -> Rows:

@@ -9,16 +9,29 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.live.servers import PATIENCE, Server
+from tests.live.servers import PATIENCE, Server, eventually
 from tests.live.sidecars import SIDELIGHT
 
 WIDE = {"width": 1400, "height": 900}
 PHONE = {"width": 390, "height": 844}
 DRAWN = """() => document.querySelector(".sl-panel, .sl-alerts")
   && !document.querySelector(".is-waiting, .sl-bar.busy, .sl-alerts > .sl-waiting")"""
+WATCH_BUSY = """() => {
+  const bar = document.querySelector(".sl-bar");
+  let busy = false;
+  window.rounds = 0;
+  window.watcher?.disconnect();
+  window.watcher = new MutationObserver(() => {
+    const now = bar.classList.contains("busy");
+    if (busy && !now) window.rounds += 1;
+    busy = now;
+  });
+  window.watcher.observe(bar, { attributes: true, attributeFilter: ["class"] });
+}"""
 MILLISECONDS = PATIENCE * 1000
+expect.set_options(timeout=MILLISECONDS)
 
 
 class Viewer(Server):
@@ -108,6 +121,12 @@ class Reader:
         """Wait until nothing is asked for any more."""
         self.page.wait_for_function(DRAWN)
 
+    def again(self) -> None:
+        """Refresh, and wait until all that is in sight is drawn anew."""
+        self.page.evaluate(WATCH_BUSY)
+        self.page.locator(".sl-again").click()
+        self.page.wait_for_function("() => window.rounds > 0")
+
     def kinds(self) -> dict[str, str]:
         """What each panel shows, by title; of two with one title, the last."""
         panels = self.page.locator(".sl-panel[data-panel]")
@@ -130,6 +149,20 @@ class Reader:
         for value in values:
             picker.get_by_role("option", name=value, exact=True).click()
         self.page.mouse.click(1000, 20)  # where the bar is empty
+
+    def hover(self, title: str) -> None:
+        """Point at a graph, near its newest values, until it tells them."""
+        canvas = self.panel(title).locator("canvas")
+        canvas.scroll_into_view_if_needed()
+
+        def told() -> bool:
+            box = canvas.bounding_box()
+            x, y = box["x"] + box["width"] - 40, box["y"] + box["height"] / 2
+            self.page.mouse.move(x - 5, y)
+            self.page.mouse.move(x, y)
+            return bool(self.page.locator(".sl-tip").is_visible())
+
+        eventually(told)
 
     def picture(self, folder: Path, name: str) -> None:
         """What is seen, and all of the page."""

@@ -16,18 +16,12 @@ from playwright.sync_api import Browser, expect
 from sidelight.boards import found
 from sidelight.viewer.board import load
 from sidelight.viewer.units import shown, unit
-from tests.dashboards.test_live_dashboards import (
-    QUIET,
-    get,
-    hold,
-    shop,
-)
-from tests.dashboards.test_live_dashboards import (
-    load as visitors,
-)
-from tests.live.servers import eventually, free_port
+from tests.dashboards.asking import get
+from tests.dashboards.stack import hold, shop, shoppers
+from tests.dashboards.test_live_dashboards import QUIET
+from tests.live.prometheus import query
+from tests.live.servers import PATIENCE, eventually, free_port
 from tests.live.sidecars import fetch
-from tests.live.test_live_prometheus import query
 from tests.viewer.browsing import PHONE, WIDE, Reader, Viewer, chromium
 from tests.viewer.test_viewer_units import CASES
 
@@ -56,14 +50,19 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Started once, since all tests here only look."""
     where = tmp_path_factory.mktemp("viewer")
-    with shop(where) as (server, port), visitors(server), chromium() as browser:
+    with shop(where) as (server, sidecar, port), shoppers(server), chromium() as browser:
         time.sleep(12)
         hold(server)
-        eventually(lambda: query(port, "service:http_server_requests:rate5m > 0"))
-        (scraped,) = re.findall(r'"127.0.0.1:(\d+)"', (where / "prometheus.yml").read_text())[:1]
+        eventually(lambda: at_a_minute(port), 3 * PATIENCE)
         options = ("--prometheus", f"http://127.0.0.1:{port}")
-        with Viewer(where, *options, "--sidecar", f"http://127.0.0.1:{scraped}") as viewer:
+        with Viewer(where, *options, "--sidecar", f"http://127.0.0.1:{sidecar.port}") as viewer:
             yield World(viewer, browser, port, Path(PICTURES) if PICTURES else where / "pictures")
+
+
+def at_a_minute(port: int) -> bool:
+    """Whether what rules record was there when a minute began: graphs are asked for minutes."""
+    minute = time.time() // 60 * 60
+    return bool(query(port, f"service:http_server_requests:rate5m @ {minute} > 0"))
 
 
 def must_show(title: str) -> bool:
@@ -188,12 +187,7 @@ def test_a_crosshair_on_every_graph(world: World) -> None:
     """The time under the pointer is marked on the other graphs, and its values are told."""
     with Reader(world.browser, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
-        canvas = reader.panel("Requests by status").locator("canvas")
-        expect(canvas).to_be_visible()
-        box = canvas.bounding_box()
-        x, y = box["x"] + box["width"] - 40, box["y"] + box["height"] / 2
-        reader.page.mouse.move(x - 5, y)
-        reader.page.mouse.move(x, y)
+        reader.hover("Requests by status")
         expect(reader.panel("Errors").locator(".sl-crosshair")).to_be_visible()
         expect(reader.panel("Requests by status").locator(".sl-crosshair")).to_be_hidden()
         tip = reader.page.locator(".sl-tip")
@@ -275,9 +269,7 @@ def test_how_quick(world: World) -> None:
             again = []
             for _ in range(5):
                 began = time.perf_counter()
-                reader.page.locator(".sl-again").click()
-                reader.page.wait_for_selector(".sl-bar.busy", state="attached")
-                reader.drawn()
+                reader.again()
                 again.append(time.perf_counter() - began)
             took[board.uid] = [round(first, 3), *(round(one, 3) for one in sorted(again))]
     world.pictures.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """`sidelight viewer`'s options, checked before anything is started."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,11 @@ from click.testing import CliRunner
 from sidelight.cli import main
 from sidelight.errors import SettingsError
 from sidelight.viewer import settings
+from sidelight.viewer.asking import runbook_html
 from sidelight.viewer.runbooks import runbook
 from sidelight.viewer.settings import LISTEN, SIDECAR, Viewer, check
+
+NAMES = [path.stem for path in Path("docs/runbooks").glob("[A-Z]*[a-z].md")]
 
 
 def test_defaults() -> None:
@@ -58,6 +62,14 @@ def test_what_is_no_address_says_so(url: str) -> None:
     )
 
 
+@pytest.mark.parametrize("step", ["", "5", "0s", "500ms", "often"])
+def test_what_is_no_step_says_so(step: str) -> None:
+    """A step is a duration of a second or more."""
+    with pytest.raises(SettingsError, match="at least 1s; for example --step 5s"):
+        check(LISTEN, SIDECAR, None, None, (), insecure=False, step=step)
+    assert check(LISTEN, SIDECAR, None, None, (), insecure=False, step="5s").step == 5.0
+
+
 def test_the_command_shows_errors() -> None:
     """A wrong option is a message and an exit code, and no traceback."""
     done = CliRunner().invoke(main, ["viewer", "--listen", "0.0.0.0:1"])
@@ -81,6 +93,15 @@ def test_an_address_that_is_taken_says_so() -> None:
 
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1:9465.*--listen"):
         listen(Viewer("192.0.2.1", 9465, SIDECAR, None, None, ()))
+
+
+def test_links_of_runbooks_stay_in_the_viewer() -> None:
+    """A link to a runbook opens its alert; one to another page of the docs is only its words."""
+    found = runbook_html("EventLoopBlocked")
+    assert "<h1>EventLoopBlocked</h1>" in found
+    links = re.findall(r'href="([^"]*)"', "".join(map(runbook_html, NAMES)))
+    assert len(links) >= 20
+    assert {link.removeprefix("/alerts?open=") for link in links} <= set(NAMES)
 
 
 def test_runbooks() -> None:

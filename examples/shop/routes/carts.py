@@ -41,6 +41,6 @@ async def drop_item(user: User, product_id: int) -> None:
 @router.get("/{user}/shipping")
 async def shipping(user: User) -> dict[str, int]:
     await stock.database(60)
-    if stock.chance(0.08):
+    if stock.chance(0.04):
         raise CarrierError(user)
     return {"cents": 490 + 50 * len(stock.carts.get(user, {}))}

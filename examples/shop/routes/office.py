@@ -1,14 +1,17 @@
-"""The back office: a slow report in a thread, background work, and a chat over a WebSocket."""
+"""The back office: a slow report in a thread, counting in threads of its own, and a chat."""
 
 import asyncio
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from fastapi import APIRouter, BackgroundTasks, WebSocket, WebSocketDisconnect
 
 import stock
+from sidelight import watch
 
 router = APIRouter(prefix="/office", tags=["office"])
+counters = watch(ThreadPoolExecutor(2), name="counters")
 
 
 @router.get("/sales")
@@ -19,8 +22,12 @@ def sales() -> dict[str, int]:
     return {"orders": len(stock.orders), "cents": stock.total(items)}
 
 
+def count() -> None:
+    time.sleep(random.uniform(0.5, 1.5))
+
+
 async def recount() -> None:
-    await asyncio.sleep(random.uniform(0.5, 1.5))
+    await asyncio.get_running_loop().run_in_executor(counters, count)
 
 
 @router.post("/recount", status_code=202)

@@ -11,7 +11,7 @@ from sidelight.promql.clock import OF_TIME
 from sidelight.promql.frame import Floats, Frame, stacked
 from sidelight.promql.series import EMPTY, NAME, Labels, Series
 from sidelight.promql.source import Matcher
-from sidelight.promql.values import OF_VALUES
+from sidelight.promql.values import OF_VALUES, at_least, at_most
 from sidelight.promql.windows import Windows
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _of_time(on: "Evaluation", call: syntax.Call) -> Frame:
 def _clamp(on: "Evaluation", call: syntax.Call) -> Frame:
     frame = on.vector(call.args[0])
     low, high = (on.scalar(arg) for arg in call.args[1:])
-    clamped = frame.with_values(np.maximum(low, np.minimum(high, frame.values)))
+    clamped = frame.with_values(at_least(at_most(frame.values, high), low))
     return clamped.where(~(high < low)).unique()
 
 

@@ -67,6 +67,7 @@ class _Reader:
         self.deepest = 0
         self.quoted: list[str] = []
         self.before = ""
+        self.signed = False  # whether a sign came after that
 
     def read(self) -> Clean:
         out = []
@@ -96,7 +97,8 @@ class _Reader:
             self._operator(token, at)
         elif kind == "word":
             self._word(token.lower(), at)
-        if token not in {"+", "-"}:
+        self.signed = token in {"+", "-"}
+        if not self.signed:
             self.before = token.lower()
         return made
 
@@ -126,6 +128,8 @@ class _Reader:
     def _operator(self, token: str, at: int) -> None:
         if (token, self.before) == ("-", "@"):
             raise unsupported('a negative time after "@"')
+        if self.signed and self.before == "offset":
+            raise unsupported("arithmetic with durations")
         self._count(at)
 
     def _word(self, word: str, at: int) -> None:

@@ -49,7 +49,13 @@ def parse(text: str, limits: Limits) -> syntax.Node:
 
 def _told(problem: str, cleaned: Clean) -> str:
     """The parser's words as Prometheus has them, with quoted texts put back if it repeats them."""
-    problem = re.sub(r"'([0-9]+)'", lambda found: quoted(cleaned.quoted[int(found[1])]), problem)
+
+    def back(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return quoted(cleaned.quoted[number]) if number < len(cleaned.quoted) else found[0]
+
+    if "character" not in problem:
+        problem = re.sub(r"'([0-9]{1,5})'", back, problem)
     problem = re.sub(r"(?<=type |.got )(vector|matrix)\b", lambda found: _TYPES[found[0]], problem)
     return re.sub(r"'([^']+)'", r'"\1"', problem)
 

@@ -1,5 +1,6 @@
 """How fast something grows, from the samples of a window: rate, increase, delta and their like."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -39,31 +40,34 @@ def delta(windows: Windows) -> Result:
 
 
 def _add_resets(windows: Windows, gain: Floats) -> None:
-    """What a counter had before each fall is added: it fell to zero and began again."""
+    """What a counter had before each fall is added: it fell to zero and began again.
+
+    One after another, as Prometheus adds them, to the windows that have both samples: differences
+    of a running sum would forget what is small after what was large.
+    """
     if len(windows.times) < 2:  # noqa: PLR2004 # one sample has none before it
         return
     earlier, both = windows.neighbours()
     fell = windows.values[:, 1:] < earlier
     if both is not None:
         fell &= both
-    rows = np.flatnonzero(fell.any(axis=1))
-    if len(rows):
-        lost = np.where(fell[rows], earlier[rows], 0.0)
-        gain[rows] += _inside(windows, rows, lost)
+    for before in np.flatnonzero(fell.any(axis=0)).tolist():
+        windows.budget.check()
+        rows = np.flatnonzero(fell[:, before])
+        first = windows.high.searchsorted(before + 1, side="right")
+        for place, some in _by_previous(windows, rows, before):
+            last = windows.low.searchsorted(place, side="right")
+            gain[some, first:last] += earlier[some, before, None]
 
 
-def _inside(windows: Windows, rows: Index, lost: Floats) -> Floats:
-    endless = np.isinf(lost)
-    sums = np.zeros((len(rows), lost.shape[1] + 1))
-    np.cumsum(np.where(endless, 0.0, lost), axis=1, out=sums[:, 1:])
-    first, last = (
-        index if len(index) == 1 else index[rows] for index in (windows.first, windows.last)
-    )
-    inside: Floats = windows.pick(last, sums) - windows.pick(first, sums)
-    if endless.any():
-        np.cumsum(endless, axis=1, out=sums[:, 1:])
-        inside[windows.pick(last, sums) > windows.pick(first, sums)] = np.inf
-    return inside
+def _by_previous(windows: Windows, rows: Index, before: int) -> Iterator[tuple[int, Index]]:
+    """The rows by where their sample before is: where all have all samples, it is the same."""
+    if windows.valid is None:
+        yield before, rows
+        return
+    places = windows.before[rows, before]
+    for place in np.unique(places):
+        yield place, rows[places == place]
 
 
 def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> Result:

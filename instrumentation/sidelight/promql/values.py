@@ -20,12 +20,16 @@ def _sign(values: Floats) -> Floats:
     return np.where(values < 0, -1.0, np.where(values > 0, 1.0, values))
 
 
-def _clamp_min(values: Floats, low: Floats) -> Floats:
-    return np.maximum(values, low)
+def at_least(values: Floats, low: Floats) -> Floats:
+    """The greater of both; NaN if one is, unless the other is +Inf, as in Go."""
+    endless = (values == np.inf) | (low == np.inf)
+    return np.where(endless, np.inf, np.maximum(values, low))
 
 
-def _clamp_max(values: Floats, high: Floats) -> Floats:
-    return np.minimum(values, high)
+def at_most(values: Floats, high: Floats) -> Floats:
+    """The lesser of both; NaN if one is, unless the other is -Inf, as in Go."""
+    endless = (values == -np.inf) | (high == -np.inf)
+    return np.where(endless, -np.inf, np.minimum(values, high))
 
 
 def _radians(values: Floats) -> Floats:
@@ -45,8 +49,8 @@ OF_VALUES: Final[dict[str, Any]] = {
     "atan": np.arctan,
     "atanh": np.arctanh,
     "ceil": np.ceil,
-    "clamp_max": _clamp_max,
-    "clamp_min": _clamp_min,
+    "clamp_max": at_most,
+    "clamp_min": at_least,
     "cos": np.cos,
     "cosh": np.cosh,
     "deg": _degrees,

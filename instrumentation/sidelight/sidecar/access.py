@@ -48,15 +48,19 @@ class Access:
             )
         if self._token is None or scope["path"] in OPEN or self._known(headers):
             return None
-        return PlainTextResponse(
-            "the token is needed: as a bearer token, or as the password of any user\n",
-            401,
-            headers={"www-authenticate": 'Basic realm="sidelight", Bearer'},
-        )
+        return _challenge()
 
     def _known(self, headers: Headers) -> bool:
         given = credentials(headers.get("authorization", ""))
         return hmac.compare_digest(given.encode(), (self._token or "").encode())
+
+
+def _challenge() -> Response:
+    text = "the token is needed: as a bearer token, or as the password of any user\n"
+    answer = PlainTextResponse(text, 401, {"www-authenticate": 'Basic realm="sidelight"'})
+    # A line of its own: Chromium asks for no password where a line has two challenges.
+    answer.headers.append("www-authenticate", "Bearer")
+    return answer
 
 
 def credentials(authorization: str) -> str:

@@ -1,6 +1,7 @@
 """From a panel to what is drawn of it: its queries asked, and the answers put into its form."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -21,17 +22,24 @@ MARGIN: Final = 70
 """Pixels beside a graph's lines."""
 NO_VALUE: Final = "No data"
 MOST_MARKS: Final = 100
+RUNBOOK_LINK: Final = re.compile(r"\[([^\]]*)\]\((\w+)\.md\)")
+DOCS_LINK: Final = re.compile(r"\[([^\]]*)\]\((?!/|https?:)[^)]*\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a refresh is about: a dashboard, what is chosen, and the time that gives."""
+    """What a refresh is about: a dashboard, what is chosen, and the time that gives.
+
+    ``width`` is that of the page in pixels; ``finest`` is a least step in seconds for panels that
+    ask for a coarser one.
+    """
 
     board: Board
     chosen: Chosen
     asked: Range
     server: Prometheus
     width: int = 1400
+    finest: float | None = None
     marks: "asyncio.Future[Sequence[Mark]] | None" = field(default=None, compare=False)
 
 
@@ -108,7 +116,8 @@ KINDS: Final = {
 def pace(question: Question, panel: Panel, target: Target) -> Steps:
     """The step of a query, from the pixels of its panel and the least step it names."""
     points = max(round(question.width * panel.place.w / 24) - MARGIN, 100)
-    return steps(question.asked.length, points, target.interval or panel.interval)
+    least = target.interval or panel.interval
+    return steps(question.asked.length, points, min(least, question.finest or least))
 
 
 async def _ask(question: Question, target: Target, pace: Steps) -> Answer:
@@ -188,5 +197,9 @@ def html(text: str) -> str:
 
 
 def runbook_html(alert: str) -> str:
-    """An alert's runbook; empty where it has none of ours. Its links lead to alerts' rows."""
-    return html(found) if (found := runbook(alert)) else ""
+    """An alert's runbook; empty where it has none of ours.
+
+    Links to other runbooks lead to their alerts, other links to the docs are only their words.
+    """
+    found = RUNBOOK_LINK.sub(r"[\1](/alerts?open=\2)", runbook(alert) or "")
+    return html(DOCS_LINK.sub(r"\1", found)) if found else ""

@@ -64,4 +64,4 @@ class Alerts(Told, component="static/alerts.js"):
 
     def __init__(self) -> None:
         super().__init__()
-        self._props["body"] = {"groups": [], "runbooks": {}, "problem": ""}
+        self._props["body"] = {"groups": [], "runbooks": {}, "problem": "", "open": ""}

@@ -6,16 +6,19 @@ from urllib.parse import urlsplit
 
 from sidelight.errors import SettingsError, SidelightError
 from sidelight.sidecar.settings import address, is_loopback, read_token
+from sidelight.viewer.times import seconds
 
 LISTEN = "127.0.0.1:9465"
 SIDECAR = "http://127.0.0.1:9464"
+LEAST_STEP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
     """How one viewer runs. Build it with `check`.
 
-    ``token`` is sent to what it reads, and asked of whoever opens it.
+    ``token`` is sent to what it reads, and asked of whoever opens it. ``step`` is how often, in
+    seconds, scrapes and rules are; None where that is what the dashboards take it to be.
     """
 
     host: str
@@ -24,6 +27,7 @@ class Viewer:
     prometheus: str | None
     token: str | None
     hosts: tuple[str, ...]
+    step: float | None = None
 
     @property
     def metrics(self) -> str:
@@ -44,6 +48,7 @@ def check(  # noqa: PLR0913 one for each option
     hosts: tuple[str, ...],
     *,
     insecure: bool,
+    step: str | None = None,
 ) -> Viewer:
     """Check what was given on the command line. Raises `SettingsError`."""
     host, port = address(listen)
@@ -59,7 +64,17 @@ def check(  # noqa: PLR0913 one for each option
         raise SettingsError("insecure", "", "contradicts --token-file", "one of the two")
     checked = _url("sidecar", sidecar, SIDECAR)
     source = None if prometheus is None else _url("prometheus", prometheus, "http://127.0.0.1:9090")
-    return Viewer(host, port, checked, source, token, hosts)
+    return Viewer(host, port, checked, source, token, hosts, _step(step))
+
+
+def _step(given: str | None) -> float | None:
+    try:
+        found = None if given is None else seconds(given)
+    except ValueError:
+        found = 0
+    if found is not None and found < LEAST_STEP:
+        raise SettingsError("step", given, "must be a duration of at least 1s", "--step 5s")
+    return found
 
 
 def _url(key: str, given: str, example: str) -> str:

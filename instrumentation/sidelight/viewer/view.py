@@ -1,26 +1,26 @@
 """One reader's page: what it shows, and when it asks again."""
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs, urlsplit
 
 from nicegui import background_tasks, ui
 from nicegui.client import Client
 
-from sidelight.viewer import alerts_page, asking, bar, slow_page
-from sidelight.viewer.asking import Question
-from sidelight.viewer.board import Board, Panel
-from sidelight.viewer.elements import Alerts, Bar, Box, Fold
-from sidelight.viewer.empty import parts, short
+from sidelight.viewer import bar
+from sidelight.viewer.contents import AlertList, Content, Dashboard, SlowRequests
+from sidelight.viewer.elements import Bar
+from sidelight.viewer.empty import short
 from sidelight.viewer.hub import Hub
 from sidelight.viewer.prometheus import AskError
-from sidelight.viewer.times import between, seconds
+from sidelight.viewer.times import seconds
 from sidelight.viewer.variables import Chosen, address, normal, read
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from sidelight.viewer.board import Board
+
 LEAST_EVERY: Final = 1.0
 """Seconds: no address makes a page ask more often."""
 START: Final = "/d/sidelight-fleet"
@@ -31,102 +31,67 @@ class View:
     """What one browser's page shows: told to its elements, which send what has changed."""
 
     def __init__(self, hub: Hub, client: Client) -> None:
-        self.hub, self.client = hub, client
-        self.path, self.board, self.chosen = "", None, LAST_HOUR  # type: tuple[str, Board | None, Chosen]  # fmt: skip
-        self.lists: Mapping[str, tuple[str, ...]] = {}
-        self.boxes: dict[int, tuple[Panel, Box]] = {}
-        self.asked: dict[int, Question] = {}
-        self.unseen: set[int] = set()
-        self.question: Question | None = None
-        self.firing, self.problem, self.watched, self.busy = 0, "", True, False
-        self.runbooks: dict[str, str] = {}
+        self.hub = hub
+        self.url = urlsplit("")
+        self.board: Board | None = None
+        self.chosen = LAST_HOUR
+        self.content: Content | None = None
+        self.firing, self.asking, self.problem, self.watched = 0, 0, "", True
+        self.again = asyncio.Event()
         self.bar = Bar(self.state())
         self.page = ui.element("main").classes("sl-page")
-        self.clock = asyncio.Event()
         self._listen()
+        task = background_tasks.create(self.keep(), name="refresh")
+        client.on_delete(lambda: _end(task))
 
     def _listen(self) -> None:
-        self.bar.on("go", lambda e: self.open(e.args["path"]))
-        self.bar.on("choose", lambda e: self.choose(e.args["name"], e.args["values"]))
+        self.bar.on("go", lambda e: self.open(str(e.args["path"])))
+        self.bar.on("choose", lambda e: self.choose(str(e.args["name"]), e.args["values"]))
         self.bar.on("time", lambda e: self.span(str(e.args["from"]), str(e.args["to"])))
         self.bar.on("every", lambda e: self.every(str(e.args)))
         self.bar.on("again", lambda _: self.refresh(whole=True))
         self.bar.on("watched", lambda e: self.watch(shown=bool(e.args)))
-        task = background_tasks.create(self.keep(), name="refresh")
-        self.client.on_delete(lambda: _end(task))
 
     # --- what is shown ---
 
     def open(self, target: str) -> None:
         """Go to a page of the viewer."""
-        found = urlsplit(target)
-        before, self.path = self.path, found.path
-        self.board = self.hub.boards.get(found.path.removeprefix("/d/"))
+        before, self.url = self.url, urlsplit(target)
+        self.board = self.hub.boards.get(self.url.path.removeprefix("/d/"))
         if self.board:
-            self.chosen = read(self.board, found.query)
-        if before != self.path:
-            self.build()
+            self.chosen = read(self.board, self.url.query)
+        if self.board is None or before.path != self.url.path:
+            self.page.clear()
+            with self.page:
+                self.content = self._built()
         self.refresh(whole=True)
 
-    def build(self) -> None:
-        """Elements of the page, without what they will show."""
-        self.page.clear()
-        self.boxes, self.unseen, self.asked, self.lists = {}, set(), {}, {}
-        with self.page:
-            if self.board:
-                self._build_board(self.board)
-            elif self.path == "/alerts":
-                self.alerts = Alerts()
-                self.alerts.on("runbook", lambda e: self.read_runbook(str(e.args)))
-            else:
-                about = "The last requests over their route's threshold, and what each of them met."
-                self.slow = Box({"title": "Slow requests", "description": about}, (1, 1, 24, 1))
+    def _built(self) -> Content:
+        if self.board:
+            return Dashboard(self.hub, self.board, self.span)
+        if self.url.path == "/alerts":
+            return AlertList(self.hub, parse_qs(self.url.query).get("open", [""])[0])
+        return SlowRequests(self.hub)
 
-    def _build_board(self, board: Board) -> None:
-        for section in board.sections:
-            with Fold(section.title, collapsed=section.collapsed):
-                for band in section.bands:
-                    with ui.element("div").classes("sl-grid" if len(band) > 1 else "sl-grid alone"):
-                        for panel in band:
-                            self._build_panel(panel, band[0].place.y)
-
-    def _build_panel(self, panel: Panel, top: int) -> None:
-        place = panel.place
-        box = Box(self.head(panel), (place.x + 1, place.y - top + 1, place.w, place.h))
-        self.boxes[panel.id] = panel, box
-        box.on("seen", lambda e: self.seen(panel.id, seen=bool(e.args)))
-        box.on("zoom", lambda e: self.span(str(e.args["from"]), str(e.args["to"])))
-
-    def head(self, panel: Panel) -> Json:
-        """What a panel says of itself, whatever its data."""
-        return {
-            "title": panel.title,
-            "description": panel.description,
-            "legend": panel.options.get("legend", {}).get("showLegend", True) is not False,
-            "small": panel.type == "stat",
-            "links": [{"title": one.title, "url": one.url} for one in panel.links],
-        }
-
-    def state(self) -> Json:
+    def state(self) -> dict[str, Any]:
         """What the bar shows."""
-        board, chosen = self.board, self.chosen
-        shown = short(board) if board else bar.PAGES.get(self.path, "")
+        board, chosen, path = self.board, self.chosen, self.url.path
+        shown = short(board) if board else bar.PAGES.get(path, "")
+        lists = self.content.lists if isinstance(self.content, Dashboard) else {}
+        viewer = self.hub.viewer
         return {
             "title": f"{shown} · Sidelight" if shown else "Sidelight",
-            "url": address(board.uid, chosen) if board else self.path,
-            "pages": bar.pages(self.hub, self.path, chosen, self.firing),
-            "variables": bar.variables(board, chosen, self.lists) if board else [],
+            "url": address(board.uid, chosen) if board else self.url.geturl(),
+            "pages": bar.pages(self.hub, path, chosen, self.firing),
+            "variables": bar.variables(board, chosen, lists) if board else [],
             "timed": board is not None,
             "since": chosen.since,
             "until": chosen.until,
             "every": chosen.refresh,
-            "busy": self.busy,
-            "source": self._source().split("://", 1)[1],
+            "busy": self.asking > 0,
+            "source": (viewer.sidecar if path == "/slow" else viewer.metrics).split("://", 1)[1],
             "problem": self.problem,
         }
-
-    def _source(self) -> str:
-        return self.hub.viewer.sidecar if self.path == "/slow" else self.hub.viewer.metrics
 
     # --- what the reader does ---
 
@@ -145,130 +110,63 @@ class View:
         """Ask so often."""
         self.chosen = replace(self.chosen, refresh=text)
         self.bar.tell(self.state())
-        self.clock.set()
+        self.again.set()
 
     def watch(self, *, shown: bool) -> None:
         """A page in the background asks nothing; seen again, it asks at once."""
         self.watched = shown
-        if shown and self._interval():
+        if shown and self.interval:
             self.refresh(whole=False)
 
-    def seen(self, number: int, *, seen: bool) -> None:
-        """A panel comes into sight, or leaves it: what is out of sight is asked when it comes."""
-        (self.unseen.discard if seen else self.unseen.add)(number)
-        if seen and self.question and self.asked.get(number) is not self.question:
-            background_tasks.create(self.fill(self.question, number), name="panel")
-
     # --- asking ---
+
+    @property
+    def interval(self) -> float | None:
+        """Seconds between refreshes; None where there are none."""
+        try:
+            return max(seconds(self.chosen.refresh), LEAST_EVERY)
+        except ValueError:
+            return None
 
     async def keep(self) -> None:
         """Ask again as often as is chosen."""
         while True:
-            self.clock.clear()
+            self.again.clear()
             try:
-                await asyncio.wait_for(self.clock.wait(), self._interval() or None)
+                await asyncio.wait_for(self.again.wait(), self.interval)
             except TimeoutError:
-                if self.watched and not self.busy:
+                if self.watched and not self.asking:
                     self.refresh(whole=False)
-
-    def _interval(self) -> float:
-        try:
-            return max(seconds(self.chosen.refresh), LEAST_EVERY)
-        except ValueError:
-            return 0.0
 
     def refresh(self, *, whole: bool) -> None:
         """Ask for what is in sight; with ``whole`` for everything."""
-        asked: Callable[[], Awaitable[None]]
-        if self.board:
-            board = self.board
-            asked = lambda: self.ask_board(board, whole=whole)  # noqa: E731 one of three
-        else:
-            asked = self.ask_alerts if self.path == "/alerts" else self.ask_slow
-        background_tasks.create(self._busy(asked()), name="ask")
-        self.clock.set()
+        if self.content:
+            background_tasks.create(self._ask(self.content, whole=whole), name="ask")
+        self.again.set()
 
-    async def _busy(self, asked: Awaitable[None]) -> None:
-        self.busy = True
+    async def _ask(self, content: Content, *, whole: bool) -> None:
+        self.asking += 1
         self.bar.tell(self.state())
         try:
-            await asked
+            both = content.ask(self.chosen, whole=whole), self.count_firing()
+            ended = await asyncio.gather(*both, return_exceptions=True)
+            self.problem = _problem(ended)
         finally:
-            self.busy = False
-            self.bar.tell(self.state())
-
-    async def ask_board(self, board: Board, *, whole: bool) -> None:
-        """Its panels, from the top; what is marked on them; what can be chosen; what fires."""
-        try:
-            asked = between(self.chosen.since, self.chosen.until, time.time())
-        except ValueError as error:
-            self.problem = str(error)
-            return
-        question = Question(board, replace(self.chosen, lists=self.lists), asked, self.hub.server)
-        if asking.asks_lists(question):
-            self.lists = await asking.choices(question)
-            question = replace(question, chosen=replace(self.chosen, lists=self.lists))
-        question = replace(question, marks=asyncio.ensure_future(asking.marks(question)))
-        self.question = question
-        numbers = [n for n in self.boxes if whole or n not in self.unseen]
-        await asyncio.gather(
-            *(self.fill(question, number) for number in numbers),
-            self.list_choices(question),
-            self.count_firing(),
-        )
-
-    async def fill(self, question: Question, number: int) -> None:
-        """Ask for one panel and show it, unless something else was asked meanwhile."""
-        panel, box = self.boxes[number]
-        self.asked[number] = question
-        made = await asking.content(question, panel)
-        if self.asked.get(number) is question and self.boxes.get(number) == (panel, box):
-            if made["kind"] == "empty":
-                made["parts"] = parts(made["text"], self.hub.boards.values(), question.chosen)
-            box.tell(made)
-
-    async def list_choices(self, question: Question) -> None:
-        """What each variable could be."""
-        lists = await asking.choices(question)
-        if self.question is question:
-            self.lists = lists
+            self.asking -= 1
             self.bar.tell(self.state())
 
     async def count_firing(self) -> None:
-        """How many alerts fire; whether the server answers at all."""
-        try:
-            self.firing = sum(one.state == "firing" for one in await self.hub.server.alerts())
-            self.problem = ""
-        except AskError as error:
-            self.firing, self.problem = 0, str(error)
+        """How many alerts fire. Raises `AskError` where the server doesn't answer at all."""
+        self.firing = sum(one.state == "firing" for one in await self.hub.server.alerts())
 
-    async def ask_slow(self) -> None:
-        """The page of slow requests."""
-        try:
-            made = slow_page.table(await self.hub.slow())
-            if not made["rows"]:
-                made = {"kind": "empty", "parts": [{"text": "No request was slow so far."}]}
-        except AskError as error:
-            made = {"kind": "error", "text": str(error)}
-        self.slow.tell(made)
-        await self.count_firing()
 
-    async def ask_alerts(self) -> None:
-        """The page of alerts."""
-        try:
-            rules = await self.hub.server.rules()
-            self.firing, self.problem = alerts_page.firing(rules), ""
-            body = {"groups": alerts_page.groups(rules), "problem": ""}
-        except AskError as error:
-            self.firing, self.problem = 0, str(error)
-            body = {"groups": [], "problem": str(error)}
-        self.alerts.tell({**body, "runbooks": dict(self.runbooks)})
-
-    def read_runbook(self, name: str) -> None:
-        """Show an alert's runbook below it."""
-        if found := asking.runbook_html(name):
-            self.runbooks[name] = found
-            self.alerts.tell({**self.alerts.props["body"], "runbooks": dict(self.runbooks)})
+def _problem(ended: Iterable[BaseException | None]) -> str:
+    """What the reader can do something about; anything else is a fault of ours, and raised."""
+    problems = [one for one in ended if one is not None]
+    for one in problems:
+        if not isinstance(one, AskError | ValueError):
+            raise one
+    return str(problems[0]) if problems else ""
 
 
 def _end(task: asyncio.Task[None]) -> None:

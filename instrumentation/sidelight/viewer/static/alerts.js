@@ -6,8 +6,18 @@ export default {
   components: { SlMarkdown: Markdown },
   props: { body: Object },
   emits: ["runbook"],
-  data: () => ({ open: null }),
+  data: () => ({ open: null, led: null }),
+  mounted() { this.lead(); },
+  watch: { body() { this.lead(); } },
   methods: {
+    // An address may name an alert: its first row is opened, once.
+    lead() {
+      const every = this.body.groups.flatMap((group) => group.alerts);
+      const one = every.find(({ name }) => name === this.body.open);
+      if (!one || this.led === this.body.open) return;
+      [this.open, this.led] = [one.key, this.body.open];
+      Vue.nextTick(() => this.$el.querySelector("article.open")?.scrollIntoView({ block: "center" }));
+    },
     when: (text) => (text ? clock(Date.parse(text)) : ""),
     toggle(one) {
       this.open = this.open === one.key ? null : one.key;

@@ -1,25 +1,24 @@
-"""Watch a service through its /metrics: `python watch.py http://127.0.0.1:8000/metrics`."""
+"""A service's routes in the terminal, from its /metrics."""
 
-import argparse
 import asyncio
-import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import httpx
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from figures import rows, summary
-from scrape import Scrape, parse, recent
-from screen import WIDTH, screen
+from sidelight.demo.figures import rows, summary
+from sidelight.demo.scrape import Scrape, parse, recent
+from sidelight.demo.screen import WIDTH, screen
 
 PERIOD = 1.0  # seconds between scrapes
 WINDOW = 10.0  # seconds that the figures speak of
 PLAIN_EVERY = 5  # scrapes from one table to the next where there is no terminal
+HEADING = 4  # lines above the table
 LEGEND = f"last {WINDOW:.0f} s; errors are 5xx; Ctrl-C stops"
 
 Show = Callable[[RenderableType], None]
@@ -28,9 +27,10 @@ Show = Callable[[RenderableType], None]
 class Watch:
     """Scrapes one address, keeps what the window needs, and draws it."""
 
-    def __init__(self, url: str, console: Console) -> None:
+    def __init__(self, url: str, console: Console, heading: Callable[[], RenderableType]) -> None:
         self.url = url
         self.console = console
+        self.heading = heading
         self.scrapes: deque[Scrape] = deque(maxlen=round(WINDOW / PERIOD) + 1)
         self.trouble = ""
 
@@ -45,6 +45,7 @@ class Watch:
                     await asyncio.sleep(PERIOD)
 
     async def scrape(self, client: httpx.AsyncClient) -> None:
+        """One more answer, or what is wrong."""
         try:
             answer = (await client.get(self.url)).raise_for_status()
             self.scrapes.append(parse(answer.text, time.time()))
@@ -53,11 +54,13 @@ class Watch:
             self.trouble = f"no answer ({type(error).__name__}); these are the last figures; "
 
     def picture(self) -> RenderableType:
+        """The heading and the table as they are now."""
         window = recent(self.scrapes, WINDOW)
         found = rows(window)
-        height = self.console.height if self.console.is_terminal else None
+        height = self.console.height - HEADING if self.console.is_terminal else None
         note = Text.assemble((self.trouble, "bold red"), (LEGEND, "dim"))
-        return screen(self.url, found, summary(window, found), note, height)
+        table = screen(self.url, found, summary(window, found), note, height)
+        return Group(self.heading(), table)
 
 
 @contextmanager
@@ -89,14 +92,3 @@ def console() -> Console:
     """The terminal, or a page of the table's width where there is none."""
     here = Console()
     return here if here.is_terminal else Console(width=WIDTH)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("url", nargs="?", default="http://127.0.0.1:8000/metrics")
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(Watch(parser.parse_args().url, console()).run())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,4 +1,4 @@
-"""The shop's demo as a user runs it: the whole of it, and stopped half-way."""
+"""The demo as a user runs it: the whole of it, and stopped half-way."""
 
 import os
 import re
@@ -8,12 +8,11 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-DEMO = Path(__file__).parents[2] / "examples" / "shop" / "demo.py"
 PATIENCE = 90  # seconds; far more than any of this takes
 MARK = "SHOP_DEMO_MARK"
 
@@ -32,7 +31,7 @@ def demo(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Popen[st
     paths = os.pathsep.join(path for path in sys.path if path)
     own = {"PYTHONPATH": paths, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1", MARK: mark}
     with subprocess.Popen(
-        [sys.executable, str(DEMO), *options],
+        [sys.executable, "-m", "sidelight", "demo", *options],
         cwd=folder,
         env={**os.environ, **own},
         stdout=subprocess.PIPE,
@@ -47,56 +46,78 @@ def demo(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Popen[st
 
 
 def port_of(text: str) -> int:
-    found = re.search(r"metrics at http://127\.0\.0\.1:(\d+)/metrics", text)
+    found = re.search(r"metrics at  http://127\.0\.0\.1:(\d+)/metrics", text)
     assert found, text
     return int(found[1])
 
 
-def assert_nothing_is_left(folder: Path, mark: str, port: int) -> None:
+def assert_nothing_is_left(folder: Path, mark: str, port: int, stores: set[Path]) -> None:
     """Nobody listens, no process of the demo lives, and no file was left."""
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     assert processes(mark) == []
     assert list(folder.iterdir()) == []
+    assert not any(store.parent.exists() for store in stores)
 
 
-def processes(mark: str) -> list[str]:
-    """The living processes whose environment holds `mark` (on Linux; elsewhere none is seen)."""
+def processes(mark: str) -> list[dict[str, str]]:
+    """The environments that hold `mark`: one a process (on Linux; elsewhere none is seen)."""
     found = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if f"{MARK}={mark}".encode() in environ.read_bytes():
-                found.append((environ.parent / "cmdline").read_text())
-        except OSError:  # ended meanwhile, or another user's
-            continue
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # ended meanwhile, or another user's
+            pairs = (pair.partition("=") for pair in path.read_text().split("\0"))
+            environ = {name: value for name, _, value in pairs}
+            if environ.get(MARK) == mark:
+                found.append(environ)
     return found
 
 
-def test_demo_shows_the_routes_and_leaves_nothing(tmp_path: Path, mark: str) -> None:
-    """A short run shows a table that names the busy routes, and ends with everything gone."""
-    with demo(tmp_path, mark, "--seconds", "6") as process:
-        out, err = process.communicate(timeout=PATIENCE)
+def stores(mark: str) -> set[Path]:
+    """Where workers of the demo meet."""
+    found = {environ.get("SIDELIGHT_DIR") for environ in processes(mark)}
+    return {Path(path) for path in found if path}
+
+
+def until_the_load(process: subprocess.Popen[str]) -> str:
+    """What is said until all of it runs."""
+    assert process.stdout
+    said = ""
+    while "last 10 s" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
+def test_demo_shows_the_story_and_the_routes_and_leaves_nothing(tmp_path: Path, mark: str) -> None:
+    """A short run tells where things are and what happens, shows busy routes, and is gone."""
+    with demo(tmp_path, mark, "--minutes", "0.2") as process:
+        out = until_the_load(process)
+        met = stores(mark)
+        rest, err = process.communicate(timeout=PATIENCE)
+    out += rest
     assert (process.returncode, err) == (0, "")
+    assert len(met) == 1
     for route in ("/products/{product_id}", "/carts/{user}", "/orders/checkout"):
         assert route in out
+    for part in ("dashboards  http://127.0.0.1:", "  steady   ", "0:12", "Look at Fleet"):
+        assert part in out
     assert "/metrics   2 workers   " in out
     assert "nan" not in out.lower()
-    assert_nothing_is_left(tmp_path, mark, port_of(out))
+    assert_nothing_is_left(tmp_path, mark, port_of(out), met)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_the_demo_cleanly(tmp_path: Path, mark: str, number: int) -> None:
     """Ctrl-C or SIGTERM in the middle of the load ends it all, with exit code 0."""
     with demo(tmp_path, mark) as process:
-        assert process.stdout
-        first = process.stdout.readline() + process.stdout.readline()
-        port = port_of(first)
-        assert len(processes(mark)) > 1 or not Path("/proc").is_dir()
+        out = until_the_load(process)
+        met = stores(mark)
         process.send_signal(number)
-        out, err = process.communicate(timeout=PATIENCE)
+        rest, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, "")
-    assert out.endswith("stopped\n")
-    assert_nothing_is_left(tmp_path, mark, port)
+    assert rest.endswith("stopped\n")
+    assert_nothing_is_left(tmp_path, mark, port_of(out), met)
 
 
 def test_a_signal_during_the_start_stops_it_too(tmp_path: Path, mark: str) -> None:
@@ -111,8 +132,8 @@ def test_a_signal_during_the_start_stops_it_too(tmp_path: Path, mark: str) -> No
     assert processes(mark) == []
 
 
-def test_a_service_that_cannot_start_shows_its_log(tmp_path: Path, mark: str) -> None:
-    """With its port taken, uvicorn's own words are shown and the exit code is 1."""
+def test_a_port_that_is_taken_is_named(tmp_path: Path, mark: str) -> None:
+    """With the viewer's port taken, its own words are shown and the exit code is 1."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

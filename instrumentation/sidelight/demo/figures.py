@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from scrape import DURATION, SLOW, STARTED, WORKERS, Scrape, increases
+from sidelight.demo.scrape import DURATION, SLOW, STARTED, WORKERS, Scrape, increases
 
 Route = tuple[str, str]  # method and template
 
@@ -43,6 +43,7 @@ class Tally:
     buckets: defaultdict[float, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, name: str, labels: Mapping[str, str], value: float) -> None:
+        """What the sample ``name`` grew by, where it is one of the route's."""
         if name == f"{DURATION}_bucket":
             self.buckets[float(labels["le"])] += value
         elif name == f"{DURATION}_count":

@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from figures import Row, Summary, quantile, rows, summary
-from scrape import Scrape, increases, parse, recent
-from screen import duration, fitting, screen, uptime
+from sidelight.demo.figures import Row, Summary, quantile, rows, summary
+from sidelight.demo.scrape import Scrape, increases, parse, recent
+from sidelight.demo.screen import duration, fitting, screen, uptime
 
 LABELS = 'http_request_method="{method}",http_route="{route}"'
 BOUNDS = ("0.1", "0.5", "+Inf")

@@ -8,7 +8,7 @@ from rich.constrain import Constrain
 from rich.table import Table
 from rich.text import Text
 
-from figures import Row, Summary
+from sidelight.demo.figures import Row, Summary
 
 WIDTH = 100
 AROUND = 7  # lines of a screen that are not routes
@@ -55,6 +55,7 @@ def workers(states: Mapping[str, int]) -> str:
 
 
 def uptime(seconds: float | None) -> str:
+    """Hours, minutes and seconds."""
     if seconds is None:
         return NOTHING
     minutes, rest = divmod(int(seconds), 60)
