@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 class Sidecar(Server):
     """One `sidelight sidecar`. As a context it is ready, and ended when that is left."""
 
-    program = SIDELIGHT, "sidecar"
+    program: tuple[str, ...] = SIDELIGHT, "sidecar"
 
     def __init__(
         self,

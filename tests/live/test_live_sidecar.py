@@ -123,9 +123,12 @@ def test_answers_while_a_handler_holds_the_gil(uvicorn: Serve, store: Path, tmp_
 
 @pytest.mark.parametrize("accept", ["text/plain;version=0.0.4", OPENMETRICS])
 def test_its_page_is_a_workers(uvicorn: Serve, store: Path, tmp_path: Path, accept: str) -> None:
-    """In either format the sidecar and a worker show the same series, with the same counts."""
+    """In either format the sidecar and a worker show the same series, with the same counts.
+
+    A sidecar with a history says more, of that.
+    """
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
-    with Sidecar(store, tmp_path) as sidecar:
+    with Sidecar(store, tmp_path, "--history", "0") as sidecar:
         settle(sidecar, 2)
         ask(server, {ITEM: 30, MAKE: 5, BOOM: 2})
         server.kill(server.workers()[0])

@@ -11,7 +11,8 @@ from sidelight.sidecar.history.history import History
 from sidelight.sidecar.rules import load
 from sidelight.sidecar.rules.definition import Group, groups
 from sidelight.sidecar.rules.running import RunningGroup
-from sidelight.slo import objectives
+from sidelight.slo import objectives, rules
+from sidelight.slo.plan import Plan
 from tests.sidecar.remembered import ENDED, MIB, Sampled, found
 
 
@@ -141,7 +142,10 @@ def test_a_pending_alert_that_pauses_begins_again(history: History, target: Samp
 
 def test_the_services_own_rules_are_understood() -> None:
     """Every rule that Sidelight makes, with and without objectives, can be evaluated here."""
-    found = [*load.of_service(objectives.default()), *load.of_files([str(SHOP)])]
+    found = [
+        *load.of_settings(rules.groups(Plan(objectives.default()))),
+        *load.of_files([str(SHOP)]),
+    ]
     assert {rule.kind for one in found for rule in one.rules} == {"record", "alert"}
     history = History(3_600_000, 64 * MIB)
     target = Sampled(history)

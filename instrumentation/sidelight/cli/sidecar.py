@@ -109,9 +109,14 @@ def sidecar(  # noqa: PLR0913 one for each option
     """
     from sidelight.settings import load
     from sidelight.sidecar import history_settings, logs, server, settings
+    from sidelight.slo import commands
+    from sidelight.slo.plan import Plan
+    from sidelight.slo.rules import groups
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
-    remembered = history_settings.check(**remembering)
+    of = commands.service(None)
+    own = history_settings.Service(groups(Plan(of)), commands.known_by(of))
+    remembered = history_settings.check(own, **remembering)
     checked = replace(
         settings.check(directory, listen, token_file, names, otlp, insecure=insecure),
         remembering=remembered,

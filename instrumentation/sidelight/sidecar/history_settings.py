@@ -2,8 +2,8 @@
 
 import importlib
 import re
-from dataclasses import dataclass
-from typing import TypedDict, Unpack
+from dataclasses import dataclass, field
+from typing import Any, TypedDict, Unpack
 
 from sidelight.errors import SettingsError
 
@@ -29,6 +29,17 @@ class Options(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class Service:
+    """What the settings say of the service: groups of rules, and the labels that it is known by.
+
+    ``groups`` is as a file of rules has them.
+    """
+
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    labels: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Remembering:
     """How long (``keep``) and how often (``step``) in seconds, in how many bytes.
 
@@ -41,9 +52,10 @@ class Remembering:
     job: str | None
     instance: str | None
     rules: tuple[str, ...]
+    service: Service = field(default_factory=Service)
 
 
-def check(**given: Unpack[Options]) -> Remembering | None:
+def check(service: Service, **given: Unpack[Options]) -> Remembering | None:
     """Check what was given; None for no history. Raises `SettingsError`."""
     keep = _keep(given["history"])
     step = _seconds("history_step", given["history_step"], "5s")
@@ -58,7 +70,8 @@ def check(**given: Unpack[Options]) -> Remembering | None:
     for key in ("job", "instance"):
         if given[key] is not None and not (given[key] or "").strip():
             raise SettingsError(key, given[key], "must not be empty", f"--{key} shop")
-    return Remembering(keep, step, memory, given["job"], given["instance"], given["rules"])
+    job, instance = given["job"], given["instance"]
+    return Remembering(keep, step, memory, job, instance, given["rules"], service)
 
 
 def _keep(given: str | None) -> float:

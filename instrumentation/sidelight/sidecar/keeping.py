@@ -16,7 +16,6 @@ from sidelight.sidecar.history_settings import Remembering
 from sidelight.sidecar.rules import load
 from sidelight.sidecar.rules.evaluator import Evaluator
 from sidelight.sidecar.watch import Figure, Watch
-from sidelight.slo.objectives import Service
 
 logger = logging.getLogger("sidelight.sidecar")
 
@@ -29,11 +28,11 @@ class Keeping:
     """What a sidecar remembers, and how it is asked. Raises `SettingsError`."""
 
     def __init__(self, asked: Remembering, watch: Watch, listener: socket.socket) -> None:
-        service = load.service()
-        groups = list(load.of_files(asked.rules)) if asked.rules else load.of_service(service)
+        own = asked.service.groups
+        groups = list(load.of_files(asked.rules)) if asked.rules else load.of_settings(own)
         give_back()
         self._history = History(round(asked.keep * 1000), asked.memory)
-        target = target_of(asked, service, listener)
+        target = target_of(asked, listener)
         self._sampler = Sampler(watch, self._history, asked.step, target)
         self._rules = Evaluator(self._history, groups, FIRST * asked.step)
         watch.figures = self.figures
@@ -65,14 +64,13 @@ class Keeping:
         yield "sidelight_rule_failures_total", "", self._rules.failures
 
 
-def target_of(asked: Remembering, service: Service, listener: socket.socket) -> Target:
+def target_of(asked: Remembering, listener: socket.socket) -> Target:
     """The labels of this target; without a job where the service's own name is to be it.
 
-    What the selector of the service's rules pins, its samples have.
+    What the rules of the service know it by, its samples have.
     """
     host, port = listener.getsockname()[:2]
     name = socket.gethostname() if host in ANYWHERE else f"[{host}]" if ":" in host else host
-    pinned = {one.label: one.text for one in service.selector.matchers if one.operator == "="}
-    job = asked.job or pinned.pop("job", None) or service.name or ""
-    pinned = {label: text for label, text in pinned.items() if label not in {"job", "instance"}}
-    return Target(job, asked.instance or f"{name}:{port}", tuple(pinned.items()))
+    known = {"job": "", "instance": f"{name}:{port}", **asked.service.labels}
+    job, instance = known.pop("job"), known.pop("instance")
+    return Target(asked.job or job, asked.instance or instance, tuple(known.items()))

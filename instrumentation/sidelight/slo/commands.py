@@ -25,6 +25,15 @@ def service(config: str | None) -> Service:
     return objectives.read(from_file(file))
 
 
+def known_by(of: Service) -> dict[str, str]:
+    """The labels that a service's samples must have for its rules to find them."""
+    return {
+        one.label: one.text.replace('\\"', '"').replace("\\\\", "\\")
+        for one in of.selector.matchers
+        if one.operator == "=" and one.text
+    }
+
+
 def scale(given: str) -> Fraction:
     """``1/60``, ``0.1`` or ``1``."""
     try:

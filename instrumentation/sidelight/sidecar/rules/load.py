@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sidelight.errors import SettingsError
-from sidelight.settings import from_folder
 from sidelight.sidecar.rules.definition import EXAMPLE, Group, groups
-from sidelight.slo import objectives, rules
-from sidelight.slo.objectives import Service
-from sidelight.slo.plan import Plan
 
 OWN = "sidelight.toml"
 MOST_BYTES = 8 << 20
@@ -27,11 +24,6 @@ def of_files(files: Sequence[str]) -> Iterator[Group]:
         yield from groups(file, found)
 
 
-def service() -> Service:
-    """The service of the working directory's settings. Raises `SettingsError`."""
-    return objectives.read(from_folder(Path.cwd()))
-
-
-def of_service(of: Service) -> list[Group]:
-    """Recording rules and alerts of its objectives."""
-    return list(groups(OWN, {"groups": rules.groups(Plan(of))}))
+def of_settings(found: list[dict[str, Any]]) -> list[Group]:
+    """Groups as the service's own settings make them. Raises `SettingsError`."""
+    return list(groups(OWN, {"groups": found}))
