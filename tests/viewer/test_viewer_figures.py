@@ -142,7 +142,7 @@ def test_alerts_are_by_state_and_severity() -> None:
         {"job": "shop"},
         "/d/x?var-job=shop",
     )
-    assert found[2]["alerts"][0]["summary"] == "critical, over 1h, for 2 min"
+    assert found[2]["alerts"][0]["summary"] == "critical, over 1h, for 2 mins"
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)//d/x", "https://evil.example/", ""])
