@@ -142,7 +142,8 @@ BEYOND = {
     "sidecar": {"asgi", "viewer", "demo"},
     "slo": {"asgi", "runtime", "store", "export", "sidecar"},
     "promql": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
-    "viewer": {"asgi", "runtime", "store", "promql", "slo", "demo"},
+    "viewer": {"asgi", "runtime", "store", "promql", "sidecar", "slo", "demo"},
+    "serving": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
 }
 """Rooms that a room knows nothing of."""
 

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient, WebSocketDenialResponse
 from starlette.websockets import WebSocketDisconnect
 
-from sidelight.sidecar.access import Access, credentials, host_of
+from sidelight.serving.access import Access, credentials, host_of
 
 
 def client(token: str | None = None, hosts: tuple[str, ...] = ()) -> TestClient:

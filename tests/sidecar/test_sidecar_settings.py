@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from sidelight.errors import SettingsError
-from sidelight.sidecar.settings import address, check, is_loopback, read_token, sends
+from sidelight.serving.door import address, is_loopback, read_token
+from sidelight.sidecar.settings import LISTEN, check, sends
 
 
 @pytest.mark.parametrize(
@@ -21,14 +22,14 @@ from sidelight.sidecar.settings import address, check, is_loopback, read_token, 
 )
 def test_an_address_has_a_host_and_a_port(text: str, found: tuple[str, int]) -> None:
     """Names, IPv4 and bracketed IPv6, each with its port."""
-    assert address(text) == found
+    assert address(text, LISTEN) == found
 
 
 @pytest.mark.parametrize("text", ["", "9464", ":9464", "127.0.0.1:", "h:65536", "h:-1", "h:x"])
 def test_a_wrong_address_is_refused_with_one_that_works(text: str) -> None:
     """The message has the option, what was given, and an example."""
     with pytest.raises(SettingsError) as caught:
-        address(text)
+        address(text, LISTEN)
     assert str(caught.value) == (
         f"listen={text!r}: must be ADDRESS:PORT; for example --listen 127.0.0.1:9464"
     )

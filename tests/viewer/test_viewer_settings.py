@@ -19,7 +19,7 @@ NAMES = [path.stem for path in Path("docs/runbooks").glob("[A-Z]*[a-z].md")]
 def test_defaults() -> None:
     """It listens on this machine only, and asks this machine's sidecar."""
     found = check(LISTEN, SIDECAR, None, None, (), insecure=False)
-    assert found == Viewer("127.0.0.1", 9465, "http://127.0.0.1:9464", None, None, ())
+    assert found == Viewer("127.0.0.1", 9465, None, (), "http://127.0.0.1:9464", None)
     assert found.metrics == "http://127.0.0.1:9464"
     assert not found.open
 
@@ -89,10 +89,10 @@ def test_without_its_packages_it_says_what_to_install(monkeypatch: pytest.Monkey
 
 def test_an_address_that_is_taken_says_so() -> None:
     """As does one that this machine hasn't."""
-    from sidelight.viewer.server import listen
+    from sidelight.serving.process import listen
 
     with pytest.raises(SettingsError, match=r"192\.0\.2\.1:9465.*--listen"):
-        listen(Viewer("192.0.2.1", 9465, SIDECAR, None, None, ()))
+        listen(Viewer("192.0.2.1", 9465, None, (), SIDECAR, None), LISTEN)
 
 
 def test_links_of_runbooks_stay_in_the_viewer() -> None:

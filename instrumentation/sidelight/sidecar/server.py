@@ -2,7 +2,6 @@
 
 import logging
 import resource
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +10,12 @@ import anyio
 import uvicorn
 from starlette.applications import Starlette
 
-from sidelight.errors import SettingsError
 from sidelight.export.otlp_environment import shown
 from sidelight.runtime.about import version
+from sidelight.serving.access import Access
+from sidelight.serving.process import address_of, listen, serve
 from sidelight.settings import Settings
 from sidelight.sidecar import api_off, sending
-from sidelight.sidecar.access import Access
 from sidelight.sidecar.pages import pages
 from sidelight.sidecar.settings import LISTEN, Sidecar
 from sidelight.sidecar.watch import Watch
@@ -33,7 +32,7 @@ def run(sidecar: Sidecar, settings: Settings) -> None:
     sender = None if sidecar.otlp is None else sending.exporter(sidecar.otlp)
     if sender is not None:
         watch.exports = sender.outcomes
-    listener = listen(sidecar)
+    listener = listen(sidecar, LISTEN)
     keeping = None
     if sidecar.remembering is not None:
         from sidelight.sidecar.keeping import Keeping  # noqa: PLC0415 an extra
@@ -63,16 +62,8 @@ def run(sidecar: Sidecar, settings: Settings) -> None:
         ws="none",
         timeout_graceful_shutdown=GRACE,
     )
-    server = uvicorn.Server(config)
-
-    def end(*_: object) -> None:
-        server.should_exit = True
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)  # also before uvicorn listens to them, and once more at its end
     _allow_descriptors()
-    with listener:
-        server.run(sockets=[listener])
+    serve(config, listener)
     logger.info("stopped")
 
 
@@ -83,20 +74,9 @@ def _allow_descriptors() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def listen(sidecar: Sidecar) -> socket.socket:
-    """The listening socket. Raises `SettingsError`."""
-    family = socket.AF_INET6 if ":" in sidecar.host else socket.AF_INET
-    try:
-        return socket.create_server((sidecar.host, sidecar.port), family=family, backlog=128)
-    except OSError as error:
-        given = f"{sidecar.host}:{sidecar.port}"
-        raise SettingsError("listen", given, str(error), f"--listen {LISTEN}") from error
-
-
 def say(sidecar: Sidecar, listener: socket.socket, otlp: str | None) -> None:
     """The line that tells a log what runs where."""
-    host, port = listener.getsockname()[:2]
-    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = address_of(listener)
     logger.info(
         "sidecar listens",
         extra={

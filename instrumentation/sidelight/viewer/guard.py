@@ -10,7 +10,7 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sidelight.sidecar.access import Access
+from sidelight.serving.access import Access
 
 POLICY: Final = (
     "default-src 'self'; "
@@ -33,7 +33,7 @@ SOCKETS: Final = "/_nicegui_ws/"
 
 
 class Guard:
-    """The sidecar's `Access`, for WebSockets too, and headers that keep a page to this host.
+    """`Access`, for WebSockets too, and headers that keep a page to this host.
 
     A WebSocket of somebody else's page says so in ``Origin``, and is refused. Not every browser
     sends the password with a WebSocket: who has shown the token gets a cookie for it, which is

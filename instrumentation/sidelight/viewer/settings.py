@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from urllib.parse import urlsplit
 
 from sidelight.errors import SettingsError, SidelightError
-from sidelight.sidecar.settings import address, is_loopback, read_token
+from sidelight.serving.door import Door, guarded
 from sidelight.viewer.times import seconds
 
 LISTEN = "127.0.0.1:9465"
@@ -14,30 +14,21 @@ LEAST_STEP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer:
+class Viewer(Door):
     """How one viewer runs. Build it with `check`.
 
     ``token`` is sent to what it reads, and asked of whoever opens it. ``step`` is how often, in
     seconds, scrapes and rules are; None where that is what the dashboards take it to be.
     """
 
-    host: str
-    port: int
     sidecar: str
     prometheus: str | None
-    token: str | None
-    hosts: tuple[str, ...]
     step: float | None = None
 
     @property
     def metrics(self) -> str:
         """Whose HTTP API is asked."""
         return self.prometheus or self.sidecar
-
-    @property
-    def open(self) -> bool:
-        """Whether others than this machine can look, without a token."""
-        return self.token is None and not is_loopback(self.host)
 
 
 def check(  # noqa: PLR0913 one for each option
@@ -51,20 +42,10 @@ def check(  # noqa: PLR0913 one for each option
     step: str | None = None,
 ) -> Viewer:
     """Check what was given on the command line. Raises `SettingsError`."""
-    host, port = address(listen)
-    token = None if token_file is None else read_token(token_file)
-    if token is None and not insecure and not is_loopback(host):
-        raise SettingsError(
-            "listen",
-            listen,
-            "is open to other machines, so it needs a token (or --insecure)",
-            f"--listen {listen} --token-file /run/secrets/sidelight-token",
-        )
-    if token is not None and insecure:
-        raise SettingsError("insecure", "", "contradicts --token-file", "one of the two")
+    host, port, token = guarded(listen, token_file, LISTEN, insecure=insecure)
     checked = _url("sidecar", sidecar, SIDECAR)
     source = None if prometheus is None else _url("prometheus", prometheus, "http://127.0.0.1:9090")
-    return Viewer(host, port, checked, source, token, hosts, _step(step))
+    return Viewer(host, port, token, hosts, checked, source, _step(step))
 
 
 def _step(given: str | None) -> float | None:

@@ -1,4 +1,4 @@
-"""Who may ask the sidecar: checked before anything else is."""
+"""Who may ask: checked before anything else is."""
 
 import base64
 import binascii
@@ -43,7 +43,7 @@ class Access:
         host = host_of(headers.get("host", ""))
         if not is_address(host) and host not in self._hosts:
             return PlainTextResponse(
-                f"Host {host!r} is not one of this sidecar's; start it with --allowed-host NAME\n",
+                f"Host {host!r} is none of this server's; start it with --allowed-host NAME\n",
                 421,
             )
         if self._token is None or scope["path"] in OPEN or self._known(headers):

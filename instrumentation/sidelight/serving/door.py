@@ -1,0 +1,71 @@
+"""Where a server listens, and whom it lets in."""
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sidelight.errors import SettingsError
+
+MOST_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """An address, the token that is asked for if there is one, and names it is reached by."""
+
+    host: str
+    port: int
+    token: str | None
+    hosts: tuple[str, ...]
+
+    @property
+    def open(self) -> bool:
+        """Whether others than this machine can ask, without a token."""
+        return self.token is None and not is_loopback(self.host)
+
+
+def guarded(
+    listen: str, token_file: str | None, usual: str, *, insecure: bool
+) -> tuple[str, int, str | None]:
+    """Host, port and token of what was given. Raises `SettingsError`, which names ``usual``."""
+    host, port = address(listen, usual)
+    if token_file is not None and insecure:
+        raise SettingsError("insecure", "", "contradicts --token-file", "one of the two")
+    token = None if token_file is None else read_token(token_file)
+    if token is None and not insecure and not is_loopback(host):
+        raise SettingsError(
+            "listen",
+            listen,
+            "is open to other machines, so it needs a token (or --insecure)",
+            f"--listen {listen} --token-file /run/secrets/sidelight-token",
+        )
+    return host, port, token
+
+
+def address(listen: str, usual: str) -> tuple[str, int]:
+    """Host and port. Raises `SettingsError`."""
+    host, colon, port = listen.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not (port.isascii() and port.isdecimal()) or int(port) > MOST_PORT:
+        raise SettingsError("listen", listen, "must be ADDRESS:PORT", f"--listen {usual}")
+    return host, int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def read_token(path: str) -> str:
+    """The token in a file, without the space around it. Raises `SettingsError`."""
+    example = "--token-file /run/secrets/sidelight-token"
+    try:
+        token = Path(path).read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError("token_file", path, f"can't be read: {error}", example) from error
+    if not token or not token.isprintable() or " " in token:
+        raise SettingsError("token_file", path, "must hold one word", example)
+    return token
