@@ -18,6 +18,7 @@ SERVICE_CLASS: Final = "service_class:http_server_requests:rate5m"
 SERVICE: Final = "service:http_server_requests:rate5m"
 ROUTE_LE: Final = "route_le:http_server_request_duration_seconds_bucket:rate5m"
 SERVICE_LE: Final = "service_le:http_server_request_duration_seconds_bucket:rate5m"
+STATUS_TIME: Final = "route_status:http_server_request_duration_seconds_sum:rate5m"
 ROUTE_TIME: Final = "route:http_server_request_duration_seconds_sum:rate5m"
 ROUTE_SLOW: Final = "route:fastapi_slow_requests:rate5m"
 ROUTE_SLOW_FROM: Final = "route:fastapi_slow_request_threshold_seconds:min"
@@ -54,6 +55,7 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     SERVICE: (),
     ROUTE_LE: (METHOD, ROUTE, "le"),
     SERVICE_LE: ("le",),
+    STATUS_TIME: (METHOD, ROUTE, STATUS, ERROR),
     ROUTE_TIME: (METHOD, ROUTE),
     ROUTE_SLOW: (METHOD, ROUTE),
     ROUTE_SLOW_FROM: (METHOD, ROUTE),

@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from sidelight.cli import sidecar, viewer
+from sidelight.cli.sidecar import sidecar
+from sidelight.cli.viewer import viewer
 from sidelight.contract import METRICS
 from sidelight.settings import Options, Settings
 from sidelight.slo import objectives, rules

@@ -7,13 +7,17 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import DURATION, WHERE, mean, over, quantile, rate, total
+from dashboards.promql import WHERE, mean, over, quantile, rate, total
 from dashboards.promql import recorded as of
 from dashboards.route.parts import FAILED, ROUTE, buckets, good
 
 FIRST: Final = "fastapi_response_start_seconds"
 SPENT = total(rate("fastapi_request_phase_seconds_sum", ROUTE), "phase")
 SAMPLED = total(rate("fastapi_request_phase_seconds_count", ROUTE), "phase")
+
+FAILURES = over(
+    total(of(recorded.STATUS_TIME, WHERE, FAILED)), total(of(recorded.ROUTE_STATUS, WHERE, FAILED))
+)
 
 
 def lines() -> list[Line]:
@@ -88,7 +92,7 @@ def _how_long_failures_take() -> Shown:
         "Mean time of 5xx, which are in no latency above: long ones are timeouts of something "
         "else, short ones faults of its own.",
         "s",
-        [Query(mean(DURATION, where=(WHERE, FAILED)), "5xx")],
+        [Query(FAILURES, "5xx", recorded=True)],
         empty=silence.NONE_SO_FAR,
         colours={"5xx": colours.BAD},
     )

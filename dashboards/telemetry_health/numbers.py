@@ -12,7 +12,7 @@ from dashboards.promql import recorded as of
 from dashboards.telemetry_health.parts import COUNT
 
 RULES: Final = 'rule_group=~".*sidelight.*"'
-SILENT = f"({raw('up')} == 1) unless on (job, instance) {raw(COUNT)}"
+SILENT = f"({raw('up')} == 1) unless on (job, instance) {raw(recorded.INSTANCE_STATUS)}"
 OURS = f"on (job) last_over_time({of(recorded.SERVICE)}[1d])"
 
 

@@ -30,7 +30,8 @@ def lines() -> list[Line]:
     """The lines of this section."""
     return [
         Line(9, [_targets(), _how_to_read_it()], (16, 8)),
-        Line(8, [_scrape_time(), _series_by_route(), _who_they_say_they_are()]),
+        Line(8, [_scrape_time(), _who_they_say_they_are()]),
+        Line(8, [_series_by_route()]),
     ]
 
 

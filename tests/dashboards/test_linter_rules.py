@@ -231,7 +231,7 @@ def unmatched(expr: str, label: str, but: set[str]) -> list[str]:
 
 
 def bare_counters(expr: str) -> list[str]:
-    """Counters that are neither rated nor only looked for."""
+    """Counters shown as they are."""
     found = []
     for one in selected(sent(expr)):
         part = one.name.endswith(COUNTERS) and one.name not in METRICS
@@ -241,10 +241,8 @@ def bare_counters(expr: str) -> list[str]:
 
 
 def counts(expr: str, name: str) -> bool:
-    """Whether a counter is only looked for, or its series are counted."""
-    return (
-        f"count by (job, http_route) ({name}" in expr or f"unless on (job, instance) {name}" in expr
-    )
+    """Whether it is the series that are counted."""
+    return f"count by (job, http_route) ({name}" in expr
 
 
 @by_board

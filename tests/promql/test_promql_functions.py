@@ -125,6 +125,14 @@ def test_label_replace(args: str, labels: str) -> None:
     assert instant(f"label_replace(x, {args})", source) == {f"x{labels}": 1.0}
 
 
+def test_series_that_become_one_may_not_do_so_even_at_different_times() -> None:
+    """As in Prometheus 3, labels that are set are the same at all steps."""
+    source = Written('x{a="1"} 1 stale\nx{a="2"} _ 2')
+    with pytest.raises(QueryError, match="vector cannot contain metrics with the same labelset"):
+        ranged('label_replace(x, "a", "", "", "")', source, 0, 10, 10)
+    assert len(ranged("abs(sum by (a) (x))", source, 0, 10, 10)) == 2
+
+
 def test_label_join() -> None:
     """In the order they are named; what is missing is empty."""
     source = Written('x{a="1",b="2"} 1')

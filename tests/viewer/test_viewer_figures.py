@@ -10,8 +10,10 @@ from sidelight.viewer.empty import parts
 from sidelight.viewer.figures import bars, gauges, stat
 from sidelight.viewer.prometheus import alert, rule
 from sidelight.viewer.variables import Chosen
-from tests.viewer.made import answer, made_board, made_panel, panel_json, series, target
+from tests.viewer.made import answer, made_board, made_panel, override, panel_json, series, target
 
+HERE = Chosen({}, "now-1h", "now")
+EVERY = {"id": "byRegexp", "options": ".*"}
 STEPS = [{"value": None, "color": "#111111"}, {"value": 0.5, "color": "#222222"}]
 
 
@@ -52,10 +54,37 @@ def test_no_number_is_no_stat() -> None:
 def test_bars() -> None:
     """A bar is as full as its value is between the ends; 100 % is the end of a share."""
     found = answer(series({"job": "a"}, (1, 0.25)), series({"job": "b"}, (1, 7)))
-    assert bars(number("bargauge"), [found]) == [
-        {"name": "a", "text": "25%", "colour": "#111111", "full": 0.25},
-        {"name": "b", "text": "700%", "colour": "#222222", "full": 1.0},
+    assert bars(number("bargauge"), [found], HERE) == [
+        {
+            "name": "a",
+            "text": "25%",
+            "colour": "#111111",
+            "ink": "#111111",
+            "full": 0.25,
+            "href": "",
+        },
+        {
+            "name": "b",
+            "text": "700%",
+            "colour": "#222222",
+            "ink": "#222222",
+            "full": 1.0,
+            "href": "",
+        },
     ]
+
+
+def test_a_bar_leads_on() -> None:
+    """A bar's link has its series' labels in it, percent-encoded; a value may be plain text."""
+    links = [{"url": "/d/x?${__url_time_range}&var-job=${__field.labels.job}"}]
+    panel = made_panel(
+        "bargauge",
+        options={"valueMode": "text"},
+        fieldConfig={"overrides": [{**override("x", links=links), "matcher": EVERY}]},
+    )
+    (found,) = bars(panel, [answer(series({"job": "a&b"}, (1, 1)))], HERE)
+    assert found["href"] == "/d/x?from=now-1h&to=now&var-job=a%26b"
+    assert found["ink"] == ""
 
 
 def test_gauges() -> None:
@@ -142,7 +171,7 @@ def test_alerts_are_by_state_and_severity() -> None:
         {"job": "shop"},
         "/d/x?var-job=shop",
     )
-    assert found[2]["alerts"][0]["summary"] == "critical, over 1h, for 2 min"
+    assert found[2]["alerts"][0]["summary"] == "critical, over 1h, for 2 mins"
 
 
 @pytest.mark.parametrize("url", ["javascript:alert(1)//d/x", "https://evil.example/", ""])

@@ -149,7 +149,8 @@ def _label_join(on: "Evaluation", call: syntax.Call) -> Frame:
 def _relabelled(what: Callable[..., Series], on: "Evaluation", call: syntax.Call) -> Frame:
     frame = on.vector(call.args[0])
     texts = tuple(arg.value for arg in call.args[1:] if isinstance(arg, syntax.Text))
-    return Frame(what(frame.series, texts, on.budget), frame.values, frame.present).unique()
+    series = what(frame.series, texts, on.budget)
+    return Frame(series, frame.values, frame.present).unique_in_all()
 
 
 def _histogram_quantile(on: "Evaluation", call: syntax.Call) -> Frame:

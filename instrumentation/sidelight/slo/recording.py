@@ -54,7 +54,9 @@ def _times(plan: Plan) -> Iterator[Rule]:
     each = f"sum by (<by>, {METHOD}, {ROUTE})"
     yield _rule(names.ROUTE_LE, _buckets(plan, DURATION, RAW_GOOD))
     yield _rule(names.SERVICE_LE, f"sum by ({plan.by}, le) ({names.ROUTE_LE}{plan.matchers()})")
-    yield _rule(names.ROUTE_TIME, plan.text(f"{each} ({_rate(f'{DURATION}_sum')})"))
+    time = f"sum by (<by>, {METHOD}, {ROUTE}, {STATUS}, {ERROR}) ({_rate(f'{DURATION}_sum')})"
+    yield _rule(names.STATUS_TIME, plan.text(time))
+    yield _rule(names.ROUTE_TIME, plan.text(f"{each} ({names.STATUS_TIME}{plan.matchers()})"))
     yield _rule(names.ROUTE_SLOW, plan.text(f"{each} ({_rate('fastapi_slow_requests_total')})"))
     least = f"min by (<by>, {METHOD}, {ROUTE}) (fastapi_slow_request_threshold_seconds{{<sel>}})"
     yield _rule(names.ROUTE_SLOW_FROM, plan.text(least))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from sidelight.viewer.prometheus import Alert, Rule
+from sidelight.viewer.units import shown
 
 Json = dict[str, Any]
 GROUPS: Final = {
@@ -63,7 +64,7 @@ def _common(rule: Rule, alert: Alert | None) -> Json:
 def _quiet(rule: Rule, number: int) -> Json:
     window = rule.labels.get("window")
     words = [f"over {window}"] if window else []
-    words += [f"for {rule.wait / 60:g} min" if rule.wait else "at once"]
+    words += [f"for {shown(rule.wait, 's')}" if rule.wait else "at once"]
     state = "unknown" if rule.health == "unknown" or rule.error else "inactive"
     summary = ", ".join(filter(None, [rule.labels.get("severity", ""), *words]))
     key = f"{rule.name}|{number}"

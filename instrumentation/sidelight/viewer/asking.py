@@ -93,8 +93,8 @@ async def _stat(_: Question, panel: Panel, answers: Sequence[Answer]) -> Json | 
     return {"kind": "stat", "figures": made} if made else None
 
 
-async def _bars(_: Question, panel: Panel, answers: Sequence[Answer]) -> Json | None:
-    made = figures.bars(panel, answers)
+async def _bars(question: Question, panel: Panel, answers: Sequence[Answer]) -> Json | None:
+    made = figures.bars(panel, answers, question.chosen)
     return {"kind": "bars", "bars": made} if made else None
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sidelight.viewer.board import Panel
-from sidelight.viewer.fields import Field, field, series_name
-from sidelight.viewer.prometheus import Answer
+from sidelight.viewer.fields import PALETTE, Field, field, series_name
+from sidelight.viewer.prometheus import Answer, Labels
 from sidelight.viewer.reduce import reduced
+from sidelight.viewer.variables import Chosen, link
 
 Json = dict[str, Any]
+PLAIN: Final = PALETTE[0]
 FULL: Final = {"percentunit": 1.0}
 """Where a gauge ends whose maximum isn't set, by unit; Grafana's default is 100."""
 
@@ -22,6 +24,7 @@ class Figure:
     name: str
     value: float
     field: Field
+    labels: Labels
 
 
 def figures(panel: Panel, answers: Sequence[Answer]) -> Iterator[Figure]:
@@ -33,7 +36,7 @@ def figures(panel: Panel, answers: Sequence[Answer]) -> Iterator[Figure]:
             if value is not None and not math.isnan(value):
                 name = series_name(target.legend, series)
                 found = field(panel, name, target.ref)
-                yield Figure(found.get("displayName", name), value, found)
+                yield Figure(found.get("displayName", name), value, found, series.labels)
 
 
 def stat(panel: Panel, answers: Sequence[Answer]) -> list[Json]:
@@ -59,17 +62,25 @@ def ends(found: Field) -> tuple[float, float]:
     return float(found.get("min", 0)), float(found.get("max", FULL.get(found.unit, 100)))
 
 
-def bars(panel: Panel, answers: Sequence[Answer]) -> list[Json]:
-    """Bars: name, text, colour, and how full from 0 to 1."""
+def bars(panel: Panel, answers: Sequence[Answer], chosen: Chosen) -> list[Json]:
+    """Bars: name, text, colour, how full from 0 to 1, and where a click leads."""
+    worded = panel.options.get("valueMode") == "text"
     return [
         {
             "name": one.name,
             "text": one.field.text(one.value),
-            "colour": one.field.verdict(one.value) or one.field.fixed or "#4f8ac9",
+            "colour": (found := one.field.verdict(one.value) or one.field.fixed or PLAIN),
+            "ink": "" if worded else found,
             "full": share(one.value, *ends(one.field)),
+            "href": _href(one, chosen),
         }
         for one in figures(panel, answers)
     ]
+
+
+def _href(one: Figure, chosen: Chosen) -> str:
+    links = one.field.get("links") or ()
+    return link(links[0]["url"], chosen, {}, one.labels) if links else ""
 
 
 def share(value: float, low: float, high: float) -> float:
@@ -86,28 +97,35 @@ def gauges(panel: Panel, answers: Sequence[Answer]) -> Json | None:
     return {
         "gauge": True,
         "series": [
-            _dial(one, f"{width * (at + 0.5):.4g}%", panel.options) for at, one in enumerate(found)
+            _dial(one, f"{width * (at + 0.5):.4g}%", panel.options, named=len(found) > 1)
+            for at, one in enumerate(found)
         ],
         "legend": [],
         "marks": [],
     }
 
 
-def _dial(one: Figure, centre: str, options: Mapping[str, Any]) -> Json:
+def _dial(one: Figure, centre: str, options: Mapping[str, Any], *, named: bool) -> Json:
     low, high = ends(one.field)
     marked = options.get("showThresholdMarkers", True)
     return {
         "type": "gauge",
         "center": [centre, "60%"],
-        "radius": "90%",
+        "radius": "92%",
         "startAngle": 200,
         "endAngle": -20,
         "min": low,
         "max": high,
         "progress": {"show": True, "width": 14},
-        "color": one.field.verdict(one.value) or "#4f8ac9",
+        "color": one.field.verdict(one.value) or PLAIN,
         "bands": _bands(one.field, low, high) if marked else [],
-        "data": [{"value": one.value, "name": one.name, "text": one.field.text(one.value)}],
+        "data": [
+            {
+                "value": one.value,
+                "name": one.name if named else "",
+                "text": one.field.text(one.value),
+            }
+        ],
     }
 
 

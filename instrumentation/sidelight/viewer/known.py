@@ -84,7 +84,11 @@ BARS: Final[Known] = {
     "options.namePlacement": _only("auto", "left"),
     "options.showUnfilled": ON,
     "options.sizing": _only("auto"),
-    "options.valueMode": _only("color"),
+    "options.legend.calcs[]": None,  # of a legend that is not shown
+    "options.legend.displayMode": None,  # as above
+    "options.legend.placement": None,  # as above
+    "options.legend.showLegend": OFF,
+    "options.valueMode": _only("color", "text"),
 }
 TABLE: Final[Known] = {
     **FIELD,
@@ -143,9 +147,6 @@ PROPERTIES: Final[Known] = {
     "custom.stacking.mode": _only("none", "normal"),
     "decimals": None,
     "displayName": None,
-    "links[].targetBlank": OFF,
-    "links[].title": None,
-    "links[].url": None,
     "max": None,
     "min": None,
     "noValue": None,
@@ -154,6 +155,9 @@ PROPERTIES: Final[Known] = {
     "thresholds.steps[].value": None,
     "unit": None,
 }
+LINKS: Final[Known] = {"links[].targetBlank": OFF, "links[].title": None, "links[].url": None}
+LINKED: Final = frozenset({"table", "bargauge"})
+"""Panels of which a row, or a bar, leads somewhere."""
 MATCHERS: Final = frozenset({"byName", "byRegexp", "byFrameRefID"})
 TRANSFORMATIONS: Final = frozenset({"merge", "organize", "sortBy", "limit"})
 FORMATS: Final = frozenset({"time_series", "table", "heatmap"})
@@ -173,7 +177,8 @@ def strange(panel: Mapping[str, Any]) -> Iterator[str]:
     inside = {key: value for key, value in panel.items() if key not in PLAIN}
     inside["fieldConfig"] = {"defaults": field.get("defaults", {})}
     yield from _unknown(inside, known)
-    yield from _of_overrides(field.get("overrides", ()))
+    properties = {**PROPERTIES, **LINKS} if panel["type"] in LINKED else PROPERTIES
+    yield from _of_overrides(field.get("overrides", ()), properties)
     for one in panel.get("transformations") or ():
         if one["id"] not in TRANSFORMATIONS:
             yield f"transformation {one['id']!r}"
@@ -182,12 +187,12 @@ def strange(panel: Mapping[str, Any]) -> Iterator[str]:
             yield f"query format {one['format']!r}"
 
 
-def _of_overrides(overrides: Any) -> Iterator[str]:
+def _of_overrides(overrides: Any, properties: Known) -> Iterator[str]:
     for override in overrides:
         if override["matcher"]["id"] not in MATCHERS:
             yield f"override by {override['matcher']['id']!r}"
         for one in override["properties"]:
-            yield from _unknown({one["id"]: one.get("value")}, PROPERTIES)
+            yield from _unknown({one["id"]: one.get("value")}, properties)
 
 
 def _unknown(found: Any, known: Known) -> Iterator[str]:

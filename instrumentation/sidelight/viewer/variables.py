@@ -16,6 +16,8 @@ ALL: Final = "$__all"
 ALL_WORDS: Final = frozenset({ALL, "All"})
 """Links say either for "everything"."""
 SOURCE: Final = "datasource"
+FIELDS: Final = "__data.fields."
+LABELS: Final = "__field.labels."
 
 REFERENCE: Final = re.compile(
     r"\$(\w+)|\$\{(\w+(?:\.[^:}]+)?)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]", re.ASCII
@@ -138,8 +140,10 @@ def words(text: str, board: Board, chosen: Chosen) -> str:
     return _replace(text, text_of)
 
 
-def link(url: str, chosen: Chosen, fields: Mapping[str, str]) -> str:
-    """A data link's address: variables, time, and the row's own fields.
+def link(
+    url: str, chosen: Chosen, fields: Mapping[str, str], labels: Mapping[str, str] | None = None
+) -> str:
+    """A data link's address: variables, time, the row's own fields, and the series' labels.
 
     Every value is percent-encoded, so that none can add a parameter or a host.
     """
@@ -147,8 +151,10 @@ def link(url: str, chosen: Chosen, fields: Mapping[str, str]) -> str:
     def text_of(name: str, form: str) -> str | None:
         if name == "__url_time_range":
             return time_range(chosen)
-        if name.startswith("__data.fields."):
-            return quote(fields.get(name.removeprefix("__data.fields."), ""), safe="")
+        if name.startswith(FIELDS):
+            return quote(fields.get(name.removeprefix(FIELDS), ""), safe="")
+        if name.startswith(LABELS):
+            return quote((labels or {}).get(name.removeprefix(LABELS), ""), safe="")
         values = chosen.values.get(name) or ((ALL,) if name != SOURCE else ("default",))
         if form == "queryparam":
             return queryparam(name, values)

@@ -125,8 +125,8 @@ export default {
           </div>
         </div>
         <div v-else-if="body.kind === 'bars'" class="sl-bars">
-          <div v-for="one in body.bars"><span>{{ one.name }}</span>
-            <b><i :style="{ width: one.full * 100 + '%', background: one.colour }"></i></b><em>{{ one.text }}</em></div>
+          <div v-for="one in body.bars"><a v-if="one.href" :href="one.href" :title="one.name">{{ one.name }}</a><span v-else :title="one.name">{{ one.name }}</span>
+            <b><i :style="{ width: one.full * 100 + '%', background: shade(one.colour) }"></i></b><em :style="one.ink ? { color: shade(one.ink) } : null">{{ one.text }}</em></div>
         </div>
         <sl-table v-else-if="body.kind === 'table'" :body="body" :dark="dark"></sl-table>
         <sl-markdown v-else-if="body.kind === 'text'" :html="body.html"></sl-markdown>

@@ -163,23 +163,24 @@ export class Chart {
     };
   }
 
+  // A ring of the thresholds' colours around each dial, where the panel has one.
   dials() {
-    const ink = css("--sl-ink");
-    return {
-      animation: false,
-      series: this.option.series.map((one) => ({
-        ...one,
-        pointer: { show: false },
-        itemStyle: { color: readable(one.color) },
-        axisLine: { lineStyle: { width: one.bands.length ? 17 : 14, color: [[1, css("--sl-line")]] } },
-        axisTick: { show: false },
-        splitLine: { show: false },
-        axisLabel: { show: false },
-        title: { color: css("--sl-soft"), fontSize: 12, offsetCenter: [0, "40%"] },
-        detail: { color: readable(one.color), fontSize: 22, offsetCenter: [0, "5%"], formatter: () => one.data[0].text },
-        anchor: { show: false, itemStyle: { color: ink } },
-      })),
-    };
+    const font = css("--sl-font");
+    const still = { silent: true, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { show: false }, pointer: { show: false }, anchor: { show: false } };
+    const dial = (one) => ({
+      ...one,
+      ...still,
+      itemStyle: { color: readable(one.color) },
+      axisLine: { lineStyle: { width: 14, color: [[1, css("--sl-line")]] } },
+      title: { color: css("--sl-soft"), fontSize: 12, fontFamily: font, offsetCenter: [0, "42%"] },
+      detail: { color: readable(one.color), fontSize: 24, fontWeight: 500, fontFamily: font, offsetCenter: [0, "8%"], formatter: () => one.data[0].text },
+    });
+    const ring = (one) => ({
+      ...still, type: "gauge", center: one.center, radius: "99%", startAngle: one.startAngle, endAngle: one.endAngle,
+      axisLine: { lineStyle: { width: 3, color: one.bands.map(([upto, color]) => [upto, readable(color)]) } },
+      progress: { show: false }, detail: { show: false }, data: [],
+    });
+    return { animation: false, series: this.option.series.flatMap((one) => (one.bands.length ? [ring(one), dial(one)] : [dial(one)])) };
   }
 
   // --- tooltips are made of nodes and texts, never of HTML: labels hold what others wrote ---

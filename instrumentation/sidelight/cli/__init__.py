@@ -1,0 +1,39 @@
+"""The command ``sidelight``: a module for each of its commands.
+
+A command imports only what it runs.
+"""
+
+import click
+
+from sidelight.cli.dashboards import dashboards
+from sidelight.cli.demo import demo
+from sidelight.cli.doctor import doctor
+from sidelight.cli.rules import rules
+from sidelight.cli.sidecar import sidecar
+from sidelight.cli.slow import slow
+from sidelight.cli.viewer import viewer
+from sidelight.errors import SidelightError
+from sidelight.runtime.about import version
+
+
+class Main(click.Group):
+    """All commands; what they raise is told in a line."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command that was named. Raises `click.ClickException`."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # who read has gone: that is click's
+            raise
+        except (SidelightError, OSError) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Main)
+@click.version_option(version("sidelight"), prog_name="sidelight")
+def main() -> None:
+    """See what a FastAPI service is doing, and why it is slow."""
+
+
+for command in (dashboards, demo, doctor, rules, sidecar, slow, viewer):
+    main.add_command(command)

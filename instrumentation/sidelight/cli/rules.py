@@ -1,0 +1,92 @@
+"""``sidelight rules``: build, check, export."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sidelight.cli.findings import COLOURS, show
+
+if TYPE_CHECKING:
+    from sidelight.slo.rules import Format
+
+
+@click.group()
+def rules() -> None:
+    """Make Prometheus's rules from the objectives in the settings."""
+
+
+CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    help="A sidelight.toml or pyproject.toml; else the working directory's own.",
+)
+
+
+@rules.command()
+@CONFIG
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["prometheus", "operator"]),
+    default="prometheus",
+    show_default=True,
+    help="A file of rules, or a PrometheusRule for the operator.",
+)
+@click.option("--output", metavar="FILE", help="Write there, and not to the terminal.")
+@click.option(
+    "--scale",
+    default="1",
+    metavar="N/M",
+    show_default=True,
+    help="Shorten every window, interval and wait alike, for drills.",
+)
+def build(config: str | None, form: "Format", output: str | None, scale: str) -> None:
+    """Write recording rules and alerts."""
+    from sidelight.slo import commands
+    from sidelight.slo.objectives import remarks
+
+    service = commands.service(config)
+    text = commands.build(service, form, commands.scale(scale))
+    for remark in remarks(service):
+        click.echo(f"{click.style('warn', fg=COLOURS['warn'], bold=True)}  {remark}", err=True)
+    if output is None:
+        click.echo(text, nl=False)
+    else:
+        Path(output).write_text(text, "utf-8")
+
+
+@rules.command()
+@CONFIG
+@click.option(
+    "--against",
+    metavar="URL|FILE",
+    help="Also look whether a running service's /metrics has these routes and buckets.",
+)
+@click.option("--token-file", metavar="FILE", help="A file with the bearer token of that page.")
+def check(config: str | None, against: str | None, token_file: str | None) -> None:
+    """Say what is wrong with the objectives, and let promtool read the rules.
+
+    Exits with 1 when something is.
+    """
+    from sidelight.slo import commands
+
+    token = Path(token_file).read_text("utf-8").strip() if token_file else None
+    failed = show(commands.check(commands.service(config), against, token))
+    raise SystemExit(1 if failed else 0)
+
+
+@rules.command()
+@click.argument("directory")
+@click.option(
+    "--except",
+    "but",
+    multiple=True,
+    metavar="JOB",
+    help="A job that has rules of its own; may be repeated.",
+)
+def export(directory: str, but: tuple[str, ...]) -> None:
+    """Write the rules for services without objectives into DIRECTORY."""
+    from sidelight.slo import commands
+
+    click.echo(commands.export(directory, but))

@@ -1,0 +1,126 @@
+"""``sidelight sidecar``."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Unpack
+
+import click
+
+if TYPE_CHECKING:
+    from sidelight.sidecar.history_settings import Options
+
+
+@click.command()
+@click.option(
+    "--directory",
+    required=True,
+    envvar="SIDELIGHT_DIR",
+    metavar="DIR",
+    help="Where the service's workers meet: their SIDELIGHT_DIR.",
+)
+@click.option(
+    "--listen",
+    default="127.0.0.1:9464",
+    envvar="SIDELIGHT_LISTEN",
+    metavar="ADDRESS:PORT",
+    show_default=True,
+    help="Any other than a loopback address needs a token.",
+)
+@click.option(
+    "--token-file",
+    envvar="SIDELIGHT_TOKEN_FILE",
+    metavar="FILE",
+    help="A file with the bearer token that /metrics asks for.",
+)
+@click.option(
+    "--insecure",
+    is_flag=True,
+    envvar="SIDELIGHT_INSECURE",
+    help="Other machines may read without a token.",
+)
+@click.option(
+    "--allowed-host",
+    "hosts",
+    multiple=True,
+    envvar="SIDELIGHT_ALLOWED_HOSTS",
+    metavar="NAME",
+    help="A name this sidecar is reached by; addresses and localhost always are.",
+)
+@click.option(
+    "--otlp",
+    envvar="SIDELIGHT_OTLP",
+    metavar="URL",
+    help="Also send the metrics to this OpenTelemetry endpoint (OTLP over HTTP).",
+)
+@click.option(
+    "--history",
+    envvar="SIDELIGHT_HISTORY",
+    metavar="DURATION",
+    help="How long samples are remembered, 0 for not at all. [default: 1h with the extra]",
+)
+@click.option(
+    "--history-step",
+    default="5s",
+    envvar="SIDELIGHT_HISTORY_STEP",
+    metavar="DURATION",
+    show_default=True,
+    help="From one sample to the next.",
+)
+@click.option(
+    "--history-memory",
+    default="64MiB",
+    envvar="SIDELIGHT_HISTORY_MEMORY",
+    metavar="SIZE",
+    show_default=True,
+    help="Most memory of the history; its oldest samples go first.",
+)
+@click.option(
+    "--job",
+    envvar="SIDELIGHT_JOB",
+    metavar="NAME",
+    help="The label of its samples; else the service's name.",
+)
+@click.option(
+    "--instance",
+    envvar="SIDELIGHT_INSTANCE",
+    metavar="NAME",
+    help="The label of its samples; else the address it listens on.",
+)
+@click.option(
+    "--rules",
+    multiple=True,
+    type=click.Path(),
+    envvar="SIDELIGHT_RULES",
+    metavar="FILE",
+    help="Evaluate these rules, and not those of the service's objectives.",
+)
+def sidecar(  # noqa: PLR0913 one for each option
+    directory: str,
+    listen: str,
+    token_file: str | None,
+    hosts: tuple[str, ...],
+    otlp: str | None,
+    *,
+    insecure: bool,
+    **remembering: Unpack["Options"],
+) -> None:
+    """Serve the metrics of all workers from a process of its own.
+
+    It answers while the service can't, and changes nothing in it.
+    """
+    from sidelight.settings import load
+    from sidelight.sidecar import history_settings, logs, server, settings
+    from sidelight.slo import commands
+    from sidelight.slo.plan import Plan
+    from sidelight.slo.rules import groups
+
+    names = tuple(name for text in hosts for name in text.replace(",", " ").split())
+    of = commands.service(None)
+    own = history_settings.Service(groups(Plan(of)), commands.known_by(of))
+    remembered = history_settings.check(own, **remembering)
+    checked = replace(
+        settings.check(directory, listen, token_file, names, otlp, insecure=insecure),
+        remembering=remembered,
+        forgetful=remembering["history"] is not None,
+    )
+    logs.configure()
+    server.run(checked, load({"directory": checked.directory}))

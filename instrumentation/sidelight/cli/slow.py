@@ -1,0 +1,33 @@
+"""``sidelight slow``."""
+
+import click
+
+
+@click.command()
+@click.option(
+    "--directory",
+    envvar="SIDELIGHT_DIR",
+    metavar="DIR",
+    help="Where the workers meet; without it, all servers of this user on this machine.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the newest first.")
+def slow(directory: str | None, *, as_json: bool) -> None:
+    """Show the last slow requests of all workers, and what each of them met."""
+    import json
+
+    from sidelight.export.slow import table
+    from sidelight.store.directory import existing, own
+    from sidelight.store.slow import newest
+    from sidelight.store.steps import result
+    from sidelight.store.view import View
+
+    paths = [directory] if directory else own()
+    found = [result(View(existing(path)).slow()) for path in paths]
+    records = newest(record for records in found for record in records)
+    if as_json:
+        for record in records:
+            click.echo(json.dumps(record.facts()))
+    elif records:
+        click.echo(table(records), nl=False)
+    else:
+        click.echo("no slow request is remembered", err=True)
