@@ -120,7 +120,7 @@ def test_pages_are_served_through_a_barrage(sidecar: Sidecar) -> None:
     assert set(statuses) <= {200, 422, 503}
     assert slowest["/healthz"] < 5
     assert slowest["/metrics"] < 10
-    assert most - before < 600 * MIB
+    assert most - before < 256 * MIB
     eventually(lambda: get(sidecar.port, "query", ("query", "up == 1")).data["result"])
 
 

@@ -98,17 +98,14 @@ def test_ids_are_given_again_to_other_series() -> None:
 @pytest.mark.parametrize(
     ("series", "habit", "span"),
     [
-        (10_000, "random", 3300),
+        (10_000, "random", 2900),
         (10_000, "counting", 3595),
         (10_000, "still", 3595),
         (100_000, "random", 20),
     ],
 )
 def test_real_memory_is_bounded(series: int, habit: str, span: int) -> None:
-    """10,000 series take 64 MiB at most though each value changes in each step; more do too.
-
-    The allowance is for the page and the numbers of one step, which come and go.
-    """
+    """The whole process takes 64 MiB more at most, however many values change in each step."""
     command = [
         sys.executable,
         "-m",
@@ -119,9 +116,8 @@ def test_real_memory_is_bounded(series: int, habit: str, span: int) -> None:
     ]
     paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(command, capture_output=True, text=True, check=True, env=paths)
-    most, size, seconds, left_out = map(int, ended.stdout.split())
+    most, size, seconds, _ = map(int, ended.stdout.split())
     print(f"\n{series} {habit}: {most / MIB:.1f} MiB, counted {size / MIB:.1f}, {seconds} s")  # noqa: T201
     assert size <= 64 * MIB
-    assert most <= 64 * MIB + series * 1000
+    assert most <= 64 * MIB
     assert seconds >= span
-    assert (left_out > 0) == (series > 10_000)

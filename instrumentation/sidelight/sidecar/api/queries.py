@@ -18,8 +18,8 @@ MOST_POINTS = 11_000
 def instant(history: History, asked: Parameters, limits: Limits) -> str:
     """``/api/v1/query``. Raises `QueryError`."""
     at = asked.time("time", now())
-    source = Selection(history, limits.samples)
-    return _answered(partial(engine.query, asked.text("query"), source, at, limits))
+    with Selection(history, limits) as source:
+        return _answered(partial(engine.query, asked.text("query"), source, at, limits))
 
 
 def over_range(history: History, asked: Parameters, limits: Limits) -> str:
@@ -39,9 +39,9 @@ def over_range(history: History, asked: Parameters, limits: Limits) -> str:
             f"exceeded maximum resolution of {MOST_POINTS:,} points per timeseries. "
             "Try decreasing the query resolution (?step=XX)"
         )
-    source = Selection(history, limits.samples)
     text = asked.text("query")
-    return _answered(partial(engine.query_range, text, source, start, end, step, limits))
+    with Selection(history, limits) as source:
+        return _answered(partial(engine.query_range, text, source, start, end, step, limits))
 
 
 def _answered(ask: Callable[[], Result]) -> str:

@@ -41,6 +41,8 @@ class History:
         self.keep = keep
         self.memory = memory
         self.lock = threading.Lock()
+        self.large = threading.Lock()
+        """Held by the one query that selects many samples."""
         self.figures = Figures()
         self.left_out = 0
         """Samples of series for which there was no room."""

@@ -17,7 +17,8 @@ Sample = tuple[dict[str, str], float]
 
 def ask(history: History, text: str, at: int) -> list[Sample]:
     """What a rule's expression gives. Raises `QueryError`."""
-    found = engine.query(text, Selection(history, LIMITS.samples), at, LIMITS)
+    with Selection(history, LIMITS) as source:
+        found = engine.query(text, source, at, LIMITS)
     if isinstance(found, Scalar):
         return [({}, found.value)]
     if not isinstance(found, Vector):
