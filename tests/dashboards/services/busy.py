@@ -29,10 +29,10 @@ pool = watch(
         max_overflow=0,
         pool_timeout=0.3,
     ),
-    name="stock",
+    name="narrow",
 )
-press = watch(ThreadPoolExecutor(2), name="press")
-bank = watch(httpx.AsyncClient(timeout=2), name="bank")
+press = watch(ThreadPoolExecutor(2), name="slowpress")
+bank = watch(httpx.AsyncClient(timeout=2), name="neighbour")
 
 
 class Label(BaseModel):
