@@ -19,7 +19,7 @@ MOST: Final = 3600
 """Pixels of a picture's height."""
 SETTLES: Final = 3.0
 """Seconds from a page's load until its panels are drawn."""
-ASKED: Final = "from=now-10m&to=now&refresh=off"
+ASKED: Final = "from=now-6m&to=now&refresh=off"
 PAGES: Final = ("slow", "alerts")
 
 
