@@ -1,20 +1,15 @@
 """The demo as a user runs it: the whole of it, and stopped half-way."""
 
-import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-PATIENCE = 90  # seconds; far more than any of this takes
-MARK = "SHOP_DEMO_MARK"
+from tests.demo.running import MARK, PATIENCE, demo, until_the_load
 
 pytestmark = pytest.mark.live
 
@@ -23,26 +18,6 @@ pytestmark = pytest.mark.live
 def mark() -> str:
     """What the environment of every process of one demo holds."""
     return uuid.uuid4().hex
-
-
-@contextmanager
-def demo(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The demo, started in `folder`, with the same packages at hand as this process has."""
-    paths = os.pathsep.join(path for path in sys.path if path)
-    own = {"PYTHONPATH": paths, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1", MARK: mark}
-    with subprocess.Popen(
-        [sys.executable, "-m", "sidelight", "demo", *options],
-        cwd=folder,
-        env={**os.environ, **own},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            yield process
-        finally:  # not SIGKILL: the demo has children to end
-            process.terminate()
-            process.wait(PATIENCE)
 
 
 def port_of(text: str) -> int:
@@ -76,17 +51,6 @@ def stores(mark: str) -> set[Path]:
     """Where workers of the demo meet."""
     found = {environ.get("SIDELIGHT_DIR") for environ in processes(mark)}
     return {Path(path) for path in found if path}
-
-
-def until_the_load(process: subprocess.Popen[str]) -> str:
-    """What is said until all of it runs."""
-    assert process.stdout
-    said = ""
-    while "last 10 s" not in said:
-        line = process.stdout.readline()
-        assert line, said
-        said += line
-    return said
 
 
 def test_demo_shows_the_story_and_the_routes_and_leaves_nothing(tmp_path: Path, mark: str) -> None:
