@@ -139,7 +139,7 @@ BEYOND = {
     "export": {"asgi", "runtime", "sidecar", "slo"},
     "runtime": {"asgi", "export", "sidecar", "slo"},
     "asgi": {"sidecar", "slo"},
-    "sidecar": {"asgi", "viewer", "demo"},
+    "sidecar": {"asgi", "slo", "viewer", "demo"},
     "slo": {"asgi", "runtime", "store", "export", "sidecar"},
     "promql": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
     "viewer": {"asgi", "runtime", "store", "promql", "sidecar", "slo", "demo"},
