@@ -215,7 +215,7 @@ def test_a_crosshair_on_every_graph(world: World) -> None:
     with Reader(world.browser, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
         reader.hover("Requests by status")
-        expect(reader.panel("Errors").locator(".sl-crosshair")).to_be_visible()
+        expect(reader.panel("Latency").locator(".sl-crosshair")).to_be_visible()
         expect(reader.panel("Requests by status").locator(".sl-crosshair")).to_be_hidden()
         tip = reader.page.locator(".sl-tip")
         expect(tip).to_contain_text("2xx")
