@@ -101,6 +101,20 @@ def test_gauges() -> None:
     assert gauges(number("gauge"), [answer()]) is None
 
 
+def test_a_threshold_at_zero_has_its_band() -> None:
+    """Each step of a dial's ring goes up to where the next begins, though that be zero."""
+    steps = [
+        {"value": value, "color": colour}
+        for value, colour in zip((None, 0, 0.25), "abc", strict=True)
+    ]
+    defaults = {"unit": "percentunit", "min": 0, "max": 1, "thresholds": {"steps": steps}}
+    found = gauges(
+        made_panel("gauge", fieldConfig={"defaults": defaults}), [answer(series({}, (1, -2)))]
+    )
+    assert found is not None
+    assert found["series"][0]["bands"] == [(0.0, "a"), (0.25, "b"), (1.0, "c")]
+
+
 def test_words_for_nothing_lead_on() -> None:
     """Where they say "see" and a dashboard, that is a link which keeps time and variables."""
     health = made_board(panel_json("text"), title="Sidelight / Telemetry health", uid="sidelight-h")

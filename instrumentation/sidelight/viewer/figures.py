@@ -133,5 +133,8 @@ def _bands(found: Field, low: float, high: float) -> list[tuple[float, str]]:
     """Up to which share of a dial which colour, as ECharts takes it."""
     starts = [step.get("value") for step in found.steps[1:]]
     upto = [share(start, low, high) for start in starts if start is not None]
-    colours = [found.verdict(low - 1), *(found.verdict(start) for start in starts if start)]
+    colours = [
+        found.verdict(low - 1),
+        *(found.verdict(start) for start in starts if start is not None),
+    ]
     return list(zip([*upto, 1.0], colours, strict=False))
