@@ -87,6 +87,7 @@ export class Chart {
     const lines = { lineStyle: { color: css("--sl-line"), width: 1 } };
     const span = option.xAxis.max - option.xAxis.min;
     const ticks = timeTicks(option.xAxis.min, option.xAxis.max, this.width - 76);
+    const room = (at) => ((option.xAxis.max - at) / span) * (this.width - 76) >= 12; // else cut off
     const y = option.yAxis;
     return {
       animation: false,
@@ -95,7 +96,7 @@ export class Chart {
       legend: { show: false, selected: this.selected() },
       xAxis: {
         ...option.xAxis,
-        axisLabel: { ...label, customValues: ticks, hideOverlap: true, formatter: (ms) => clock(ms, span) },
+        axisLabel: { ...label, customValues: ticks.filter(room), hideOverlap: true, formatter: (ms) => clock(ms, span) },
         axisLine: { show: true, ...lines },
         axisTick: { show: true, length: 0, customValues: ticks },
         splitLine: { show: true, ...lines },
