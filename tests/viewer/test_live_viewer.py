@@ -39,7 +39,13 @@ PICTURES = os.environ.get("SIDELIGHT_TEST_PICTURES")
 QUIET = {
     "sidelight-fleet": {"Alerts firing", "Most errors", "Targets down", "Without Sidelight"},
     "sidelight-objectives": {"Overspent", "Soonest exhausted"},
-    "sidelight-route": {"Exceptions", "Lost, left and misfit", "Validation errors by field"},
+    "sidelight-route": {
+        "Exceptions",
+        "In flight",
+        "Lost, left and misfit",
+        "Oldest in flight",
+        "Validation errors by field",
+    },
     "sidelight-runtime": {
         "Connection pools",
         "Dependencies",
