@@ -108,18 +108,21 @@ def hold(server: Server) -> None:
 
 
 @contextmanager
-def shoppers(server: Server, seconds: int = 120) -> Iterator[None]:
-    """The shop's own load, meanwhile."""
+def shoppers(server: Server, seconds: int = 120, mood: str = "calm") -> Iterator[None]:
+    """The shop's own load, meanwhile, in one mood."""
     url = f"http://127.0.0.1:{server.port}"
-    process = subprocess.Popen(
-        [sys.executable, str(SHOP / "load.py"), url, "--rate=40", f"--seconds={seconds}"],
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
+    load = (str(SHOP / "load.py"), url, "--rate=40", f"--seconds={seconds}", "--moods")
+    with subprocess.Popen(
+        (sys.executable, *load), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdin
+        process.stdin.write(f"{mood}\n")
+        process.stdin.flush()
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait(PATIENCE)
 
 
 @contextmanager

@@ -110,7 +110,9 @@ def fetch(
             connection.putheader(name, text)
         connection.endheaders()
         response = connection.getresponse()
-        found = {name.lower(): text for name, text in response.getheaders()}
+        found: dict[str, str] = {}
+        for name, text in response.getheaders():  # a name may stand there twice
+            found[name.lower()] = ", ".join(filter(None, (found.get(name.lower()), text)))
         return Answer(response.status, found, response.read())
     finally:
         connection.close()

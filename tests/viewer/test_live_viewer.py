@@ -86,7 +86,11 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Started once, since all tests here only look."""
     where = tmp_path_factory.mktemp("viewer")
-    with shop(where) as (server, sidecar, port), shoppers(server, 900), chromium() as browser:
+    with (
+        shop(where) as (server, sidecar, port),
+        shoppers(server, 900, "coupon"),
+        chromium() as browser,
+    ):
         time.sleep(12)
         hold(server)
         began = time.time()
@@ -295,6 +299,7 @@ def test_a_page_may_ask_nobody_else(world: World) -> None:
     assert "frame-ancestors 'none'" in policy
 
 
+@pytest.mark.slow
 def test_how_quick(world: World) -> None:
     """The first dashboard is there in seconds even here; what it took is kept beside pictures."""
     took: dict[str, list[float]] = {}
