@@ -72,6 +72,8 @@ def test_prometheus_has_the_counts_of_all_workers(uvicorn: Serve, tmp_path: Path
             eventually(lambda: load.total > 500)
             eventually(lambda: query(port, 'up{job="openmetrics"} == 1'))
             eventually(lambda: query(port, 'up{job="text"} == 1'))
+            # Between two requests there is none in flight: a scrape must have met one.
+            eventually(lambda: "http_server_active_requests" in query_types(port))
         check_counts(load, server)
         expected = requests(scrape(server))
         assert expected.total() >= load.total
