@@ -19,10 +19,14 @@ DIFFERENCE = re.compile(
 )
 LABELS = re.compile(r"Labels:\{(.*?)\}\s*\n")
 FILES = sorted(TESTS.glob("*.yaml"))
+EACH = [
+    pytest.param(file, marks=pytest.mark.slow) if file.stem == "burns" else file for file in FILES
+]
+"""The matrix of all burns takes forty seconds; each alert of it has a file of its own besides."""
 ALERTS = sorted({*rules.names(Plan(service(SHOP.read_text()))), *rules.names(plan())})
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", EACH, ids=lambda file: file.stem)
 def test_rules(file: Path) -> None:
     """``promtool test rules`` finds every alert, label, annotation and figure as it should be.
 

@@ -107,8 +107,15 @@ def at_a_minute(port: int, began: float) -> bool:
     return bool(found)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [
+        pytest.param(WIDE, "light", id="wide-light"),
+        pytest.param(PHONE, "dark", id="phone-dark"),
+        pytest.param(WIDE, "dark", id="wide-dark", marks=pytest.mark.slow),
+        pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
+    ],
+)
 def test_every_dashboard_is_drawn(world: World, size: dict[str, int], theme: str) -> None:
     """Every dashboard opens without an error or a request elsewhere, and shows what it must."""
     with Reader(world.browser, world.viewer, viewport=size, color_scheme=theme) as reader:
