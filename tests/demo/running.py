@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.live.servers import free_port
+
 PATIENCE: Final = 90
 """Seconds; far more than any step takes."""
 MARK: Final = "SHOP_DEMO_MARK"
@@ -18,8 +20,9 @@ def demo(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Popen[st
     """The demo, started in `folder`, with the same packages at hand as this process has."""
     paths = os.pathsep.join(path for path in sys.path if path)
     own = {"PYTHONPATH": paths, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1", MARK: mark}
+    port = () if "--port" in options else ("--port", str(free_port()))  # others run their own
     with subprocess.Popen(
-        [sys.executable, "-m", "sidelight", "demo", *options],
+        [sys.executable, "-m", "sidelight", "demo", *port, *options],
         cwd=folder,
         env={**os.environ, **own},
         stdout=subprocess.PIPE,
