@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sidelight import watch
 
 CUSTOMERS = 100
+PATIENCE = 60.0  # seconds; SQLite lets one write at a time, and keeps no queue of who waits
 NOTES = "Prefers to be called in the morning. " * 100
 TABLES = """
 DROP TABLE IF EXISTS lesson_customers;
@@ -22,6 +23,7 @@ CREATE TABLE lesson_signups (
 )
 """
 CUSTOMER = text("INSERT INTO lesson_customers VALUES (:id, :name, :email, :password_hash, :notes)")
+FILE = Path(tempfile.gettempdir()) / f"lessons-{os.getpid()}.sqlite"
 
 
 def address() -> str:
@@ -29,7 +31,7 @@ def address() -> str:
     given = os.environ.get("LESSONS_DSN")
     if given:
         return given.replace("postgresql://", "postgresql+asyncpg://", 1)
-    return f"sqlite+aiosqlite:///{Path(tempfile.gettempdir()) / f'lessons-{os.getpid()}.sqlite'}"
+    return f"sqlite+aiosqlite:///{FILE}?timeout={PATIENCE}"
 
 
 URL = address()
@@ -53,5 +55,4 @@ async def fill() -> None:
 
 async def leave() -> None:
     await pool.dispose()
-    if URL.startswith("sqlite"):
-        Path(URL.partition(":///")[2]).unlink(missing_ok=True)  # noqa: ASYNC240 nobody waits
+    FILE.unlink(missing_ok=True)
