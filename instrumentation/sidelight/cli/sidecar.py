@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 if TYPE_CHECKING:
-    from sidelight.sidecar.history_settings import Options
+    from sidelight.sidecar.history_settings import Options, Service
 
 
 @click.command()
@@ -109,18 +109,23 @@ def sidecar(  # noqa: PLR0913 one for each option
     """
     from sidelight.settings import load
     from sidelight.sidecar import history_settings, logs, server, settings
-    from sidelight.slo import commands
-    from sidelight.slo.plan import Plan
-    from sidelight.slo.rules import groups
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
-    of = commands.service(None)
-    own = history_settings.Service(groups(Plan(of)), commands.known_by(of))
-    remembered = history_settings.check(own, **remembering)
     checked = replace(
         settings.check(directory, listen, token_file, names, otlp, insecure=insecure),
-        remembering=remembered,
+        remembering=history_settings.check(service, **remembering),
         forgetful=remembering["history"] is not None,
     )
     logs.configure()
     server.run(checked, load({"directory": checked.directory}))
+
+
+def service() -> "Service":
+    """What the settings of the working directory say of the service."""
+    from sidelight.sidecar.history_settings import Service
+    from sidelight.slo import commands
+    from sidelight.slo.plan import Plan
+    from sidelight.slo.rules import groups
+
+    of = commands.service(None)
+    return Service(groups(Plan(of)), commands.known_by(of))

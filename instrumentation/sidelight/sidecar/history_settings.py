@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
@@ -55,12 +56,13 @@ class Remembering:
     service: Service = field(default_factory=Service)
 
 
-def check(service: Service, **given: Unpack[Options]) -> Remembering | None:
-    """Check what was given; None for no history. Raises `SettingsError`."""
+def check(service: Callable[[], Service], **given: Unpack[Options]) -> Remembering | None:
+    """Check what was given; None for no history, and then nothing is asked of the service.
+
+    Raises `SettingsError`.
+    """
     keep = _keep(given["history"])
-    step = _seconds("history_step", given["history_step"], "5s")
-    if not SHORTEST_STEP <= step <= LONGEST_STEP:
-        raise SettingsError("history_step", given["history_step"], "must be 1s to 60s", "5s")
+    step = _step(given["history_step"])
     memory = _bytes(given["history_memory"])
     missing = _missing()
     if missing and given["history"] is not None and keep:
@@ -71,7 +73,7 @@ def check(service: Service, **given: Unpack[Options]) -> Remembering | None:
         if given[key] is not None and not (given[key] or "").strip():
             raise SettingsError(key, given[key], "must not be empty", f"--{key} shop")
     job, instance = given["job"], given["instance"]
-    return Remembering(keep, step, memory, job, instance, given["rules"], service)
+    return Remembering(keep, step, memory, job, instance, given["rules"], service())
 
 
 def _keep(given: str | None) -> float:
@@ -81,6 +83,14 @@ def _keep(given: str | None) -> float:
     if keep and not 60 <= keep <= LONGEST:  # noqa: PLR2004 a minute
         raise SettingsError("history", given, "must be 0, or 1m to 24h", "--history 1h")
     return keep
+
+
+def _step(given: str) -> float:
+    example = "--history-step 5s"
+    step = _seconds("history_step", given, example)
+    if not SHORTEST_STEP <= step <= LONGEST_STEP:
+        raise SettingsError("history_step", given, "must be 1s to 60s", example)
+    return step
 
 
 def _missing() -> str:
