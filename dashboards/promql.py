@@ -2,18 +2,14 @@
 
 from typing import Final
 
-from dashboards.recorded import ROUTE_CLASS
-from sidelight.contract import CLIENT_DISCONNECTED, INCOMPLETE_RESPONSE
+from sidelight.slo.names import ROUTE_CLASS
+from sidelight.slo.recording import BROKEN, COUNTED, FAILED
 
 RATE: Final = "$__rate_interval"
 JOB: Final = 'job=~"$job"'
 WHO: Final = f'{JOB},instance=~"$instance"'
 WHERE: Final = 'http_route=~"$route",http_request_method=~"$method"'
 DURATION: Final = "http_server_request_duration_seconds"
-
-FAILED_CLASS: Final = 'status_class="5xx"'
-BROKEN: Final = f'error_type="{INCOMPLETE_RESPONSE}"'
-LEFT: Final = f'error_type!="{CLIENT_DISCONNECTED}"'
 
 
 def raw(metric: str, *more: str) -> str:
@@ -46,6 +42,11 @@ def quantile(share: str, buckets: str) -> str:
     return f"histogram_quantile({share}, {buckets}) >= 0"
 
 
+def limit(at: str, of: str) -> str:
+    """A level line, where there is anything that it is the limit of."""
+    return f"0 * max({of}) + {at}"
+
+
 def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
     """What a histogram or a summary says on average."""
     parts = (total(rate(f"{family}_{part}", *where), *by) for part in ("sum", "count"))
@@ -60,13 +61,13 @@ def traces(*more: str) -> str:
 
 def failed(*by: str, more: tuple[str, ...] = ()) -> str:
     """Failed requests a second, as recorded: 5xx and broken off, not those whose client left."""
-    parts = (FAILED_CLASS, LEFT, *more), (BROKEN, *more)
+    parts = (FAILED, COUNTED, *more), (BROKEN, *more)
     return total(" or ".join(recorded(ROUTE_CLASS, *part) for part in parts), *by)
 
 
 def countable(*by: str, more: tuple[str, ...] = ()) -> str:
     """Requests a second that could fail, as recorded."""
-    return total(recorded(ROUTE_CLASS, LEFT, *more), *by)
+    return total(recorded(ROUTE_CLASS, COUNTED, *more), *by)
 
 
 def error_ratio(*by: str, more: tuple[str, ...] = ()) -> str:

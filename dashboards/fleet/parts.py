@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from dashboards import recorded
 from dashboards.promql import JOB
 from dashboards.promql import recorded as of
+from sidelight.slo import names
 
-KNOWN: Final = f"and on (job) last_over_time({of(recorded.SERVICE)}[1d])"
+KNOWN: Final = f"and on (job) last_over_time({of(names.SERVICE)}[1d])"
 FIRING: Final = f'ALERTS{{{JOB},alertstate="firing",severity=~"critical|warning"}}'

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dashboards import frame, recorded
+from dashboards import frame
 from dashboards.fleet.parts import FIRING, KNOWN
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
@@ -10,17 +10,16 @@ from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
 from dashboards.promql import error_ratio, quantile, raw, total
 from dashboards.promql import recorded as of
+from sidelight.slo import names
 
-MOST: Final = 200
-"""Rows; who has more services chooses among them."""
 WHOLE: Final = 'http_route=""'
 TO = frame.to("service", "var-job=${__data.fields.Service}")
-EACH = total(of(recorded.SERVICE), "job")
+EACH = total(of(names.SERVICE), "job")
 UP = total(f"{raw('up')} {KNOWN}", "job")
-LEAST = f"min by (job) ({of(recorded.BUDGET_LEFT, WHOLE)})"
-BURN = f"max by (job) ({of(recorded.burnt('1h'))} / {of(recorded.BUDGET)})"
-ALERTS_OF_EACH = f"count by (job) ({FIRING}) or 0 * sum by (job) ({of(recorded.SERVICE)})"
-BUCKETS = total(of(recorded.SERVICE_LE), "job", "le")
+LEAST = f"min by (job) ({of(names.BUDGET_LEFT, WHOLE)})"
+BURN = f"max by (job) ({of(names.ratio('1h'))} / {of(names.BUDGET)})"
+ALERTS_OF_EACH = f"count by (job) ({FIRING}) or 0 * sum by (job) ({of(names.SERVICE)})"
+BUCKETS = total(of(names.SERVICE_LE), "job", "le")
 
 
 def lines() -> list[Line]:
@@ -43,7 +42,7 @@ def _services() -> Shown:
                 ((None, colours.PLAIN), (1, colours.BAD)),
                 decimals=0,
             ),
-            Column(f"topk({MOST}, {EACH})", "Requests/s", "reqps"),
+            Column(EACH, "Requests/s", "reqps"),
             Column(
                 error_ratio("job"),
                 "Errors",

@@ -1,6 +1,5 @@
 """All services together, over time."""
 
-from dashboards import recorded
 from dashboards.fleet.parts import FIRING, KNOWN
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
@@ -9,6 +8,7 @@ from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Query, Shown
 from dashboards.promql import error_ratio, raw
 from dashboards.promql import recorded as of
+from sidelight.slo import names
 
 
 def lines() -> list[Line]:
@@ -24,8 +24,7 @@ def _services() -> Shown:
         "Services",
         "Services with requests in the last 5 minutes.",
         "short",
-        Query(f"count({of(recorded.SERVICE)} > 0)", "services", recorded=True),
-        empty=silence.NO_RULES,
+        Query(f"count({of(names.SERVICE)} > 0)", "services", recorded=True),
     )
 
 
@@ -58,7 +57,7 @@ def _without_sidelight() -> Shown:
         "instrumentation measures: no slow requests, loops, threads and pools.",
         "short",
         Query(
-            f"count({of(recorded.SERVICE)} unless on (job) {raw('sidelight_build_info')})",
+            f"count({of(names.SERVICE)} unless on (job) {raw('sidelight_workers')})",
             "services",
             recorded=True,
         ),
@@ -71,8 +70,7 @@ def _most_requests() -> Shown:
         "Most requests",
         "The ten services with the most requests a second.",
         "reqps",
-        [Query(f"topk(10, {of(recorded.SERVICE)})", "{{job}}", recorded=True)],
-        empty=silence.NO_RULES,
+        [Query(f"topk(10, {of(names.SERVICE)})", "{{job}}", recorded=True)],
     )
 
 

@@ -2,30 +2,31 @@
 
 from typing import Final
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.objectives.parts import NO_OBJECTIVE, burn
 from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Query, Shown
+from dashboards.promql import limit
 from dashboards.promql import recorded as of
+from sidelight.slo import names
+from sidelight.slo.windows import BURNS, plain
 
 WHOLE: Final = 'http_route=""'
-PAIRS = [("1h", "5m", "14.4"), ("6h", "30m", "6"), ("1d", "2h", "3"), ("3d", "6h", "1")]
 CHARTS = [
     graph(
-        f"Burn over {long} and {short}",
-        f"The objective that burns fastest. Above {factor} in both windows is an alert.",
+        f"Burn over {one.long} and {one.short}",
+        f"The objective that burns fastest. Above {plain(one.factor)} in both windows is an alert.",
         "short",
         [
-            Query(f"max({burn(long)})", long, recorded=True),
-            Query(f"max({burn(short)})", short, recorded=True),
-            Query(f"vector({factor})", "Limit: alert", recorded=True),
+            Query(f"max({burn(one.long)})", one.long, recorded=True),
+            Query(f"max({burn(one.short)})", one.short, recorded=True),
+            Query(limit(plain(one.factor), of(names.BUDGET)), "Limit: alert", recorded=True),
         ],
         empty=NO_OBJECTIVE,
     )
-    for long, short, factor in PAIRS
+    for one in BURNS
 ]
-LEFT = f"bottomk(10, {of(recorded.BUDGET_LEFT)})"
+LEFT = f"bottomk(10, {of(names.BUDGET_LEFT)})"
 
 
 def lines() -> list[Line]:
@@ -50,8 +51,8 @@ def _requests_and_bad_ones() -> Shown:
         "That objectives of whole services count, a second.",
         "reqps",
         [
-            Query(f"sum by (slo) ({of(recorded.REQUESTS, WHOLE)})", "{{slo}}: all", recorded=True),
-            Query(f"sum by (slo) ({of(recorded.BAD, WHOLE)})", "{{slo}}: bad", recorded=True),
+            Query(f"sum by (slo) ({of(names.TOTAL_RATE, WHOLE)})", "{{slo}}: all", recorded=True),
+            Query(f"sum by (slo) ({of(names.BAD_RATE, WHOLE)})", "{{slo}}: bad", recorded=True),
         ],
         empty=NO_OBJECTIVE,
     )

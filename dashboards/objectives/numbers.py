@@ -1,6 +1,5 @@
 """The first line: what is worst."""
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.objectives.parts import NO_OBJECTIVE, burn, ends
 from dashboards.panels import colours
@@ -8,6 +7,7 @@ from dashboards.panels.figures import figure
 from dashboards.panels.gauges import dial
 from dashboards.panels.queries import Query, Shown
 from dashboards.promql import recorded as of
+from sidelight.slo import names
 
 
 def lines() -> list[Line]:
@@ -22,7 +22,7 @@ def _least_budget_left() -> Shown:
         "Least budget left",
         "Of all objectives: 100 % is untouched; overspent it is empty, and red.",
         "percentunit",
-        Query(f"min({of(recorded.BUDGET_LEFT)})", "left", recorded=True),
+        Query(f"min({of(names.BUDGET_LEFT)})", "left", recorded=True),
         empty=NO_OBJECTIVE,
         steps=colours.steps((0, colours.WARN), (0.25, colours.GOOD), base=colours.BAD),
     )
@@ -33,8 +33,8 @@ def _overspent() -> Shown:
         "Overspent",
         "Objectives with nothing left.",
         "short",
-        Query(f"count({of(recorded.BUDGET_LEFT)} <= 0)", "overspent", recorded=True),
-        empty="None",
+        Query(f"count({of(names.BUDGET_LEFT)} <= 0)", "overspent", recorded=True),
+        empty="None, or rules not loaded",
         steps=colours.steps((1, colours.BAD)),
     )
 
@@ -45,7 +45,7 @@ def _soonest_exhausted() -> Shown:
         "When the first budget is gone, if the last 6 hours go on.",
         "s",
         Query(f"min({ends()})", "soonest", recorded=True),
-        empty="None is being spent",
+        empty="None is being spent, or rules not loaded",
         steps=colours.steps((86400, colours.WARN), (604800, colours.GOOD), base=colours.BAD),
     )
 

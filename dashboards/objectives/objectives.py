@@ -1,17 +1,19 @@
 """The table of objectives."""
 
-from dashboards import frame, recorded
+from dashboards import frame
 from dashboards.layout import Line
-from dashboards.objectives.parts import BY, NO_OBJECTIVE, ON, burn, ends
+from dashboards.objectives.parts import BY, NO_OBJECTIVE, burn, ends
 from dashboards.panels import colours
 from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
 from dashboards.promql import recorded as of
+from sidelight.slo import names
+from sidelight.slo.windows import BURNS
 
 TO = frame.to("service", "var-job=${__data.fields.Service}")
 WORST_BY = f"max by ({', '.join(BY)})"
-LEAST = f"bottomk(50, {WORST_BY} ({of(recorded.BUDGET_LEFT)}))"
-KEEP = f"and {ON} {LEAST}"
+LEAST = f"bottomk(50, {WORST_BY} ({of(names.BUDGET_LEFT)}))"
+KEEP = f"and on ({', '.join(BY)}) {LEAST}"
 COLUMNS = [
     Column(
         LEAST,
@@ -19,16 +21,16 @@ COLUMNS = [
         "percentunit",
         ((None, colours.BAD), (0, colours.WARN), (0.25, colours.GOOD)),
     ),
-    Column(f"{WORST_BY} ({of(recorded.OBJECTIVE)}) {KEEP}", "Objective", "percentunit", decimals=3),
+    Column(f"{WORST_BY} ({of(names.OBJECTIVE)}) {KEEP}", "Objective", "percentunit", decimals=3),
     *(
         Column(
-            f"{WORST_BY} ({burn(window)}) {KEEP}",
-            f"Burn, {window}",
+            f"{WORST_BY} ({burn(one.long)}) {KEEP}",
+            f"Burn, {one.long}",
             "short",
-            ((None, colours.PLAIN), (float(factor), colours.BAD)),
+            ((None, colours.PLAIN), (float(one.factor), colours.BAD)),
             decimals=1,
         )
-        for window, factor in recorded.BURN_LINES
+        for one in BURNS
     ),
     Column(f"{WORST_BY} ({ends()}) {KEEP}", "Gone in", "s"),
 ]

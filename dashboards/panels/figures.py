@@ -7,7 +7,7 @@ from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode
 
 from dashboards.panels.colours import PLAIN, Steps
 from dashboards.panels.queries import DATASOURCE, Query, Shown, step, target
-from dashboards.panels.silence import NO_TRAFFIC
+from dashboards.panels.silence import NO_RULES
 
 
 def figure(  # noqa: PLR0913 what a panel says of itself is asked for
@@ -16,7 +16,7 @@ def figure(  # noqa: PLR0913 what a panel says of itself is asked for
     unit: str,
     query: Query,
     *,
-    empty: str = NO_TRAFFIC,
+    empty: str = NO_RULES,
     steps: Steps = ((None, PLAIN),),
     words: bool = False,
 ) -> Shown:

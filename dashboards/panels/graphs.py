@@ -12,7 +12,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.panels import colours as meant
 from dashboards.panels.queries import DATASOURCE, Query, Shown, step, targets
-from dashboards.panels.silence import NO_TRAFFIC
+from dashboards.panels.silence import NO_RULES
 
 LIMIT: Final = "Limit"
 """Series whose names begin so are drawn as a dashed line."""
@@ -24,7 +24,7 @@ def graph(  # noqa: PLR0913 what a panel says of itself is what this vocabulary 
     unit: str,
     queries: Sequence[Query],
     *,
-    empty: str = NO_TRAFFIC,
+    empty: str = NO_RULES,
     colours: Mapping[str, str] | None = None,
     stacked: bool = False,
     centred: bool = False,
@@ -45,7 +45,7 @@ def graph(  # noqa: PLR0913 what a panel says of itself is what this vocabulary 
     return panel.targets([*targets(queries)])
 
 
-def density(title: str, description: str, *queries: Query, empty: str = NO_TRAFFIC) -> Shown:
+def density(title: str, description: str, *queries: Query, empty: str) -> Shown:
     """How durations are spread, over time: buckets of a histogram, and their traces."""
     panel = heatmap.Panel().title(title).description(description).unit("reqps").no_value(empty)
     panel.datasource(DATASOURCE).interval(step(queries)).calculate(False)

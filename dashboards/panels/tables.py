@@ -12,7 +12,6 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.panels.colours import Steps
 from dashboards.panels.queries import DATASOURCE, RECORDED_STEP, Query, Shown, target
-from dashboards.panels.silence import NO_TRAFFIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ def rows(  # noqa: PLR0913 what a panel says of itself is asked for
     columns: Sequence[Column],
     *,
     sort: str,
-    empty: str = NO_TRAFFIC,
+    empty: str,
     descending: bool = True,
 ) -> Shown:
     """A table: one row for each set of keys, one column for each query, as it is now."""

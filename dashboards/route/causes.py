@@ -2,21 +2,24 @@
 
 from typing import Final
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Query, Shown
 from dashboards.promql import WHERE, mean, over, quantile, rate, total
 from dashboards.promql import recorded as of
-from dashboards.route.parts import FAILED, ROUTE, buckets, good
+from dashboards.route.parts import FAILED, ROUTE, buckets
+from sidelight.slo import names
 
 FIRST: Final = "fastapi_response_start_seconds"
 SPENT = total(rate("fastapi_request_phase_seconds_sum", ROUTE), "phase")
 SAMPLED = total(rate("fastapi_request_phase_seconds_count", ROUTE), "phase")
-
+STREAMED = (
+    f"sum by (le) ({of(names.ROUTE_LE, WHERE)} and on (job, http_request_method, http_route) "
+    f"{rate(f'{FIRST}_count', WHERE)})"
+)
 FAILURES = over(
-    total(of(recorded.STATUS_TIME, WHERE, FAILED)), total(of(recorded.ROUTE_STATUS, WHERE, FAILED))
+    total(of(names.STATUS_TIME, WHERE, FAILED)), total(of(names.ROUTE_STATUS, WHERE, FAILED))
 )
 
 
@@ -47,7 +50,7 @@ def _first_byte_and_last_byte() -> Shown:
         "s",
         [
             Query(quantile("0.95", buckets(FIRST)), "first byte"),
-            Query(quantile("0.95", good()), "last byte", recorded=True),
+            Query(quantile("0.95", STREAMED), "last byte", recorded=True),
         ],
         empty="No stream, or needs Sidelight",
         colours={"first byte": colours.QUANTILES["p50"], "last byte": colours.QUANTILES["p99"]},
@@ -59,7 +62,7 @@ def _slow_requests() -> Shown:
         "Slow requests",
         "Requests a second that took as long as their route's threshold.",
         "reqps",
-        [Query(total(of(recorded.ROUTE_SLOW, WHERE)), "slow", recorded=True)],
+        [Query(total(of(names.ROUTE_SLOW, WHERE)), "slow", recorded=True)],
         empty=silence.ONLY_SIDELIGHT,
         colours={"slow": colours.WARN},
     )
@@ -68,7 +71,8 @@ def _slow_requests() -> Shown:
 def _event_loop_held_by_it() -> Shown:
     return graph(
         "Event loop held by it",
-        "Share of time that it held an event loop; all other requests of that worker waited.",
+        "How long it held event loops; all other requests of that worker waited. 200 % is two "
+        "loops all the time.",
         "percentunit",
         [Query(total(rate("asyncio_event_loop_blocked_seconds_total", ROUTE)), "held")],
         empty="Never, or needs Sidelight",

@@ -3,20 +3,21 @@
 from collections.abc import Callable
 from typing import Final
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import density, graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import WHERE, quantile, rate, total, traces
+from dashboards.promql import WHERE, limit, quantile, rate, total, traces
 from dashboards.promql import recorded as of
 from dashboards.route.parts import ROUTE, SOME, good
+from sidelight.slo import names
+from sidelight.slo.recording import CLASS
 
 THEN: Final = (("a day ago", "1d"), ("a week ago", "1w"))
-SLOW_FROM = f"min({of(recorded.ROUTE_SLOW_FROM, WHERE)})"
-OBJECTIVE = f"min({of(recorded.SECONDS, WHERE, SOME)})"
+SLOW_FROM = f"min({of(names.ROUTE_SLOW_FROM, WHERE)})"
+OBJECTIVE = f"min({of(names.SECONDS, WHERE, SOME)})"
 BY_CODE = total(
-    of(recorded.ROUTE_STATUS, WHERE, 'http_response_status_code=~"4..|5.."'),
+    of(names.ROUTE_STATUS, WHERE, 'http_response_status_code=~"4..|5.."'),
     "http_response_status_code",
     "error_type",
 )
@@ -38,12 +39,11 @@ def _requests_by_status() -> Shown:
         "reqps",
         [
             Query(
-                total(of(recorded.ROUTE_CLASS, WHERE), recorded.CLASS),
+                total(of(names.ROUTE_CLASS, WHERE), CLASS),
                 "{{status_class}}",
                 recorded=True,
             )
         ],
-        empty=silence.NO_RULES,
         colours=colours.CLASSES,
         stacked=True,
     )
@@ -115,7 +115,7 @@ def _requests_now_and_before() -> Shown:
         "Requests, now and before",
         "The same hour a day and a week ago.",
         "reqps",
-        _before(lambda past: f"sum({of(recorded.ROUTE_RATE, WHERE)}{past})"),
+        _before(lambda past: f"sum({of(names.ROUTE, WHERE)}{past})"),
     )
 
 
@@ -124,9 +124,7 @@ def _p95_now_and_before() -> Shown:
         "p95, now and before",
         "The same hour a day and a week ago.",
         "s",
-        _before(
-            lambda past: quantile("0.95", f"sum by (le) ({of(recorded.ROUTE_LE, WHERE)}{past})")
-        ),
+        _before(lambda past: quantile("0.95", f"sum by (le) ({of(names.ROUTE_LE, WHERE)}{past})")),
     )
 
 
@@ -137,12 +135,14 @@ def _its_own_budget_s_burn() -> Shown:
         "short",
         [
             Query(
-                f"max by (slo) ({of(recorded.burnt('1h'), ROUTE, SOME)} / "
-                f"{of(recorded.BUDGET, ROUTE, SOME)})",
+                f"max by (slo) ({of(names.ratio('1h'), WHERE, SOME)} / "
+                f"{of(names.BUDGET, WHERE, SOME)})",
                 "{{slo}}",
                 recorded=True,
             ),
-            Query("vector(1)", "Limit: lasts its window"),
+            Query(
+                limit("1", of(names.BUDGET, WHERE, SOME)), "Limit: lasts its window", recorded=True
+            ),
         ],
         empty="No objective of its own",
     )

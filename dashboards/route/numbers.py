@@ -1,6 +1,5 @@
 """The first line: how the route is now."""
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.figures import figure
@@ -8,8 +7,10 @@ from dashboards.panels.queries import Query, Shown
 from dashboards.promql import WHERE, error_ratio, quantile, raw, total
 from dashboards.promql import recorded as of
 from dashboards.route.parts import ROUTE, SOME, good
+from sidelight.slo import names
 
-OWN_LEFT = f"min({of(recorded.BUDGET_LEFT, ROUTE, SOME)})"
+IN_FLIGHT = f"sum({raw('fastapi_active_requests', ROUTE)}) or 0 * sum({raw('sidelight_workers')})"
+OWN_LEFT = f"min({of(names.BUDGET_LEFT, WHERE, SOME)})"
 
 
 def lines() -> list[Line]:
@@ -34,8 +35,7 @@ def _requests() -> Shown:
         "Requests",
         f"Requests a second, over 5 minutes. {silence.ALL_INSTANCES}",
         "reqps",
-        Query(total(of(recorded.ROUTE_RATE, WHERE)), "requests", recorded=True),
-        empty=silence.NO_RULES,
+        Query(total(of(names.ROUTE, WHERE)), "requests", recorded=True),
     )
 
 
@@ -64,7 +64,7 @@ def _in_flight() -> Shown:
         "In flight",
         "Requests that are not answered yet.",
         "short",
-        Query(f"sum({raw('fastapi_active_requests', ROUTE)})", "in flight"),
+        Query(IN_FLIGHT, "in flight"),
         empty=silence.ONLY_SIDELIGHT,
     )
 

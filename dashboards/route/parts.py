@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from dashboards import recorded
 from dashboards.promql import DURATION, WHERE, rate, total
 from dashboards.promql import recorded as of
+from sidelight.slo import names
 
 SOME: Final = 'http_route!=""'
 ROUTE: Final = 'http_route=~"$route"'
@@ -18,4 +18,4 @@ def buckets(family: str = DURATION) -> str:
 
 def good() -> str:
     """Good responses a second in each bucket, as recorded; for All, raw ones are far too many."""
-    return total(of(recorded.ROUTE_LE, WHERE), "le")
+    return total(of(names.ROUTE_LE, WHERE), "le")

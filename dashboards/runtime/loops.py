@@ -6,9 +6,9 @@ from dashboards.panels import colours, silence
 from dashboards.panels.graphs import density, graph
 from dashboards.panels.queries import Query, Shown
 from dashboards.panels.tables import Column, Key, rows
-from dashboards.promql import quantile, rate, raw, total
+from dashboards.promql import rate, raw, total
+from dashboards.saturation import LATE, loop_lag
 
-LATE = total(rate("asyncio_event_loop_lag_seconds_bucket"), "le")
 HELD = total(rate("asyncio_event_loop_blocked_seconds_total"), "job", "http_route")
 HOLDS = total(rate("asyncio_event_loop_blocks_total"), "job", "http_route")
 WORST = f"and on (job, http_route) topk(20, {HELD})"
@@ -19,7 +19,7 @@ def lines() -> list[Line]:
     """The lines of this section."""
     return [
         Line(9, [_event_loop_lag(), _who_holds_event_loops()]),
-        Line(7, [_lag_over_time(), _requests_in_flight(), _longest_since_a_heartbeat()]),
+        Line(7, [loop_lag("Lag over time"), _requests_in_flight(), _longest_since_a_heartbeat()]),
     ]
 
 
@@ -35,8 +35,8 @@ def _event_loop_lag() -> Shown:
 def _who_holds_event_loops() -> Shown:
     return rows(
         "Who holds event loops",
-        "Share of time that a route held a loop, and how often; the 20 worst. An "
-        "empty route is a timer or a task; _UNKNOWN a C extension that kept the GIL.",
+        "How long a route held loops, and how often; the 20 worst. 200 % is two loops all the "
+        "time. An empty route is a timer or a task; _UNKNOWN a C extension that kept the GIL.",
         [Key("job", "Service"), Key("http_route", "Route", TO)],
         [
             Column(f"topk(20, {HELD} > 0)", "Held", "percentunit", decimals=2),
@@ -44,17 +44,6 @@ def _who_holds_event_loops() -> Shown:
         ],
         sort="Held",
         empty="Nobody, or needs Sidelight",
-    )
-
-
-def _lag_over_time() -> Shown:
-    return graph(
-        "Lag over time",
-        "How late event loops run.",
-        "s",
-        [Query(quantile("0.5", LATE), "p50"), Query(quantile("0.99", LATE), "p99")],
-        empty=silence.ONLY_SIDELIGHT,
-        colours=colours.QUANTILES,
     )
 
 
@@ -69,7 +58,7 @@ def _requests_in_flight() -> Shown:
                 "{{http_request_method}}",
             )
         ],
-        empty="Not reported",
+        empty="None, or not reported",
         stacked=True,
     )
 

@@ -6,11 +6,11 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.figures import figure
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import quantile, rate, raw, total
+from dashboards.promql import quantile, raw
+from dashboards.saturation import LATE
 
 BLOCKED: Final = 'state="blocked"'
 DIED: Final = 'how="died"'
-LATE = total(rate("asyncio_event_loop_lag_seconds_bucket"), "le")
 WAITING = raw("anyio_threadpool_waiting"), raw("db_client_connection_pending_requests")
 
 

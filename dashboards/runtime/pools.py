@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import graph
@@ -10,11 +9,11 @@ from dashboards.panels.queries import Query, Shown
 from dashboards.panels.tables import Column, Key, rows
 from dashboards.promql import mean, over, rate, raw, total
 from dashboards.promql import recorded as of
+from dashboards.saturation import FULL_POOLS
+from sidelight.contract import POOL
+from sidelight.slo import names
 
-POOL: Final = "db_client_connection_pool_name"
 CLIENT: Final = "http_client_request_duration_seconds"
-USED = total(raw("db_client_connection_count", 'db_client_connection_state="used"'), POOL)
-RATIO = over(USED, total(raw("db_client_connection_max"), POOL))
 WAITS, USES, GIVEN_UP = (
     f"topk(20, {expression})"
     for expression in (
@@ -53,7 +52,7 @@ def _connection_pools() -> Shown:
         [Key(POOL, "Pool")],
         [
             Column(
-                f"topk(20, {RATIO})",
+                f"topk(20, {FULL_POOLS})",
                 "In use",
                 "percentunit",
                 ((None, colours.PLAIN), (0.8, colours.WARN), (1, colours.BAD)),
@@ -114,7 +113,7 @@ def _dependencies_over_a_longer_time() -> Shown:
         "Dependencies, over a longer time",
         "The same as recorded over 5 minutes, for long ranges.",
         "s",
-        [Query(f"topk(10, {of(recorded.DEPENDENCY)})", "{{dependency}} {{step}}", recorded=True)],
+        [Query(f"topk(10, {of(names.DEPENDENCY)})", "{{dependency}} {{step}}", recorded=True)],
         empty="None marked, or rules not loaded",
     )
 
@@ -124,6 +123,6 @@ def _other_services_over_a_longer_time() -> Shown:
         "Other services, over a longer time",
         "Mean time as recorded over 5 minutes; the ten slowest.",
         "s",
-        [Query(f"topk(10, {of(recorded.NEIGHBOUR)})", "{{server_address}}", recorded=True)],
+        [Query(f"topk(10, {of(names.NEIGHBOUR)})", "{{server_address}}", recorded=True)],
         empty="None watched, or rules not loaded",
     )

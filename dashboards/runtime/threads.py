@@ -1,10 +1,11 @@
 """Threads and executors."""
 
 from dashboards.layout import Line
-from dashboards.panels import colours, silence
+from dashboards.panels import silence
 from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Query, Shown
 from dashboards.promql import mean, over, raw, total
+from dashboards.saturation import threads
 
 EXECUTOR = "executor"
 
@@ -15,28 +16,13 @@ def lines() -> list[Line]:
         Line(
             7,
             [
-                _threads_of_anyio_s(),
+                threads("Threads of AnyIO's"),
                 _executors_how_full(),
                 _executors_calls_that_wait(),
                 _executors_wait_and_run(),
             ],
         )
     ]
-
-
-def _threads_of_anyio_s() -> Shown:
-    return graph(
-        "Threads of AnyIO's",
-        "For synchronous endpoints and dependencies, all workers together.",
-        "short",
-        [
-            Query(f"sum({raw('anyio_threadpool_in_use')})", "in use"),
-            Query(f"sum({raw('anyio_threadpool_waiting')})", "waiting"),
-            Query(f"sum({raw('anyio_threadpool_capacity')})", "Limit: capacity"),
-        ],
-        empty=silence.ONLY_SIDELIGHT,
-        colours={"waiting": colours.BAD},
-    )
 
 
 def _executors_how_full() -> Shown:

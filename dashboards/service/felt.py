@@ -1,6 +1,5 @@
 """What users feel, over time."""
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import density, graph
@@ -8,14 +7,16 @@ from dashboards.panels.queries import Query, Shown
 from dashboards.promql import error_ratio, quantile, total, traces
 from dashboards.promql import recorded as of
 from dashboards.service.parts import WHOLE
+from sidelight.slo import names
+from sidelight.slo.recording import CLASS
 
 AVAILABLE = 'slo="availability"'
 QUICK = 'slo="latency"'
-BY_BUCKET = total(of(recorded.SERVICE_LE), "le")
-BUDGET = f"min({of(recorded.BUDGET, WHOLE, AVAILABLE)})"
-SLOW_BUDGET = f"min({of(recorded.BUDGET, WHOLE, QUICK)})"
-SLOW = f"max({of(recorded.burnt('5m'), WHOLE, QUICK)})"
-SECONDS = f"min({of(recorded.SECONDS, WHOLE, QUICK)})"
+BY_BUCKET = total(of(names.SERVICE_LE), "le")
+BUDGET = f"min({of(names.BUDGET, WHOLE, AVAILABLE)})"
+SLOW_BUDGET = f"min({of(names.BUDGET, WHOLE, QUICK)})"
+SLOW = f"max({of(names.ratio('5m'), WHOLE, QUICK)})"
+SECONDS = f"min({of(names.SECONDS, WHOLE, QUICK)})"
 
 
 def lines() -> list[Line]:
@@ -31,12 +32,7 @@ def _requests_by_status() -> Shown:
         "Requests by status",
         f"Requests a second by class of status. 4xx is the client's doing. {silence.ALL_INSTANCES}",
         "reqps",
-        [
-            Query(
-                total(of(recorded.SERVICE_CLASS), recorded.CLASS), "{{status_class}}", recorded=True
-            )
-        ],
-        empty=silence.NO_RULES,
+        [Query(total(of(names.SERVICE_CLASS), CLASS), "{{status_class}}", recorded=True)],
         colours=colours.CLASSES,
         stacked=True,
     )

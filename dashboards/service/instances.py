@@ -1,6 +1,6 @@
 """Its instances: how far they are apart."""
 
-from dashboards import frame, recorded
+from dashboards import frame
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import graph
@@ -8,11 +8,12 @@ from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
 from dashboards.promql import over, rate, raw, total
 from dashboards.service.parts import band
+from sidelight.slo import names
 
-EACH = total(raw(recorded.INSTANCE_STATUS), "job", "instance")
-BAD = total(raw(recorded.INSTANCE_STATUS, 'http_response_status_code=~"5.."'), "job", "instance")
+EACH = total(raw(names.INSTANCE_STATUS), "job", "instance")
+BAD = total(raw(names.INSTANCE_STATUS, 'http_response_status_code=~"5.."'), "job", "instance")
 CPU = total(rate("process_cpu_seconds_total"), "job", "instance")
-TIME = over(total(raw(recorded.INSTANCE_TIME), "job", "instance"), EACH)
+TIME = over(total(raw(names.INSTANCE_TIME), "job", "instance"), EACH)
 FAR = f"abs(({TIME}) - scalar(quantile(0.5, {TIME})))"
 KEEP = f"and on (job, instance) topk(20, {FAR})"
 TO = frame.to(

@@ -1,6 +1,5 @@
 """The first line: how the service is now."""
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.figures import figure
@@ -8,9 +7,10 @@ from dashboards.panels.queries import Query, Shown
 from dashboards.promql import error_ratio, quantile, raw, total
 from dashboards.promql import recorded as of
 from dashboards.service.parts import WHOLE
+from sidelight.slo import names
 
-BY_BUCKET = total(of(recorded.SERVICE_LE), "le")
-LEFT = f"min({of(recorded.BUDGET_LEFT, WHOLE)})"
+BY_BUCKET = total(of(names.SERVICE_LE), "le")
+LEFT = f"min({of(names.BUDGET_LEFT, WHOLE)})"
 
 
 def lines() -> list[Line]:
@@ -25,8 +25,7 @@ def _requests() -> Shown:
         "Requests",
         f"Requests a second, over 5 minutes. {silence.ALL_INSTANCES}",
         "reqps",
-        Query(total(of(recorded.SERVICE)), "requests", recorded=True),
-        empty=silence.NO_RULES,
+        Query(total(of(names.SERVICE)), "requests", recorded=True),
     )
 
 
@@ -37,7 +36,6 @@ def _errors() -> Shown:
         f"that left. {silence.ALL_INSTANCES}",
         "percentunit",
         Query(error_ratio(), "errors", recorded=True),
-        empty=silence.NO_TRAFFIC,
         steps=colours.steps((0.001, colours.WARN), (0.01, colours.BAD)),
     )
 
@@ -80,6 +78,6 @@ def _measured_by() -> Shown:
         "then panels of slow requests, loops, threads and pools stay empty.",
         "string",
         Query(f"count by (version) ({raw('sidelight_build_info')})", "Sidelight {{version}}"),
-        empty="OpenTelemetry only",
+        empty="OpenTelemetry only, or no worker lives: see Telemetry health",
         words=True,
     )

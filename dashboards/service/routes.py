@@ -1,20 +1,21 @@
 """The table of routes."""
 
-from dashboards import frame, recorded
+from dashboards import frame
 from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
 from dashboards.promql import error_ratio, quantile, total
 from dashboards.promql import recorded as of
+from sidelight.slo import names
 
 BY = ("job", "http_request_method", "http_route")
 KEYS = ", ".join(BY)
-SPENT = total(of(recorded.ROUTE_TIME), *BY)
+SPENT = total(of(names.ROUTE_TIME), *BY)
 WORST = f"and on ({KEYS}) topk(30, {SPENT})"
-BY_BUCKET = total(of(recorded.ROUTE_LE), *BY, "le")
-EACH = total(of(recorded.ROUTE_RATE), *BY)
-SLOW = total(of(recorded.ROUTE_SLOW), *BY)
+BY_BUCKET = total(of(names.ROUTE_LE), *BY, "le")
+EACH = total(of(names.ROUTE), *BY)
+SLOW = total(of(names.ROUTE_SLOW), *BY)
 HERE = frame.to(
     "route",
     "var-job=${__data.fields.Service}",
@@ -22,7 +23,7 @@ HERE = frame.to(
     "var-method=${__data.fields.Method}",
     "${instance:queryparam}",
 )
-SHARE = f"topk(30, {SPENT}) / on () group_left () (sum({of(recorded.ROUTE_TIME)}) > 0)"
+SHARE = f"topk(30, {SPENT}) / on () group_left () (sum({of(names.ROUTE_TIME)}) > 0)"
 
 
 def lines() -> list[Line]:

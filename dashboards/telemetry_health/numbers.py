@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from dashboards import recorded
 from dashboards.layout import Line
 from dashboards.panels import colours
 from dashboards.panels.figures import figure
@@ -10,10 +9,11 @@ from dashboards.panels.queries import Query, Shown
 from dashboards.promql import rate, raw, total
 from dashboards.promql import recorded as of
 from dashboards.telemetry_health.parts import COUNT
+from sidelight.slo import names
 
 RULES: Final = 'rule_group=~".*sidelight.*"'
-SILENT = f"({raw('up')} == 1) unless on (job, instance) {raw(recorded.INSTANCE_STATUS)}"
-OURS = f"on (job) last_over_time({of(recorded.SERVICE)}[1d])"
+SILENT = f"({raw('up')} == 1) unless on (job, instance) {raw(names.INSTANCE_STATUS)}"
+OURS = f"on (job) last_over_time({of(names.SERVICE)}[1d])"
 
 
 def lines() -> list[Line]:
@@ -71,7 +71,7 @@ def _rules_that_record() -> Shown:
         "Rules that record",
         "Services whose requests are recorded; without rules most panels are empty.",
         "short",
-        Query(f"count({of(recorded.SERVICE)})", "services", recorded=True),
+        Query(f"count({of(names.SERVICE)})", "services", recorded=True),
         empty="None: load the rules",
         steps=colours.steps((1, colours.GOOD), base=colours.BAD),
     )

@@ -9,8 +9,6 @@ import re
 import promql_parser
 import pytest
 
-from dashboards.recorded import LABELS as RECORDED
-from dashboards.recorded import OF_INSTANCES
 from sidelight.contract import METRICS
 from tests.dashboards.promql_reading import selected
 from tests.dashboards.reading import (
@@ -22,6 +20,7 @@ from tests.dashboards.reading import (
     sent,
     variables,
 )
+from tests.dashboards.recorded import OF_INSTANCES, RECORDED
 
 BOARDS = dashboards()
 QUERIES = [asked for board in BOARDS for asked in queries(board)]
