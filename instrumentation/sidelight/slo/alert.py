@@ -1,7 +1,7 @@
 """What one alert is, as data; and the rule it becomes."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from sidelight.slo.plan import Plan, Rule
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 Severity = Literal["critical", "warning"]
 Of = Literal["every", "named", "unnamed"]
 
-Board = Literal["service", "route", "runtime", "objectives", "telemetry-health"]
+Board = Literal["service", "route", "runtime", "telemetry-health"]
 
 DASHBOARD = "/d/sidelight-"
 """Path of a dashboard, below ``dashboard_base``, without its name."""
@@ -20,11 +20,16 @@ VARIABLES = {
     "http_request_method": "method",
 }
 """Labels that open a dashboard at what they name, and its variable for each."""
+ROUTE: Final = "{{ with $labels.http_route }}{{ . }}{{ else }}(outside of any route){{ end }}"
+WORKER: Final = "worker {{ $labels.worker }} on {{ $labels.instance }}"
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
     """One alerting rule. Two rules of one name differ in severity, or in their window.
+
+    Each has a floor, so that a single event or an idle service never fires it. Only what users
+    feel now, whatever the hour, is critical; the rest is read in the morning, or beside a page.
 
     In ``expr``, ``summary``, ``description`` and ``do`` stand for one build's own: ``<by>`` the
     labels that make a service, ``<sel>`` and ``<own>`` matchers of its scraped and of its

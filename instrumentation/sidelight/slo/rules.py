@@ -3,12 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal
 
-from sidelight.slo import burn, health, recording
+from sidelight.slo import burn, causes, limits, reach, recording
 from sidelight.slo.plan import Group, Plan, Rule
 from sidelight.slo.windows import INTERVAL, LONG, SHORT, SLOW_INTERVAL
 
 Format = Literal["prometheus", "operator"]
 
+HEALTH = (*reach.ALERTS, *causes.ALERTS, *limits.ALERTS)
 HEAD = "# Made by `sidelight rules`. DO NOT EDIT.\n"
 WIDTH = 1_000_000
 """No expression is broken into lines."""
@@ -17,9 +18,7 @@ WIDTH = 1_000_000
 def groups(plan: Plan) -> list[Group]:
     """Recording rules first; within a group each rule sees what those before it recorded."""
     long = (*LONG, plan.service.window)
-    alerts = [
-        one for one in health.ALERTS if one.of in {"every", "named" if plan.named else "unnamed"}
-    ]
+    alerts = [one for one in HEALTH if one.of in {"every", "named" if plan.named else "unnamed"}]
     return [
         _group(
             plan,

@@ -18,8 +18,9 @@ LARGEST_FIRST: Final = ("d", "h", "m", "s", "ms")
 
 INTERVAL: Final = "1m"
 """How often rules are evaluated; long windows are sums of what was recorded that often."""
-SLOW_INTERVAL: Final = "5m"
-"""How often windows of a day and longer are summed."""
+SLOW_INTERVAL: Final = "2m"
+"""How often windows of a day and longer are summed. Prometheus looks back for 5 minutes: one that
+is late or missing may not end an alert that is read from them."""
 BASE: Final = "5m"
 """The one window that is read from raw series."""
 SHORT: Final = ("30m", "1h", "2h", "6h")
