@@ -1,6 +1,7 @@
 """Other middleware inside and outside ours, and more than one of ours."""
 
 import asyncio
+import copy
 import gc
 from typing import Any
 
@@ -29,6 +30,23 @@ class Copying:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.app(dict(scope), receive, send)
+
+
+class Rewriting(Copying):
+    """Passes a copy with headers of its own on."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [*scope.get("headers", ()), (b"x-request-id", b"1")]
+        await self.app({**scope, "headers": headers}, receive, send)
+
+
+class Deep(Copying):
+    """Passes a copy of the scope and of all that is in it on, but of the application."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kept = {"app": scope["app"]} if "app" in scope else {}
+        rest = {name: value for name, value in scope.items() if name not in kept}
+        await self.app(copy.deepcopy(rest) | kept, receive, send)
 
 
 class Slotted:
@@ -80,6 +98,8 @@ OTHERS: list[tuple[Any, dict[str, Any]]] = [
     (CORSMiddleware, {"allow_origins": ["*"]}),
     (Dispatching, {}),
     (Copying, {}),
+    (Rewriting, {}),
+    (Deep, {}),
     (Slotted, {}),
     (Function, {}),
     (around, {}),
@@ -111,7 +131,7 @@ def test_templates_with_another_middleware(
     assert scrape(app).by("http_server_request_duration_seconds_count", *labels) == expected
 
 
-@pytest.mark.parametrize("wrapper", [GZipMiddleware, Copying, Slotted, Function, around])
+@pytest.mark.parametrize("wrapper", [GZipMiddleware, Copying, Deep, Slotted, Function, around])
 def test_ours_around_the_whole_application(wrapper: Any) -> None:
     """Put around an application that is wrapped already, ours still finds its routes."""
     app = SidelightMiddleware(wrapper(service()))
@@ -188,19 +208,20 @@ def page_of_all(app: Any) -> Page:
     return page
 
 
-@pytest.mark.parametrize("between", [None, Copying, Dispatching, Function])
+@pytest.mark.parametrize("between", [None, Copying, Rewriting, Deep, Dispatching, Function])
 def test_twice_in_one_application_counts_once(between: Any) -> None:
-    """A second of ours inside lets everything pass."""
+    """A second of ours inside lets everything pass, the first request and the ones that follow."""
     app = service()
     app.add_middleware(SidelightMiddleware)
     if between:
         app.add_middleware(between)
     app.add_middleware(SidelightMiddleware)
-    call(app, "GET", "/users/1")
-    assert page_of_all(app).routes == {"/users/{user_id}": 1}
+    for _ in range(3):
+        assert call(app, "GET", "/users/1").status == 200
+    assert page_of_all(app).routes == {"/users/{user_id}": 3}
 
 
-@pytest.mark.parametrize("between", [None, Copying])
+@pytest.mark.parametrize("between", [None, Copying, Rewriting])
 def test_in_a_mounted_application_counts_once(between: Any) -> None:
     """Ours in an application and in one mounted below it count each request once."""
     inner = service()
@@ -208,8 +229,9 @@ def test_in_a_mounted_application_counts_once(between: Any) -> None:
     app = FastAPI(openapi_url=None)
     app.mount("/sub/{name}", between(inner) if between else inner)
     app.add_middleware(SidelightMiddleware)
-    call(app, "GET", "/sub/a/users/1")
-    assert page_of_all(app).routes == {"/sub/{name}/users/{user_id}": 1}
+    for _ in range(3):
+        call(app, "GET", "/sub/a/users/1")
+    assert page_of_all(app).routes == {"/sub/{name}/users/{user_id}": 3}
     assert call(app, "GET", "/sub/a/metrics").status == 404
 
 

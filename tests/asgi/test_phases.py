@@ -197,9 +197,10 @@ def test_phases_of_a_request_that_is_still_running() -> None:
     assert phases_of({"type": "http"}) is None
 
 
-def test_a_scope_can_still_be_copied() -> None:
+@pytest.mark.parametrize("every", [1, 0], ids=["sampled", "not sampled"])
+def test_a_scope_can_still_be_copied(every: int) -> None:
     """What is in the scope for us hinders nobody who makes a deep copy of it."""
-    app = measured()
+    app = measured(every)
     seen: list[Any] = []
 
     @app.get("/")
@@ -207,8 +208,9 @@ def test_a_scope_can_still_be_copied() -> None:
         ours = {name: value for name, value in request.scope.items() if name == "sidelight"}
         seen.append(copy.deepcopy(ours))
 
-    assert call(app).status == 200
-    assert list(seen[0]) == ["sidelight"]
+    for _ in range(3):
+        assert call(app).status == 200
+    assert [list(ours) for ours in seen] == [["sidelight"]] * 3
 
 
 @told

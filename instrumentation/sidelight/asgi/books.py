@@ -115,6 +115,10 @@ class Page:
     words: memoryview
     rows: list[Row]
 
+    def __deepcopy__(self, _: object) -> "Page":
+        """A copy of a scope is still of the same request."""
+        return self
+
     def renew(self) -> None:
         """The file and the time of the next beat may be others now."""
         file = self.recorder.file

@@ -109,7 +109,6 @@ class Exchange:
         counts[0] = words[at] = counts[0] + size
         counts[place] = words[at + place] = counts[place] + 1
         words[row.word] = 0
-        row.scope = None
         self.row = None
         self.since = now
         page.rows.append(row)
@@ -171,11 +170,11 @@ class Exchange:
         if not self.status:  # a body that nothing began: the server will object
             return
         recorder, extra = self.page.recorder, self.extra
-        line = recorder.line(self.scope, self.status, self.page)
         if extra is not None:
             if extra.gone:  # nobody is there to read it
                 return
             size += extra.size
+        line = recorder.line(self.scope, self.status, self.page)
         ns = now - self.since
         place = recorder.place(ns)
         recorder.add(line.duration, place, ns)

@@ -21,7 +21,8 @@ from sidelight.asgi.routes import mounted, routes_of
 from sidelight.asgi.validation import RELATED, UNPROCESSABLE
 
 MARK = "sidelight"
-"""Key in the scope of a request that is measured: its exchange, or else its page."""
+"""Key in the scope of a request that is measured: its exchange, or else its page, its row and
+when it began. These survive every copy of the scope, so that none is measured twice."""
 MOST_DEPTH = 16
 BUILD = "build_middleware_stack"
 
@@ -44,7 +45,8 @@ class Watched:
 
 def tell(scope: Scope, error: BaseException) -> None:
     """An exception of a request is about to be answered."""
-    recorder = getattr(scope.get(MARK), "recorder", None)
+    mark = scope.get(MARK)
+    recorder = getattr(mark[0] if isinstance(mark, tuple) else mark, "recorder", None)
     if recorder is not None:
         try:
             recorder.validation.handled(scope, error)

@@ -98,12 +98,11 @@ class SidelightMiddleware:
             exchange.extra = None
             text = scope["raw_path"]
             exchange.row = row = page.rows.pop()
-            row.scope = scope
-            scope[MARK] = page
             row.text.value = text
             words, at = page.words, row.word
             words[at + 1] = page.asked
             exchange.since = words[at] = start = monotonic_ns()
+            scope[MARK] = page, row, start
             if start > page.due:
                 page.recorder.wake()
         except Exception:  # noqa: BLE001 unusual, or a fault: either is for who looks closely
@@ -150,7 +149,7 @@ class SidelightMiddleware:
             exchange.end(error)
             raise
         finally:
-            del scope[MARK]
+            scope.pop(MARK, None)
         if exchange.row is not None or monotonic_ns() - exchange.since >= NOTICEABLE:
             exchange.end(None)
 
@@ -221,14 +220,14 @@ class SidelightMiddleware:
         """Whether we are switched off, or one of ours measures the request already."""
         if self._settings is None and self.problem is None:
             return True
-        if not isinstance(scope.get(MARK), Page):
-            return MARK in scope
+        mark = scope.get(MARK)
+        if not isinstance(mark, tuple):
+            return mark is not None
         try:
-            return _in_flight(scope)
-        except Exception:  # noqa: BLE001 no fault of ours may reach a request
-            if self._recorder is not None:
-                self._recorder.fault("begin")
-            return True
+            page, row, start = mark  # of a request that is over, if the scope is used again
+            return bool(page.words[row.word] == start)
+        except Exception:  # noqa: BLE001 its file is closed, or the mark is somebody else's
+            return False
 
     async def _websocket(
         self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
@@ -251,7 +250,7 @@ class SidelightMiddleware:
         else:
             session.end(None)
         finally:
-            del scope[MARK]
+            scope.pop(MARK, None)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.problem is not None:
@@ -329,18 +328,6 @@ class SidelightMiddleware:
     def _forget(self) -> None:
         self._recorder = self._page = None
         self._pages = {}
-
-
-def _in_flight(scope: Scope) -> bool:
-    """Whether a request with this scope, or one that this was copied from, has a row."""
-    headers = scope.get("headers")
-    recorders = [middleware._recorder for middleware in list(_living)]  # noqa: SLF001 our own
-    return any(
-        other.get("headers") is headers
-        for recorder in recorders
-        if recorder is not None
-        for other in recorder.file.scopes()
-    )
 
 
 def _after_fork() -> None:

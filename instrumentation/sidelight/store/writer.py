@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from bisect import bisect_left
-from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -71,22 +70,22 @@ class Tally:
 
 
 class Row:
-    """Where a request in flight is kept: the first word, and the text as ``text.value``.
+    """Where a request in flight is kept: the first word, and the text as ``text.value``."""
 
-    ``scope`` is for this process alone: whose row it is, None when it is free.
-    """
-
-    __slots__ = ("scope", "text", "word")
+    __slots__ = ("text", "word")
     text: Any
 
     def __init__(self, word: int, memory: mmap.mmap) -> None:
-        self.scope: Any = None
         self.word = word
         self.lie_in(memory)
 
     def lie_in(self, memory: mmap.mmap) -> None:
         """The file is mapped somewhere else now."""
         self.text = Text.from_buffer(memory, (self.word + 2) * WORD)
+
+    def __deepcopy__(self, _: object) -> "Row":
+        """There is one of each."""
+        return self
 
 
 ROWLESS: Final = Row.__new__(Row)
@@ -194,14 +193,7 @@ class WorkerFile:
             self.words[layout.ROWLESS] -= 1
         else:
             self.words[row.word] = 0
-            row.scope = None
             self.rows.append(row)
-
-    def scopes(self) -> Iterator[Any]:
-        """Those of the requests in flight, as far as they have told."""
-        for row in list(self._made):
-            if row.scope is not None:
-                yield row.scope
 
     def tally(self, metric: Metric, labels: tuple[str, ...], *, beyond: bool = False) -> Tally:
         """A series of this process; made with zeros when new.
