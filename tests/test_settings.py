@@ -43,6 +43,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("exclude", "/health", "list"),
     ("exclude", ["health"], "/"),
     ("exclude", ["/a*b"], "/*"),
+    ("exclude", ["/health*"], "/*"),
     ("exclude", [5], "/"),
     ("exclude", 5, "list"),
     ("metrics_path", "metrics", "path"),

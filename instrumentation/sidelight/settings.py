@@ -210,7 +210,7 @@ def _paths(key: str, value: Any) -> tuple[str, ...]:
     if isinstance(parts, str) or not isinstance(parts, Sequence):
         raise SettingsError(key, value, "must be a list of paths", example)
     for part in parts:
-        if not isinstance(part, str) or not part.startswith("/") or "*" in part[:-1]:
+        if not isinstance(part, str) or not part.startswith("/") or "*" in part.removesuffix("/*"):
             raise SettingsError(key, value, "a path starts with / and may end in /*", example)
     return tuple(parts)
 

@@ -185,8 +185,8 @@ def test_prefixes_do_not_multiply() -> None:
     found: Any = app.middleware_stack
     while not isinstance(found, SidelightMiddleware):
         found = found.app
-    assert len(found._prefixes) <= 2 * 17
-    assert len(found._special) <= 17
+    assert len(found._apart.prefixes) <= 2 * 17
+    assert len(found._apart.exact) <= 17
 
 
 def test_a_used_route_costs_at_most_eighty() -> None:

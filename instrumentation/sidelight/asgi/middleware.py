@@ -11,10 +11,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight.asgi import native
+from sidelight.asgi.apart import Apart
 from sidelight.asgi.books import Page
 from sidelight.asgi.exchange import NOTICEABLE, Exchange, begin
 from sidelight.asgi.handlers import MARK, watch
-from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.asgi.lifespan import Lifespan, refuse
 from sidelight.asgi.page import MetricsPage, refused, unmeasured
 from sidelight.asgi.recorder import Recorder
@@ -24,7 +24,6 @@ from sidelight.errors import StoreError
 from sidelight.settings import EVERY_ROUTE, Options, Settings, disabled, load
 from sidelight.store.layout import STATE, State
 from sidelight.store.local import open_store
-from sidelight.store.route_table import below
 
 logger = logging.getLogger("sidelight")
 
@@ -50,27 +49,15 @@ class SidelightMiddleware:
         self._page: MetricsPage | None = None
         self._broken = ""
         self._retry = 0.0
-        self._apart: frozenset[str] = frozenset()
-        self._special: frozenset[str] = frozenset()
-        self._apart_below: tuple[str, ...] = ()
-        self._prefixes: tuple[str, ...] = ()
         self._pages: dict[str, Page] = {}
         """By method, those of requests that can go the short way."""
-        self._roots: set[str] = set()
         if not disabled():
             try:
-                self._configure(load(options))
+                self._settings = load(options)
+                self._apart = Apart(self._settings)
             except Exception as error:  # noqa: BLE001 the constructor never raises
                 self.problem = f"SidelightMiddleware: {error}"
         _living.add(self)
-
-    def _configure(self, settings: Settings) -> None:
-        self._settings = settings
-        exact = [path for path in settings.exclude if not path.endswith("*")]
-        below_these = tuple(path[:-1] for path in settings.exclude if path.endswith("*"))
-        self._apart_below = self._prefixes = below_these
-        page = [settings.metrics_path] if settings.metrics_path else []
-        self._apart = self._special = frozenset([*exact, *page])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, connection or lifespan."""
@@ -83,7 +70,10 @@ class SidelightMiddleware:
                 or scope["root_path"] != page.root
                 or scope["scheme"] != page.scheme
                 or MARK in scope
-                or (page.careful and (path in self._special or path.startswith(self._prefixes)))
+                or (
+                    page.careful
+                    and (path in self._apart.exact or path.startswith(self._apart.prefixes))
+                )
             ):
                 raise LookupError  # noqa: TRY301 one way out of here
             page.unsampled = left = page.unsampled - 1
@@ -126,7 +116,7 @@ class SidelightMiddleware:
         """A request that is the first of its kind, or that has something unusual."""
         try:
             page = recorder.page(scope)
-            apart = self._is_apart(scope)
+            apart = self._apart.has(scope)
             if recorder.keeps(page):
                 self._learn(page)
             exchange = None if apart else begin(page, scope, receive, send)
@@ -160,25 +150,14 @@ class SidelightMiddleware:
         page.careful = bool(page.root or settings.exclude)
         self._pages[page.method] = page
 
-    def _is_apart(self, scope: Scope) -> bool:
-        """Whether a path is our page, or not to be measured; ``root_path`` may stand before it."""
-        root = scope.get("root_path", "").rstrip("/")
-        if root and len(self._roots) < MOST_ROOTS:
-            self._roots.add(root)
-            self._special |= {root + path for path in self._apart}
-            self._prefixes += tuple(root + path for path in self._apart_below)
-        path = below(scope["path"], root)
-        return path in self._apart or path.startswith(self._apart_below)
-
     async def _set_apart(
         self, recorder: Recorder, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Our own page, or a path that is not measured."""
-        settings = recorder.settings
-        if not self._asks_for_page(settings, scope):
+        if not self._apart.asks_for_page(scope):
             await self.app(scope, receive, send)
             return
-        answer = refused(settings.metrics_token, scope)
+        answer = refused(recorder.settings.metrics_token, scope)
         if answer is None:
             try:
                 if self._page is None:
@@ -188,11 +167,6 @@ class SidelightMiddleware:
                 recorder.fault("page")
                 answer = PlainTextResponse("the page can't be made; the log says why\n", 500)
         await answer(scope, receive, send)
-
-    def _asks_for_page(self, settings: Settings, scope: Scope) -> bool:
-        path = below(scope["path"], scope.get("root_path", "").rstrip("/"))
-        ours = path == settings.metrics_path and path in self._apart
-        return ours and scope["method"] in {"GET", "HEAD"}
 
     async def _unusual(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Everything but a request of a service that runs."""
@@ -206,11 +180,7 @@ class SidelightMiddleware:
             await self(scope, receive, send)
         elif self._recorder is not None and scope["type"] == "websocket":
             await self._websocket(self._recorder, scope, receive, send)
-        elif (
-            scope["type"] == "http"
-            and self._settings
-            and self._asks_for_page(self._settings, scope)
-        ):
+        elif scope["type"] == "http" and self._settings and self._apart.asks_for_page(scope):
             answer = refused(self._settings.metrics_token, scope)
             await (answer or unmeasured(self._broken, scope))(scope, receive, send)
         else:
@@ -234,7 +204,7 @@ class SidelightMiddleware:
     ) -> None:
         session = None
         try:
-            if not self._is_apart(scope):
+            if not self._apart.has(scope):
                 session = Session(recorder, recorder.page(scope), scope, receive, send)
         except Exception:  # noqa: BLE001 no fault of ours may reach a connection
             recorder.fault("begin")
@@ -312,7 +282,7 @@ class SidelightMiddleware:
                 'set metrics_path="/sidelight" to have Sidelight\'s page beside it',
                 settings.metrics_path,
             )
-            self._apart = self._special = self._special - {str(settings.metrics_path)}
+            self._apart.leave_page()
 
     def _drain(self) -> None:
         if self._recorder is not None:

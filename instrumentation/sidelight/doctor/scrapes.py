@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
 
@@ -20,7 +20,7 @@ def check_scrapes(url: str) -> Iterator[Finding]:
     try:
         seen = _query(url, SEEN)
         doubled = _query(url, TARGETS)
-    except (URLError, OSError, ValueError, KeyError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         yield fail(f"Prometheus at {url} doesn't answer: {error}", "curl URL/-/ready")
         return
     if not seen:
