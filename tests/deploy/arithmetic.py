@@ -18,6 +18,7 @@ FAST, SLOW = 15, 30  # seconds between scrapes
 SAMPLE = (1.3, 2.0)  # bytes on disk
 HEAD = (3 * KIB, 4 * KIB)  # bytes of a live series
 WORKER, REST = 17, 20  # series
+RECORDED_USED, RECORDED_OTHER, RECORDED_OBJECTIVE, RECORDED_REST = 28, 7, 28, 19
 MOST = 2_000_000  # series of one Prometheus
 MEMORY, DISK, HOSTED = 4.0, 0.10, 5.0  # a GiB, a GiB, 1,000 series; a month
 
@@ -44,16 +45,18 @@ class Service:
     used: int = 20
     other: int = 10
     workers: int = 4
+    objectives: int = 1
 
     @property
     def recorded(self) -> int:
-        """Series that are left when all instances are added up."""
-        return USED * self.used + UNUSED * self.other
+        """Series that rules make of all instances."""
+        routes = RECORDED_USED * self.used + RECORDED_OTHER * self.other
+        return routes + RECORDED_OBJECTIVE * self.objectives + RECORDED_REST
 
     @property
     def series(self) -> int:
         """Series of one instance."""
-        return self.recorded + WORKER * self.workers + REST
+        return USED * self.used + UNUSED * self.other + WORKER * self.workers + REST
 
 
 def rate(series: int, every: int) -> float:
@@ -115,7 +118,7 @@ def tables(service: Service) -> list[list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, value in (("used", 20), ("other", 10), ("workers", 4)):
+    for name, value in (("used", 20), ("other", 10), ("workers", 4), ("objectives", 1)):
         parser.add_argument(f"--{name}", type=int, default=value)
     service = Service(**vars(parser.parse_args()))
     sys.stdout.write(f"{service.series:,} series an instance\n\n")

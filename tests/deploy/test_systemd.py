@@ -35,6 +35,12 @@ def test_systemd_accepts_the_units(units: Path, name: str) -> None:
     assert (done.stdout + done.stderr).strip() == ""
 
 
+def test_the_directory_is_there_before_the_service() -> None:
+    """The sidecar counts as started when it runs: then systemd has made its directory."""
+    assert unit(SIDECAR)["Type"] == ["exec"]
+    assert f"{SIDECAR.replace('@', '@shop')}" in unit(SHOP)["After"][0]
+
+
 @pytest.mark.parametrize("name", [SHOP, SIDECAR])
 def test_little_is_left_open(units: Path, name: str) -> None:
     """``systemd-analyze security`` finds an exposure of at most 2.0 out of 10."""
