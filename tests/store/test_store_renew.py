@@ -1,10 +1,12 @@
 """A directory that goes away under a worker, and comes back."""
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -16,11 +18,12 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.export.snapshot import Collector
+from sidelight.runtime import registry
 from sidelight.settings import load
-from sidelight.store import directory, layout, local, supervisor
+from sidelight.store import directory, layout, local, reader, supervisor
 from sidelight.store.local import Store, open_store
 from sidelight.store.steps import result
-from tests.store.driving import call, count, page, shared, totalled
+from tests.store.driving import call, count, page, requests, shared, totalled
 from tests.store.driving import open_store as open_in
 
 MEMORY = METRICS["process_resident_memory_bytes"]
@@ -168,6 +171,44 @@ def test_a_renewal_that_fails_is_tried_again(tmp_path: Path) -> None:
     where = shared(tmp_path / "store")
     assert totalled(where) == 9
     where.close()
+    store.close()
+
+
+def test_a_renewal_without_room_changes_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While memory is full the file is what it was, and no snapshot lies beside none."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    class Registry:
+        def collect(self) -> list[Any]:
+            return []
+
+    monkeypatch.setattr(registry, "registry", Registry)
+    store = open_in(tmp_path / "store")
+    count(store.file, 7)
+    snapshots = registry.Snapshots(store)
+    snapshots.take()
+    assert len(list((tmp_path / "store").glob("*.user"))) == 1
+    for path in (tmp_path / "store").iterdir():
+        path.unlink()
+    before = store.file.id, store.file.name, store.file.worker
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full, raising=False)
+        patched.setattr(os, "ftruncate", full)
+        for _ in range(3):
+            with pytest.raises(StoreError, match="full"):
+                store.renew()
+            snapshots.take()
+    assert (store.file.id, store.file.name, store.file.worker) == before
+    assert requests(reader.read(store.file.name, store.file.fd, {}, alive=True)) == 7
+    assert list((tmp_path / "store").glob("*.user")) == []
+    assert store.renew()
+    snapshots.take()
+    (left,) = (tmp_path / "store").glob("*.user")
+    assert left.stem == store.file.id.hex()
     store.close()
 
 

@@ -133,10 +133,10 @@ class Snapshots:
             self.latest = user.encode(families(source))
             self._cost = time.thread_time() - began
             self._next = time.monotonic() + max(SHORTEST, self._cost / SHARE)
-        where = self._store.directory
-        if where is not None and not self._store.closed:
-            name = self._store.file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX
-            where.write(name, self.latest)
+        where, file = self._store.directory, self._store.file
+        # Nobody would read, nor ever remove, a snapshot without a worker's file beside it.
+        if where is not None and not self._store.closed and file.linked():
+            where.write(file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX, self.latest)
         return self.latest
 
 

@@ -292,7 +292,7 @@ class WorkerFile:
 
         Raises `StoreError`; the old file then goes on, unseen by readers.
         """
-        worker = self.worker
+        identity = self.id, self.name, self.worker
         former = self.memory, self.words, self.fd, self._header
         self.id = uuid.uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
@@ -300,13 +300,14 @@ class WorkerFile:
         try:
             self._make(directory, self.memory)
         except StoreError:
+            self.id, self.name, self.worker = identity
             self.memory, self.words, self.fd, self._header = former
             raise
         self.directory = directory
         for row in self._made:
             row.lie_in(self.memory)
-        if self.worker != worker:
-            self._unsay(worker)
+        if self.worker != identity[2]:
+            self._unsay(identity[2])
         os.close(former[2])
 
     def _unsay(self, worker: int) -> None:
