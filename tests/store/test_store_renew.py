@@ -19,6 +19,7 @@ from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.export.snapshot import Collector
 from sidelight.runtime import registry
+from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import load
 from sidelight.store import directory, layout, local, reader, supervisor
 from sidelight.store.local import Store, open_store
@@ -189,7 +190,7 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
     monkeypatch.setattr(registry, "registry", Registry)
     store = open_in(tmp_path / "store")
     count(store.file, 7)
-    snapshots = registry.Snapshots(store)
+    snapshots = heartbeat(store).snapshots
     snapshots.take()
     assert len(list((tmp_path / "store").glob("*.user"))) == 1
     for path in (tmp_path / "store").iterdir():
