@@ -316,6 +316,8 @@ class Collector:
                 shot.sums[self.key(name, (str(file.header.worker),))] = (age,)
         for state, number in states.items():
             shot.sums[self.key("sidelight_workers", (state,))] = (number,)
+        for how in ("clean", "died"):  # from the start, so that increase() sees the first
+            shot.sums.setdefault(self.key("sidelight_worker_exits_total", (how,)), (0,))
 
     def _add_skipped(self, shot: Snapshot) -> None:
         """What is not on the page, and why."""
