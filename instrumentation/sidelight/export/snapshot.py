@@ -67,14 +67,14 @@ Labels = tuple[str, ...]
 
 
 class Key:
-    """A series of the page: identity is its key in sums; wire formats keep their text on it."""
+    """A series of the page: identity is its key in sums; ``text`` is its lines without values."""
 
     __slots__ = ("family", "labels", "text")
 
     def __init__(self, family: Family, labels: Labels) -> None:
         self.family = family
         self.labels = labels
-        self.text: dict[object, bytes] = {}
+        self.text = b""
 
 
 class Step(NamedTuple):
