@@ -208,6 +208,21 @@ def test_a_clean_stop_leaves_what_was_counted(tmp_path: Path) -> None:
     assert pages[0].by("sidelight_worker_exits_total", "how") == {"clean": 1}
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_exits_are_counted_from_the_start(tmp_path: Path, *, named: bool) -> None:
+    """The first page says that no worker has ended, so the first that does is an increase."""
+    app = service(directory=str(tmp_path / "store")) if named else service()
+    pages: list[Page] = []
+
+    async def look() -> None:
+        pages.append((await ask(app, "GET", "/metrics")).page)
+
+    run(lifespan(app, look))
+    name = "sidelight_worker_exits_total"
+    found = {pairs: value for (of, pairs), value in pages[0].samples.items() if of == name}
+    assert found == {frozenset({("how", "clean")}): 0, frozenset({("how", "died")}): 0}
+
+
 def test_other_scopes_pass() -> None:
     """A scope of a type that nobody knows yet reaches the application."""
     seen: list[Any] = []

@@ -202,16 +202,16 @@ def test_a_gauge_that_has_a_label_named_worker(app: FastAPI, registry: Any) -> N
         assert ("worker", "mail") in labels or ("exported_worker", "mail") in labels
 
 
-@pytest.mark.parametrize("mode", ["sum", "max", "min", "mostrecent", "livesum", "livemax"])
+@pytest.mark.parametrize("mode", ["sum", "max", "min", "livesum", "livemax", "livemin"])
 def test_a_gauge_with_a_mode_needs_no_worker(app: FastAPI, registry: Any, mode: str) -> None:
     """A gauge that says how its processes add up is one series."""
     client.Gauge("jobs", "Jobs.", multiprocess_mode=mode, registry=registry).set(3)
     assert scrape(app).series("jobs") == [{}]
 
 
-@pytest.mark.parametrize("mode", ["all", "liveall"])
+@pytest.mark.parametrize("mode", ["all", "liveall", "mostrecent", "livemostrecent"])
 def test_a_gauge_without_a_mode_goes_by_worker(app: FastAPI, registry: Any, mode: str) -> None:
-    """A gauge of which a sum might lie has the worker's number."""
+    """A gauge of which a sum might lie, or whose newest value nobody knows, goes by worker."""
     client.Gauge("jobs", "Jobs.", multiprocess_mode=mode, registry=registry).set(3)
     assert scrape(app).series("jobs") == [{"worker": "0"}]
 

@@ -9,10 +9,11 @@ from sidelight.contract import DURATION, DURATION_BUCKETS
 from sidelight.settings import load
 from sidelight.store import directory
 from sidelight.store.directory import Directory
-from sidelight.store.fold import fold, moved, read_all
+from sidelight.store.files import read_all
+from sidelight.store.fold import fold
 from sidelight.store.local import Store
 from sidelight.store.reader import File
-from sidelight.store.schema import Family, schema
+from sidelight.store.schema import Family, moved, schema
 from sidelight.store.steps import result
 from sidelight.store.writer import WorkerFile
 

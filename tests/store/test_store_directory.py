@@ -1,5 +1,6 @@
 """The directory: rights, names, what is refused, what is swept."""
 
+import gc
 import os
 import stat
 import uuid
@@ -10,7 +11,7 @@ import pytest
 from sidelight.errors import StoreError
 from sidelight.store import directory, supervisor
 from sidelight.store.directory import Directory, sweep
-from tests.store.driving import killed, shared, worker
+from tests.store.driving import killed, open_store, shared, worker
 
 
 @pytest.fixture
@@ -205,3 +206,29 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
         file.truncate(1 << 40)
     assert where.identity("mine") == "mine"
     where.close()
+
+
+def test_a_store_that_is_over_leaves_no_descriptor(tmp_path: Path) -> None:
+    """Opening and closing stores of a directory, again and again, holds nothing open."""
+    listing = Path("/proc/self/fd")
+    if not listing.exists():
+        pytest.skip("this system lists no descriptors")
+    gc.collect()
+    counts = []
+    for _ in range(6):
+        open_store(tmp_path / "store").close()
+        gc.collect()
+        counts.append(sum(1 for _ in listing.iterdir()))
+    assert counts[-1] <= counts[0]
+
+
+def test_a_directory_that_is_in_use_stays_open(tmp_path: Path) -> None:
+    """A closed store's directory is there for whoever holds it still."""
+    store = open_store(tmp_path / "store")
+    where = store.directory
+    assert where is not None
+    store.close()
+    del store
+    gc.collect()
+    where.write("late", b"text")
+    assert where.read("late") == b"text"

@@ -58,7 +58,7 @@ def _work(what: str, path: Path, last: int) -> None:
 
 def orders(where: Directory) -> float:
     """The application's own counter, in the totals and in files that are not folded."""
-    from sidelight.store.fold import read_all
+    from sidelight.store.files import read_all
 
     steps = read_all(where, {}, lambda _name, _reason: None)
     files: list[File] = []

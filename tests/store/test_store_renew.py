@@ -1,10 +1,12 @@
 """A directory that goes away under a worker, and comes back."""
 
 import asyncio
+import errno
 import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.applications import Starlette
@@ -13,13 +15,20 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from sidelight.asgi.middleware import SidelightMiddleware
+from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
+from sidelight.export.snapshot import Collector
+from sidelight.runtime import registry
+from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import load
-from sidelight.store import directory, layout, local, supervisor
-from sidelight.store.local import open_store
-from tests.store.driving import call, count, page, shared, totalled
+from sidelight.store import directory, layout, local, reader, supervisor
+from sidelight.store.local import Store, open_store
+from sidelight.store.steps import result
+from tests.store.driving import call, count, page, requests, shared, totalled
 from tests.store.driving import open_store as open_in
 
+MEMORY = METRICS["process_resident_memory_bytes"]
+CPU = METRICS["process_cpu_seconds_total"]
 COUNT = (
     'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/",'
     'http_response_status_code="200",error_type="",url_scheme="http"} '
@@ -82,6 +91,61 @@ def test_a_renewed_file_holds_what_was_counted(tmp_path: Path) -> None:
     store.close()
 
 
+def test_workers_keep_their_numbers_in_whatever_order_they_renew(tmp_path: Path) -> None:
+    """The second of two workers renews first: each figure is still said once, by its own."""
+    stores = [open_in(tmp_path / "store") for _ in range(2)]
+    for store in stores:
+        _publish(store)
+    shutil.rmtree(tmp_path / "store")
+    for store in reversed(stores):
+        assert store.renew()
+    assert [store.file.worker for store in stores] == [0, 1]
+    assert _published(stores) == {"0": 7, "1": 8}
+    for store in stores:
+        store.close()
+
+
+def test_a_worker_whose_number_was_taken_takes_back_what_it_said_by_it(tmp_path: Path) -> None:
+    """A worker started meanwhile has the number: the renewed one says nothing by it any more."""
+    former = open_in(tmp_path / "store")
+    _publish(former)
+    shutil.rmtree(tmp_path / "store")
+    newer = open_in(tmp_path / "store")
+    assert newer.file.worker == 0
+    assert former.renew()
+    assert former.file.worker == 1
+    assert _published([newer, former]) == {}
+    _publish(newer, 50)
+    _publish(former, 60)
+    assert _published([newer, former]) == {"0": 50, "1": 60}
+    for store in (newer, former):
+        store.close()
+
+
+def _publish(store: Store, value: int | None = None) -> None:
+    """Let a worker say a gauge, and a counter of the system's, by its number."""
+    file = store.file
+    said = file.worker + 7 if value is None else value
+    file.set(MEMORY, (str(file.worker),), said)
+    file.set(CPU, (str(file.worker),), said * NANOSECONDS)
+
+
+def _published(stores: list[Store]) -> dict[str, float]:
+    """What a reader finds of both, which must be the same; by worker, without zeros."""
+    found = []
+    for metric in (MEMORY, CPU):
+        sums = result(Collector(stores[0].view).collect()).sums
+        found.append(
+            {
+                key.labels[0]: values[0] / metric.divisor
+                for key, values in sums.items()
+                if key.family.name == metric.name and values[0]
+            }
+        )
+    assert found[0] == found[1]
+    return found[0]
+
+
 def test_a_file_that_alone_was_removed_is_made_again(tmp_path: Path) -> None:
     """Somebody removed the file and not the directory."""
     store = open_in(tmp_path / "store")
@@ -108,6 +172,44 @@ def test_a_renewal_that_fails_is_tried_again(tmp_path: Path) -> None:
     where = shared(tmp_path / "store")
     assert totalled(where) == 9
     where.close()
+    store.close()
+
+
+def test_a_renewal_without_room_changes_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While memory is full the file is what it was, and no snapshot lies beside none."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    class Registry:
+        def collect(self) -> list[Any]:
+            return []
+
+    monkeypatch.setattr(registry, "registry", Registry)
+    store = open_in(tmp_path / "store")
+    count(store.file, 7)
+    snapshots = heartbeat(store).snapshots
+    snapshots.take()
+    assert len(list((tmp_path / "store").glob("*.user"))) == 1
+    for path in (tmp_path / "store").iterdir():
+        path.unlink()
+    before = store.file.id, store.file.name, store.file.worker
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", full, raising=False)
+        patched.setattr(os, "ftruncate", full)
+        for _ in range(3):
+            with pytest.raises(StoreError, match="full"):
+                store.renew()
+            snapshots.take()
+    assert (store.file.id, store.file.name, store.file.worker) == before
+    assert requests(reader.read(store.file.name, store.file.fd, {}, alive=True)) == 7
+    assert list((tmp_path / "store").glob("*.user")) == []
+    assert store.renew()
+    snapshots.take()
+    (left,) = (tmp_path / "store").glob("*.user")
+    assert left.stem == store.file.id.hex()
     store.close()
 
 

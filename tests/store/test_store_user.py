@@ -49,6 +49,8 @@ def merged(
         ("gauge", "livemax", [4.0]),
         ("gauge", "min", [1.0]),
         ("gauge", "livemin", [3.0]),
+        ("gauge", "mostrecent", [3.0, 4.0]),
+        ("gauge", "livemostrecent", [3.0, 4.0]),
         ("stateset", "", [3.0, 4.0]),
         ("unknown", "", [3.0, 4.0]),
     ],

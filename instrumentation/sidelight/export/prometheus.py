@@ -68,15 +68,13 @@ def family_name(name: str, kind: str) -> str:
 def _series(
     metric: Metric, key: Key, values: tuple[int, ...], traces: dict[int, Trace] | None, form: Format
 ) -> bytes:
+    text = key.text or _template(metric, key)
     if metric.kind == "histogram":
-        text = key.text.get("") or _template(metric, key)
         counts = tuple(accumulate(values[1:]))
         line = text % (*counts, values[0] / metric.divisor, counts[-1])
     elif metric.kind == "summary":
-        text = key.text.get("") or _template(metric, key)
         line = text % (values[0] / metric.divisor, values[1])
     else:
-        text = key.text.get("") or _template(metric, key)
         number = values[0] if metric.divisor == 1 else values[0] / metric.divisor
         line = text % number
     return _traced(line, traces) if traces and form is Format.OPENMETRICS else line
@@ -91,9 +89,8 @@ def _template(metric: Metric, key: Key) -> bytes:
         lines.append(f"{metric.name}_count{labels(pairs)} \0d\n")
     else:
         lines = [f"{metric.name}{labels(pairs)} \0r\n"]
-    text = "".join(lines).replace("%", "%%").replace("\0", "%").encode()
-    key.text[""] = text
-    return text
+    key.text = "".join(lines).replace("%", "%%").replace("\0", "%").encode()
+    return key.text
 
 
 def _traced(text: bytes, traces: dict[int, Trace]) -> bytes:

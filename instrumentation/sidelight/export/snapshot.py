@@ -20,13 +20,13 @@ from sidelight.contract import (
     THRESHOLD,
     UNKNOWN,
 )
-from sidelight.store import reader, route_table, user
+from sidelight.export import people
+from sidelight.store import reader, route_table
 from sidelight.store.about import About
-from sidelight.store.fold import moved, route_of
-from sidelight.store.layout import HEARTBEAT, ROWLESS, Damaged, State
-from sidelight.store.reader import File, Index, Series
+from sidelight.store.layout import HEARTBEAT, ROWLESS, State
+from sidelight.store.reader import File, Index, Series, route_of
 from sidelight.store.route_table import ANY, WEBSOCKET
-from sidelight.store.schema import Family, Schema, merged, places, schema
+from sidelight.store.schema import Family, Schema, merged, moved, places, schema
 from sidelight.store.user import UserFamily
 from sidelight.store.view import View
 from sidelight.store.writer import WorkerFile
@@ -40,23 +40,6 @@ MOST_TABLES = 16
 STUCK = 5 * NANOSECONDS // 2
 """Nanoseconds: a worker whose loop last beat longer ago is blocked."""
 
-SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
-OURS = frozenset(
-    name
-    for metric in METRICS.values()
-    for name in (
-        metric.name,
-        *(metric.name + s for s in SUFFIXES if metric.kind in {"histogram", "summary"}),
-    )
-)
-"""Every name a sample of ours may have."""
-TAKEN = frozenset(
-    name
-    for metric in METRICS.values()
-    for name in user.names(metric.name.removesuffix("_total").removesuffix("_info"), metric.kind)
-)
-"""Every name that nobody else's family may take."""
-
 DEFAULTS = (
     *schema(DURATION_BUCKETS),
     *(Family(metric.name, "gauge", ()) for metric in METRICS.values() if metric.kind == "info"),
@@ -67,14 +50,14 @@ Labels = tuple[str, ...]
 
 
 class Key:
-    """A series of the page: identity is its key in sums; wire formats keep their text on it."""
+    """A series of the page: identity is its key in sums; ``text`` is its lines without values."""
 
     __slots__ = ("family", "labels", "text")
 
     def __init__(self, family: Family, labels: Labels) -> None:
         self.family = family
         self.labels = labels
-        self.text: dict[object, bytes] = {}
+        self.text = b""
 
 
 class Step(NamedTuple):
@@ -316,6 +299,8 @@ class Collector:
                 shot.sums[self.key(name, (str(file.header.worker),))] = (age,)
         for state, number in states.items():
             shot.sums[self.key("sidelight_workers", (state,))] = (number,)
+        for how in ("clean", "died"):  # from the start, so that increase() sees the first
+            shot.sums.setdefault(self.key("sidelight_worker_exits_total", (how,)), (0,))
 
     def _add_skipped(self, shot: Snapshot) -> None:
         """What is not on the page, and why."""
@@ -353,38 +338,16 @@ class Collector:
         self, shot: Snapshot, files: Iterable[File], totals: File | None, own: bytes
     ) -> Generator[None, None, None]:
         """The application's families, of all workers."""
-        sources: list[tuple[str, bytes, str | None]] = []
+        sources: list[people.Source] = []
         if totals:
             sources.append((totals.name, totals.index.user, None))
         for file in files:
             mine = self._own is not None and file.header.id == self._own.id
             data = own if mine else file.user
             sources.append((file.name, data, str(file.header.worker) if file.alive else None))
-        people: dict[str, UserFamily] = {}
-        for name, data, worker in sources:
-            try:
-                user.merge(people, user.decode(data), worker)
-            except Damaged as damage:
-                self._view.skip(f"{name} (the application's metrics)", damage.reason)
-            yield
-        taken = set(TAKEN)
-        for family in people.values():
-            self._show(shot, family, taken)
-            yield
-
-    def _show(self, shot: Snapshot, family: UserFamily, taken: set[str]) -> None:
-        """Put a family of the application's on the page, if a page can have it."""
-        try:
-            parts = user.shown(family)
-        except Damaged as damage:
-            self._count(shot, "sidelight_families_skipped_total", damage.reason)
-            return
-        names = set[str]().union(*(user.names(part.name, part.kind) for part in parts))
-        if clashes(family) or names & taken:
-            self._count(shot, "sidelight_families_skipped_total", "name_taken")
-            return
-        taken |= names
-        shot.people.update({part.name: part for part in parts})
+        shot.people, refused = yield from people.collected(sources, self._view.skip)
+        for reason, number in refused.items():
+            self._count(shot, "sidelight_families_skipped_total", reason, number)
 
     def _forget(self, files: Iterable[File], totals: File | None) -> None:
         """Drop what is remembered of files that are gone."""
@@ -406,9 +369,3 @@ def state_of(file: File, age: int) -> str:
     if file.state == State.DRAINING:
         return "draining"
     return "blocked" if age > STUCK else "serving"
-
-
-def clashes(family: UserFamily) -> bool:
-    """Whether an application's family would show a name of ours."""
-    names = {family.name, *(family.name + suffix for suffix in SUFFIXES)}
-    return bool(names & OURS) or family.name.startswith("sidelight_")

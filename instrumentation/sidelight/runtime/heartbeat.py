@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
+from sidelight.runtime.faults import Faults
 from sidelight.runtime.registry import Snapshots
 from sidelight.runtime.watchdog import Pulse, Witness
 from sidelight.store.layout import HEARTBEAT
@@ -35,7 +36,8 @@ class Heartbeat:
     def __init__(self, store: Store) -> None:
         self.due = 0
         self.store = store
-        self.snapshots = Snapshots(store)
+        self.faults = Faults(store.file)
+        self.snapshots = Snapshots(store, self.faults)
         self._also: list[Callable[[], None]] = []
         self._witnesses: list[Witness] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -107,8 +109,8 @@ class Heartbeat:
             self.figures()
             if time.monotonic() >= self._next_chores:
                 self._do_chores()
-        except Exception:
-            logger.exception("fault in the heartbeat; requests are not affected")
+        except Exception:  # noqa: BLE001 whatever it is, the timer goes on
+            self.faults.note("heartbeat")
         self._timer = loop.call_later(PERIOD, self._beat, loop)
 
     def figures(self) -> None:

@@ -3,7 +3,9 @@
 import gc
 import os
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from sidelight.contract import METRICS, NANOSECONDS
@@ -15,6 +17,10 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 _PROC = Path("/proc/self")
+_GROUPS = Path("/sys/fs/cgroup")
+_V1, _V2 = "memory.limit_in_bytes", "memory.max"
+_UNLIMITED = 1 << 60
+"""Version 1 says a number near 2**63 where there is no limit."""
 _GC = {
     "collections": METRICS["python_gc_collections_total"],
     "collected": METRICS["python_gc_objects_collected_total"],
@@ -37,8 +43,8 @@ def publish(file: WorkerFile) -> None:
         page = os.sysconf("SC_PAGE_SIZE")
         file.set(METRICS["process_virtual_memory_bytes"], worker, int(virtual) * page)
         file.set(METRICS["process_resident_memory_bytes"], worker, int(resident) * page)
-        file.set(METRICS["process_open_fds"], worker, sum(1 for _ in (_PROC / "fd").iterdir()) - 1)
-    started = start_time()
+        file.set(METRICS["process_open_fds"], worker, open_fds())
+    started = start_time(os.getpid())
     if started is not None:
         file.set(METRICS["process_start_time_seconds"], worker, started)
     limit = memory_limit()
@@ -46,8 +52,19 @@ def publish(file: WorkerFile) -> None:
         file.set(METRICS["sidelight_memory_limit_bytes"], worker, limit)
 
 
-def start_time() -> int | None:
-    """When this process started: nanoseconds since the epoch."""
+def open_fds() -> int:
+    """Descriptors this process has. Raises OSError."""
+    listing = _PROC / "fd"
+    told = listing.stat().st_size  # by Linux 6.2 and later
+    return told or len(os.listdir(listing)) - 1  # noqa: PTH208 iterdir() makes a path of each
+
+
+@lru_cache(maxsize=1)
+def start_time(_pid: int) -> int | None:
+    """When this process started: nanoseconds since the epoch.
+
+    Found once a process: it comes of two clocks, and would be another a moment later.
+    """
     with suppress(OSError, ValueError, IndexError):
         ticks = int((_PROC / "stat").read_text().rpartition(")")[2].split()[19])
         boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
@@ -56,9 +73,28 @@ def start_time() -> int | None:
 
 
 def memory_limit() -> int | None:
-    """Bytes the control group (version 2, or else 1) allows; None without a limit."""
-    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    """Bytes this process's control group allows, and those above it; None without a limit."""
+    limits = []
+    for path in {*_limits(), _GROUPS / _V2, _GROUPS / "memory" / _V1}:
         with suppress(OSError, ValueError):
-            limit = int(Path(path).read_text())
-            return limit if limit < 1 << 60 else None
-    return None
+            limits.append(int(path.read_text()))
+    least = min(limits, default=_UNLIMITED)
+    return least if least < _UNLIMITED else None
+
+
+def _limits() -> Iterator[Path]:
+    """Files that may hold a limit of this process, of either version of control groups.
+
+    A container may be told of groups that it can't see: then only the roots are there.
+    """
+    told = ""
+    with suppress(OSError):
+        told = (_PROC / "cgroup").read_text()
+    for line in told.splitlines():
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        parts = group.strip("/").split("/")
+        if (controllers and "memory" not in controllers.split(",")) or ".." in parts:
+            continue
+        root, name = (_GROUPS / "memory", _V1) if controllers else (_GROUPS, _V2)
+        yield from (root.joinpath(*parts[:depth], name) for depth in range(len(parts) + 1))

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
+from sidelight.runtime.faults import Faults
 from sidelight.store import user
 from sidelight.store.directory import USER_SUFFIX, WORKER_SUFFIX, Directory
 from sidelight.store.local import Store
@@ -22,6 +23,8 @@ SCRAPE_MARK = "scraped"
 SCRAPED_WITHIN = 180.0
 QUICK = 0.002
 """Seconds up to which a snapshot may be taken on the event loop."""
+AGAIN = 10.0
+"""Seconds until a quick one that failed is tried again."""
 DEFAULT_COLLECTORS = frozenset({"ProcessCollector", "PlatformCollector", "GCCollector"})
 
 
@@ -82,8 +85,9 @@ def _default_names(source: Any) -> frozenset[str]:
 class Snapshots:
     """Takes and publishes this worker's snapshots."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, faults: Faults) -> None:
         self._store = store
+        self._faults = faults
         self._cost = 0.0
         self._next = 0.0
         self._busy = threading.Lock()
@@ -99,10 +103,13 @@ class Snapshots:
         if registry() is None or time.monotonic() < self._next or not self._wanted():
             return
         if self.quick:
-            self.take()
+            self._take_quietly(AGAIN)
         elif not self._busy.locked():
             threading.Thread(
-                target=self._take_quietly, name="sidelight-snapshot", daemon=True
+                target=self._take_quietly,
+                args=(SCRAPED_WITHIN,),
+                name="sidelight-snapshot",
+                daemon=True,
             ).start()
 
     def _wanted(self) -> bool:
@@ -117,11 +124,13 @@ class Snapshots:
             return False
         return age < SCRAPED_WITHIN
 
-    def _take_quietly(self) -> None:
+    def _take_quietly(self, again: float) -> None:
         try:
             self.take()
         except Exception:  # noqa: BLE001 a collector of the application's may raise anything
-            self._next = time.monotonic() + SCRAPED_WITHIN
+            self._next = time.monotonic() + again
+            if not self._store.closed:
+                self._faults.note("registry")
 
     def take(self) -> bytes:
         """Collect the registry now. Raises whatever a collector raises."""
@@ -133,10 +142,10 @@ class Snapshots:
             self.latest = user.encode(families(source))
             self._cost = time.thread_time() - began
             self._next = time.monotonic() + max(SHORTEST, self._cost / SHARE)
-        where = self._store.directory
-        if where is not None and not self._store.closed:
-            name = self._store.file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX
-            where.write(name, self.latest)
+        where, file = self._store.directory, self._store.file
+        # Nobody would read, nor ever remove, a snapshot without a worker's file beside it.
+        if where is not None and not self._store.closed and file.linked():
+            where.write(file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX, self.latest)
         return self.latest
 
 

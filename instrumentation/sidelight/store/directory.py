@@ -131,8 +131,13 @@ class Directory:
 
     def close(self) -> None:
         """Give the descriptor back."""
-        with suppress(OSError):
-            os.close(self.fd)
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    def __del__(self) -> None:
+        """Whoever still works with it, such as a thread that takes a snapshot, has it open."""
+        self.close()
 
 
 def shared(path: str) -> Directory:

@@ -6,15 +6,14 @@ and readers skip it.
 """
 
 import contextlib
-import errno
 import os
 import struct
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from operator import add
 
 from sidelight.contract import METRICS, UNKNOWN
-from sidelight.store import layout, route_table, slow, user
+from sidelight.store import layout, slow, user
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     FOLD_LOCK,
@@ -25,20 +24,15 @@ from sidelight.store.directory import (
     Directory,
     workers,
 )
+from sidelight.store.files import CLOSED, OWN_TROUBLE, Skip, read_all, read_totals
 from sidelight.store.layout import Block, Damaged
-from sidelight.store.reader import MOST_SERIES, File, Index, reading, rows, slow_requests, whole
-from sidelight.store.schema import MOST_BYTES, MOST_FAMILIES, Family, encode, merged, places
+from sidelight.store.reader import MOST_SERIES, File, Index, rows, slow_requests
+from sidelight.store.reader import route_of as route_of  # noqa: PLC0414 for asgi/blame.py
+from sidelight.store.schema import MOST_BYTES, MOST_FAMILIES, Family, encode, merged, moved
 
-OWN_TROUBLE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-CLOSED = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
-Skip = Callable[[str, str], None]
 Steps = Generator[None, None, None]
 IDS_KEPT = 4096
 """A reader that read a worker's file before it was folded must still find its id."""
-# What all files together may take of a reader's memory, and what they weigh in it.
-MOST_WEIGHT = 4 * layout.MOST_BYTES
-SERIES_WEIGHT = 256
-USER_WEIGHT = 8
 DAMAGED_SUFFIX = ".damaged"
 MOST_DAMAGED = 4
 AT_ONCE = 200
@@ -51,109 +45,6 @@ _OF_THE_DEAD = (
 Sums = dict[tuple[str, tuple[str, ...]], tuple[int, ...]]
 
 
-def read_all(
-    directory: Directory, known: dict[bytes, Index], skip: Skip
-) -> Generator[None, None, tuple[list[File], File | None]]:
-    """Every worker's file that the totals don't hold, and the totals.
-
-    Files are read first and totals second: a worker folded in between is then found in the
-    totals' ids, never in both or in neither. Yields between files.
-    """
-    found = []
-    left = MOST_WEIGHT
-    for name in directory.names(WORKER_SUFFIX):
-        file = yield from _worker(directory, name, known, skip, min(left, layout.MOST_BYTES))
-        yield
-        if file is not None:
-            found.append(file)
-            left -= _weight(file)
-    totals = yield from _totals(directory, known, skip)
-    folded = set(totals.index.folded if totals else ())
-    files = [file for file in found if file.header.id not in folded]
-    for gone in known.keys() - {f.header.id for f in (*files, *([totals] if totals else []))}:
-        known.pop(gone, None)
-    return files, totals
-
-
-def _worker(
-    directory: Directory, name: str, known: dict[bytes, Index], skip: Skip, most: int
-) -> Generator[None, None, File | None]:
-    """A worker's file with its snapshot, which goes when it is folded: so before the totals."""
-    snapshot = name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX
-    file = yield from _read(directory, name, known, skip, most)
-    if file is None:
-        return None
-    if file.index.strange:
-        skip(name, "later_blocks")
-    if file.index.overlong:
-        skip(name, "long_labels")
-    try:
-        file.user = _whole(directory, snapshot, min(most // USER_WEIGHT, user.MOST_BYTES))
-    except FileNotFoundError:
-        pass
-    except (Damaged, OSError) as damage:
-        file.user = b""
-        skip(snapshot, getattr(damage, "reason", "unreadable"))
-    return file
-
-
-def _weight(file: File) -> int:
-    return len(file.data) + len(file.index.series) * SERIES_WEIGHT + len(file.user) * USER_WEIGHT
-
-
-def _read(  # noqa: PLR0913 a directory's file, and how a reader reads
-    directory: Directory,
-    name: str,
-    known: dict[bytes, Index],
-    skip: Skip,
-    most: int,
-    *,
-    alive: bool | None = None,
-) -> Generator[None, None, File | None]:
-    """A file that is there and sound."""
-    try:
-        fd = directory.open(name)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        _unreadable(name, error, skip)
-        return None
-    try:
-        return (yield from reading(name, fd, known, alive=alive, most=most))
-    except Damaged as damage:
-        skip(name, damage.reason)
-        return None
-    except OSError as error:
-        _unreadable(name, error, skip)
-        return None
-    finally:
-        os.close(fd)
-
-
-def _unreadable(name: str, error: OSError, skip: Skip) -> None:
-    """Leave a worker's file out. Raises the error where counts would fall for no reason.
-
-    That is without the totals, and where this process can't open files at all.
-    """
-    if error.errno in OWN_TROUBLE or (name == TOTALS and error.errno in CLOSED):
-        raise error
-    skip(name, "unreadable")
-
-
-def _whole(directory: Directory, name: str, most: int) -> bytes:
-    fd = directory.open(name)
-    try:
-        return whole(fd, most)
-    finally:
-        os.close(fd)
-
-
-def _totals(
-    directory: Directory, known: dict[bytes, Index], skip: Skip
-) -> Generator[None, None, File | None]:
-    return (yield from _read(directory, TOTALS, known, skip, layout.MOST_BYTES, alive=False))
-
-
 def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: float = 0.0) -> Steps:
     """Fold every dead worker. Does nothing when somebody else is at it. Yields between files.
 
@@ -164,7 +55,7 @@ def fold(directory: Directory, known: dict[bytes, Index], skip: Skip, wait: floa
     with directory.locked(FOLD_LOCK, wait) as mine:
         if not mine:
             return
-        folded = yield from _totals(directory, known, lambda _name, _reason: None)
+        folded = yield from read_totals(directory, known, lambda _name, _reason: None)
         _remove_folded(directory, folded)
         yield from _remove_drafts(directory)
         files, totals = yield from read_all(directory, known, skip)
@@ -300,25 +191,6 @@ def _add_death(sums: Sums, file: File) -> None:
                 _add(sums, (lost, (route_of(file, row.method, row.path, whole=row.whole),)), (1,))
         if rowless := file.word(layout.ROWLESS):
             _add(sums, (lost, (UNKNOWN,)), (rowless,))
-
-
-def route_of(file: File, method: str, path: bytes, *, whole: bool) -> str:
-    """The route of a row, by the table its worker published."""
-    if not whole:
-        return UNKNOWN
-    roots = tuple(root.partition(" ")[2] for root in file.index.roots)
-    return route_table.template_of(file.index.routes, roots, method, path)
-
-
-def moved(values: tuple[int, ...], source: Family, target: Family) -> tuple[int, ...]:
-    """A histogram's values under another family's boundaries."""
-    where = places(source.bounds, target.bounds)
-    if where is None:
-        return values
-    counts = [values[0], *([0] * (target.values - 1))]
-    for at, count in zip(where, values[1:], strict=True):
-        counts[at + 1] += count
-    return tuple(counts)
 
 
 def _add(sums: Sums, key: tuple[str, tuple[str, ...]], values: tuple[int, ...]) -> None:

@@ -25,6 +25,19 @@ def start_time(pid: str) -> str:
         return ""
 
 
+def gone(pid: str, started: str) -> bool:
+    """Whether a process has ended; without /proc another of its number may pass for it."""
+    if started:
+        return start_time(pid) != started
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:  # it is another user's
+        return False
+    return False
+
+
 def held(path: str) -> bool:
     """Whether a living process holds a worker's file."""
     try:
@@ -50,7 +63,7 @@ def watch(directory: str, pid: str, started: str) -> None:
         paths = [os.path.join(directory, name) for name in names]
         if any(held(path) for path in paths if path.endswith(".worker")):
             return
-        if start_time(pid) != started:
+        if gone(pid, started):
             break
         time.sleep(POLL)
     for path in paths:

@@ -81,7 +81,6 @@ class Store:
         except StoreError:
             where.close()
             raise
-        self.directory.close()
         self.directory = self.view.directory = where
         return True
 

@@ -11,7 +11,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from sidelight.store import about, layout, locks, slow
+from sidelight.contract import UNKNOWN
+from sidelight.store import about, layout, locks, route_table, slow
 from sidelight.store.about import About
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
@@ -252,6 +253,14 @@ def rows(file: File) -> list[Row]:
             path, end, _ = text.partition(b"\0")
             found.append(Row(start, *layout.asked_for(word), path, bool(end)))
     return found
+
+
+def route_of(file: File, method: str, path: bytes, *, whole: bool) -> str:
+    """The route of a row, by the table its worker published."""
+    if not whole:
+        return UNKNOWN
+    roots = tuple(root.partition(" ")[2] for root in file.index.roots)
+    return route_table.template_of(file.index.routes, roots, method, path)
 
 
 def slow_requests(file: File) -> list[Slow]:

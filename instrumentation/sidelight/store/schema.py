@@ -105,3 +105,14 @@ def places(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, .
     if source == target:
         return None
     return tuple(bisect_left(target, bound) for bound in (*source, math.inf))
+
+
+def moved(values: tuple[int, ...], source: Family, target: Family) -> tuple[int, ...]:
+    """A histogram's values under another family's boundaries."""
+    where = places(source.bounds, target.bounds)
+    if where is None:
+        return values
+    counts = [values[0], *([0] * (target.values - 1))]
+    for at, count in zip(where, values[1:], strict=True):
+        counts[at + 1] += count
+    return tuple(counts)

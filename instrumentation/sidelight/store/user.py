@@ -17,7 +17,8 @@ from sidelight.store.layout import Damaged
 Labels = tuple[tuple[str, str], ...]
 SUMMED = frozenset({"counter", "histogram", "gaugehistogram", "summary"})
 _CHOICES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min}
-_AGGREGATED = frozenset({"sum", "max", "min", "mostrecent"})
+_AGGREGATED = frozenset({"sum", *_CHOICES})
+"""Not ``mostrecent``: a registry doesn't tell when a gauge was set."""
 MOST_BYTES = 4 * 1024 * 1024
 """Of a snapshot; about 50,000 samples."""
 
@@ -118,8 +119,8 @@ def merge(into: dict[str, UserFamily], snapshot: Iterable[UserFamily], worker: s
     """Add one worker's snapshot. ``worker`` is None for what a dead worker leaves behind.
 
     Counters, histograms and summaries are summed. Gauges follow their multiprocess mode,
-    and without one get the label ``worker``; of a dead worker only ``sum``, ``max`` and
-    ``min`` remain, as in prometheus_client.
+    and without one that makes them one get the label ``worker``; of a dead worker only ``sum``,
+    ``max`` and ``min`` remain, as in prometheus_client.
     """
     for family in snapshot:
         together = family.kind in SUMMED or family.kind == "info"

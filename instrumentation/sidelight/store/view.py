@@ -5,6 +5,7 @@ from collections.abc import Generator
 
 from sidelight.store import fold, reader
 from sidelight.store.directory import Directory
+from sidelight.store.files import read_all
 from sidelight.store.reader import File, Index
 from sidelight.store.slow import Slow, newest
 
@@ -32,7 +33,7 @@ class View:
     def read(self) -> Generator[None, None, tuple[list[File], File | None]]:
         """Every file that counts, and the totals. Yields between files."""
         if self.directory is not None:
-            return (yield from fold.read_all(self.directory, self._known, self.skip))
+            return (yield from read_all(self.directory, self._known, self.skip))
         files = [reader.read(*self._alone, self._known, alive=True)] if self._alone else []
         return files, None
 

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from functools import cached_property
 from typing import Any, Final
 
-from sidelight.contract import DURATION, Metric, boundaries
+from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
 from sidelight.errors import StoreError
 from sidelight.store import layout, locks, slow
 from sidelight.store.directory import (
@@ -110,6 +110,7 @@ class WorkerFile:
         self._numbers = {family.name: number for number, family in enumerate(schema)}
         self.id = uuid.uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
+        self.worker = 0
         self.pid = os.getpid()
         self.fd = -1
         self._max_series = max_series
@@ -118,7 +119,7 @@ class WorkerFile:
         self._tallies: dict[bytes, Tally] = {}
         self._capped = 0
         if directory is None:
-            self.worker, self.fd = 0, _nameless()
+            self.fd = _nameless()
             self._fill(None)
         else:
             self._make(directory, None)
@@ -131,7 +132,7 @@ class WorkerFile:
         draft = self.id.hex() + DRAFT_SUFFIX
         try:
             with directory.locked(NUMBER_LOCK, seconds=2.0):
-                self.worker = _free_number(directory)
+                self.worker = _free_number(directory, self.worker)
                 self.fd = directory.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
                 locks.hold(self.fd)
                 self._fill(former)
@@ -283,6 +284,7 @@ class WorkerFile:
 
         Raises `StoreError`; the old file then goes on, unseen by readers.
         """
+        identity = self.id, self.name, self.worker
         former = self.memory, self.words, self.fd, self._header
         self.id = uuid.uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
@@ -290,12 +292,26 @@ class WorkerFile:
         try:
             self._make(directory, self.memory)
         except StoreError:
+            self.id, self.name, self.worker = identity
             self.memory, self.words, self.fd, self._header = former
             raise
         self.directory = directory
         for row in self._made:
             row.lie_in(self.memory)
+        if self.worker != identity[2]:
+            self._unsay(identity[2])
         os.close(former[2])
+
+    def _unsay(self, worker: int) -> None:
+        """Take back what was said by a number that is another's now."""
+        with self._lock:
+            for key, tally in self._tallies.items():
+                number, labels = layout.split_key(key)
+                metric = METRICS[self.schema[number].name]
+                if (WORKER, str(worker)) in zip(metric.labels, labels, strict=False):
+                    # A counter by worker is the system's: the next look at it says it again.
+                    tally.counts[0] = ABSENT if metric.kind == "gauge" else 0
+                    self.words[tally.at] = tally.counts[0]
 
     def close(self, state: State = State.CLOSED) -> None:
         """Let go: the lock is free, and whoever reads next folds what is here."""
@@ -334,8 +350,8 @@ def _nameless() -> int:
         return os.dup(file.fileno())
 
 
-def _free_number(directory: Directory) -> int:
-    """The lowest number no living worker has."""
+def _free_number(directory: Directory, wish: int) -> int:
+    """``wish``, or else the lowest number no living worker has."""
     taken = set()
     for name in workers(directory, alive=True):
         try:
@@ -345,4 +361,6 @@ def _free_number(directory: Directory) -> int:
             taken.add(layout.number(head))
         except (OSError, Damaged):
             continue
+    if wish not in taken:
+        return wish
     return next(number for number in range(len(taken) + 1) if number not in taken)

@@ -1,0 +1,140 @@
+"""Faults beside the requests: in the heartbeat, and in the application's own collectors."""
+
+import asyncio
+import logging
+import math
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from sidelight.export.snapshot import Collector
+from sidelight.runtime import faults, registry
+from sidelight.runtime.heartbeat import Heartbeat
+from sidelight.store.local import Store
+from sidelight.store.steps import result
+from tests.store.driving import open_store
+
+
+class Clock(SimpleNamespace):
+    """The module `time`, with a monotonic clock that only moves when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__(now=1000.0, time=time.time, thread_time=time.thread_time)
+
+    def monotonic(self) -> float:
+        now: float = self.now
+        return now
+
+
+class Failing:
+    """A registry with a collector that raises, after so many times that it didn't."""
+
+    def __init__(self, good: int = 0) -> None:
+        self.good = good
+        self.asked = 0
+
+    def collect(self) -> list[Any]:
+        self.asked += 1
+        if self.asked > self.good:
+            raise ZeroDivisionError
+        return []
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(faults, "time", found)
+    monkeypatch.setattr(registry, "time", found)
+    return found
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    found = open_store(tmp_path / "store")
+    assert found.directory is not None
+    registry.mark_scraped(found.directory)
+    yield found
+    found.close()
+
+
+def counted(store: Store) -> dict[str, int]:
+    """Faults by where they were."""
+    sums = result(Collector(store.view).collect()).sums
+    name = faults.INTERNAL_ERRORS.name
+    return {key.labels[0]: value for key, (value, *_) in sums.items() if key.family.name == name}
+
+
+def said(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+def test_a_fault_of_the_heartbeat_is_counted_and_seldom_said(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each beat that fails counts, one a minute is logged with its cause, and the timer goes on."""
+    heartbeat = Heartbeat(store)
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(heartbeat, "figures", fail)
+
+    async def beat(times: int) -> None:
+        for _ in range(times):
+            heartbeat.wake()
+        heartbeat.stop()
+
+    asyncio.run(beat(5))
+    assert counted(store) == {"heartbeat": 5}
+    assert said(caplog) == ["fault in heartbeat; requests are not affected"]
+    assert "ZeroDivisionError" in caplog.text
+    clock.now += 59
+    asyncio.run(beat(1))
+    assert len(said(caplog)) == 1
+    clock.now += 1
+    asyncio.run(beat(1))
+    assert len(said(caplog)) == 2
+    assert counted(store) == {"heartbeat": 7}
+
+
+def test_a_quick_collector_that_fails_is_asked_again_after_ten_seconds(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector that raises on the loop is counted, logged once, and not asked each second."""
+    source = Failing(good=1)
+    monkeypatch.setattr(registry, "registry", lambda: source)
+    monkeypatch.setattr(registry, "QUICK", math.inf)
+    heartbeat = Heartbeat(store)
+    heartbeat.snapshots.take()
+    assert heartbeat.snapshots.quick
+    clock.now += 1
+    asked = []
+    for second in range(30):
+        before = source.asked
+        heartbeat.snapshots.beat()
+        if source.asked > before:
+            asked.append(second)
+        clock.now += 1
+    assert asked == [0, 10, 20]
+    assert counted(store) == {"registry": 3}
+    assert said(caplog) == ["fault in registry; requests are not affected"]
+
+
+def test_a_collector_that_fails_in_a_thread_is_counted_too(
+    store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A collector that raises at the first snapshot, beside the loop, is counted and logged."""
+    source = Failing()
+    monkeypatch.setattr(registry, "registry", lambda: source)
+    Heartbeat(store).snapshots.beat()
+    for thread in threading.enumerate():
+        if thread.name == "sidelight-snapshot":
+            thread.join(60)
+    assert source.asked == 1
+    assert counted(store) == {"registry": 1}
+    assert said(caplog) == ["fault in registry; requests are not affected"]

@@ -1,0 +1,135 @@
+"""What a process says of itself: by the system's own files, or by made-up ones."""
+
+import os
+import time
+from collections.abc import Mapping
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from sidelight.runtime import process
+from tests.runtime.reading import Worker
+
+GIB = 1 << 30
+V1_UNLIMITED = 9223372036854771712
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A system of files that the test makes: ``proc`` and ``groups``."""
+    monkeypatch.setattr(process, "_PROC", tmp_path / "proc")
+    monkeypatch.setattr(process, "_GROUPS", tmp_path / "groups")
+    return tmp_path
+
+
+def limit(system: Path, told: str, files: Mapping[str, object]) -> int | None:
+    """The limit of a process whose control group is ``told``, where files say so."""
+    for name, value in {"proc/cgroup": told, **files}.items():
+        path = system / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{value}\n")
+    return process.memory_limit()
+
+
+def test_the_start_time_does_not_move(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two clocks are never read at the same moment: a start told twice is the same all the same."""
+    worker = Worker()
+    ticks = count(time.time_ns(), 1_000_000)
+    monkeypatch.setattr(time, "time_ns", lambda: next(ticks))
+    process.start_time.cache_clear()
+    told = set()
+    for _ in range(3):
+        process.publish(worker.file)
+        told.add(worker.gauge("process_start_time_seconds"))
+    assert len(told) == 1
+    assert told != {None}
+
+
+def test_a_forked_child_has_a_start_of_its_own(system: Path) -> None:
+    """What was found for one process is not told of another."""
+    (system / "proc").mkdir()
+    stat = system / "proc" / "stat"
+    stat.write_text("1 (a) " + "0 " * 19 + "100 0")
+    first = process.start_time(-1)
+    stat.write_text("2 (b) " + "0 " * 19 + "300 0")
+    second = process.start_time(-2)
+    assert first is not None
+    assert second is not None
+    assert second - first == pytest.approx(200 / os.sysconf("SC_CLK_TCK") * 1e9, abs=1e9)
+
+
+@pytest.mark.parametrize("told_by_size", [True, False])
+def test_descriptors_are_counted(monkeypatch: pytest.MonkeyPatch, *, told_by_size: bool) -> None:
+    """Whether the kernel tells their number or not, each descriptor counts once."""
+    if not told_by_size:
+        monkeypatch.setattr(Path, "stat", lambda _: SimpleNamespace(st_size=0))
+    before = process.open_fds()
+    assert before == sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1
+    more = [os.open("/", os.O_RDONLY) for _ in range(3)]
+    assert process.open_fds() == before + 3
+    for fd in more:
+        os.close(fd)
+
+
+def test_a_service_of_systemd_has_its_own_limit(system: Path) -> None:
+    """Outside of a container the limit is at the group that the system names."""
+    files = {
+        "groups/system.slice/memory.max": "max",
+        "groups/system.slice/shop.service/memory.max": GIB,
+    }
+    assert limit(system, "0::/system.slice/shop.service", files) == GIB
+
+
+def test_a_group_may_use_no_more_than_those_above(system: Path) -> None:
+    """The least limit on the way up to the root is the one that ends a process."""
+    files = {
+        "groups/memory.max": 8 * GIB,
+        "groups/a/memory.max": 2 * GIB,
+        "groups/a/b/memory.max": "max",
+        "groups/a/b/c/memory.max": 4 * GIB,
+        "groups/other/memory.max": 1,
+    }
+    assert limit(system, "0::/a/b/c", files) == 2 * GIB
+
+
+def test_the_limit_of_a_group_of_version_1(system: Path) -> None:
+    """The line with the memory controller counts, among those of others."""
+    files = {
+        "groups/memory/memory.limit_in_bytes": V1_UNLIMITED,
+        "groups/memory/pod/memory.limit_in_bytes": 3 * GIB,
+        "groups/memory/pod/one/memory.limit_in_bytes": GIB,
+        "groups/memory/else/memory.limit_in_bytes": 1,
+    }
+    told = "9:name=systemd:/else\n8:cpu,memory:/pod/one\n1:cpu:/else\n0::/"
+    assert limit(system, told, files) == GIB
+
+
+@pytest.mark.parametrize(
+    ("told", "name"),
+    [
+        ("0::/", "memory.max"),
+        ("", "memory.max"),
+        ("nonsense", "memory.max"),
+        ("0::/not/seen/from/here", "memory.max"),
+        ("0::/../../elsewhere", "memory.max"),
+        ("4:memory:/docker/0f", "memory/memory.limit_in_bytes"),
+        ("", "memory/memory.limit_in_bytes"),
+    ],
+)
+def test_the_limit_inside_a_container(system: Path, told: str, name: str) -> None:
+    """Where the group named can't be seen, the root is this container's."""
+    (system / "elsewhere").mkdir()
+    (system / "elsewhere" / "memory.max").write_text("1")
+    assert limit(system, told, {f"groups/{name}": GIB}) == GIB
+
+
+def test_no_limit_is_none(system: Path) -> None:
+    """Groups that allow everything, in either version's words, are no limit; neither is nothing."""
+    assert process.memory_limit() is None
+    files = {
+        "groups/a/memory.max": "max",
+        "groups/memory/b/memory.limit_in_bytes": V1_UNLIMITED,
+    }
+    assert limit(system, "4:memory:/b\n0::/a", files) is None
