@@ -15,8 +15,10 @@ import pytest
 from sidelight.contract import DURATION
 from sidelight.store import layout
 from sidelight.store.directory import Directory
+from sidelight.store.schema import Family
+from sidelight.store.writer import WorkerFile
 from tests.store import later_version
-from tests.store.driving import count, killed, worker
+from tests.store.driving import SCHEMA, count, killed, worker
 from tests.store.later_version import LATER
 from tests.store.pages import Reader, named, requests
 
@@ -235,3 +237,17 @@ def test_a_worker_number_of_the_later_version_is_not_taken(where: Directory) -> 
         assert {first.name, second.name} < set(where.names(".worker"))
         assert ours.worker == 2
         killed(ours)
+
+
+@pytest.mark.parametrize("odd", ["sidelight_workers", DURATION.name])
+def test_a_family_of_another_kind_is_left_out(where: Directory, odd: str) -> None:
+    """What another version means by one of our names is not shown; the rest is, and our own."""
+    ours = worker(where, 5)
+    theirs = tuple(Family(odd, "counter", ()) if one.name == odd else one for one in SCHEMA)
+    other = WorkerFile(where, theirs, 100)
+    page = Reader(where).page()
+    assert requests(page) == 5
+    assert sum(value for (name, _), value in page.items() if name == "sidelight_workers") == 2
+    assert named(page, "sidelight_families_skipped_total", reason="later_version") == 1
+    killed(ours)
+    killed(other)

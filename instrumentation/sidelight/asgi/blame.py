@@ -13,7 +13,7 @@ from sidelight.asgi.labels import Labels
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN
 from sidelight.runtime.watchdog import Sight
 from sidelight.store import reader
-from sidelight.store.fold import route_of
+from sidelight.store.reader import route_of
 from sidelight.store.writer import WorkerFile
 
 logger = logging.getLogger("sidelight.loop")

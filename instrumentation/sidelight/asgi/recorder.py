@@ -1,8 +1,5 @@
 """Where exchanges are recorded: this application's routes and labels on this process's file."""
 
-import logging
-import sys
-import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -41,18 +38,14 @@ from sidelight.store.route_table import WEBSOCKET
 from sidelight.store.slow import Slow
 from sidelight.store.writer import Full, Tally
 
-logger = logging.getLogger("sidelight")
-
 REQUEST_SIZE = METRICS["http_server_request_body_size_bytes"]
 RESPONSE_SIZE = METRICS["http_server_response_body_size_bytes"]
 OVERFLOW = METRICS["sidelight_series_overflow_total"]
-INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
 
 MOST_SHARED = 4096
 SERVER_ERROR = 500
 MOST_CLASSES = 64
 MOST_CODES = 32
-FAULT_LOG_SECONDS = 60.0
 
 
 class Recorder:
@@ -73,7 +66,6 @@ class Recorder:
         self._shared: dict[tuple[int, Any, Page], tuple[Book, object]] = {}
         self.class_names = Few(MOST_CLASSES)
         self.close_codes = Few(MOST_CODES)
-        self._faults: dict[str, float] = {}
         self.heartbeat = heartbeat(store)
         self.about = about(settings, store.instance, telemetry=telemetry)
         with suppress(Full):
@@ -264,10 +256,4 @@ class Recorder:
 
     def fault(self, where: str) -> None:
         """Something of ours went wrong: count it, log it once a minute, and go on."""
-        cause = sys.exc_info()
-        with suppress(Exception):
-            now = time.monotonic()
-            if now - self._faults.get(where, -FAULT_LOG_SECONDS) >= FAULT_LOG_SECONDS:
-                self._faults[where] = now
-                logger.error("fault in %s; requests are not affected", where, exc_info=cause)
-            self.file.count(INTERNAL_ERRORS, (where,))
+        self.heartbeat.faults.note(where)

@@ -45,6 +45,7 @@ DEFAULTS = (
     *(Family(metric.name, "gauge", ()) for metric in METRICS.values() if metric.kind == "info"),
 )
 """Families as they are where no file says otherwise."""
+KINDS = {family.name: family.kind for family in DEFAULTS}
 
 Labels = tuple[str, ...]
 
@@ -133,20 +134,21 @@ class Collector:
         return shot
 
     def _agree(self, schemas: list[Schema]) -> Generator[None, None, None]:
-        """Show families with every boundary that any file has, so that all readers agree."""
+        """Show families with every boundary that any file has, so that all readers agree.
+
+        A family of another version, or one that has another kind there, isn't ours to show.
+        """
         found: dict[str, Family] = {}
+        self._strange = set()
         for one in {id(one): one for one in schemas}.values():
-            found = merged([one], tuple(found.values()))
+            ours = [family for family in one if KINDS.get(family.name) == family.kind]
+            self._strange |= {family.name for family in one if family not in ours}
+            found = merged([ours], tuple(found.values()))
             yield
-        families = {
-            family.name: found.get(family.name, family)
-            for family in DEFAULTS
-            if found.get(family.name, family).kind == family.kind
-        }
+        families = {family.name: found.get(family.name, family) for family in DEFAULTS}
         if families != self._families:
             self._families = families
             self._clear()
-        self._strange = found.keys() - families.keys()
 
     def _clear(self) -> None:
         self._keys.clear()

@@ -26,8 +26,7 @@ from sidelight.store.directory import (
 )
 from sidelight.store.files import CLOSED, OWN_TROUBLE, Skip, read_all, read_totals
 from sidelight.store.layout import Block, Damaged
-from sidelight.store.reader import MOST_SERIES, File, Index, rows, slow_requests
-from sidelight.store.reader import route_of as route_of  # noqa: PLC0414 for asgi/blame.py
+from sidelight.store.reader import MOST_SERIES, File, Index, route_of, rows, slow_requests
 from sidelight.store.schema import MOST_BYTES, MOST_FAMILIES, Family, encode, merged, moved
 
 Steps = Generator[None, None, None]
