@@ -3,6 +3,7 @@
 import gc
 import os
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -42,7 +43,14 @@ def descriptors() -> int:
 
 
 def names() -> set[str]:
-    return {thread.name for thread in threading.enumerate()}
+    """Threads, once those of ours that have nothing left to do have had the time to end."""
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        found = {thread.name for thread in threading.enumerate()}
+        if not any(name.startswith("sidelight") for name in found):
+            break
+        time.sleep(0.05)
+    return found
 
 
 def use(*, entered: bool) -> None:

@@ -141,7 +141,7 @@ class Collector:
         found: dict[str, Family] = {}
         self._strange = set()
         for one in {id(one): one for one in schemas}.values():
-            ours = [family for family in one if KINDS.get(family.name) == family.kind]
+            ours = tuple(f for f in one if KINDS.get(f.name) == f.kind)
             self._strange |= {family.name for family in one if family not in ours}
             found = merged([ours], tuple(found.values()))
             yield
