@@ -44,7 +44,7 @@ class Memory:
     def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Block]:
         """What matches, with its samples of ``after`` < time <= ``until`` (milliseconds)."""
         asked = tuple(matchers)
-        if asked not in self._found:  # labels are the same object each time, as they should be
+        if asked not in self._found:
             self._found[asked] = [_rows(one, asked) for one in self.blocks]
         cut = [_cut(one, after, until) for one in self._found[asked]]
         return [one for one in cut if one.labels and len(one.times)]

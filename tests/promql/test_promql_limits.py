@@ -1,5 +1,6 @@
 """No query takes more than it may."""
 
+import gc
 import re
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from sidelight.promql.engine import query, query_range
 from sidelight.promql.errors import QueryError
 from sidelight.promql.limits import Limits
 from sidelight.promql.matching import matched
+from sidelight.promql.series import Series
 from sidelight.promql.source import Block, Matcher
 from tests.promql.written import Written, instant
 
@@ -132,3 +134,18 @@ def test_patterns_take_time_in_proportion(pattern: str) -> None:
     begin = time.monotonic()
     instant(f'x{{a=~"{pattern}"}}', source)
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "sum(x) or vector(0)", "vector(1) * on() group_left() x", "vector(1) and on() x"]
+)
+def test_a_query_leaves_nothing_behind(text: str) -> None:
+    """Its series and all that was derived of them are gone, though one side is a constant."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(one, Series) for one in gc.get_objects())
+
+    before = alive()
+    instant(text, Written('x{a="1"} 1'))
+    assert alive() == before

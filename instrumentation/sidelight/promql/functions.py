@@ -9,7 +9,7 @@ import numpy as np
 from sidelight.promql import histogram, over_time, ranking, rates, regression, relabelling, syntax
 from sidelight.promql.clock import OF_TIME
 from sidelight.promql.frame import Floats, Frame, stacked
-from sidelight.promql.series import EMPTY, NAME, Labels, Series
+from sidelight.promql.series import NAME, Labels, Series
 from sidelight.promql.source import Matcher
 from sidelight.promql.values import OF_VALUES, at_least, at_most
 from sidelight.promql.windows import Windows
@@ -100,7 +100,7 @@ def _vector(on: "Evaluation", call: syntax.Call) -> Frame:
 
 
 def _vector_of(numbers: Floats) -> Frame:
-    return Frame(EMPTY, numbers[None, :], np.ones((1, len(numbers)), bool))
+    return Frame(Series([{}]), numbers[None, :], np.ones((1, len(numbers)), bool))
 
 
 def _sort(on: "Evaluation", call: syntax.Call) -> Frame:
