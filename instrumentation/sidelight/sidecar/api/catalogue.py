@@ -2,10 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from sidelight.promql.errors import QueryError, wrong
 from sidelight.promql.limits import Budget, Limits
+from sidelight.promql.source import Matcher
 from sidelight.sidecar.api.parameters import LONGEST, Parameters
 from sidelight.sidecar.api.results import metric
 from sidelight.sidecar.api.selectors import matches
@@ -24,6 +26,7 @@ def series(history: History, asked: Parameters, limits: Limits) -> str:
     budget = Budget(limits)
     sets: dict[str, None] = {}
     for matchers in found:
+        budget.check()
         for reading in history.select(matchers, begin - 1, end):
             for number in range(reading.pieces):
                 budget.check()
@@ -33,16 +36,15 @@ def series(history: History, asked: Parameters, limits: Limits) -> str:
 
 def labels(history: History, asked: Parameters, limits: Limits) -> str:
     """``/api/v1/labels``: label names. Raises `QueryError`."""
-    names = {name for found in _known(history, asked, limits) for name in found}
-    return json.dumps(_cut(sorted(names), asked.limit()))
+    return json.dumps(_cut(_known(history.names, asked, limits), asked.limit()))
 
 
 def values(history: History, name: str, asked: Parameters, limits: Limits) -> str:
     """``/api/v1/label/<name>/values``. Raises `QueryError`."""
     if not LABEL.fullmatch(name):
         raise wrong(f'invalid label name: "{name}"')
-    found = {one[name] for one in _known(history, asked, limits) if name in one}
-    return json.dumps(_cut(sorted(found), asked.limit()), ensure_ascii=False)
+    found = _known(partial(history.values, name), asked, limits)
+    return json.dumps(_cut(found, asked.limit()), ensure_ascii=False)
 
 
 def metadata(families: Families, asked: Parameters) -> str:
@@ -65,10 +67,17 @@ def _count(asked: Parameters, name: str) -> int | None:
     return int(given) if int(given) >= 0 else None
 
 
-def _known(history: History, asked: Parameters, limits: Limits) -> Iterator[Mapping[str, str]]:
+def _known(
+    find: Callable[[Sequence[Matcher]], set[str]], asked: Parameters, limits: Limits
+) -> list[str]:
+    """What is found of each selector, or of all series without any; sorted."""
     _span(asked)
+    budget = Budget(limits)
+    found: set[str] = set()
     for matchers in matches(asked, limits) or [()]:
-        yield from history.known(matchers)
+        budget.check()
+        found |= find(matchers)
+    return sorted(found)
 
 
 def _span(asked: Parameters) -> tuple[int, int]:

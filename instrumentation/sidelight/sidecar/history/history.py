@@ -142,11 +142,16 @@ class History:
                 for reading in _select(stream, matchers, after, until)
             ]
 
-    def known(self, matchers: Sequence[Matcher]) -> list[dict[str, str]]:
-        """Labels of all series that match, with or without samples at some time."""
+    def names(self, matchers: Sequence[Matcher]) -> set[str]:
+        """Label names of all series that match, with or without samples at some time."""
         with self.lock:
-            found = [s.registry.match(matchers) for s in self._streams.values()]
-            return [labels for pieces in found for _, piece in pieces for labels in piece]
+            return {n for one in self._streams.values() for n in one.registry.names(matchers)}
+
+    def values(self, name: str, matchers: Sequence[Matcher]) -> set[str]:
+        """As above, the values of one label."""
+        with self.lock:
+            streams = self._streams.values()
+            return {v for one in streams for v in one.registry.values(name, matchers)}
 
     def clear(self) -> None:
         """Drop all samples."""
