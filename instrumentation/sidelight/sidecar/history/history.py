@@ -58,18 +58,16 @@ class History:
     ) -> int | None:
         """The id of a series; None where there is no room for another. Hold the lock."""
         found = stream.registry.ids.get(key)
-        if found is None and self._roomy(stream):
+        if found is None and self._roomy():
             found = stream.registry.add(key, labels())
         if found is None:
             self.left_out += 1
         return found
 
-    def _roomy(self, stream: Stream) -> bool:
+    def _roomy(self) -> bool:
         """Whether there is room for another series."""
-        room = self.memory * TEXT
-        if stream.registry.size < room / 2:
-            return True
-        return sum(one.registry.size for one in self._streams.values()) < room
+        text = sum(one.registry.size for one in self._streams.values())
+        return text < self.memory * TEXT
 
     def add(self, stream: Stream, time: int, samples: Mapping[int, float]) -> None:
         """One step of a stream, by id. A step that is not after its last one is left out."""
@@ -125,7 +123,8 @@ class History:
             sum(len(stream.registry) for stream in self._streams.values()),
             sum(stream.samples for stream in self._streams.values()),
             self.size,
-            max(times[-1] for times in filled) - min(times[0] for times in filled),
+            max((times[-1] for times in filled), default=0)
+            - min((times[0] for times in filled), default=0),
         )
 
     @property
