@@ -64,6 +64,12 @@ class History:
             self.left_out += 1
         return found
 
+    def elsewhere(self, stream: Stream, key: bytes) -> bool:
+        """Whether a series of another stream has this key, and has not ended. Hold the lock."""
+        if stream.lives(key):
+            return False
+        return any(one.lives(key) for one in self._streams.values() if one is not stream)
+
     def _roomy(self) -> bool:
         """Whether there is room for another series."""
         text = sum(one.registry.size for one in self._streams.values())
