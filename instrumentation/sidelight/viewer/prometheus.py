@@ -79,11 +79,16 @@ class Rule:
 class Prometheus:
     """A client of one server. Close it."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, login: tuple[str, str] | None = None
+    ) -> None:
+        """A user and a password go before the token."""
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # No proxy of the environment's: what is asked is on this machine, or named outright.
-        self._http = httpx.AsyncClient(headers=headers, timeout=PATIENCE, trust_env=False)
+        self._http = httpx.AsyncClient(
+            auth=login, headers=headers, timeout=PATIENCE, trust_env=False
+        )
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
