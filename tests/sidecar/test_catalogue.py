@@ -46,9 +46,9 @@ def test_what_series_have_that_fit(
     history: History, selectors: tuple[str, ...], names: set[str], values: list[str]
 ) -> None:
     """Names and values of whatever fits any of the selectors, sorted; of all without any."""
-    found = json.loads(catalogue.labels(history, asked(*selectors), Limits()))
+    found = json.loads(catalogue.labels(history, asked(*selectors), Limits()).text)
     assert found == sorted({"__name__", "instance", "job"} | names)
-    assert json.loads(catalogue.values(history, "n", asked(*selectors), Limits())) == values
+    assert json.loads(catalogue.values(history, "n", asked(*selectors), Limits()).text) == values
 
 
 @pytest.mark.parametrize("name", LISTS)

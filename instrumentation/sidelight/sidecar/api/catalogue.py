@@ -8,6 +8,7 @@ from functools import partial
 from sidelight.promql.errors import QueryError, wrong
 from sidelight.promql.limits import Budget, Limits
 from sidelight.promql.source import Matcher
+from sidelight.sidecar.api.answers import Data
 from sidelight.sidecar.api.parameters import LONGEST, Parameters
 from sidelight.sidecar.api.results import metric
 from sidelight.sidecar.api.selectors import matches
@@ -17,8 +18,9 @@ from sidelight.sidecar.history.history import History
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
-def series(history: History, asked: Parameters, limits: Limits) -> str:
+def series(history: History, asked: Parameters, limits: Limits) -> Data:
     """``/api/v1/series``: label sets with samples at these times. Raises `QueryError`."""
+    limit = asked.limit()
     found = matches(asked, limits)
     if not found:
         raise wrong("no match[] parameter provided")
@@ -31,30 +33,31 @@ def series(history: History, asked: Parameters, limits: Limits) -> str:
             for number in range(reading.pieces):
                 budget.check()
                 sets.update(dict.fromkeys(map(metric, reading.piece(number).labels)))
-    return f"[{','.join(_cut(sorted(sets), asked.limit()))}]"
+    return _cut(sorted(sets), limit, lambda kept: f"[{','.join(kept)}]")
 
 
-def labels(history: History, asked: Parameters, limits: Limits) -> str:
+def labels(history: History, asked: Parameters, limits: Limits) -> Data:
     """``/api/v1/labels``: label names. Raises `QueryError`."""
-    return json.dumps(_cut(_known(history.names, asked, limits), asked.limit()))
+    limit = asked.limit()
+    return _cut(_known(history.names, asked, limits), limit, _listed)
 
 
-def values(history: History, name: str, asked: Parameters, limits: Limits) -> str:
+def values(history: History, name: str, asked: Parameters, limits: Limits) -> Data:
     """``/api/v1/label/<name>/values``. Raises `QueryError`."""
     if not LABEL.fullmatch(name):
         raise wrong(f'invalid label name: "{name}"')
-    found = _known(partial(history.values, name), asked, limits)
-    return json.dumps(_cut(found, asked.limit()), ensure_ascii=False)
+    limit = asked.limit()
+    return _cut(_known(partial(history.values, name), asked, limits), limit, _listed)
 
 
-def metadata(families: Families, asked: Parameters) -> str:
+def metadata(families: Families, asked: Parameters) -> Data:
     """``/api/v1/metadata``: kind, help and unit by family. Raises `QueryError`."""
     limit, name = _count(asked, "limit"), asked.text("metric")
     each = _count(asked, "limit_per_metric")
     known = {n: [about] for n, about in families if not name or n == name}
     if each == 0:
         known = {n: [] for n in known}
-    return json.dumps(known if limit is None else dict(list(known.items())[:limit]))
+    return Data(json.dumps(known if limit is None else dict(list(known.items())[:limit])))
 
 
 def _count(asked: Parameters, name: str) -> int | None:
@@ -84,5 +87,11 @@ def _span(asked: Parameters) -> tuple[int, int]:
     return asked.time("start", -LONGEST), asked.time("end", LONGEST)
 
 
-def _cut(found: list[str], limit: int) -> list[str]:
-    return found[:limit] if limit else found
+def _cut(found: list[str], limit: int, written: Callable[[list[str]], str]) -> Data:
+    if not 0 < limit < len(found):
+        return Data(written(found))
+    return Data(written(found[:limit]), truncated=True)
+
+
+def _listed(found: list[str]) -> str:
+    return json.dumps(found, ensure_ascii=False)

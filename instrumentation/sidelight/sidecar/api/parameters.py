@@ -60,14 +60,22 @@ class Parameters:
             raise invalid(name, f"cannot parse {quoted(given)} to a valid duration")
         return found
 
-    def limit(self, name: str = "limit") -> int:
+    def limit(self) -> int:
         """How many at most; 0 for no bound. Raises `QueryError`."""
+        name = "limit"
         given = self.text(name)
         if not given:
             return 0
-        if not re.fullmatch(r"\d{1,18}", given):
-            raise invalid(name, "limit must be a non-negative number")
+        if not re.fullmatch(r"[+-]?\d{1,18}", given):
+            raise invalid(name, f"strconv.Atoi: parsing {quoted(given)}: invalid syntax")
+        if int(given) < 0:
+            raise invalid(name, "limit must be non-negative")
         return int(given)
+
+    def refuse(self, name: str) -> None:
+        """Raise `QueryError` if a field is given that Prometheus has and this has not."""
+        if any(self.texts(name)):
+            raise invalid(name, "is not supported here")
 
 
 async def read(request: Request) -> Parameters:

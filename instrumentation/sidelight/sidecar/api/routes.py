@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from sidelight.promql.errors import QueryError
 from sidelight.promql.limits import Limits
 from sidelight.sidecar.api import alerts, answers, catalogue, exemplars, parameters, queries, status
+from sidelight.sidecar.api.answers import Data
 from sidelight.sidecar.api.desk import SECONDS, Desk
 from sidelight.sidecar.api.parameters import Parameters
 from sidelight.sidecar.history.exemplars import Exemplars
@@ -22,7 +23,7 @@ from sidelight.sidecar.rules.running import RunningGroup
 logger = logging.getLogger("sidelight.sidecar")
 
 BOTH = ["GET", "POST"]
-Work = Callable[[Parameters, Limits], str]
+Work = Callable[[Parameters, Limits], Data]
 
 
 @dataclass(frozen=True, slots=True)
