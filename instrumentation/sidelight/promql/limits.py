@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidelight.promql.errors import QueryError, failed
 
@@ -18,7 +18,7 @@ class Limits:
     function makes.
     """
 
-    seconds: float = 5.0
+    seconds: float = field(default=5.0, compare=False)  # else no query would be known again
     samples: int = 5_000_000
     points: int = 11_000
     text: int = 10_000
