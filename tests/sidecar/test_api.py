@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import anyio
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -81,3 +82,45 @@ def test_what_can_t_be_asked_for(
     answer = client.get(f"/api/v1/{path}", params=asked)
     assert (answer.status_code, answer.json()["errorType"]) == (400, "bad_data")
     assert answer.json()["error"].startswith(f"invalid parameter {problem}")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_letters_beyond_ascii_may_come_as_they_are(client: TestClient, method: str) -> None:
+    """Not every client writes them in per cent."""
+    text = 'query="é"&time=1'.encode()
+    if method == "GET":
+        client = TestClient(RawQuery(client.app, text))
+        answer = client.get("/api/v1/query")
+    else:
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        answer = client.post("/api/v1/query", content=text, headers=form)
+    assert answer.json()["data"]["result"] == [1, "é"]
+
+
+class RawQuery:
+    """Asks with these bytes, where the test's client would write them in per cent."""
+
+    def __init__(self, app: Any, text: bytes) -> None:
+        self.app, self.text = app, text
+
+    async def __call__(self, scope: Any, *others: Any) -> None:
+        await self.app({**scope, "query_string": self.text}, *others)
+
+
+def test_a_client_that_leaves_is_no_fault(
+    client: TestClient, logged: pytest.LogCaptureFixture
+) -> None:
+    """Who goes before the form has come is not told of in the log."""
+    form = [(b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/query", "headers": form}
+    sent = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    anyio.run(client.app, scope, receive, send)
+    assert sent[0]["status"] == 503
+    assert logged.records == []

@@ -80,9 +80,9 @@ class Parameters:
 
 async def read(request: Request) -> Parameters:
     """The fields of a request; a form's come first. Raises `QueryError`."""
-    texts = [request.scope.get("query_string", b"").decode("latin-1")]
+    texts = [request.scope.get("query_string", b"").decode("utf-8", "replace")]
     if request.method == "POST" and request.headers.get("content-type", "").startswith(FORM):
-        texts.insert(0, (await _body(request)).decode("latin-1"))
+        texts.insert(0, (await _body(request)).decode("utf-8", "replace"))
     found: dict[str, list[str]] = {}
     for text in texts:
         try:

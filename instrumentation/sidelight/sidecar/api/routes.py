@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
@@ -71,6 +71,8 @@ async def _answered(desk: Desk, request: Request, work: Work) -> Response:
         return answers.answer(await desk.run(partial(work, asked), seconds))
     except QueryError as error:
         return answers.refused(error)
+    except ClientDisconnect:
+        return answers.refusal("canceled", "the client has gone")
     except Exception:
         logger.exception("fault in an answer of the API")
         return answers.refusal("internal", "a fault of the sidecar's; its log says which")
