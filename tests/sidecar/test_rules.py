@@ -192,6 +192,8 @@ SHOP = Path(__file__).parents[2] / "deploy/prometheus/tests/shop.yml"
         ("groups: [{name: a, rules: [{record: b, expr: up, for: 1m}]}]", "for is not known here"),
         ("groups: [{name: a, limit: 5, rules: []}]", "limit is not known here"),
         ("groups: [{name: a, interval: soon, rules: []}]", "interval='soon' is no duration"),
+        ("groups: [{name: a, interval: 5, rules: []}]", "interval=5 is no duration"),
+        ("groups: [{name: a, rules: [{alert: b, expr: up, for: 5}]}]", "for=5 is no duration"),
         ("groups: [{name: a, interval: 0s, rules: []}]", "interval='0s' is no duration"),
         (
             "groups: [{name: a, rules: [{alert: b, expr: up, labels: [x]}]}]",

@@ -4,8 +4,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from sidelight.promql.errors import QueryError, failed
+
+TOO_MANY: Final = "query processing would load too many samples into memory in query execution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +48,7 @@ class Budget:
         """Raise if time is up, or if this many samples are too many beside those that are held."""
         self.check()
         if samples + self._held > self.limits.samples:
-            raise failed(
-                "query processing would load too many samples into memory in query execution"
-            )
+            raise failed(TOO_MANY)
 
     @contextmanager
     def holding(self, samples: int) -> Iterator[None]:

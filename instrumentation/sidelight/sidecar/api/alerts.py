@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from sidelight.promql.errors import wrong
+from sidelight.promql.spelling import scientific
 from sidelight.sidecar.api.answers import Data
-from sidelight.sidecar.api.numbers import scientific
 from sidelight.sidecar.api.parameters import Parameters, invalid
 from sidelight.sidecar.api.selectors import MATCH
 from sidelight.sidecar.rules.alerting import Alert

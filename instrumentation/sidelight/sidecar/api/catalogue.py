@@ -9,9 +9,10 @@ from sidelight.promql.errors import QueryError, wrong
 from sidelight.promql.limits import Budget, Limits
 from sidelight.promql.source import Matcher
 from sidelight.sidecar.api.answers import Data
-from sidelight.sidecar.api.parameters import LONGEST, Parameters
+from sidelight.sidecar.api.parameters import Parameters
 from sidelight.sidecar.api.results import metric
 from sidelight.sidecar.api.selectors import matches
+from sidelight.sidecar.durations import LONGEST
 from sidelight.sidecar.history.families import Families
 from sidelight.sidecar.history.history import History
 

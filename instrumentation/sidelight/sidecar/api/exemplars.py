@@ -6,11 +6,12 @@ from sidelight.promql.errors import wrong
 from sidelight.promql.limits import Limits
 from sidelight.promql.matching import matching
 from sidelight.promql.parsing import parse
+from sidelight.promql.spelling import seconds, value
 from sidelight.sidecar.api.answers import Data
-from sidelight.sidecar.api.numbers import seconds, value
-from sidelight.sidecar.api.parameters import LONGEST, Parameters
+from sidelight.sidecar.api.parameters import Parameters
 from sidelight.sidecar.api.results import metric
 from sidelight.sidecar.api.selectors import selectors
+from sidelight.sidecar.durations import LONGEST
 from sidelight.sidecar.history.exemplars import Exemplars, Kept
 
 

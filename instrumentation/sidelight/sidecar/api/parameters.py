@@ -10,20 +10,16 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from sidelight.promql.errors import QueryError, wrong
+from sidelight.promql.quoting import quoted
+from sidelight.sidecar.durations import LONGEST, lasting
 
 FORM = "application/x-www-form-urlencoded"
 MOST_BODY = 256 * 1024
 MOST_FIELDS = 1000
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_DURATION = re.compile(
-    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
-)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
-_UNITS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LONGEST = 1 << 53
-"""Milliseconds; numbers beyond are no times."""
 
 
 class Parameters:
@@ -127,11 +123,7 @@ def duration(text: str) -> int | None:
     """Seconds, or a duration such as 1h30m, in milliseconds; None where it is neither."""
     if _NUMBER.fullmatch(text):
         return _milliseconds(float(text))
-    found = _DURATION.fullmatch(text) if text else None
-    if found is None:
-        return None
-    total = sum(int(n[:15]) * unit for n, unit in zip(found.groups("0"), _UNITS, strict=True))
-    return total if total < LONGEST else None
+    return lasting(text)
 
 
 def _milliseconds(seconds: float) -> int | None:
@@ -143,8 +135,3 @@ def _milliseconds(seconds: float) -> int | None:
 def now() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def quoted(text: str) -> str:
-    """As Go's ``%q``, for texts of plain letters."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -5,16 +5,14 @@ from dataclasses import replace
 from functools import partial
 
 from sidelight.promql import engine
-from sidelight.promql.errors import QueryError, wrong
-from sidelight.promql.limits import Limits
+from sidelight.promql.errors import QueryError
+from sidelight.promql.limits import Budget, Limits
 from sidelight.promql.result import Matrix, Result, Vector
 from sidelight.sidecar.api.answers import Data
 from sidelight.sidecar.api.parameters import Parameters, invalid, now
 from sidelight.sidecar.api.results import data
 from sidelight.sidecar.history.history import History
 from sidelight.sidecar.history.selection import Selection
-
-MOST_POINTS = 11_000
 
 
 def instant(history: History, asked: Parameters, limits: Limits) -> Data:
@@ -38,11 +36,7 @@ def over_range(history: History, asked: Parameters, limits: Limits) -> Data:
             "zero or negative query resolution step widths are not accepted. "
             "Try a positive integer",
         )
-    if (end - start) // step > MOST_POINTS:
-        raise wrong(
-            f"exceeded maximum resolution of {MOST_POINTS:,} points per timeseries. "
-            "Try decreasing the query resolution (?step=XX)"
-        )
+    Budget(limits).steps((end - start) // step)  # before the query's own words have the field's
     text = asked.text("query")
     with Selection(history, limits) as source:
         ask = partial(engine.query_range, text, source, start, end, step, limits)
