@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from sidelight.promql.matching import matched
+from sidelight.promql.matching import matching
 from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher
 
 GONE: Final = "gone"
@@ -28,6 +28,12 @@ def block(times: Sequence[int], rows: Mapping[Labels, Row]) -> Block:
             if value is not None:
                 bits[number, at] = STALE_BITS if isinstance(value, str) else _bits(value)
     return Block([dict(one) for one in rows], np.array(times, np.int64), bits.view(np.float64))
+
+
+def matched(matchers: Sequence[Matcher], sets: Sequence[Mapping[str, str]]) -> list[int]:
+    """Which of the label sets meet every condition, by their number."""
+    meets = matching(matchers)
+    return [number for number, one in enumerate(sets) if meets(one)]
 
 
 def _bits(value: float) -> int:

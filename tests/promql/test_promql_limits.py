@@ -12,9 +12,9 @@ import pytest
 from sidelight.promql.engine import query, query_range
 from sidelight.promql.errors import QueryError
 from sidelight.promql.limits import Limits
-from sidelight.promql.matching import matched
 from sidelight.promql.series import Series
 from sidelight.promql.source import Block, Matcher
+from tests.promql.blocks import matched
 from tests.promql.written import Written, instant
 
 TOO_MANY = "query processing would load too many samples into memory in query execution"
