@@ -97,6 +97,24 @@ def test_what_waits_for_the_rest_is_counted(text: str) -> None:
         tracemalloc.stop()
 
 
+def test_a_function_works_on_some_rows_at_a_time() -> None:
+    """What it makes on the way to its result is not as large as all of the result."""
+    tracemalloc.start()
+    try:
+        made = query_range("day_of_year(x)", Big(), 0, END, 2000)
+        assert tracemalloc.get_traced_memory()[1] < 5 * made.values.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_subquery_has_so_many_steps() -> None:
+    """A million, however few series it is of: the tables of a row are made at once."""
+    source = Written("x 1")
+    assert instant("count_over_time(vector(1)[1000000s:1s])", source, 2e6) == {"": 1e6}
+    with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
+        instant("count_over_time(vector(1)[1000001s:1s])", source, 2e6)
+
+
 def test_an_answer_is_counted_too() -> None:
     """Series times steps."""
     with pytest.raises(QueryError, match=re.escape(TOO_MANY)):

@@ -87,7 +87,7 @@ class Evaluation:
         """Its steps are multiples of its step, whatever the query's own are."""
         first = (after // node.step + 1) * node.step
         size = max(0, (until - first) // node.step + 1)
-        self.budget.room(size)
+        self.budget.subquery(size)
         if not size:
             return []
         steps = first + node.step * np.arange(size, dtype=np.int64)

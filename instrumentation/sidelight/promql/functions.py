@@ -12,7 +12,7 @@ from sidelight.promql.frame import Floats, Frame, stacked
 from sidelight.promql.series import NAME, Labels, Series
 from sidelight.promql.source import Matcher
 from sidelight.promql.values import OF_VALUES, at_least, at_most
-from sidelight.promql.windows import Windows
+from sidelight.promql.windows import AT_ONCE, Windows
 
 if TYPE_CHECKING:
     from sidelight.promql.evaluation import Evaluation
@@ -82,7 +82,12 @@ def _of_values(on: "Evaluation", call: syntax.Call) -> Frame:
 
 def _of_time(on: "Evaluation", call: syntax.Call) -> Frame:
     frame = on.vector(call.args[0]) if call.args else _vector_of(on.steps / 1000)
-    return frame.with_values(OF_TIME[call.name](frame.values)).unique()
+    made = np.empty(frame.values.shape)
+    some = max(1, AT_ONCE // len(on.steps))
+    for row in range(0, len(made), some):  # dates are many tables of the size of one
+        on.budget.check()
+        made[row : row + some] = OF_TIME[call.name](frame.values[row : row + some])
+    return frame.with_values(made).unique()
 
 
 def _clamp(on: "Evaluation", call: syntax.Call) -> Frame:

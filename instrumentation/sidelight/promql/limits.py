@@ -16,7 +16,8 @@ class Limits:
     """Bounds of one query.
 
     ``seconds``: from start to answer. ``samples``: in memory at a time, of one selection, or of
-    one result and of those that wait for it. ``points``: of one series of the answer. ``text``:
+    one result and of those that wait for it. ``points``: of one series of the answer. ``steps``:
+    of one subquery; the tables that functions make of a row are several times as long. ``text``:
     characters. ``depth``: brackets and operators. ``label``: characters of a label value that a
     function makes.
     """
@@ -24,6 +25,7 @@ class Limits:
     seconds: float = field(default=5.0, compare=False)  # else no query would be known again
     samples: int = 5_000_000
     points: int = 11_000
+    steps: int = 1_000_000
     text: int = 10_000
     depth: int = 100
     label: int = 4_096
@@ -48,6 +50,12 @@ class Budget:
         """Raise if time is up, or if this many samples are too many beside those that are held."""
         self.check()
         if samples + self._held > self.limits.samples:
+            raise failed(TOO_MANY)
+
+    def subquery(self, steps: int) -> None:
+        """As above, of the steps of a subquery."""
+        self.room(steps)
+        if steps > self.limits.steps:
             raise failed(TOO_MANY)
 
     @contextmanager
