@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sidelight.demo.play import endings
 from tests.demo.running import MARK, PATIENCE, demo, until_the_load
 
 pytestmark = pytest.mark.live
@@ -71,9 +72,15 @@ def test_demo_shows_the_story_and_the_routes_and_leaves_nothing(tmp_path: Path, 
     assert_nothing_is_left(tmp_path, mark, port_of(out), met)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+IGNORED = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+HANGUP = pytest.mark.skipif(IGNORED, reason="these tests outlive their terminal, and so does it")
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=HANGUP)]
+)
 def test_a_signal_stops_the_demo_cleanly(tmp_path: Path, mark: str, number: int) -> None:
-    """Ctrl-C or SIGTERM in the middle of the load ends it all, with exit code 0."""
+    """Ctrl-C, SIGTERM or a closed terminal in the middle of the load ends it all, with code 0."""
     with demo(tmp_path, mark) as process:
         out = until_the_load(process)
         met = stores(mark)
@@ -82,6 +89,12 @@ def test_a_signal_stops_the_demo_cleanly(tmp_path: Path, mark: str, number: int)
     assert (process.returncode, err) == (0, "")
     assert rest.endswith("stopped\n")
     assert_nothing_is_left(tmp_path, mark, port_of(out), met)
+
+
+def test_what_is_to_outlive_its_terminal_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under nohup the signal stays ignored."""
+    monkeypatch.setattr(signal, "getsignal", {signal.SIGHUP: signal.SIG_IGN}.get)
+    assert endings() == [signal.SIGINT, signal.SIGTERM]
 
 
 def test_a_signal_during_the_start_stops_it_too(tmp_path: Path, mark: str) -> None:

@@ -97,6 +97,16 @@ class Sidecar(Server):
         """Bytes of memory it has."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096
 
+    @contextmanager
+    def within(self, size: int) -> Iterator[None]:
+        """While the body runs, it takes at no time so many bytes more than it has."""
+        before = self.resident
+        Path(f"/proc/{self.pid}/clear_refs").write_text("5")  # the peak begins anew
+        yield
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        (peak,) = (int(line.split()[1]) for line in status.splitlines() if "VmHWM" in line)
+        assert peak * 1024 - before < size
+
 
 def fetch(
     server: Server, path: str, headers: Mapping[str, str] | None = None, method: str = "GET"

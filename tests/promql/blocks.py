@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from sidelight.promql.matching import matched
+from sidelight.promql.matching import matching
 from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher
 
 GONE: Final = "gone"
@@ -30,6 +30,12 @@ def block(times: Sequence[int], rows: Mapping[Labels, Row]) -> Block:
     return Block([dict(one) for one in rows], np.array(times, np.int64), bits.view(np.float64))
 
 
+def matched(matchers: Sequence[Matcher], sets: Sequence[Mapping[str, str]]) -> list[int]:
+    """Which of the label sets meet every condition, by their number."""
+    meets = matching(matchers)
+    return [number for number, one in enumerate(sets) if meets(one)]
+
+
 def _bits(value: float) -> int:
     return int(np.float64(value).view(np.int64))
 
@@ -44,7 +50,7 @@ class Memory:
     def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Block]:
         """What matches, with its samples of ``after`` < time <= ``until`` (milliseconds)."""
         asked = tuple(matchers)
-        if asked not in self._found:  # labels are the same object each time, as they should be
+        if asked not in self._found:
             self._found[asked] = [_rows(one, asked) for one in self.blocks]
         cut = [_cut(one, after, until) for one in self._found[asked]]
         return [one for one in cut if one.labels and len(one.times)]

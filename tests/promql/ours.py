@@ -7,6 +7,7 @@ from sidelight.promql.errors import QueryError
 from sidelight.promql.result import Matrix, Result, Scalar, String
 from sidelight.promql.source import Source
 from tests.promql.answers import Answer, Labels, keyed, once
+from tests.promql.written import points as points_of
 
 REFUSED = "is not supported here"
 """In the message of what Prometheus can do and we can't."""
@@ -44,7 +45,7 @@ def of_result(result: Result) -> Answer:
 def _of_matrix(matrix: Matrix) -> Iterator[tuple[tuple[Labels, int], float]]:
     for row, labels in enumerate(matrix.labels):
         key = keyed(labels)
-        times, values = matrix.points(row)
+        times, values = points_of(matrix, row)
         assert len(times), f"a series without a point: {labels}"
         for time, value in zip(times.tolist(), values.tolist(), strict=True):
             yield (key, time), value

@@ -1,7 +1,9 @@
 """No query takes more than it may."""
 
+import gc
 import re
 import time
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,8 +12,9 @@ import pytest
 from sidelight.promql.engine import query, query_range
 from sidelight.promql.errors import QueryError
 from sidelight.promql.limits import Limits
-from sidelight.promql.matching import matched
+from sidelight.promql.series import Series
 from sidelight.promql.source import Block, Matcher
+from tests.promql.blocks import matched
 from tests.promql.written import Written, instant
 
 TOO_MANY = "query processing would load too many samples into memory in query execution"
@@ -58,6 +61,60 @@ def test_samples_are_counted_before_they_are_made(text: str) -> None:
     assert time.monotonic() - begin < 5
 
 
+DEEP = 20
+
+
+def _nested(before: str, inner: str, after: str) -> str:
+    """One in another, over as many steps as may be."""
+    return f"count_over_time({before * DEEP}{inner}{after * DEEP}[40000s:1s])"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _nested("vector(1 + scalar(", "vector(1)", "))"),
+        _nested("(vector(1) + ", "vector(1)", ")"),
+        _nested("(hour() + ", "hour()", ")"),
+        _nested("(vector(1) or ", "vector(1)", ")"),
+        _nested("vector(scalar(vector(1) + scalar(", "vector(1)", ")))"),
+        _nested("(scalar(vector(1)) + ", "vector(1)", ")"),
+        _nested("topk(scalar(", "vector(1)", "), vector(1))"),
+        _nested("quantile(scalar(", "vector(1)", "), vector(1))"),
+        _nested("clamp(vector(1), 0, scalar(", "vector(1)", "))"),
+        _nested("round(vector(1), scalar(", "vector(1)", "))"),
+        _nested("histogram_quantile(1, ", "vector(1)", ")"),
+        _nested("predict_linear(", "vector(1)", "[40000s:1s] @ 0, 1)"),
+    ],
+)
+def test_what_waits_for_the_rest_is_counted(text: str) -> None:
+    """Not each table by itself: those that an operator or a function holds while it makes more."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
+            query(text, Written("x 1"), END, Limits(seconds=60, samples=100_000))
+        assert tracemalloc.get_traced_memory()[1] < 10 * 8 * 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_function_works_on_some_rows_at_a_time() -> None:
+    """What it makes on the way to its result is not as large as all of the result."""
+    tracemalloc.start()
+    try:
+        made = query_range("day_of_year(x)", Big(), 0, END, 2000)
+        assert tracemalloc.get_traced_memory()[1] < 5 * made.values.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_subquery_has_so_many_steps() -> None:
+    """A million, however few series it is of: the tables of a row are made at once."""
+    source = Written("x 1")
+    assert instant("count_over_time(vector(1)[1000000s:1s])", source, 2e6) == {"": 1e6}
+    with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
+        instant("count_over_time(vector(1)[1000001s:1s])", source, 2e6)
+
+
 def test_an_answer_is_counted_too() -> None:
     """Series times steps."""
     with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
@@ -78,7 +135,7 @@ def test_time_runs_out(text: str) -> None:
     """In Prometheus's words, and not much later than it should."""
     begin = time.monotonic()
     with pytest.raises(QueryError) as caught:
-        query_range(text, Big(), 0, END, 2000, Limits(seconds=0.2))
+        query_range(text, Big(), 0, END, 2000, Limits(seconds=0.2, samples=10_000_000))
     assert (caught.value.kind, caught.value.message) == ("timeout", LATE)
     assert time.monotonic() - begin < 5
 
@@ -132,3 +189,18 @@ def test_patterns_take_time_in_proportion(pattern: str) -> None:
     begin = time.monotonic()
     instant(f'x{{a=~"{pattern}"}}', source)
     assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "sum(x) or vector(0)", "vector(1) * on() group_left() x", "vector(1) and on() x"]
+)
+def test_a_query_leaves_nothing_behind(text: str) -> None:
+    """Its series and all that was derived of them are gone, though one side is a constant."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(one, Series) for one in gc.get_objects())
+
+    before = alive()
+    instant(text, Written('x{a="1"} 1'))
+    assert alive() == before

@@ -10,6 +10,7 @@ from sidelight.promql import syntax
 from sidelight.promql.engine import understood
 from sidelight.promql.errors import QueryError
 from sidelight.promql.limits import Limits
+from sidelight.promql.parsing import parse
 from sidelight.promql.source import Matcher
 
 
@@ -221,3 +222,8 @@ def test_threads_may_parse_at_once() -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
+
+
+def test_a_query_is_parsed_once() -> None:
+    """However much time is left to each of those who ask it."""
+    assert parse("up + 1", Limits(seconds=1.5)) is parse("up + 1", Limits(seconds=2.5))

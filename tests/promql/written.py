@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sidelight.promql.engine import query, query_range
 from sidelight.promql.limits import Limits
-from sidelight.promql.matching import matched
 from sidelight.promql.result import Labels, Matrix, Scalar, String, Vector
 from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher, Source
+from tests.promql.blocks import matched
 
 EVERY = 10_000
 """Milliseconds between samples."""
@@ -112,9 +113,15 @@ def number(text: str, at: float = 0) -> float:
 def _of_matrix(matrix: Matrix) -> dict[str, dict[float, float]]:
     found = {}
     for row, labels in enumerate(matrix.labels):
-        times, values = matrix.points(row)
+        times, values = points(matrix, row)
         found[series(labels)] = dict(zip((times / 1000).tolist(), values.tolist(), strict=True))
     return found
+
+
+def points(matrix: Matrix, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Times and values of one series."""
+    there = matrix.present[row]
+    return matrix.times[there], matrix.values[row][there]
 
 
 def series(labels: Labels) -> str:

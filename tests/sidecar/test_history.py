@@ -109,6 +109,12 @@ def test_a_label_of_the_targets_name_is_exported(history: History, target: Sampl
     assert set(found(history)) == {'a{exported_job="inner"}'}
 
 
+def test_no_label_is_lost_to_the_targets(history: History, target: Sampled) -> None:
+    """Where the name it would get is taken, it gets a longer one, as in a scrape."""
+    target.step(0, 'a{job="inner",exported_job="outer"} 1\n')
+    assert set(found(history)) == {'a{exported_exported_job="inner",exported_job="outer"}'}
+
+
 def test_labels_are_unescaped(history: History, target: Sampled) -> None:
     """Quotes, backslashes, line breaks, braces and blanks in values don't end them."""
     target.step(5, r'a{p="x\"y\\z\n{} # {b=\"1\"} 2"} 1' + "\n")

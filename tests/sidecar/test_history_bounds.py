@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from sidelight.sidecar.history.history import History
+from sidelight.sidecar.rules.asking import record
 from tests.sidecar.remembered import MIB, Sampled, found, lines
 
 HOUR = 3_600_000
@@ -36,7 +37,7 @@ def test_series_of_long_ago_are_forgotten() -> None:
         sizes.append((history.figures.series, history.figures.size))
     assert max(series for series, _ in sizes[1000:]) <= 85
     assert max(size for _, size in sizes[1000:]) <= 1.2 * max(size for _, size in sizes[:1000])
-    assert len(history.known([])) == history.figures.series
+    assert len(history.values("worker", [])) + len(["up"]) == history.figures.series
 
 
 def test_restarts_of_a_service_keep_its_samples() -> None:
@@ -91,6 +92,24 @@ def test_ids_are_given_again_to_other_series() -> None:
         values = [value for value in points.values() if value != "ended"]
         assert values == [second for second in points if second // 50 == number]
     assert history.figures.series <= 5
+
+
+def test_many_streams_share_the_memory() -> None:
+    """Ten rules that make series without end take together what one may; the rest is counted."""
+    history = History(HOUR, 8 * MIB)
+    for second in range(30):
+        for rule in range(10):
+            rows = [({"__name__": f"r{rule}", "n": f"{second}-{n}"}, 1.0) for n in range(300)]
+            record(history, ("rule", rule), second * 1000, rows)
+        assert history.figures.size <= 8 * MIB
+    assert history.left_out > 0
+
+
+def test_even_the_only_step_may_have_no_room() -> None:
+    """A history that has had to drop everything says that it reaches nowhere back."""
+    history = History(HOUR, 1)
+    history.add(history.stream("one"), 1000, {})
+    assert (history.figures.samples, history.figures.span) == (0, 0)
 
 
 @pytest.mark.slow

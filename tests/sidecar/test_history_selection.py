@@ -5,11 +5,11 @@ import threading
 import pytest
 
 from sidelight.promql.errors import QueryError
-from sidelight.promql.limits import Limits
+from sidelight.promql.limits import TOO_MANY, Limits
 from sidelight.promql.source import Matcher
 from sidelight.sidecar.history import selection
 from sidelight.sidecar.history.history import History
-from sidelight.sidecar.history.selection import TOO_MANY, Selection
+from sidelight.sidecar.history.selection import Selection
 from tests.sidecar.remembered import MIB, Sampled, lines
 
 ALL = [Matcher("__name__", "=", "a")]

@@ -1,5 +1,7 @@
 """What the sidecar's history is started with."""
 
+import subprocess
+import sys
 from typing import Any, cast
 
 import pytest
@@ -38,6 +40,20 @@ def test_a_sidecar_without_history_reads_nothing_of_the_service() -> None:
     assert check(unasked, **options(history="0")) is None
     with pytest.raises(SettingsError, match="objectives=2"):
         check(unasked, **options())
+
+
+def test_a_sidecar_without_history_imports_nothing_for_it() -> None:
+    """Numbers are not loaded where none are remembered; nor are rules made beside those given."""
+    code = f"""
+import sys
+from sidelight.cli.sidecar import service
+from sidelight.sidecar.history_settings import check
+assert check(lambda: service(ruled=True), **{options(history="0")!r}) is None
+assert service(ruled=False).groups == []
+print({{"numpy", "re2", "promql_parser", "yaml"}} & sys.modules.keys())
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout == "set()\n"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from sidelight.errors import SettingsError
 from sidelight.promql.source import Matcher
 from sidelight.sidecar.history.history import History
 from sidelight.sidecar.rules import load
+from sidelight.sidecar.rules.asking import ask
 from sidelight.sidecar.rules.definition import Group, groups
 from sidelight.sidecar.rules.running import RunningGroup
 from sidelight.slo import objectives, rules
@@ -90,6 +91,23 @@ def test_two_of_the_same_labels_are_an_error(history: History, target: Sampled) 
         assert rule.error == (
             f"vector contains metrics with the same labelset after applying {kind} labels"
         )
+
+
+def test_two_rules_of_the_same_labels_record_one_series(
+    history: History, target: Sampled, logged: pytest.LogCaptureFixture
+) -> None:
+    """The first has it until it ends there, then the other; the log says so once."""
+    rule = {"record": "a:sum", "labels": {"job": "shop"}}
+    running = group(rule | {"expr": "a < 25"}, rule | {"expr": "a * 100"})
+    counted = []
+    for second in (10, 20, 30, 40):
+        target.step(second, f"a {second}\n")
+        running.evaluate(history, second * 1000)
+        counted.append(ask(history, "count(a:sum)", second * 1000))
+    assert counted == [[({}, 1.0)]] * 4
+    assert named(history, "a:sum") == {"a:sum": {10: 10, 20: 20, 30: 3000, 40: 4000}}
+    assert len(logged.messages) == 1
+    assert "another rule records" in logged.messages[0]
 
 
 def test_an_alert_waits_fires_stays_and_ends(history: History, target: Sampled) -> None:
@@ -174,6 +192,8 @@ SHOP = Path(__file__).parents[2] / "deploy/prometheus/tests/shop.yml"
         ("groups: [{name: a, rules: [{record: b, expr: up, for: 1m}]}]", "for is not known here"),
         ("groups: [{name: a, limit: 5, rules: []}]", "limit is not known here"),
         ("groups: [{name: a, interval: soon, rules: []}]", "interval='soon' is no duration"),
+        ("groups: [{name: a, interval: 5, rules: []}]", "interval=5 is no duration"),
+        ("groups: [{name: a, rules: [{alert: b, expr: up, for: 5}]}]", "for=5 is no duration"),
         ("groups: [{name: a, interval: 0s, rules: []}]", "interval='0s' is no duration"),
         (
             "groups: [{name: a, rules: [{alert: b, expr: up, labels: [x]}]}]",

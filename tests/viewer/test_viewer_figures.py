@@ -155,7 +155,7 @@ def test_slow_requests() -> None:
 
 
 def made_rule(name: str, *alerts: dict[str, Any], **more: Any) -> Any:
-    return rule("group", {"name": name, "query": "up == 0", "alerts": list(alerts), **more})
+    return rule({"name": name, "query": "up == 0", "alerts": list(alerts), **more})
 
 
 def made_alert(state: str, since: str, severity: str = "warning") -> dict[str, Any]:

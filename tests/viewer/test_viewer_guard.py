@@ -22,7 +22,11 @@ def client(token: str | None = None) -> TestClient:
         await socket.send_text("let in")
         await socket.close()
 
-    routes = [Route("/", page), WebSocketRoute("/_nicegui_ws/x", socket)]
+    routes = [
+        Route("/", page),
+        Route("/_nicegui_ws/poll", page),
+        WebSocketRoute("/_nicegui_ws/x", socket),
+    ]
     return TestClient(Guard(Starlette(routes=routes), token, ["viewer.example"]), base_url=HERE)
 
 
@@ -79,6 +83,27 @@ def test_a_page_shown_lets_its_socket_in() -> None:
     assert let_in(guarded, cookie=held)
     assert not let_in(client("word"), cookie=held)
     assert client("word").get("/", headers={"cookie": held}).status_code == 401
+
+
+@pytest.mark.parametrize("other", ['a={"b": 1}', "b[c]=d", "x", "f@g=h; i"])
+def test_cookies_of_others_don_t_matter(other: str) -> None:
+    """Whoever else is at this host may have set any; a reader is known all the same."""
+    guarded = client("word")
+    held = guarded.get("/", auth=("any", "word")).headers["set-cookie"].partition(";")[0]
+    for cookie in (f"{other}; {held}", f"{held}; {other}"):
+        assert let_in(guarded, cookie=cookie)
+    assert not let_in(guarded, cookie=other)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [(HERE, 200), ("https://evil.example", 403), ("null", 403), ("http://127.0.0.1:8000", 403)],
+)
+def test_what_stands_for_a_socket_comes_from_a_page_of_its_own(origin: str, status: int) -> None:
+    """Requests by which NiceGUI does without WebSockets are refused from where those would be."""
+    answer = client().get("/_nicegui_ws/poll", headers={"origin": origin})
+    assert answer.status_code == status
+    assert client().get("/", headers={"origin": origin}).status_code == 200
 
 
 def test_headers_keep_a_page_to_its_host() -> None:

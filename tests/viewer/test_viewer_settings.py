@@ -62,6 +62,18 @@ def test_what_is_no_address_says_so(url: str) -> None:
     )
 
 
+def test_a_login_is_no_part_of_an_address() -> None:
+    """Readers are shown addresses; a user and a password in one are kept apart from it."""
+    sidecar, source = "http://me:p%40ss@127.0.0.1:9464/", "https://you@prometheus/path"
+    found = check(LISTEN, sidecar, source, None, (), insecure=False)
+    assert (found.sidecar, found.metrics) == ("http://127.0.0.1:9464", "https://prometheus/path")
+    assert found.logins == {found.sidecar: ("me", "p@ss"), found.metrics: ("you", "")}
+    assert "p@ss" not in repr(found)
+    with pytest.raises(SettingsError) as raised:
+        check(LISTEN, "http://me:word@host/?query", None, None, (), insecure=False)
+    assert "word" not in str(raised.value)
+
+
 @pytest.mark.parametrize("step", ["", "5", "0s", "500ms", "often"])
 def test_what_is_no_step_says_so(step: str) -> None:
     """A step is a duration of a second or more."""

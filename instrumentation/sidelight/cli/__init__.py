@@ -13,7 +13,6 @@ from sidelight.cli.sidecar import sidecar
 from sidelight.cli.slow import slow
 from sidelight.cli.viewer import viewer
 from sidelight.errors import SidelightError
-from sidelight.runtime.about import version
 
 
 class Main(click.Group):
@@ -30,7 +29,7 @@ class Main(click.Group):
 
 
 @click.group(cls=Main)
-@click.version_option(version("sidelight"), prog_name="sidelight")
+@click.version_option(package_name="sidelight", prog_name="sidelight")
 def main() -> None:
     """See what a FastAPI service is doing, and why it is slow."""
 

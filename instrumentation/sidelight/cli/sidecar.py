@@ -1,6 +1,7 @@
 """``sidelight sidecar``."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Unpack
 
 import click
@@ -113,19 +114,21 @@ def sidecar(  # noqa: PLR0913 one for each option
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     checked = replace(
         settings.check(directory, listen, token_file, names, otlp, insecure=insecure),
-        remembering=history_settings.check(service, **remembering),
+        remembering=history_settings.check(
+            partial(service, ruled=not remembering["rules"]), **remembering
+        ),
         forgetful=remembering["history"] is not None,
     )
     logs.configure()
     server.run(checked, load({"directory": checked.directory}))
 
 
-def service() -> "Service":
-    """What the settings of the working directory say of the service."""
+def service(*, ruled: bool) -> "Service":
+    """What the settings of the working directory say of the service; its rules where ``ruled``."""
     from sidelight.sidecar.history_settings import Service
     from sidelight.slo import commands
     from sidelight.slo.plan import Plan
     from sidelight.slo.rules import groups
 
     of = commands.service(None)
-    return Service(groups(Plan(of)), commands.known_by(of))
+    return Service(groups(Plan(of)) if ruled else [], commands.known_by(of))

@@ -22,11 +22,17 @@ TURN = 0.5
 async def play(port: int, minutes: float, shots: Path | None) -> None:
     """Until a signal comes, or the minutes are over. Raises `SidelightError`."""
     stop, seconds, screen = asyncio.Event(), minutes * 60, console()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in endings():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     screen.print("starting the shop, its sidecar and the viewer ...")
     await _first(_played(port, seconds, shots, screen), stop.wait())
     screen.print("stopped")
+
+
+def endings() -> list[signal.Signals]:
+    """What ends it: a terminal that is closed, too, unless it was started to outlive that."""
+    outlives = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if outlives else [signal.SIGHUP])]
 
 
 async def _played(port: int, seconds: float, shots: Path | None, screen: Console) -> None:

@@ -1,6 +1,6 @@
 """A tree, evaluated at all steps at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -32,24 +32,32 @@ class Evaluation:
 
     def vector(self, node: syntax.Node) -> Frame:
         """An instant vector at each step."""
-        self.budget.check()
+        self.budget.room(len(self.steps))
         return self._VECTORS[type(node)](self, node)
 
     def scalar(self, node: syntax.Node) -> Floats:
         """A number at each step."""
-        self.budget.check()
+        self.budget.room(len(self.steps))
         match node:
             case syntax.Number():
                 return np.full(len(self.steps), node.value)
             case syntax.Negative():
                 return -self.scalar(node.expr)
             case syntax.Binary():
-                sides = self.scalar(node.left), self.scalar(node.right)
-                return operate(node.op, *sides, truth=node.truth)[0]
+                left, right = self.scalars([node.left, node.right])
+                return operate(node.op, left, right, truth=node.truth)[0]
             case syntax.Call():
                 return SCALARS[node.name](self, node)
             case _:
                 raise TypeError(node)
+
+    def scalars(self, nodes: Sequence[syntax.Node]) -> list[Floats]:
+        """Of each node a number at each step; those before it wait for the last."""
+        found: list[Floats] = []
+        for node in nodes:
+            with self.budget.holding(len(found) * len(self.steps)):
+                found.append(self.scalar(node))
+        return found
 
     def windows(self, node: syntax.Node) -> list[Windows]:
         """The samples before each step, block by block."""
@@ -61,7 +69,8 @@ class Evaluation:
             case syntax.Subquery():
                 ends = self.moments(node)
                 starts = ends - node.range
-                blocks = self._subquery(node, int(starts.min()), int(ends.max()))
+                with self.budget.holding(len(self.steps) + len(starts) + len(ends)):
+                    blocks = self._subquery(node, int(starts.min()), int(ends.max()))
             case _:
                 raise TypeError(node)
         return [Windows(one, starts, ends, self.budget) for one in blocks]
@@ -78,7 +87,7 @@ class Evaluation:
         """Its steps are multiples of its step, whatever the query's own are."""
         first = (after // node.step + 1) * node.step
         size = max(0, (until - first) // node.step + 1)
-        self.budget.room(size)
+        self.budget.subquery(size)
         if not size:
             return []
         steps = first + node.step * np.arange(size, dtype=np.int64)
@@ -101,15 +110,24 @@ class Evaluation:
     def _binary(self, node: syntax.Binary) -> Frame:
         left, right = syntax.kind(node.left), syntax.kind(node.right)
         if left == right == "vector":
-            sides = self.vector(node.left), self.vector(node.right)
+            sides = self._vectors(node)
             if node.op in SETS:
                 return sets.combined(node.op, *sides, node.matching, self.budget)
             return pairing.combined(node, *sides, self.budget)
         if left == "vector":
             frame = self.vector(node.left)
-            return self._with_scalar(node, frame, frame.values, self.scalar(node.right))
-        number, frame = self.scalar(node.left), self.vector(node.right)
+            with self.budget.holding(frame.values.size):
+                number = self.scalar(node.right)
+            return self._with_scalar(node, frame, frame.values, number)
+        number = self.scalar(node.left)
+        with self.budget.holding(number.size):
+            frame = self.vector(node.right)
         return self._with_scalar(node, frame, number, frame.values)
+
+    def _vectors(self, node: syntax.Binary) -> tuple[Frame, Frame]:
+        left = self.vector(node.left)
+        with self.budget.holding(left.values.size):
+            return left, self.vector(node.right)
 
     def _with_scalar(self, node: syntax.Binary, frame: Frame, left: Floats, right: Floats) -> Frame:
         """A comparison keeps the vector's values, on whichever side it is, and its name."""
@@ -125,11 +143,15 @@ class Evaluation:
         return self._AGGREGATES[node.op](self, node, frame)
 
     def _best(self, node: syntax.Aggregate, frame: Frame) -> Frame:
-        k = self.scalar(_param(node))
+        k = self._share(node, frame)
         return best(frame, k, node.grouping, largest=node.op == "topk")
 
     def _quantile(self, node: syntax.Aggregate, frame: Frame) -> Frame:
-        return quantile_of(self.scalar(_param(node)), frame, node.grouping, self.budget)
+        return quantile_of(self._share(node, frame), frame, node.grouping, self.budget)
+
+    def _share(self, node: syntax.Aggregate, frame: Frame) -> Floats:
+        with self.budget.holding(frame.values.size):
+            return self.scalar(_param(node))
 
     def _count_values(self, node: syntax.Aggregate, frame: Frame) -> Frame:
         param = _param(node)

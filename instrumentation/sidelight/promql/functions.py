@@ -9,10 +9,10 @@ import numpy as np
 from sidelight.promql import histogram, over_time, ranking, rates, regression, relabelling, syntax
 from sidelight.promql.clock import OF_TIME
 from sidelight.promql.frame import Floats, Frame, stacked
-from sidelight.promql.series import EMPTY, NAME, Labels, Series
+from sidelight.promql.series import NAME, Labels, Series
 from sidelight.promql.source import Matcher
 from sidelight.promql.values import OF_VALUES, at_least, at_most
-from sidelight.promql.windows import Windows
+from sidelight.promql.windows import AT_ONCE, Windows
 
 if TYPE_CHECKING:
     from sidelight.promql.evaluation import Evaluation
@@ -48,8 +48,9 @@ def _over_range(
 ) -> Frame:
     """A function of one range vector and maybe of scalars."""
     ranges = next(arg for arg in call.args if syntax.kind(arg) == "matrix")
-    scalars = [on.scalar(arg) for arg in call.args if arg is not ranges]
-    parts = [_applied(what, windows, scalars) for windows in on.windows(ranges)]
+    scalars = on.scalars([arg for arg in call.args if arg is not ranges])
+    with on.budget.holding(len(scalars) * len(on.steps)):
+        parts = [_applied(what, windows, scalars) for windows in on.windows(ranges)]
     frame = stacked(parts, len(on.steps))
     return (frame if call.name in KEEPS_NAME else frame.nameless()).unique_in_all()
 
@@ -67,20 +68,30 @@ def _predict_linear(on: "Evaluation", call: syntax.Call) -> Frame:
     return _over_range(partial(regression.predicted, now=on.steps), on, call)
 
 
-def _of_values(on: "Evaluation", call: syntax.Call) -> Frame:
+def _with_scalars(on: "Evaluation", call: syntax.Call) -> tuple[Frame, list[Floats]]:
+    """The first argument, and the others."""
     frame = on.vector(call.args[0])
-    scalars = [on.scalar(arg) for arg in call.args[1:]]
+    with on.budget.holding(frame.values.size):
+        return frame, on.scalars(call.args[1:])
+
+
+def _of_values(on: "Evaluation", call: syntax.Call) -> Frame:
+    frame, scalars = _with_scalars(on, call)
     return frame.with_values(OF_VALUES[call.name](frame.values, *scalars)).unique()
 
 
 def _of_time(on: "Evaluation", call: syntax.Call) -> Frame:
     frame = on.vector(call.args[0]) if call.args else _vector_of(on.steps / 1000)
-    return frame.with_values(OF_TIME[call.name](frame.values)).unique()
+    made = np.empty(frame.values.shape)
+    some = max(1, AT_ONCE // len(on.steps))
+    for row in range(0, len(made), some):  # dates are many tables of the size of one
+        on.budget.check()
+        made[row : row + some] = OF_TIME[call.name](frame.values[row : row + some])
+    return frame.with_values(made).unique()
 
 
 def _clamp(on: "Evaluation", call: syntax.Call) -> Frame:
-    frame = on.vector(call.args[0])
-    low, high = (on.scalar(arg) for arg in call.args[1:])
+    frame, (low, high) = _with_scalars(on, call)
     clamped = frame.with_values(at_least(at_most(frame.values, high), low))
     return clamped.where(~(high < low)).unique()
 
@@ -100,7 +111,7 @@ def _vector(on: "Evaluation", call: syntax.Call) -> Frame:
 
 
 def _vector_of(numbers: Floats) -> Frame:
-    return Frame(EMPTY, numbers[None, :], np.ones((1, len(numbers)), bool))
+    return Frame(Series([{}]), numbers[None, :], np.ones((1, len(numbers)), bool))
 
 
 def _sort(on: "Evaluation", call: syntax.Call) -> Frame:
@@ -155,7 +166,10 @@ def _relabelled(what: Callable[..., Series], on: "Evaluation", call: syntax.Call
 
 def _histogram_quantile(on: "Evaluation", call: syntax.Call) -> Frame:
     share, buckets = call.args
-    return histogram.quantiles(on.scalar(share), on.vector(buckets), on.budget)
+    number = on.scalar(share)
+    with on.budget.holding(number.size):
+        frame = on.vector(buckets)
+    return histogram.quantiles(number, frame, on.budget)
 
 
 def _scalar(on: "Evaluation", call: syntax.Call) -> Floats:

@@ -1,23 +1,31 @@
 """How much one query may take."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
 
 from sidelight.promql.errors import QueryError, failed
+
+TOO_MANY: Final = "query processing would load too many samples into memory in query execution"
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds of one query.
 
-    ``seconds``: from start to answer. ``samples``: in memory at a time, of one selection or one
-    result. ``points``: of one series of the answer. ``text``: characters. ``depth``: brackets and
-    operators. ``label``: characters of a label value that a function makes.
+    ``seconds``: from start to answer. ``samples``: in memory at a time, of one selection, or of
+    one result and of those that wait for it. ``points``: of one series of the answer. ``steps``:
+    of one subquery; the tables that functions make of a row are several times as long. ``text``:
+    characters. ``depth``: brackets and operators. ``label``: characters of a label value that a
+    function makes.
     """
 
-    seconds: float = 5.0
+    seconds: float = field(default=5.0, compare=False)  # else no query would be known again
     samples: int = 5_000_000
     points: int = 11_000
+    steps: int = 1_000_000
     text: int = 10_000
     depth: int = 100
     label: int = 4_096
@@ -26,11 +34,12 @@ class Limits:
 class Budget:
     """What is left to one query of its limits."""
 
-    __slots__ = ("_end", "limits")
+    __slots__ = ("_end", "_held", "limits")
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self._end = time.monotonic() + limits.seconds
+        self._held = 0
 
     def check(self) -> None:
         """Raise if time is up."""
@@ -38,12 +47,25 @@ class Budget:
             raise QueryError("timeout", "query timed out in expression evaluation")
 
     def room(self, samples: int) -> None:
-        """Raise if time is up, or if this many samples are too many."""
+        """Raise if time is up, or if this many samples are too many beside those that are held."""
         self.check()
-        if samples > self.limits.samples:
-            raise failed(
-                "query processing would load too many samples into memory in query execution"
-            )
+        if samples + self._held > self.limits.samples:
+            raise failed(TOO_MANY)
+
+    def subquery(self, steps: int) -> None:
+        """As above, of the steps of a subquery."""
+        self.room(steps)
+        if steps > self.limits.steps:
+            raise failed(TOO_MANY)
+
+    @contextmanager
+    def holding(self, samples: int) -> Iterator[None]:
+        """So many samples wait in memory for what the block makes."""
+        self._held += samples
+        try:
+            yield
+        finally:
+            self._held -= samples
 
     def steps(self, number: int) -> None:
         """Raise if a series of the answer would have too many points."""

@@ -37,32 +37,6 @@ def matching(matchers: Sequence[Matcher]) -> Callable[[Mapping[str, str]], bool]
     return meets
 
 
-def matched(
-    matchers: Sequence[Matcher],
-    sets: Sequence[Mapping[str, str]],
-    among: Sequence[int] | None = None,
-) -> list[int]:
-    """Which of the label sets meet every condition, by their number; each value is tried once."""
-    left = range(len(sets)) if among is None else among
-    for one in matchers:
-        left = _left(one, sets, left)
-    return list(left)
-
-
-def _left(one: Matcher, sets: Sequence[Mapping[str, str]], among: Sequence[int]) -> list[int]:
-    name, of = one.name, condition(one)
-    known: dict[str, bool] = {}
-    kept = []
-    for number in among:
-        value = sets[number].get(name, "")
-        good = known.get(value)
-        if good is None:
-            good = known[value] = of(value)
-        if good:
-            kept.append(number)
-    return kept
-
-
 def condition(matcher: Matcher) -> Test:
     """A function that says whether a label's value meets this condition."""
     _, op, value = matcher

@@ -46,10 +46,5 @@ class Matrix:
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
 
-    def points(self, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Times and values of one series."""
-        there = self.present[row]
-        return self.times[there], self.values[row][there]
-
 
 Result = Scalar | String | Vector | Matrix

@@ -7,7 +7,7 @@ import numpy as np
 
 from sidelight.promql.frame import Bools, Floats, Frame, Ints, stacked
 from sidelight.promql.limits import Budget
-from sidelight.promql.series import Series, known
+from sidelight.promql.series import Series, ordered
 from sidelight.promql.source import ABSENT_BITS, STALE_BITS, Block, Matcher, Source
 from sidelight.promql.windows import Samples, readable
 
@@ -38,7 +38,7 @@ class Selection:
             self.budget.check()
             blocks = [one for one in self.source.select(*key) if one.values.size]
             self.budget.room(sum(one.values.size for one in blocks))
-            self._found[key] = [Chosen(known(one.labels), one) for one in blocks]
+            self._found[key] = [Chosen(ordered(one.labels), one) for one in blocks]
         return self._found[key]
 
     def samples(self, matchers: tuple[Matcher, ...], starts: Ints, ends: Ints) -> list[Samples]:

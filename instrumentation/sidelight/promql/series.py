@@ -14,16 +14,15 @@ Labels = Mapping[str, str]
 Derived = TypeVar("Derived")
 
 NAME: Final = "__name__"
-_KEPT: Final = 50_000
-"""Label sets of sources that are remembered by identity."""
 
 
 class Series:
     """Label sets that are never changed, each in the order of its names.
 
-    A dashboard asks the same of the same series again and again. What costs time for each label
+    A query may ask the same of the same series again and again. What costs time for each label
     set (groups, keys, sets without a name) is derived once and kept here, under a key that says
-    what was done; the result of an operation is itself a `Series` with its own derived ones.
+    what was done; the result of an operation is itself a `Series` with its own derived ones. All
+    of it ends with the query: a `Series` that outlives queries would keep what they derived of it.
     """
 
     __slots__ = ("_derived", "labels")
@@ -123,28 +122,15 @@ def _same(sets: Sequence[Labels]) -> NDArray[np.intp] | None:
     return None if len(found) == len(sets) else np.array(first, np.intp)
 
 
-_known: dict[int, tuple[Sequence[Labels], Series]] = {}
-
-
-def known(labels: Sequence[Labels]) -> Series:
-    """The `Series` of a source's label sets: the same one for the same object."""
-    found = _known.get(id(labels))
-    if found is not None and found[0] is labels and len(found[1]) == len(labels):
-        return found[1]
-    made = Series([_ordered(one) for one in labels])
-    if sum(len(kept) for kept, _ in list(_known.values())) + len(labels) > _KEPT:
-        _known.clear()
-    _known[id(labels)] = labels, made
-    return made
+def ordered(sets: Iterable[Labels]) -> Series:
+    """Of a source's label sets, which may have their names in any order."""
+    return Series([_ordered(one) for one in sets])
 
 
 def _ordered(labels: Labels) -> Labels:
     names = list(labels)
     order = sorted(names)
     return labels if names == order else {name: labels[name] for name in order}
-
-
-EMPTY: Final = Series([{}])
 
 
 def joined(parts: Sequence[Series]) -> Series:

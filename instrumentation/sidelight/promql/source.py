@@ -29,8 +29,6 @@ class Block:
     """Series that were sampled at the same times.
 
     ``labels``: of each series, with ``__name__`` and without empty ones; n in number.
-    If the same series are selected again, the same ``labels`` object should come again, unchanged:
-    what was derived of it (groups, keys, matches) is then found again by its identity.
     ``times``: milliseconds since the epoch, ascending; t in number.
     ``values``: n rows of t; `STALE_BITS` and `ABSENT_BITS` are to be told from other NaN by
     their bits (``values.view(np.int64)``): copies keep them, arithmetic does not.

@@ -15,7 +15,7 @@ from sidelight.promql.source import ABSENT_BITS, STALE_BITS
 
 Index = NDArray[np.intp]
 
-_AT_ONCE: Final = 1 << 18
+AT_ONCE: Final = 1 << 18
 """Cells of a table worked on at once: about what a processor's cache holds."""
 
 
@@ -67,7 +67,7 @@ class Windows:
 
     def few(self) -> Iterator[tuple[slice, "Windows"]]:
         """Some rows at a time: little memory is taken for what is in between, and time is kept."""
-        size = max(1, _AT_ONCE // max(1, len(self.ends), len(self.times)))
+        size = max(1, AT_ONCE // max(1, len(self.ends), len(self.times)))
         for first in range(0, len(self.series), size):
             self.budget.check()
             rows = slice(first, first + size)

@@ -64,10 +64,12 @@ def check(service: Callable[[], Service], **given: Unpack[Options]) -> Rememberi
     keep = _keep(given["history"])
     step = _step(given["history_step"])
     memory = _bytes(given["history_memory"])
+    if not keep:
+        return None
     missing = _missing()
-    if missing and given["history"] is not None and keep:
+    if missing and given["history"] is not None:
         raise SettingsError("history", given["history"], f"needs {missing}", EXTRA)
-    if missing or not keep:
+    if missing:
         return None
     for key in ("job", "instance"):
         if given[key] is not None and not (given[key] or "").strip():

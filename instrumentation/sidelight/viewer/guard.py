@@ -4,10 +4,11 @@ import hmac
 import secrets
 from collections.abc import Collection
 from http import HTTPStatus
-from http.cookies import SimpleCookie
 from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.serving.access import Access
@@ -30,12 +31,14 @@ HEADERS: Final = {
 COOKIE: Final = "sidelight_viewer"
 SOCKETS: Final = "/_nicegui_ws/"
 """Where NiceGUI's WebSockets are, and the only place the cookie is sent to."""
+FOREIGN: Final = PlainTextResponse("not from a page of this viewer\n", HTTPStatus.FORBIDDEN)
 
 
 class Guard:
     """`Access`, for WebSockets too, and headers that keep a page to this host.
 
-    A WebSocket of somebody else's page says so in ``Origin``, and is refused. Not every browser
+    A WebSocket of somebody else's page says so in ``Origin``, and is refused; so is what NiceGUI
+    takes in a WebSocket's place, which it would take from any page. Not every browser
     sends the password with a WebSocket: who has shown the token gets a cookie for it, which is
     good as long as this process lives.
     """
@@ -49,7 +52,8 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it."""
         if scope["type"] == "http":
-            await self._access(scope, receive, self._with_headers(send))
+            answer = FOREIGN if _foreign(scope) else self._access
+            await answer(scope, receive, self._with_headers(send))
         elif scope["type"] == "lifespan" or self._may_connect(scope):
             await self._app(scope, receive, send)
         else:
@@ -62,10 +66,9 @@ class Guard:
         return self._access.refusal(scope) is None or self._known(headers)
 
     def _known(self, headers: Headers) -> bool:
-        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        return morsel is not None and hmac.compare_digest(
-            morsel.value.encode(), (self._pass or "").encode()
-        )
+        # Leniently: cookies of others at this host are of no concern here, however odd.
+        shown = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        return self._pass is not None and hmac.compare_digest(shown.encode(), self._pass.encode())
 
     def _with_headers(self, send: Send) -> Send:
         async def sent(message: Message) -> None:
@@ -80,6 +83,11 @@ class Guard:
             await send(message)
 
         return sent
+
+
+def _foreign(scope: Scope) -> bool:
+    """Whether it is in a WebSocket's place, and from somebody else's page."""
+    return scope["path"].startswith(SOCKETS) and not same_origin(Headers(scope=scope))
 
 
 def same_origin(headers: Headers) -> bool:

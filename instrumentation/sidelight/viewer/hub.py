@@ -42,5 +42,9 @@ def hub(viewer: Viewer) -> Hub:
     """Of these settings. Raises `SidelightError` where there are no dashboards."""
     boards = {one.uid: one for one in map(load, found())}
     headers = {"Authorization": f"Bearer {viewer.token}"} if viewer.token else {}
-    sidecar = httpx.AsyncClient(headers=headers, timeout=PATIENCE, trust_env=False)
-    return Hub(viewer, boards, Prometheus(viewer.metrics, viewer.token), sidecar)
+    logins, metrics = viewer.logins, viewer.metrics
+    sidecar = httpx.AsyncClient(
+        auth=logins.get(viewer.sidecar), headers=headers, timeout=PATIENCE, trust_env=False
+    )
+    server = Prometheus(metrics, viewer.token, logins.get(metrics))
+    return Hub(viewer, boards, server, sidecar)

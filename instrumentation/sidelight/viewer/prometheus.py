@@ -65,8 +65,6 @@ class Rule:
     """One alerting rule, with its alerts."""
 
     name: str
-    group: str
-    state: str
     expr: str
     wait: float
     labels: Labels
@@ -79,11 +77,16 @@ class Rule:
 class Prometheus:
     """A client of one server. Close it."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, login: tuple[str, str] | None = None
+    ) -> None:
+        """A user and a password go before the token."""
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         # No proxy of the environment's: what is asked is on this machine, or named outright.
-        self._http = httpx.AsyncClient(headers=headers, timeout=PATIENCE, trust_env=False)
+        self._http = httpx.AsyncClient(
+            auth=login, headers=headers, timeout=PATIENCE, trust_env=False
+        )
         self._gate = asyncio.Semaphore(AT_ONCE)
 
     async def __aenter__(self) -> Self:
@@ -111,11 +114,6 @@ class Prometheus:
         found = await self._ask(f"label/{label}/values", form, method="GET")
         return tuple(map(str, found["data"]))
 
-    async def series(self, selector: str, asked: Range) -> tuple[Labels, ...]:
-        """Labels of the series that a selector picks."""
-        found = await self._ask("series", {"match[]": selector, **_ends(asked)})
-        return tuple(found["data"])
-
     async def exemplars(self, query: str, asked: Range) -> tuple[Exemplar, ...]:
         """Traces of the series that a query reads, the oldest first."""
         found = await self._ask("query_exemplars", {"query": query, **_ends(asked)})
@@ -130,7 +128,7 @@ class Prometheus:
         """Alerting rules with their alerts, in the order of the server's files."""
         found = await self._ask("rules", {"type": "alert"}, method="GET")
         groups = found["data"]["groups"]
-        return tuple(rule(group["name"], one) for group in groups for one in group["rules"])
+        return tuple(rule(one) for group in groups for one in group["rules"])
 
     async def alerts(self) -> tuple[Alert, ...]:
         """Alerts that are pending or firing."""
@@ -200,12 +198,10 @@ def alert(found: Any) -> Alert:
     )
 
 
-def rule(group: str, found: Any) -> Rule:
+def rule(found: Any) -> Rule:
     """An alerting rule of the API."""
     return Rule(
         name=found["name"],
-        group=group,
-        state=found.get("state", "inactive"),
         expr=found["query"],
         wait=float(found.get("duration", 0)),
         labels=found.get("labels", {}),

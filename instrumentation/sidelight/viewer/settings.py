@@ -1,8 +1,10 @@
 """What the viewer is started with, checked."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from sidelight.errors import SettingsError, SidelightError
 from sidelight.serving.door import Door, guarded
@@ -11,6 +13,8 @@ from sidelight.viewer.times import seconds
 LISTEN = "127.0.0.1:9465"
 SIDECAR = "http://127.0.0.1:9464"
 LEAST_STEP = 1.0
+Login = tuple[str, str]
+"""A user and a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +23,13 @@ class Viewer(Door):
 
     ``token`` is sent to what it reads, and asked of whoever opens it. ``step`` is how often, in
     seconds, scrapes and rules are; None where that is what the dashboards take it to be.
+    ``logins`` are those that addresses came with: readers are shown the addresses.
     """
 
     sidecar: str
     prometheus: str | None
     step: float | None = None
+    logins: Mapping[str, Login] = field(default_factory=dict, repr=False)
 
     @property
     def metrics(self) -> str:
@@ -43,9 +49,14 @@ def check(  # noqa: PLR0913 one for each option
 ) -> Viewer:
     """Check what was given on the command line. Raises `SettingsError`."""
     host, port, token = guarded(listen, token_file, LISTEN, insecure=insecure)
-    checked = _url("sidecar", sidecar, SIDECAR)
-    source = None if prometheus is None else _url("prometheus", prometheus, "http://127.0.0.1:9090")
-    return Viewer(host, port, token, hosts, checked, source, _step(step))
+    logins: dict[str, Login] = {}
+    checked = _url("sidecar", sidecar, SIDECAR, logins)
+    source = (
+        None
+        if prometheus is None
+        else _url("prometheus", prometheus, "http://127.0.0.1:9090", logins)
+    )
+    return Viewer(host, port, token, hosts, checked, source, _step(step), logins)
 
 
 def _step(given: str | None) -> float | None:
@@ -58,15 +69,21 @@ def _step(given: str | None) -> float | None:
     return found
 
 
-def _url(key: str, given: str, example: str) -> str:
+def _url(key: str, given: str, example: str, logins: dict[str, Login]) -> str:
+    """The address without the login that it may have, which goes to the others."""
     try:
         parts = urlsplit(given)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         good = False
     if not good or parts.query or parts.fragment:
-        raise SettingsError(key, given, "must be an http or https address", f"--{key} {example}")
-    return given.rstrip("/")
+        shown = re.sub("//.*@", "//...@", given)
+        raise SettingsError(key, shown, "must be an http or https address", f"--{key} {example}")
+    login, at, _ = parts.netloc.rpartition("@")
+    url = given.replace(login + at, "", 1).rstrip("/")
+    if at:
+        logins[url] = unquote(parts.username or ""), unquote(parts.password or "")
+    return url
 
 
 def need_extra() -> None:

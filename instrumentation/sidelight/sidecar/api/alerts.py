@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sidelight.promql.errors import wrong
-from sidelight.sidecar.api.numbers import scientific
+from sidelight.promql.spelling import scientific
+from sidelight.sidecar.api.answers import Data
 from sidelight.sidecar.api.parameters import Parameters, invalid
+from sidelight.sidecar.api.selectors import MATCH
 from sidelight.sidecar.rules.alerting import Alert
 from sidelight.sidecar.rules.clock import rfc3339
 from sidelight.sidecar.rules.running import Running, RunningGroup
@@ -14,8 +16,9 @@ from sidelight.sidecar.rules.running import Running, RunningGroup
 TYPES = {"alert": "alert", "record": "record", "": ""}
 
 
-def rules(groups: Iterable[RunningGroup], asked: Parameters) -> str:
+def rules(groups: Iterable[RunningGroup], asked: Parameters) -> Data:
     """``/api/v1/rules``. Raises `QueryError`."""
+    asked.refuse(MATCH)
     kind = asked.text("type").lower()
     if kind not in TYPES:
         raise invalid("type", f"not supported value {asked.text('type')!r}")
@@ -32,10 +35,10 @@ def rules(groups: Iterable[RunningGroup], asked: Parameters) -> str:
         ]
         if rows or not (kind or names["rule_name"]):
             shown.append(_group(group, rows))
-    return json.dumps({"groups": shown}, ensure_ascii=False)
+    return Data(json.dumps({"groups": shown}, ensure_ascii=False))
 
 
-def alerts(groups: Iterable[RunningGroup]) -> str:
+def alerts(groups: Iterable[RunningGroup]) -> Data:
     """``/api/v1/alerts``: pending and firing."""
     found = [
         _alert(one)
@@ -44,7 +47,7 @@ def alerts(groups: Iterable[RunningGroup]) -> str:
         if rule.alerting is not None
         for one in list(rule.alerting.active.values())
     ]
-    return json.dumps({"alerts": found}, ensure_ascii=False)
+    return Data(json.dumps({"alerts": found}, ensure_ascii=False))
 
 
 def _place(group: RunningGroup) -> dict[str, str]:

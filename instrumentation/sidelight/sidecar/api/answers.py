@@ -1,7 +1,7 @@
 """Prometheus's envelope around what is answered."""
 
 import json
-from collections.abc import Sequence
+from typing import NamedTuple
 
 from starlette.responses import Response
 
@@ -18,12 +18,20 @@ CODES = {
     "unavailable": 501,
 }
 JSON = {"content-type": "application/json"}
+TRUNCATED = ["results truncated due to limit"]
 
 
-def answer(data: str, warnings: Sequence[str] = ()) -> Response:
-    """What was asked; ``data`` is JSON."""
-    more = f',"warnings":{json.dumps(list(warnings))}' if warnings else ""
-    return Paced(f'{{"status":"success","data":{data}{more}}}', headers=JSON)
+class Data(NamedTuple):
+    """What was asked, as JSON; and whether there was more than the limit that was asked for."""
+
+    text: str
+    truncated: bool = False
+
+
+def answer(data: Data) -> Response:
+    """What was asked."""
+    more = f',"warnings":{json.dumps(TRUNCATED)}' if data.truncated else ""
+    return Paced(f'{{"status":"success","data":{data.text}{more}}}', headers=JSON)
 
 
 def refused(error: QueryError) -> Response:

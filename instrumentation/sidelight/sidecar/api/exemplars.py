@@ -6,14 +6,16 @@ from sidelight.promql.errors import wrong
 from sidelight.promql.limits import Limits
 from sidelight.promql.matching import matching
 from sidelight.promql.parsing import parse
-from sidelight.sidecar.api.numbers import seconds, value
-from sidelight.sidecar.api.parameters import LONGEST, Parameters
+from sidelight.promql.spelling import seconds, value
+from sidelight.sidecar.api.answers import Data
+from sidelight.sidecar.api.parameters import Parameters
 from sidelight.sidecar.api.results import metric
 from sidelight.sidecar.api.selectors import selectors
+from sidelight.sidecar.durations import LONGEST
 from sidelight.sidecar.history.exemplars import Exemplars, Kept
 
 
-def exemplars(kept: Exemplars, asked: Parameters, limits: Limits) -> str:
+def exemplars(kept: Exemplars, asked: Parameters, limits: Limits) -> Data:
     """``/api/v1/query_exemplars``. Raises `QueryError`."""
     begin, end = asked.time("start", -LONGEST), asked.time("end", LONGEST)
     if end < begin:
@@ -24,7 +26,8 @@ def exemplars(kept: Exemplars, asked: Parameters, limits: Limits) -> str:
     for one in kept.between(begin, end):
         if any(test(one.series) for test in tests):
             by_series.setdefault(metric(one.series), []).append(one)
-    return f"[{','.join(_row(labels, ones) for labels, ones in sorted(by_series.items()))}]"
+    rows = ",".join(_row(labels, ones) for labels, ones in sorted(by_series.items()))
+    return Data(f"[{rows}]")
 
 
 def _row(labels: str, ones: list[Kept]) -> str:

@@ -10,20 +10,16 @@ from urllib.parse import parse_qs
 from starlette.requests import Request
 
 from sidelight.promql.errors import QueryError, wrong
+from sidelight.promql.quoting import quoted
+from sidelight.sidecar.durations import LONGEST, lasting
 
 FORM = "application/x-www-form-urlencoded"
 MOST_BODY = 256 * 1024
 MOST_FIELDS = 1000
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_DURATION = re.compile(
-    r"(?:(\d+)y)?(?:(\d+)w)?(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?(?:(\d+)ms)?"
-)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
-_UNITS = (31_536_000_000, 604_800_000, 86_400_000, 3_600_000, 60_000, 1000, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-LONGEST = 1 << 53
-"""Milliseconds; numbers beyond are no times."""
 
 
 class Parameters:
@@ -60,21 +56,29 @@ class Parameters:
             raise invalid(name, f"cannot parse {quoted(given)} to a valid duration")
         return found
 
-    def limit(self, name: str = "limit") -> int:
+    def limit(self) -> int:
         """How many at most; 0 for no bound. Raises `QueryError`."""
+        name = "limit"
         given = self.text(name)
         if not given:
             return 0
-        if not re.fullmatch(r"\d{1,18}", given):
-            raise invalid(name, "limit must be a non-negative number")
+        if not re.fullmatch(r"[+-]?\d{1,18}", given):
+            raise invalid(name, f"strconv.Atoi: parsing {quoted(given)}: invalid syntax")
+        if int(given) < 0:
+            raise invalid(name, "limit must be non-negative")
         return int(given)
+
+    def refuse(self, name: str) -> None:
+        """Raise `QueryError` if a field is given that Prometheus has and this has not."""
+        if any(self.texts(name)):
+            raise invalid(name, "is not supported here")
 
 
 async def read(request: Request) -> Parameters:
     """The fields of a request; a form's come first. Raises `QueryError`."""
-    texts = [request.scope.get("query_string", b"").decode("latin-1")]
+    texts = [request.scope.get("query_string", b"").decode("utf-8", "replace")]
     if request.method == "POST" and request.headers.get("content-type", "").startswith(FORM):
-        texts.insert(0, (await _body(request)).decode("latin-1"))
+        texts.insert(0, (await _body(request)).decode("utf-8", "replace"))
     found: dict[str, list[str]] = {}
     for text in texts:
         try:
@@ -119,11 +123,7 @@ def duration(text: str) -> int | None:
     """Seconds, or a duration such as 1h30m, in milliseconds; None where it is neither."""
     if _NUMBER.fullmatch(text):
         return _milliseconds(float(text))
-    found = _DURATION.fullmatch(text) if text else None
-    if found is None:
-        return None
-    total = sum(int(n[:15]) * unit for n, unit in zip(found.groups("0"), _UNITS, strict=True))
-    return total if total < LONGEST else None
+    return lasting(text)
 
 
 def _milliseconds(seconds: float) -> int | None:
@@ -135,8 +135,3 @@ def _milliseconds(seconds: float) -> int | None:
 def now() -> int:
     """Milliseconds since the epoch."""
     return time.time_ns() // 1_000_000
-
-
-def quoted(text: str) -> str:
-    """As Go's ``%q``, for texts of plain letters."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,29 +1,31 @@
 """Queries at one time and over a range of times."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from sidelight.promql import engine
-from sidelight.promql.errors import QueryError, wrong
-from sidelight.promql.limits import Limits
-from sidelight.promql.result import Result
+from sidelight.promql.errors import QueryError
+from sidelight.promql.limits import Budget, Limits
+from sidelight.promql.result import Matrix, Result, Vector
+from sidelight.sidecar.api.answers import Data
 from sidelight.sidecar.api.parameters import Parameters, invalid, now
 from sidelight.sidecar.api.results import data
 from sidelight.sidecar.history.history import History
 from sidelight.sidecar.history.selection import Selection
 
-MOST_POINTS = 11_000
 
-
-def instant(history: History, asked: Parameters, limits: Limits) -> str:
+def instant(history: History, asked: Parameters, limits: Limits) -> Data:
     """``/api/v1/query``. Raises `QueryError`."""
+    limit = _limit(asked)
     at = asked.time("time", now())
     with Selection(history, limits) as source:
-        return _answered(partial(engine.query, asked.text("query"), source, at, limits))
+        return _answered(partial(engine.query, asked.text("query"), source, at, limits), limit)
 
 
-def over_range(history: History, asked: Parameters, limits: Limits) -> str:
+def over_range(history: History, asked: Parameters, limits: Limits) -> Data:
     """``/api/v1/query_range``. Raises `QueryError`."""
+    limit = _limit(asked)
     start, end = asked.time("start"), asked.time("end")
     if end < start:
         raise invalid("end", "end timestamp must not be before start time")
@@ -34,20 +36,36 @@ def over_range(history: History, asked: Parameters, limits: Limits) -> str:
             "zero or negative query resolution step widths are not accepted. "
             "Try a positive integer",
         )
-    if (end - start) // step > MOST_POINTS:
-        raise wrong(
-            f"exceeded maximum resolution of {MOST_POINTS:,} points per timeseries. "
-            "Try decreasing the query resolution (?step=XX)"
-        )
+    Budget(limits).steps((end - start) // step)  # before the query's own words have the field's
     text = asked.text("query")
     with Selection(history, limits) as source:
-        return _answered(partial(engine.query_range, text, source, start, end, step, limits))
+        ask = partial(engine.query_range, text, source, start, end, step, limits)
+        return _answered(ask, limit)
 
 
-def _answered(ask: Callable[[], Result]) -> str:
+def _limit(asked: Parameters) -> int:
+    """How many series are asked for. Raises `QueryError`, for what can't be asked for, too."""
+    limit = asked.limit()
+    asked.refuse("lookback_delta")
+    return limit
+
+
+def _answered(ask: Callable[[], Result], limit: int) -> Data:
     try:
-        return data(ask())
+        found = ask()
     except QueryError as error:
         if error.kind == "bad_data":
             raise invalid("query", error.message) from error
         raise
+    kept = _cut(found, limit) if limit else found
+    return Data(data(kept), truncated=kept is not found)
+
+
+def _cut(found: Result, limit: int) -> Result:
+    """The first series of a result; the result itself where there are no more."""
+    if not isinstance(found, Vector | Matrix) or len(found.labels) <= limit:
+        return found
+    labels, values = found.labels[:limit], found.values[:limit]
+    if isinstance(found, Vector):
+        return replace(found, labels=labels, values=values)
+    return replace(found, labels=labels, values=values, present=found.present[:limit])

@@ -5,9 +5,9 @@ import json
 import numpy as np
 
 from sidelight.promql.errors import failed
+from sidelight.promql.limits import TOO_MANY
 from sidelight.promql.result import Labels, Matrix, Result, Scalar, String, Vector
-from sidelight.sidecar.api.numbers import seconds, value
-from sidelight.sidecar.history.selection import TOO_MANY
+from sidelight.promql.spelling import seconds, value
 
 MOST = 1_000_000
 """Values of an answer: some 30 MiB of text."""

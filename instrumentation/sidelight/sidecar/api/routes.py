@@ -5,13 +5,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sidelight.promql.errors import QueryError
 from sidelight.promql.limits import Limits
 from sidelight.sidecar.api import alerts, answers, catalogue, exemplars, parameters, queries, status
+from sidelight.sidecar.api.answers import Data
 from sidelight.sidecar.api.desk import SECONDS, Desk
 from sidelight.sidecar.api.parameters import Parameters
 from sidelight.sidecar.history.exemplars import Exemplars
@@ -22,7 +23,7 @@ from sidelight.sidecar.rules.running import RunningGroup
 logger = logging.getLogger("sidelight.sidecar")
 
 BOTH = ["GET", "POST"]
-Work = Callable[[Parameters, Limits], str]
+Work = Callable[[Parameters, Limits], Data]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,8 @@ async def _answered(desk: Desk, request: Request, work: Work) -> Response:
         return answers.answer(await desk.run(partial(work, asked), seconds))
     except QueryError as error:
         return answers.refused(error)
+    except ClientDisconnect:
+        return answers.refusal("canceled", "the client has gone")
     except Exception:
         logger.exception("fault in an answer of the API")
         return answers.refusal("internal", "a fault of the sidecar's; its log says which")

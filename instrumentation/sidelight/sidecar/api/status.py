@@ -3,12 +3,13 @@
 import json
 
 from sidelight.runtime.about import version
+from sidelight.sidecar.api.answers import Data
 
 SPOKEN = "3.5.0"
 """The Prometheus whose API and query language these are; clients choose their requests by it."""
 
 
-def buildinfo() -> str:
+def buildinfo() -> Data:
     """``/api/v1/status/buildinfo``."""
     about = {
         "version": SPOKEN,
@@ -18,4 +19,4 @@ def buildinfo() -> str:
         "buildDate": "",
         "goVersion": "",
     }
-    return json.dumps(about)
+    return Data(json.dumps(about))

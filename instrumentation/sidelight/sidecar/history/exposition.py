@@ -55,14 +55,18 @@ def exemplar(traced: bytes) -> Exemplar | None:
 def labels_of(key: bytes, target: dict[str, str]) -> dict[str, str]:
     """A series' labels as a scrape gives them: with its target's, and without empty ones.
 
-    A label of the target's name that the page has already is ``exported_`` by its name, as
+    A label of the target's name that the page has already is ``exported_`` by its name (once more
+    where that is taken, too), as
     https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
     says of ``honor_labels: false``.
     """
     name, _, rest = key.decode("utf-8", "replace").partition("{")
     own = {label: value for label, value in pairs(rest).items() if value}
-    for label in target.keys() & own.keys():
-        own["exported_" + label] = own.pop(label)
+    for label in sorted(target.keys() & own.keys(), key=len):
+        value, exported = own.pop(label), f"exported_{label}"
+        while exported in own or exported in target:
+            exported = f"exported_{exported}"
+        own[exported] = value
     return {"__name__": name, **own, **target}
 
 

@@ -27,7 +27,3 @@ class Families:
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, str]]]:
         return iter(list(self._known.items()))
-
-    def get(self, name: str) -> dict[str, str] | None:
-        """What is known of one family."""
-        return self._known.get(name)

@@ -58,18 +58,22 @@ class History:
     ) -> int | None:
         """The id of a series; None where there is no room for another. Hold the lock."""
         found = stream.registry.ids.get(key)
-        if found is None and self._roomy(stream):
+        if found is None and self._roomy():
             found = stream.registry.add(key, labels())
         if found is None:
             self.left_out += 1
         return found
 
-    def _roomy(self, stream: Stream) -> bool:
+    def elsewhere(self, stream: Stream, key: bytes) -> bool:
+        """Whether a series of another stream has this key, and has not ended. Hold the lock."""
+        if stream.lives(key):
+            return False
+        return any(one.lives(key) for one in self._streams.values() if one is not stream)
+
+    def _roomy(self) -> bool:
         """Whether there is room for another series."""
-        room = self.memory * TEXT
-        if stream.registry.size < room / 2:
-            return True
-        return sum(one.registry.size for one in self._streams.values()) < room
+        text = sum(one.registry.size for one in self._streams.values())
+        return text < self.memory * TEXT
 
     def add(self, stream: Stream, time: int, samples: Mapping[int, float]) -> None:
         """One step of a stream, by id. A step that is not after its last one is left out."""
@@ -125,7 +129,8 @@ class History:
             sum(len(stream.registry) for stream in self._streams.values()),
             sum(stream.samples for stream in self._streams.values()),
             self.size,
-            max(times[-1] for times in filled) - min(times[0] for times in filled),
+            max((times[-1] for times in filled), default=0)
+            - min((times[0] for times in filled), default=0),
         )
 
     @property
@@ -142,11 +147,16 @@ class History:
                 for reading in _select(stream, matchers, after, until)
             ]
 
-    def known(self, matchers: Sequence[Matcher]) -> list[dict[str, str]]:
-        """Labels of all series that match, with or without samples at some time."""
+    def names(self, matchers: Sequence[Matcher]) -> set[str]:
+        """Label names of all series that match, with or without samples at some time."""
         with self.lock:
-            found = [s.registry.match(matchers) for s in self._streams.values()]
-            return [labels for pieces in found for _, piece in pieces for labels in piece]
+            return {n for one in self._streams.values() for n in one.registry.names(matchers)}
+
+    def values(self, name: str, matchers: Sequence[Matcher]) -> set[str]:
+        """As above, the values of one label."""
+        with self.lock:
+            streams = self._streams.values()
+            return {v for one in streams for v in one.registry.values(name, matchers)}
 
     def clear(self) -> None:
         """Drop all samples."""

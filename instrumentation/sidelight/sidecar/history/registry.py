@@ -156,12 +156,29 @@ class Registry:
 
     def match(self, matchers: Sequence[Matcher]) -> Iterator[tuple[Ids, list[dict[str, str]]]]:
         """Ids, and their labels, of series that fit; in one piece for each set of names."""
+        for table, ids, codes in self._fitting(matchers):
+            yield ids, self._labels(table.names, codes)
+
+    def names(self, matchers: Sequence[Matcher]) -> Iterator[str]:
+        """Label names of series that fit; some more than once."""
+        for table, _, _ in self._fitting(matchers):
+            yield from table.names
+
+    def values(self, name: str, matchers: Sequence[Matcher]) -> Iterator[str]:
+        """Values that series that fit have of one label; some more than once."""
+        for table, _, codes in self._fitting(matchers):
+            if name in table.names:
+                texts = self._columns[name].values
+                used = np.unique(codes[:, table.names.index(name)])
+                yield from (texts[code] for code in used.tolist())
+
+    def _fitting(self, matchers: Sequence[Matcher]) -> Iterator[tuple[Table, Ids, Ids]]:
+        """Tables that have series that fit: their ids, and a row of codes for each."""
         accepted: dict[Matcher, NDArray[np.bool_]] = {}
         for table in self._tables.values():
             found = self._matched(table, matchers, accepted)
             if found is not None:
-                ids, codes = found
-                yield ids, self._labels(table.names, codes)
+                yield table, *found
 
     def _matched(
         self,

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from typing import Self
 
 from sidelight.promql.errors import QueryError, failed
-from sidelight.promql.limits import Limits
+from sidelight.promql.limits import TOO_MANY, Limits
 from sidelight.promql.source import Block, Matcher
 from sidelight.sidecar.history.history import History
 from sidelight.sidecar.history.reading import Blocks
 
-TOO_MANY = "query processing would load too many samples into memory in query execution"
 LIGHT = 1_000_000
 """Samples up to which a query may run beside others; of larger ones there is one at a time."""
 

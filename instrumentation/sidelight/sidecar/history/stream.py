@@ -80,6 +80,13 @@ class Stream:
         self._waiting += len(changed)
         self.samples += len(changed)
 
+    def lives(self, key: bytes) -> bool:
+        """Whether it has a series of this key, with a sample that is no end."""
+        found = self.registry.ids.get(key)
+        if found is None or found >= len(self._last):
+            return False
+        return bool(self._last[found] not in {ABSENT, STALE})
+
     def ready(self, changes: int) -> bool:
         """Whether there is enough to be sealed."""
         return len(self._steps) >= MOST_STEPS or self._waiting >= changes

@@ -32,16 +32,26 @@ def samples(history: History, text: str, at: int) -> list[dict[str, Any]]:
     return [{"Labels": labels, "Value": value} for labels, value in ask(history, text, at)]
 
 
-def record(history: History, key: Hashable, at: int, found: Sequence[Sample]) -> None:
-    """One step of a rule's own stream: what it doesn't have any more has ended."""
-    stream = history.stream(key)
+def record(
+    history: History, key: Hashable, at: int, found: Sequence[Sample]
+) -> Mapping[str, str] | None:
+    """One step of a rule's own stream: what it doesn't have any more has ended.
+
+    A series that another rule records is left out, since there is one of each label set; what is
+    returned is such a set, if there is any.
+    """
+    stream, doubled = history.stream(key), None
     step = {}
     with history.lock:
         for labels, value in found:
+            if history.elsewhere(stream, known(labels)):
+                doubled = labels
+                continue
             number = history.identify(stream, known(labels), labels.copy)
             if number is not None:
                 step[number] = value
     history.add(stream, at, step)
+    return doubled
 
 
 def known(labels: Mapping[str, str]) -> bytes:

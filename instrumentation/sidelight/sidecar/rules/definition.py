@@ -8,7 +8,7 @@ from typing import Any
 from sidelight.errors import SettingsError
 from sidelight.promql.engine import understood
 from sidelight.promql.errors import QueryError
-from sidelight.sidecar.api.parameters import duration
+from sidelight.sidecar.durations import lasting
 from sidelight.sidecar.templates.reading import TemplateError
 from sidelight.sidecar.templates.tree import Block, parse
 
@@ -111,8 +111,8 @@ def _texts(where: str, key: str, found: Any) -> dict[str, str]:
 
 
 def _duration(where: str, key: str, given: Any) -> int:
-    found = duration(str(given))
-    if found is None or found < 0 or (key == "interval" and not found):
+    found = lasting(str(given))
+    if found is None or (key == "interval" and not found):
         raise _wrong(where, f"{key}={given!r} is no duration")
     return found
 

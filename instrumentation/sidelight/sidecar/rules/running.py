@@ -2,9 +2,11 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sidelight.promql.errors import QueryError
+from sidelight.promql.series import shown
 from sidelight.sidecar.history.history import History
 from sidelight.sidecar.rules.alerting import Alerting
 from sidelight.sidecar.rules.asking import record
@@ -16,7 +18,10 @@ logger = logging.getLogger("sidelight.sidecar")
 
 @dataclass(slots=True)
 class Running:
-    """One rule, and how its last evaluation went; ``took`` in seconds, ``at`` in milliseconds."""
+    """One rule, and how its last evaluation went; ``took`` in seconds, ``at`` in milliseconds.
+
+    ``doubled``: it was told that another rule records the same series.
+    """
 
     rule: Rule
     alerting: Alerting | None
@@ -25,6 +30,7 @@ class Running:
     took: float = 0.0
     at: int = 0
     failures: int = 0
+    doubled: bool = False
 
 
 class RunningGroup:
@@ -54,11 +60,21 @@ class RunningGroup:
                 found = evaluate(running.rule, history, at)
             else:
                 found = running.alerting.evaluate(history, at)
-            record(history, ("rule", *key), at, found)
+            self._recorded(running, record(history, ("rule", *key), at, found))
             running.health, running.error = "ok", ""
         except Exception as error:  # noqa: BLE001 a rule that fails takes no other with it
             self._failed(running, error)
         running.took = time.perf_counter() - began
+
+    def _recorded(self, running: Running, doubled: Mapping[str, str] | None) -> None:
+        if doubled is not None and not running.doubled:
+            running.doubled = True
+            logger.warning(
+                "rule %s of %s: another rule records %s, so this one's is left out",
+                running.rule.name,
+                self.group.name,
+                shown(doubled),
+            )
 
     def _failed(self, running: Running, error: Exception) -> None:
         running.failures += 1

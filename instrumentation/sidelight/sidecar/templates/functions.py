@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus
 
-from sidelight.sidecar.api.numbers import SPECIAL, value
+from sidelight.promql.spelling import SPECIAL, value
 from sidelight.sidecar.templates.reading import TemplateError
 
 LARGE = "kMGTPEZY"

@@ -1,4 +1,4 @@
-"""Numbers as Prometheus writes them."""
+"""Numbers as Prometheus's API and its templates write them."""
 
 import math
 from decimal import Decimal
