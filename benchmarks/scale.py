@@ -151,7 +151,7 @@ def sidecar(path: str) -> Iterator[tuple[int, HTTPConnection]]:
     """A sidecar of its own process: its pid, and a connection to it."""
     port = free_port()
     command = [sys.executable, "-c", "from sidelight.cli import main; main()", "sidecar"]
-    command += ["--directory", path, "--listen", f"127.0.0.1:{port}"]
+    command += ["--directory", path, "--listen", f"127.0.0.1:{port}", "--history", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:
         with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
@@ -221,8 +221,8 @@ def _table(costs: dict[Size, Costs]) -> str:
 
 _TITLE = "A sidecar of many workers"
 _HOW = """\
-A `sidelight sidecar` over a directory of {workers} workers' files, held and changed by the
-process that measures: every route with {statuses} statuses, all of them counted once more
+A `sidelight sidecar` without history (docs/history.md has its figures) over a directory of
+{workers} workers' files, held and changed by the process that measures: every route with {statuses} statuses, all of them counted once more
 before each scrape, so that no series is as it was. {scrapes} scrapes of each kind. CPU is
 that of the sidecar's process by its exact CPU clock, from the request to 20 ms after the
 answer, less the median of such a pause without a scrape. Every request must be on the page
