@@ -222,9 +222,9 @@ def _table(costs: dict[Size, Costs]) -> str:
 _TITLE = "A sidecar of many workers"
 _HOW = """\
 A `sidelight sidecar` without history (docs/history.md has its figures) over a directory of
-{workers} workers' files, held and changed by the process that measures: every route with {statuses} statuses, all of them counted once more
-before each scrape, so that no series is as it was. {scrapes} scrapes of each kind. CPU is
-that of the sidecar's process by its exact CPU clock, from the request to 20 ms after the
-answer, less the median of such a pause without a scrape. Every request must be on the page
-in the end.
+{workers} workers' files, held and changed by the process that measures: every route with
+{statuses} statuses, all of them counted once more before each scrape, so that no series is as it
+was. {scrapes} scrapes of each kind. CPU is that of the sidecar's process by its exact CPU clock,
+from the request to 20 ms after the answer, less the median of such a pause without a scrape. Every
+request must be on the page in the end.
 """
