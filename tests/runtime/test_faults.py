@@ -102,6 +102,24 @@ def test_a_fault_of_the_heartbeat_is_counted_and_seldom_said(
     assert counted(store) == {"heartbeat": 7}
 
 
+def test_a_fault_in_the_figures_keeps_nothing_else_back(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that somebody removes is made again, whatever else fails in the same beat."""
+    heartbeat = Heartbeat(store)
+    monkeypatch.setattr(heartbeat, "figures", None)
+    assert store.directory is not None
+    Path(store.directory.path, store.file.name).unlink()
+
+    async def beat() -> None:
+        heartbeat.wake()
+        heartbeat.stop()
+
+    asyncio.run(beat())
+    assert store.file.linked()
+    assert counted(store) == {"heartbeat": 1}
+
+
 def test_a_quick_collector_that_fails_is_asked_again_after_ten_seconds(
     store: Store, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +17,13 @@ V1_UNLIMITED = 9223372036854771712
 
 
 @pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A system of files that the test makes: ``proc`` and ``groups``."""
     monkeypatch.setattr(process, "_PROC", tmp_path / "proc")
     monkeypatch.setattr(process, "_GROUPS", tmp_path / "groups")
-    return tmp_path
+    process._limits.cache_clear()
+    yield tmp_path
+    process._limits.cache_clear()
 
 
 def limit(system: Path, told: str, files: Mapping[str, object]) -> int | None:
@@ -30,6 +32,7 @@ def limit(system: Path, told: str, files: Mapping[str, object]) -> int | None:
         path = system / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{value}\n")
+    process._limits.cache_clear()
     return process.memory_limit()
 
 

@@ -103,15 +103,16 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
-        try:
-            if self._pulse is not None:
-                self.store.file.observe(LAG, (), self._pulse.beat(now))
-            self.figures()
-            if time.monotonic() >= self._next_chores:
-                self._do_chores()
-        except Exception:  # noqa: BLE001 whatever it is, the timer goes on
-            self.faults.note("heartbeat")
+        for part in (self._count_lag, self.figures, self._chores_if_due):
+            try:
+                part()
+            except Exception:  # noqa: BLE001 whatever it is, the rest and the timer go on
+                self.faults.note("heartbeat")
         self._timer = loop.call_later(PERIOD, self._beat, loop)
+
+    def _count_lag(self) -> None:
+        if self._pulse is not None:
+            self.store.file.observe(LAG, (), self._pulse.beat(self.store.file.words[HEARTBEAT]))
 
     def figures(self) -> None:
         """Publish what threads and pools are doing at this moment."""
@@ -133,6 +134,10 @@ class Heartbeat:
         held = None if pulse is None else pulse.held_between(start, end) / NANOSECONDS
         at = bisect_right(self._waited_at, start) - 1
         return held, self._waits[at] if at >= 0 else None
+
+    def _chores_if_due(self) -> None:
+        if time.monotonic() >= self._next_chores:
+            self._do_chores()
 
     def _do_chores(self) -> None:
         """What changes slowly."""

@@ -75,15 +75,22 @@ def start_time(_pid: int) -> int | None:
 def memory_limit() -> int | None:
     """Bytes this process's control group allows, and those above it; None without a limit."""
     limits = []
-    for path in {*_limits(), _GROUPS / _V2, _GROUPS / "memory" / _V1}:
+    for path in _limits(os.getpid()):
         with suppress(OSError, ValueError):
             limits.append(int(path.read_text()))
     least = min(limits, default=_UNLIMITED)
     return least if least < _UNLIMITED else None
 
 
-def _limits() -> Iterator[Path]:
-    """Files that may hold a limit of this process, of either version of control groups.
+@lru_cache(maxsize=1)
+def _limits(_pid: int) -> tuple[Path, ...]:
+    """Files that hold a limit of this process; found once, since most that may be are not."""
+    some = {*_possible(), _GROUPS / _V2, _GROUPS / "memory" / _V1}
+    return tuple(path for path in some if path.is_file())
+
+
+def _possible() -> Iterator[Path]:
+    """Where a limit may be, of either version of control groups.
 
     A container may be told of groups that it can't see: then only the roots are there.
     """
