@@ -12,7 +12,7 @@ WHEEL := .venv-wheel
 REQUIREMENTS := requirements/tests.txt
 PIP_INSTALL := -m pip install --quiet
 # Tests mostly wait for servers: two at a time leave half of two cores idle.
-PARALLEL := -n 3 --dist loadgroup
+PARALLEL := -n 3 --dist worksteal
 # What an old FastAPI could break: with it `make test` runs these, and `make test-all` every test.
 ON_FASTAPI := tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
   tests/live/test_live_ends.py tests/live/test_live_faults.py tests/live/test_live_gunicorn.py \

@@ -12,17 +12,6 @@ settings.register_profile("patient", deadline=None)  # another process may have 
 settings.load_profile("patient")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start servers come first, those of a file in one process.
-
-    What they share is then started once, and short tests fill what is left of the time.
-    """
-    for item in items:
-        if item.get_closest_marker("live"):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-    items.sort(key=lambda item: item.get_closest_marker("live") is None)
-
-
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of whoever runs the tests don't reach them."""

@@ -63,7 +63,7 @@ PYRRA = tuple(
 SHORTEST = 5 * MINUTE
 MIN_BAD_EVENTS = 10
 FEW = 3
-SLOW, SLOWLY = DAY, 5 * MINUTE  # Sidelight sums windows of a day and longer every 5 minutes
+SLOW, SLOWLY = DAY, 4 * MINUTE  # Sidelight sums windows of a day and longer every 4 minutes
 
 
 @dataclass(slots=True)

@@ -58,7 +58,7 @@ def test_build_for_the_operator(settings: Path) -> None:
 def test_build_for_a_drill(settings: Path) -> None:
     """`--scale` shortens intervals."""
     groups = yaml.safe_load(call("build", "--scale", "1/60").stdout)["groups"]
-    assert [group["interval"] for group in groups] == ["1s", "2s", "1s", "1s"]
+    assert [group["interval"] for group in groups] == ["1s", "4s", "1s", "1s"]
 
 
 def test_build_says_what_can_never_fire(settings: Path) -> None:

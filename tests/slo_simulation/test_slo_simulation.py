@@ -144,7 +144,7 @@ def test_the_burns_are_those_of_the_rules() -> None:
         for one in windows.BURNS
     ]
     assert generated == [(b.long, b.short, b.factor, b.page, b.hold) for b in SIDELIGHT]
-    assert (windows.INTERVAL, windows.SLOW_INTERVAL, windows.BASE) == ("1m", "5m", "5m")
+    assert (windows.INTERVAL, windows.SLOW_INTERVAL, windows.BASE) == ("1m", "4m", "5m")
     assert burn.FEW == FEW
     assert MIN_BAD_EVENTS == 10
 

@@ -18,7 +18,7 @@ LARGEST_FIRST: Final = ("d", "h", "m", "s", "ms")
 
 INTERVAL: Final = "1m"
 """How often rules are evaluated; long windows are sums of what was recorded that often."""
-SLOW_INTERVAL: Final = "2m"
+SLOW_INTERVAL: Final = "4m"
 """How often windows of a day and longer are summed. Prometheus looks back for 5 minutes: one that
 is late or missing may not end an alert that is read from them."""
 BASE: Final = "5m"
