@@ -43,6 +43,10 @@ HEAVY = [
     'count_values("' + "a" * 5000 + f'", {EVERYTHING})',
     "\x00\ufffe\U0010ffff",
     "up{a='" + "x" * 9000 + "'}",
+    "count_over_time(vector(" + "1+(" * 45 + "1" + ")" * 45 + ")[4999990s:1s])",
+    "count_over_time((" + "hour() + (" * 30 + "hour()" + ")" * 30 + ")[4999990s:1s])",
+]
+HEAVY_TOO = [
     f"day_of_year({EVERYTHING})",
     f"round({EVERYTHING}, 3)",
     f"quantile(0.5, {EVERYTHING})",
@@ -50,9 +54,8 @@ HEAVY = [
     "count_over_time(vector(1)[4999990s:1s])",
     "count_over_time(day_of_year()[999990s:1s])",
     "count_over_time(quantile(0.5, vector(1))[999990s:1s])",
-    "count_over_time(vector(" + "1+(" * 45 + "1" + ")" * 45 + ")[4999990s:1s])",
-    "count_over_time((" + "hour() + (" * 30 + "hour()" + ")" * 30 + ")[4999990s:1s])",
 ]
+"""The same in other functions: for make test-all."""
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +91,11 @@ MORE = 256 * MIB
 """What queries may add to the sidecar's memory while they run."""
 
 
-@pytest.mark.parametrize("query", HEAVY, ids=lambda query: query[:40])
+@pytest.mark.parametrize(
+    "query",
+    [*HEAVY, *(pytest.param(query, marks=pytest.mark.slow) for query in HEAVY_TOO)],
+    ids=lambda query: query[:40],
+)
 def test_a_hostile_query_ends(sidecar: Sidecar, query: str) -> None:
     """At one time and over hours it is answered or refused as Prometheus would, within bounds."""
     now = int(time.time())
