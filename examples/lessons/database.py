@@ -36,8 +36,14 @@ def address() -> str:
 
 URL = address()
 each_its_own: AsyncEngine = create_async_engine(URL, poolclass=NullPool)
+# A request is one statement. One that fails would keep SQLite's lock in older drivers, until its
+# cursor is collected, if there were a transaction around it.
 pool: AsyncEngine = create_async_engine(
-    URL, poolclass=AsyncAdaptedQueuePool, pool_size=5, max_overflow=0
+    URL,
+    poolclass=AsyncAdaptedQueuePool,
+    pool_size=5,
+    max_overflow=0,
+    isolation_level="AUTOCOMMIT",
 )
 watch(each_its_own, name="each its own")
 watch(pool, name="pool")
