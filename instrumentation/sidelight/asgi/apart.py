@@ -25,7 +25,7 @@ class Apart:
     def has(self, scope: Scope) -> bool:
         """Whether a request's path is apart."""
         root = scope.get("root_path", "").rstrip("/")
-        if root and len(self._roots) < MOST_ROOTS:
+        if root and root not in self._roots and len(self._roots) < MOST_ROOTS:
             self._roots.add(root)
             self.exact |= {root + path for path in self._paths}
             self.prefixes += tuple(root + path for path in self._below)
@@ -40,4 +40,6 @@ class Apart:
 
     def leave_page(self) -> None:
         """The application has a route where our page would be, and keeps its answer."""
-        self.exact = self._paths = self._paths - {self._page}
+        self._paths -= {self._page}
+        self.exact, self.prefixes = self._paths, self._below
+        self._roots.clear()

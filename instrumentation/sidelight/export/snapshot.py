@@ -142,7 +142,7 @@ class Collector:
         self._strange = set()
         for one in {id(one): one for one in schemas}.values():
             ours = tuple(f for f in one if KINDS.get(f.name) == f.kind)
-            self._strange |= {family.name for family in one if family not in ours}
+            self._strange |= {f.name for f in one if KINDS.get(f.name) != f.kind}
             found = merged([ours], tuple(found.values()))
             yield
         families = {family.name: found.get(family.name, family) for family in DEFAULTS}
