@@ -297,6 +297,19 @@ def test_a_scope_that_is_used_twice_counts_twice() -> None:
     assert page_of_all(app).routes == {"/users/{user_id}": 4}
 
 
+def test_a_scope_that_is_emptied() -> None:
+    """An application may do with its scope what it likes: nothing of ours raises for it."""
+
+    async def emptying(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("fine")(scope, receive, send)
+        scope.clear()
+
+    app = SidelightMiddleware(emptying)
+    for _ in range(3):
+        answer = call(app, "GET", "/")
+        assert (answer.status, answer.error) == (200, None)
+
+
 @pytest.mark.parametrize("wrapper", [GZipMiddleware, Function])
 def test_a_mounted_application_in_a_middleware(wrapper: Any) -> None:
     """A middleware around a mounted application hides none of its templates."""

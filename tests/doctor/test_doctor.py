@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -164,6 +166,22 @@ def test_what_prometheus_scrapes(prometheus: str) -> None:
     Prometheus.found = {"build": [], "target": []}
     assert any("scrapes no" in what for what in wrong(check_scrapes(prometheus)))
     assert any("doesn't answer" in what for what in wrong(check_scrapes("http://127.0.0.1:1")))
+
+
+def test_a_port_that_is_no_prometheus() -> None:
+    """A server that speaks something else is told of, as one that doesn't answer is."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            with server.accept()[0] as client:
+                client.recv(1 << 16)
+                client.sendall(b"220 mail.example ESMTP\r\n")
+
+        other = threading.Thread(target=greet)
+        other.start()
+        (what,) = wrong(check_scrapes(f"http://127.0.0.1:{server.getsockname()[1]}"))
+        other.join()
+    assert "doesn't answer: 220 mail.example" in what
 
 
 def test_the_command(tmp_path: Path) -> None:
