@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sidelight.slo.names import ROUTE_CLASS
+from sidelight.slo.names import BUDGET, ROUTE_CLASS, ratio
 from sidelight.slo.recording import BROKEN, COUNTED, FAILED
 
 RATE: Final = "$__rate_interval"
@@ -40,6 +40,11 @@ def over(part: str, whole: str) -> str:
 def quantile(share: str, buckets: str) -> str:
     """A quantile that is nothing, not NaN, where there is no traffic."""
     return f"histogram_quantile({share}, {buckets}) >= 0"
+
+
+def burn(window: str, *more: str) -> str:
+    """How many times as fast as allowed each budget is spent."""
+    return f"{recorded(ratio(window), *more)} / {recorded(BUDGET, *more)}"
 
 
 def limit(at: str, of: str) -> str:

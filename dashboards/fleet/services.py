@@ -8,7 +8,7 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
-from dashboards.promql import error_ratio, quantile, raw, total
+from dashboards.promql import burn, error_ratio, quantile, raw, total
 from dashboards.promql import recorded as of
 from sidelight.slo import names
 
@@ -17,7 +17,7 @@ TO = frame.to("service", "var-job=${__data.fields.Service}")
 EACH = total(of(names.SERVICE), "job")
 UP = total(f"{raw('up')} {KNOWN}", "job")
 LEAST = f"min by (job) ({of(names.BUDGET_LEFT, WHOLE)})"
-BURN = f"max by (job) ({of(names.ratio('1h'))} / {of(names.BUDGET)})"
+BURN = f"max by (job) ({burn('1h')})"
 ALERTS_OF_EACH = f"count by (job) ({FIRING}) or 0 * sum by (job) ({of(names.SERVICE)})"
 BUCKETS = total(of(names.SERVICE_LE), "job", "le")
 

@@ -3,10 +3,10 @@
 from typing import Final
 
 from dashboards.layout import Line
-from dashboards.objectives.parts import NO_OBJECTIVE, burn
+from dashboards.objectives.parts import NO_OBJECTIVE
 from dashboards.panels.graphs import graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import limit
+from dashboards.promql import burn, limit
 from dashboards.promql import recorded as of
 from sidelight.slo import names
 from sidelight.slo.windows import BURNS, plain

@@ -1,11 +1,12 @@
 """The first line: what is worst."""
 
 from dashboards.layout import Line
-from dashboards.objectives.parts import NO_OBJECTIVE, burn, ends
+from dashboards.objectives.parts import NO_OBJECTIVE, ends
 from dashboards.panels import colours
 from dashboards.panels.figures import figure
 from dashboards.panels.gauges import dial
 from dashboards.panels.queries import Query, Shown
+from dashboards.promql import burn
 from dashboards.promql import recorded as of
 from sidelight.slo import names
 

@@ -2,10 +2,11 @@
 
 from dashboards import frame
 from dashboards.layout import Line
-from dashboards.objectives.parts import BY, NO_OBJECTIVE, burn, ends
+from dashboards.objectives.parts import BY, NO_OBJECTIVE, ends
 from dashboards.panels import colours
 from dashboards.panels.queries import Shown
 from dashboards.panels.tables import Column, Key, rows
+from dashboards.promql import burn
 from dashboards.promql import recorded as of
 from sidelight.slo import names
 from sidelight.slo.windows import BURNS

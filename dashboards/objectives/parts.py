@@ -2,16 +2,12 @@
 
 from typing import Final
 
+from dashboards.promql import burn
 from dashboards.promql import recorded as of
 from sidelight.slo import names
 
 NO_OBJECTIVE: Final = "No objective, no traffic, or rules not loaded: see Telemetry health"
 BY: Final = ("job", "slo", "http_request_method", "http_route")
-
-
-def burn(window: str) -> str:
-    """How many times as fast as allowed each budget is spent."""
-    return f"{of(names.ratio(window))} / {of(names.BUDGET)}"
 
 
 def ends() -> str:

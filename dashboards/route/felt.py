@@ -7,7 +7,7 @@ from dashboards.layout import Line
 from dashboards.panels import colours, silence
 from dashboards.panels.graphs import density, graph
 from dashboards.panels.queries import Query, Shown
-from dashboards.promql import WHERE, limit, quantile, rate, total, traces
+from dashboards.promql import WHERE, burn, limit, quantile, rate, total, traces
 from dashboards.promql import recorded as of
 from dashboards.route.parts import ROUTE, SOME, good
 from sidelight.slo import names
@@ -135,8 +135,7 @@ def _its_own_budget_s_burn() -> Shown:
         "short",
         [
             Query(
-                f"max by (slo) ({of(names.ratio('1h'), WHERE, SOME)} / "
-                f"{of(names.BUDGET, WHERE, SOME)})",
+                f"max by (slo) ({burn('1h', WHERE, SOME)})",
                 "{{slo}}",
                 recorded=True,
             ),
