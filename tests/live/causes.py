@@ -40,7 +40,7 @@ for number in range(9):
 
 @app.get("/hold/{x}")
 async def hold(x: int) -> int:
-    time.sleep(0.3)  # noqa: ASYNC251 that is what is wrong here
+    time.sleep(1.5)  # noqa: ASYNC251 that is what is wrong here
     return x
 
 
@@ -66,5 +66,5 @@ def thread(seconds: float) -> float:
 
 @app.get("/later")
 async def later() -> int:
-    asyncio.get_running_loop().call_later(0.2, time.sleep, 0.3)
+    asyncio.get_running_loop().call_later(0.2, time.sleep, 1.5)
     return 1

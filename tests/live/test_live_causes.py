@@ -1,5 +1,6 @@
 """Who holds the event loop, and who waits for a thread, on a real server under real clients."""
 
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,12 @@ pytestmark = pytest.mark.live
 
 BLOCKED = "asyncio_event_loop_blocked_seconds_total"
 BLOCKS = "asyncio_event_loop_blocks_total"
+NOBODY = {"", "_UNKNOWN"}
+"""What stalls have that no request made: a busy machine makes some at any time."""
+HOLD = 1.5
+"""Seconds for which ``/hold`` and ``/later`` of the service sleep."""
+BEAT = 0.1
+"""Seconds between two beats of a loop: where in between a hold began is not known."""
 
 
 def by_route(page: Page, name: str) -> dict[str, float]:
@@ -38,18 +45,21 @@ def ask(server: Server, paths: Iterable[str], *, at_once: int = 50) -> None:
 
 
 def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Serve) -> None:
-    """Of 50 requests in flight on 10 routes, the one that sleeps has the blocked seconds."""
+    """Of 50 requests in flight on 10 routes, the one that sleeps has what it slept, 95 % at least.
+
+    The rest is a stall without a name, if the machine made one: no other route ever has any.
+    """
     server = uvicorn(1, "causes:app").ready()
     paths = [f"/wait/{number}/{x}" for x in range(5) for number in range(9)]
-    for _ in range(3):
-        ask(server, [*paths[:40], *(f"/hold/{x}" for x in range(5)), *paths[40:]])
+    began = time.monotonic()
+    ask(server, [*paths[:40], *(f"/hold/{x}" for x in range(5)), *paths[40:]])
     found = by_route(page_of(server), BLOCKED)
-    total = sum(found.values())
-    assert found["/hold/{x}"] >= 0.95 * total, found
-    assert not [route for route in found if route.startswith("/wait")], found
-    assert 0.8 * 15 * 0.3 <= total <= 1.3 * 15 * 0.3, found
-    (line,) = [text for text in server.log.splitlines() if "event loop held" in text]
-    assert "by /hold/{x}" in line
+    took = time.monotonic() - began
+    assert set(found) - NOBODY == {"/hold/{x}"}, found
+    assert 0.95 * 5 * HOLD <= found["/hold/{x}"], found
+    assert sum(found.values()) <= took + BEAT
+    lines = [text for text in server.log.splitlines() if "event loop held" in text]
+    (line,) = [text for text in lines if "by /hold/{x}" in text]
     assert "causes.py:" in line
     assert "in hold" in line
 
@@ -59,26 +69,34 @@ def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
     """In a middleware, in a task of a middleware's own, in a callback that no request made."""
     pytest.importorskip(loop)
     server = uvicorn(1, "causes:app", "--loop", loop).ready()
+    began = time.monotonic()
     server.get("/hold/1")
     server.get("/later")
-    eventually(lambda: by_route(page_of(server), BLOCKS).get("", 0) >= 1)
-    found = by_route(page_of(server), BLOCKED)
-    assert 0.2 <= found["/hold/{x}"] <= 0.6
-    assert 0.2 <= found[""] <= 0.6
-    assert by_route(page_of(server), BLOCKS) == {"/hold/{x}": 1.0, "": 1.0}
+    eventually(lambda: by_route(page_of(server), BLOCKED).get("", 0) >= 0.95 * HOLD)
+    page = page_of(server)
+    found, blocks = by_route(page, BLOCKED), by_route(page, BLOCKS)
+    took = time.monotonic() - began
+    assert set(found) - NOBODY == {"/hold/{x}"}, found
+    assert 0.95 * HOLD <= found["/hold/{x}"] <= took - HOLD
+    assert found[""] <= took - HOLD
+    assert blocks["/hold/{x}"] == 1
 
 
 def test_a_loop_whose_process_holds_the_gil(uvicorn: Serve) -> None:
     """With one request running it is that one's; with several it is unknown."""
     server = uvicorn(1, "causes:app").ready()
+    began = time.monotonic()
     server.get("/gil/0.7")
     alone = by_route(page_of(server), BLOCKED)
-    assert sum(alone.values()) == pytest.approx(0.7, abs=0.3)
-    assert set(alone) <= {"/gil/{seconds}", "_UNKNOWN"}
+    took = time.monotonic() - began
+    assert 0.4 <= sum(alone.values()) <= took
+    assert set(alone) - NOBODY <= {"/gil/{seconds}"}, alone
+    began = time.monotonic()
     ask(server, ["/wait/1/1", "/wait/2/2", "/gil/0.6"])
     several = by_route(page_of(server), BLOCKED)
-    assert several["_UNKNOWN"] - alone.get("_UNKNOWN", 0) == pytest.approx(0.6, abs=0.4)
-    assert not [route for route in several if route.startswith("/wait")], several
+    took = time.monotonic() - began
+    assert 0.2 <= several["_UNKNOWN"] - alone.get("_UNKNOWN", 0) <= took
+    assert set(several) - NOBODY <= {"/gil/{seconds}"}, several
 
 
 def test_the_sidecar_sees_it_while_it_lasts(uvicorn: Serve, store: Path, tmp_path: Path) -> None:

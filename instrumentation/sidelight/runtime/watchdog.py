@@ -91,8 +91,9 @@ class Pulse:
     def look(self, planned: int, now: int) -> None:
         """From another thread: see whether the loop is held, and by what.
 
-        ``planned`` is when this look should have been: before it, nothing could be seen. What
-        is seen before the threshold is only remembered: it may end in time.
+        ``planned`` is when this look should have been: since then nothing could be seen, and
+        only what ran before that too is known to have run. What is seen before the threshold
+        is only remembered: it may end in time.
         """
         with self._lock:
             if self.loop is None or not self.loop.is_running():
@@ -101,8 +102,11 @@ class Pulse:
             if late <= self.threshold // 2:
                 return
             blind = now - planned > self.threshold
-            frames = {} if blind else sys._current_frames()  # noqa: SLF001 it is documented
-            self._seen = self._see(frames.get(self.thread))
+            frames = sys._current_frames()  # noqa: SLF001 it is documented
+            sight = self._see(frames.get(self.thread))
+            if blind and (self._seen is None or self._seen.route != sight.route):
+                sight = self._see(None)
+            self._seen = sight
             if late > self.threshold:
                 self._count(now, self._seen)
 
