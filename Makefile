@@ -5,6 +5,8 @@
 .DELETE_ON_ERROR:
 SHELL := /bin/bash
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Tests start hundreds of processes, each of which would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 NEWEST := .venv
 OLDEST := .venv-oldest

@@ -1,12 +1,11 @@
 """Drives each lesson, done wrong and done right, and prints what its metric says of both.
 
-python examples/lessons/run.py [--seconds 3] [--json]
+python examples/lessons/run.py [--seconds 3]
 """
 
 import argparse
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import platform
@@ -64,17 +63,13 @@ def machine() -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each way of each lesson")
-    parser.add_argument("--json", action="store_true", help="rows for a program to read")
     given = parser.parse_args()
     logging.getLogger("sidelight").setLevel(logging.ERROR)  # figures only
     with served() as (address, process):
         found = asyncio.run(measure(address, process, given.seconds))
     found += asyncio.run(timings())
-    if given.json:
-        print(json.dumps([row._asdict() for row in found]))
-    else:
-        print(f"{machine()}; each way for {given.seconds:g} s:\n")
-        print("\n".join(table(found)))
+    print(f"{machine()}; each way for {given.seconds:g} s:\n")
+    print("\n".join(table(found)))
     return 0
 
 

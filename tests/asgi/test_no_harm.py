@@ -6,6 +6,7 @@ import inspect
 import logging
 import sys
 from collections.abc import AsyncIterator, Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -84,6 +85,12 @@ async def all_of(app: Any) -> list[Any]:
     return found
 
 
+@cache
+def bare() -> list[Any]:
+    """What a service without us answers."""
+    return run(all_of(service(measured=False)))
+
+
 MODULES = [
     "sidelight.asgi.books",
     "sidelight.asgi.exchange",
@@ -155,7 +162,7 @@ def test_a_fault_changes_no_answer(
 ) -> None:
     """Whatever part raises, at whichever moment, every answer is that of a bare service."""
     app = service(slow=1e-9)
-    expected = run(all_of(service(measured=False)))
+    expected = bare()
     if when == "later":
         run(all_of(app))
     with monkeypatch.context() as patch:
@@ -233,7 +240,7 @@ def test_a_fault_at_the_beginning(
     monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture, target: str
 ) -> None:
     """When nothing can be set up, every request passes, and that is logged once."""
-    expected = run(all_of(service(measured=False)))
+    expected = bare()
     app = service()
     monkeypatch.setattr(target, failing(Injected))
     assert run(all_of(app)) == expected

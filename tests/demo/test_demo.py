@@ -77,7 +77,12 @@ HANGUP = pytest.mark.skipif(IGNORED, reason="these tests outlive their terminal,
 
 
 @pytest.mark.parametrize(
-    "number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=HANGUP)]
+    "number",
+    [
+        signal.SIGINT,
+        pytest.param(signal.SIGTERM, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, marks=[HANGUP, pytest.mark.slow]),
+    ],
 )
 def test_a_signal_stops_the_demo_cleanly(tmp_path: Path, mark: str, number: int) -> None:
     """Ctrl-C, SIGTERM or a closed terminal in the middle of the load ends it all, with code 0."""

@@ -56,7 +56,7 @@ def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Ser
     found = by_route(page_of(server), BLOCKED)
     took = time.monotonic() - began
     assert set(found) - NOBODY == {"/hold/{x}"}, found
-    assert 0.95 * 5 * HOLD <= found["/hold/{x}"], found
+    assert found["/hold/{x}"] >= 0.95 * 5 * HOLD, found
     assert sum(found.values()) <= took + BEAT
     lines = [text for text in server.log.splitlines() if "event loop held" in text]
     (line,) = [text for text in lines if "by /hold/{x}" in text]

@@ -66,7 +66,7 @@ def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
         crowd(where / "store", ROUTES),
         Sidecar(where / "store", where, "--history-step", "1s") as one,
     ):
-        eventually(lambda: _steps(one) > 20)
+        eventually(lambda: _steps(one) > 10)
         yield one
 
 
@@ -140,7 +140,7 @@ def test_pages_are_served_through_a_barrage(sidecar: Sidecar) -> None:
     for client in clients:
         client.start()
     try:
-        until = time.monotonic() + 20
+        until = time.monotonic() + 10
         while time.monotonic() < until:
             for path, longest in slowest.items():
                 seconds, status, _ = timed(sidecar, path)

@@ -108,11 +108,21 @@ def test_what_no_look_saw_is_unknown(pulse: Pulse, witness: Witness) -> None:
 
 def test_a_look_that_overslept_saw_nothing_of_it(pulse: Pulse, witness: Witness) -> None:
     """The time before it is unknown; the next look sees again."""
-    witness.names = iter(["/a"])
+    witness.names = iter(["/b", "/a"])
     pulse.look(1100 * MS, 3000 * MS)
     pulse.look(3050 * MS, 3050 * MS)
     pulse.beat(3060 * MS)
     assert witness.held_by == {"_UNKNOWN": 1975 * MS, "/a": 60 * MS}
+
+
+def test_what_ran_before_and_after_a_sleep_ran_in_between(pulse: Pulse, witness: Witness) -> None:
+    """What two looks see, of which the second overslept, is known; of two routes neither is."""
+    witness.names = iter(["/a", "/a", "/b"])
+    pulse.look(1200 * MS, 1200 * MS)
+    pulse.look(1250 * MS, 2200 * MS)
+    pulse.look(2250 * MS, 3200 * MS)
+    pulse.beat(3210 * MS)
+    assert witness.held_by == {"/a": 1175 * MS, "_UNKNOWN": 1010 * MS}
 
 
 def test_holds_are_remembered(pulse: Pulse, witness: Witness) -> None:
