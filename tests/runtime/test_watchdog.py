@@ -125,6 +125,17 @@ def test_what_ran_before_and_after_a_sleep_ran_in_between(pulse: Pulse, witness:
     assert witness.held_by == {"/a": 1175 * MS, "_UNKNOWN": 1010 * MS}
 
 
+def test_a_look_between_a_beat_and_its_clock_takes_nothing_back(
+    pulse: Pulse, witness: Witness
+) -> None:
+    """A loop that read the clock and then had to wait for a processor beats in the past."""
+    witness.names = iter(["/a"])
+    pulse.look(1200 * MS, 1200 * MS)
+    seen = dict(witness.held_by)
+    pulse.beat(1190 * MS)
+    assert witness.held_by == seen == {"/a": 175 * MS}
+
+
 def test_holds_are_remembered(pulse: Pulse, witness: Witness) -> None:
     """How much of a span the loop was held in, also while it still is."""
     witness.names = iter(["/a"] * 9)

@@ -114,9 +114,10 @@ class Pulse:
         first = not self._counted
         if first:  # it began between the last beat and the one that is due: on average half-way
             self._counted = self.due - self.period // 2
+        ns = max(0, now - self._counted)  # a look may have come between a beat and its clock
         for witness in self.witnesses[:1]:  # they share one file
-            witness.held(sight, now - self._counted, first=first)
-        self._counted = now
+            witness.held(sight, ns, first=first)
+        self._counted += ns
 
     def _see(self, frame: FrameType | None) -> Sight:
         """What a stack works for, by the first that knows it."""
