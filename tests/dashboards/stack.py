@@ -111,7 +111,7 @@ def hold(server: Server) -> None:
 def shoppers(server: Server, seconds: int = 120, mood: str = "calm") -> Iterator[None]:
     """The shop's own load, meanwhile, in one mood."""
     url = f"http://127.0.0.1:{server.port}"
-    load = (str(SHOP / "load.py"), url, "--rate=40", f"--seconds={seconds}", "--moods")
+    load = (str(SHOP / "load.py"), url, "--rate=20", f"--seconds={seconds}", "--moods")
     with subprocess.Popen(
         (sys.executable, *load), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:

@@ -44,6 +44,7 @@ def test_prometheus_3_agrees(shop: Court) -> None:
     check(shop, ALIGNED, shipped())
 
 
+@pytest.mark.slow
 def test_prometheus_2_agrees(older_shop: Court) -> None:
     """Every query of every dashboard and rule has Prometheus 2's answers between the samples."""
     check(older_shop, OFF, [one for one in shipped() if not differs(one.text)])
