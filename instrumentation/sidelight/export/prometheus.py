@@ -38,11 +38,13 @@ def render(shot: Snapshot, form: Format) -> Iterator[bytes]:
         keys = by_name.get(name, [])
         if keys:
             yield header(metric.name, metric.kind, metric.help, metric.unit, form)
+        line, divisor = _LINES.get(metric.kind, _number), metric.divisor
         for start in range(0, len(keys), PIECE):
-            yield b"".join(
-                _series(metric, key, shot.sums[key], traces.get(key), form)
-                for key in keys[start : start + PIECE]
-            )
+            piece = keys[start : start + PIECE]
+            lines = [line(k.text or _template(metric, k), shot.sums[k], divisor) for k in piece]
+            if traces:
+                lines = [_traced(*both, traces) for both in zip(lines, piece, strict=True)]
+            yield b"".join(lines)
     for family in shot.people.values():
         yield from _people(family, form)
     if form is Format.OPENMETRICS:
@@ -65,19 +67,20 @@ def family_name(name: str, kind: str) -> str:
     return name.removesuffix({"counter": "_total", "info": "_info"}.get(kind, ""))
 
 
-def _series(
-    metric: Metric, key: Key, values: tuple[int, ...], traces: dict[int, Trace] | None, form: Format
-) -> bytes:
-    text = key.text or _template(metric, key)
-    if metric.kind == "histogram":
-        counts = tuple(accumulate(values[1:]))
-        line = text % (*counts, values[0] / metric.divisor, counts[-1])
-    elif metric.kind == "summary":
-        line = text % (values[0] / metric.divisor, values[1])
-    else:
-        number = values[0] if metric.divisor == 1 else values[0] / metric.divisor
-        line = text % number
-    return _traced(line, traces) if traces and form is Format.OPENMETRICS else line
+def _histogram(text: bytes, values: tuple[int, ...], divisor: int) -> bytes:
+    counts = tuple(accumulate(values[1:]))
+    return text % (*counts, values[0] / divisor, counts[-1])
+
+
+def _summary(text: bytes, values: tuple[int, ...], divisor: int) -> bytes:
+    return text % (values[0] / divisor, values[1])
+
+
+def _number(text: bytes, values: tuple[int, ...], divisor: int) -> bytes:
+    return text % (values[0] if divisor == 1 else values[0] / divisor)
+
+
+_LINES = {"histogram": _histogram, "summary": _summary}
 
 
 def _template(metric: Metric, key: Key) -> bytes:
@@ -93,10 +96,12 @@ def _template(metric: Metric, key: Key) -> bytes:
     return key.text
 
 
-def _traced(text: bytes, traces: dict[int, Trace]) -> bytes:
-    """Put exemplars behind the lines of their buckets, or of a counter."""
+def _traced(text: bytes, key: Key, traces: dict[Key, dict[int, Trace]]) -> bytes:
+    """Put a series' exemplars behind the lines of their buckets, or of a counter."""
+    if key not in traces:
+        return text
     lines = text.split(b"\n")
-    for at, trace in traces.items():
+    for at, trace in traces[key].items():
         if at < len(lines) - 1:
             ids = labels((("trace_id", trace.trace_id), ("span_id", trace.span_id)))
             lines[at] += f" # {ids} {number(trace.value)} {trace.seconds:.3f}".encode()

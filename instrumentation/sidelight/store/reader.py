@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
+from itertools import compress, islice
 from typing import NamedTuple
 
 from sidelight.contract import UNKNOWN
@@ -227,7 +227,7 @@ def _add_series(index: Index, values: int, key: bytes, at: int) -> None:
         raise Damaged("torn") from None
     if values != family.values or number < 0:
         raise Damaged("torn")
-    index.series.append(Series(family, labels, at, _unpacker(values)))
+    index.series.append(Series(family, labels, at, unpacker(values)))
 
 
 _split = lru_cache(maxsize=32_768)(layout.split_key)
@@ -235,7 +235,8 @@ _split = lru_cache(maxsize=32_768)(layout.split_key)
 _UNPACKERS: dict[int, Callable[[bytes, int], tuple[int, ...]]] = {}
 
 
-def _unpacker(values: int) -> Callable[[bytes, int], tuple[int, ...]]:
+def unpacker(values: int) -> Callable[[bytes, int], tuple[int, ...]]:
+    """Reads so many words at an offset."""
     if values not in _UNPACKERS:
         _UNPACKERS[values] = struct.Struct(f"<{values}Q").unpack_from
     return _UNPACKERS[values]
@@ -245,13 +246,13 @@ def rows(file: File) -> list[Row]:
     """Requests in flight in a worker."""
     found = []
     step = file.header.row_bytes
-    for number, start in enumerate(_column(file, file.header.rows_at, file.header.rows, step)):
-        if start:
-            at = file.header.rows_at + number * step
-            (word,) = struct.unpack_from("<Q", file.data, at + WORD)
-            text = file.data[at + 2 * WORD : at + layout.ROW_WORDS * WORD]
-            path, end, _ = text.partition(b"\0")
-            found.append(Row(start, *layout.asked_for(word), path, bool(end)))
+    starts = _column(file, file.header.rows_at, file.header.rows, step)
+    for number in compress(range(len(starts)), starts):
+        at = file.header.rows_at + number * step
+        (word,) = struct.unpack_from("<Q", file.data, at + WORD)
+        text = file.data[at + 2 * WORD : at + layout.ROW_WORDS * WORD]
+        path, end, _ = text.partition(b"\0")
+        found.append(Row(starts[number], *layout.asked_for(word), path, bool(end)))
     return found
 
 
