@@ -88,7 +88,8 @@ async def all_of(app: Any) -> list[Any]:
 @cache
 def bare() -> list[Any]:
     """What a service without us answers."""
-    return run(all_of(service(measured=False)))
+    found: list[Any] = run(all_of(service(measured=False)))
+    return found
 
 
 MODULES = [
