@@ -278,9 +278,9 @@ def test_a_fault_in_the_lifespan(monkeypatch: pytest.MonkeyPatch, part: type, na
         "sidelight.export.page.render",
         "sidelight.asgi.page.process.publish",
         "sidelight.export.page.wanted_format",
-        "sidelight.export.snapshot.Collector.collect",
-        "sidelight.export.snapshot.Collector._add_active",
-        "sidelight.export.snapshot.Collector.__init__",
+        "sidelight.export.collector.Collector.collect",
+        "sidelight.export.collector.Collector._add_active",
+        "sidelight.export.collector.Collector.__init__",
         "sidelight.store.reader.read",
     ],
 )

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from sidelight.contract import DURATION_BUCKETS, NANOSECONDS
-from sidelight.export.snapshot import Collector
+from sidelight.export.collector import Collector
 from sidelight.runtime import instruments
 from sidelight.store.schema import schema
 from sidelight.store.steps import result

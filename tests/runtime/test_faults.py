@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sidelight.export.snapshot import Collector
+from sidelight.export.collector import Collector
 from sidelight.runtime import faults, registry
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store.local import Store

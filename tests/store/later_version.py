@@ -71,7 +71,7 @@ def work(path: str, count: int) -> None:
 
 def read(path: str, *, fold: bool) -> None:
     """What a reader of the later version finds, as JSON."""
-    from sidelight.export.snapshot import Collector
+    from sidelight.export.collector import Collector
     from sidelight.store import directory
     from sidelight.store.steps import result
     from sidelight.store.view import View

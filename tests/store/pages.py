@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from sidelight.contract import DURATION
+from sidelight.export.collector import Collector
 from sidelight.export.prometheus import Format, render
-from sidelight.export.snapshot import Collector, Snapshot
+from sidelight.export.snapshot import Snapshot
 from sidelight.store.directory import Directory
 from sidelight.store.steps import result
 from sidelight.store.view import View

@@ -17,7 +17,7 @@ from starlette.routing import Route
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
-from sidelight.export.snapshot import Collector
+from sidelight.export.collector import Collector
 from sidelight.runtime import registry
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import load

@@ -15,7 +15,8 @@ from starlette.routing import Route
 
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION
-from sidelight.export.snapshot import Collector, Snapshot
+from sidelight.export.collector import Collector
+from sidelight.export.snapshot import Snapshot
 from sidelight.store import user
 from sidelight.store.user import UserFamily
 from tests.store.driving import call, fold_all, killed, open_store, page, shared, totalled, worker

@@ -11,10 +11,11 @@ from starlette.types import Scope
 
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
+from sidelight.export.collector import Collector
 from sidelight.export.negotiation import wanted_format
 from sidelight.export.page import driven, page
 from sidelight.export.prometheus import Format, header, labels
-from sidelight.export.snapshot import Collector, Snapshot
+from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.registry import mark_scraped, registry
 

@@ -10,8 +10,9 @@ from dataclasses import replace
 import anyio
 
 from sidelight.errors import StoreError
+from sidelight.export.collector import Collector
 from sidelight.export.page import driven
-from sidelight.export.snapshot import Collector, Snapshot
+from sidelight.export.snapshot import Snapshot
 from sidelight.runtime.about import about
 from sidelight.runtime.registry import mark_scraped
 from sidelight.settings import Settings

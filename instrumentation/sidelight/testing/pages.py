@@ -7,7 +7,7 @@ from itertools import pairwise
 from math import inf
 
 from sidelight.contract import METRICS, WORKER
-from sidelight.export.snapshot import Collector
+from sidelight.export.collector import Collector
 from sidelight.runtime.registry import families, registry
 from sidelight.store.steps import result
 from sidelight.store.user import UserFamily
