@@ -18,7 +18,7 @@ from sidelight.slo.plan import Plan
 from tests.dashboards.reading import ROOT
 from tests.live.prometheus import ITSELF, query
 from tests.live.prometheus import prometheus as scraping
-from tests.live.servers import PATIENCE, Server, eventually
+from tests.live.servers import PATIENCE, Server, eventually, of_uvicorn
 from tests.live.sidecars import Sidecar
 
 SHOP = ROOT / "examples" / "shop"
@@ -93,7 +93,7 @@ def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
         "SIDELIGHT_SLOW_CALLBACK": "0.02",  # the barcode holds the loop for less than 0.1 s
     }
     with (
-        served("app:app", where, env, "--workers", "2", folder=SHOP) as server,
+        served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as server,
         Sidecar(store, where) as sidecar,
         prometheus({"shop": [sidecar.port]}, where) as port,
     ):

@@ -25,7 +25,7 @@ from tests.dashboards.reading import Asked
 from tests.dashboards.stack import OBJECTIVES, SHOP, crowd, hold, page, prometheus, served, shoppers
 from tests.live.otlp_receiver import Receiver
 from tests.live.prometheus import query
-from tests.live.servers import PATIENCE, Server, eventually, free_port
+from tests.live.servers import PATIENCE, Server, eventually, free_port, of_uvicorn
 from tests.live.sidecars import Sidecar
 
 pytestmark = [
@@ -83,7 +83,7 @@ def stack(where: Path) -> Iterator[Stack]:
             "NEIGHBOUR": f"http://127.0.0.1:{faulty.port}",
             "PYTHONPATH": f"{SHOP}:{Path(__file__).parents[2] / 'instrumentation'}",
         }
-        shop = parts.enter_context(served("busy:app", where, env, "--workers", "2"))
+        shop = parts.enter_context(served("busy:app", where, env, *of_uvicorn(2)))
         often = {"OTEL_METRIC_EXPORT_INTERVAL": "500"}
         sidecar = parts.enter_context(Sidecar(store, where, "--otlp", collector.url, **often))
         silent = parts.enter_context(page("nothing_of_ours 1\n"))

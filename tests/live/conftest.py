@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.servers import Server
+from tests.live.servers import Server, of_uvicorn
 
 Serve = Callable[..., Server]
 
@@ -40,10 +40,8 @@ def uvicorn(serve: Serve) -> Serve:
     """Start uvicorn: the number of workers, the application, more arguments."""
 
     def start(workers: int = 1, app: str = "service:app", *more: str, **env: str) -> Server:
-        several = ["--workers", str(workers)] if workers > 1 else []
-        return serve(
-            "uvicorn", app, "--port", "{port}", "--log-level", "warning", *several, *more, **env
-        )
+        command = "uvicorn", app, "--port", "{port}", "--log-level", "warning"
+        return serve(*command, *of_uvicorn(workers), *more, **env)
 
     return start
 

@@ -185,6 +185,18 @@ class Server:
             folder.rmdir()
 
 
+def of_uvicorn(workers: int) -> list[str]:
+    """Options for so many workers.
+
+    By default uvicorn kills one that doesn't answer for five seconds, and gives a restart up
+    whose new worker isn't ready by then: either happens on a busy machine. Where a worker is
+    killed while it is asked, as long goes by until it is replaced.
+    """
+    if workers == 1:
+        return []
+    return ["--workers", str(workers), "--timeout-worker-healthcheck", "15"]
+
+
 def roll(server: Server, workers: int) -> None:
     """Have the supervisor replace its workers, one after the other."""
     before = set(server.workers())

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import sidelight
-from tests.live.servers import HERE, PATIENCE, Server, children, eventually, running
+from tests.live.servers import HERE, PATIENCE, Server, children, eventually, of_uvicorn, running
 from tests.live.sidecars import Sidecar, counted, ended, within, worker_files
 from tests.live.test_live_sidecar_totals import more, no_fall, target
 from tests.live.traffic import CALLS, Call, Load, ask, scrape, settle, value
@@ -118,9 +118,8 @@ class Apart:
     def service(self, workers: int = 2, umask: str = "022") -> Service:
         """uvicorn, ready."""
         command = "uvicorn", "service:app", "--port", "{port}", "--log-level", "warning"
-        several = ["--workers", str(workers)] if workers > 1 else []
         service = Service(
-            (*command, *several),
+            (*command, *of_uvicorn(workers)),
             {"SIDELIGHT_DIR": f"{PLACES[0]}/store"},
             self._cwd,
             box(self.shared, PLACES[0], SERVICE, umask),
