@@ -151,8 +151,8 @@ class Collector:
     def _add_counts(self, counts: dict[Key, int], file: File) -> Generator[None, None, None]:
         """Sum series that are stored alike by one addition each: all their words as one number.
 
-        Word by word it takes three times as long. A word that overflows carries into the next:
-        of nanoseconds after 584 years, which only a file that means harm has.
+        Word by word it takes three times as long. A word that overflows carries into the next;
+        one of nanoseconds does after 584 years spent in a series.
         """
         data, get, number = file.data, counts.get, int.from_bytes
         spans = (yield from self._plan(file)).spans
