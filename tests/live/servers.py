@@ -1,13 +1,14 @@
 """Real servers for the live tests: started on a free port, waited for, ended by their pid."""
 
 import http.client
+import itertools
 import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -31,12 +32,24 @@ def eventually(check: Callable[[], T], seconds: float = PATIENCE) -> T:
         time.sleep(0.05)
 
 
+def _ports() -> Iterator[int]:
+    """Ports that no other process of this test run takes, and no client for its own end."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first, many = 10_000 + worker % 10 * 2_000, 2_000
+    for number in itertools.count(os.getpid()):
+        yield first + number % many
+
+
+_next_port = _ports()
+
+
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of 127.0.0.1 that nobody listens on, and that nobody is given a second time soon."""
+    for port in _next_port:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError
 
 
 def children(pid: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 from sidelight.store import locks
 from sidelight.store.directory import Directory
 from sidelight.store.writer import WorkerFile
+from tests.live.servers import free_port
 from tests.store.driving import count, killed, shared, worker
 from tests.store.pages import Samples, named, open_parser, requests, samples, text_parser
 
@@ -26,9 +26,7 @@ class Sidecar:
     """A sidecar as the command starts it."""
 
     def __init__(self, path: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         command = [sys.executable, "-c", "from sidelight.cli import main; main()", "sidecar"]
         command += ["--directory", str(path), "--listen", f"127.0.0.1:{self.port}"]
         self.log = path.with_name("sidecar.log")

@@ -36,16 +36,22 @@ async def between(request: Request, call_next: RequestResponseEndpoint) -> Respo
     return await call_next(request)
 
 
-async def hog(delay: float = 0.0) -> None:
-    await asyncio.sleep(delay)
+async def hog(go: asyncio.Event | None = None) -> None:
+    await (go.wait() if go else asyncio.sleep(0))
     time.sleep(HELD)  # noqa: ASYNC251 that is what is wrong here
 
 
+async def let_go(request: Request) -> None:
+    """From now on the lifespan's hog does what it does."""
+    request.app.state.go.set()
+
+
 @asynccontextmanager
-async def with_a_hog(_: Any) -> AsyncIterator[None]:
-    """A lifespan that leaves something running which holds the loop after a while."""
+async def with_a_hog(app: FastAPI) -> AsyncIterator[None]:
+    """A lifespan that leaves something running which holds the loop once it is let go."""
     time.sleep(HELD)  # noqa: ASYNC251 before the first request this is no harm
-    task = asyncio.create_task(hog(0.2))
+    app.state.go = asyncio.Event()
+    task = asyncio.create_task(hog(app.state.go))
     yield
     task.cancel()
 
@@ -54,6 +60,8 @@ def shop(*, indirect: bool = False, hogging: bool = False, **options: Any) -> Fa
     """A service with routes that hold the loop and routes that don't."""
     app = FastAPI(lifespan=with_a_hog if hogging else None)
     tasks: list[asyncio.Task[None]] = []
+
+    app.add_api_route("/let-go", let_go)
 
     @app.get("/quick/{x}")
     async def quick(x: str) -> str:
