@@ -78,7 +78,7 @@ def test_what_kind_it_is_says_how_to_ask(sidelight_metrics: Metrics) -> None:
     with pytest.raises(ValueError, match="q=2"):
         sidelight_metrics.quantile(DURATION, 2)
     with pytest.raises(UnknownError, match="no observation"):
-        sidelight_metrics.quantile("fastapi_background_seconds", 0.5)
+        sidelight_metrics.quantile("fastapi_response_start_seconds", 0.5)
 
 
 def test_gauges_are_as_they_are_now(sidelight_metrics: Metrics) -> None:
