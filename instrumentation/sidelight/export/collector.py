@@ -6,14 +6,7 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 from operator import add
 
-from sidelight.contract import (
-    ABSENT,
-    DURATION_BUCKETS,
-    METRICS,
-    NANOSECONDS,
-    OTHER,
-    UNKNOWN,
-)
+from sidelight.contract import ABSENT, DURATION_BUCKETS, METRICS, NANOSECONDS, OTHER, UNKNOWN
 from sidelight.export import people
 from sidelight.export.known_routes import KnownRoutes
 from sidelight.export.plan import Plan
@@ -165,13 +158,13 @@ class Collector:
         sums = shot.sums
         others = (yield from self._plan(file)).others
         for start in range(0, len(others), CHUNK):
-            for key, series, family in others[start : start + CHUNK]:
+            for key, series in others[start : start + CHUNK]:
                 source, _, at, unpack = series
                 values = unpack(file.data, at)
                 if source.kind == "gauge" and (not file.alive or values[0] == ABSENT):
                     continue
-                if family is not None:
-                    values = moved(values, source, family)
+                if source.bounds != key.family.bounds:
+                    values = moved(values, source, key.family)
                 if key in sums:
                     values = tuple(map(add, sums[key], values))
                 sums[key] = values

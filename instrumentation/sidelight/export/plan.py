@@ -1,20 +1,11 @@
 """What to do with each series of a file: found out once, since a file's series stay."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from sidelight.export.snapshot import Key
 from sidelight.store.layout import WORD
 from sidelight.store.reader import Index, Series
 from sidelight.store.schema import Family
-
-
-class Step(NamedTuple):
-    """One series of a file; ``family`` is the one to move it to where boundaries differ."""
-
-    key: Key
-    series: Series
-    family: Family | None
 
 
 @dataclass(slots=True)
@@ -28,7 +19,7 @@ class Plan:
     index: Index
     read: int = 0
     spans: list[tuple[Key, int, int]] = field(default_factory=list)
-    others: list[Step] = field(default_factory=list)
+    others: list[tuple[Key, Series]] = field(default_factory=list)
 
     def add(self, key: Key, series: Series) -> None:
         """Take one more series, for this key of the page."""
@@ -36,11 +27,11 @@ class Plan:
         if same and key.family.kind != "gauge":
             self.spans.append((key, series.at, series.at + key.words * WORD))
         else:
-            self.others.append(Step(key, series, None if same else key.family))
+            self.others.append((key, series))
 
     def sources(self) -> dict[int, tuple[Key, Family]]:
         """The key of each series and its family in the file, by the series' address."""
         found = {at: (key, key.family) for key, at, _ in self.spans}
-        for step in self.others:
-            found[step.series.at] = step.key, step.series.family
+        for key, series in self.others:
+            found[series.at] = key, series.family
         return found
