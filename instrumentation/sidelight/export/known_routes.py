@@ -66,7 +66,7 @@ class KnownRoutes:
             failed = self._key(DURATION.name, (*labels, "500", "500", scheme))
             yield (
                 failed,
-                (0,) * failed.family.values,
+                (0,) * failed.words,
                 self._key(SLOW.name, labels),
                 self._key(THRESHOLD.name, labels),
                 (round(route.slow * NANOSECONDS),),
