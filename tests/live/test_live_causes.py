@@ -76,7 +76,7 @@ def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Ser
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
-    """In a request, and in a callback that no request made."""
+    """In a request that a middleware runs in a task of its own; in a callback of no request."""
     pytest.importorskip(loop)
     server = uvicorn(1, "causes:app", "--loop", loop).ready()
     found, most = blocked(server, lambda: server.get("/hold/1"))
