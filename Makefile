@@ -143,7 +143,7 @@ wheel: setup  ## dist/*.whl, checked
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
-	@for file in dashboards/sidelight-fleet.json runbooks/EventLoopBlocked.md viewer/static/panel.js; do \
+	@for file in data/dashboards/sidelight-fleet.json data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
 	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
 	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 

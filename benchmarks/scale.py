@@ -27,7 +27,7 @@ from sidelight.store.directory import Directory
 from sidelight.store.layout import Block
 from sidelight.store.route_table import Route
 from sidelight.store.schema import schema
-from sidelight.store.writer import Tally, WorkerFile
+from sidelight.store.writer import SeriesCounter, WorkerFile
 
 WORKERS = 16
 STATUSES = ("200", "422")
@@ -60,7 +60,7 @@ class Worker:
         routes = [Route(("GET",), path, 1.0) for path in paths(size.routes // 10, 10)]
         self.file.note(Block.ROUTES, route_table.encode(routes))
         self.file.note(Block.ROOTS, b"http ")
-        self.tallies: list[Tally] = [
+        self.tallies: list[SeriesCounter] = [
             self.file.tally(DURATION, ("GET", route.path, status, "", "http"))
             for route in routes
             for status in STATUSES

@@ -12,21 +12,21 @@ from sidelight.settings import Settings, disabled, load
 
 # Key, a value that can't be used, and a word of what is wrong with it.
 BAD: list[tuple[str, Any, str]] = [
-    ("slow", 0, "above 0"),
-    ("slow", -1, "above 0"),
-    ("slow", "fast", "seconds"),
-    ("slow", True, "seconds"),
-    ("slow", None, "seconds"),
-    ("slow", math.nan, "above 0"),
-    ("slow", math.inf, "above 0"),
-    ("slow", [1.0], "seconds"),
-    ("slow", {"GET /x": 0}, "above 0"),
-    ("slow", {"GET /x": None}, "seconds"),
-    ("slow", {"/x": 1}, "METHOD"),
-    ("slow", {"get /x": 1}, "METHOD"),
-    ("slow", {"GET": 1}, "METHOD"),
-    ("slow", {"GET x": 1}, "METHOD"),
-    ("slow", {5: 1}, "METHOD"),
+    ("slow_request_threshold", 0, "above 0"),
+    ("slow_request_threshold", -1, "above 0"),
+    ("slow_request_threshold", "fast", "seconds"),
+    ("slow_request_threshold", True, "seconds"),
+    ("slow_request_threshold", None, "seconds"),
+    ("slow_request_threshold", math.nan, "above 0"),
+    ("slow_request_threshold", math.inf, "above 0"),
+    ("slow_request_threshold", [1.0], "seconds"),
+    ("slow_request_threshold", {"GET /x": 0}, "above 0"),
+    ("slow_request_threshold", {"GET /x": None}, "seconds"),
+    ("slow_request_threshold", {"/x": 1}, "METHOD"),
+    ("slow_request_threshold", {"get /x": 1}, "METHOD"),
+    ("slow_request_threshold", {"GET": 1}, "METHOD"),
+    ("slow_request_threshold", {"GET x": 1}, "METHOD"),
+    ("slow_request_threshold", {5: 1}, "METHOD"),
     ("buckets", [], "list"),
     ("buckets", "0.1,0.2", "list"),
     ("buckets", 5, "list"),
@@ -37,9 +37,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("buckets", [1, math.inf], "above 0"),
     ("buckets", ["x"], "seconds"),
     ("buckets", [n / 10 for n in range(1, 100)], "60"),
-    ("slow_path", "yes", "true or false"),
-    ("slow_path", 1, "true or false"),
-    ("slow_path", None, "true or false"),
+    ("log_request_path", "yes", "true or false"),
+    ("log_request_path", 1, "true or false"),
+    ("log_request_path", None, "true or false"),
     ("exclude", "/health", "list"),
     ("exclude", ["health"], "/"),
     ("exclude", ["/a*b"], "/*"),
@@ -61,12 +61,12 @@ BAD: list[tuple[str, Any, str]] = [
     ("max_series", 100.5, "whole number"),
     ("max_series", math.nan, "whole number"),
     ("max_series", math.inf, "whole number"),
-    ("phases", -1, "0"),
-    ("phases", 1_000_001, "1000000"),
-    ("phases", "some", "whole number"),
-    ("phases", True, "whole number"),
-    ("phases", 0.5, "whole number"),
-    ("phases", None, "whole number"),
+    ("phase_sample_interval", -1, "0"),
+    ("phase_sample_interval", 1_000_001, "1000000"),
+    ("phase_sample_interval", "some", "whole number"),
+    ("phase_sample_interval", True, "whole number"),
+    ("phase_sample_interval", 0.5, "whole number"),
+    ("phase_sample_interval", None, "whole number"),
     ("directory", "relative/path", "absolute"),
     ("directory", "", "absolute"),
     ("directory", 5, "absolute"),
@@ -107,41 +107,53 @@ def test_the_example_works(key: str, given: Any, wrong: str, empty_folder: Path)
 def test_an_unknown_option_hears_of_the_known(empty_folder: Path) -> None:
     """Who misspells an option is shown all there are."""
     message = failure({"metric_path": "/m"})
-    for known in ("metrics_path", "slow", "buckets", "exclude", "max_series", "directory"):
+    for known in (
+        "metrics_path",
+        "slow_request_threshold",
+        "buckets",
+        "exclude",
+        "max_series",
+        "directory",
+    ):
         assert known in message
 
 
 def test_defaults(empty_folder: Path) -> None:
     """Without any setting, the defaults are those of the contract."""
     found = load({}, {})
-    assert found.slow == {"*": 1.0}
+    assert found.slow_request_threshold == {"*": 1.0}
     assert found.buckets == DURATION_BUCKETS
     assert found.metrics_path == "/metrics"
-    assert (found.slow_path, found.exclude, found.max_series) == (False, (), 4000)
+    assert (found.log_request_path, found.exclude, found.max_series) == (False, (), 4000)
     assert (found.metrics_token, found.directory, found.service) == (None, None, None)
 
 
 @pytest.mark.parametrize(
     ("name", "text", "key", "value"),
     [
-        ("SIDELIGHT_SLOW", "0.5", "slow", {"*": 0.5}),
-        ("SIDELIGHT_SLOW", "POST /a=0.3,*=2", "slow", {"POST /a": 0.3, "*": 2.0}),
+        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "0.5", "slow_request_threshold", {"*": 0.5}),
         (
-            "SIDELIGHT_SLOW",
+            "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
+            "POST /a=0.3,*=2",
+            "slow_request_threshold",
+            {"POST /a": 0.3, "*": 2.0},
+        ),
+        (
+            "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
             " POST /a=0.3 , GET /b=1 ",
-            "slow",
+            "slow_request_threshold",
             {"POST /a": 0.3, "GET /b": 1.0, "*": 1.0},
         ),
         ("SIDELIGHT_BUCKETS", "0.5,2", "buckets", (0.5, 1.0, 2.0)),
-        ("SIDELIGHT_SLOW_PATH", "1", "slow_path", True),
-        ("SIDELIGHT_SLOW_PATH", "False", "slow_path", False),
+        ("SIDELIGHT_LOG_REQUEST_PATH", "1", "log_request_path", True),
+        ("SIDELIGHT_LOG_REQUEST_PATH", "False", "log_request_path", False),
         ("SIDELIGHT_EXCLUDE", "/a,/b/*", "exclude", ("/a", "/b/*")),
         ("SIDELIGHT_METRICS_PATH", "/m", "metrics_path", "/m"),
         ("SIDELIGHT_METRICS_PATH", "none", "metrics_path", None),
         ("SIDELIGHT_METRICS_PATH", "", "metrics_path", None),
         ("SIDELIGHT_METRICS_TOKEN", "t", "metrics_token", "t"),
         ("SIDELIGHT_MAX_SERIES", "100", "max_series", 100),
-        ("SIDELIGHT_PHASES", "0", "phases", 0),
+        ("SIDELIGHT_PHASE_SAMPLE_INTERVAL", "0", "phase_sample_interval", 0),
         ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
         ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
     ],
@@ -154,15 +166,15 @@ def test_the_environment(name: str, text: str, key: str, value: Any, empty_folde
 @pytest.mark.parametrize(
     ("name", "text", "key"),
     [
-        ("SIDELIGHT_SLOW", "soon", "slow"),
-        ("SIDELIGHT_SLOW", "0", "slow"),
-        ("SIDELIGHT_SLOW", "", "slow"),
-        ("SIDELIGHT_SLOW", "GET /a=0.3,oops", "slow"),
-        ("SIDELIGHT_SLOW", "GET /a=", "slow"),
+        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "soon", "slow_request_threshold"),
+        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "0", "slow_request_threshold"),
+        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "", "slow_request_threshold"),
+        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "GET /a=0.3,oops", "slow_request_threshold"),
+        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "GET /a=", "slow_request_threshold"),
         ("SIDELIGHT_BUCKETS", "2,1", "buckets"),
         ("SIDELIGHT_BUCKETS", "", "buckets"),
         ("SIDELIGHT_BUCKETS", "1;2", "buckets"),
-        ("SIDELIGHT_SLOW_PATH", "maybe", "slow_path"),
+        ("SIDELIGHT_LOG_REQUEST_PATH", "maybe", "log_request_path"),
         ("SIDELIGHT_EXCLUDE", "health", "exclude"),
         ("SIDELIGHT_METRICS_PATH", "m", "metrics_path"),
         ("SIDELIGHT_MAX_SERIES", "1e6", "max_series"),
@@ -187,9 +199,9 @@ def write(folder: Path, name: str, text: str) -> None:
 )
 def test_a_file(name: str, head: str, empty_folder: Path) -> None:
     """The working directory's own file is read."""
-    write(empty_folder, name, f'{head}service = "shop"\nslow = {{"GET /x" = 0.25}}\n')
+    write(empty_folder, name, f'{head}service = "shop"\nslow_request_threshold = {{"GET /x" = 0.25}}\n')
     found = load({}, {})
-    assert (found.service, found.slow) == ("shop", {"GET /x": 0.25, "*": 1.0})
+    assert (found.service, found.slow_request_threshold) == ("shop", {"GET /x": 0.25, "*": 1.0})
     assert 0.25 in found.buckets
 
 
@@ -211,8 +223,8 @@ def test_a_parents_file_is_not_read(empty_folder: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("sidelight.toml", "slow = ["),
-        ("sidelight.toml", "slow = 0"),
+        ("sidelight.toml", "slow_request_threshold = ["),
+        ("sidelight.toml", "slow_request_threshold = 0"),
         ("sidelight.toml", "nonsense = 1"),
         ("sidelight.toml", "service = \xff"),
         ("pyproject.toml", "[tool"),
@@ -239,7 +251,9 @@ def test_the_nearest_source_wins(empty_folder: Path) -> None:
 
 def test_thresholds_are_boundaries(empty_folder: Path) -> None:
     """Every threshold becomes a boundary, once, in order."""
-    found = load({"slow": {"GET /a": 0.3, "GET /b": 0.5}, "buckets": [0.1, 0.5]}, {})
+    found = load(
+        {"slow_request_threshold": {"GET /a": 0.3, "GET /b": 0.5}, "buckets": [0.1, 0.5]}, {}
+    )
     assert found.buckets == (0.1, 0.3, 0.5, 1.0)
 
 

@@ -11,9 +11,9 @@ from dashboards.promql import recorded as of
 from dashboards.route.parts import FAILED, ROUTE, buckets
 from sidelight.slo import names
 
-FIRST: Final = "fastapi_response_start_seconds"
-SPENT = total(rate("fastapi_request_phase_seconds_sum", ROUTE), "phase")
-SAMPLED = total(rate("fastapi_request_phase_seconds_count", ROUTE), "phase")
+FIRST: Final = "fastapi_time_to_first_byte_seconds"
+SPENT = total(rate("fastapi_request_phase_duration_seconds_sum", ROUTE), "phase")
+SAMPLED = total(rate("fastapi_request_phase_duration_seconds_count", ROUTE), "phase")
 STREAMED = (
     f"sum by (le) ({of(names.ROUTE_LE, WHERE)} and on (job, http_request_method, http_route) "
     f"{rate(f'{FIRST}_count', WHERE)})"
@@ -85,7 +85,7 @@ def _background_tasks() -> Shown:
         "Background tasks",
         "Mean time in background tasks after the last byte. It is no latency.",
         "s",
-        [Query(mean("fastapi_background_seconds", where=(ROUTE,)), "background")],
+        [Query(mean("fastapi_background_task_duration_seconds", where=(ROUTE,)), "background")],
         empty="None, or needs Sidelight",
     )
 

@@ -100,7 +100,7 @@ def _dependencies() -> Shown:
         "s",
         [
             Query(
-                f"topk(10, {mean('fastapi_dependency_seconds', 'dependency', 'step')})",
+                f"topk(10, {mean('fastapi_dependency_duration_seconds', 'dependency', 'step')})",
                 "{{dependency}} {{step}}",
             )
         ],

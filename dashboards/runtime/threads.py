@@ -34,8 +34,8 @@ def _executors_how_full() -> Shown:
             Query(
                 "topk(10, "
                 + over(
-                    total(raw("fastapi_executor_in_use"), EXECUTOR),
-                    total(raw("fastapi_executor_capacity"), EXECUTOR),
+                    total(raw("python_executor_in_use"), EXECUTOR),
+                    total(raw("python_executor_capacity"), EXECUTOR),
                 )
                 + ")",
                 "{{executor}}",
@@ -50,7 +50,7 @@ def _executors_calls_that_wait() -> Shown:
         "Executors: calls that wait",
         "Calls queued; the ten longest queues.",
         "short",
-        [Query(f"topk(10, {total(raw('fastapi_executor_queued'), EXECUTOR)})", "{{executor}}")],
+        [Query(f"topk(10, {total(raw('python_executor_queued'), EXECUTOR)})", "{{executor}}")],
         empty=silence.NOTHING_WATCHED,
     )
 
@@ -62,11 +62,9 @@ def _executors_wait_and_run() -> Shown:
         "s",
         [
             Query(
-                f"topk(5, {mean('fastapi_executor_wait_seconds', EXECUTOR)})", "{{executor}} waits"
+                f"topk(5, {mean('python_executor_wait_seconds', EXECUTOR)})", "{{executor}} waits"
             ),
-            Query(
-                f"topk(5, {mean('fastapi_executor_run_seconds', EXECUTOR)})", "{{executor}} runs"
-            ),
+            Query(f"topk(5, {mean('python_executor_run_seconds', EXECUTOR)})", "{{executor}} runs"),
         ],
         empty=silence.NOTHING_WATCHED,
     )

@@ -32,7 +32,7 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(title="Shop", lifespan=lifespan)
-app.add_middleware(SidelightMiddleware, slow=SLOW)
+app.add_middleware(SidelightMiddleware, slow_request_threshold=SLOW)
 
 for part in (products, carts, orders, office):
     app.include_router(part.router)

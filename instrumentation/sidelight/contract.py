@@ -140,7 +140,7 @@ METRICS: Final = _catalogue(
         "size",
     ),
     Metric(
-        "fastapi_response_start_seconds",
+        "fastapi_time_to_first_byte_seconds",
         "histogram",
         "seconds",
         (METHOD, ROUTE),
@@ -148,7 +148,7 @@ METRICS: Final = _catalogue(
         "duration",
     ),
     Metric(
-        "fastapi_background_seconds",
+        "fastapi_background_task_duration_seconds",
         "histogram",
         "seconds",
         (ROUTE,),
@@ -191,14 +191,14 @@ METRICS: Final = _catalogue(
         "Requests in flight in a worker when it died.",
     ),
     Metric(
-        "fastapi_request_phase_seconds",
+        "fastapi_request_phase_duration_seconds",
         "summary",
         "seconds",
         (ROUTE, "phase"),
         "Time spent in a phase of a request, of the requests that were sampled.",
     ),
     Metric(
-        "fastapi_dependency_seconds",
+        "fastapi_dependency_duration_seconds",
         "histogram",
         "seconds",
         ("dependency", "step"),
@@ -262,28 +262,28 @@ METRICS: Final = _catalogue(
         "anyio_threadpool_waiting", "gauge", "", (WORKER,), "Calls that wait for such a thread."
     ),
     Metric(
-        "fastapi_executor_capacity",
+        "python_executor_capacity",
         "gauge",
         "",
         ("executor", WORKER),
         "Threads or processes of a watched executor.",
     ),
     Metric(
-        "fastapi_executor_in_use",
+        "python_executor_in_use",
         "gauge",
         "",
         ("executor", WORKER),
         "Calls that run in a watched executor; of processes, those handed over.",
     ),
     Metric(
-        "fastapi_executor_queued",
+        "python_executor_queued",
         "gauge",
         "",
         ("executor", WORKER),
         "Calls that wait for a thread of a watched executor.",
     ),
     Metric(
-        "fastapi_executor_wait_seconds",
+        "python_executor_wait_seconds",
         "histogram",
         "seconds",
         ("executor",),
@@ -291,7 +291,7 @@ METRICS: Final = _catalogue(
         "duration",
     ),
     Metric(
-        "fastapi_executor_run_seconds",
+        "python_executor_run_seconds",
         "histogram",
         "seconds",
         ("executor",),

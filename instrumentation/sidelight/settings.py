@@ -26,25 +26,26 @@ RAREST_PHASES = 1_000_000
 class Options(TypedDict, total=False):
     """Keyword arguments of `sidelight.SidelightMiddleware`; times are in seconds.
 
-    ``slow``: the threshold of slow requests, one for all or by ``"METHOD /template"``.
-    ``slow_callback``: how long an event loop may be held before that counts as blocked.
-    ``slow_path``: log a slow request's path, without its query. ``buckets``: boundaries of
-    duration histograms. ``exclude``: paths that are not measured, exact or ending in ``/*``.
-    ``metrics_path``: where the page is; None for no page. ``metrics_token``: the bearer token
-    it asks for. ``max_series``: label sets a worker keeps. ``phases``: of how many requests
-    one is looked at for its phases, 0 for none. ``directory``: where workers meet, if a sidecar
-    is to read them too. ``service``: the service's name.
+    ``slow_request_threshold``: from how long on a request is slow, one number for all routes or
+    a mapping by ``"METHOD /template"``. ``loop_block_threshold``: how long an event loop may be
+    held before that counts as blocked. ``log_request_path``: log the path of a slow request,
+    without its query. ``buckets``: boundaries of duration histograms. ``exclude``: paths that
+    are not measured, exact or ending in ``/*``. ``metrics_path``: where the page is; None for no
+    page. ``metrics_token``: the bearer token it asks for. ``max_series``: label sets a worker
+    keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0 for
+    none. ``directory``: where workers meet, if a sidecar is to read them too. ``service``: the
+    service's name.
     """
 
-    slow: float | Mapping[str, float]
-    slow_callback: float
-    slow_path: bool
+    slow_request_threshold: float | Mapping[str, float]
+    loop_block_threshold: float
+    log_request_path: bool
     buckets: Sequence[float]
     exclude: Sequence[str]
     metrics_path: str | None
     metrics_token: str
     max_series: int
-    phases: int
+    phase_sample_interval: int
     directory: str | os.PathLike[str]
     service: str
 
@@ -53,20 +54,20 @@ class Options(TypedDict, total=False):
 class Settings:
     """How one service is measured. Build it with `load`.
 
-    Times are in seconds. ``slow`` maps ``"METHOD /template"`` (without ``root_path``), or
-    ``"*"``, to a threshold; ``buckets`` holds every threshold, and the latency of
-    every objective, as a boundary.
+    Times are in seconds. ``slow_request_threshold`` maps ``"METHOD /template"`` (without
+    ``root_path``), or ``"*"``, to a threshold; ``buckets`` holds every threshold, and the
+    latency of every objective, as a boundary.
     """
 
-    slow: Mapping[str, float]
+    slow_request_threshold: Mapping[str, float]
     buckets: tuple[float, ...]
-    slow_callback: float = 0.1
-    slow_path: bool = False
+    loop_block_threshold: float = 0.1
+    log_request_path: bool = False
     exclude: tuple[str, ...] = ()
     metrics_path: str | None = "/metrics"
     metrics_token: str | None = None
     max_series: int = 4000
-    phases: int = 100
+    phase_sample_interval: int = 100
     directory: str | None = None
     service: str | None = None
 
@@ -86,14 +87,16 @@ def load(
     for key, value in given.items():
         if key not in _CHECKS:
             known = ", ".join(sorted(_CHECKS))
-            raise SettingsError(key, value, f"unknown option (known: {known})", "slow=1.0")
+            raise SettingsError(
+                key, value, f"unknown option (known: {known})", "slow_request_threshold=1.0"
+            )
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
-    slow = {EVERY_ROUTE: 1.0, **values.pop("slow", {})}
+    slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
     if "slo" in objectives:
         bounds.update(latencies(objectives["slo"]))
     buckets = tuple(sorted(bounds))
-    return Settings(slow=slow, buckets=buckets, **values)
+    return Settings(slow_request_threshold=slow, buckets=buckets, **values)
 
 
 def disabled(environ: Mapping[str, str] = os.environ) -> bool:
@@ -121,7 +124,9 @@ def _read(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:  # among these are wrong TOML and wrong UTF-8
-        raise SettingsError("file", file.name, str(error), "slow = 1.0") from error
+        raise SettingsError(
+            "file", file.name, str(error), "slow_request_threshold = 1.0"
+        ) from error
 
 
 def _table(name: str, value: Any) -> dict[str, Any]:
@@ -179,7 +184,7 @@ def _seconds(key: str, value: Any, example: str) -> float:
     return seconds
 
 
-def _slow_callback(key: str, value: Any) -> float:
+def _loop_block_threshold(key: str, value: Any) -> float:
     return _seconds(key, value, f"{key}=0.1")
 
 
@@ -263,15 +268,15 @@ def _whole(key: str, value: Any, least: int, most: int, example: str) -> int:
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "slow": _slow,
+    "slow_request_threshold": _slow,
     "buckets": _buckets,
-    "slow_callback": _slow_callback,
-    "slow_path": _switch,
+    "loop_block_threshold": _loop_block_threshold,
+    "log_request_path": _switch,
     "exclude": _paths,
     "metrics_path": _metrics_path,
     "metrics_token": _secret,
     "max_series": _max_series,
-    "phases": _phases,
+    "phase_sample_interval": _phases,
     "directory": _directory,
     "service": _text,
 }

@@ -33,8 +33,8 @@ def service(routes: int = 1, **options: Any) -> FastAPI:
 
 
 BY_CHANCE = (
-    "fastapi_background_seconds",
-    "fastapi_response_start_seconds",
+    "fastapi_background_task_duration_seconds",
+    "fastapi_time_to_first_byte_seconds",
     "asyncio_event_loop_block",
 )
 """What a machine short of time adds at any moment."""
@@ -58,7 +58,7 @@ def counted(page: Page) -> float:
 @pytest.mark.parametrize("what", ["paths", "methods", "hosts", "queries", "agents", "schemes"])
 def test_ten_thousand_of_anything_make_no_series(what: str) -> None:
     """After the first few, ten thousand different ones of what a client chooses add no series."""
-    app = service(phases=1)
+    app = service(phase_sample_interval=1)
     random_ = random.Random(5)  # noqa: S311 the same words in every run
 
     async def storm(number: int) -> None:
@@ -187,7 +187,7 @@ def test_a_scheme_that_comes_when_all_is_full() -> None:
 @pytest.mark.parametrize("roots", [1, 40])
 def test_prefixes_do_not_multiply(roots: int) -> None:
     """Excluded prefixes are as many as root_paths, however many of those a proxy makes up."""
-    app = service(exclude=["/internal/*", "/private/*"], phases=1)
+    app = service(exclude=["/internal/*", "/private/*"], phase_sample_interval=1)
 
     async def storm() -> None:
         for scheme in ("http", "https"):
@@ -223,8 +223,8 @@ def test_what_never_happens_exports_nothing() -> None:
     call(app, "GET", "/r0")
     names = scrape(app).names
     for never in (
-        "fastapi_response_start_seconds",
-        "fastapi_background_seconds",
+        "fastapi_time_to_first_byte_seconds",
+        "fastapi_background_task_duration_seconds",
         "fastapi_websocket_duration_seconds",
         "http_server_request_body_size_bytes",
     ):

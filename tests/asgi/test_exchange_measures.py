@@ -17,8 +17,8 @@ from sidelight import SidelightMiddleware
 from tests.asgi.clock import Clock
 from tests.asgi.driver import DURATION, Page, Server, ask, call, http_scope, run, scrape
 
-BACKGROUND = "fastapi_background_seconds"
-FIRST = "fastapi_response_start_seconds"
+BACKGROUND = "fastapi_background_task_duration_seconds"
+FIRST = "fastapi_time_to_first_byte_seconds"
 REQUEST_SIZE = "http_server_request_body_size_bytes"
 RESPONSE_SIZE = "http_server_response_body_size_bytes"
 START = {"type": "http.response.start", "status": 200, "headers": []}

@@ -31,7 +31,9 @@ def kinds(sent: list[Any]) -> list[str]:
     return [message["type"] for message in sent]
 
 
-@pytest.mark.parametrize("bad", [{"slow": 0}, {"nonsense": 1}, {"buckets": [2, 1]}])
+@pytest.mark.parametrize(
+    "bad", [{"slow_request_threshold": 0}, {"nonsense": 1}, {"buckets": [2, 1]}]
+)
 def test_a_bad_option_stops_the_start(bad: dict[str, Any]) -> None:
     """With a lifespan, a bad option is a failed start with the message, and no exception."""
     sent = run(lifespan(service(**bad)))
@@ -42,7 +44,9 @@ def test_a_bad_option_stops_the_start(bad: dict[str, Any]) -> None:
     assert "for example" in sent[0]["message"]
 
 
-@pytest.mark.parametrize("bad", [{"slow": 0}, {"nonsense": 1}, {"buckets": [2, 1]}])
+@pytest.mark.parametrize(
+    "bad", [{"slow_request_threshold": 0}, {"nonsense": 1}, {"buckets": [2, 1]}]
+)
 def test_a_bad_option_without_a_lifespan(
     bad: dict[str, Any], logged: pytest.LogCaptureFixture
 ) -> None:
@@ -60,9 +64,9 @@ def test_a_bad_option_without_a_lifespan(
 @pytest.mark.parametrize(
     "options",
     [
-        {"slow": object()},
-        {"slow": {None: None}},
-        {"slow": {"GET /x": []}},
+        {"slow_request_threshold": object()},
+        {"slow_request_threshold": {None: None}},
+        {"slow_request_threshold": {"GET /x": []}},
         {"buckets": object()},
         {"buckets": ["x"]},
         {"exclude": 5},
@@ -74,7 +78,7 @@ def test_a_bad_option_without_a_lifespan(
         {"directory": 5},
         {"directory": "\0"},
         {"service": None},
-        {"slow_path": "yes"},
+        {"log_request_path": "yes"},
         {"": 1},
     ],
 )
@@ -166,7 +170,7 @@ def test_disabled(value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     """SIDELIGHT_DISABLED turns everything off: no page, no file, no complaint."""
     monkeypatch.setenv("SIDELIGHT_DISABLED", value)
     where = tmp_path / "store"
-    app = service(slow=-1, directory=str(where))
+    app = service(slow_request_threshold=-1, directory=str(where))
     assert kinds(run(lifespan(app))) == COMPLETE
     assert call(app, "GET", "/x").status == 200
     assert call(app, "GET", "/metrics").status == 404

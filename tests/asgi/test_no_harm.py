@@ -16,7 +16,7 @@ from fastapi.responses import PlainTextResponse, StreamingResponse
 from sidelight import SidelightMiddleware
 from sidelight.asgi.recorder import Recorder
 from sidelight.runtime.heartbeat import Heartbeat
-from sidelight.store.writer import Full, WorkerFile
+from sidelight.store.writer import StoreFull, WorkerFile
 from tests.asgi.driver import Answer, ask, call, connect, lifespan, run, scrape
 
 ERRORS = "sidelight_internal_errors_total"
@@ -98,7 +98,7 @@ MODULES = [
     "sidelight.asgi.labels",
     "sidelight.asgi.recorder",
     "sidelight.asgi.routes",
-    "sidelight.asgi.slow",
+    "sidelight.asgi.slow_log",
     "sidelight.asgi.tracing",
     "sidelight.asgi.websocket",
     "sidelight.runtime.heartbeat",
@@ -155,14 +155,14 @@ def failing(error: type[BaseException]) -> Callable[..., Any]:
     return fail
 
 
-@pytest.mark.parametrize("error", [Injected, Full, KeyError])
+@pytest.mark.parametrize("error", [Injected, StoreFull, KeyError])
 @pytest.mark.parametrize("when", ["first", "later"])
 @pytest.mark.parametrize(("owner", "name"), [p[1:] for p in PARTS], ids=[p[0] for p in PARTS])
 def test_a_fault_changes_no_answer(
     monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: str, error: type[Exception]
 ) -> None:
     """Whatever part raises, at whichever moment, every answer is that of a bare service."""
-    app = service(slow=1e-9)
+    app = service(slow_request_threshold=1e-9)
     expected = bare()
     if when == "later":
         run(all_of(app))
@@ -177,7 +177,7 @@ def test_a_fault_leaves_nothing_in_flight(
     monkeypatch: pytest.MonkeyPatch, owner: Any, name: str
 ) -> None:
     """After a fault no request that is over stays in flight, and no row is lost."""
-    app = service(slow=1e-9)
+    app = service(slow_request_threshold=1e-9)
     scrape(app)
     with monkeypatch.context() as patch:
         broken(patch, owner, name, Injected)
@@ -196,14 +196,16 @@ def test_a_fault_leaves_nothing_in_flight(
         "sidelight.asgi.recorder.Recorder.book",
         "sidelight.asgi.recorder.Recorder.slow",
         "sidelight.asgi.recorder.Recorder.increment",
-        "sidelight.asgi.slow.SlowLog.write",
+        "sidelight.asgi.slow_log.SlowLog.write",
     ],
 )
 def test_a_fault_is_counted_and_logged_once(
     monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture, target: str
 ) -> None:
     """Faults are on the page, by where they were, and in the log once a minute at most."""
-    app = service(slow=1e-9, phases=0)  # a sampled request goes another way
+    app = service(
+        slow_request_threshold=1e-9, phase_sample_interval=0
+    )  # a sampled request goes another way
     scrape(app)
     with monkeypatch.context() as patch:
         patch.setattr(target, failing(Injected))

@@ -17,14 +17,14 @@ from sidelight.asgi import native
 from sidelight.asgi.phases import phases_of
 from tests.asgi.driver import Page, Server, ask, call, connect, http_scope, run, scrape
 
-PHASES = "fastapi_request_phase_seconds"
+PHASES = "fastapi_request_phase_duration_seconds"
 TOLD = native.tells()
 told = pytest.mark.skipif(not TOLD, reason="FastAPI before 0.142 tells of no phases")
 
 
 def measured(every: int = 1, **options: Any) -> FastAPI:
     app = FastAPI(**options)
-    app.add_middleware(SidelightMiddleware, phases=every)
+    app.add_middleware(SidelightMiddleware, phase_sample_interval=every)
     return app
 
 
@@ -217,7 +217,7 @@ def test_a_scope_can_still_be_copied(every: int) -> None:
 def test_the_line_of_a_slow_request_has_its_phases(logged: pytest.LogCaptureFixture) -> None:
     """A slow request that is looked at says where its time went."""
     app = FastAPI()
-    app.add_middleware(SidelightMiddleware, phases=1, slow=0.05)
+    app.add_middleware(SidelightMiddleware, phase_sample_interval=1, slow_request_threshold=0.05)
 
     @app.get("/")
     async def home() -> None:
@@ -296,7 +296,7 @@ def test_answers_and_exceptions_stay_as_they_are(path: str, *, behind: bool) -> 
     for app in (plain, ours):
         if behind:
             app.add_middleware(BaseHTTPMiddleware, dispatch=_passes)
-    ours.add_middleware(SidelightMiddleware, phases=1)
+    ours.add_middleware(SidelightMiddleware, phase_sample_interval=1)
     one, other = call(plain, path=path), call(ours, path=path)
     assert type(one.error) is type(other.error)
     assert repr(one.error) == repr(other.error)
@@ -317,7 +317,7 @@ def test_middleware_that_runs_the_rest_in_a_task(*, behind: bool) -> None:
     answers(app)
     if behind:
         app.add_middleware(BaseHTTPMiddleware, dispatch=_passes)
-    app.add_middleware(SidelightMiddleware, phases=1)
+    app.add_middleware(SidelightMiddleware, phase_sample_interval=1)
     assert call(app, path="/sync").status == 200
     assert set(counts(scrape(app), "/sync")) >= {"dependencies", "thread_wait", "endpoint"}
 

@@ -22,7 +22,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from sidelight import SidelightMiddleware
 from tests.asgi.driver import call, scrape
 
-PHASES = "fastapi_request_phase_seconds_count"
+PHASES = "fastapi_request_phase_duration_seconds_count"
 PATHS = ["/orders/1", "/orders/x", "/sync", "/broken", "/forbidden", "/missing"]
 TRACED = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "baggage": "tenant=acme"}
 
@@ -106,7 +106,7 @@ def told(sampler: Sampler, every: int | None, *, behind: bool, **more: Any) -> t
 
         app.add_middleware(BaseHTTPMiddleware, dispatch=passes)
     if every is not None:
-        app.add_middleware(SidelightMiddleware, phases=every, metrics_path="/m")
+        app.add_middleware(SidelightMiddleware, phase_sample_interval=every, metrics_path="/m")
     got = [call(app, path=path, headers=TRACED) for path in PATHS]
     data = reader.get_metrics_data()
     points = sorted(
@@ -172,7 +172,7 @@ def test_what_a_tracer_of_the_users_can_do() -> None:
 def test_without_an_sdk_there_is_no_telemetry() -> None:
     """Where nothing is set up, FastAPI's telemetry stays off beside ours."""
     app = FastAPI()
-    app.add_middleware(SidelightMiddleware, phases=1)
+    app.add_middleware(SidelightMiddleware, phase_sample_interval=1)
     seen: list[Any] = []
 
     @app.get("/")

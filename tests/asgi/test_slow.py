@@ -1,4 +1,4 @@
-"""Slow requests: counted by route, logged one line each, and not too many lines."""
+"""SlowRequest requests: counted by route, logged one line each, and not too many lines."""
 
 import logging
 from typing import Any
@@ -79,7 +79,7 @@ def test_a_threshold_is_reached(
     clock: Clock, logged: pytest.LogCaptureFixture, *, slow: Any, path: str, counted: bool
 ) -> None:
     """A request as long as its route's threshold, or longer, is slow; any shorter is not."""
-    app = service(clock, **({} if slow is None else {"slow": slow}))
+    app = service(clock, **({} if slow is None else {"slow_request_threshold": slow}))
     call(app, "GET", path)
     expected = {("GET", "/take/{milliseconds}"): 1} if counted else {}
     assert scrape(app).by(SLOW, *LABELS) == expected
@@ -88,7 +88,7 @@ def test_a_threshold_is_reached(
 
 def test_a_threshold_below_a_root_path(clock: Clock) -> None:
     """Names in the settings are without root_path; labels are with it."""
-    app = service(clock, slow={"GET /take/{milliseconds}": 0.2})
+    app = service(clock, slow_request_threshold={"GET /take/{milliseconds}": 0.2})
     call(app, "GET", "/api/take/200", scope={"root_path": "/api"})
     page = scrape(app, scope={"root_path": "/api"})
     assert page.by(SLOW, *LABELS) == {("GET", "/api/take/{milliseconds}"): 1}
@@ -101,14 +101,16 @@ def test_a_threshold_of_a_mounted_route(clock: Clock) -> None:
     inner = service(clock)
     inner.user_middleware.clear()
     app.mount("/sub/{x}", inner)
-    app.add_middleware(SidelightMiddleware, slow={"GET /sub/{x}/take/{milliseconds}": 0.2})
+    app.add_middleware(
+        SidelightMiddleware, slow_request_threshold={"GET /sub/{x}/take/{milliseconds}": 0.2}
+    )
     call(app, "GET", "/sub/a/take/200")
     assert scrape(app).by(SLOW, *LABELS) == {("GET", "/sub/{x}/take/{milliseconds}"): 1}
 
 
 def test_a_threshold_is_a_boundary(clock: Clock) -> None:
     """Every threshold is a bucket's boundary, so that none falls between two."""
-    app = service(clock, slow={"GET /take/{milliseconds}": 0.333, "*": 0.7})
+    app = service(clock, slow_request_threshold={"GET /take/{milliseconds}": 0.333, "*": 0.7})
     call(app, "GET", "/take/1")
     page = scrape(app)
     name = "http_server_request_duration_seconds_bucket"
@@ -117,7 +119,7 @@ def test_a_threshold_is_a_boundary(clock: Clock) -> None:
 
 def test_the_gauge_of_thresholds(clock: Clock) -> None:
     """Each known route shows the threshold that it is judged by."""
-    app = service(clock, slow={"POST /checkout": 0.3, "GET /stream": 20, "*": 2})
+    app = service(clock, slow_request_threshold={"POST /checkout": 0.3, "GET /stream": 20, "*": 2})
     call(app, "GET", "/take/1")
     assert scrape(app).by(THRESHOLD, *LABELS) == {
         ("GET", "/take/{milliseconds}"): 2,
@@ -135,7 +137,7 @@ def test_the_gauge_goes_by_method(clock: Clock) -> None:
 
     app = Starlette(routes=[Route("/both", both, methods=["GET", "POST"]), Route("/plain", both)])
     slow = {"POST /both": 0.3, "GET /plain": 0.2}
-    app.add_middleware(SidelightMiddleware, slow=slow)
+    app.add_middleware(SidelightMiddleware, slow_request_threshold=slow)
     call(app, "GET", "/both")
     found = scrape(app).by(THRESHOLD, *LABELS)
     assert found["POST", "/both"] == 0.3
@@ -174,8 +176,8 @@ def test_the_first_byte_of_a_stream(clock: Clock, logged: pytest.LogCaptureFixtu
 def test_the_path_only_where_it_is_wanted(
     clock: Clock, logged: pytest.LogCaptureFixture, *, wanted: bool
 ) -> None:
-    """The path is in the line with slow_path=True only, and the query never."""
-    app = service(clock, slow_path=wanted)
+    """The path is in the line with log_request_path=True only, and the query never."""
+    app = service(clock, log_request_path=wanted)
     call(app, "GET", "/take/2000?card=4111")
     (record,) = lines(logged)
     assert facts(record).get("path") == ("/take/2000" if wanted else None)
@@ -191,7 +193,7 @@ def test_a_path_writes_no_line_of_its_own(clock: Clock, logged: pytest.LogCaptur
         await send(START)
         await send(LAST)
 
-    app = SidelightMiddleware(inner, slow_path=True)
+    app = SidelightMiddleware(inner, log_request_path=True)
     call(app, scope={"path": "/x\nWARNING forged status=200\x1b[31m"})
     (record,) = lines(logged)
     assert "\n" not in record.getMessage()
@@ -237,7 +239,7 @@ def test_lines_are_limited_and_the_rest_is_told(
 ) -> None:
     """Ten lines in ten seconds; the next one says how many there would have been; all count."""
     time = Time()
-    monkeypatch.setattr("sidelight.asgi.slow.time", time)
+    monkeypatch.setattr("sidelight.asgi.slow_log.time", time)
     app = service(clock)
 
     async def storm(number: int) -> None:
@@ -286,7 +288,14 @@ def test_a_route_that_is_none(
     clock: Clock, logged: pytest.LogCaptureFixture, *, started: bool
 ) -> None:
     """A route in the settings that the application doesn't have is a warning at the start."""
-    app = service(clock, slow={"GET /take/{milliseconds}": 1, "GET /tkae": 0.5, "PUT /checkout": 2})
+    app = service(
+        clock,
+        slow_request_threshold={
+            "GET /take/{milliseconds}": 1,
+            "GET /tkae": 0.5,
+            "PUT /checkout": 2,
+        },
+    )
     if started:
         run(lifespan(app))
     else:

@@ -89,8 +89,8 @@ def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
     store = where / "store"
     env = {
         "SIDELIGHT_DIR": str(store),
-        "SIDELIGHT_PHASES": "1",
-        "SIDELIGHT_SLOW_CALLBACK": "0.02",  # the barcode holds the loop for less than 0.1 s
+        "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1",
+        "SIDELIGHT_LOOP_BLOCK_THRESHOLD": "0.02",  # the barcode holds the loop for less than 0.1 s
     }
     with (
         served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as server,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from sidelight import boards
+from sidelight import packaged
 from sidelight.cli import main
 from tests.dashboards.reading import JSON
 
@@ -33,7 +33,8 @@ def test_an_installation_without_dashboards_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where there are none, the command says what has them."""
-    monkeypatch.setattr(boards, "PLACES", (tmp_path,))
+    monkeypatch.setattr(packaged, "_WHEEL", tmp_path)
+    monkeypatch.setattr(packaged, "_CHECKOUT", tmp_path)
     done = CliRunner().invoke(main, ["dashboards", "export", str(tmp_path)])
     assert done.exit_code == 1
     assert "install the wheel" in done.output

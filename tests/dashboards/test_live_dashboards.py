@@ -78,8 +78,8 @@ def stack(where: Path) -> Iterator[Stack]:
         faulty = parts.enter_context(served("faulty:app", where / "faulty", {}))
         env = {
             "SIDELIGHT_DIR": str(store),
-            "SIDELIGHT_PHASES": "1",
-            "SIDELIGHT_SLOW_CALLBACK": "0.02",  # the barcode holds the loop for less than 0.1 s
+            "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1",
+            "SIDELIGHT_LOOP_BLOCK_THRESHOLD": "0.02",  # the barcode takes less than 0.1 s
             "NEIGHBOUR": f"http://127.0.0.1:{faulty.port}",
             "PYTHONPATH": f"{SHOP}:{Path(__file__).parents[2] / 'instrumentation'}",
         }

@@ -139,7 +139,7 @@ CHECKOUT = {"slo": "availability", "http_route": "/checkout"}
 AVAILABLE = (
     *some("AvailabilityBudgetBurnsSlowly", **SERVICE),
     *some("ErrorBudgetExhausted", **SERVICE),
-    *some("FewRequestsMostFail", **SERVICE),
+    *some("LowTrafficHighErrorRatio", **SERVICE),
 )
 FOLLOWS_CRITICAL = (
     *some("AvailabilityBudgetBurnsFast"),
@@ -152,7 +152,7 @@ FOLLOWS = (
     *some("AvailabilityBudgetBurnsSlowly"),
     *some("LatencyBudgetBurnsSlowly"),
     *some("ErrorBudgetExhausted"),
-    *some("FewRequestsMostFail"),
+    *some("LowTrafficHighErrorRatio"),
     *some("WorkerBlocked", severity="warning"),
     *some("RequestsStuck", severity="warning"),
     *some("TargetNotInstrumented"),
@@ -164,8 +164,8 @@ CAUSES = (
     *some("FileDescriptorsLow"),
     *some("ThreadPoolSaturated"),
     *some("ConnectionPoolExhausted"),
-    *some("NeighbourSlow"),
-    *some("DependencySlow"),
+    *some("HTTPClientSlow"),
+    *some("FastAPIDependencySlow"),
     *some("EventLoopBlocked"),
 )
 CASES = (

@@ -64,7 +64,10 @@ def test_the_wheel_is_built_of_what_is_copied(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
-    assert {"sidelight/dashboards/sidelight-fleet.json", "sidelight/demo/shop/app.py"} <= set(names)
+    assert {
+        "sidelight/dashboards/sidelight-fleet.json",
+        "sidelight/embedded/demo/shop/app.py",
+    } <= set(names)
 
 
 def test_every_install_is_pinned() -> None:

@@ -63,7 +63,9 @@ def test_the_example_is_worked_by_hand() -> None:
 
 def test_the_cap_fits_the_limits_of_a_scrape() -> None:
     """What the default cap allows passes the sample limits of both scrape configurations."""
-    series = Settings(slow={}, buckets=()).max_series * (len(DURATION_BUCKETS) + 3)
+    series = Settings(slow_request_threshold={}, buckets=()).max_series * (
+        len(DURATION_BUCKETS) + 3
+    )
     assert f"are {series:,} series" in PAGE
     (shop, *_) = load(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]
     assert series < shop["sample_limit"] == manifest("podmonitor")["spec"]["sampleLimit"]

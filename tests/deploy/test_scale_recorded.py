@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 from sidelight import SidelightMiddleware
-from sidelight.sidecar.history.history import History
-from sidelight.sidecar.rules.definition import groups
-from sidelight.sidecar.rules.running import RunningGroup
+from sidelight.embedded.history.history import History
+from sidelight.embedded.rules.definition import groups
+from sidelight.embedded.rules.running import RunningGroup
 from sidelight.slo import rules
 from sidelight.slo.objectives import default
 from sidelight.slo.plan import Plan
@@ -24,7 +24,7 @@ from tests.deploy.arithmetic import (
     RECORDED_REST,
     RECORDED_USED,
 )
-from tests.sidecar.remembered import MIB, Sampled, found
+from tests.embedded.history.remembered import MIB, Sampled, found
 
 STATUSES = (200, 404, 500)
 

@@ -48,15 +48,15 @@ def test_a_good_machine_has_nothing_to_mend() -> None:
 
 def test_a_good_application_has_nothing_to_mend() -> None:
     """One line is all there is to do."""
-    assert wrong(check_application(measured(phases=0))) == {}
+    assert wrong(check_application(measured(phase_sample_interval=0))) == {}
 
 
 def test_a_fastapi_without_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is too old, or isn't known, is named, unless no phases are wanted."""
     assert wrong(check_application(measured())) == {} or not native.KNOWN
     monkeypatch.setattr(native, "tells", lambda: False)
-    assert wrong(check_application(measured(phases=0))) == {}
-    for known, mend in ((False, "fastapi>=0.142"), (True, "phases=0")):
+    assert wrong(check_application(measured(phase_sample_interval=0))) == {}
+    for known, mend in ((False, "fastapi>=0.142"), (True, "phase_sample_interval=0")):
         monkeypatch.setattr(native, "KNOWN", known)
         ((what, how),) = wrong(check_application(measured())).items()
         assert what == f"FastAPI {fastapi.__version__} tells of no phases of a request"
@@ -72,8 +72,8 @@ def test_an_application_that_is_not_measured() -> None:
 
 def test_a_wrong_option() -> None:
     """The settings' own message is passed on."""
-    (what,) = wrong(check_application(measured(slow=0)))
-    assert "slow=0" in what
+    (what,) = wrong(check_application(measured(slow_request_threshold=0)))
+    assert "slow_request_threshold=0" in what
     assert "for example" in what
 
 
@@ -87,7 +87,7 @@ def test_a_middleware_outside_and_another_measurer() -> None:
 
     app = FastAPI()
     app.add_middleware(PrometheusMiddleware)
-    app.add_middleware(SidelightMiddleware, phases=0)
+    app.add_middleware(SidelightMiddleware, phase_sample_interval=0)
     app.add_middleware(CORSMiddleware)
     found = wrong(check_application(app))
     assert len(found) == 2
@@ -110,7 +110,8 @@ def test_fastapis_own_telemetry() -> None:
 def test_settings_of_the_environment() -> None:
     """A value that can't be used, a switch that is off, and a directory nobody needs."""
     assert any(
-        "SIDELIGHT" in k or "slow" in k for k in wrong(check_machine({"SIDELIGHT_SLOW": "x"}))
+        "SIDELIGHT" in k or "slow" in k
+        for k in wrong(check_machine({"SIDELIGHT_SLOW_REQUEST_THRESHOLD": "x"}))
     )
     assert "unset SIDELIGHT_DISABLED" in wrong(check_machine({"SIDELIGHT_DISABLED": "1"})).values()
     old = {"PROMETHEUS_MULTIPROC_DIR": "/somewhere"}

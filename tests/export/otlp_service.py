@@ -43,7 +43,7 @@ def service(**options: Any) -> SidelightMiddleware:
         await websocket.accept()
         await websocket.close()
 
-    return SidelightMiddleware(app, slow=1e-9, **options)
+    return SidelightMiddleware(app, slow_request_threshold=1e-9, **options)
 
 
 def use(app: Any) -> None:

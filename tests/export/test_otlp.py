@@ -140,8 +140,11 @@ def test_buckets_are_not_cumulative(send: Send, used: Snapshot) -> None:
 def test_a_histogram_of_sum_and_count_alone(send: Send) -> None:
     """Without boundaries there is one bucket, which has every observation."""
     shot = Snapshot(started=1)
-    shot.sums[Key(Family("fastapi_background_seconds", "histogram", ()), ("/x",))] = (3, 2)
-    (point,) = points(send(shot).metrics["fastapi.background"])
+    shot.sums[Key(Family("fastapi_background_task_duration_seconds", "histogram", ()), ("/x",))] = (
+        3,
+        2,
+    )
+    (point,) = points(send(shot).metrics["fastapi.background_task.duration"])
     assert (list(point.explicit_bounds), list(point.bucket_counts), point.sum) == ([], [2], 3e-9)
 
 
@@ -207,7 +210,7 @@ def test_exemplars(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     provider = TracerProvider()
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
     inner = Starlette(routes=[Route("/items/{x}", lambda _: PlainTextResponse("x"))])
-    app = SidelightMiddleware(inner, slow=1e-9)
+    app = SidelightMiddleware(inner, slow_request_threshold=1e-9)
     began = time.time_ns()
     with provider.get_tracer("test").start_as_current_span("request") as span:
         call(app, "GET", "/items/1")
@@ -258,12 +261,12 @@ def test_numbers_of_a_hostile_file(send: Send) -> None:
     """Numbers past what the wire can carry cost their precision, and not the export."""
     huge = (1 << 64) - 1
     counter = Key(Family("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
-    sizes = Key(Family("fastapi_background_seconds", "histogram", (1.0,)), ("/x",))
+    sizes = Key(Family("fastapi_background_task_duration_seconds", "histogram", (1.0,)), ("/x",))
     shot = Snapshot(sums={counter: (huge,), sizes: (huge, huge, 2 * huge)}, started=1)
     received = send(shot).metrics
     (point,) = points(received["fastapi.slow_requests"])
     assert point.as_double == float(huge)
-    (point,) = points(received["fastapi.background"])
+    (point,) = points(received["fastapi.background_task.duration"])
     assert (point.count, list(point.bucket_counts)) == (huge, [huge, huge])
 
 

@@ -49,12 +49,12 @@ LABELS = {
     "close_code": "close_code",
 }
 COMING = [
-    Metric("fastapi_request_phase_seconds", "histogram", "seconds", ("phase",), ""),
+    Metric("fastapi_request_phase_duration_seconds", "histogram", "seconds", ("phase",), ""),
     Metric("fastapi_validation_errors_total", "counter", "", ("location",), ""),
     Metric("asyncio_event_loop_lag_seconds", "histogram", "seconds", (), ""),
     Metric("asyncio_event_loop_blocked_seconds_total", "counter", "seconds", (), ""),
     Metric("anyio_threadpool_in_use", "gauge", "", ("worker",), ""),
-    Metric("fastapi_executor_wait_seconds", "histogram", "seconds", ("executor",), ""),
+    Metric("python_executor_wait_seconds", "histogram", "seconds", ("executor",), ""),
     Metric("odd_progress_ratio", "gauge", "ratio", (), ""),
     Metric("odd_bytes_moved_total", "counter", "bytes", (), ""),
 ]

@@ -7,7 +7,7 @@ import pytest
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
 from sidelight.export.snapshot import Snapshot
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 from tests.export import users
 from tests.export.otlp_service import data_of, page_of, service, shot_of
 from tests.export.otlp_translation import kind_of, points, samples
@@ -25,11 +25,11 @@ def wire(shot: Snapshot) -> dict[str, Any]:
     return Received("", {}, type(request).FromString(request.SerializeToString())).metrics
 
 
-def family(name: str, kind: str, samples: dict[Any, float], unit: str = "") -> UserFamily:
-    return UserFamily(name, kind, "Help.", unit, "", dict(samples))
+def family(name: str, kind: str, samples: dict[Any, float], unit: str = "") -> AppFamily:
+    return AppFamily(name, kind, "Help.", unit, "", dict(samples))
 
 
-def of(*families: UserFamily) -> dict[str, Any]:
+def of(*families: AppFamily) -> dict[str, Any]:
     return wire(Snapshot(people={each.name: each for each in families}, started=1))
 
 
@@ -204,7 +204,7 @@ def test_exemplars() -> None:
 
 def test_text_that_is_none() -> None:
     """Broken text in a name, a help text, a label or an exemplar costs nothing else."""
-    broken = UserFamily(
+    broken = AppFamily(
         "n\udcff", "gauge", "h\udcff", "u\udcff", "", {("", (("l\udcff", "v\udcff"),)): 1.0}
     )
     (found,) = of(broken).values()

@@ -271,7 +271,7 @@ def test_below_a_root_path(path: str, root: str) -> None:
 
 def test_names_are_the_contracts() -> None:
     """Every name on the page is one of the contract's, and no name stands there twice."""
-    app = service(slow=1e-9)
+    app = service(slow_request_threshold=1e-9)
     call(app, "GET", "/items/1")
     page = scrape(app)
     kinds = {"counter": "counter", "gauge": "gauge", "histogram": "histogram", "info": "gauge"}
@@ -287,7 +287,7 @@ def test_names_are_the_contracts() -> None:
 
 def test_labels_are_the_contracts() -> None:
     """Every series has exactly its metric's labels, and le where it is a bucket."""
-    app = service(slow=1e-9)
+    app = service(slow_request_threshold=1e-9)
     call(app, "GET", "/items/1")
     for name, labels in scrape(app).samples:
         found = {key for key, _ in labels}

@@ -64,7 +64,7 @@ def both(app: Any) -> tuple[dict[Any, float], dict[Any, float]]:
 
 def test_both_formats_have_the_same_values() -> None:
     """Both parsers read their format, and find the same samples with the same values."""
-    app = service(slow=1e-9)
+    app = service(slow_request_threshold=1e-9)
     for path in ("/items/1", "/items/2", "/broken", "/nowhere"):
         call(app, "GET", path)
     text, open_text = both(app)
@@ -209,7 +209,7 @@ def test_exemplars_of_a_recording_span(spans: Spans) -> None:
 
 def test_exemplars_of_slow_requests(spans: Spans) -> None:
     """A slow request in a recording span is an exemplar on the slow counter too."""
-    app = spans.around(small(slow=1e-9))
+    app = spans.around(small(slow_request_threshold=1e-9))
     call(app, "GET", "/items/1")
     found = {name: trace_id for name, trace_id, _ in exemplars(app)}
     assert found["fastapi_slow_requests_total"] == spans.ids[0]
@@ -226,7 +226,7 @@ def test_the_newest_exemplar_stays(spans: Spans) -> None:
 
 def test_no_exemplar_without_a_span(spans: Spans) -> None:
     """A provider alone, or a span that isn't recording, makes no exemplar."""
-    app = spans.around(small(slow=1e-9), recording=False)
+    app = spans.around(small(slow_request_threshold=1e-9), recording=False)
     call(app, "GET", "/items/1")
     assert exemplars(app) == []
 

@@ -137,7 +137,9 @@ def test_no_family_without_a_registry(app: FastAPI) -> None:
         lambda r: client.Histogram(
             "http_server_request_duration_seconds", "Mine.", registry=r
         ).observe(9),
-        lambda r: client.Summary("fastapi_background_seconds", "Mine.", registry=r).observe(9),
+        lambda r: client.Summary(
+            "fastapi_background_task_duration_seconds", "Mine.", registry=r
+        ).observe(9),
         lambda r: client.Info("target", "Mine.", registry=r).info({"a": "b"}),
         lambda r: client.Gauge("target_info", "Mine.", registry=r).set(9),
         lambda r: client.Gauge("fastapi_exceptions", "Mine.", registry=r).set(9),
@@ -145,8 +147,12 @@ def test_no_family_without_a_registry(app: FastAPI) -> None:
         lambda r: client.Gauge(
             "http_server_request_duration_seconds_count", "Mine.", registry=r
         ).set(9),
-        lambda r: client.Gauge("fastapi_background_seconds_bucket", "Mine.", registry=r).set(9),
-        lambda r: client.Gauge("fastapi_response_start_seconds_sum", "Mine.", registry=r).set(9),
+        lambda r: client.Gauge(
+            "fastapi_background_task_duration_seconds_bucket", "Mine.", registry=r
+        ).set(9),
+        lambda r: client.Gauge("fastapi_time_to_first_byte_seconds_sum", "Mine.", registry=r).set(
+            9
+        ),
     ],
     ids=range(11),
 )

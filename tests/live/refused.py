@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from sidelight import SidelightMiddleware
 
 app = FastAPI()
-app.add_middleware(SidelightMiddleware, slow=0)
+app.add_middleware(SidelightMiddleware, slow_request_threshold=0)
 
 
 @app.get("/pid")

@@ -145,8 +145,8 @@ def test_wrong_options_stop_the_server_with_the_reason(serve: Serve) -> None:
     """A threshold of 0 makes uvicorn end by itself, with what was given and what works."""
     server = serve("uvicorn", "refused:app", "--port", "{port}")
     assert server.process.wait(60) not in {0, None}
-    assert "slow=0: must be a number of seconds above 0" in server.log
-    assert "for example slow=1.0" in server.log
+    assert "slow_request_threshold=0: must be a number of seconds above 0" in server.log
+    assert "for example slow_request_threshold=1.0" in server.log
     assert "Traceback" not in server.log
 
 
@@ -155,7 +155,7 @@ def test_wrong_options_without_lifespan_are_logged_once(serve: Serve) -> None:
     server = serve("uvicorn", "refused:app", "--port", "{port}", "--lifespan", "off").ready()
     for _ in range(20):
         assert server.get("/pid") == (200, "0")
-    assert server.log.count("slow=0: must be a number of seconds above 0") == 1
+    assert server.log.count("slow_request_threshold=0: must be a number of seconds above 0") == 1
     server.stop()
 
 

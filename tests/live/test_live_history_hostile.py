@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from sidelight.sidecar.api import desk
+from sidelight.embedded.api import desk
 from tests.live.asking import get, post
 from tests.live.servers import eventually
 from tests.live.sidecars import Sidecar, crowd, timed

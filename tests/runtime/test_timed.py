@@ -22,11 +22,11 @@ from fastapi.security import OAuth2PasswordBearer
 
 import sidelight
 from sidelight import SidelightMiddleware, timed
-from sidelight.few import Few
+from sidelight.cardinality import CardinalityLimiter
 from sidelight.runtime import timed as module
 from tests.asgi.driver import Answer, Page, call, scrape
 
-SECONDS = "fastapi_dependency_seconds"
+SECONDS = "fastapi_dependency_duration_seconds"
 HERE = __name__
 
 
@@ -416,7 +416,7 @@ def test_a_wrapped_coroutine_function_is_awaited() -> None:
 
 def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Past the cap a dependency is `_OTHER`."""
-    label = Few(module.MOST_NAMES)
+    label = CardinalityLimiter(module.MOST_NAMES)
     for number in range(module.MOST_NAMES):
         label(f"n{number}")
     monkeypatch.setattr(module, "_label", label)

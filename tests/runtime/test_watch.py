@@ -18,7 +18,7 @@ from sidelight.runtime import adapters, instruments, watching
 from sidelight.runtime.adapters.thread_executor import ThreadExecutor
 from tests.runtime.reading import Worker, eventually
 
-CAPACITY = "fastapi_executor_capacity"
+CAPACITY = "python_executor_capacity"
 
 
 def executor() -> ThreadPoolExecutor:
@@ -52,7 +52,7 @@ def test_one_object_has_one_name(name: str, worker: Worker) -> None:
     assert found.submit(int).result() == 0
     with pytest.raises(SidelightError, match=f"'{name}' and not 'another'"):
         watch(found, name="another")
-    assert worker.histogram("fastapi_executor_run_seconds", name)[0] == 1
+    assert worker.histogram("python_executor_run_seconds", name)[0] == 1
 
 
 def test_a_name_is_taken_while_its_object_lives(name: str) -> None:
@@ -163,7 +163,7 @@ def test_what_came_before_a_worker_is_kept(name: str) -> None:
     found.shutdown()
     late = Worker()
     instruments.attach(late.file)
-    assert late.histogram("fastapi_executor_run_seconds", name)[0] == 1
+    assert late.histogram("python_executor_run_seconds", name)[0] == 1
     instruments.detach(late.file)
 
 

@@ -20,13 +20,13 @@ NAMES = ("capacity", "in_use", "queued")
 
 
 def gauges(worker: Worker, name: str) -> tuple[int | None, ...]:
-    return tuple(worker.gauge(f"fastapi_executor_{what}", name) for what in NAMES)
+    return tuple(worker.gauge(f"python_executor_{what}", name) for what in NAMES)
 
 
 def calls(worker: Worker, name: str) -> tuple[int, int]:
     """How many have waited, and how many have run."""
-    wait = worker.histogram("fastapi_executor_wait_seconds", name)
-    return wait[0], worker.histogram("fastapi_executor_run_seconds", name)[0]
+    wait = worker.histogram("python_executor_wait_seconds", name)
+    return wait[0], worker.histogram("python_executor_run_seconds", name)[0]
 
 
 def test_calls_by_state(worker: Worker, name: str) -> None:
@@ -57,10 +57,10 @@ def test_waits_and_runs_match_what_callers_saw(worker: Worker, name: str) -> Non
     with watch(ThreadPoolExecutor(2), name=name) as found:
         for _ in range(20):
             found.submit(work, time.perf_counter())
-    count, waited = worker.histogram("fastapi_executor_wait_seconds", name)
+    count, waited = worker.histogram("python_executor_wait_seconds", name)
     assert count == 20
     assert waited == pytest.approx(sum(waits), rel=0.05)
-    count, ran = worker.histogram("fastapi_executor_run_seconds", name)
+    count, ran = worker.histogram("python_executor_run_seconds", name)
     assert count == 20
     assert ran == pytest.approx(sum(runs), rel=0.05)
 

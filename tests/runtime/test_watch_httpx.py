@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sidelight import watch
+from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import NANOSECONDS
-from sidelight.few import Few
 from sidelight.runtime.adapters import httpx_clients
 from tests.runtime.reading import Worker
 from tests.serving import serving
@@ -74,8 +74,8 @@ def library(request: pytest.FixtureRequest) -> Any:
 @pytest.fixture(autouse=True)
 def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests have asked for takes no room."""
-    monkeypatch.setattr(httpx_clients, "_servers", Few(httpx_clients.MOST_SERVERS))
-    monkeypatch.setattr(httpx_clients, "_errors", Few(httpx_clients.MOST_ERRORS))
+    monkeypatch.setattr(httpx_clients, "_servers", CardinalityLimiter(httpx_clients.MOST_SERVERS))
+    monkeypatch.setattr(httpx_clients, "_errors", CardinalityLimiter(httpx_clients.MOST_ERRORS))
     monkeypatch.setattr(httpx_clients, "_series", set())
 
 

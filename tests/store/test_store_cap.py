@@ -15,7 +15,7 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION, METHODS, METRICS
 from sidelight.store.directory import Directory
 from sidelight.store.layout import Block
-from sidelight.store.writer import Full, WorkerFile
+from sidelight.store.writer import StoreFull, WorkerFile
 from tests.store.driving import SCHEMA, call, killed, page, totalled, worker
 
 
@@ -87,7 +87,7 @@ def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddlewa
     ask(many, "/route1")
     assert many._recorder is not None
     file = many._recorder.file
-    with pytest.raises(Full):
+    with pytest.raises(StoreFull):
         fill(file, b"https /" + b"x" * 1000)
     ask(many, "/route1", scheme="https")
     ask(many, "/api/route1", root_path="/api")
@@ -123,7 +123,7 @@ def test_the_cap_holds(where: Directory) -> None:
     file = worker(where, 1)
     for number in range(99):
         file.tally(DURATION, ("GET", f"/{number}", "200", "", "http"))
-    with pytest.raises(Full):
+    with pytest.raises(StoreFull):
         file.tally(DURATION, ("GET", "/one-more", "200", "", "http"))
     assert file.tally(DURATION, ("GET", "/5", "200", "", "http")).at > 0
     file.tally(DURATION, ("GET", "_OTHER", "200", "", "http"), beyond=True)
@@ -133,12 +133,12 @@ def test_the_cap_holds(where: Directory) -> None:
 
 
 def test_long_labels_fill_the_file_before_the_cap(where: Directory) -> None:
-    """Room for bytes is bounded too: `Full`, and no write past the end."""
+    """Room for bytes is bounded too: `StoreFull`, and no write past the end."""
     file = WorkerFile(where, SCHEMA, 100)
     long = "x" * 2000
-    with pytest.raises(Full):
+    with pytest.raises(StoreFull):
         [file.tally(DURATION, ("GET", f"/{n}{long}", "200", "", "http")) for n in range(100)]
-    with pytest.raises(Full):
+    with pytest.raises(StoreFull):
         fill(file, b"x" * 5000)
     assert totalled(where) == 0
     killed(file)

@@ -12,7 +12,7 @@ from sidelight.store import user
 from sidelight.store.directory import Directory
 from sidelight.store.layout import asked
 from sidelight.store.reader import File
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 from tests.store.driving import count, fold_all, killed, open_store, shared, totalled, worker
 
 CALLS = "open close rename unlink listdir pread pwrite posix_fallocate fstat write"
@@ -69,7 +69,7 @@ def orders(where: Directory) -> float:
         except StopIteration as stop:
             files, totals = stop.value
             break
-    into: dict[str, UserFamily] = {}
+    into: dict[str, AppFamily] = {}
     if totals:
         user.merge(into, user.decode(totals.index.user), None)
     for file in files:
@@ -83,7 +83,7 @@ def dead_worker(where: Directory, requests: int) -> None:
     file = worker(where, requests)
     name = file.name.removesuffix(".worker") + ".user"
     samples: dict[tuple[str, user.Labels], float] = {("_total", ()): float(requests)}
-    where.write(name, user.encode([UserFamily("orders", "counter", "", "", "", samples)]))
+    where.write(name, user.encode([AppFamily("orders", "counter", "", "", "", samples)]))
     killed(file)
 
 

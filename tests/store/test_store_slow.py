@@ -1,4 +1,4 @@
-"""Slow requests are remembered: by the living, by the totals, and never by half."""
+"""SlowRequest requests are remembered: by the living, by the totals, and never by half."""
 
 import os
 import struct
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from sidelight.store import layout, slow
+from sidelight.store import layout, slow_requests
 from sidelight.store.directory import Directory, shared
-from sidelight.store.slow import Slow
+from sidelight.store.slow_requests import SlowRequest
 from sidelight.store.steps import result
 from sidelight.store.view import View
 from tests.store.driving import fold_all, killed, worker
@@ -23,7 +23,7 @@ def where(tmp_path: Path) -> Directory:
     return shared(str(tmp_path / "store"))
 
 
-def record(when: float, **more: Any) -> Slow:
+def record(when: float, **more: Any) -> SlowRequest:
     facts: dict[str, Any] = {
         "route": "/items",
         "method": "GET",
@@ -32,7 +32,7 @@ def record(when: float, **more: Any) -> Slow:
         "first_byte": 1.25,
         **more,
     }
-    return Slow(when, **facts)
+    return SlowRequest(when, **facts)
 
 
 FULL = record(
@@ -45,7 +45,7 @@ FULL = record(
 )
 
 
-def seen(where: Directory) -> list[Slow]:
+def seen(where: Directory) -> list[SlowRequest]:
     return result(View(where).slow())
 
 
@@ -108,28 +108,28 @@ def test_a_record_is_whole_after_folding(where: Directory) -> None:
         ({"route": "\u20ac" * 1000}, None),
     ],
 )
-def test_a_record_too_long_is_cut(long: dict[str, Any], kept: Slow | None) -> None:
+def test_a_record_too_long_is_cut(long: dict[str, Any], kept: SlowRequest | None) -> None:
     """The path goes first, then the phases, then the end of the route, then the record."""
-    data = slow.slot(record(1.0, **long))
+    data = slow_requests.slot(record(1.0, **long))
     assert len(data) == layout.SLOT
-    assert slow.ring(data, 0, layout.SLOT // 8) == ([kept] if kept else [])
+    assert slow_requests.ring(data, 0, layout.SLOT // 8) == ([kept] if kept else [])
 
 
 @given(some.integers(0, layout.SLOT - 1), some.integers(1, 255))
 def test_a_slot_that_is_being_written_is_no_record(at: int, bits: int) -> None:
     """One changed byte, and it is left out; behind its end it changes nothing."""
-    data = bytearray(slow.slot(FULL))
+    data = bytearray(slow_requests.slot(FULL))
     (length,) = struct.unpack_from("<H", data, 4)
     data[at] ^= bits
-    found = slow.ring(bytes(data), 0, layout.SLOT // 8)
+    found = slow_requests.ring(bytes(data), 0, layout.SLOT // 8)
     assert found == ([FULL] if at >= 6 + length else [])
 
 
 @given(some.binary(max_size=2000))
 def test_random_bytes_are_no_records(data: bytes) -> None:
     """Neither as a ring nor as a list."""
-    assert slow.decode(data) == []
-    assert slow.ring(data, 0, len(data) // 8) == []
+    assert slow_requests.decode(data) == []
+    assert slow_requests.ring(data, 0, len(data) // 8) == []
 
 
 @pytest.mark.parametrize(
@@ -148,16 +148,16 @@ def test_random_bytes_are_no_records(data: bytes) -> None:
 )
 def test_what_is_no_record_is_left_out(row: bytes) -> None:
     """Whatever JSON somebody wrote."""
-    assert slow.decode(row) == []
+    assert slow_requests.decode(row) == []
 
 
 def test_a_later_versions_facts_are_passed_over() -> None:
     """What it adds is not known here, and the rest is."""
-    data = slow.encode([FULL]).replace(b'{"when"', b'{"mood": "good", "when"')
-    assert slow.decode(data) == [FULL]
+    data = slow_requests.encode([FULL]).replace(b'{"when"', b'{"mood": "good", "when"')
+    assert slow_requests.decode(data) == [FULL]
 
 
 def test_a_ring_that_says_it_is_longer_than_its_file_ends_with_it() -> None:
     """Whatever a hostile block says of its size."""
-    data = os.urandom(8) + slow.slot(FULL)
-    assert slow.ring(data, 8, 1 << 16) == [FULL]
+    data = os.urandom(8) + slow_requests.slot(FULL)
+    assert slow_requests.ring(data, 8, 1 << 16) == [FULL]

@@ -18,7 +18,7 @@ from sidelight.contract import DURATION
 from sidelight.export.collector import Collector
 from sidelight.export.snapshot import Snapshot
 from sidelight.store import user
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 from tests.store.driving import call, fold_all, killed, open_store, page, shared, totalled, worker
 
 THREADS = 8
@@ -98,7 +98,7 @@ def test_a_fold_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None
         for counted in (3, 4):
             dead = worker(where, counted)
             samples: dict[tuple[str, user.Labels], float] = {("_total", ()): float(counted)}
-            family = UserFamily("orders", "counter", "", "", "", samples)
+            family = AppFamily("orders", "counter", "", "", "", samples)
             where.write(dead.name.removesuffix(".worker") + ".user", user.encode([family]))
             killed(dead)
         steps = Collector(store.view, store.file).collect()

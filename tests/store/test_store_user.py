@@ -10,22 +10,22 @@ from sidelight.export.prometheus import Format, render
 from sidelight.export.snapshot import Snapshot
 from sidelight.store import user
 from sidelight.store.layout import Damaged
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 
 ONE = (("shop", "a"),)
 
 
-def family(kind: str, mode: str, value: float) -> UserFamily:
+def family(kind: str, mode: str, value: float) -> AppFamily:
     """A family with one sample."""
     suffix = {"counter": "_total", "info": "_info"}.get(kind, "")
-    return UserFamily("orders", kind, "Help.", "", mode, {(suffix, ONE): value})
+    return AppFamily("orders", kind, "Help.", "", mode, {(suffix, ONE): value})
 
 
 def merged(
     kind: str, mode: str, *, alive: tuple[float, ...], dead: tuple[float, ...]
 ) -> list[float]:
     """Values after merging the dead, then the living, who are worker 0, 1 and so on."""
-    into: dict[str, UserFamily] = {}
+    into: dict[str, AppFamily] = {}
     for value in dead:
         user.merge(into, [family(kind, mode, value)], None)
     for number, value in enumerate(alive):
@@ -67,7 +67,7 @@ def test_an_info_is_shown_once() -> None:
 
 def test_gauges_of_the_living_are_told_apart_by_worker() -> None:
     """A gauge without a mode has its own labels and ``worker``."""
-    into: dict[str, UserFamily] = {}
+    into: dict[str, AppFamily] = {}
     user.merge(into, [family("gauge", "", 1.0)], "0")
     user.merge(into, [family("gauge", "", 2.0)], "1")
     assert into["orders"].samples == {
@@ -78,9 +78,9 @@ def test_gauges_of_the_living_are_told_apart_by_worker() -> None:
 
 def test_an_application_that_has_a_label_worker_keeps_it() -> None:
     """A gauge with a label ``worker`` of its own never has that label twice."""
-    into: dict[str, UserFamily] = {}
+    into: dict[str, AppFamily] = {}
     samples: dict[tuple[str, user.Labels], float] = {("", (("worker", "mine"),)): 1.0}
-    user.merge(into, [UserFamily("depth", "gauge", "", "", "", samples)], "0")
+    user.merge(into, [AppFamily("depth", "gauge", "", "", "", samples)], "0")
     for _, labels in into["depth"].samples:
         names = [name for name, _ in labels]
         assert len(names) == len(set(names))
@@ -88,7 +88,7 @@ def test_an_application_that_has_a_label_worker_keeps_it() -> None:
 
 def test_kinds_that_disagree_are_not_mixed() -> None:
     """A family whose kind differs from the first one's is left out."""
-    into: dict[str, UserFamily] = {}
+    into: dict[str, AppFamily] = {}
     user.merge(into, [family("counter", "", 1.0)], "0")
     user.merge(into, [family("gauge", "", 9.0)], "1")
     assert list(into["orders"].samples.values()) == [1.0]
@@ -97,13 +97,13 @@ def test_kinds_that_disagree_are_not_mixed() -> None:
 TEXT = some.text(max_size=5)
 LABELS = some.lists(some.tuples(TEXT, TEXT), max_size=3).map(tuple)
 FAMILY = some.builds(
-    UserFamily, TEXT, TEXT, TEXT, TEXT, TEXT,
+    AppFamily, TEXT, TEXT, TEXT, TEXT, TEXT,
     some.dictionaries(some.tuples(TEXT, LABELS), some.floats(allow_nan=False), max_size=4),
 )  # fmt: skip
 
 
 @given(some.lists(FAMILY, max_size=4))
-def test_a_snapshot_is_read_as_it_was_written(families: list[UserFamily]) -> None:
+def test_a_snapshot_is_read_as_it_was_written(families: list[AppFamily]) -> None:
     """Every snapshot comes back as it was, infinities included."""
     assert user.decode(user.encode(families)) == families
 
@@ -120,7 +120,7 @@ def test_a_made_up_snapshot_is_read_or_refused(made: object) -> None:
 
     for data in (json.dumps(made), json.dumps([made]), json.dumps(["n", "k", "h", "u", "m", made])):
         with suppress(Damaged):
-            assert all(isinstance(found, UserFamily) for found in user.decode(data.encode()))
+            assert all(isinstance(found, AppFamily) for found in user.decode(data.encode()))
 
 
 @pytest.mark.parametrize(
@@ -138,6 +138,6 @@ def test_a_hostile_snapshot_is_refused(data: bytes) -> None:
 def test_a_label_that_is_no_text_does_not_take_the_page_away(form: Format) -> None:
     """A lone surrogate, as in a file's name that is not UTF-8, still makes a page."""
     samples: dict[tuple[str, user.Labels], float] = {("", (("file", "a\udc80"),)): 1.0}
-    shot = Snapshot(people={"depth": UserFamily("depth", "gauge", "H.\udc80", "", "", samples)})
+    shot = Snapshot(people={"depth": AppFamily("depth", "gauge", "H.\udc80", "", "", samples)})
     page = b"".join(render(shot, form)).decode()
     assert page.count("\ndepth{") == 1

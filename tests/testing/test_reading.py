@@ -42,7 +42,7 @@ def test_a_name_has_many_spellings(sidelight_metrics: Metrics, name: str) -> Non
 
 def test_labels_have_short_names_and_are_summed_where_missing(sidelight_metrics: Metrics) -> None:
     """Labels are given by keyword or mapping, in full or for short; the rest is summed over."""
-    client = TestClient(shop(slow=1e-9))
+    client = TestClient(shop(slow_request_threshold=1e-9))
     client.get("/quick/1")
     client.get("/quick/2")
     client.post("/items", json={"name": "a"})
@@ -78,7 +78,7 @@ def test_what_kind_it_is_says_how_to_ask(sidelight_metrics: Metrics) -> None:
     with pytest.raises(ValueError, match="q=2"):
         sidelight_metrics.quantile(DURATION, 2)
     with pytest.raises(UnknownError, match="no observation"):
-        sidelight_metrics.quantile("fastapi_response_start_seconds", 0.5)
+        sidelight_metrics.quantile("fastapi_time_to_first_byte_seconds", 0.5)
 
 
 def test_gauges_are_as_they_are_now(sidelight_metrics: Metrics) -> None:
@@ -94,7 +94,7 @@ def test_gauges_are_as_they_are_now(sidelight_metrics: Metrics) -> None:
 @pytest.fixture
 def used() -> TestClient:
     """An application that served requests before the metrics are looked at."""
-    client = TestClient(shop(slow=1e-9))
+    client = TestClient(shop(slow_request_threshold=1e-9))
     for _ in range(5):
         client.get("/quick/1")
     SOLD.labels("book").inc(5)
@@ -183,9 +183,9 @@ def test_what_the_process_shares_counts_once(sidelight_metrics: Metrics) -> None
         with watch(ThreadPoolExecutor(2), name="testing-shared") as executor:
             for _ in range(4):
                 executor.submit(int).result()
-    assert sidelight_metrics.count("fastapi_executor_run", executor="testing-shared") == 4
+    assert sidelight_metrics.count("python_executor_run", executor="testing-shared") == 4
     with pytest.raises(UnknownError, match=r"'testing-shard' is no executor.*'testing-shared'"):
-        sidelight_metrics.count("fastapi_executor_run", executor="testing-shard")
+        sidelight_metrics.count("python_executor_run", executor="testing-shard")
 
 
 def test_a_directory_that_others_share_is_left_alone(
@@ -234,8 +234,10 @@ def test_why_nothing_was_measured(
     sidelight_metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Measuring that is turned off, or can't be had, is named as the reason."""
-    TestClient(shop(slow=-1)).get("/quick/1")
-    with pytest.raises(UnknownError, match=r"was nothing at all; .* not measured: .*slow=-1"):
+    TestClient(shop(slow_request_threshold=-1)).get("/quick/1")
+    with pytest.raises(
+        UnknownError, match=r"was nothing at all; .* not measured: .*slow_request_threshold=-1"
+    ):
         sidelight_metrics.count(DURATION, route="/quick/{x}")
     monkeypatch.setenv("SIDELIGHT_DISABLED", "1")
     TestClient(shop()).get("/quick/1")

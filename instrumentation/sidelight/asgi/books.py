@@ -8,7 +8,7 @@ from starlette.types import Scope
 from sidelight.asgi.labels import method_of, scheme_of
 from sidelight.store.layout import asked
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.writer import Row, Tally
+from sidelight.store.writer import Row, SeriesCounter
 
 if TYPE_CHECKING:
     from sidelight.asgi.recorder import Recorder
@@ -36,11 +36,11 @@ class Book:
         self.route = route
         self.scheme = scheme
         self.slow_ns = slow_ns
-        self.durations: dict[int, Tally] = {}
+        self.durations: dict[int, SeriesCounter] = {}
         self.lines: dict[int, Line] = {}
         """By status."""
-        self.request_size: Tally | None = None
-        self.response_size: Tally | None = None
+        self.request_size: SeriesCounter | None = None
+        self.response_size: SeriesCounter | None = None
 
 
 class Line:
@@ -62,7 +62,9 @@ class Line:
         "status",
     )
 
-    def __init__(self, book: Book, status: int, duration: Tally, size: Tally, quick: int) -> None:
+    def __init__(
+        self, book: Book, status: int, duration: SeriesCounter, size: SeriesCounter, quick: int
+    ) -> None:
         self.book = book
         self.status = status
         self.duration = duration

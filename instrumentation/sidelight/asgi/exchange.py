@@ -24,13 +24,13 @@ from sidelight.contract import (
     NANOSECONDS,
     SIZE_BUCKETS,
 )
-from sidelight.store.slow import Slow
-from sidelight.store.writer import ROWLESS, Row, Tally
+from sidelight.store.slow_requests import SlowRequest
+from sidelight.store.writer import UNTRACKED, Row, SeriesCounter
 
-BACKGROUND = METRICS["fastapi_background_seconds"]
+BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
 EXCEPTIONS = METRICS["fastapi_exceptions_total"]
-RESPONSE_START = METRICS["fastapi_response_start_seconds"]
+RESPONSE_START = METRICS["fastapi_time_to_first_byte_seconds"]
 
 NOTICEABLE = 10_000_000
 """Nanoseconds: less than this between two moments of an exchange is the loop at its work."""
@@ -184,7 +184,7 @@ class Exchange:
             recorder.file.leave(row)
         self._details(line.book, line.duration, place, ns)
 
-    def _details(self, book: Book, duration: Tally, place: int, ns: int) -> None:
+    def _details(self, book: Book, duration: SeriesCounter, place: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.page.recorder, self.extra
         labels = (book.method, book.route)
@@ -203,12 +203,12 @@ class Exchange:
             if span is not None:
                 recorder.file.exemplar(duration, place - 1, *span, ns / NANOSECONDS)
 
-    def _slow(self, book: Book, ns: int) -> Slow:
+    def _slow(self, book: Book, ns: int) -> SlowRequest:
         """All that is known of a slow request, which has just ended."""
         recorder, now = self.page.recorder, monotonic_ns()
         span = tracing.current()
         blocked, waiting = recorder.heartbeat.met(now - ns, now)
-        return Slow(
+        return SlowRequest(
             when=time(),
             route=book.route,
             method=book.method,
@@ -219,7 +219,7 @@ class Exchange:
             loop_blocked=blocked,
             threads_waiting=waiting,
             trace_id=span[0].hex() if span else "",
-            path=self.scope["path"] if recorder.settings.slow_path else "",
+            path=self.scope["path"] if recorder.settings.log_request_path else "",
         )
 
     def end(self, error: BaseException | None) -> None:
@@ -288,5 +288,5 @@ def begin(page: Page, scope: Scope, receive: Receive, send: Send) -> Exchange:
     if start > page.recorder.heartbeat.due:
         page.recorder.wake()
     exchange.row = page.recorder.file.take(page.asked, path, start)
-    exchange.extra = Extra() if exchange.row is ROWLESS else None
+    exchange.extra = Extra() if exchange.row is UNTRACKED else None
     return exchange

@@ -13,7 +13,7 @@ from sidelight.settings import EVERY_ROUTE, Settings
 from sidelight.store import route_table
 from sidelight.store.layout import Block
 from sidelight.store.route_table import ANY, WEBSOCKET, Route
-from sidelight.store.writer import Full, WorkerFile
+from sidelight.store.writer import StoreFull, WorkerFile
 
 logger = logging.getLogger("sidelight")
 
@@ -36,7 +36,7 @@ class Labels:
         changed: Callable[[], None],
     ) -> None:
         """``changed`` is called when routes were added while running."""
-        self._slow = settings.slow
+        self._slow = settings.slow_request_threshold
         self._file = file
         self._routes = routes
         self._changed = changed
@@ -56,7 +56,7 @@ class Labels:
             self._publications += 1
             try:
                 self._file.note(Block.ROUTES, text)
-            except Full:
+            except StoreFull:
                 logger.warning(
                     "no room to publish %d routes: requests are measured, but those in flight "
                     "have no route, and none is shown at zero; a higher max_series makes room",

@@ -272,7 +272,7 @@ class SidelightMiddleware:
             for route in recorder.labels.table.routes
             for method in route.methods
         }
-        for name in settings.slow:
+        for name in settings.slow_request_threshold:
             if name not in {EVERY_ROUTE, *known}:
                 logger.warning("slow names %r, which is no route of this application", name)
         taken = {f"GET {settings.metrics_path}", f"* {settings.metrics_path}/{{path}}"}

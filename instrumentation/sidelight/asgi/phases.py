@@ -15,9 +15,9 @@ from sidelight.contract import METRICS, NANOSECONDS
 if TYPE_CHECKING:
     from sidelight.asgi.exchange import Exchange
     from sidelight.asgi.recorder import Recorder
-    from sidelight.store.writer import Tally
+    from sidelight.store.writer import SeriesCounter
 
-PHASE = METRICS["fastapi_request_phase_seconds"]
+PHASE = METRICS["fastapi_request_phase_duration_seconds"]
 BODY = "body"
 DEPENDENCIES, ENDPOINT, _ = native.OPERATIONS
 THREAD_WAIT = "thread_wait"
@@ -96,7 +96,7 @@ class Sampler:
     def __init__(self, every: int) -> None:
         self._every = every if every and native.tells() else 0
         self._random = Random()  # noqa: S311 no secret, and not the application's own generator
-        self.tallies: dict[tuple[str, str], Tally] = {}
+        self.tallies: dict[tuple[str, str], SeriesCounter] = {}
         """The series that were used, by route and phase."""
 
     def gap(self) -> int:

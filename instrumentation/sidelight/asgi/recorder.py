@@ -13,8 +13,9 @@ from sidelight.asgi.books import HASHED_BY_IDENTITY, Book, Line, Page
 from sidelight.asgi.labels import MOST_ROOTS, Labels, root_of
 from sidelight.asgi.phases import Sampler
 from sidelight.asgi.routes import chosen
-from sidelight.asgi.slow import SlowLog
+from sidelight.asgi.slow_log import SlowLog
 from sidelight.asgi.validation import Validation
+from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import (
     DURATION,
     METRICS,
@@ -26,7 +27,6 @@ from sidelight.contract import (
     Metric,
     boundaries,
 )
-from sidelight.few import Few
 from sidelight.runtime import process
 from sidelight.runtime.about import about
 from sidelight.runtime.heartbeat import heartbeat
@@ -35,8 +35,8 @@ from sidelight.store.about import encode
 from sidelight.store.layout import Block
 from sidelight.store.local import Store
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.slow import Slow
-from sidelight.store.writer import Full, Tally
+from sidelight.store.slow_requests import SlowRequest
+from sidelight.store.writer import SeriesCounter, StoreFull
 
 REQUEST_SIZE = METRICS["http_server_request_body_size_bytes"]
 RESPONSE_SIZE = METRICS["http_server_response_body_size_bytes"]
@@ -64,17 +64,17 @@ class Recorder:
         self._books: dict[tuple[str, str, str], Book] = {}
         # Where many routes share an endpoint; an id is only good while its object lives.
         self._shared: dict[tuple[int, Any, Page], tuple[Book, object]] = {}
-        self.class_names = Few(MOST_CLASSES)
-        self.close_codes = Few(MOST_CODES)
+        self.class_names = CardinalityLimiter(MOST_CLASSES)
+        self.close_codes = CardinalityLimiter(MOST_CODES)
         self.heartbeat = heartbeat(store)
         self.about = about(settings, store.instance, telemetry=telemetry)
-        with suppress(Full):
+        with suppress(StoreFull):
             self.file.note(Block.ABOUT, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
-        self.sampler = Sampler(settings.phases)
+        self.sampler = Sampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.increment)
         self._blame = Blame(self.labels, self.file)
-        self.heartbeat.join(self._beat, self._blame, settings.slow_callback)
+        self.heartbeat.join(self._beat, self._blame, settings.loop_block_threshold)
 
     def _beat(self) -> None:
         if self.tracing != tracing.active():
@@ -183,7 +183,7 @@ class Recorder:
             page.usual[endpoint] = line
         return line
 
-    def duration(self, book: Book, status: int, error: str) -> Tally:
+    def duration(self, book: Book, status: int, error: str) -> SeriesCounter:
         """The duration series of a book for a status; 0 is a status that was never sent."""
         if not error and status in book.durations:
             return book.durations[status]
@@ -194,29 +194,29 @@ class Recorder:
             book.durations[status] = tally
         return tally
 
-    def request_size(self, book: Book) -> Tally:
+    def request_size(self, book: Book) -> SeriesCounter:
         """The request size series of a book."""
         tally, exact = self.tally(REQUEST_SIZE, (book.method, book.route))
         if exact:
             book.request_size = tally
         return tally
 
-    def response_size(self, book: Book) -> Tally:
+    def response_size(self, book: Book) -> SeriesCounter:
         """The response size series of a book."""
         tally, exact = self.tally(RESPONSE_SIZE, (book.method, book.route))
         if exact:
             book.response_size = tally
         return tally
 
-    def tally(self, metric: Metric, labels: tuple[str, ...]) -> tuple[Tally, bool]:
+    def tally(self, metric: Metric, labels: tuple[str, ...]) -> tuple[SeriesCounter, bool]:
         """A series, and whether it is exactly this one.
 
         Past the cap it is the one whose route is ``_OTHER``, and that is counted. Raises
-        `Full` when not even that has room.
+        `StoreFull` when not even that has room.
         """
         try:
             return self.file.tally(metric, labels), True
-        except Full:
+        except StoreFull:
             self.file.count(OVERFLOW)
             at = metric.labels.index(ROUTE)
             other = (*labels[:at], OTHER, *labels[at + 1 :])
@@ -232,20 +232,20 @@ class Recorder:
         """The place of a duration among a series' values, of which the first is the sum."""
         return bisect_left(self.bounds, ns) + 1
 
-    def add(self, tally: Tally, place: int, value: int) -> None:
+    def add(self, tally: SeriesCounter, place: int, value: int) -> None:
         """Add one observation to a bucket, and its value to the sum."""
         counts, words, at = tally.counts, self.file.words, tally.at
         counts[0] = words[at] = counts[0] + value
         counts[place] = words[at + place] = counts[place] + 1
 
-    def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> Tally:
+    def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> SeriesCounter:
         """Add to a counter with a route."""
         tally, _ = self.tally(metric, labels)
         counts, words = tally.counts, self.file.words
         counts[0] = words[tally.at] = counts[0] + amount
         return tally
 
-    def slow(self, book: Book, record: Slow) -> None:
+    def slow(self, book: Book, record: SlowRequest) -> None:
         """Count, remember and log one slow request."""
         tally = self.increment(SLOW, (book.method, book.route))
         span = tracing.current()

@@ -27,10 +27,10 @@ def demo(port: int, minutes: float | None, folder: str | None) -> None:
     """Show a shop that something happens to, in its dashboards. Ctrl-C stops it all."""
     import asyncio
 
-    from sidelight.viewer.settings import need_extra
+    from sidelight.embedded.viewer.settings import need_extra
 
     need_extra()
-    from sidelight.demo import play, shots, story
+    from sidelight.embedded.demo import play, shots, story
 
     if folder is not None:
         shots.check()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 if TYPE_CHECKING:
-    from sidelight.sidecar.history_settings import Options, Service
+    from sidelight.embedded.settings import Options, Service
 
 
 @click.command()
@@ -108,8 +108,9 @@ def sidecar(  # noqa: PLR0913 one for each option
 
     It answers while the service can't, and changes nothing in it.
     """
+    from sidelight.embedded import settings as history_settings
     from sidelight.settings import load
-    from sidelight.sidecar import history_settings, logs, server, settings
+    from sidelight.sidecar import logs, server, settings
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     checked = replace(
@@ -125,7 +126,7 @@ def sidecar(  # noqa: PLR0913 one for each option
 
 def service(*, ruled: bool) -> "Service":
     """What the settings of the working directory say of the service; its rules where ``ruled``."""
-    from sidelight.sidecar.history_settings import Service
+    from sidelight.embedded.settings import Service
     from sidelight.slo import commands
     from sidelight.slo.plan import Plan
     from sidelight.slo.rules import groups

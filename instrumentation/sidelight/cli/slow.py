@@ -15,9 +15,9 @@ def slow(directory: str | None, *, as_json: bool) -> None:
     """Show the last slow requests of all workers, and what each of them met."""
     import json
 
-    from sidelight.export.slow import table
+    from sidelight.export.slow_requests import table
     from sidelight.store.directory import existing, own
-    from sidelight.store.slow import newest
+    from sidelight.store.slow_requests import newest
     from sidelight.store.steps import result
     from sidelight.store.view import View
 

@@ -63,13 +63,13 @@ def viewer(  # noqa: PLR0913, PLR0917 one for each option
     insecure: bool,
 ) -> None:
     """Draw the dashboards in a browser, without Grafana, in a process of its own."""
-    from sidelight.viewer import settings
+    from sidelight.embedded.viewer import settings
 
     names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     checked = settings.check(
         listen, sidecar, prometheus, token_file, names, insecure=insecure, step=step
     )
     settings.need_extra()
-    from sidelight.viewer import server
+    from sidelight.embedded.viewer import server
 
     server.run(checked)

@@ -59,14 +59,14 @@ def _mine(middleware: SidelightMiddleware) -> Iterator[Finding]:
     else:
         yield ok("the application is measured")
         settings = middleware._settings  # noqa: SLF001 our own
-        if settings is not None and settings.phases:
+        if settings is not None and settings.phase_sample_interval:
             yield from _phases()
 
 
 def _phases() -> Iterator[Finding]:
     """What FastAPI tells of a request's phases."""
     if version("fastapi") and not native.tells():
-        mend = "phases=0 says that none are wanted"
+        mend = "phase_sample_interval=0 says that none are wanted"
         if not native.KNOWN:
             mend = f"pip install 'fastapi>={native.FIRST}', or {mend}"
         yield warn(f"FastAPI {version('fastapi')} tells of no phases of a request", mend)

@@ -13,7 +13,7 @@ from sidelight.export.plan import Plan
 from sidelight.export.snapshot import Key, Labels, Snapshot
 from sidelight.store import reader
 from sidelight.store.about import About
-from sidelight.store.layout import HEARTBEAT, ROWLESS, WORD, State
+from sidelight.store.layout import HEARTBEAT, UNTRACKED, WORD, State
 from sidelight.store.reader import File, Series, route_of
 from sidelight.store.route_table import WEBSOCKET
 from sidelight.store.schema import Family, Schema, merged, moved, places, schema
@@ -214,7 +214,7 @@ class Collector:
                 for name, labels in names:
                     key = self.key(name, labels)
                     counts[key] = counts.get(key, 0) + 1
-            if rowless := file.word(ROWLESS):
+            if rowless := file.word(UNTRACKED):
                 for name, labels in (
                     ("http_server_active_requests", (OTHER, OTHER)),
                     ("fastapi_active_requests", (UNKNOWN,)),

@@ -25,7 +25,7 @@ from opentelemetry.sdk.metrics import export as otel
 
 from sidelight.export.otel_names import UNITS, text
 from sidelight.export.otlp_points import Attributes, Times, exemplar, histogram, number
-from sidelight.store.user import SUFFIXES, Labels, UserFamily
+from sidelight.store.user import SUFFIXES, AppFamily, Labels
 
 CUMULATIVE = otel.AggregationTemporality.CUMULATIVE
 
@@ -46,7 +46,7 @@ class _Series:
     exemplars: list[Exemplar] = field(default_factory=list)
 
 
-def mapped(family: UserFamily, times: Times) -> Mapped:
+def mapped(family: AppFamily, times: Times) -> Mapped:
     """A family's metrics."""
     suffixes = SUFFIXES.get(family.kind, ())
     known = all(suffix in suffixes for suffix, _ in family.samples)
@@ -59,7 +59,7 @@ def mapped(family: UserFamily, times: Times) -> Mapped:
     return Mapped(there, found.whole and known)
 
 
-def _numbers(family: UserFamily, suffix: str, times: Times, name: str = "") -> otel.Metric:
+def _numbers(family: AppFamily, suffix: str, times: Times, name: str = "") -> otel.Metric:
     points = [
         number(_attributes(labels), value, times, _exemplars(family, suffix, labels))
         for (found, labels), value in family.samples.items()
@@ -70,7 +70,7 @@ def _numbers(family: UserFamily, suffix: str, times: Times, name: str = "") -> o
     return _metric(family, name or family.name + suffix, otel.Gauge(points))
 
 
-def _histogram(family: UserFamily, times: Times) -> Mapped:
+def _histogram(family: AppFamily, times: Times) -> Mapped:
     points = [_point(labels, series, times) for labels, series in _gathered(family).items()]
     sound = [point for point in points if point is not None]
     metrics = [_metric(family, family.name, otel.Histogram(sound, CUMULATIVE))]
@@ -79,7 +79,7 @@ def _histogram(family: UserFamily, times: Times) -> Mapped:
     return Mapped(metrics, len(sound) == len(points))
 
 
-def _gathered(family: UserFamily) -> dict[Labels, _Series]:
+def _gathered(family: AppFamily) -> dict[Labels, _Series]:
     """Samples that belong together. A summary's count is its one bucket."""
     found: dict[Labels, _Series] = {}
     for (suffix, labels), value in family.samples.items():
@@ -129,13 +129,13 @@ def _attributes(labels: Labels) -> Attributes:
     return {text(name): text(value) for name, value in labels if value}
 
 
-def _exemplars(family: UserFamily, suffix: str, labels: Labels) -> list[Exemplar]:
+def _exemplars(family: AppFamily, suffix: str, labels: Labels) -> list[Exemplar]:
     given = family.exemplars.get((suffix, labels))
     found = exemplar(dict(given[0]), given[1], given[2]) if given else None
     return [] if found is None else [found]
 
 
-def _metric(family: UserFamily, name: str, data: otel.DataT) -> otel.Metric:
+def _metric(family: AppFamily, name: str, data: otel.DataT) -> otel.Metric:
     """A unit is told only where the name has it, else Prometheus would put it there."""
     unit = family.unit if family.unit and name.endswith("_" + family.unit) else ""
     sign = UNITS.get(unit) or (f"{{{text(unit)}}}" if unit else "")

@@ -7,9 +7,9 @@ from sidelight.contract import METRICS
 from sidelight.store import user
 from sidelight.store.files import Skip
 from sidelight.store.layout import Damaged
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 
-Families = dict[str, UserFamily]
+Families = dict[str, AppFamily]
 Source = tuple[str, bytes, str | None]
 """A file's name, the snapshot in it, and its worker's number: None of the dead."""
 
@@ -54,7 +54,7 @@ def collected(
     return found, refused
 
 
-def _shown(family: UserFamily, taken: set[str]) -> list[UserFamily]:
+def _shown(family: AppFamily, taken: set[str]) -> list[AppFamily]:
     """A family as a page shows it, whose names are ``taken`` then. Raises `Damaged`."""
     parts = user.shown(family)
     names = set[str]().union(*(user.names(part.name, part.kind) for part in parts))
@@ -64,7 +64,7 @@ def _shown(family: UserFamily, taken: set[str]) -> list[UserFamily]:
     return parts
 
 
-def clashes(family: UserFamily) -> bool:
+def clashes(family: AppFamily) -> bool:
     """Whether an application's family would show a name of ours."""
     names = {family.name, *(family.name + suffix for suffix in SUFFIXES)}
     return bool(names & OURS) or family.name.startswith("sidelight_")

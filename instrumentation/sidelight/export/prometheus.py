@@ -12,7 +12,7 @@ from itertools import accumulate
 from sidelight.contract import METRICS, Metric
 from sidelight.export.snapshot import Key, Snapshot
 from sidelight.store.reader import Trace
-from sidelight.store.user import Labels, UserFamily
+from sidelight.store.user import AppFamily, Labels
 
 PIECE = 100
 """Series in a piece: about as many as an event loop can do between two looks at its work."""
@@ -127,7 +127,7 @@ def _plain(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def _people(family: UserFamily, form: Format) -> Iterator[bytes]:
+def _people(family: AppFamily, form: Format) -> Iterator[bytes]:
     """The application's own family, named as prometheus_client names it in each format."""
     if form is Format.OPENMETRICS:
         yield header(family.name, family.kind, family.help, family.unit, form)

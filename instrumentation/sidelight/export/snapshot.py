@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from sidelight.store.about import About
 from sidelight.store.reader import Trace, unpacker
 from sidelight.store.schema import Family
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 
 Labels = tuple[str, ...]
 
@@ -37,6 +37,6 @@ class Snapshot:
 
     sums: dict[Key, tuple[int, ...]] = field(default_factory=dict)
     exemplars: dict[tuple[Key, int], Trace] = field(default_factory=dict)
-    people: dict[str, UserFamily] = field(default_factory=dict)
+    people: dict[str, AppFamily] = field(default_factory=dict)
     started: int = 0
     abouts: list[About] = field(default_factory=list)

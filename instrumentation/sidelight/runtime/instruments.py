@@ -14,7 +14,7 @@ from typing import NamedTuple
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from sidelight.contract import ABSENT, WORKER, Metric
-from sidelight.store.writer import Full, WorkerFile
+from sidelight.store.writer import StoreFull, WorkerFile
 
 MOST_EARLY = 10_000
 
@@ -132,7 +132,7 @@ def _write(event: Event) -> bool:
             found = True
             try:
                 (file.observe if histogram else file.count)(metric, labels, value)
-            except Full:  # there may be room in the next
+            except StoreFull:  # there may be room in the next
                 continue
     return found
 

@@ -15,7 +15,7 @@ from sidelight.runtime.faults import Faults
 from sidelight.store import user
 from sidelight.store.directory import USER_SUFFIX, WORKER_SUFFIX, Directory
 from sidelight.store.local import Store
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 
 SHARE = 0.01
 SHORTEST = 1.0
@@ -34,7 +34,7 @@ def registry() -> Any:
     return getattr(module, "REGISTRY", None)
 
 
-def families(source: Any) -> list[UserFamily]:
+def families(source: Any) -> list[AppFamily]:
     """What a registry collects, without prometheus_client's default collectors."""
     modes, default_names = _modes(source), _default_names(source)
     return [
@@ -44,8 +44,8 @@ def families(source: Any) -> list[UserFamily]:
     ]
 
 
-def _family(metric: Any, mode: str) -> UserFamily:
-    family = UserFamily(metric.name, metric.type, metric.documentation, metric.unit, mode)
+def _family(metric: Any, mode: str) -> AppFamily:
+    family = AppFamily(metric.name, metric.type, metric.documentation, metric.unit, mode)
     for sample in metric.samples:
         if sample.name == metric.name + "_created":
             continue

@@ -11,7 +11,7 @@ from typing import Any
 from sidelight.contract import METRICS
 from sidelight.runtime import instruments
 
-DEPENDENCY = METRICS["fastapi_dependency_seconds"]
+DEPENDENCY = METRICS["fastapi_dependency_duration_seconds"]
 SETUP = "setup"
 TEARDOWN = "teardown"
 

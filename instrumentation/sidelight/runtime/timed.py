@@ -10,7 +10,7 @@ from contextlib import suppress
 from types import FunctionType
 from typing import Any, TypeVar, cast, overload
 
-from sidelight.few import Few
+from sidelight.cardinality import CardinalityLimiter
 from sidelight.runtime import stopwatch
 from sidelight.runtime.stopwatch import Stopwatch
 from sidelight.settings import disabled
@@ -18,7 +18,7 @@ from sidelight.settings import disabled
 Dependency = TypeVar("Dependency", bound=Callable[..., Any])
 
 MOST_NAMES = 256
-_label = Few(MOST_NAMES)
+_label = CardinalityLimiter(MOST_NAMES)
 
 
 @overload

@@ -15,7 +15,7 @@ from sidelight.runtime.about import version
 from sidelight.serving.access import Access
 from sidelight.serving.process import address_of, listen, serve
 from sidelight.settings import Settings
-from sidelight.sidecar import api_off, sending
+from sidelight.sidecar import no_history, sending
 from sidelight.sidecar.pages import pages
 from sidelight.sidecar.settings import LISTEN, Sidecar
 from sidelight.sidecar.watch import Watch
@@ -35,10 +35,10 @@ def run(sidecar: Sidecar, settings: Settings) -> None:
     listener = listen(sidecar, LISTEN)
     keeping = None
     if sidecar.remembering is not None:
-        from sidelight.sidecar.keeping import Keeping  # noqa: PLC0415 an extra
+        from sidelight.embedded.prometheus import Keeping  # noqa: PLC0415 an extra
 
         keeping = Keeping(sidecar.remembering, watch, listener)
-    more = keeping.routes if keeping else api_off.routes(wanted=not sidecar.forgetful)
+    more = keeping.routes if keeping else no_history.routes(wanted=not sidecar.forgetful)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

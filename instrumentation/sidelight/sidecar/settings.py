@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sidelight.embedded.settings import Remembering
 from sidelight.errors import SettingsError
 from sidelight.serving.door import Door, guarded
-from sidelight.sidecar.history_settings import Remembering
 
 LISTEN = "127.0.0.1:9464"
 

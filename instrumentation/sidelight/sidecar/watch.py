@@ -19,7 +19,7 @@ from sidelight.settings import Settings
 from sidelight.store import directory
 from sidelight.store.about import MEND, About
 from sidelight.store.directory import Directory
-from sidelight.store.slow import Slow
+from sidelight.store.slow_requests import SlowRequest
 from sidelight.store.view import View
 
 logger = logging.getLogger("sidelight.sidecar")
@@ -64,7 +64,7 @@ class Watch:
             collector.timed(shot, time.perf_counter_ns() - began)
         return shot
 
-    async def slow(self) -> list[Slow]:
+    async def slow(self) -> list[SlowRequest]:
         """The last slow requests, the newest first. Raises `StoreError`."""
         async with self._lock:
             return await driven(self.opened()[1].slow())

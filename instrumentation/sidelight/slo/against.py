@@ -18,7 +18,7 @@ SECONDS = 10.0
 MOST = 64 * 1024 * 1024
 """Bytes of a page that are read."""
 DURATION = "http_server_request_duration_seconds_bucket"
-START = "fastapi_response_start_seconds_bucket"
+START = "fastapi_time_to_first_byte_seconds_bucket"
 
 _LINE = re.compile(rf"({DURATION}|{START})\{{(.*)\}} \S")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')

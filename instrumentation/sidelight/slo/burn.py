@@ -90,7 +90,7 @@ def _exhausted(plan: Plan, objective: Objective) -> Alert:
 def _few(plan: Plan, objective: Objective) -> Alert:
     own, least = plan.matchers(matchers(objective)), plan.service.min_bad_events
     return Alert(
-        name="FewRequestsMostFail",
+        name="LowTrafficHighErrorRatio",
         severity="warning",
         hold="5m",
         expr=f"{names.ratio('6h')}{own} > 0.5 and {names.ratio('2h')}{own} > 0.5"

@@ -51,10 +51,12 @@ ALERTS: Final = (
         opens=("http_route",),
     ),
     Alert(
-        name="DependencySlow",
+        name="FastAPIDependencySlow",
         severity="warning",
         hold="10m",
-        expr=_slower(names.DEPENDENCY, "fastapi_dependency_seconds_count", "dependency, step"),
+        expr=_slower(
+            names.DEPENDENCY, "fastapi_dependency_duration_seconds_count", "dependency, step"
+        ),
         summary="{{ $labels.dependency }} ({{ $labels.step }}) of <service> is slow",
         description="The {{ $labels.step }} of dependency {{ $labels.dependency }} takes "
         "{{ $value | humanizeDuration }} on average, more than 3 times its median of a day.",
@@ -62,7 +64,7 @@ ALERTS: Final = (
         board="runtime",
     ),
     Alert(
-        name="NeighbourSlow",
+        name="HTTPClientSlow",
         severity="warning",
         hold="10m",
         expr=_slower(

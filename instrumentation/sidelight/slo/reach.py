@@ -14,7 +14,7 @@ _STOPPED = (
 )
 _STUCK = (
     "max by (<by>, http_route) (fastapi_oldest_active_request_seconds{<sel>}<left>) > 300"
-    " unless on (<by>, http_route) fastapi_response_start_seconds_count{<sel>}"
+    " unless on (<by>, http_route) fastapi_time_to_first_byte_seconds_count{<sel>}"
 )
 
 ALERTS: Final = (

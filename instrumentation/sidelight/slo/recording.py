@@ -23,7 +23,7 @@ BROKEN = f'{ERROR}="{INCOMPLETE_RESPONSE}"'
 GOOD = f'{CLASS}!="5xx",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
 RAW_GOOD = f'{STATUS}!~"5..",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
 DURATION = "http_server_request_duration_seconds"
-START = "fastapi_response_start_seconds"
+START = "fastapi_time_to_first_byte_seconds"
 STARTED = f"{START}_count"
 
 
@@ -114,7 +114,7 @@ def budget(plan: Plan) -> Iterator[Rule]:
 def means(plan: Plan) -> Iterator[Rule]:
     """How long dependencies and neighbours take, for alerts that compare it with the past."""
     for name, family, by in (
-        (names.DEPENDENCY, "fastapi_dependency_seconds", "dependency, step"),
+        (names.DEPENDENCY, "fastapi_dependency_duration_seconds", "dependency, step"),
         (names.NEIGHBOUR, "http_client_request_duration_seconds", "server_address"),
     ):
         total, count = (

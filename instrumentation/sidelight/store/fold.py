@@ -13,7 +13,7 @@ from collections.abc import Collection, Generator, Mapping
 from operator import add
 
 from sidelight.contract import METRICS, UNKNOWN
-from sidelight.store import layout, slow, user
+from sidelight.store import layout, slow_requests, user
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     FOLD_LOCK,
@@ -26,7 +26,7 @@ from sidelight.store.directory import (
 )
 from sidelight.store.files import CLOSED, OWN_TROUBLE, Skip, read_all, read_totals
 from sidelight.store.layout import Block, Damaged
-from sidelight.store.reader import MOST_SERIES, File, Index, route_of, rows, slow_requests
+from sidelight.store.reader import MOST_SERIES, File, Index, route_of, rows, slow_requests_in
 from sidelight.store.schema import MOST_BYTES, MOST_FAMILIES, Family, encode, merged, moved
 
 Steps = Generator[None, None, None]
@@ -148,7 +148,7 @@ def _folded(totals: File | None, dead: list[File]) -> Generator[None, None, byte
     everything = [*([totals] if totals else []), *dead]
     families = merged((file.index.schema for file in everything), _OF_THE_DEAD)
     sums: Sums = {}
-    people: dict[str, user.UserFamily] = {}
+    people: dict[str, user.AppFamily] = {}
     for file in everything:
         yield from _add_counts(sums, families, file)
     for file in dead:
@@ -162,7 +162,9 @@ def _folded(totals: File | None, dead: list[File]) -> Generator[None, None, byte
     notes = {
         Block.FOLDED: b"".join([*kept, *(file.header.id for file in dead)]),
         Block.USER: user.encode(people.values()),
-        Block.SLOW: slow.encode(record for file in everything for record in slow_requests(file)),
+        Block.SLOW: slow_requests.encode(
+            record for file in everything for record in slow_requests_in(file)
+        ),
     }
     blocks = yield from _packed(families, sums)
     return _pack(families, blocks, notes, min(file.header.started for file in everything))
@@ -188,7 +190,7 @@ def _add_death(sums: Sums, file: File) -> None:
         for row in rows(file):
             if row.scheme not in {"ws", "wss"}:
                 _add(sums, (lost, (route_of(file, row.method, row.path, whole=row.whole),)), (1,))
-        if rowless := file.word(layout.ROWLESS):
+        if rowless := file.word(layout.UNTRACKED):
             _add(sums, (lost, (UNKNOWN,)), (rowless,))
 
 

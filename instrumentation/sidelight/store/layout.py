@@ -38,7 +38,7 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 # how many requests in flight found no free row, and the end of the arena's last block.
 STATE: Final = 24
 HEARTBEAT: Final = 25
-ROWLESS: Final = 26
+UNTRACKED: Final = 26
 USED: Final = 27
 
 ROWS: Final = 1024

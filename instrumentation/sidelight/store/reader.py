@@ -12,12 +12,12 @@ from itertools import compress, islice
 from typing import NamedTuple
 
 from sidelight.contract import UNKNOWN
-from sidelight.store import about, layout, locks, route_table, slow
+from sidelight.store import about, layout, locks, route_table, slow_requests
 from sidelight.store.about import About
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.layout import WORD, Block, Damaged, Header, State
 from sidelight.store.schema import Family, Schema, decode
-from sidelight.store.slow import Slow, newest
+from sidelight.store.slow_requests import SlowRequest, newest
 from sidelight.store.steps import result
 
 BLOCKS_AT_ONCE = 200
@@ -75,8 +75,8 @@ class Index:
     folded: tuple[bytes, ...] = ()
     user: bytes = b""
     about: About = field(default_factory=About)
-    slow: list[Slow] = field(default_factory=list)
-    """Slow requests that the totals keep."""
+    slow: list[SlowRequest] = field(default_factory=list)
+    """SlowRequest requests that the totals keep."""
     ring: tuple[int, int] = (0, 0)
     """Where a worker keeps its own: byte offset and words."""
     strange: bool = False
@@ -189,7 +189,7 @@ def _extend(index: Index, data: bytes) -> bool:
                 raise Damaged("torn")  # series before and after would mean different things
             index.schema = decode(key)
         elif kind == Block.SLOW:
-            index.slow = newest([*index.slow, *slow.decode(key)])
+            index.slow = newest([*index.slow, *slow_requests.decode(key)])
             index.ring = (at, values)
         else:
             _add_note(index, kind, key)
@@ -264,9 +264,9 @@ def route_of(file: File, method: str, path: bytes, *, whole: bool) -> str:
     return route_table.template_of(file.index.routes, roots, method, path)
 
 
-def slow_requests(file: File) -> list[Slow]:
+def slow_requests_in(file: File) -> list[SlowRequest]:
     """The slow requests a file keeps, in no order."""
-    found = slow.ring(file.data, *file.index.ring)
+    found = slow_requests.ring(file.data, *file.index.ring)
     if file.alive:  # the number of one who died is another's soon
         found = [replace(record, worker=file.header.worker) for record in found]
     return [*file.index.slow, *found]

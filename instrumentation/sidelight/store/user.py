@@ -53,7 +53,7 @@ _MOST_TRACED = 128
 
 
 @dataclass(slots=True)
-class UserFamily:
+class AppFamily:
     """One family of the application. ``mode`` is a gauge's multiprocess mode, or empty.
 
     ``samples`` maps (suffix, labels) to a value; ``exemplars`` the same keys to
@@ -71,7 +71,7 @@ class UserFamily:
     )
 
 
-def encode(families: Iterable[UserFamily]) -> bytes:
+def encode(families: Iterable[AppFamily]) -> bytes:
     """A snapshot as it stands in a file."""
     return json.dumps(
         [
@@ -89,7 +89,7 @@ def encode(families: Iterable[UserFamily]) -> bytes:
     ).encode()
 
 
-def decode(data: bytes) -> list[UserFamily]:
+def decode(data: bytes) -> list[AppFamily]:
     """The inverse of `encode`. Raises `Damaged`."""
     if len(data) > MOST_BYTES:
         raise Damaged("too_large")
@@ -99,10 +99,10 @@ def decode(data: bytes) -> list[UserFamily]:
         raise Damaged("torn") from None
 
 
-def _family(row: list[Any]) -> UserFamily:
+def _family(row: list[Any]) -> AppFamily:
     *texts, samples, exemplars = row
     name, kind, documentation, unit, mode = map(str, texts)
-    family = UserFamily(name, kind, documentation, unit, mode)
+    family = AppFamily(name, kind, documentation, unit, mode)
     for suffix, labels, value in samples:
         family.samples[str(suffix), _labels(labels)] = float(value)
     for suffix, labels, traced, value, seconds in exemplars:
@@ -115,7 +115,7 @@ def _labels(raw: list[list[str]]) -> Labels:
     return tuple((str(name), str(value)) for name, value in raw)
 
 
-def merge(into: dict[str, UserFamily], snapshot: Iterable[UserFamily], worker: str | None) -> None:
+def merge(into: dict[str, AppFamily], snapshot: Iterable[AppFamily], worker: str | None) -> None:
     """Add one worker's snapshot. ``worker`` is None for what a dead worker leaves behind.
 
     Counters, histograms and summaries are summed. Gauges follow their multiprocess mode,
@@ -129,7 +129,7 @@ def merge(into: dict[str, UserFamily], snapshot: Iterable[UserFamily], worker: s
             continue
         mine = into.setdefault(
             family.name,
-            UserFamily(family.name, family.kind, family.help, family.unit, family.mode),
+            AppFamily(family.name, family.kind, family.help, family.unit, family.mode),
         )
         if mine.kind != family.kind:
             continue
@@ -147,7 +147,7 @@ def _with_worker(labels: Labels, worker: str) -> Labels:
     return (*labels, ("sidelight_worker" if taken else "worker", worker))
 
 
-def _add(family: UserFamily, before: float, value: float) -> float:
+def _add(family: AppFamily, before: float, value: float) -> float:
     mode = family.mode.removeprefix("live")
     if family.kind in SUMMED or mode == "sum":
         return before + value
@@ -160,7 +160,7 @@ def names(name: str, kind: str) -> set[str]:
     return {name + suffix for suffix in suffixes}
 
 
-def shown(family: UserFamily) -> list[UserFamily]:
+def shown(family: AppFamily) -> list[AppFamily]:
     """A family as OpenMetrics lets a page show it: by its samples, where they fit no kind.
 
     So a histogram whose boundaries changed between two workers is there, though not as one.
@@ -183,10 +183,10 @@ def shown(family: UserFamily) -> list[UserFamily]:
         }
         family.exemplars = good if family.kind in {"counter", "histogram", "gaugehistogram"} else {}
         return [family]
-    apart: dict[str, UserFamily] = {}
+    apart: dict[str, AppFamily] = {}
     for (suffix, labels), value in family.samples.items():
         name = family.name + suffix
-        one = apart.setdefault(name, UserFamily(name, "unknown", family.help, "", ""))
+        one = apart.setdefault(name, AppFamily(name, "unknown", family.help, "", ""))
         one.samples["", labels] = value
     return list(apart.values())
 
@@ -218,7 +218,7 @@ def _traceable(suffix: str, labels: Labels, seconds: float | None) -> bool:
     )
 
 
-def _fits(family: UserFamily) -> bool:
+def _fits(family: AppFamily) -> bool:
     """Whether the samples are what OpenMetrics wants of their kind, and in its order.
 
     https://prometheus.io/docs/specs/om/open_metrics_spec/

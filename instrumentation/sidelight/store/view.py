@@ -7,7 +7,7 @@ from sidelight.store import fold, reader
 from sidelight.store.directory import Directory
 from sidelight.store.files import read_all
 from sidelight.store.reader import File, Index
-from sidelight.store.slow import Slow, newest
+from sidelight.store.slow_requests import SlowRequest, newest
 
 logger = logging.getLogger("sidelight")
 
@@ -45,11 +45,11 @@ class View:
         if self.directory is not None:
             yield from fold.fold(self.directory, self._known, self.skip, wait)
 
-    def slow(self) -> Generator[None, None, list[Slow]]:
+    def slow(self) -> Generator[None, None, list[SlowRequest]]:
         """The last slow requests of all workers, also of those that died; the newest first."""
         files, totals = yield from self.read()
         everything = [*([totals] if totals else []), *files]
-        return newest(record for file in everything for record in reader.slow_requests(file))
+        return newest(record for file in everything for record in reader.slow_requests_in(file))
 
     def skip(self, name: str, reason: str) -> None:
         """Remember a file that can't be read, or not whole, and say so once."""

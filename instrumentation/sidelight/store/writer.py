@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
 from sidelight.errors import StoreError
-from sidelight.store import layout, locks, slow
+from sidelight.store import layout, locks, slow_requests
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     NUMBER_LOCK,
@@ -52,11 +52,11 @@ except ImportError:  # a Python that was built without
         value = property(None, _store)
 
 
-class Full(Exception):  # noqa: N818 it says what the file is
+class StoreFull(Exception):  # noqa: N818 it says what the file is
     """No room for one more label set."""
 
 
-class Tally:
+class SeriesCounter:
     """One series of this process: its values, and the index of its first word in the file.
 
     The values are kept here too, since reading a list is cheaper than reading shared memory.
@@ -88,14 +88,14 @@ class Row:
         return self
 
 
-ROWLESS: Final = Row.__new__(Row)
+UNTRACKED: Final = Row.__new__(Row)
 """What a request gets that finds no row free."""
 
 
 class WorkerFile:
     """Series, rows and exemplars of this process, in shared memory.
 
-    ``words`` is the whole file as 8-byte numbers; whoever changes a `Tally` stores the new
+    ``words`` is the whole file as 8-byte numbers; whoever changes a `SeriesCounter` stores the new
     value at its place there. Making a series takes a lock; storing a value needs none as long
     as no other thread can run between its load and its store (see docs/decisions/0002).
     """
@@ -116,7 +116,7 @@ class WorkerFile:
         self._max_series = max_series
         self._slow = 0
         self._lock = threading.RLock()  # a finalizer of somebody's may count, whoever holds it
-        self._tallies: dict[bytes, Tally] = {}
+        self._tallies: dict[bytes, SeriesCounter] = {}
         self._capped = 0
         if directory is None:
             self.fd = _nameless()
@@ -172,8 +172,8 @@ class WorkerFile:
         One more than there are rows is counted, and not described.
         """
         row = self.rows.pop() if self.rows else self._new_row()
-        if row is ROWLESS:
-            self.words[layout.ROWLESS] += 1
+        if row is UNTRACKED:
+            self.words[layout.UNTRACKED] += 1
         else:
             row.text.value = path[: layout.ROW_TEXT]
             self.words[row.word + 1] = asked
@@ -183,23 +183,25 @@ class WorkerFile:
     def _new_row(self) -> Row:
         with self._lock:
             if len(self._made) == self._header.rows:
-                return ROWLESS
+                return UNTRACKED
             at = self._header.rows_at // WORD + len(self._made) * layout.ROW_WORDS
             self._made.append(Row(at, self.memory))
             return self._made[-1]
 
     def leave(self, row: Row) -> None:
         """Give back what `take` gave."""
-        if row is ROWLESS:
-            self.words[layout.ROWLESS] -= 1
+        if row is UNTRACKED:
+            self.words[layout.UNTRACKED] -= 1
         else:
             self.words[row.word] = 0
             self.rows.append(row)
 
-    def tally(self, metric: Metric, labels: tuple[str, ...], *, beyond: bool = False) -> Tally:
+    def tally(
+        self, metric: Metric, labels: tuple[str, ...], *, beyond: bool = False
+    ) -> SeriesCounter:
         """A series of this process; made with zeros when new.
 
-        ``beyond`` asks for one of the few that may exceed the cap. Raises `Full`.
+        ``beyond`` asks for one of the few that may exceed the cap. Raises `StoreFull`.
         """
         number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
@@ -209,11 +211,11 @@ class WorkerFile:
         with self._lock:
             if key not in self._tallies:
                 if not beyond and self._capped >= self._max_series:
-                    raise Full
+                    raise StoreFull
                 values = self.schema[number].values
                 spare = 0 if beyond else layout.SLACK
                 at = self._append(Block.SERIES, key, values, spare)
-                self._tallies[key] = Tally(at, values)
+                self._tallies[key] = SeriesCounter(at, values)
                 self._capped += not beyond
             return self._tallies[key]
 
@@ -245,7 +247,7 @@ class WorkerFile:
         return next(family.bounds for family in self.schema if family.name == DURATION.name)
 
     def note(self, kind: Block, key: bytes) -> None:
-        """Add a block without values, such as the route table. Raises `Full`."""
+        """Add a block without values, such as the route table. Raises `StoreFull`."""
         with self._lock:
             self._append(kind, key, 0, layout.SLACK)
 
@@ -253,7 +255,7 @@ class WorkerFile:
         data = layout.block(kind, key, values)
         start, end = self._end, self._end + len(data) + values * WORD
         if end > self._header.size - spare:
-            raise Full
+            raise StoreFull
         # The head with its checksum goes last: until then a reader stops before this block.
         self.memory[start + WORD : start + len(data)] = data[WORD:]
         self.memory[start : start + WORD] = data[:WORD]
@@ -261,19 +263,21 @@ class WorkerFile:
         self.words[layout.USED] = end
         return (end - values * WORD) // WORD
 
-    def exemplar(self, tally: Tally, bucket: int, trace: bytes, span: bytes, value: float) -> None:
+    def exemplar(
+        self, tally: SeriesCounter, bucket: int, trace: bytes, span: bytes, value: float
+    ) -> None:
         """Remember a trace for a bucket of a series; the newest wins."""
         rest = struct.pack("<IQ16s8sdd", bucket, tally.at * WORD, trace, span, value, time.time())
         slot = (tally.at + bucket) % self._header.exemplars
         at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
         self.memory[at : at + layout.EXEMPLAR.size] = layout.checked(rest)
 
-    def remember(self, record: slow.Slow) -> None:
+    def remember(self, record: slow_requests.SlowRequest) -> None:
         """Keep a slow request, in place of the oldest."""
         with self._lock:
             at = self._ring + self._slow % layout.RING * layout.SLOT
             self._slow += 1
-        self.memory[at : at + layout.SLOT] = slow.slot(record)
+        self.memory[at : at + layout.SLOT] = slow_requests.slot(record)
 
     def linked(self) -> bool:
         """Whether the file still has its name."""

@@ -10,7 +10,7 @@ from sidelight.contract import METRICS, WORKER
 from sidelight.export.collector import Collector
 from sidelight.runtime.registry import families, registry
 from sidelight.store.steps import result
-from sidelight.store.user import UserFamily
+from sidelight.store.user import AppFamily
 from sidelight.store.view import View
 
 Labels = tuple[tuple[str, str], ...]
@@ -116,7 +116,7 @@ def of_the_user() -> Page:
     return {} if source is None else {found.name: _family(found) for found in families(source)}
 
 
-def _family(found: UserFamily) -> Family:
+def _family(found: AppFamily) -> Family:
     names = tuple({name: None for _, labels in found.samples for name, _ in labels if name != "le"})
     family = Family(found.name, found.kind, names)
     cumulative: dict[Labels, list[Bucket]] = {}

@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from typing import Any, Self
 
+from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import METHODS, METRICS, OTHER
-from sidelight.few import Few
 from sidelight.runtime import instruments
 from sidelight.runtime.adapters.adapter import Adapter, Method, quiet
 
@@ -23,8 +23,8 @@ MOST_SERVERS = 50
 MOST_ERRORS = 50
 MOST_SERIES = 200
 
-_servers = Few(MOST_SERVERS)
-_errors = Few(MOST_ERRORS)
+_servers = CardinalityLimiter(MOST_SERVERS)
+_errors = CardinalityLimiter(MOST_ERRORS)
 _series: set[tuple[str, ...]] = set()
 
 

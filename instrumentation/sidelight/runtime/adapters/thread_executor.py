@@ -9,11 +9,11 @@ from sidelight.runtime import instruments
 from sidelight.runtime.adapters.adapter import Adapter, Method, quiet
 from sidelight.runtime.instruments import Reading
 
-CAPACITY = METRICS["fastapi_executor_capacity"]
-IN_USE = METRICS["fastapi_executor_in_use"]
-QUEUED = METRICS["fastapi_executor_queued"]
-WAIT = METRICS["fastapi_executor_wait_seconds"]
-RUN = METRICS["fastapi_executor_run_seconds"]
+CAPACITY = METRICS["python_executor_capacity"]
+IN_USE = METRICS["python_executor_in_use"]
+QUEUED = METRICS["python_executor_queued"]
+WAIT = METRICS["python_executor_wait_seconds"]
+RUN = METRICS["python_executor_run_seconds"]
 
 
 class ThreadExecutor(Adapter):

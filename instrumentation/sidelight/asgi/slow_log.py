@@ -1,0 +1,48 @@
+"""One structured log line for a slow request, at a bounded rate."""
+
+import logging
+import time
+from typing import Any
+
+from sidelight.store.slow_requests import SlowRequest
+
+logger = logging.getLogger("sidelight.slow")
+
+LINES = 10
+UNSAID = frozenset({"when", "worker"})
+PERIOD = 10.0
+"""At most this many lines in so many seconds; the next line says how many were left out."""
+
+
+class SlowLog:
+    """Writes ``sidelight.slow``; the facts are attributes of the record as well."""
+
+    def __init__(self) -> None:
+        self._since = -PERIOD
+        self._lines = 0
+        self._suppressed = 0
+
+    def write(self, record: SlowRequest) -> None:
+        """Log one request, or count it as suppressed."""
+        now = time.monotonic()
+        if now - self._since >= PERIOD:
+            self._since, self._lines = now, 0
+        if self._lines >= LINES:
+            self._suppressed += 1
+            return
+        self._lines += 1
+        facts = {name: value for name, value in record.facts().items() if name not in UNSAID}
+        if self._suppressed:
+            facts["suppressed"] = self._suppressed
+            self._suppressed = 0
+        text = " ".join(f"{key}={_plain(value)}" for key, value in facts.items())
+        logger.warning("slow request %s", text, extra={"sidelight": facts})
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{_plain(each)}" for name, each in value.items())
+    text = str(value)
+    return text if text.isprintable() and " " not in text and text else repr(text)

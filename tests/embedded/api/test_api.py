@@ -1,0 +1,126 @@
+"""The HTTP API of the history, asked as clients ask it."""
+
+from typing import Any
+
+import anyio
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from sidelight.embedded.api.routes import Shelf, routes
+from sidelight.embedded.history.history import History
+from tests.embedded.history.remembered import MIB, Sampled
+
+MORE = ["results truncated due to limit"]
+AT = {"time": "1"}
+SPAN = {"start": "1", "end": "1", "step": "1"}
+
+
+@pytest.fixture
+def client() -> TestClient:
+    """Of three series, sampled once."""
+    history = History(3_600_000, 64 * MIB)
+    target = Sampled(history)
+    target.step(1, 'a{n="1"} 1\na{n="2"} 2\na{n="3"} 3\n')
+    shelf = Shelf(history, target.families, target.exemplars, [])
+    return TestClient(Starlette(routes=routes(shelf)))
+
+
+def found(client: TestClient, path: str, **asked: str) -> tuple[Any, list[str]]:
+    """The answer's data, and its warnings."""
+    answer = client.get(f"/api/v1/{path}", params=asked).json()
+    assert answer["status"] == "success", answer
+    return answer["data"], answer.get("warnings", [])
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "size"),
+    [
+        ("query", {"query": "a", **AT}, 3),
+        ("query", {"query": "a[1m]", **AT}, 3),
+        ("query_range", {"query": "a", **SPAN}, 3),
+        ("series", {"match[]": "a"}, 3),
+        ("labels", {}, 4),
+        ("label/n/values", {}, 3),
+    ],
+)
+def test_a_limit_cuts_and_says_so(
+    client: TestClient, path: str, asked: dict[str, str], size: int
+) -> None:
+    """The first of all, with Prometheus's warning; no warning where there are no more."""
+    whole, _ = found(client, path, **asked)
+    rows = whole["result"] if "query" in path else whole
+    assert len(rows) == size
+    for limit, warnings in ((1, MORE), (size - 1, MORE), (size, []), (0, [])):
+        data, told = found(client, path, **asked, limit=str(limit))
+        kept = data["result"] if "query" in path else data
+        assert (kept, told) == (rows[: limit or size], warnings)
+
+
+def test_a_limit_leaves_a_number_as_it_is(client: TestClient) -> None:
+    """A scalar and a text are no series."""
+    for query in ("1", '"text"'):
+        asked = {"query": query, **AT}
+        assert found(client, "query", **asked, limit="1") == found(client, "query", **asked)
+
+
+@pytest.mark.parametrize(
+    ("path", "asked", "problem"),
+    [
+        ("query", {"limit": "-1"}, '"limit": limit must be non-negative'),
+        ("query_range", {"limit": "x"}, '"limit": strconv.Atoi: parsing "x": invalid syntax'),
+        ("series", {"limit": "-1"}, '"limit": limit must be non-negative'),
+        ("query", {"query": "a", "lookback_delta": "1s"}, '"lookback_delta": is not supported'),
+        ("query_range", {"lookback_delta": "1s", **SPAN}, '"lookback_delta": is not supported'),
+        ("rules", {"match[]": "a"}, '"match[]": is not supported'),
+    ],
+)
+def test_what_can_t_be_asked_for(
+    client: TestClient, path: str, asked: dict[str, str], problem: str
+) -> None:
+    """Is refused by its name, and never left out in silence."""
+    answer = client.get(f"/api/v1/{path}", params=asked)
+    assert (answer.status_code, answer.json()["errorType"]) == (400, "bad_data")
+    assert answer.json()["error"].startswith(f"invalid parameter {problem}")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_letters_beyond_ascii_may_come_as_they_are(client: TestClient, method: str) -> None:
+    """Not every client writes them in per cent."""
+    text = 'query="é"&time=1'.encode()
+    if method == "GET":
+        client = TestClient(RawQuery(client.app, text))
+        answer = client.get("/api/v1/query")
+    else:
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        answer = client.post("/api/v1/query", content=text, headers=form)
+    assert answer.json()["data"]["result"] == [1, "é"]
+
+
+class RawQuery:
+    """Asks with these bytes, where the test's client would write them in per cent."""
+
+    def __init__(self, app: Any, text: bytes) -> None:
+        self.app, self.text = app, text
+
+    async def __call__(self, scope: Any, *others: Any) -> None:
+        await self.app({**scope, "query_string": self.text}, *others)
+
+
+def test_a_client_that_leaves_is_no_fault(
+    client: TestClient, logged: pytest.LogCaptureFixture
+) -> None:
+    """Who goes before the form has come is not told of in the log."""
+    form = [(b"content-type", b"application/x-www-form-urlencoded")]
+    scope = {"type": "http", "method": "POST", "path": "/api/v1/query", "headers": form}
+    sent = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    anyio.run(client.app, scope, receive, send)
+    assert sent[0]["status"] == 503
+    assert logged.records == []

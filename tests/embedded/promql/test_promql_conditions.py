@@ -1,0 +1,67 @@
+"""Conditions on labels."""
+
+import pytest
+
+from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.matching import alternatives, condition, matching
+from sidelight.embedded.promql.source import Matcher
+
+
+@pytest.mark.parametrize(
+    ("op", "value", "yes", "no"),
+    [
+        ("=", "a", ["a"], ["", "b", "aa"]),
+        ("!=", "a", ["", "b"], ["a"]),
+        ("=~", "a|b", ["a", "b"], ["", "ab", "a|b"]),
+        ("=~", r"(a\.c|b)", ["a.c", "b"], ["abc", "(b"]),
+        ("=~", "a.c", ["abc", "a\nc"], ["ac", "xabcx"]),
+        ("=~", ".*", ["", "a\nb"], []),
+        ("=~", ".+", ["a", "\n"], [""]),
+        ("=~", "", [""], ["a"]),
+        ("=~", "(?i)get", ["GET", "get"], ["gets"]),
+        ("=~", "[1-3]..", ["200"], ["404", "20"]),
+        ("!~", "5..|4..", ["200", ""], ["500", "404"]),
+        ("=~", r"a\|b", ["a|b"], ["a", "b"]),
+        ("=~", "a|", ["a", ""], ["b"]),
+        ("=~", "é.", ["éa"], ["é"]),
+    ],
+)
+def test_what_meets_a_condition(op: str, value: str, yes: list[str], no: list[str]) -> None:
+    """Patterns match whole values, and a dot any character."""
+    meets = condition(Matcher("x", op, value))  # type: ignore[arg-type] # from the list above
+    assert [one for one in [*yes, *no] if meets(one)] == yes
+
+
+def test_a_label_that_is_missing_is_empty() -> None:
+    """As a condition and in a choice of label sets."""
+    asked = (Matcher("a", "!=", "1"), Matcher("b", "=", ""))
+    assert matching(asked)({})
+    assert not matching(asked)({"b": "2"})
+    sets = [{"a": "1"}, {"a": "2"}, {}, {"a": "2", "b": "3"}]
+    assert [one for one in sets if matching(asked)(one)] == [{"a": "2"}, {}]
+
+
+def test_lists_of_texts_need_no_pattern() -> None:
+    """What a multi-value variable of Grafana sends is a set of texts."""
+    assert alternatives(r"(/a|/b/\{id\}|x\.y)") == frozenset({"/a", "/b/{id}", "x.y"})
+    assert alternatives("a.b") is None
+    assert alternatives(r"\d|a") is None
+    assert alternatives("(a)|(b)") is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("(", "missing closing ): `(`"),
+        ("[a", "missing closing ]: `[a`"),
+        ("*a", "missing argument to repetition operator: `*`"),
+        ("(?=a)", "invalid perl operator: `(?=`"),
+        ("a{1001}", "invalid repetition size: `{1001}`"),
+    ],
+)
+def test_what_is_no_pattern(pattern: str, problem: str) -> None:
+    """RE2's syntax, which knows no look-ahead and no huge repetition."""
+    with pytest.raises(QueryError) as caught:
+        condition(Matcher("x", "=~", pattern))
+    assert caught.value.message == f"parse error: error parsing regexp: {problem}"
+    assert caught.value.kind == "bad_data"

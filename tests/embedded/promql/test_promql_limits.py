@@ -1,0 +1,206 @@
+"""No query takes more than it may."""
+
+import gc
+import re
+import time
+import tracemalloc
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from sidelight.embedded.promql.engine import query, query_range
+from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import Limits
+from sidelight.embedded.promql.series import Series
+from sidelight.embedded.promql.source import Block, Matcher
+from tests.embedded.promql.blocks import matched
+from tests.embedded.promql.written import Written, instant
+
+TOO_MANY = "query processing would load too many samples into memory in query execution"
+LATE = "query timed out in expression evaluation"
+
+
+class Big:
+    """2,000 series of 720 samples."""
+
+    labels = tuple(
+        {"__name__": "x", "group": str(number % 20), "number": str(number), "of": "all"}
+        for number in range(2000)
+    )
+    times = np.arange(720, dtype=np.int64) * 5000
+    values = np.random.default_rng(0).normal(0, 1, (2000, 720))
+
+    def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Block]:
+        rows = matched(matchers, self.labels)
+        low, high = np.searchsorted(self.times, (after, until), side="right")
+        chosen = [self.labels[row] for row in rows]
+        return [Block(chosen, self.times[low:high], self.values[rows, low:high])]
+
+
+END = 3_600_000
+SMALL = Limits(seconds=1.0, samples=1_000_000)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x[1h]",
+        "sum(rate(x[1h]))",
+        "max_over_time(vector(1)[1y:1ms])",
+        'max_over_time(x{group="1"}[1h:100ms])',
+        'x{number="1"} * on(of) group_right() max_over_time(x[1h:1s])',
+    ],
+)
+def test_samples_are_counted_before_they_are_made(text: str) -> None:
+    """In Prometheus's words, and at once."""
+    begin = time.monotonic()
+    with pytest.raises(QueryError) as caught:
+        query(text, Big(), END, SMALL)
+    assert (caught.value.kind, caught.value.message) == ("execution", TOO_MANY)
+    assert time.monotonic() - begin < 5
+
+
+DEEP = 20
+
+
+def _nested(before: str, inner: str, after: str) -> str:
+    """One in another, over as many steps as may be."""
+    return f"count_over_time({before * DEEP}{inner}{after * DEEP}[40000s:1s])"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _nested("vector(1 + scalar(", "vector(1)", "))"),
+        _nested("(vector(1) + ", "vector(1)", ")"),
+        _nested("(hour() + ", "hour()", ")"),
+        _nested("(vector(1) or ", "vector(1)", ")"),
+        _nested("vector(scalar(vector(1) + scalar(", "vector(1)", ")))"),
+        _nested("(scalar(vector(1)) + ", "vector(1)", ")"),
+        _nested("topk(scalar(", "vector(1)", "), vector(1))"),
+        _nested("quantile(scalar(", "vector(1)", "), vector(1))"),
+        _nested("clamp(vector(1), 0, scalar(", "vector(1)", "))"),
+        _nested("round(vector(1), scalar(", "vector(1)", "))"),
+        _nested("histogram_quantile(1, ", "vector(1)", ")"),
+        _nested("predict_linear(", "vector(1)", "[40000s:1s] @ 0, 1)"),
+    ],
+)
+def test_what_waits_for_the_rest_is_counted(text: str) -> None:
+    """Not each table by itself: those that an operator or a function holds while it makes more."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
+            query(text, Written("x 1"), END, Limits(seconds=60, samples=100_000))
+        assert tracemalloc.get_traced_memory()[1] < 10 * 8 * 100_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_function_works_on_some_rows_at_a_time() -> None:
+    """What it makes on the way to its result is not as large as all of the result."""
+    tracemalloc.start()
+    try:
+        made = query_range("day_of_year(x)", Big(), 0, END, 2000)
+        assert tracemalloc.get_traced_memory()[1] < 5 * made.values.nbytes
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_subquery_has_so_many_steps() -> None:
+    """A million, however few series it is of: the tables of a row are made at once."""
+    source = Written("x 1")
+    assert instant("count_over_time(vector(1)[1000000s:1s])", source, 2e6) == {"": 1e6}
+    with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
+        instant("count_over_time(vector(1)[1000001s:1s])", source, 2e6)
+
+
+def test_an_answer_is_counted_too() -> None:
+    """Series times steps."""
+    with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
+        query_range("x", Big(), 0, END, 3600, Limits(samples=1_500_000))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "quantile_over_time(0.5, x[1h])",
+        "deriv(x[1h])",
+        "sum_over_time(x[1h])",
+        "quantile by (number) (0.5, x) + " * 40 + "x",
+        " + ".join(f'label_replace(x, "a", "{n}$1", "number", "{"(.*)" * 50}")' for n in range(9)),
+    ],
+)
+def test_time_runs_out(text: str) -> None:
+    """In Prometheus's words, and not much later than it should."""
+    begin = time.monotonic()
+    with pytest.raises(QueryError) as caught:
+        query_range(text, Big(), 0, END, 2000, Limits(seconds=0.2, samples=10_000_000))
+    assert (caught.value.kind, caught.value.message) == ("timeout", LATE)
+    assert time.monotonic() - begin < 5
+
+
+def test_a_series_has_so_many_points() -> None:
+    """11,000, as in Prometheus; one step more is one too many."""
+    source = Written("x 1")
+    assert query_range("x", source, 0, 11_000, 1).values.shape == (1, 11_001)
+    with pytest.raises(QueryError) as caught:
+        query_range("x", source, 0, 11_001, 1)
+    assert caught.value.kind == "bad_data"
+    assert caught.value.message == (
+        "exceeded maximum resolution of 11,000 points per timeseries. "
+        "Try decreasing the query resolution (?step=XX)"
+    )
+
+
+@pytest.mark.parametrize(("start", "end", "step"), [(0, 1, 0), (0, 1, -5), (2, 1, 1)])
+def test_times_that_are_no_range(start: int, end: int, step: int) -> None:
+    """Are refused as Prometheus refuses them."""
+    with pytest.raises(QueryError) as caught:
+        query_range("x", Written("x 1"), start, end, step)
+    assert caught.value.kind == "bad_data"
+
+
+@pytest.mark.parametrize("text", ["x[5m]", '"x"'])
+def test_what_is_no_answer_at_each_step(text: str) -> None:
+    """A range query is of a scalar or an instant vector."""
+    with pytest.raises(QueryError, match="must be Scalar or instant Vector"):
+        query_range(text, Written("x 1"), 0, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "label_join(" * 9 + "x" + ',"b","","b","b","b","a")' * 9,
+        'label_replace(x, "c", "' + "$1" * 4000 + '", "a", "(.*)")',
+    ],
+)
+def test_labels_don_t_grow_without_bound(text: str) -> None:
+    """A function that multiplies a label's value ends at 4,096 characters."""
+    source = Written('x{a="01234567890123456789",b="01234567890123456789"} 1')
+    with pytest.raises(QueryError, match="at most 4096 are taken"):
+        instant(text, source)
+
+
+@pytest.mark.parametrize("pattern", ["(a|a)*(.*.*)*$", "(.*){500}z", "((a+)+)+$", "(x+x+)+y"])
+def test_patterns_take_time_in_proportion(pattern: str) -> None:
+    """Those that a backtracking matcher never finishes are nothing special."""
+    source = Written(f'x{{a="{"a" * 200 + "x" * 200}"}} 1')
+    begin = time.monotonic()
+    instant(f'x{{a=~"{pattern}"}}', source)
+    assert time.monotonic() - begin < 5
+
+
+@pytest.mark.parametrize(
+    "text", ["x", "sum(x) or vector(0)", "vector(1) * on() group_left() x", "vector(1) and on() x"]
+)
+def test_a_query_leaves_nothing_behind(text: str) -> None:
+    """Its series and all that was derived of them are gone, though one side is a constant."""
+
+    def alive() -> int:
+        gc.collect()
+        return sum(isinstance(one, Series) for one in gc.get_objects())
+
+    before = alive()
+    instant(text, Written('x{a="1"} 1'))
+    assert alive() == before

@@ -1,0 +1,227 @@
+"""Rules over the history: what they record, how alerts move on, what is refused."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidelight.embedded.history.history import History
+from sidelight.embedded.promql.source import Matcher
+from sidelight.embedded.rules import load
+from sidelight.embedded.rules.asking import ask
+from sidelight.embedded.rules.definition import Group, groups
+from sidelight.embedded.rules.running import RunningGroup
+from sidelight.errors import SettingsError
+from sidelight.slo import objectives, rules
+from sidelight.slo.plan import Plan
+from tests.embedded.history.remembered import ENDED, MIB, Sampled, found
+
+
+@pytest.fixture
+def history() -> History:
+    return History(3_600_000, 64 * MIB)
+
+
+@pytest.fixture
+def target(history: History) -> Sampled:
+    return Sampled(history)
+
+
+def group(*rules: dict[str, Any]) -> RunningGroup:
+    """A group of these rules."""
+    listed = [{"name": "test", "interval": "10s", "rules": list(rules)}]
+    (one,) = groups("rules.yml", {"groups": listed})
+    return RunningGroup(0, one)
+
+
+def named(history: History, name: str) -> dict[str, Any]:
+    """Samples of this name."""
+    return found(history, matchers=[Matcher("__name__", "=", name)])
+
+
+def test_a_rule_sees_what_those_before_it_recorded(history: History, target: Sampled) -> None:
+    """At the same time, under their names, with the labels of the rules."""
+    running = group(
+        {"record": "a:sum", "expr": "sum by (job) (a)", "labels": {"kind": "all"}},
+        {"record": "a:twice", "expr": "2 * a:sum"},
+        {"record": "a:scalar", "expr": "scalar(sum(a))", "labels": {"job": "shop"}},
+    )
+    for second in (10, 20):
+        target.step(second, f'a{{n="1"}} {second}\na{{n="2"}} 1\n')
+        running.evaluate(history, second * 1000 + 500)
+    assert named(history, "a:sum") == {'a:sum{kind="all"}': {10: 11, 20: 21}}
+    assert named(history, "a:twice") == {'a:twice{kind="all"}': {10: 22, 20: 42}}
+    assert named(history, "a:scalar") == {"a:scalar": {10: 11, 20: 21}}
+
+
+def test_what_a_rule_does_not_give_any_more_ends(history: History, target: Sampled) -> None:
+    """Its series has a stale marker at the evaluation that lacked it."""
+    running = group({"record": "a:big", "expr": "a > 5"})
+    for second, value in ((10, 7), (20, 1), (30, 1), (40, 9)):
+        target.step(second, f"a {value}\n")
+        running.evaluate(history, second * 1000)
+    assert named(history, "a:big") == {"a:big": {10: 7, 20: ENDED, 40: 9}}
+
+
+def test_a_rule_that_fails_is_shown_and_counted(history: History, target: Sampled) -> None:
+    """With its error, and without harm to the others; it is well again when it can be."""
+    running = group(
+        {"record": "a:bad", "expr": "a * on (job) b"},
+        {"record": "a:good", "expr": "sum by (job) (a)"},
+    )
+    target.step(10, 'a 1\nb{n="1"} 1\nb{n="2"} 1\n')
+    running.evaluate(history, 10_000)
+    bad, good = running.rules
+    assert (bad.health, good.health, bad.failures) == ("err", "ok", 1)
+    assert "found duplicate series for the match group" in bad.error
+    target.step(20, 'a 1\nb{n="1"} 1\n')
+    running.evaluate(history, 20_000)
+    assert (bad.health, bad.error, bad.failures) == ("ok", "", 1)
+
+
+def test_two_of_the_same_labels_are_an_error(history: History, target: Sampled) -> None:
+    """A rule whose labels make two series one says so, as Prometheus does."""
+    running = group(
+        {"record": "a:one", "expr": "a", "labels": {"n": "x"}},
+        {"alert": "One", "expr": "a", "labels": {"n": "x"}},
+    )
+    target.step(10, 'a{n="1"} 1\na{n="2"} 1\n')
+    running.evaluate(history, 10_000)
+    for rule, kind in zip(running.rules, ("rule", "alert"), strict=True):
+        assert rule.error == (
+            f"vector contains metrics with the same labelset after applying {kind} labels"
+        )
+
+
+def test_two_rules_of_the_same_labels_record_one_series(
+    history: History, target: Sampled, logged: pytest.LogCaptureFixture
+) -> None:
+    """The first has it until it ends there, then the other; the log says so once."""
+    rule = {"record": "a:sum", "labels": {"job": "shop"}}
+    running = group(rule | {"expr": "a < 25"}, rule | {"expr": "a * 100"})
+    counted = []
+    for second in (10, 20, 30, 40):
+        target.step(second, f"a {second}\n")
+        running.evaluate(history, second * 1000)
+        counted.append(ask(history, "count(a:sum)", second * 1000))
+    assert counted == [[({}, 1.0)]] * 4
+    assert named(history, "a:sum") == {"a:sum": {10: 10, 20: 20, 30: 3000, 40: 4000}}
+    assert len(logged.messages) == 1
+    assert "another rule records" in logged.messages[0]
+
+
+def test_an_alert_waits_fires_stays_and_ends(history: History, target: Sampled) -> None:
+    """Pending for 20 s, firing, kept for 20 s more, gone; and the same in ALERTS."""
+    rule = {"alert": "High", "expr": "a > 5", "for": "20s", "keep_firing_for": "20s"}
+    running = group({**rule, "labels": {"severity": "page"}})
+    states = []
+    for second, value in enumerate([1, 7, 8, 9, 9, 1, 1, 1, 1]):
+        target.step(second * 10, f"a {value}\n")
+        running.evaluate(history, second * 10_000)
+        alerting = running.rules[0].alerting
+        assert alerting
+        states.append([(one.state, one.value, one.active) for one in alerting.active.values()])
+    assert states == [
+        [],
+        [("pending", 7, 10_000)],
+        [("pending", 8, 10_000)],
+        [("firing", 9, 10_000)],
+        [("firing", 9, 10_000)],
+        [("firing", 9, 10_000)],
+        [("firing", 9, 10_000)],
+        [],
+        [],
+    ]
+    labels = 'alertname="High",alertstate="{}",severity="page"'
+    assert named(history, "ALERTS") == {
+        f"ALERTS{{{labels.format('pending')}}}": {10: 1, 20: 1, 30: ENDED},
+        f"ALERTS{{{labels.format('firing')}}}": {30: 1, 40: 1, 50: 1, 60: 1, 70: ENDED},
+    }
+    assert named(history, "ALERTS_FOR_STATE") == {
+        'ALERTS_FOR_STATE{alertname="High",severity="page"}': {
+            **dict.fromkeys((10, 20, 30, 40, 50, 60), 10),
+            70: ENDED,
+        }
+    }
+
+
+def test_a_pending_alert_that_pauses_begins_again(history: History, target: Sampled) -> None:
+    """One evaluation without it, and its time counts from the next one on."""
+    running = group({"alert": "High", "expr": "a > 5", "for": "20s"})
+    states = []
+    for second, value in enumerate([7, 7, 1, 7, 7, 7]):
+        target.step(second * 10, f"a {value}\n")
+        running.evaluate(history, second * 10_000)
+        alerting = running.rules[0].alerting
+        assert alerting
+        states.append("".join(one.state for one in alerting.active.values()))
+    assert states == ["pending", "pending", "", "pending", "pending", "firing"]
+
+
+def test_the_services_own_rules_are_understood() -> None:
+    """Every rule that Sidelight makes, with and without objectives, can be evaluated here."""
+    found = [
+        *load.of_settings(rules.groups(Plan(objectives.default()))),
+        *load.of_files([str(SHOP)]),
+    ]
+    assert {rule.kind for one in found for rule in one.rules} == {"record", "alert"}
+    history = History(3_600_000, 64 * MIB)
+    target = Sampled(history)
+    for second in range(0, 60, 5):
+        target.step(second, "up 1\n")
+    for number, one in enumerate(found):
+        running = RunningGroup(number, one)
+        running.evaluate(history, 60_000)
+        assert {(rule.rule.name, rule.error) for rule in running.rules if rule.error} == set()
+
+
+SHOP = Path(__file__).parents[3] / "deploy/prometheus/tests/shop.yml"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("", "has no list of groups"),
+        ("groups: 1", "has no list of groups"),
+        ("groups: [{rules: []}]", "has a group without a name"),
+        ("groups: [{name: a, rules: [{expr: up}]}]", "not one of record and alert"),
+        ("groups: [{name: a, rules: [{record: b, alert: c, expr: up}]}]", "not one of record"),
+        ("groups: [{name: a, rules: [{record: 'b c', expr: up}]}]", "is no name of a metric"),
+        ("groups: [{name: a, rules: [{record: b, expr: 'sum('}]}]", "parse error"),
+        ("groups: [{name: a, rules: [{record: b, expr: 'holt_winters(up[5m], 1, 1)'}]}]", "holt_w"),
+        ("groups: [{name: a, rules: [{record: b, expr: up, for: 1m}]}]", "for is not known here"),
+        ("groups: [{name: a, limit: 5, rules: []}]", "limit is not known here"),
+        ("groups: [{name: a, interval: soon, rules: []}]", "interval='soon' is no duration"),
+        ("groups: [{name: a, interval: 5, rules: []}]", "interval=5 is no duration"),
+        ("groups: [{name: a, rules: [{alert: b, expr: up, for: 5}]}]", "for=5 is no duration"),
+        ("groups: [{name: a, interval: 0s, rules: []}]", "interval='0s' is no duration"),
+        (
+            "groups: [{name: a, rules: [{alert: b, expr: up, labels: [x]}]}]",
+            "labels must be a table",
+        ),
+        ("groups: [{name: a, rules: [{alert: b, expr: up, labels: {x: '{{ tmpl }}'}}]}]", "'tmpl'"),
+        ("groups: [{name: a, rules: [{alert: b, expr: up, labels: {x: '{{ if 1 }}'}}]}]", "end"),
+        ("{", "can't be read"),
+        ("a: !!python/object:os.system {}", "can't be read"),
+    ],
+)
+def test_what_is_no_rule_is_refused(tmp_path: Path, content: str, problem: str) -> None:
+    """With the file, the group, the rule, what is wrong, and how a right file is made."""
+    file = tmp_path / "rules.yml"
+    file.write_text(content)
+    with pytest.raises(SettingsError, match="sidelight rules build") as caught:
+        list(load.of_files([str(file)]))
+    assert problem in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The file that isn't there, and why it can't be read."""
+    with pytest.raises(SettingsError, match="No such file"):
+        list(load.of_files([str(tmp_path / "none.yml")]))
+
+
+def test_a_group_without_interval_has_prometheus_own() -> None:
+    """One minute."""
+    (one,) = groups("f", {"groups": [{"name": "a", "rules": []}]})
+    assert one == Group("a", "f", 60_000, ())

@@ -1,0 +1,131 @@
+"""Templates of labels and annotations, as Go and Prometheus fill them in."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidelight.embedded.templates.expand import expand
+from sidelight.embedded.templates.functions import FUNCTIONS
+from sidelight.embedded.templates.reading import TemplateError, Word, pieces
+from sidelight.embedded.templates.tree import parse
+from sidelight.slo import objectives, rules
+from sidelight.slo.plan import Plan
+
+LABELS = {"job": "shop", "route": "/a b&c"}
+SAMPLES = [
+    {"Labels": {"route": "/slow"}, "Value": 3.0},
+    {"Labels": {"route": "/slower"}, "Value": 4.5},
+]
+
+
+def filled(text: str, value: float = 0.25, answer: Any = SAMPLES) -> str:
+    return expand(parse(text), LABELS, value, lambda _: answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain {text}", "plain {text}"),
+        ("{{ $labels.job }}", "shop"),
+        ("{{ .Labels.job }} {{.Value}}", "shop 0.25"),
+        ("[{{ $labels.none }}]", "[]"),
+        ("{{ $labels.route | urlquery }}", "%2Fa+b%26c"),
+        ("{{ $value | humanizePercentage }}", "25%"),
+        ("{{ with $labels.job }}at {{ . }}{{ else }}nowhere{{ end }}", "at shop"),
+        ("{{ with $labels.none }}at {{ . }}{{ else }}nowhere{{ end }}", "nowhere"),
+        ("{{ if $labels.none }}a{{ else if $labels.job }}b{{ else }}c{{ end }}", "b"),
+        ("{{ if and $labels.job (eq $labels.job `shop`) }}yes{{ end }}", "yes"),
+        ("{{ if or (gt $value 1.0) (not $labels.none) }}yes{{ end }}", "yes"),
+        (
+            "{{ range query `q` }}<{{ .Labels.route }}={{ .Value }}>{{ end }}",
+            "</slow=3></slower=4.5>",
+        ),
+        ("{{ range $one := query `q` }}{{ $one.Value }},{{ end }}", "3,4.5,"),
+        ("{{ query `q` | first | value | printf `%.2f` }}", "3.00"),
+        ("{{ query `q` | first | label `route` }}", "/slow"),
+        ("{{ $x := $value }}{{ $x }}", "0.25"),
+        ("a {{- ` b ` -}} c", "a b c"),
+        ("a{{/* nothing */}}b", "ab"),
+        ('{{ printf "%[2]s %[1]q %[3]d%%" $labels.job "x" 7 }}', 'x "shop" 7%'),
+        ('{{ `}}` }}{{ "{{" }}', "}}{{"),
+        ("{{ true }}", "true"),
+    ],
+)
+def test_templates_are_filled_in(text: str, expected: str) -> None:
+    """Variables, pipelines, blocks, queries, and space that is trimmed."""
+    assert filled(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("function", "values"),
+    [
+        ("humanize", {0: "0", 1: "1", 1234567: "1.235M", 0.00012: "120u", -1500: "-1.5k"}),
+        ("humanize", {float("inf"): "+Inf", float("nan"): "NaN", 999.96: "1000", 1e30: "1e+06Y"}),
+        ("humanize1024", {0: "0", 1: "1", 1048576: "1Mi", 1536: "1.5ki"}),
+        ("humanizeDuration", {0: "0s", 1: "1s", 59.5: "59.5s", 60: "1m 0s", 3661: "1h 1m 1s"}),
+        ("humanizeDuration", {90061: "1d 1h 1m 1s", 0.012: "12ms", -61: "-1m 1s", 1e-7: "100ns"}),
+        ("humanizePercentage", {0.5: "50%", 0.1234567: "12.35%", 1.5: "150%", 1e9: "1e+11%"}),
+    ],
+)
+def test_numbers_are_for_people(function: str, values: dict[float, str]) -> None:
+    """With prefixes, as durations and in per cent; texts from Prometheus's own tests."""
+    for value, expected in values.items():
+        assert filled(f"{{{{ $value | {function} }}}}", value) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ none }}",
+        "{{ $value | none }}",
+        "{{ end }}",
+        "{{ if $value }}",
+        "{{ ",
+        "{{ }}",
+        "{{ ( }}",
+        "{{ 1 2 }}",
+        "{{ ? }}",
+        "{{ template `x` }}",
+        '{{ define "x" }}{{ end }}',
+    ],
+)
+def test_what_is_not_known_is_refused(text: str) -> None:
+    """Before anything is filled in."""
+    with pytest.raises(TemplateError):
+        parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ $none }}", "{{ $value.a }}", "{{ `x` | humanize }}", "{{ first }}", "{{ printf `%s` }}"],
+)
+def test_what_goes_wrong_is_an_error(text: str) -> None:
+    """Variables that are not set, texts for numbers, missing arguments."""
+    with pytest.raises(TemplateError):
+        filled(text)
+
+
+def test_our_rules_use_what_is_known() -> None:
+    """The functions in all templates of ours are among those that are known here."""
+    settings = Path(__file__).parents[3] / "deploy/prometheus/tests/shop.toml"
+    import tomllib
+
+    used: set[str] = set()
+    for service in (objectives.default(), objectives.read(tomllib.loads(settings.read_text()))):
+        for group in rules.groups(Plan(service)):
+            for rule in group["rules"]:
+                if "alert" in rule:
+                    for text in (*rule["labels"].values(), *rule["annotations"].values()):
+                        assert isinstance(filled(text), str)
+                        used |= _names(text)
+    assert used - {"if", "with", "range", "else", "end"} <= FUNCTIONS.keys()
+    assert {"humanize", "humanizePercentage", "humanizeDuration", "urlquery", "query"} <= used
+
+
+def _names(text: str) -> set[str]:
+    actions = [piece for piece in pieces(text) if not isinstance(piece, str)]
+    assert len(actions) == len(re.findall(r"\{\{", text))
+    words: list[Word] = [word for action in actions for word in action]
+    return {word.text for word in words if word.kind == "name"}
