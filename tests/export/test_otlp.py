@@ -144,7 +144,7 @@ def test_a_histogram_of_sum_and_count_alone(send: Send) -> None:
         3,
         2,
     )
-    (point,) = points(send(shot).metrics["fastapi.background_task.duration"])
+    (point,) = points(send(shot).metrics["fastapi.background_task_duration"])
     assert (list(point.explicit_bounds), list(point.bucket_counts), point.sum) == ([], [2], 3e-9)
 
 
@@ -266,7 +266,7 @@ def test_numbers_of_a_hostile_file(send: Send) -> None:
     received = send(shot).metrics
     (point,) = points(received["fastapi.slow_requests"])
     assert point.as_double == float(huge)
-    (point,) = points(received["fastapi.background_task.duration"])
+    (point,) = points(received["fastapi.background_task_duration"])
     assert (point.count, list(point.bucket_counts)) == (huge, [huge, huge])
 
 
