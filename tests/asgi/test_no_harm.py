@@ -223,8 +223,8 @@ def _file(app: Any) -> WorkerFile:
     found = app.middleware_stack
     while not isinstance(found, SidelightMiddleware):
         found = found.app
-    assert found._recorder is not None
-    return found._recorder.file
+    assert found.lifecycle.recorder is not None
+    return found.lifecycle.recorder.file
 
 
 @pytest.mark.parametrize(

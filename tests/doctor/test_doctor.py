@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import native
+from sidelight.asgi import fastapi_telemetry
 from sidelight.cli import main
 from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
@@ -53,11 +53,11 @@ def test_a_good_application_has_nothing_to_mend() -> None:
 
 def test_a_fastapi_without_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that is too old, or isn't known, is named, unless no phases are wanted."""
-    assert wrong(check_application(measured())) == {} or not native.KNOWN
-    monkeypatch.setattr(native, "tells", lambda: False)
+    assert wrong(check_application(measured())) == {} or not fastapi_telemetry.KNOWN
+    monkeypatch.setattr(fastapi_telemetry, "reports_operations", lambda: False)
     assert wrong(check_application(measured(phase_sample_interval=0))) == {}
     for known, mend in ((False, "fastapi>=0.142"), (True, "phase_sample_interval=0")):
-        monkeypatch.setattr(native, "KNOWN", known)
+        monkeypatch.setattr(fastapi_telemetry, "KNOWN", known)
         ((what, how),) = wrong(check_application(measured())).items()
         assert what == f"FastAPI {fastapi.__version__} tells of no phases of a request"
         assert mend in how

@@ -32,7 +32,7 @@ def many(tmp_path: Path) -> Iterator[SidelightMiddleware]:
         Starlette(routes=routes), directory=str(tmp_path / "store"), max_series=100
     )
     yield app
-    app._close()
+    app.lifecycle.close()
 
 
 def ask(app: Any, path: str, method: str = "GET", status: int = 200, **more: Any) -> None:
@@ -76,17 +76,17 @@ def test_a_file_full_to_its_end_harms_no_request(many: SidelightMiddleware) -> N
     for status in statuses:
         for method in ("GET", "POST", "PUT"):
             ask(many, "/route399", method, status)
-    assert many._recorder is not None
-    assert many._recorder.file.rows  # all given back
-    assert len(many._recorder.file.rows) == len(many._recorder.file._made)
+    assert many.lifecycle.recorder is not None
+    assert many.lifecycle.recorder.file.rows  # all given back
+    assert len(many.lifecycle.recorder.file.rows) == len(many.lifecycle.recorder.file._made)
     assert "sidelight_series_overflow_total" in page(many)
 
 
 def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddleware) -> None:
     """The first request with another scheme or ``root_path`` is answered, room or not."""
     ask(many, "/route1")
-    assert many._recorder is not None
-    file = many._recorder.file
+    assert many.lifecycle.recorder is not None
+    file = many.lifecycle.recorder.file
     with pytest.raises(StoreFull):
         fill(file, b"https /" + b"x" * 1000)
     ask(many, "/route1", scheme="https")
@@ -115,7 +115,7 @@ def test_a_table_made_again_and_again_does_not_fill_the_file(
         ask(app, f"/odd{number}")
     ask(app, "/known")
     assert 'http_route="/known",http_response_status_code="200"' in page(app)
-    app._close()
+    app.lifecycle.close()
 
 
 def test_the_cap_holds(where: Directory) -> None:

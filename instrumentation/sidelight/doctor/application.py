@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from sidelight.asgi import native
+from sidelight.asgi import fastapi_telemetry
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
@@ -54,21 +54,21 @@ def check_application(app: Any) -> Iterator[Finding]:
 
 
 def _mine(middleware: SidelightMiddleware) -> Iterator[Finding]:
-    if middleware.problem:
-        yield fail(middleware.problem, "correct the option where the middleware is added")
+    if middleware.lifecycle.problem:
+        yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
     else:
         yield ok("the application is measured")
-        settings = middleware._settings  # noqa: SLF001 our own
+        settings = middleware.lifecycle.settings
         if settings is not None and settings.phase_sample_interval:
             yield from _phases()
 
 
 def _phases() -> Iterator[Finding]:
     """What FastAPI tells of a request's phases."""
-    if version("fastapi") and not native.tells():
+    if version("fastapi") and not fastapi_telemetry.reports_operations():
         mend = "phase_sample_interval=0 says that none are wanted"
-        if not native.KNOWN:
-            mend = f"pip install 'fastapi>={native.FIRST}', or {mend}"
+        if not fastapi_telemetry.KNOWN:
+            mend = f"pip install 'fastapi>={fastapi_telemetry.FIRST}', or {mend}"
         yield warn(f"FastAPI {version('fastapi')} tells of no phases of a request", mend)
 
 
@@ -94,7 +94,7 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
 
 def _native(app: Any) -> Iterator[Finding]:
     """FastAPI's own metrics (0.142 and later) under the very same names."""
-    if native.sends_metrics(app):
+    if fastapi_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
             MEND,

@@ -145,10 +145,10 @@ class Heartbeat:
         if self._chores % PROCESS_EVERY == 0:
             process.publish(self.store.file)
         self._chores += 1
-        self.mend()
+        self.renew_file()
         self.snapshots.beat()
 
-    def mend(self) -> None:
+    def renew_file(self) -> None:
         """Make this worker's file again if somebody removed it."""
         try:
             if self.store.renew():
