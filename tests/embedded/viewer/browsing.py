@@ -17,18 +17,18 @@ from tests.live.sidecars import SIDELIGHT
 WIDE = {"width": 1400, "height": 900}
 PHONE = {"width": 390, "height": 844}
 DRAWN = """() => document.querySelector(".sl-panel, .sl-alerts")
-  && !document.querySelector(".is-waiting, .sl-bar.busy, .sl-alerts > .sl-waiting")"""
-WATCH_BUSY = """() => {
+  && !document.querySelector(".is-loading, .sl-bar.loading, .sl-alerts > .sl-loading")"""
+COUNT_REFRESHES = """() => {
   const bar = document.querySelector(".sl-bar");
-  let busy = false;
-  window.rounds = 0;
-  window.watcher?.disconnect();
-  window.watcher = new MutationObserver(() => {
-    const now = bar.classList.contains("busy");
-    if (busy && !now) window.rounds += 1;
-    busy = now;
+  let loading = false;
+  window.refreshes = 0;
+  window.refreshObserver?.disconnect();
+  window.refreshObserver = new MutationObserver(() => {
+    const now = bar.classList.contains("loading");
+    if (loading && !now) window.refreshes += 1;
+    loading = now;
   });
-  window.watcher.observe(bar, { attributes: true, attributeFilter: ["class"] });
+  window.refreshObserver.observe(bar, { attributes: true, attributeFilter: ["class"] });
 }"""
 MILLISECONDS = PATIENCE * 1000
 expect.set_options(timeout=MILLISECONDS)
@@ -121,11 +121,11 @@ class Reader:
         """Wait until nothing is asked for any more."""
         self.page.wait_for_function(DRAWN)
 
-    def again(self) -> None:
-        """Refresh, and wait until all that is in sight is drawn anew."""
-        self.page.evaluate(WATCH_BUSY)
-        self.page.locator(".sl-again").click()
-        self.page.wait_for_function("() => window.rounds > 0")
+    def refresh(self) -> None:
+        """Refresh, and wait until every visible panel is loaded."""
+        self.page.evaluate(COUNT_REFRESHES)
+        self.page.locator(".sl-refresh").click()
+        self.page.wait_for_function("() => window.refreshes > 0")
 
     def kinds(self) -> dict[str, str]:
         """What each panel shows, by title; of two with one title, the last."""
@@ -137,7 +137,7 @@ class Reader:
         """One panel."""
         return self.page.locator(f'.sl-panel[data-panel="{title}"]').first
 
-    def figure(self, title: str) -> str:
+    def stat(self, title: str) -> str:
         """The text of a stat panel."""
         text: str = self.panel(title).locator("strong").inner_text()
         return text

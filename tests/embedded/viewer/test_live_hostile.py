@@ -67,7 +67,7 @@ def hostile() -> Iterator[int]:
 
 
 def drawn_anew(reader: Reader) -> dict[str, str]:
-    reader.again()
+    reader.refresh()
     return reader.kinds()
 
 
@@ -87,7 +87,7 @@ def test_a_hostile_label_is_text(tmp_path: Path) -> None:
         link.click()
         reader.page.wait_for_url("**/d/sidelight-route?**")
         reader.drawn()
-        assert float(reader.figure("Requests").split()[0]) > 0
+        assert float(reader.stat("Requests").split()[0]) > 0
         chip = reader.page.locator('[data-picker="route"] .sl-chip')
         expect(chip.locator("b")).to_have_text(HOSTILE)
         chip.click()

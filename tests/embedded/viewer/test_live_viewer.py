@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Browser, expect
 
-from sidelight.embedded.viewer.board import load
-from sidelight.embedded.viewer.units import shown, unit
-from sidelight.packaged import dashboards as found
+from sidelight.embedded.viewer.dashboard import load
+from sidelight.embedded.viewer.units import format_value, unit
+from sidelight.packaged import dashboards
 from tests.dashboards.asking import get
 from tests.dashboards.stack import hold, shop, shoppers
 from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer, chromium
@@ -30,7 +30,7 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="starts servers that need Linux's /proc"),
 ]
 
-BOARDS = [load(path) for path in found()]
+DASHBOARDS = [load(path) for path in dashboards()]
 NOW = "?from=now-5m&to=now&refresh="
 PICTURES = os.environ.get("SIDELIGHT_TEST_PICTURES")
 """A folder for what the tests saw; else it is the test's own."""
@@ -120,17 +120,17 @@ def test_every_dashboard_is_drawn(world: World, size: dict[str, int], theme: str
     """Every dashboard opens without an error or a request elsewhere, and shows what it must."""
     with Reader(world.browser, world.viewer, viewport=size, color_scheme=theme) as reader:
         silent = set[str]()
-        for board in BOARDS:
-            reader.open(f"/d/{board.uid}{NOW}")
+        for dashboard in DASHBOARDS:
+            reader.open(f"/d/{dashboard.uid}{NOW}")
             kinds = reader.kinds()
             assert "error" not in kinds.values(), kinds
-            assert set(kinds) == {panel.title for panel in board.panels}
+            assert set(kinds) == {panel.title for panel in dashboard.panels}
             empty = {title for title, kind in kinds.items() if kind == "empty"}
-            silent |= {f"{board.uid}: {title}" for title in empty - QUIET[board.uid]}
+            silent |= {f"{dashboard.uid}: {title}" for title in empty - QUIET[dashboard.uid]}
             assert reader.page.locator(".sl-remark").count() == 0
             wide = reader.page.evaluate("document.documentElement.scrollWidth")
-            assert wide <= size["width"], (board.uid, wide)
-            reader.picture(world.pictures, f"{board.uid}-{theme}-{size['width']}")
+            assert wide <= size["width"], (dashboard.uid, wide)
+            reader.picture(world.pictures, f"{dashboard.uid}-{theme}-{size['width']}")
         assert not silent, ", ".join(sorted(silent))
         assert reader.wrong == []
 
@@ -150,15 +150,15 @@ def test_a_variable_changes_what_is_shown(world: World) -> None:
     """A route chosen in the bar is what is shown, stands in the address, and goes with All."""
     with Reader(world.browser, world.viewer) as reader:
         reader.open(f"/d/sidelight-route{NOW}")
-        whole = reader.figure("Requests")
+        whole = reader.stat("Requests")
         reader.choose("route", "/orders/checkout")
-        eventually(lambda: reader.figure("Requests") != whole)
+        eventually(lambda: reader.stat("Requests") != whole)
         reader.drawn()
         assert "var-route=%2Forders%2Fcheckout" in reader.page.url
-        one = float(reader.figure("Requests").split()[0])
+        one = float(reader.stat("Requests").split()[0])
         assert 0 < one < float(whole.split()[0])
         reader.choose("route", "All")
-        eventually(lambda: float(reader.figure("Requests").split()[0]) > 2 * one)
+        eventually(lambda: float(reader.stat("Requests").split()[0]) > 2 * one)
         assert "var-route=%24__all" in reader.page.url
         assert reader.wrong == []
 
@@ -185,7 +185,7 @@ def test_a_link_leads_to_the_routes_page(world: World) -> None:
         for part in ("from=now-5m", "to=now", "var-job=shop", "var-route=%2Forders%2Fcheckout"):
             assert part in reader.page.url
         assert reader.page.title() == "Route · Sidelight"
-        assert 0 < float(reader.figure("Requests").split()[0]) < 20
+        assert 0 < float(reader.stat("Requests").split()[0]) < 20
         reader.page.go_back()
         reader.page.wait_for_url("**/d/sidelight-service?**")
         expect(reader.panel("Routes, by share of the time")).to_be_visible()
@@ -197,8 +197,8 @@ def test_a_refresh_changes_numbers_only(world: World) -> None:
     with Reader(world.browser, world.viewer) as reader:
         reader.open("/d/sidelight-service?from=now-5m&to=now&refresh=5s")
         reader.page.evaluate("document.querySelectorAll('.sl-panel').forEach(e => e.mine = true)")
-        before = reader.page.locator(".sl-figures").all_inner_texts()
-        eventually(lambda: reader.page.locator(".sl-figures").all_inner_texts() != before)
+        before = reader.page.locator(".sl-stats").all_inner_texts()
+        eventually(lambda: reader.page.locator(".sl-stats").all_inner_texts() != before)
         kept = "[...document.querySelectorAll('.sl-panel')].every(e => e.mine)"
         assert reader.page.evaluate(kept)
 
@@ -225,8 +225,10 @@ def test_an_impossible_time_is_said(world: World) -> None:
     """A range that is none is said in the bar, with an example."""
     with Reader(world.browser, world.viewer) as reader:
         reader.page.goto(f"{world.viewer.url}/d/sidelight-fleet?from=tomorrow&to=now")
-        bad = reader.page.locator(".sl-source.bad")
-        expect(bad).to_have_text("'tomorrow' is no time; for example now, now-1h or 1767225600000")
+        bad = reader.page.locator(".sl-source.failed")
+        expect(bad).to_have_text(
+            "'tomorrow' is not a time; for example now, now-1h or 1767225600000"
+        )
 
 
 def test_a_crosshair_on_every_graph(world: World) -> None:
@@ -248,9 +250,9 @@ def test_the_browser_writes_numbers_as_python_does(world: World) -> None:
         write = """async cases => { const { write } = await import("sidelight-units");
           return cases.map(([value, unit, decimals]) => write(value, unit, decimals)); }"""
         finite = [case for case in CASES if abs(case[0]) < float("inf")]
-        given = [[value, unit(name).plain(), places] for value, name, places, _ in finite]
+        given = [[value, unit(name).to_json(), places] for value, name, places, _ in finite]
         assert reader.page.evaluate(write, given) == [
-            shown(value, name, places) for value, name, places, _ in finite
+            format_value(value, name, places) for value, name, places, _ in finite
         ]
 
 
@@ -310,15 +312,15 @@ def test_a_page_may_ask_nobody_else(world: World) -> None:
 def test_how_quick(world: World) -> None:
     """The first dashboard is there in seconds even here; what it took is kept beside pictures."""
     took: dict[str, list[float]] = {}
-    for board in BOARDS:
+    for dashboard in DASHBOARDS:
         with Reader(world.browser, world.viewer) as reader:
-            first = reader.open(f"/d/{board.uid}{NOW}")
+            first = reader.open(f"/d/{dashboard.uid}{NOW}")
             again = []
             for _ in range(5):
                 began = time.perf_counter()
-                reader.again()
+                reader.refresh()
                 again.append(time.perf_counter() - began)
-            took[board.uid] = [round(first, 3), *(round(one, 3) for one in sorted(again))]
+            took[dashboard.uid] = [round(first, 3), *(round(one, 3) for one in sorted(again))]
     world.pictures.mkdir(parents=True, exist_ok=True)
     (world.pictures / "seconds.json").write_text(json.dumps(took, indent=1))
     assert max(times[0] for times in took.values()) < 20  # a loaded machine must not fail it
@@ -349,9 +351,7 @@ def test_it_ends_cleanly(tmp_path: Path, world: World, how: signal.Signals) -> N
         reader.open(f"/d/sidelight-fleet{NOW}")
         assert viewer.stop(how) == 0
         assert [path.name for path in tmp_path.iterdir()] == [viewer.log_path.name]
-        assert viewer.log.splitlines() == [
-            f"sidelight viewer: {viewer.url}/ draws what {nobody} answers"
-        ]
+        assert viewer.log.splitlines() == [f"sidelight viewer: {viewer.url}/ shows {nobody}"]
 
 
 def test_a_token_is_asked_for(tmp_path: Path, world: World) -> None:

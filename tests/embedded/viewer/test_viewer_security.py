@@ -1,4 +1,4 @@
-"""Who may look: in front of pages and WebSockets alike."""
+"""Access to pages and WebSockets."""
 
 import pytest
 from starlette.applications import Starlette
@@ -8,7 +8,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from sidelight.embedded.viewer.guard import Guard
+from sidelight.embedded.viewer.security import SecurityMiddleware
 
 HERE = "http://127.0.0.1:9465"
 
@@ -19,7 +19,7 @@ def client(token: str | None = None) -> TestClient:
 
     async def socket(socket: WebSocket) -> None:
         await socket.accept()
-        await socket.send_text("let in")
+        await socket.send_text("accepted")
         await socket.close()
 
     routes = [
@@ -27,15 +27,17 @@ def client(token: str | None = None) -> TestClient:
         Route("/_nicegui_ws/poll", page),
         WebSocketRoute("/_nicegui_ws/x", socket),
     ]
-    return TestClient(Guard(Starlette(routes=routes), token, ["viewer.example"]), base_url=HERE)
+    return TestClient(
+        SecurityMiddleware(Starlette(routes=routes), token, ["viewer.example"]), base_url=HERE
+    )
 
 
-def let_in(client: TestClient, **headers: str) -> bool:
+def accepted(client: TestClient, **headers: str) -> bool:
     try:
         with client.websocket_connect(
             "ws://127.0.0.1:9465/_nicegui_ws/x", headers=headers
         ) as found:
-            return found.receive_text() == "let in"
+            return found.receive_text() == "accepted"
     except WebSocketDisconnect:
         return False
 
@@ -43,8 +45,8 @@ def let_in(client: TestClient, **headers: str) -> bool:
 @pytest.mark.parametrize(
     ("host", "status"), [("127.0.0.1:9465", 200), ("viewer.example", 200), ("evil.example", 421)]
 )
-def test_names(host: str, status: int) -> None:
-    """Addresses and allowed names are let in; a name of somebody else's is not."""
+def test_hosts(host: str, status: int) -> None:
+    """IP addresses and allowed host names are accepted; another name is refused."""
     assert client().get("/", headers={"host": host}).status_code == status
 
 
@@ -60,54 +62,54 @@ def test_names(host: str, status: int) -> None:
         ({"host": "evil.example", "origin": "http://evil.example"}, False),
     ],
 )
-def test_sockets(headers: dict[str, str], expected: bool) -> None:  # noqa: FBT001 a case
-    """A WebSocket must come from the viewer's own page, under one of its own names."""
-    assert let_in(client(), **headers) is expected
+def test_websockets(headers: dict[str, str], expected: bool) -> None:  # noqa: FBT001 a case
+    """A WebSocket is accepted only from the viewer's origin and under an allowed host."""
+    assert accepted(client(), **headers) is expected
 
 
-def test_a_token_is_for_pages_and_sockets() -> None:
-    """Without the token there is neither page nor socket; a wrong one is none."""
+def test_pages_and_websockets_require_the_token() -> None:
+    """Pages and WebSockets are refused without the token and with a wrong token."""
     guarded = client("word")
     assert guarded.get("/").status_code == 401
     assert "set-cookie" not in guarded.get("/", auth=("any", "wrong")).headers
-    assert not let_in(guarded)
-    assert let_in(guarded, authorization="Bearer word")
+    assert not accepted(guarded)
+    assert accepted(guarded, authorization="Bearer word")
 
 
-def test_a_page_shown_lets_its_socket_in() -> None:
-    """Who has shown the token gets a cookie for WebSockets only, good for this process only."""
+def test_a_page_sets_a_cookie_for_its_websocket() -> None:
+    """A client with the token receives a cookie for the WebSockets of this process only."""
     guarded = client("word")
     cookie = guarded.get("/", auth=("any", "word")).headers["set-cookie"]
     assert cookie.endswith("; Path=/_nicegui_ws/; HttpOnly; SameSite=Strict")
-    held = cookie.partition(";")[0]
-    assert let_in(guarded, cookie=held)
-    assert not let_in(client("word"), cookie=held)
-    assert client("word").get("/", headers={"cookie": held}).status_code == 401
+    cookie_pair = cookie.partition(";")[0]
+    assert accepted(guarded, cookie=cookie_pair)
+    assert not accepted(client("word"), cookie=cookie_pair)
+    assert client("word").get("/", headers={"cookie": cookie_pair}).status_code == 401
 
 
 @pytest.mark.parametrize("other", ['a={"b": 1}', "b[c]=d", "x", "f@g=h; i"])
-def test_cookies_of_others_don_t_matter(other: str) -> None:
-    """Whoever else is at this host may have set any; a reader is known all the same."""
+def test_malformed_cookies_are_ignored(other: str) -> None:
+    """Cookies of other sites on the host do not affect the viewer's own cookie."""
     guarded = client("word")
-    held = guarded.get("/", auth=("any", "word")).headers["set-cookie"].partition(";")[0]
-    for cookie in (f"{other}; {held}", f"{held}; {other}"):
-        assert let_in(guarded, cookie=cookie)
-    assert not let_in(guarded, cookie=other)
+    cookie_pair = guarded.get("/", auth=("any", "word")).headers["set-cookie"].partition(";")[0]
+    for cookie in (f"{other}; {cookie_pair}", f"{cookie_pair}; {other}"):
+        assert accepted(guarded, cookie=cookie)
+    assert not accepted(guarded, cookie=other)
 
 
 @pytest.mark.parametrize(
     ("origin", "status"),
     [(HERE, 200), ("https://evil.example", 403), ("null", 403), ("http://127.0.0.1:8000", 403)],
 )
-def test_what_stands_for_a_socket_comes_from_a_page_of_its_own(origin: str, status: int) -> None:
-    """Requests by which NiceGUI does without WebSockets are refused from where those would be."""
+def test_requests_in_place_of_a_websocket_have_the_same_origin(origin: str, status: int) -> None:
+    """NiceGUI's requests in place of a WebSocket are refused from another origin."""
     answer = client().get("/_nicegui_ws/poll", headers={"origin": origin})
     assert answer.status_code == status
     assert client().get("/", headers={"origin": origin}).status_code == 200
 
 
-def test_headers_keep_a_page_to_its_host() -> None:
-    """A refusal has them too."""
+def test_headers_restrict_a_page_to_its_host() -> None:
+    """Answers and refusals have the security headers."""
     for answer in (client().get("/"), client("word").get("/")):
         assert "default-src 'self'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"

@@ -1,4 +1,4 @@
-"""Who may look, and what a page may do: in front of everything the viewer answers."""
+"""Access control and security headers, in front of the viewer's application."""
 
 import hmac
 import secrets
@@ -26,33 +26,33 @@ HEADERS: Final = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-
-
 COOKIE: Final = "sidelight_viewer"
 SOCKETS: Final = "/_nicegui_ws/"
-"""Where NiceGUI's WebSockets are, and the only place the cookie is sent to."""
-FOREIGN: Final = PlainTextResponse("not from a page of this viewer\n", HTTPStatus.FORBIDDEN)
+"""The path of NiceGUI's WebSockets, and the only path that the cookie is sent to."""
+WRONG_ORIGIN: Final = PlainTextResponse(
+    "the request comes from another site\n", HTTPStatus.FORBIDDEN
+)
 
 
-class Guard:
-    """`Access`, for WebSockets too, and headers that keep a page to this host.
+class SecurityMiddleware:
+    """`Access` for requests and WebSockets, and headers that restrict a page to this host.
 
-    A WebSocket of somebody else's page says so in ``Origin``, and is refused; so is what NiceGUI
-    takes in a WebSocket's place, which it would take from any page. Not every browser
-    sends the password with a WebSocket: who has shown the token gets a cookie for it, which is
-    good as long as this process lives.
+    A WebSocket from another origin is refused, and so are the requests that NiceGUI uses in place
+    of a WebSocket, whose origin it does not check. Some browsers do not send the password with a
+    WebSocket: a client that has presented the token receives a cookie, which is valid for
+    WebSockets until the process ends.
     """
 
     def __init__(self, app: ASGIApp, token: str | None, hosts: Collection[str]) -> None:
         self._app = app
         self._access = Access(app, token, hosts)
         self._hosts = Access(app, None, hosts)
-        self._pass = None if token is None else secrets.token_urlsafe()
+        self._cookie = None if token is None else secrets.token_urlsafe()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it."""
+        """Pass the request to the application, or refuse it."""
         if scope["type"] == "http":
-            answer = FOREIGN if _foreign(scope) else self._access
+            answer = WRONG_ORIGIN if _is_foreign(scope) else self._access
             await answer(scope, receive, self._with_headers(send))
         elif scope["type"] == "lifespan" or self._may_connect(scope):
             await self._app(scope, receive, send)
@@ -61,36 +61,38 @@ class Guard:
 
     def _may_connect(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
-        if self._hosts.refusal(scope) or not same_origin(headers):
+        if self._hosts.refusal(scope) or not _is_same_origin(headers):
             return False
-        return self._access.refusal(scope) is None or self._known(headers)
+        return self._access.refusal(scope) is None or self._has_cookie(headers)
 
-    def _known(self, headers: Headers) -> bool:
-        # Leniently: cookies of others at this host are of no concern here, however odd.
-        shown = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
-        return self._pass is not None and hmac.compare_digest(shown.encode(), self._pass.encode())
+    def _has_cookie(self, headers: Headers) -> bool:
+        # A lenient parser: other sites on this host may have set malformed cookies.
+        given = cookie_parser(headers.get("cookie", "")).get(COOKIE, "")
+        if self._cookie is None:
+            return False
+        return hmac.compare_digest(given.encode(), self._cookie.encode())
 
     def _with_headers(self, send: Send) -> Send:
-        async def sent(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
-                if self._pass and message["status"] == HTTPStatus.OK:
+                if self._cookie and message["status"] == HTTPStatus.OK:
                     headers.append(
                         "set-cookie",
-                        f"{COOKIE}={self._pass}; Path={SOCKETS}; HttpOnly; SameSite=Strict",
+                        f"{COOKIE}={self._cookie}; Path={SOCKETS}; HttpOnly; SameSite=Strict",
                     )
             await send(message)
 
-        return sent
+        return send_with_headers
 
 
-def _foreign(scope: Scope) -> bool:
-    """Whether it is in a WebSocket's place, and from somebody else's page."""
-    return scope["path"].startswith(SOCKETS) and not same_origin(Headers(scope=scope))
+def _is_foreign(scope: Scope) -> bool:
+    """Whether a request replaces a WebSocket and comes from another origin."""
+    return scope["path"].startswith(SOCKETS) and not _is_same_origin(Headers(scope=scope))
 
 
-def same_origin(headers: Headers) -> bool:
-    """Whether a request comes from the viewer's own pages, or from no page at all."""
+def _is_same_origin(headers: Headers) -> bool:
+    """Whether a request comes from a page of the viewer, or not from a page."""
     origin = headers.get("origin")
     return origin is None or origin.partition("://")[2] == headers.get("host", "")
