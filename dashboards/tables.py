@@ -1,51 +1,66 @@
-"""Tables: a row for each set of keys, as it is now."""
+"""Tables of the current state: one row for each combination of key labels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from grafana_foundation_sdk.builders import common as build
-from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders import table as panels
 from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from dashboards.panels.colours import Steps
-from dashboards.panels.queries import DATASOURCE, RECORDED_STEP, Query, Shown, target
+from dashboards.colours import PLAIN, Levels
+from dashboards.panels import Shown
+from dashboards.queries import DATASOURCE, RECORDED_STEP, Query, target
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One query of a table: the number each row gets."""
+    """One query of a table and the name, unit and colours of its values."""
 
     expr: str
     name: str
     unit: str
-    steps: Steps = ()
+    levels: Levels = ()
     decimals: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A label that names a table's rows, and where a click on it leads."""
+    """A label that identifies a row, the name of its column, and where a click leads."""
 
     label: str
     name: str
     link: str = ""
 
 
-def rows(  # noqa: PLR0913 what a panel says of itself is asked for
+SERVICE: Final = Key("job", "Service")
+
+
+def coloured(
+    expr: str,
+    name: str,
+    unit: str,
+    *levels: tuple[float, str],
+    base: str = PLAIN,
+    decimals: int | None = None,
+) -> Column:
+    """A column whose values take a colour from each value on."""
+    return Column(expr, name, unit, ((None, base), *levels), decimals)
+
+
+def table(  # noqa: PLR0913 a table has this many texts and options
     title: str,
     description: str,
     keys: Sequence[Key],
-    columns: Sequence[Column],
-    *,
+    *columns: Column,
     sort: str,
     empty: str,
     descending: bool = True,
 ) -> Shown:
-    """A table: one row for each set of keys, one column for each query, as it is now."""
-    panel = table.Panel().title(title).description(description).no_value(empty)
+    """A table with one row for each combination of keys, and one column for each query."""
+    panel = panels.Panel().title(title).description(description).no_value(empty)
     panel.datasource(DATASOURCE).interval(RECORDED_STEP).unit(columns[0].unit)
     by = build.TableSortByFieldState().display_name(sort).desc(descending)
     panel.sort_by([by]).show_header(True).cell_height(common.TableCellHeight.SM).filterable(True)
@@ -57,10 +72,7 @@ def rows(  # noqa: PLR0913 what a panel says of itself is asked for
         ]
     )
     panel.with_transformation(DataTransformerConfig("merge", options={}))
-    values = {f"Value #{letter}": column.name for letter, column in named.items()}
-    if len(columns) == 1:
-        values["Value"] = columns[0].name  # that is what a single query's column is called
-    panel.with_transformation(_order({key.label: key.name for key in keys} | values))
+    panel.with_transformation(_order(_names(keys, named)))
     for key in keys:
         if key.link:
             panel.override_by_name(key.name, [_link(key)])
@@ -69,8 +81,16 @@ def rows(  # noqa: PLR0913 what a panel says of itself is asked for
     return panel
 
 
+def _names(keys: Sequence[Key], columns: dict[str, Column]) -> dict[str, str]:
+    """Grafana's names of the fields, and ours."""
+    values = {f"Value #{letter}": column.name for letter, column in columns.items()}
+    if len(columns) == 1:
+        values["Value"] = columns["A"].name  # Grafana's name for the values of a single query
+    return {key.label: key.name for key in keys} | values
+
+
 def _order(names: dict[str, str]) -> DataTransformerConfig:
-    """Fields in this order and by these names."""
+    """Renames the fields and puts them into this order."""
     return DataTransformerConfig(
         "organize",
         options={
@@ -90,10 +110,10 @@ def _column(column: Column) -> list[DynamicConfigValue]:
     found = [DynamicConfigValue("unit", column.unit)]
     if column.decimals is not None:
         found.append(DynamicConfigValue("decimals", column.decimals))
-    if column.steps:
-        levels: list[dict[str, Any]] = [{"value": at, "color": c} for at, c in column.steps]
+    if column.levels:
+        steps: list[dict[str, Any]] = [{"value": at, "color": c} for at, c in column.levels]
         found += [
-            DynamicConfigValue("thresholds", {"mode": "absolute", "steps": levels}),
+            DynamicConfigValue("thresholds", {"mode": "absolute", "steps": steps}),
             DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
         ]
     return found
