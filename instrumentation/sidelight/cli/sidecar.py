@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from sidelight.cli.options import access_options
+
 if TYPE_CHECKING:
     from sidelight.embedded.settings import Options, Service
 
@@ -18,33 +20,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where the service's workers meet: their SIDELIGHT_DIR.",
 )
-@click.option(
-    "--listen",
-    default="127.0.0.1:9464",
-    envvar="SIDELIGHT_LISTEN",
-    metavar="ADDRESS:PORT",
-    show_default=True,
-    help="Any other than a loopback address needs a token.",
-)
-@click.option(
-    "--token-file",
-    envvar="SIDELIGHT_TOKEN_FILE",
-    metavar="FILE",
-    help="A file with the bearer token that /metrics asks for.",
-)
-@click.option(
-    "--insecure",
-    is_flag=True,
-    envvar="SIDELIGHT_INSECURE",
-    help="Other machines may read without a token.",
-)
-@click.option(
-    "--allowed-host",
-    "hosts",
-    multiple=True,
-    envvar="SIDELIGHT_ALLOWED_HOSTS",
-    metavar="NAME",
-    help="A name this sidecar is reached by; addresses and localhost always are.",
+@access_options(
+    "SIDELIGHT", "127.0.0.1:9464", "A file with the bearer token that requests must present."
 )
 @click.option(
     "--otlp",
@@ -112,9 +89,8 @@ def sidecar(  # noqa: PLR0913 one for each option
     from sidelight.settings import load
     from sidelight.sidecar import logs, server, settings
 
-    names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     checked = replace(
-        settings.check(directory, listen, token_file, names, otlp, insecure=insecure),
+        settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure),
         remembering=history_settings.check(
             partial(service, ruled=not remembering["rules"]), **remembering
         ),

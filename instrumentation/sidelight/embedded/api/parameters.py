@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
-from sidelight.durations import LONGEST, lasting
+from sidelight.durations import LONGEST, to_milliseconds
 from sidelight.embedded.promql.errors import QueryError, wrong
 from sidelight.embedded.promql.quoting import quoted
 
@@ -123,7 +123,10 @@ def duration(text: str) -> int | None:
     """Seconds, or a duration such as 1h30m, in milliseconds; None where it is neither."""
     if _NUMBER.fullmatch(text):
         return _milliseconds(float(text))
-    return lasting(text)
+    try:
+        return to_milliseconds(text)
+    except ValueError:
+        return None
 
 
 def _milliseconds(seconds: float) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidelight.durations import lasting
+from sidelight.durations import to_milliseconds
 from sidelight.embedded.promql.engine import understood
 from sidelight.embedded.promql.errors import QueryError
 from sidelight.embedded.templates.reading import TemplateError
@@ -111,7 +111,10 @@ def _texts(where: str, key: str, found: Any) -> dict[str, str]:
 
 
 def _duration(where: str, key: str, given: Any) -> int:
-    found = lasting(str(given))
+    try:
+        found = to_milliseconds(str(given))
+    except ValueError:
+        found = None
     if found is None or (key == "interval" and not found):
         raise _wrong(where, f"{key}={given!r} is no duration")
     return found
