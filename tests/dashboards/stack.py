@@ -108,15 +108,15 @@ def hold(server: Server) -> None:
 
 
 @contextmanager
-def shoppers(server: Server, seconds: int = 120, mood: str = "calm") -> Iterator[None]:
-    """The shop's own load, meanwhile, in one mood."""
+def shoppers(server: Server, seconds: int = 120, profile: str = "normal") -> Iterator[None]:
+    """The shop's load generator, with one load profile."""
     url = f"http://127.0.0.1:{server.port}"
-    load = (str(SHOP / "load.py"), url, "--rate=20", f"--seconds={seconds}", "--moods")
+    load = (str(SHOP / "load.py"), url, "--rate=20", f"--seconds={seconds}", "--profiles")
     with subprocess.Popen(
         (sys.executable, *load), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdin
-        process.stdin.write(f"{mood}\n")
+        process.stdin.write(f"{profile}\n")
         process.stdin.flush()
         try:
             yield

@@ -2,21 +2,21 @@
 
 import asyncio
 import http.server
-import threading
 from base64 import b64encode
-from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 
 from sidelight.embedded.viewer.clients import ViewerContext, viewer_context
 from sidelight.embedded.viewer.query_result import DataSourceError
 from sidelight.embedded.viewer.settings import LISTEN, check
+from tests.serving import serving
 
 
 class Refusing(http.server.BaseHTTPRequestHandler):
     """Answers every request with 503 and records its credentials."""
 
-    credentials: list[str]
+    credentials: ClassVar[list[str]] = []
 
     def do_GET(self) -> None:
         self.credentials.append(self.headers.get("authorization", ""))
@@ -28,28 +28,17 @@ class Refusing(http.server.BaseHTTPRequestHandler):
         """Keep the output of the tests clean."""
 
 
-@pytest.fixture
-def server() -> Iterator[http.server.ThreadingHTTPServer]:
-    handler = type("Refused", (Refusing,), {"credentials": []})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as found:
-        thread = threading.Thread(target=found.serve_forever)
-        thread.start()
-        yield found
-        found.shutdown()
-        thread.join()
-
-
-def test_passwords_are_sent_and_not_shown(server: http.server.ThreadingHTTPServer) -> None:
+def test_passwords_are_sent_and_not_shown() -> None:
     """Each server receives the password of its address, and no error message has one."""
-    place = f"127.0.0.1:{server.server_address[1]}"
-    viewer = check(
-        LISTEN, f"http://me:word1@{place}/a", f"http://me:word2@{place}/b", None, (), insecure=False
-    )
-    problems = asyncio.run(_problems(viewer_context(viewer)))
-    assert [place in one for one in problems] == [True, True]
+    with serving(Refusing) as port:
+        host = f"127.0.0.1:{port}"
+        urls = f"http://me:word1@{host}/a", f"http://me:word2@{host}/b"
+        settings = check(LISTEN, *urls, None, (), insecure=False)
+        problems = asyncio.run(_problems(viewer_context(settings)))
+    assert [host in one for one in problems] == [True, True]
     assert not any("word" in one for one in problems)
     logins = ["Basic " + b64encode(f"me:word{n}".encode()).decode() for n in (1, 2)]
-    assert server.RequestHandlerClass.credentials == logins  # type: ignore[attr-defined] # of this test's
+    assert Refusing.credentials == logins
 
 
 async def _problems(context: ViewerContext) -> list[str]:

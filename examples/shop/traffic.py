@@ -1,4 +1,4 @@
-"""What shoppers do, and how often."""
+"""The requests that clients of the shop send, and how often."""
 
 import asyncio
 import random
@@ -7,16 +7,16 @@ import httpx
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-# What a visitor shrugs off: the service is away, or it answers badly.
+# Errors of a request that do not end the load.
 FAILURES = (httpx.HTTPError, WebSocketException, OSError, TimeoutError)
 
-LEAVES = 0.02  # share of the pieces of a page that are the last one seen
+DISCONNECT_RATIO = 0.02  # the share of the chunks of a response after which a client disconnects
 
-Visit = tuple[str, str, object]  # method, path, JSON body
+RequestSpec = tuple[str, str, object]  # method, path, JSON body
 
 
 def product() -> int:
-    # Some links are stale: numbers above 200 are not found.
+    # Some links are out of date: products above 200 are not found.
     return random.randint(1, 204)
 
 
@@ -29,7 +29,7 @@ def order() -> int:
 
 
 def item() -> dict[str, int]:
-    # A quantity of 0 is invalid, and answered with 422.
+    # A quantity of 0 is invalid: the response is 422.
     return {"product_id": random.randint(1, 200), "quantity": random.choice((0, *range(1, 15)))}
 
 
@@ -41,8 +41,8 @@ def checkout(coupon: str = "") -> dict[str, object]:
     }
 
 
-def visits() -> dict[float, list[Visit]]:
-    """One of each, by how often it happens among the others."""
+def requests() -> dict[float, list[RequestSpec]]:
+    """The requests of every client, by their relative frequency."""
     return {
         10: [
             ("GET", f"/products?page={random.randint(1, 10)}", None),
@@ -81,32 +81,34 @@ def visits() -> dict[float, list[Visit]]:
     }
 
 
-def moods() -> dict[str, dict[float, list[Visit]]]:
-    """What shoppers do besides, in each mood they can be in."""
+def profiles() -> dict[str, dict[float, list[RequestSpec]]]:
+    """The additional requests of each load profile, by their relative frequency."""
     return {
-        "calm": {},
+        "normal": {},
         "coupon": {24: [("POST", "/orders/checkout", checkout("FREESHIPPING"))]},
-        "posters": {2: [("GET", f"/products/{product()}/barcode?size=6", None)]},
+        "barcodes": {2: [("GET", f"/products/{product()}/barcode?size=6", None)]},
     }
 
 
-def draw(mood: str = "calm") -> Visit:
-    some = [*visits().items(), *moods()[mood].items()]
-    weighted = [(weight, visit) for weight, alike in some for visit in alike]
-    return random.choices([visit for _, visit in weighted], [weight for weight, _ in weighted])[0]
+def draw(profile: str = "normal") -> RequestSpec:
+    """A random request of a load profile."""
+    groups = [*requests().items(), *profiles()[profile].items()]
+    weighted = [(weight, request) for weight, group in groups for request in group]
+    weights = [weight for weight, _ in weighted]
+    return random.choices([request for _, request in weighted], weights)[0]
 
 
-async def one(client: httpx.AsyncClient, mood: str = "calm") -> None:
-    """One request, read to its end; now and then a shopper closes the page before."""
-    method, path, body = draw(mood)
+async def send_request(client: httpx.AsyncClient, profile: str = "normal") -> None:
+    """Send one request and read the response; some clients disconnect before its end."""
+    method, path, body = draw(profile)
     async with client.stream(method, path, json=body) as response:
         async for _ in response.aiter_bytes():
-            if random.random() < LEAVES:
+            if random.random() < DISCONNECT_RATIO:
                 return
 
 
 async def chat(base: httpx.URL) -> None:
-    """A few questions over a WebSocket."""
+    """Send a few messages over a WebSocket."""
     url = str(base.copy_with(scheme="ws", path=f"/office/chat/{user()}"))
     async with connect(url, proxy=None, open_timeout=10, close_timeout=2) as socket:
         for _ in range(random.randint(3, 12)):

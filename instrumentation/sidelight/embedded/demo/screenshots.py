@@ -1,4 +1,4 @@
-"""Pictures of every page, for those who can't look now."""
+"""Screenshots of every page of the viewer."""
 
 import re
 import shutil
@@ -14,30 +14,34 @@ if TYPE_CHECKING:
     from playwright.async_api import Page
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
-WINDOW: Final = (1400, 900)
-MOST: Final = 3600
-"""Pixels of a picture's height."""
-SETTLES: Final = 3.0
-"""Seconds from a page's load until its panels are drawn."""
-ASKED: Final = "from=now-6m&to=now&refresh=off"
+WIDTH: Final = 1400
+HEIGHT: Final = 900
+MAX_HEIGHT: Final = 3600
+"""Pixels."""
+LOAD_TIME: Final = 3.0
+"""Seconds from the load of a page until its panels are drawn."""
+QUERY: Final = "from=now-6m&to=now&refresh=off"
 PAGES: Final = ("slow", "alerts")
 
 
-class Camera:
-    """Takes a picture of each page, once for each name it is told."""
+class Screenshots:
+    """Takes a screenshot of each page, once for each name."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self._url, self._folder = url, folder
-        self._pages = [f"d/{path.stem}?{ASKED}" for path in packaged.dashboards()] + list(PAGES)
+        self._pages = [f"d/{path.stem}?{QUERY}" for path in packaged.dashboards()] + list(PAGES)
         self._taken: set[str] = set()
 
     @property
-    def needs(self) -> float:
-        """Seconds from the first picture to the last, and some."""
-        return len(self._pages) * (SETTLES + 1.0)
+    def seconds(self) -> float:
+        """The seconds that the screenshots of all pages take."""
+        return len(self._pages) * (LOAD_TIME + 1.0)
 
     async def take(self, name: str) -> None:
-        """``FOLDER/NAME-PAGE.png`` of every page, unless they were taken. Raises on no browser."""
+        """Write ``FOLDER/NAME-PAGE.png`` for each page, unless they were written before.
+
+        Raises `SidelightError` if there is no browser.
+        """
         if name in self._taken:
             return
         self._taken.add(name)
@@ -45,27 +49,30 @@ class Camera:
         async with _page() as page:
             for path in self._pages:
                 await page.goto(f"{self._url}/{path}")
-                await page.wait_for_timeout(SETTLES * 500)
-                # Charts are drawn when they come into sight, so all of the page has to be.
+                await page.wait_for_timeout(LOAD_TIME * 500)
+                # A chart is drawn when it becomes visible, so the whole page has to be visible.
                 height = await page.evaluate("document.documentElement.scrollHeight")
-                await page.set_viewport_size({"width": WINDOW[0], "height": min(height, MOST)})
-                await page.wait_for_timeout(SETTLES * 500)
-                file = re.sub(r"\W+", "-", f"{name}-{_stem(path)}") + ".png"
+                await page.set_viewport_size({"width": WIDTH, "height": min(height, MAX_HEIGHT)})
+                await page.wait_for_timeout(LOAD_TIME * 500)
+                file = re.sub(r"\W+", "-", f"{name}-{_page_name(path)}") + ".png"
                 await page.screenshot(path=self._folder / file)
-                await page.set_viewport_size({"width": WINDOW[0], "height": WINDOW[1]})
+                await page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
 def check() -> None:
-    """Whether pictures can be taken here. Raises `SettingsError`."""
+    """Check that screenshots are possible. Raises `SettingsError`."""
     try:
-        import playwright.async_api  # noqa: F401, PLC0415 only who wants pictures needs it
+        import playwright.async_api  # noqa: F401, PLC0415 only screenshots need it
     except ImportError:
         raise SettingsError(
-            "headless", "", "pictures need Playwright", "pip install playwright"
+            "headless", "", "screenshots need Playwright", "pip install playwright"
         ) from None
     if _browser() is None:
         raise SettingsError(
-            "headless", "", f"none of {', '.join(BROWSERS)} is here", "apt-get install chromium"
+            "headless",
+            "",
+            f"none of {', '.join(BROWSERS)} is installed",
+            "apt-get install chromium",
         )
 
 
@@ -75,13 +82,12 @@ async def _page() -> AsyncIterator["Page"]:
 
     browser = _browser()
     if browser is None:
-        raise SidelightError("the browser has gone")
-    width, height = WINDOW
+        raise SidelightError("the browser is no longer installed")
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(
             executable_path=browser, args=["--no-sandbox", "--disable-dev-shm-usage"]
         )
-        yield await started.new_page(viewport={"width": width, "height": height})
+        yield await started.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         await started.close()
 
 
@@ -89,5 +95,5 @@ def _browser() -> str | None:
     return next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
-def _stem(path: str) -> str:
+def _page_name(path: str) -> str:
     return path.partition("?")[0].removeprefix("d/").removeprefix("sidelight-")
