@@ -199,7 +199,11 @@ def write(folder: Path, name: str, text: str) -> None:
 )
 def test_a_file(name: str, head: str, empty_folder: Path) -> None:
     """The working directory's own file is read."""
-    write(empty_folder, name, f'{head}service = "shop"\nslow_request_threshold = {{"GET /x" = 0.25}}\n')
+    write(
+        empty_folder,
+        name,
+        f'{head}service = "shop"\nslow_request_threshold = {{"GET /x" = 0.25}}\n',
+    )
     found = load({}, {})
     assert (found.service, found.slow_request_threshold) == ("shop", {"GET /x": 0.25, "*": 1.0})
     assert 0.25 in found.buckets

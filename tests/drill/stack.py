@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from sidelight.durations import to_milliseconds
 from sidelight.slo import windows
 from sidelight.store.layout import unpack_header
 from tests.deploy.artefacts import DEPLOY, ROOT, load
@@ -97,7 +98,7 @@ class Stack:
 
     def seconds(self, duration: str) -> float:
         """The same in seconds."""
-        return float(windows.milliseconds(duration) * self.scale / 1000)
+        return float(to_milliseconds(duration) * self.scale / 1000)
 
     def query(self, expression: str) -> list[Any]:
         """What Prometheus answers."""

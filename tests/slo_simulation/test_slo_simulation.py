@@ -12,6 +12,7 @@ from benchmarks.objectives.page import PAGE, table_of
 from benchmarks.objectives.promql import rate_at
 from benchmarks.objectives.scenarios import SCENARIOS
 from benchmarks.objectives.table import Figures, figures, tables
+from sidelight.durations import to_milliseconds
 from sidelight.slo import burn, windows
 
 MONTHS = {scenario.name: scenario for scenario in SCENARIOS}
@@ -135,11 +136,11 @@ def test_the_burns_are_those_of_the_rules() -> None:
     """What is simulated as Sidelight has the generator's windows, factors, floors and waits."""
     generated = [
         (
-            windows.milliseconds(one.long) / 1000,
-            windows.milliseconds(one.short) / 1000,
+            to_milliseconds(one.long) / 1000,
+            to_milliseconds(one.short) / 1000,
             float(one.factor),
             one.severity == "critical",
-            windows.milliseconds(one.hold) / 1000,
+            to_milliseconds(one.hold) / 1000,
         )
         for one in windows.BURNS
     ]

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Unpack
 
 import click
 
+from sidelight.cli.options import access_options
+
 if TYPE_CHECKING:
-    from sidelight.embedded.settings import Options, Service
+    from sidelight.embedded.settings import HistoryOptions, ServiceRules
 
 
 @click.command()
@@ -18,33 +20,8 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where the service's workers meet: their SIDELIGHT_DIR.",
 )
-@click.option(
-    "--listen",
-    default="127.0.0.1:9464",
-    envvar="SIDELIGHT_LISTEN",
-    metavar="ADDRESS:PORT",
-    show_default=True,
-    help="Any other than a loopback address needs a token.",
-)
-@click.option(
-    "--token-file",
-    envvar="SIDELIGHT_TOKEN_FILE",
-    metavar="FILE",
-    help="A file with the bearer token that /metrics asks for.",
-)
-@click.option(
-    "--insecure",
-    is_flag=True,
-    envvar="SIDELIGHT_INSECURE",
-    help="Other machines may read without a token.",
-)
-@click.option(
-    "--allowed-host",
-    "hosts",
-    multiple=True,
-    envvar="SIDELIGHT_ALLOWED_HOSTS",
-    metavar="NAME",
-    help="A name this sidecar is reached by; addresses and localhost always are.",
+@access_options(
+    "SIDELIGHT", "127.0.0.1:9464", "A file with the bearer token that requests must present."
 )
 @click.option(
     "--otlp",
@@ -102,7 +79,7 @@ def sidecar(  # noqa: PLR0913 one for each option
     otlp: str | None,
     *,
     insecure: bool,
-    **remembering: Unpack["Options"],
+    **remembering: Unpack["HistoryOptions"],
 ) -> None:
     """Serve the metrics of all workers from a process of its own.
 
@@ -112,9 +89,8 @@ def sidecar(  # noqa: PLR0913 one for each option
     from sidelight.settings import load
     from sidelight.sidecar import logs, server, settings
 
-    names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     checked = replace(
-        settings.check(directory, listen, token_file, names, otlp, insecure=insecure),
+        settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure),
         remembering=history_settings.check(
             partial(service, ruled=not remembering["rules"]), **remembering
         ),
@@ -124,12 +100,12 @@ def sidecar(  # noqa: PLR0913 one for each option
     server.run(checked, load({"directory": checked.directory}))
 
 
-def service(*, ruled: bool) -> "Service":
+def service(*, ruled: bool) -> "ServiceRules":
     """What the settings of the working directory say of the service; its rules where ``ruled``."""
-    from sidelight.embedded.settings import Service
+    from sidelight.embedded.settings import ServiceRules
     from sidelight.slo import commands
     from sidelight.slo.plan import Plan
     from sidelight.slo.rules import groups
 
     of = commands.service(None)
-    return Service(groups(Plan(of)) if ruled else [], commands.known_by(of))
+    return ServiceRules(groups(Plan(of)) if ruled else [], commands.known_by(of))

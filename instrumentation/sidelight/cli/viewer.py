@@ -2,15 +2,15 @@
 
 import click
 
+from sidelight.cli.options import access_options
+
 
 @click.command()
-@click.option(
-    "--listen",
-    envvar="SIDELIGHT_VIEWER_LISTEN",
-    default="127.0.0.1:9465",
-    show_default=True,
-    metavar="ADDRESS:PORT",
-    help="Where to serve.",
+@access_options(
+    "SIDELIGHT_VIEWER",
+    "127.0.0.1:9465",
+    "A file with the bearer token, which is sent to the sidecar and Prometheus and required of "
+    "the viewer's clients.",
 )
 @click.option(
     "--sidecar",
@@ -18,39 +18,19 @@ import click
     default="http://127.0.0.1:9464",
     show_default=True,
     metavar="URL",
-    help="The sidecar whose history and slow requests are shown.",
+    help="The address of the sidecar, which has the history and the slow requests.",
 )
 @click.option(
     "--prometheus",
     envvar="SIDELIGHT_VIEWER_PROMETHEUS",
     metavar="URL",
-    help="Ask this server for metrics, and the sidecar only for slow requests.",
-)
-@click.option(
-    "--token-file",
-    envvar="SIDELIGHT_VIEWER_TOKEN_FILE",
-    metavar="FILE",
-    help="A file with the bearer token of what is read; whoever looks is asked for it too.",
-)
-@click.option(
-    "--allowed-host",
-    "hosts",
-    envvar="SIDELIGHT_VIEWER_ALLOWED_HOSTS",
-    multiple=True,
-    metavar="NAME",
-    help="A name that the viewer is reached by, besides localhost and addresses.",
+    help="A Prometheus server to query in place of the sidecar's history.",
 )
 @click.option(
     "--step",
     envvar="SIDELIGHT_VIEWER_STEP",
     metavar="DURATION",
-    help="How often scrapes and rules are, where that is more often than every 15s and 1m.",
-)
-@click.option(
-    "--insecure",
-    envvar="SIDELIGHT_VIEWER_INSECURE",
-    is_flag=True,
-    help="Serve without a token, though other machines reach the address.",
+    help="The interval of scrapes and rule evaluations, if shorter than 15s and 1m.",
 )
 def viewer(  # noqa: PLR0913, PLR0917 one for each option
     listen: str,
@@ -62,12 +42,11 @@ def viewer(  # noqa: PLR0913, PLR0917 one for each option
     *,
     insecure: bool,
 ) -> None:
-    """Draw the dashboards in a browser, without Grafana, in a process of its own."""
+    """Serve the dashboards to a browser, without Grafana."""
     from sidelight.embedded.viewer import settings
 
-    names = tuple(name for text in hosts for name in text.replace(",", " ").split())
     checked = settings.check(
-        listen, sidecar, prometheus, token_file, names, insecure=insecure, step=step
+        listen, sidecar, prometheus, token_file, hosts, insecure=insecure, step=step
     )
     settings.need_extra()
     from sidelight.embedded.viewer import server

@@ -5,13 +5,14 @@ from decimal import Decimal
 from typing import TypedDict
 
 from sidelight.contract import METHOD, ROUTE
+from sidelight.durations import UNITS, to_milliseconds
 from sidelight.slo import names
 from sidelight.slo.alert import Alert, Board
-from sidelight.slo.asking import ask, asked
+from sidelight.slo.asking import ask, pack_method_scheme
 from sidelight.slo.objectives import Objective
 from sidelight.slo.plan import Plan, labels, matchers
 from sidelight.slo.recording import bad_of, slow_among
-from sidelight.slo.windows import BURNS, UNITS, Burn, milliseconds, percent, plain
+from sidelight.slo.windows import BURNS, Burn, percent, plain
 
 FAILS = {
     "availability": "of requests failed (5xx, or broken off)",
@@ -127,7 +128,7 @@ def _pace(factor: Decimal) -> str:
 
 
 def _gone(plan: Plan, factor: Decimal) -> str:
-    hours = Decimal(milliseconds(plan.service.window)) / UNITS["h"] / factor
+    hours = Decimal(to_milliseconds(plan.service.window)) / UNITS["h"] / factor
     if hours < DAYS_FROM:
         return f"{plain(hours.quantize(Decimal(1)))} hours"
     return f"{plain((hours / 24).quantize(Decimal('0.1')))} days"
@@ -137,7 +138,7 @@ def _worst(plan: Plan, objective: Objective) -> str:
     """Ask, in the annotation, which route of a service it is."""
     if objective.route:
         return ""
-    inner, by = asked(plan), f"{METHOD}, {ROUTE}"
+    inner, by = pack_method_scheme(plan), f"{METHOD}, {ROUTE}"
     if objective.kind == "availability":
         bad = bad_of(inner, objective, by)
     else:

@@ -7,9 +7,10 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from sidelight import latency
+from sidelight.durations import to_milliseconds
 from sidelight.errors import SettingsError
 from sidelight.slo.selector import Selector, escaped, every_job, literal, one_job, parse
-from sidelight.slo.windows import BURNS, LONG, Burn, milliseconds, percent
+from sidelight.slo.windows import BURNS, LONG, Burn, percent
 
 Kind = Literal["availability", "latency"]
 
@@ -233,8 +234,8 @@ def _switch(key: str, given: Any) -> bool:
 
 def _window(key: str, given: Any) -> str:
     found = re.fullmatch(r"[1-9]\d?[dw]", given) if isinstance(given, str) else None
-    least, most = milliseconds(LONG[-1]), milliseconds(LONGEST_WINDOW)
-    if found is None or not least < milliseconds(given) <= most:
+    least, most = to_milliseconds(LONG[-1]), to_milliseconds(LONGEST_WINDOW)
+    if found is None or not least < to_milliseconds(given) <= most:
         problem = f"must be days or weeks, longer than {LONG[-1]} and at most {LONGEST_WINDOW}"
         raise SettingsError(key, given, problem, 'window = "30d"')
     return str(given)

@@ -4,17 +4,13 @@ Factors are those of the multi-window, multi-burn-rate alerts in Google's "The S
 Workbook", chapter 5 (https://sre.google/workbook/alerting-on-slos/).
 """
 
-import re
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
+from sidelight.durations import to_milliseconds, to_text
 from sidelight.slo.alert import Severity
-
-UNITS: Final = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
-"""Milliseconds of each of Prometheus's units."""
-LARGEST_FIRST: Final = ("d", "h", "m", "s", "ms")
 
 INTERVAL: Final = "1m"
 """How often rules are evaluated; long windows are sums of what was recorded that often."""
@@ -47,25 +43,20 @@ BURNS: Final = (
 )
 
 
-def milliseconds(duration: str) -> int:
-    """What a duration such as ``90m`` or ``1h30m`` is in milliseconds."""
-    return sum(int(n) * UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdw])", duration))
-
-
 def shortened(duration: str, scale: Fraction) -> str:
     """A duration times ``scale``, as Prometheus writes it: ``5m`` at 1/60 is ``5s``."""
-    left = max(1, round(milliseconds(duration) * scale)) if milliseconds(duration) else 0
-    parts = []
-    for unit in LARGEST_FIRST:
-        number, left = divmod(left, UNITS[unit])
-        if number:
-            parts.append(f"{number}{unit}")
-    return "".join(parts) or "0s"
+    return to_text(_scaled(duration, scale))
 
 
 def seconds(duration: str, scale: Fraction) -> str:
     """A duration times ``scale`` in seconds, without exponent: ``1m`` at 1/60 is ``1``."""
-    return plain(Decimal(max(1, round(milliseconds(duration) * scale))) / 1000)
+    return plain(Decimal(_scaled(duration, scale)) / 1000)
+
+
+def _scaled(duration: str, scale: Fraction) -> int:
+    """Milliseconds: at least 1, except where the duration is 0."""
+    length = to_milliseconds(duration)
+    return max(1, round(length * scale)) if length else 0
 
 
 def plain(number: Decimal) -> str:

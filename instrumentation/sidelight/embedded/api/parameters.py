@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from starlette.requests import Request
 
-from sidelight.durations import LONGEST, lasting
+from sidelight.durations import LONGEST, to_milliseconds
 from sidelight.embedded.promql.ast import (
     VectorSelector,
 )
@@ -129,7 +129,10 @@ def parse_duration(text: str) -> int | None:
     """Return seconds, or a duration such as 1h30m, in milliseconds; None if it is neither."""
     if _NUMBER.fullmatch(text):
         return _milliseconds(float(text))
-    return lasting(text)
+    try:
+        return to_milliseconds(text)
+    except ValueError:
+        return None
 
 
 def _milliseconds(seconds: float) -> int | None:

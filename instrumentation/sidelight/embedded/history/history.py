@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sidelight.embedded.history.querier import SeriesReader
+from sidelight.embedded.history.reader import SeriesReader
 from sidelight.embedded.history.stream import CHANGE_SIZE, SeriesStream
 from sidelight.embedded.promql.storage import LabelMatcher
 

@@ -9,12 +9,12 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from sidelight.cooperative import in_slices
 from sidelight.embedded.history.exemplars import Exemplars
 from sidelight.embedded.history.exposition import MetricMetadata
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.scrape import DEFAULT_JOB, Scrape, ScrapeTarget
 from sidelight.errors import StoreError
-from sidelight.export.page import in_turns
 from sidelight.export.prometheus import Format, render
 from sidelight.sidecar.watch import Watch
 
@@ -83,7 +83,7 @@ class HistorySampler:
 
     async def _scrape(self) -> Scrape:
         """Render and read the whole page. Raises `StoreError`."""
-        pieces = in_turns(render(await self._watch.shot(), Format.OPENMETRICS))
+        pieces = in_slices(render(await self._watch.shot(), Format.OPENMETRICS))
         scrape = self._begin()
         async for piece in larger_pieces(pieces):
             await self._run(scrape.read, piece, self.metadata)

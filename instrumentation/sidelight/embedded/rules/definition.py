@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sidelight.durations import lasting
+from sidelight.durations import to_milliseconds
 from sidelight.embedded.promql.engine import checked_query
 from sidelight.embedded.promql.errors import QueryError
 from sidelight.embedded.templates.lexer import TemplateError
@@ -112,7 +112,10 @@ def _strings(where: str, key: str, found: Any) -> dict[str, str]:
 
 
 def _duration(where: str, key: str, given: Any) -> int:
-    found = lasting(str(given))
+    try:
+        found = to_milliseconds(str(given))
+    except ValueError:
+        found = None
     if found is None or (key == "interval" and not found):
         raise _error(where, f"{key}={given!r} is not a duration")
     return found
