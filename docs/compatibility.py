@@ -48,7 +48,7 @@ A library that the service does not use need not be installed.
 
 | program | oldest | newest | how it is tested |
 | --- | --- | --- | --- |
-| Prometheus | {prometheus[0]} | {prometheus[1]} | queries run on both, the rest on the installed version |
+| Prometheus | {prometheus[0]} | {prometheus[1]} | queries run on both, the rest on one |
 | Grafana | {grafana[0]} | {grafana[1]} | options of the panels are compared with the JSON schemas |
 
 ## Operating systems
