@@ -135,7 +135,7 @@ rules: setup  ## rules of services without objectives, and those that promtool t
 	  --output deploy/prometheus/tests/shop.yml
 
 .PHONY: dashboards
-dashboards: setup  ## dashboards/json and the ConfigMaps, from their source
+dashboards: setup  ## dashboards/json, from their source
 	$(NEWEST)/bin/python -m dashboards
 
 .PHONY: wheel
