@@ -17,8 +17,9 @@ PYTHONS := 3.11 3.12 3.13 3.14 3.15
 PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
 REQUIREMENTS := requirements/tests.txt
 PIP_INSTALL := -m pip install --quiet
-# Tests mostly wait for servers: two at a time leave half of two cores idle.
-PARALLEL := -n 3 --dist worksteal
+# Some tests wait for servers: two at a time leave a part of two cores idle.
+# Tests that share a server, a browser or a recording are a group, and run in one process.
+PARALLEL := -n 3 --dist loadgroup
 # What an old FastAPI could break: with it `make test` runs these, and `make test-all` every test.
 ON_FASTAPI := tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
   tests/live/test_live_ends.py tests/live/test_live_faults.py tests/live/test_live_gunicorn.py \
