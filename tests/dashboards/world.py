@@ -104,7 +104,7 @@ def world(where: Path) -> Iterator[World]:
     """The servers under load, after no query had an error or NaN while they were unused."""
     with servers(where) as found:
         eventually(lambda: query(found.port, "min(prometheus_rule_group_iterations_total) > 1"))
-        assert query(found.port, 'count(up{job!="prometheus"}) == 5')
+        eventually(lambda: query(found.port, 'count(up{job!="prometheus"}) == 5'))
         check_sound(found.port)
         with found.load(rate=6):
             found.harm()
