@@ -27,7 +27,7 @@ OBJECTIVES = """\
 service = "shop"
 [slo]
 availability = "99.9%"
-latency = "30% < 10ms"
+latency = "5% < 10ms"
 [[slo.route]]
 match = "POST /orders/checkout"
 availability = "99%"

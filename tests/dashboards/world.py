@@ -17,11 +17,13 @@ from tests.live.sidecars import Sidecar
 
 BUSY = {
     "/health": 4,
+    "/products/none": 1,
     "/held": 10,
     "/printed": 4,
     "/paid": 1,
     "/unpaid": 1,
     "/misfit": 1,
+    "/orders/1/events": 1,
     "!/orders/1/events": 1,
 }
 """The clients of each path of the shop; ``!`` is for clients that disconnect early."""
