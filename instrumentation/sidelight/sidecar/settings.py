@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidelight.embedded.settings import Remembering
+from sidelight.embedded.settings import HistorySettings
 from sidelight.errors import SettingsError
 from sidelight.serving.door import Door, guarded
 
@@ -23,7 +23,7 @@ class Sidecar(Door):
 
     directory: str
     otlp: str | None
-    remembering: Remembering | None = None
+    remembering: HistorySettings | None = None
     forgetful: bool = False
 
 
