@@ -4,12 +4,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from sidelight.embedded.settings import EXTRA
+from sidelight.sidecar.settings import HISTORY_EXTRA
 
 
 def routes(*, wanted: bool) -> list[BaseRoute]:
     """Every address below ``/api/v1``; ``wanted`` unless ``--history 0`` was given."""
-    why = f"it needs {EXTRA}" if wanted else "it is turned off by --history 0"
+    why = f"it needs {HISTORY_EXTRA}" if wanted else "it is turned off by --history 0"
 
     async def off(_: Request) -> Response:
         error = f"this sidecar keeps no history: {why}"

@@ -4,11 +4,15 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sidelight.embedded.settings import Remembering
 from sidelight.errors import SettingsError
 from sidelight.serving.door import Door, guarded
 
+if TYPE_CHECKING:
+    from sidelight.embedded.settings import HistorySettings
+
+HISTORY_EXTRA = "pip install 'sidelight[history]'"
 LISTEN = "127.0.0.1:9464"
 
 
@@ -23,7 +27,7 @@ class Sidecar(Door):
 
     directory: str
     otlp: str | None
-    remembering: Remembering | None = None
+    remembering: "HistorySettings | None" = None
     forgetful: bool = False
 
 

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect
 from sidelight.embedded.viewer.dashboard import load
 from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
-from tests.dashboards.asking import get
+from tests.dashboards.querying import get
 from tests.dashboards.stack import hold, shop, shoppers
 from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer
 from tests.embedded.viewer.test_viewer_units import CASES

@@ -9,7 +9,7 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidelight.embedded.promql.bisection import bisected
+from sidelight.embedded.promql.histogram import quantile_by_bisection
 
 DURATION: Final = "http_server_request_duration_seconds"
 SLOW: Final = "fastapi_slow_requests"
@@ -119,7 +119,7 @@ class RouteCounters:
 
 def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
     """``histogram_quantile`` of cumulative counts by upper bound; `None` in place of NaN."""
-    value = bisected(q, sorted(buckets.items()))
+    value = quantile_by_bisection(q, sorted(buckets.items()))
     return None if math.isnan(value) else value
 
 
