@@ -1,4 +1,4 @@
-"""The history, its API and its rules, put together. Needs the extra ``history``."""
+"""The embedded Prometheus: history, query API and rules. Needs the extra ``history``."""
 
 import logging
 import socket
@@ -15,7 +15,7 @@ from sidelight.embedded.history.target import Target
 from sidelight.embedded.rules import load
 from sidelight.embedded.rules.evaluator import Evaluator
 from sidelight.embedded.settings import Remembering
-from sidelight.sidecar.watch import Figure, Watch
+from sidelight.sidecar.metrics_source import ExtraValue, MetricsSource
 
 logger = logging.getLogger("sidelight.sidecar")
 
@@ -24,18 +24,21 @@ FIRST = 2.5
 ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 only compared with
 
 
-class Keeping:
-    """What a sidecar remembers, and how it is asked. Raises `SettingsError`."""
+class EmbeddedPrometheus:
+    """Samples the metrics of a sidecar, evaluates rules, and serves the query API.
 
-    def __init__(self, asked: Remembering, watch: Watch, listener: socket.socket) -> None:
+    Raises `SettingsError`.
+    """
+
+    def __init__(self, asked: Remembering, source: MetricsSource, listener: socket.socket) -> None:
         own = asked.service.groups
         groups = list(load.of_files(asked.rules)) if asked.rules else load.of_settings(own)
         give_back()
         self._history = History(round(asked.keep * 1000), asked.memory)
         target = target_of(asked, listener)
-        self._sampler = Sampler(watch, self._history, asked.step, target)
+        self._sampler = Sampler(source, self._history, asked.step, target)
         self._rules = Evaluator(self._history, groups, FIRST * asked.step)
-        watch.figures = self.figures
+        source.extra_values = self.values
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -43,25 +46,26 @@ class Keeping:
         families, exemplars = self._sampler.families, self._sampler.exemplars
         return routes(Shelf(self._history, families, exemplars, self._rules.groups))
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Sample and evaluate for ever."""
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._sampler.keep)
             tasks.start_soon(self._rules.keep)
 
-    def figures(self) -> Iterator[Figure]:
-        """What the page says of the history, as it was after the last step."""
+    def values(self) -> Iterator[ExtraValue]:
+        """Metrics of the history itself, as of the last step."""
         now = self._history.figures
-        yield "sidelight_history_series", "", now.series
-        yield "sidelight_history_samples", "", now.samples
-        yield "sidelight_history_bytes", "", now.size + self._sampler.exemplars.size
-        yield "sidelight_history_span_seconds", "", now.span * 1_000_000
+        size = now.size + self._sampler.exemplars.size
+        yield ExtraValue("sidelight_history_series", "", now.series)
+        yield ExtraValue("sidelight_history_samples", "", now.samples)
+        yield ExtraValue("sidelight_history_bytes", "", size)
+        yield ExtraValue("sidelight_history_span_seconds", "", now.span * 1_000_000)
         for reason, number in (
             ("series_full", self._history.left_out),
             ("late", self._sampler.late),
         ):
-            yield "sidelight_history_skipped_total", reason, number
-        yield "sidelight_rule_failures_total", "", self._rules.failures
+            yield ExtraValue("sidelight_history_skipped_total", reason, number)
+        yield ExtraValue("sidelight_rule_failures_total", "", self._rules.failures)
 
 
 def target_of(asked: Remembering, listener: socket.socket) -> Target:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from starlette.responses import Response
 
 from sidelight.embedded.promql.errors import QueryError
-from sidelight.sidecar.paced import Paced
+from sidelight.sidecar.send_timeout import SendTimeoutResponse
 
 CODES = {
     "bad_data": 400,
@@ -31,7 +31,7 @@ class Data(NamedTuple):
 def answer(data: Data) -> Response:
     """What was asked."""
     more = f',"warnings":{json.dumps(TRUNCATED)}' if data.truncated else ""
-    return Paced(f'{{"status":"success","data":{data.text}{more}}}', headers=JSON)
+    return SendTimeoutResponse(f'{{"status":"success","data":{data.text}{more}}}', headers=JSON)
 
 
 def refused(error: QueryError) -> Response:
@@ -44,4 +44,4 @@ def refusal(kind: str, message: str) -> Response:
     body = json.dumps(
         {"status": "error", "errorType": kind, "error": message}, separators=(",", ":")
     )
-    return Paced(body, CODES[kind], JSON)
+    return SendTimeoutResponse(body, CODES[kind], JSON)

@@ -16,8 +16,9 @@ from sidelight.embedded.history.history import History
 from sidelight.embedded.history.page import Page
 from sidelight.embedded.history.target import NAMELESS, Target
 from sidelight.errors import StoreError
-from sidelight.export.prometheus import Format, render
-from sidelight.sidecar.watch import Watch
+from sidelight.export.prometheus import render
+from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.text_format import ExpositionFormat
 
 logger = logging.getLogger("sidelight.sidecar")
 
@@ -30,13 +31,15 @@ REST = 4
 class Sampler:
     """Samples one directory into a history, every ``step`` seconds."""
 
-    def __init__(self, watch: Watch, history: History, step: float, target: Target) -> None:
+    def __init__(
+        self, source: MetricsSource, history: History, step: float, target: Target
+    ) -> None:
         """``target`` has no job where the service's own name is to be it."""
         self.families = Families()
         self.exemplars = Exemplars()
         self.late = 0
         """Steps that were left out, since the one before took too long."""
-        self._watch = watch
+        self._source = source
         self._history = history
         self._step = step
         self._given = target
@@ -66,7 +69,7 @@ class Sampler:
         now, began = self._now(), time.perf_counter()
         try:
             page = await self._page()
-        except StoreError:  # the watch says so by itself
+        except StoreError:  # the source logs it
             page = self._begin()
             page.own("up", 0)
         else:
@@ -84,7 +87,7 @@ class Sampler:
 
     async def _page(self) -> Page:
         """The whole page, read. Raises `StoreError`."""
-        pieces = in_slices(render(await self._watch.shot(), Format.OPENMETRICS))
+        pieces = in_slices(render(await self._source.snapshot(), ExpositionFormat.OPENMETRICS))
         page = self._begin()
         async for piece in gathered(pieces):
             await self._run(page.read, piece, self.families)
@@ -92,7 +95,7 @@ class Sampler:
 
     def _begin(self) -> Page:
         """An empty page of this target; another target's series end here."""
-        job = self._given.job or self._watch.about.service_name or self._target.job or NAMELESS
+        job = self._given.job or self._source.service.service_name or self._target.job or NAMELESS
         target = replace(self._given, job=job)
         if target != self._target and self._target.job:
             gone = Page(self._history, self._history.stream(self._target), self._target.labels)
