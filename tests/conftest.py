@@ -25,6 +25,27 @@ def pytest_unconfigure() -> None:
     processes.end()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what their module has started run in one process; those that wait, first.
+
+    What waits last is waited for by all.
+    """
+    for item in items:
+        if shares(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.get_closest_marker("live") is None)
+
+
+def shares(item: pytest.Item) -> bool:
+    """Whether a test uses a fixture of ours that its whole module has one of."""
+    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(
+        definition.scope in {"module", "package"}
+        for definitions in known.values()
+        for definition in definitions
+    )
+
+
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of whoever runs the tests don't reach them."""

@@ -44,11 +44,11 @@ QUIET = {
     },
     "sidelight-route": {
         "Latency F": "asks for traces only",
-        "How latencies are spread B": "asks for traces only",
-        "Requests, now and before B": "nobody was here a day ago",
-        "Requests, now and before C": "nor a week ago",
-        "p95, now and before B": "nobody was here a day ago",
-        "p95, now and before C": "nor a week ago",
+        "Latency distribution B": "asks for traces only",
+        "Requests: now and before B": "nobody was here a day ago",
+        "Requests: now and before C": "nor a week ago",
+        "p95: now and before B": "nobody was here a day ago",
+        "p95: now and before C": "nor a week ago",
     },
     "sidelight-runtime": {"Instances C": "a machine may have no memory limit"},
 }
@@ -138,9 +138,9 @@ def check_pool(port: int) -> None:
     """The pool that is too small is full, waited for, and given up."""
     runtime = "sidelight-runtime"
     eventually(lambda: highest(port, runtime, "Connection pools A") == 1.0)
-    eventually(lambda: highest(port, runtime, "Wait for a connection A") >= 1)
+    eventually(lambda: highest(port, runtime, "Calls waiting for a connection A") >= 1)
     eventually(lambda: highest(port, runtime, "Connection pools E") > 0)
-    eventually(lambda: highest(port, "sidelight-service", "Fullest connection pools A") == 1.0)
+    eventually(lambda: highest(port, "sidelight-service", "Connection pool usage A") == 1.0)
 
 
 def check_traced(found: Stack, asked: Asked) -> None:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +20,7 @@ from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
 from tests.live.servers import PATIENCE, Server, eventually, running
 from tests.live.traffic import Asked, Load, requests, scrape
+from tests.processes import Forked
 
 SIDELIGHT = str(Path(sys.executable).parent / "sidelight")
 
@@ -96,6 +98,12 @@ class Sidecar(Server):
         """Bytes of memory it has."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096
 
+    @property
+    def cpu_seconds(self) -> float:
+        """How long it has computed."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     @contextmanager
     def within(self, size: int) -> Iterator[None]:
         """While the body runs, it takes at no time so many bytes more than it has."""
@@ -129,15 +137,15 @@ def fetch(
 
 def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
     """A sidecar that must end by itself."""
-    return subprocess.run(
-        [SIDELIGHT, "sidecar", *options],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={**os.environ, **env},
-        cwd="/",
-    )
+    command = "sidelight", "sidecar", *options
+    with TemporaryDirectory() as name:
+        log, errors = Path(name, "log"), Path(name, "errors")
+        process = Forked(command, {**os.environ, **env}, Path("/"), log, errors)
+        try:
+            code = process.wait(PATIENCE)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, code, log.read_text(), errors.read_text())
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import click
 from sidelight.cli.options import access_options
 
 if TYPE_CHECKING:
-    from sidelight.embedded.settings import Options, Service
+    from sidelight.embedded.settings import HistoryOptions, ServiceRules
 
 
 @click.command()
@@ -79,7 +79,7 @@ def sidecar(  # noqa: PLR0913 one for each option
     otlp: str | None,
     *,
     insecure: bool,
-    **remembering: Unpack["Options"],
+    **remembering: Unpack["HistoryOptions"],
 ) -> None:
     """Serve the metrics of all workers from a process of its own.
 
@@ -106,12 +106,12 @@ def sidecar(  # noqa: PLR0913 one for each option
     server.run(config, load({"directory": config.directory}), embed)
 
 
-def service(*, ruled: bool) -> "Service":
+def service(*, ruled: bool) -> "ServiceRules":
     """What the settings of the working directory say of the service; its rules where ``ruled``."""
-    from sidelight.embedded.settings import Service
+    from sidelight.embedded.settings import ServiceRules
     from sidelight.slo import commands
     from sidelight.slo.plan import Plan
     from sidelight.slo.rules import groups
 
     of = commands.service(None)
-    return Service(groups(Plan(of)) if ruled else [], commands.known_by(of))
+    return ServiceRules(groups(Plan(of)) if ruled else [], commands.known_by(of))

@@ -82,7 +82,7 @@ def test_a_hostile_label_is_text(tmp_path: Path) -> None:
     ):
         eventually(lambda: query(port, "route_class:http_server_requests:rate5m > 0"))
         reader.open(f"/d/sidelight-service{NOW}")
-        link = reader.panel("Routes, by share of the time").get_by_role("link", name=HOSTILE)
+        link = reader.panel("Routes by share of time").get_by_role("link", name=HOSTILE)
         expect(link).to_have_text(HOSTILE)
         link.click()
         reader.page.wait_for_url("**/d/sidelight-route?**")

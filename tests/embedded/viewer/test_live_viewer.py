@@ -37,36 +37,41 @@ PICTURES = os.environ.get("SIDELIGHT_TEST_PICTURES")
 
 
 QUIET = {
-    "sidelight-fleet": {"Alerts firing", "Most errors", "Targets down", "Without Sidelight"},
-    "sidelight-objectives": {"Overspent", "Soonest exhausted"},
+    "sidelight-fleet": {
+        "Alerts firing",
+        "Services with the most errors",
+        "Targets down",
+        "Without Sidelight",
+    },
+    "sidelight-objectives": {"Overspent budgets", "Time to exhaustion"},
     "sidelight-route": {
         "Exceptions",
         "In flight",
-        "Lost, left and misfit",
+        "Disconnects, lost requests, invalid responses",
         "Oldest in flight",
         "Validation errors by field",
     },
     "sidelight-runtime": {
         "Connection pools",
         "Dependencies",
-        "Dependencies, over a longer time",
-        "Executors: calls that wait",
-        "Executors: how full",
-        "Executors: wait and run",
-        "Other services it calls",
-        "Other services, over a longer time",
-        "Wait for a connection",
+        "Dependencies over long time ranges",
+        "Executor queues",
+        "Executor usage",
+        "Executor wait and run time",
+        "Upstreams",
+        "Upstreams over long time ranges",
+        "Calls waiting for a connection",
         "Workers that died",
-        "Workers that ended",
+        "Worker exits",
     },
-    "sidelight-service": {"Fullest connection pools"},
+    "sidelight-service": {"Connection pool usage"},
     "sidelight-telemetry-health": {
-        "Exports by OTLP",
-        "Faults",
-        "Faults inside Sidelight",
-        "Left out",
-        "Past the cap",
-        "Seen without its metrics",
+        "OTLP exports",
+        "Internal errors by location",
+        "Internal errors",
+        "Skipped files and families",
+        "Series overflow",
+        "Targets without metrics",
         "Targets down",
     },
 }
@@ -188,7 +193,7 @@ def test_a_link_leads_to_the_routes_page(world: World) -> None:
         assert 0 < float(reader.figure("Requests").split()[0]) < 20
         reader.page.go_back()
         reader.page.wait_for_url("**/d/sidelight-service?**")
-        expect(reader.panel("Routes, by share of the time")).to_be_visible()
+        expect(reader.panel("Routes by share of time")).to_be_visible()
         assert reader.wrong == []
 
 
