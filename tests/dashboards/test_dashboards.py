@@ -14,8 +14,8 @@ from tests.dashboards.reading import (
     JSON,
     NATIVE,
     RULES,
-    Asked,
     Made,
+    PanelQuery,
     dashboards,
     panels,
     queries,
@@ -145,7 +145,7 @@ def test_every_name_is_in_the_contract(board: Made) -> None:
     assert not unknown
 
 
-def unknown_names(query: Asked) -> set[str]:
+def unknown_names(query: PanelQuery) -> set[str]:
     text = sent(query.expr)
     known = {"job", "instance", "le", "status_class"}
     unknown = set()

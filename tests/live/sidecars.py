@@ -41,6 +41,8 @@ class Answer(NamedTuple):
 class Sidecar(Server):
     """One `sidelight sidecar`. As a context it is ready, and ended when that is left."""
 
+    module = "sidelight"
+
     def __init__(
         self,
         where: Path,
@@ -53,7 +55,7 @@ class Sidecar(Server):
         """``token`` is what it is asked with; the option is the test's to give."""
         self.token = token
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:{port}")
-        command = "sidelight", "sidecar", "--directory", str(where), *listen, *options
+        command = self.module, "sidecar", "--directory", str(where), *listen, *options
         super().__init__(command, env, cwd, before)
 
     def __enter__(self) -> Self:

@@ -99,7 +99,7 @@ def sidecar(  # noqa: PLR0913 one for each option
 
         embed = partial(EmbeddedPrometheus, history)
     elif remembering["history"] is None:
-        config = replace(config, no_history_reason=f"it needs {history_settings.EXTRA}")
+        config = replace(config, no_history_reason=f"it needs {settings.HISTORY_EXTRA}")
     else:
         config = replace(config, no_history_reason="it is turned off by --history 0")
     logs.configure()

@@ -8,6 +8,7 @@ from pathlib import Path
 from sidelight.errors import SettingsError
 from sidelight.serving.door import Door, guarded
 
+HISTORY_EXTRA = "pip install 'sidelight[history]'"
 LISTEN = "127.0.0.1:9464"
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, expect
 from sidelight.embedded.viewer.board import load
 from sidelight.embedded.viewer.units import shown, unit
 from sidelight.packaged import dashboards as found
-from tests.dashboards.asking import get
+from tests.dashboards.querying import get
 from tests.dashboards.stack import hold, shop, shoppers
 from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer, chromium
 from tests.embedded.viewer.test_viewer_units import CASES
