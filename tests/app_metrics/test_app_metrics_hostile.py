@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from sidelight.app_metrics import families as app_families
 from sidelight.contract import METRICS
-from sidelight.store import user
 from sidelight.store.directory import Directory
 from sidelight.store.writer import WorkerFile
 from tests.store.driving import killed, worker
@@ -117,7 +117,7 @@ def test_no_family_of_ours_can_be_forged(
     where: Directory, mine: WorkerFile, name: str, kind: str
 ) -> None:
     """Whatever kind it says it is, a family with a name of ours is not shown."""
-    (suffix,) = user.SUFFIXES[kind]
+    (suffix,) = app_families.SUFFIXES[kind]
     forged = family(name, kind, [suffix, [["forged", "yes"]], 1])
     found = page(where, mine, forged)
     assert not [labels for _, labels in found if ("forged", "yes") in labels]
@@ -249,7 +249,7 @@ def test_exemplars_that_are_none_are_left_out(
         b'[["a","gauge","","","",[["",[],"x"]],[]]]', b'[["a","gauge","","","",[["",{},1]],[]]]',
         b'[["a","gauge","","","",[["",["xyz"],1]],[]]]', b"\xff\xfe", b"\0" * 1000,
         b'[["a","gauge",{"x":[]},"","",[],[]]]', b'[["a","gauge","","","",[["",[],1e999]],[]]]',
-        b" " * (user.MAX_BYTES + 1),
+        b" " * (app_families.MAX_BYTES + 1),
     ],
 )  # fmt: skip
 def test_snapshots_that_are_none_are_skipped(
@@ -271,12 +271,12 @@ WORDS = some.one_of(
 )
 PAIRS = some.lists(some.tuples(WORDS, WORDS), max_size=3)
 SUFFIX = some.one_of(
-    WORDS, some.sampled_from(sorted({s for t in user.SUFFIXES.values() for s in t}))
+    WORDS, some.sampled_from(sorted({s for t in app_families.SUFFIXES.values() for s in t}))
 )
 VALUES = some.one_of(some.floats(), some.integers(-2, 5))
 FAMILY = some.tuples(
     WORDS,
-    some.one_of(WORDS, some.sampled_from(sorted(user.SUFFIXES))),
+    some.one_of(WORDS, some.sampled_from(sorted(app_families.SUFFIXES))),
     WORDS,
     WORDS,
     some.sampled_from(["", "sum", "livemax", "mostrecent", "x"]),
@@ -306,7 +306,7 @@ def test_no_snapshot_breaks_a_page(where: Directory, snapshots: list[Any]) -> No
 def test_what_prometheus_client_makes_stays_as_it_is(where: Directory, mine: WorkerFile) -> None:
     """Every kind of a real registry is shown whole, under its own kind."""
     client = pytest.importorskip("prometheus_client")
-    from sidelight.runtime.registry import families
+    from sidelight.app_metrics.registry import collect_families
 
     source = client.CollectorRegistry()
     client.Counter("orders", "Orders.", ["shop"], registry=source).labels('a"\n').inc(2)
@@ -315,9 +315,11 @@ def test_what_prometheus_client_makes_stays_as_it_is(where: Directory, mine: Wor
     client.Summary("size_bytes", "Size.", registry=source).observe(3)
     client.Info("build", "Build.", registry=source).info({"version": "1"})
     client.Enum("mood", "Mood.", states=["good", "bad"], registry=source).state("bad")
-    where.write(mine.name.replace(".worker", ".user"), user.encode(families(source)))
+    where.write(
+        mine.name.replace(".worker", ".user"), app_families.encode(collect_families(source))
+    )
     shot = Reader(where).shot()
-    assert {family.kind for family in shot.people.values()} == {
+    assert {family.kind for family in shot.app_families.values()} == {
         *("counter", "gauge", "histogram", "summary", "info", "stateset")
     }
     exposition = pytest.importorskip("prometheus_client.openmetrics.exposition")

@@ -1,4 +1,4 @@
-"""An answer that doesn't wait for ever for a client that has stopped reading."""
+"""A response that gives up on a client that has stopped reading."""
 
 import anyio
 from starlette.responses import Response
@@ -8,14 +8,14 @@ PIECE = 64 * 1024
 SECONDS = 30.0
 
 
-class Paced(Response):
-    """Sends its body in pieces, each as soon as the client has made room for it.
+class SendTimeoutResponse(Response):
+    """Sends its body in pieces, each as soon as the client has read enough of the last.
 
-    A client that makes none for half a minute is cut off, and its page's memory is free.
+    A client that reads nothing for half a minute is disconnected, which frees the body's memory.
     """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 it is ASGI's
-        """Send it. Raises TimeoutError."""
+        """Send the response. Raises TimeoutError."""
         await send(
             {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         )

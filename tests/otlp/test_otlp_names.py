@@ -5,7 +5,7 @@ import re
 import pytest
 
 from sidelight.contract import METRICS, STATUS, Metric
-from sidelight.export.otel_names import attributes, otel_name
+from sidelight.otlp.names import attributes, otel_name
 from tests.export.otlp_translation import by_collector, by_specification, label
 
 CONVENTIONS = [

@@ -1,4 +1,4 @@
-"""What the sidecar answers."""
+"""The HTTP routes of the sidecar."""
 
 from collections.abc import Iterable
 
@@ -10,34 +10,35 @@ from starlette.types import StatelessLifespan
 
 from sidelight.errors import StoreError
 from sidelight.export.response import metrics_response
-from sidelight.sidecar.paced import Paced
-from sidelight.sidecar.watch import Watch
+from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.sidecar.send_timeout import SendTimeoutResponse
 
 
-def pages(
-    watch: Watch, lifespan: StatelessLifespan[Starlette], more: Iterable[BaseRoute] = ()
+def application(
+    source: MetricsSource, lifespan: StatelessLifespan[Starlette], more: Iterable[BaseRoute] = ()
 ) -> Starlette:
     """The application: ``/metrics``, ``/slow``, ``/healthz`` and ``/readyz``, and ``more``."""
 
     async def metrics(request: Request) -> Response:
         try:
-            made = await metrics_response(request.headers, watch.shot)
+            response = await metrics_response(request.headers, source.snapshot)
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
-        return Paced(made.body, made.status_code, dict(made.headers))
+        return SendTimeoutResponse(response.body, response.status_code, dict(response.headers))
 
     async def slow(_: Request) -> Response:
         try:
-            return JSONResponse({"slow": [record.to_dict() for record in await watch.slow()]})
+            records = await source.slow_requests()
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
+        return JSONResponse({"slow": [record.to_dict() for record in records]})
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
     async def ready(_: Request) -> Response:
         try:
-            watch.opened()
+            source.ensure_open()
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
         return PlainTextResponse("ok\n")
@@ -50,3 +51,13 @@ def pages(
         *more,
     ]
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+def without_history(reason: str) -> list[BaseRoute]:
+    """Every address below ``/api/v1`` of a sidecar without a history: 501, and the reason."""
+
+    async def unavailable(_: Request) -> Response:
+        error = f"this sidecar keeps no history: {reason}"
+        return JSONResponse({"status": "error", "errorType": "unavailable", "error": error}, 501)
+
+    return [Route("/api/v1/{path:path}", unavailable, methods=["GET", "POST"])]

@@ -1,4 +1,4 @@
-"""Keeps the SDK's exporter from logging every try of ours, and hears why one failed."""
+"""Keeps the SDK's exporter from logging every failed attempt, and remembers why one failed."""
 
 import logging
 import threading
@@ -16,16 +16,16 @@ LOGGERS = (
 )
 
 
-class Hush(logging.Filter):
-    """Holds back warnings of the thread that enters it; other threads' exporters may speak.
+class LogFilter(logging.Filter):
+    """Filters out warnings of the thread that enters it; other threads log as before.
 
-    ``heard`` is the first that was held back since it was last emptied: the cause comes before
-    what it led to.
+    ``first_warning`` is the first that was filtered out since it was last emptied: the cause is
+    logged before its consequences.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.heard = ""
+        self.first_warning = ""
         self._thread = 0
 
     def __enter__(self) -> Self:
@@ -39,8 +39,8 @@ class Hush(logging.Filter):
             logging.getLogger(name).removeFilter(self)
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether a record may pass."""
+        """Whether a record is logged."""
         if record.levelno < logging.WARNING or threading.get_ident() != self._thread:
             return True
-        self.heard = self.heard or record.getMessage()
+        self.first_warning = self.first_warning or record.getMessage()
         return False

@@ -11,12 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from sidelight.contract import ERROR, METHOD, ROUTE, SCHEME, STATUS, Metric
+from sidelight.text_format import encodable
 
 UNITS: Final = {"seconds": "s", "bytes": "By"}
-"""UCUM's signs for the words that end a Prometheus name."""
+"""UCUM's symbols for the words that end a Prometheus name."""
 
 
-class Name(NamedTuple):
+class OtelName(NamedTuple):
     """A metric's name and unit; ``up_down`` where the conventions have a sum that may fall."""
 
     name: str
@@ -25,19 +26,23 @@ class Name(NamedTuple):
 
 
 CONVENTIONS: Final = {
-    "http_server_request_duration_seconds": Name("http.server.request.duration", "s"),
-    "http_server_active_requests": Name("http.server.active_requests", "{request}", up_down=True),
-    "http_server_request_body_size_bytes": Name("http.server.request.body.size", "By"),
-    "http_server_response_body_size_bytes": Name("http.server.response.body.size", "By"),
-    "http_client_request_duration_seconds": Name("http.client.request.duration", "s"),
-    "db_client_connection_count": Name("db.client.connection.count", "{connection}", up_down=True),
-    "db_client_connection_max": Name("db.client.connection.max", "{connection}", up_down=True),
-    "db_client_connection_pending_requests": Name(
+    "http_server_request_duration_seconds": OtelName("http.server.request.duration", "s"),
+    "http_server_active_requests": OtelName(
+        "http.server.active_requests", "{request}", up_down=True
+    ),
+    "http_server_request_body_size_bytes": OtelName("http.server.request.body.size", "By"),
+    "http_server_response_body_size_bytes": OtelName("http.server.response.body.size", "By"),
+    "http_client_request_duration_seconds": OtelName("http.client.request.duration", "s"),
+    "db_client_connection_count": OtelName(
+        "db.client.connection.count", "{connection}", up_down=True
+    ),
+    "db_client_connection_max": OtelName("db.client.connection.max", "{connection}", up_down=True),
+    "db_client_connection_pending_requests": OtelName(
         "db.client.connection.pending_requests", "{request}", up_down=True
     ),
-    "db_client_connection_wait_time_seconds": Name("db.client.connection.wait_time", "s"),
-    "db_client_connection_use_time_seconds": Name("db.client.connection.use_time", "s"),
-    "db_client_connection_timeouts_total": Name("db.client.connection.timeouts", "{timeout}"),
+    "db_client_connection_wait_time_seconds": OtelName("db.client.connection.wait_time", "s"),
+    "db_client_connection_use_time_seconds": OtelName("db.client.connection.use_time", "s"),
+    "db_client_connection_timeouts_total": OtelName("db.client.connection.timeouts", "{timeout}"),
 }
 """What the semantic conventions name (https://opentelemetry.io/docs/specs/semconv/)."""
 
@@ -56,17 +61,17 @@ ATTRIBUTES: Final = {
 _STATUS_CODE = re.compile("[1-9][0-9]{2}")
 
 
-def otel_name(metric: Metric) -> Name:
-    """By the conventions, or else the contract's: its first word becomes a namespace."""
+def otel_name(metric: Metric) -> OtelName:
+    """The name of the conventions, or else the contract's, whose first word becomes a namespace."""
     return CONVENTIONS.get(metric.name) or _by_rule(metric)
 
 
-def _by_rule(metric: Metric) -> Name:
+def _by_rule(metric: Metric) -> OtelName:
     base = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
     stem = base.removesuffix("_" + metric.unit)
     if metric.unit in UNITS and stem != base:
-        return Name(_spaced(stem), UNITS[metric.unit])
-    return Name(_spaced(base), _counted(base))
+        return OtelName(_spaced(stem), UNITS[metric.unit])
+    return OtelName(_spaced(base), _counted(base))
 
 
 def _spaced(name: str) -> str:
@@ -74,7 +79,7 @@ def _spaced(name: str) -> str:
 
 
 def _counted(name: str) -> str:
-    """What a name counts, as a unit: the last of its words that is a plural."""
+    """What a name counts, as a unit: the last of its words in the plural."""
     for word in reversed(name.split("_")[1:]):
         if word == "series":
             return "{series}"
@@ -86,9 +91,9 @@ def _counted(name: str) -> str:
 
 
 def attributes(names: Iterable[str], values: Iterable[str]) -> Mapping[str, str | int]:
-    """A series' attributes. An empty label is none, as it is in Prometheus.
+    """The attributes of a series. An empty label is left out, as in Prometheus.
 
-    A status code is a whole number, as the conventions want it.
+    A status code is an integer, as the conventions require.
     """
     return {
         ATTRIBUTES.get(name, name): _value(name, value)
@@ -100,12 +105,4 @@ def attributes(names: Iterable[str], values: Iterable[str]) -> Mapping[str, str 
 def _value(name: str, value: str) -> str | int:
     if name == STATUS and _STATUS_CODE.fullmatch(value):
         return int(value)
-    return text(value)
-
-
-def text(given: str) -> str:
-    """Text that UTF-8 can carry, the same as on the page."""
-    if given.isascii() and "\0" not in given:
-        return given
-    sound = given.encode(errors="backslashreplace").decode()
-    return sound.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return encodable(value)

@@ -1,4 +1,4 @@
-"""Data points and exemplars, of numbers that a hostile file may have made up."""
+"""Data points and exemplars. Their numbers come from files, which anybody may have made."""
 
 import math
 import re
@@ -9,7 +9,7 @@ from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics.export import HistogramDataPoint, NumberDataPoint
 
 from sidelight.contract import NANOSECONDS
-from sidelight.export.otel_names import text
+from sidelight.text_format import encodable
 
 MAX_SIGNED = (1 << 63) - 1
 MAX_UNSIGNED = (1 << 64) - 1
@@ -21,7 +21,7 @@ Attributes = Mapping[str, str | int]
 
 
 class Times(NamedTuple):
-    """When counting began and when it was looked at, in nanoseconds since the epoch."""
+    """When counting began and when the values were read, in nanoseconds since the epoch."""
 
     start: int
     now: int
@@ -30,7 +30,7 @@ class Times(NamedTuple):
 def number(
     attributes: Attributes, value: float, times: Times, exemplars: Sequence[Exemplar] = ()
 ) -> NumberDataPoint:
-    """A point of a sum or a gauge. What is too large for a whole number becomes a float."""
+    """A point of a sum or a gauge. A value too large for a signed integer becomes a float."""
     if isinstance(value, int) and value > MAX_SIGNED:
         value = float(value)
     return NumberDataPoint(attributes, times.start, times.now, value, list(exemplars))
@@ -49,7 +49,7 @@ def histogram(  # noqa: PLR0913 a histogram has many parts
     count = sum(counts)
     if count > MAX_UNSIGNED:
         count, counts = MAX_UNSIGNED, [min(each, MAX_UNSIGNED) for each in counts]
-    unknown = cast("float", None)  # the wire has no field for it then; the types don't say so
+    unknown = cast("float", None)  # the field is optional; the SDK's types do not say so
     return HistogramDataPoint(
         attributes=attributes,
         start_time_unix_nano=times.start,
@@ -65,9 +65,9 @@ def histogram(  # noqa: PLR0913 a histogram has many parts
 
 
 def exemplar(labels: Mapping[str, str], value: float, seconds: float | None) -> Exemplar | None:
-    """An exemplar; its trace and span if ``labels`` names both, the other labels beside them.
+    """An exemplar, with its trace and span if ``labels`` has both, and the other labels.
 
-    None where its time can't be one. A time that isn't known is 0.
+    None where its time is out of range. An unknown time is 0.
     """
     if seconds is not None and not 0 <= seconds < MAX_SECONDS:
         return None
@@ -75,7 +75,7 @@ def exemplar(labels: Mapping[str, str], value: float, seconds: float | None) -> 
     both = bool(_TRACE_ID.fullmatch(trace) and _SPAN_ID.fullmatch(span))
     return Exemplar(
         filtered_attributes={
-            text(name): text(label)
+            encodable(name): encodable(label)
             for name, label in labels.items()
             if not (both and name in {"trace_id", "span_id"})
         },
@@ -87,6 +87,6 @@ def exemplar(labels: Mapping[str, str], value: float, seconds: float | None) -> 
 
 
 def _nanoseconds(seconds: float) -> int:
-    """Without what a product of such a size would round."""
+    """The conversion in two parts: one product would round."""
     part, whole = math.modf(seconds)
     return int(whole) * NANOSECONDS + round(part * NANOSECONDS)

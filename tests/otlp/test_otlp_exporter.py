@@ -11,15 +11,15 @@ from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics.export import MetricsData
 
 from sidelight.errors import SettingsError
-from sidelight.export import otlp_environment
-from sidelight.export.otlp_exporter import OtlpExporter
-from sidelight.export.snapshot import Key, Snapshot
+from sidelight.export.snapshot import SeriesKey, Snapshot
+from sidelight.otlp import environment
+from sidelight.otlp.exporter import OtlpExporter
 from sidelight.store.schema import StoredFamily
 from tests.export.otlp_service import data_of, page_of, service, shot_of, use
 from tests.export.otlp_translation import points, samples
 from tests.live.otlp_receiver import Receiver, down
 
-SLOW = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+SLOW = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
 BASE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 WHOLE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 
@@ -95,7 +95,7 @@ def test_down_and_up_again(
     assert sent == page_of(shot).value(name) == 6 * 3
     first, second = of_ours(caplog)
     assert first[0] == "WARNING"
-    assert f"metrics don't reach {receiver.url}/v1/metrics" in first[1]
+    assert f"metrics do not reach {receiver.url}/v1/metrics" in first[1]
     assert "refused" in first[1]
     assert second == ("INFO", f"metrics reach {receiver.url}/v1/metrics again")
     others = [r.name for r in caplog.records if not r.name.startswith("sidelight")]
@@ -256,7 +256,7 @@ def test_exporters_of_others_may_speak(
 )
 def test_where_to(given: str | None, environ: dict[str, str], expected: str) -> None:
     """A base gets the path of metrics, what is given goes before the environment."""
-    assert otlp_environment.url(given, environ) == expected
+    assert environment.url(given, environ) == expected
 
 
 @pytest.mark.parametrize(
@@ -267,7 +267,7 @@ def test_no_address(key: str, wrong: str) -> None:
     """An address that is none is refused: which it was, what was given, and one that works."""
     given, environ = (wrong, {}) if key == "otlp" else (None, {key: wrong})
     with pytest.raises(SettingsError) as caught:
-        otlp_environment.url(given, environ)
+        environment.url(given, environ)
     text = str(caught.value)
     assert text.startswith(f"{key}={wrong!r}: ")
     assert f"{key}=http://localhost:4318" in text
@@ -303,10 +303,10 @@ def test_values_that_are_wrong(
 def test_the_period(given: str | None, seconds: float) -> None:
     """The interval is OpenTelemetry's, in milliseconds; a minute without it."""
     environ = {} if given is None else {"OTEL_METRIC_EXPORT_INTERVAL": given}
-    assert otlp_environment.period(environ) == seconds
+    assert environment.period(environ) == seconds
 
 
 def test_a_password_is_not_logged() -> None:
     """An address in a log has neither a password nor a query."""
-    shown = otlp_environment.shown("https://user:s3cret@c:4318/v1/metrics?key=s3cret")
+    shown = environment.without_secrets("https://user:s3cret@c:4318/v1/metrics?key=s3cret")
     assert shown == "https://c:4318/v1/metrics"

@@ -1,8 +1,8 @@
-"""Where metrics are sent and how often, by OpenTelemetry's own variables.
+"""Where metrics are sent and how often, by the environment variables of OpenTelemetry.
 
 https://opentelemetry.io/docs/specs/otel/protocol/exporter/ and
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/. An empty
-variable is as good as none.
+variable counts as one that is not set.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from sidelight.errors import SettingsError
 
 PATH = "/v1/metrics"
 BASE = "OTEL_EXPORTER_OTLP_ENDPOINT"
-WHOLE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+COMPLETE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 TIMEOUTS = "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"
 COMPRESSIONS = "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"
@@ -21,15 +21,15 @@ LOCAL = "http://localhost:4318"
 
 
 def url(endpoint: str | None, environ: Mapping[str, str]) -> str:
-    """The whole address. Raises `SettingsError`.
+    """The complete address. Raises `SettingsError`.
 
-    ``endpoint`` is a base address, or a whole one if it ends in ``/v1/metrics``. Without it
-    the variables decide: the one for metrics is whole as it is, the other a base.
+    ``endpoint`` is a base address, or a complete one if it ends in ``/v1/metrics``. Without it
+    the variables decide: the one for metrics is complete, the other one a base.
     """
     if endpoint:
         return _below(_checked("otlp", endpoint))
-    if whole := environ.get(WHOLE):
-        return _checked(WHOLE, whole).geturl()
+    if complete := environ.get(COMPLETE):
+        return _checked(COMPLETE, complete).geturl()
     return _below(_checked(BASE, environ.get(BASE) or LOCAL))
 
 
@@ -39,7 +39,7 @@ def _below(base: SplitResult) -> str:
 
 
 def _checked(key: str, given: str) -> SplitResult:
-    example = f"{key}={LOCAL}{PATH if key == WHOLE else ''}"
+    example = f"{key}={LOCAL}{PATH if key == COMPLETE else ''}"
     try:
         parts = urlsplit(given.strip())
         known = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -50,8 +50,8 @@ def _checked(key: str, given: str) -> SplitResult:
     return parts
 
 
-def shown(address: str) -> str:
-    """An address for a log: without a password, and without a query that may hold one."""
+def without_secrets(address: str) -> str:
+    """An address for a log: without its password, and without a query that may contain one."""
     parts = urlsplit(address)
     host = parts.netloc.rpartition("@")[2]
     return parts._replace(netloc=host, query="", fragment="").geturl()
@@ -59,23 +59,23 @@ def shown(address: str) -> str:
 
 def period(environ: Mapping[str, str]) -> float:
     """Seconds between two exports. Raises `SettingsError`."""
-    return _whole(INTERVAL, environ.get(INTERVAL) or "60000", "milliseconds", "60000") / 1000
+    return _positive(INTERVAL, environ.get(INTERVAL) or "60000", "milliseconds", "60000") / 1000
 
 
 def check(environ: Mapping[str, str]) -> None:
-    """What the SDK would stumble over, or silently put right. Raises `SettingsError`.
+    """Check values that the SDK fails on, or silently replaces. Raises `SettingsError`.
 
     The SDK for Python takes timeouts in seconds, not in the specification's milliseconds.
     """
     for key in TIMEOUTS:
-        _whole(key, environ.get(key) or "10", "seconds", "10")
+        _positive(key, environ.get(key) or "10", "seconds", "10")
     for key in COMPRESSIONS:
         given = environ.get(key) or "none"
         if given.strip().lower() not in KNOWN_COMPRESSIONS:
             raise SettingsError(key, given, "must be gzip, deflate or none", f"{key}=gzip")
 
 
-def _whole(key: str, given: str, unit: str, example: str) -> int:
+def _positive(key: str, given: str, unit: str, example: str) -> int:
     try:
         number = int(given)
     except ValueError:

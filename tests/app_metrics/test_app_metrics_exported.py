@@ -6,8 +6,8 @@ import pytest
 from fastapi import FastAPI
 
 from sidelight import SidelightMiddleware
+from tests.app_metrics import example_metrics
 from tests.asgi.driver import call, scrape
-from tests.export import users
 
 client = pytest.importorskip("prometheus_client")
 core = pytest.importorskip("prometheus_client.core")
@@ -54,7 +54,7 @@ def theirs(registry: Any, *, opened: bool) -> dict[Any, float]:
 
 
 def fill(registry: Any) -> None:
-    users.fill(registry)
+    example_metrics.fill(registry)
     client.Gauge("nothing", "Not a number.", registry=registry).set(float("nan"))
 
 

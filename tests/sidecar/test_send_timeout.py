@@ -4,8 +4,8 @@ import anyio
 import pytest
 from starlette.types import Message
 
-from sidelight.sidecar import paced
-from sidelight.sidecar.paced import PIECE, Paced
+from sidelight.sidecar import send_timeout
+from sidelight.sidecar.send_timeout import PIECE, SendTimeoutResponse
 
 
 async def receive() -> Message:
@@ -21,7 +21,7 @@ def test_the_whole_body_arrives(size: int) -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    anyio.run(Paced(body, headers={"x-own": "yes"}), {"type": "http"}, receive, send)
+    anyio.run(SendTimeoutResponse(body, headers={"x-own": "yes"}), {"type": "http"}, receive, send)
     start, *pieces = sent
     assert start["status"] == 200
     assert (b"x-own", b"yes") in start["headers"]
@@ -35,11 +35,11 @@ def test_the_whole_body_arrives(size: int) -> None:
 
 def test_a_client_that_makes_no_room_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while, whatever is left of the page."""
-    monkeypatch.setattr(paced, "SECONDS", 0.01)
+    monkeypatch.setattr(send_timeout, "SECONDS", 0.01)
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.body":
             await anyio.sleep_forever()
 
     with pytest.raises(TimeoutError):
-        anyio.run(Paced(b"x" * PIECE * 2), {"type": "http"}, receive, send)
+        anyio.run(SendTimeoutResponse(b"x" * PIECE * 2), {"type": "http"}, receive, send)

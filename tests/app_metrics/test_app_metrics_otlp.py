@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 
+from sidelight.app_metrics.families import AppFamily
 from sidelight.export.snapshot import Snapshot
-from sidelight.store.user import AppFamily
-from tests.export import users
+from tests.app_metrics import example_metrics
 from tests.export.otlp_service import data_of, page_of, service, shot_of
 from tests.export.otlp_translation import kind_of, points, samples
 from tests.live.otlp_receiver import Received, attributes
@@ -30,7 +30,7 @@ def family(name: str, kind: str, samples: dict[Any, float], unit: str = "") -> A
 
 
 def of(*families: AppFamily) -> dict[str, Any]:
-    return wire(Snapshot(people={each.name: each for each in families}, started=1))
+    return wire(Snapshot(app_families={each.name: each for each in families}, started=1))
 
 
 def bucket(le: str, *labels: tuple[str, str]) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -38,7 +38,7 @@ def bucket(le: str, *labels: tuple[str, str]) -> tuple[str, tuple[tuple[str, str
 
 
 def fill(registry: Any) -> None:
-    users.fill(registry)
+    example_metrics.fill(registry)
     client.Counter("work_seconds", "Work.", unit="seconds", registry=registry).inc(2)
     client.Gauge("share_ratio", "Share.", unit="ratio", registry=registry).set(0.5)
 

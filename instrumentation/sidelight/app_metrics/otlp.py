@@ -1,18 +1,18 @@
 """The application's own prometheus_client metrics as OpenTelemetry's.
 
 Names stay as the application gave them (a counter's without ``_total``), and so do labels;
-a name that ends in its unit comes back from Prometheus unchanged. What becomes of each kind:
+a name that ends in its unit is unchanged in Prometheus. What each kind becomes:
 
 - counter: a monotonic sum. Gauge, unknown and stateset: a gauge, the states as attributes.
 - histogram: a histogram; its boundaries are its ``le``. Without ``_sum`` it has no sum.
-- summary: a histogram of one bucket, which is what count and sum are; quantiles, which
-  prometheus_client itself never makes, are a gauge NAME_quantile.
-- gaugehistogram: may fall, as no histogram of OpenTelemetry's may, so each of its samples is
-  a gauge: NAME_bucket, NAME_gcount and NAME_gsum.
+- summary: a histogram of one bucket, with its count and sum; quantiles, which prometheus_client
+  itself never makes, are a gauge NAME_quantile.
+- gaugehistogram: its buckets may fall, unlike those of OpenTelemetry's histograms, so each of
+  its samples is a gauge: NAME_bucket, NAME_gcount and NAME_gsum.
 - info: a gauge NAME_info of 1.
 
-What is none of these is left out, and so is a histogram whose buckets fall, hold parts of an
-observation, or have no end.
+Anything else is left out, and so is a histogram whose buckets fall, count fractions, or have
+no infinite boundary.
 """
 
 import math
@@ -23,22 +23,23 @@ from typing import NamedTuple
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics import export as otel
 
-from sidelight.export.otel_names import UNITS, text
-from sidelight.export.otlp_points import Attributes, Times, exemplar, histogram, number
-from sidelight.store.user import SUFFIXES, AppFamily, Labels
+from sidelight.app_metrics.families import SUFFIXES, AppFamily, AppLabels
+from sidelight.otlp.names import UNITS
+from sidelight.otlp.points import Attributes, Times, exemplar, histogram, number
+from sidelight.text_format import encodable
 
 CUMULATIVE = otel.AggregationTemporality.CUMULATIVE
 
 
-class Mapped(NamedTuple):
-    """What a family became; ``whole`` is whether nothing of it was left out."""
+class OtlpFamily(NamedTuple):
+    """The metrics of a family; ``complete`` is whether nothing of it was left out."""
 
     metrics: list[otel.Metric]
-    whole: bool
+    complete: bool
 
 
 @dataclass(slots=True)
-class _Series:
+class _HistogramSamples:
     """The samples of one histogram or summary."""
 
     buckets: list[tuple[float, float]] = field(default_factory=list)
@@ -46,7 +47,7 @@ class _Series:
     exemplars: list[Exemplar] = field(default_factory=list)
 
 
-def mapped(family: AppFamily, times: Times) -> Mapped:
+def to_otlp(family: AppFamily, times: Times) -> OtlpFamily:
     """A family's metrics."""
     suffixes = SUFFIXES.get(family.kind, ())
     known = all(suffix in suffixes for suffix, _ in family.samples)
@@ -54,9 +55,9 @@ def mapped(family: AppFamily, times: Times) -> Mapped:
         found = _histogram(family, times)
     else:
         gauges = [_numbers(family, suffix, times) for suffix in suffixes]
-        found = Mapped(gauges, whole=True)
-    there = [metric for metric in found.metrics if metric.data.data_points]
-    return Mapped(there, found.whole and known)
+        found = OtlpFamily(gauges, complete=True)
+    present = [metric for metric in found.metrics if metric.data.data_points]
+    return OtlpFamily(present, found.complete and known)
 
 
 def _numbers(family: AppFamily, suffix: str, times: Times, name: str = "") -> otel.Metric:
@@ -70,41 +71,43 @@ def _numbers(family: AppFamily, suffix: str, times: Times, name: str = "") -> ot
     return _metric(family, name or family.name + suffix, otel.Gauge(points))
 
 
-def _histogram(family: AppFamily, times: Times) -> Mapped:
-    points = [_point(labels, series, times) for labels, series in _gathered(family).items()]
+def _histogram(family: AppFamily, times: Times) -> OtlpFamily:
+    points = [_point(labels, series, times) for labels, series in _grouped(family).items()]
     sound = [point for point in points if point is not None]
     metrics = [_metric(family, family.name, otel.Histogram(sound, CUMULATIVE))]
     if family.kind == "summary":
         metrics.append(_numbers(family, "", times, family.name + "_quantile"))
-    return Mapped(metrics, len(sound) == len(points))
+    return OtlpFamily(metrics, len(sound) == len(points))
 
 
-def _gathered(family: AppFamily) -> dict[Labels, _Series]:
-    """Samples that belong together. A summary's count is its one bucket."""
-    found: dict[Labels, _Series] = {}
+def _grouped(family: AppFamily) -> dict[AppLabels, _HistogramSamples]:
+    """Samples of each histogram or summary. A summary's count is its one bucket."""
+    found: dict[AppLabels, _HistogramSamples] = {}
     for (suffix, labels), value in family.samples.items():
         if suffix == "":
             continue
         own = tuple(pair for pair in labels if suffix != "_bucket" or pair[0] != "le")
-        series = found.setdefault(own, _Series())
+        series = found.setdefault(own, _HistogramSamples())
         if suffix == "_sum":
             series.total = value
         elif suffix == "_bucket":
-            series.buckets.append((_end(labels), value))
+            series.buckets.append((_bound(labels), value))
             series.exemplars += _exemplars(family, suffix, labels)
         elif suffix == "_count" and family.kind == "summary":
             series.buckets.append((math.inf, value))
     return found
 
 
-def _end(labels: Labels) -> float:
+def _bound(labels: AppLabels) -> float:
     try:
         return float(dict(labels)["le"])
     except (KeyError, ValueError):
         return math.nan
 
 
-def _point(labels: Labels, series: _Series, times: Times) -> otel.HistogramDataPoint | None:
+def _point(
+    labels: AppLabels, series: _HistogramSamples, times: Times
+) -> otel.HistogramDataPoint | None:
     buckets = sorted(series.buckets)
     ends = [end for end, _ in buckets]
     rising = all(low < high for low, high in pairwise(ends))  # which also means that none is NaN
@@ -125,18 +128,18 @@ def _point(labels: Labels, series: _Series, times: Times) -> otel.HistogramDataP
     )
 
 
-def _attributes(labels: Labels) -> Attributes:
-    return {text(name): text(value) for name, value in labels if value}
+def _attributes(labels: AppLabels) -> Attributes:
+    return {encodable(name): encodable(value) for name, value in labels if value}
 
 
-def _exemplars(family: AppFamily, suffix: str, labels: Labels) -> list[Exemplar]:
+def _exemplars(family: AppFamily, suffix: str, labels: AppLabels) -> list[Exemplar]:
     given = family.exemplars.get((suffix, labels))
     found = exemplar(dict(given[0]), given[1], given[2]) if given else None
     return [] if found is None else [found]
 
 
 def _metric(family: AppFamily, name: str, data: otel.DataT) -> otel.Metric:
-    """A unit is told only where the name has it, else Prometheus would put it there."""
+    """A metric; its unit only where the name ends in it, else Prometheus would append it."""
     unit = family.unit if family.unit and name.endswith("_" + family.unit) else ""
-    sign = UNITS.get(unit) or (f"{{{text(unit)}}}" if unit else "")
-    return otel.Metric(text(name), text(family.help), sign, data)
+    symbol = UNITS.get(unit) or (f"{{{encodable(unit)}}}" if unit else "")
+    return otel.Metric(encodable(name), encodable(family.help), symbol, data)

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from sidelight.app_metrics import families as app_families
+from sidelight.app_metrics.families import AppFamily
+from sidelight.app_metrics.merge import merge
 from sidelight.errors import InvalidDataError
-from sidelight.export.prometheus import Format, render
+from sidelight.export.prometheus import render
 from sidelight.export.snapshot import Snapshot
-from sidelight.store import user
-from sidelight.store.user import AppFamily
+from sidelight.text_format import ExpositionFormat
 
 ONE = (("shop", "a"),)
 
@@ -27,9 +29,9 @@ def merged(
     """Values after merging the dead, then the living, who are worker 0, 1 and so on."""
     into: dict[str, AppFamily] = {}
     for value in dead:
-        user.merge(into, [family(kind, mode, value)], None)
+        merge(into, [family(kind, mode, value)], None)
     for number, value in enumerate(alive):
-        user.merge(into, [family(kind, mode, value)], str(number))
+        merge(into, [family(kind, mode, value)], str(number))
     return sorted(into["orders"].samples.values()) if into else []
 
 
@@ -68,8 +70,8 @@ def test_an_info_is_shown_once() -> None:
 def test_gauges_of_the_living_are_told_apart_by_worker() -> None:
     """A gauge without a mode has its own labels and ``worker``."""
     into: dict[str, AppFamily] = {}
-    user.merge(into, [family("gauge", "", 1.0)], "0")
-    user.merge(into, [family("gauge", "", 2.0)], "1")
+    merge(into, [family("gauge", "", 1.0)], "0")
+    merge(into, [family("gauge", "", 2.0)], "1")
     assert into["orders"].samples == {
         ("", (*ONE, ("worker", "0"))): 1.0,
         ("", (*ONE, ("worker", "1"))): 2.0,
@@ -79,8 +81,8 @@ def test_gauges_of_the_living_are_told_apart_by_worker() -> None:
 def test_an_application_that_has_a_label_worker_keeps_it() -> None:
     """A gauge with a label ``worker`` of its own never has that label twice."""
     into: dict[str, AppFamily] = {}
-    samples: dict[tuple[str, user.Labels], float] = {("", (("worker", "mine"),)): 1.0}
-    user.merge(into, [AppFamily("depth", "gauge", "", "", "", samples)], "0")
+    samples: dict[tuple[str, app_families.AppLabels], float] = {("", (("worker", "mine"),)): 1.0}
+    merge(into, [AppFamily("depth", "gauge", "", "", "", samples)], "0")
     for _, labels in into["depth"].samples:
         names = [name for name, _ in labels]
         assert len(names) == len(set(names))
@@ -89,8 +91,8 @@ def test_an_application_that_has_a_label_worker_keeps_it() -> None:
 def test_kinds_that_disagree_are_not_mixed() -> None:
     """A family whose kind differs from the first one's is left out."""
     into: dict[str, AppFamily] = {}
-    user.merge(into, [family("counter", "", 1.0)], "0")
-    user.merge(into, [family("gauge", "", 9.0)], "1")
+    merge(into, [family("counter", "", 1.0)], "0")
+    merge(into, [family("gauge", "", 9.0)], "1")
     assert list(into["orders"].samples.values()) == [1.0]
 
 
@@ -105,7 +107,7 @@ FAMILY = some.builds(
 @given(some.lists(FAMILY, max_size=4))
 def test_a_snapshot_is_read_as_it_was_written(families: list[AppFamily]) -> None:
     """Every snapshot comes back as it was, infinities included."""
-    assert user.decode(user.encode(families)) == families
+    assert app_families.decode(app_families.encode(families)) == families
 
 
 PLAIN = some.none() | some.booleans() | some.integers() | some.floats() | TEXT
@@ -120,7 +122,7 @@ def test_a_made_up_snapshot_is_read_or_refused(made: object) -> None:
 
     for data in (json.dumps(made), json.dumps([made]), json.dumps(["n", "k", "h", "u", "m", made])):
         with suppress(InvalidDataError):
-            assert all(isinstance(found, AppFamily) for found in user.decode(data.encode()))
+            assert all(isinstance(found, AppFamily) for found in app_families.decode(data.encode()))
 
 
 @pytest.mark.parametrize(
@@ -131,13 +133,15 @@ def test_a_made_up_snapshot_is_read_or_refused(made: object) -> None:
 def test_a_hostile_snapshot_is_refused(data: bytes) -> None:
     """Bytes that are no snapshot are damaged, and raise nothing else."""
     with pytest.raises(InvalidDataError):
-        user.decode(data)
+        app_families.decode(data)
 
 
-@pytest.mark.parametrize("form", Format)
-def test_a_label_that_is_no_text_does_not_take_the_page_away(form: Format) -> None:
+@pytest.mark.parametrize("form", ExpositionFormat)
+def test_a_label_that_is_no_text_does_not_take_the_page_away(form: ExpositionFormat) -> None:
     """A lone surrogate, as in a file's name that is not UTF-8, still makes a page."""
-    samples: dict[tuple[str, user.Labels], float] = {("", (("file", "a\udc80"),)): 1.0}
-    shot = Snapshot(people={"depth": AppFamily("depth", "gauge", "H.\udc80", "", "", samples)})
+    samples: dict[tuple[str, app_families.AppLabels], float] = {("", (("file", "a\udc80"),)): 1.0}
+    shot = Snapshot(
+        app_families={"depth": AppFamily("depth", "gauge", "H.\udc80", "", "", samples)}
+    )
     page = b"".join(render(shot, form)).decode()
     assert page.count("\ndepth{") == 1
