@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose"
 BASE = DEPLOY / "kubernetes" / "base"
+DASHBOARDS = DEPLOY / "kubernetes" / "dashboards"
 UNITS = DEPLOY / "systemd"
 
 DIRECTORY = "/run/sidelight/shop"

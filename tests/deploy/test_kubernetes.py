@@ -4,20 +4,25 @@ from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
+import yaml  # type: ignore[import-untyped]
 
 from tests.deploy.artefacts import (
     BASE,
+    DASHBOARDS,
     DIRECTORY,
     MIB,
     PORT,
+    ROOT,
     WORKER,
     load,
     manifest,
     option,
     pod,
     rendered,
+    run,
 )
 
+JSON = ROOT / "dashboards" / "json"
 KINDS = ("deployment", "service", "networkpolicy")
 LABELS = {"app.kubernetes.io/name": "shop"}
 
@@ -104,6 +109,30 @@ def test_kustomization_names_every_file() -> None:
     """No manifest is forgotten."""
     named = set(load(BASE / "kustomization.yaml")["resources"])
     assert named | {"kustomization.yaml"} == {path.name for path in BASE.iterdir()}
+
+
+def test_a_config_map_is_generated_for_each_dashboard() -> None:
+    """The kustomization of the dashboards names every file, and Grafana's label and folder."""
+    assert load(DASHBOARDS / "kustomization.yaml")["resources"] == ["../../../dashboards"]
+    found = load(ROOT / "dashboards" / "kustomization.yaml")
+    files = {path.stem: [f"json/{path.name}"] for path in JSON.iterdir()}
+    assert {each["name"]: each["files"] for each in found["configMapGenerator"]} == files
+    options = found["generatorOptions"]
+    assert options["disableNameSuffixHash"] is True
+    assert options["labels"]["grafana_dashboard"] == "1"
+    assert options["annotations"] == {"grafana_folder": "Sidelight"}
+
+
+def test_kustomize_generates_the_config_maps() -> None:
+    """``kubectl kustomize`` gives valid ConfigMaps that contain the JSON, byte for byte."""
+    done = run("kubectl", "kustomize", str(DASHBOARDS), package="kubectl")
+    maps = list(yaml.safe_load_all(done.stdout))
+    assert [each["metadata"]["name"] for each in maps] == sorted(p.stem for p in JSON.iterdir())
+    for each in maps:
+        kubernetes_validate.validate(each, "1.37", strict=True)
+        assert each["metadata"]["labels"]["grafana_dashboard"] == "1"
+        name = f"{each['metadata']['name']}.json"
+        assert each["data"] == {name: (JSON / name).read_text()}
 
 
 def test_the_pod_monitor_has_the_operators_shape() -> None:

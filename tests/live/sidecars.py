@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +20,7 @@ from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
 from tests.live.servers import PATIENCE, Server, eventually, running
 from tests.live.traffic import Asked, Load, requests, scrape
+from tests.processes import Forked
 
 SIDELIGHT = str(Path(sys.executable).parent / "sidelight")
 
@@ -39,7 +41,7 @@ class Answer(NamedTuple):
 class Sidecar(Server):
     """One `sidelight sidecar`. As a context it is ready, and ended when that is left."""
 
-    program: tuple[str, ...] = SIDELIGHT, "sidecar"
+    module = "sidelight"
 
     def __init__(
         self,
@@ -53,7 +55,8 @@ class Sidecar(Server):
         """``token`` is what it is asked with; the option is the test's to give."""
         self.token = token
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:{port}")
-        super().__init__(("--directory", str(where), *listen, *options), env, cwd, before)
+        command = self.module, "sidecar", "--directory", str(where), *listen, *options
+        super().__init__(command, env, cwd, before)
 
     def __enter__(self) -> Self:
         """Wait until it answers."""
@@ -97,6 +100,12 @@ class Sidecar(Server):
         """Bytes of memory it has."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096
 
+    @property
+    def cpu_seconds(self) -> float:
+        """How long it has computed."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     @contextmanager
     def within(self, size: int) -> Iterator[None]:
         """While the body runs, it takes at no time so many bytes more than it has."""
@@ -130,15 +139,15 @@ def fetch(
 
 def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
     """A sidecar that must end by itself."""
-    return subprocess.run(
-        [SIDELIGHT, "sidecar", *options],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={**os.environ, **env},
-        cwd="/",
-    )
+    command = "sidelight", "sidecar", *options
+    with TemporaryDirectory() as name:
+        log, errors = Path(name, "log"), Path(name, "errors")
+        process = Forked(command, {**os.environ, **env}, Path("/"), log, errors)
+        try:
+            code = process.wait(PATIENCE)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, code, log.read_text(), errors.read_text())
 
 
 @contextmanager
@@ -158,10 +167,10 @@ def meanwhile(server: Server, path: str) -> Iterator[None]:
 @contextmanager
 def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
     """A living worker of the test's own, with so many routes and requests."""
-    opened = directory.shared(str(where))
+    opened = directory.open_shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
     for number in range(series):
-        tally = file.tally(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
+        tally = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
         file.words[tally.at] = file.words[tally.at + 1] = number
     yield file
     file.close()

@@ -172,7 +172,7 @@ def test_bad_files_beside_real_workers(uvicorn: Serve, store: Path) -> None:
     os.mkfifo(store / "pipe.worker")
     (store / "version.worker").write_bytes(good[:12] + b"\xff" + good[13:])
     with Load(server, 4) as load:
-        eventually(lambda: load.total > 300)
+        eventually(lambda: load.total > 100)
         victim = server.workers()[0]
         server.kill(victim)
         eventually(lambda: victim not in server.workers() and len(server.workers()) == 2)

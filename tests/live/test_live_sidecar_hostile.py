@@ -50,7 +50,7 @@ def raw(sidecar: Sidecar, data: bytes) -> bytes:
 
 def test_clients_that_never_read_hold_up_nobody(store: Path, tmp_path: Path) -> None:
     """With clients that ask for a big page and don't take it, others get theirs."""
-    with Sidecar(store, tmp_path) as sidecar, crowd(store, 3000), ExitStack() as clients:
+    with Sidecar(store, tmp_path) as sidecar, crowd(store, 1000), ExitStack() as clients:
         settle(sidecar, 1)
         for _ in range(8):
             clients.enter_context(client(sidecar, ASK))
@@ -58,7 +58,7 @@ def test_clients_that_never_read_hold_up_nobody(store: Path, tmp_path: Path) -> 
             seconds, status, body = timed(sidecar)
             assert status == 200
             assert seconds < 20
-            assert len(requests(samples(body))) > 2900
+            assert len(requests(samples(body))) > 950
         assert fetch(sidecar, "/healthz").status == 200
 
 

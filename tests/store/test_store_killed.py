@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sidelight.app_metrics import families as app_families
+from sidelight.app_metrics.families import AppFamily
+from sidelight.app_metrics.merge import merge
 from sidelight.contract import METRICS
-from sidelight.store import user
+from sidelight.cooperative import run_to_end
 from sidelight.store.directory import Directory
-from sidelight.store.layout import asked
-from sidelight.store.reader import File
-from sidelight.store.user import AppFamily
+from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.layout import pack_method_scheme
 from tests.store.driving import count, fold_all, killed, open_store, shared, totalled, worker
 
 CALLS = "open close rename unlink listdir pread pwrite posix_fallocate fstat write"
@@ -58,23 +60,13 @@ def _work(what: str, path: Path, last: int) -> None:
 
 def orders(where: Directory) -> float:
     """The application's own counter, in the totals and in files that are not folded."""
-    from sidelight.store.files import read_all
-
-    steps = read_all(where, {}, lambda _name, _reason: None)
-    files: list[File] = []
-    totals: File | None = None
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            files, totals = stop.value
-            break
+    files, totals = run_to_end(DirectoryReader(where).read())
     into: dict[str, AppFamily] = {}
     if totals:
-        user.merge(into, user.decode(totals.index.user), None)
+        merge(into, app_families.decode(totals.index.app_metrics), None)
     for file in files:
         data = where.read(file.name.removesuffix(".worker") + ".user") or b""
-        user.merge(into, user.decode(data), None)
+        merge(into, app_families.decode(data), None)
     return sum(into["orders"].samples.values()) if into else 0
 
 
@@ -82,8 +74,8 @@ def dead_worker(where: Directory, requests: int) -> None:
     """A worker that was killed after so many requests and orders."""
     file = worker(where, requests)
     name = file.name.removesuffix(".worker") + ".user"
-    samples: dict[tuple[str, user.Labels], float] = {("_total", ()): float(requests)}
-    where.write(name, user.encode([AppFamily("orders", "counter", "", "", "", samples)]))
+    samples: dict[tuple[str, app_families.AppLabels], float] = {("_total", ()): float(requests)}
+    where.write(name, app_families.encode([AppFamily("orders", "counter", "", "", "", samples)]))
     killed(file)
 
 
@@ -159,7 +151,7 @@ def test_lost_requests_are_counted_once(tmp_path: Path) -> None:
     for last in range(200):
         where = shared(tmp_path / str(last))
         file = worker(where, 1)
-        file.take(asked("http", "GET"), b"/items", 1)
+        file.acquire_slot(pack_method_scheme("http", "GET"), b"/items", 1)
         killed(file)
         complete = run("fold", tmp_path / str(last), last)
         fold_all(where)

@@ -14,16 +14,16 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from sidelight.app_metrics import publisher
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import METRICS, NANOSECONDS
+from sidelight.cooperative import run_to_end
 from sidelight.errors import StoreError
 from sidelight.export.collector import Collector
-from sidelight.runtime import registry
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import load
-from sidelight.store import directory, layout, local, reader, supervisor
-from sidelight.store.local import Store, open_store
-from sidelight.store.steps import result
+from sidelight.store import directory, layout, process_store, reader, supervisor
+from sidelight.store.process_store import Store, open_store
 from tests.store.driving import call, count, page, requests, shared, totalled
 from tests.store.driving import open_store as open_in
 
@@ -134,7 +134,7 @@ def _published(stores: list[Store]) -> dict[str, float]:
     """What a reader finds of both, which must be the same; by worker, without zeros."""
     found = []
     for metric in (MEMORY, CPU):
-        sums = result(Collector(stores[0].view).collect()).sums
+        sums = run_to_end(Collector(stores[0].reader).collect()).sums
         found.append(
             {
                 key.labels[0]: values[0] / metric.divisor
@@ -187,11 +187,11 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         def collect(self) -> list[Any]:
             return []
 
-    monkeypatch.setattr(registry, "registry", Registry)
+    monkeypatch.setattr(publisher, "default_registry", Registry)
     store = open_in(tmp_path / "store")
     count(store.file, 7)
-    snapshots = heartbeat(store).snapshots
-    snapshots.take()
+    app_metrics = heartbeat(store).app_metrics
+    app_metrics.publish()
     assert len(list((tmp_path / "store").glob("*.user"))) == 1
     for path in (tmp_path / "store").iterdir():
         path.unlink()
@@ -202,12 +202,12 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         for _ in range(3):
             with pytest.raises(StoreError, match="full"):
                 store.renew()
-            snapshots.take()
+            app_metrics.publish()
     assert (store.file.id, store.file.name, store.file.worker) == before
     assert requests(reader.read(store.file.name, store.file.fd, {}, alive=True)) == 7
     assert list((tmp_path / "store").glob("*.user")) == []
     assert store.renew()
-    snapshots.take()
+    app_metrics.publish()
     (left,) = (tmp_path / "store").glob("*.user")
     assert left.stem == store.file.id.hex()
     store.close()
@@ -240,13 +240,13 @@ def test_requests_in_flight_over_a_renewal_are_given_back(
     visit(service)
     assert service.lifecycle.recorder is not None
     file = service.lifecycle.recorder.file
-    held = [file.take(1, b"/", 1) for _ in range(layout.ROWS)]
-    row = file.take(0, b"", 1)
+    held = [file.acquire_slot(1, b"/", 1) for _ in range(layout.SLOTS)]
+    row = file.acquire_slot(0, b"", 1)
     shutil.rmtree(tmp_path / "store")
     beat(service)
-    file.leave(row)
+    file.release_slot(row)
     for other in held:
-        file.leave(other)
+        file.release_slot(other)
     assert 'fastapi_active_requests{http_route="_UNKNOWN"}' not in page(service)
 
 
@@ -257,7 +257,7 @@ def test_a_worker_that_starts_while_the_last_one_leaves_gets_its_store(
     monkeypatch.setattr(directory, "memory_folder", lambda: str(tmp_path))
     group = f"uvicorn-{os.getpid()}-{supervisor.start_time(os.getpid())}-1-abc"
     monkeypatch.setattr(supervisor, "group", lambda: group)
-    private = directory.private
+    private = directory.open_private
     taken: list[directory.Directory] = []
 
     def racing(name: str) -> directory.Directory:
@@ -267,11 +267,11 @@ def test_a_worker_that_starts_while_the_last_one_leaves_gets_its_store(
             found.destroy()  # as the last worker of a former set does
         return found
 
-    monkeypatch.setattr(directory, "private", racing)
+    monkeypatch.setattr(directory, "open_private", racing)
     monkeypatch.delenv("SIDELIGHT_DIR", raising=False)
     try:
         store = open_store(load({}, {}, tmp_path))
-        assert store.file.linked()
+        assert store.file.is_linked()
         store.close()
     finally:
-        local._shared.clear()
+        process_store._shared.clear()

@@ -2,7 +2,7 @@
 
 from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.settings import Settings
-from sidelight.store.route_table import below
+from sidelight.store.route_table import strip_root
 
 
 class Exclusions:
@@ -32,13 +32,13 @@ class Exclusions:
             self._roots.add(root)
             self.exact |= {root + path for path in self._paths}
             self.prefixes += tuple(root + path for path in self._below)
-        inner = below(path, root)
+        inner = strip_root(path, root)
         return inner in self._paths or inner.startswith(self._below)
 
     def is_metrics(self, method: str, path: str, root_path: str) -> bool:
         """Whether a request is for the metrics."""
         wanted = method in {"GET", "HEAD"} and self.metrics_path is not None
-        return wanted and below(path, root_path.rstrip("/")) == self.metrics_path
+        return wanted and strip_root(path, root_path.rstrip("/")) == self.metrics_path
 
     def leave_metrics_path(self) -> None:
         """The application has a route of its own at that path, and answers itself."""

@@ -14,8 +14,8 @@ from sidelight.asgi.mark import MARK
 from sidelight.asgi.request import Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
-from sidelight.store.layout import ROW_TEXT
-from sidelight.store.writer import UNTRACKED, Row
+from sidelight.store.layout import PATH_BYTES
+from sidelight.store.writer import UNTRACKED, InflightSlot
 
 SMALL = SIZES[0]
 
@@ -130,7 +130,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             words[at + 1] = key.packed
             words[at] = start
         else:
-            state.slot = slot = key.recorder.file.take(key.packed, _path(scope), start)
+            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
             if slot is UNTRACKED:
                 state.extra = Extra()
         scope[MARK] = state
@@ -143,16 +143,16 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
     return state
 
 
-def give_up(key: RequestKey, scope: Scope, slot: Row | None) -> None:
+def give_up(key: RequestKey, scope: Scope, slot: InflightSlot | None) -> None:
     """A request could not be begun, because of the exception being handled."""
     key.recorder.faults.note("begin")
     scope.pop(MARK, None)
     if slot is not None:
-        key.recorder.file.leave(slot)
+        key.recorder.file.release_slot(slot)
 
 
 def _path(scope: Scope) -> bytes:
     path = scope.get("raw_path")
     if not isinstance(path, bytes):
         path = scope["path"].encode(errors="replace")
-    return path[:ROW_TEXT]
+    return path[:PATH_BYTES]

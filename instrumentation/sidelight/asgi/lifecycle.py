@@ -20,8 +20,8 @@ from sidelight.asgi.routes import RouteTable, routes_below
 from sidelight.errors import StoreError
 from sidelight.runtime.faults import guarded
 from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
-from sidelight.store.layout import STATE, State
-from sidelight.store.local import open_store
+from sidelight.store.layout import STATE, WorkerState
+from sidelight.store.process_store import open_store
 
 logger = logging.getLogger("sidelight")
 
@@ -133,7 +133,7 @@ class StoreLifecycle:
     def stopping(self) -> None:
         """The application is told to stop."""
         if self._open_store is not None:
-            self._open_store.recorder.file.words[STATE] = State.DRAINING
+            self._open_store.recorder.file.words[STATE] = WorkerState.DRAINING
 
     def close(self) -> None:
         """The application has stopped: leave what was counted to the others."""

@@ -2,7 +2,7 @@
 
 from starlette.types import Message, Scope
 
-from sidelight.store.writer import Row
+from sidelight.store.writer import InflightSlot
 
 MARK = "sidelight"
 """The key in the scope. Its value is a `Measurement`, until the application has returned."""
@@ -17,7 +17,7 @@ class Measurement:
     """
 
     __slots__ = ()
-    slot: Row | None
+    slot: InflightSlot | None
     since: int
     extra: object | None
 

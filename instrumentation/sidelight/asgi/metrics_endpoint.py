@@ -9,16 +9,18 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from sidelight.app_metrics.registry import default_registry
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
+from sidelight.cooperative import run_in_slices
 from sidelight.export.collector import Collector
 from sidelight.export.negotiation import wanted_format
-from sidelight.export.page import driven, page
-from sidelight.export.prometheus import Format, header, labels
+from sidelight.export.response import metrics_response
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.faults import guarded
-from sidelight.runtime.registry import mark_scraped, registry
+from sidelight.store.stopped_workers import merge_stopped_workers
+from sidelight.text_format import ExpositionFormat, header, label_set
 
 INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
 
@@ -38,7 +40,7 @@ class MetricsEndpoint:
         if answer is None:
             answer = PlainTextResponse("the metrics can't be read; the log says why\n", 500)
             with guarded("endpoint", self._recorder.faults):
-                answer = await page(Headers(scope=scope), self.snapshot)
+                answer = await metrics_response(Headers(scope=scope), self.snapshot)
         await answer(scope, receive, send)
 
     async def snapshot(self) -> Snapshot:
@@ -47,29 +49,29 @@ class MetricsEndpoint:
         store, heartbeat = self._store, self._recorder.heartbeat
         async with self._lock:
             if self._collector is None:
-                self._collector = Collector(store.view, self._recorder.file)
+                self._collector = Collector(store.reader, self._recorder.file)
             app_metrics = await self._app_metrics()
             heartbeat.renew_file()
             process.publish(store.file)
             if store.directory is not None:
                 with guarded("fold", self._recorder.faults):
-                    mark_scraped(store.directory)
-                    await driven(store.view.fold())
-            found = await driven(self._collector.collect(app_metrics))
-            self._collector.name_target(found, self._recorder.about)
-            self._collector.timed(found, time.perf_counter_ns() - began)
+                    store.directory.mark_scraped()
+                    await run_in_slices(merge_stopped_workers(store.reader))
+            found = await run_in_slices(self._collector.collect(app_metrics))
+            self._collector.add_target_info(found, self._recorder.about)
+            self._collector.add_duration(found, time.perf_counter_ns() - began)
         return found
 
     async def _app_metrics(self) -> bytes:
         """The application's own registry, as it is now; the last snapshot if that fails."""
-        snapshots = self._recorder.heartbeat.snapshots
-        if registry() is None:
+        publisher = self._recorder.heartbeat.app_metrics
+        if default_registry() is None:
             return b""
         with guarded("registry", self._recorder.faults):
-            if snapshots.quick:
-                return snapshots.take()
-            return await anyio.to_thread.run_sync(snapshots.take)
-        return snapshots.latest
+            if publisher.is_quick:
+                return publisher.publish()
+            return await anyio.to_thread.run_sync(publisher.publish)
+        return publisher.latest
 
 
 def refusal(token: str | None, scope: Scope) -> Response | None:
@@ -89,6 +91,6 @@ def unmeasured_response(where: str, scope: Scope) -> Response:
     """The one metric of a process that has no store: ``where`` says why."""
     form = wanted_format(Headers(scope=scope).get("accept", ""))
     text = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
-    text += f"{INTERNAL_ERRORS.name}{labels((('where', where),))} 1.0\n"
-    text += "# EOF\n" if form is Format.OPENMETRICS else ""
+    text += f"{INTERNAL_ERRORS.name}{label_set((('where', where),))} 1.0\n"
+    text += "# EOF\n" if form is ExpositionFormat.OPENMETRICS else ""
     return Response(text, media_type=form.value)

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from starlette.types import Scope
+
 from sidelight.asgi import tracing
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
@@ -12,15 +14,15 @@ from sidelight.asgi.series import RouteSeries, SeriesWriter
 from sidelight.asgi.slow_log import SlowLog
 from sidelight.asgi.validation import Validation
 from sidelight.cardinality import CardinalityLimiter
-from sidelight.contract import NANOSECONDS, SLOW
+from sidelight.contract import NANOSECONDS, SLOW, UNKNOWN
 from sidelight.runtime import process
 from sidelight.runtime.about import about
 from sidelight.runtime.faults import guarded
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
-from sidelight.store.about import encode
-from sidelight.store.layout import Block
-from sidelight.store.local import Store
+from sidelight.store.layout import BlockKind
+from sidelight.store.process_store import Store
+from sidelight.store.service_info import encode
 from sidelight.store.slow_requests import SlowRequest
 from sidelight.store.writer import StoreFull
 
@@ -49,7 +51,7 @@ class Recorder:
         self._on_renewal: list[Callable[[], None]] = []
         self._on_change: list[Callable[[], None]] = []
         with suppress(StoreFull):  # a store this small still counts
-            self.file.note(Block.ABOUT, encode(self.about))
+            self.file.append_block(BlockKind.SERVICE_INFO, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
         self.sampler = PhaseSampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.writer.increment)
@@ -87,9 +89,15 @@ class Recorder:
             with guarded("registry", self.faults):
                 if self.store.directory is not None:
                     process.publish(self.file)
-                    self.heartbeat.snapshots.take()
+                    self.heartbeat.app_metrics.publish()
         finally:
             self.store.close()
+
+    def route_of(self, scope: Scope, status: int) -> str:
+        """The label ``http_route`` of a request that has been routed; never raises."""
+        with guarded("route", self.faults):
+            return self.labels.route(scope, status)
+        return UNKNOWN
 
     def route_series(self, method: str, route: str, scheme: str, root: str) -> RouteSeries:
         """The series of a method and route; ``root`` is the ``root_path`` in front of it."""
@@ -107,6 +115,6 @@ class Recorder:
         counter = self.writer.increment(SLOW, (series.method, series.route))
         span = tracing.current()
         if span is not None:
-            self.file.exemplar(counter, 0, *span, 1.0)
-        self.file.remember(record)
+            self.file.set_exemplar(counter, 0, *span, 1.0)
+        self.file.add_slow_request(record)
         self._slow_log.write(record)

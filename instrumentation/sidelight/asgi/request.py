@@ -17,7 +17,7 @@ from sidelight.asgi.series import RouteSeries, size_index
 from sidelight.contract import CLIENT_DISCONNECTED, INCOMPLETE_RESPONSE, METRICS, NANOSECONDS
 from sidelight.runtime.faults import guarded
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import Row, SeriesCounter
+from sidelight.store.writer import InflightSlot, SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -63,7 +63,7 @@ class UncommonRequest(Measurement):
     server_receive: Receive
     server_send: Send
     since: int
-    slot: Row | None
+    slot: InflightSlot | None
     status: int
 
     def set_extra(self) -> Extra:
@@ -111,12 +111,12 @@ class UncommonRequest(Measurement):
         writer = self.key.recorder.writer
         series = self.key.find_status(self.scope, self.status)
         ns = now - self.since
-        index = writer.bucket_index(ns)
+        index, at_size = writer.bucket_index(ns), size_index(size)
         writer.add(series.duration, index, ns)
-        writer.add(series.size, size_index(size), size)
+        writer.add(series.size, at_size, size)
         slot, self.slot, self.since = self.slot, None, now
         if slot is not None:
-            writer.file.leave(slot)
+            writer.file.release_slot(slot)
         self._record_details(series.route_series, series.duration, index, ns)
 
     def _record_details(
@@ -137,7 +137,7 @@ class UncommonRequest(Measurement):
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
-                recorder.file.exemplar(duration, index - 1, *span, ns / NANOSECONDS)
+                recorder.file.set_exemplar(duration, index - 1, *span, ns / NANOSECONDS)
 
     def _slow_request(self, series: RouteSeries, ns: int) -> SlowRequest:
         """All that is known of a slow request, which has just ended."""
@@ -170,7 +170,7 @@ class UncommonRequest(Measurement):
         finally:
             slot, self.slot = self.slot, None
             if slot is not None:
-                recorder.file.leave(slot)
+                recorder.file.release_slot(slot)
 
     def _record_end(self, error: BaseException | None) -> None:
         recorder = self.key.recorder

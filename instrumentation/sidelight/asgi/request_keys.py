@@ -13,9 +13,9 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.series import RouteSeries, StatusSeries
 from sidelight.contract import OTHER, UNKNOWN
-from sidelight.store.layout import asked as pack_method_scheme
+from sidelight.store.layout import pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.writer import Row
+from sidelight.store.writer import InflightSlot
 
 HASHED_BY_IDENTITY = frozenset({FunctionType, MethodType, type})
 """Endpoints of these types can be looked up; another may have a hash or an ``==`` of its own."""
@@ -76,7 +76,7 @@ class RequestKey:
     )
     due: int
     words: memoryview
-    slots: list[Row]
+    slots: list[InflightSlot]
 
     def __init__(self, target: Target, recorder: Recorder, exclusions: Exclusions) -> None:
         self.method = method_label(target.method)
@@ -97,7 +97,7 @@ class RequestKey:
     def renew(self) -> None:
         """Read again what may have changed: the file, and when the heartbeat is due."""
         file = self.recorder.file
-        self.words, self.slots = file.words, file.rows
+        self.words, self.slots = file.words, file.free_slots
         self.due = self.recorder.heartbeat.due
 
     def forget(self) -> None:
@@ -119,12 +119,13 @@ class RequestKey:
         by_route = (id(route), scope.get("root_path"))
         if route is not None and by_route in self._by_route:
             return self._by_route[by_route][0]
-        labels = self.recorder.labels
-        name = labels.route(scope, status)
+        name = self.recorder.route_of(scope, status)
         series = self.recorder.route_series(self.method, name, self.scheme, root_of(scope))
-        if hashed and labels.table.sure(endpoint) is not None:
+        if name == UNKNOWN:
+            return series
+        if hashed and self.recorder.labels.table.sure(endpoint) is not None:
             self.route_series[endpoint] = series
-        elif route is not None and series.route != UNKNOWN:
+        elif route is not None:
             if len(self._by_route) >= MOST_BY_ROUTE:
                 self._by_route.clear()
             self._by_route[by_route] = (series, route)

@@ -37,12 +37,12 @@ class SeriesWriter:
         `StoreFull` when not even that has room.
         """
         try:
-            return self.file.tally(metric, labels), True
+            return self.file.series(metric, labels), True
         except StoreFull:
             self.file.count(OVERFLOW)
             at = metric.labels.index(ROUTE)
             other = (*labels[:at], OTHER, *labels[at + 1 :])
-            return self.file.tally(metric, other, beyond=True), False
+            return self.file.series(metric, other, uncapped=True), False
 
     def add(self, series: SeriesCounter, index: int, value: int) -> None:
         """Add one observation to the bucket at ``index``, and its value to the sum."""

@@ -10,7 +10,7 @@ from sidelight.asgi.request import EXCEPTIONS
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.contract import METRICS, OTHER
 from sidelight.runtime.faults import guarded
-from sidelight.store.writer import Row
+from sidelight.store.writer import InflightSlot
 
 DURATION = METRICS["fastapi_websocket_duration_seconds"]
 REGISTERED = frozenset(range(1000, 1016))
@@ -24,7 +24,7 @@ class WebSocketState(Measurement):
 
     __slots__ = ("_receive", "_recorder", "_scope", "_send", "code", "since", "slot")
     extra = None
-    slot: Row | None
+    slot: InflightSlot | None
 
     def __init__(self, key: RequestKey, scope: Scope, receive: Receive, send: Send) -> None:
         self._recorder = key.recorder
@@ -34,7 +34,7 @@ class WebSocketState(Measurement):
         self.code = ""
         path = scope["path"].encode(errors="replace")
         self.since = monotonic_ns()
-        self.slot = key.recorder.file.take(key.packed, path, self.since)
+        self.slot = key.recorder.file.acquire_slot(key.packed, path, self.since)
 
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server."""
@@ -62,11 +62,11 @@ class WebSocketState(Measurement):
                 self._record(error)
         finally:
             if slot is not None:
-                self._recorder.file.leave(slot)
+                self._recorder.file.release_slot(slot)
 
     def _record(self, error: BaseException | None) -> None:
         recorder = self._recorder
-        route = recorder.labels.route(self._scope, 0)
+        route = recorder.route_of(self._scope, 0)
         if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
             name = recorder.class_names(type(error).__name__)
             recorder.writer.increment(EXCEPTIONS, (route, name))

@@ -15,19 +15,19 @@ def slow(directory: str | None, *, as_json: bool) -> None:
     """Show the last slow requests of all workers, and what each of them met."""
     import json
 
-    from sidelight.export.slow_requests import table
-    from sidelight.store.directory import existing, own
+    from sidelight.cooperative import run_to_end
+    from sidelight.export.slow_requests import slow_request_table
+    from sidelight.store.directory import open_existing, own_directories
+    from sidelight.store.directory_reader import DirectoryReader
     from sidelight.store.slow_requests import newest
-    from sidelight.store.steps import result
-    from sidelight.store.view import View
 
-    paths = [directory] if directory else own()
-    found = [result(View(existing(path)).slow()) for path in paths]
+    paths = [directory] if directory else own_directories()
+    found = [run_to_end(DirectoryReader(open_existing(path)).slow_requests()) for path in paths]
     records = newest(record for records in found for record in records)
     if as_json:
         for record in records:
-            click.echo(json.dumps(record.facts()))
+            click.echo(json.dumps(record.to_dict()))
     elif records:
-        click.echo(table(records), nl=False)
+        click.echo(slow_request_table(records), nl=False)
     else:
-        click.echo("no slow request is remembered", err=True)
+        click.echo("no slow request is stored", err=True)

@@ -10,7 +10,7 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
 from sidelight.runtime.about import version
-from sidelight.store.about import MEND
+from sidelight.store.service_info import TELEMETRY_FIX
 
 OTHERS = {
     "PrometheusInstrumentatorMiddleware": "prometheus-fastapi-instrumentator",
@@ -97,5 +97,5 @@ def _native(app: Any) -> Iterator[Finding]:
     if fastapi_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
-            MEND,
+            TELEMETRY_FIX,
         )

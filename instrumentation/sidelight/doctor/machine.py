@@ -114,7 +114,7 @@ def _group(gid: int) -> str:
 
 
 def _room(where: Path, settings: Settings) -> Iterator[Finding]:
-    needed = layout.plan(settings.max_series, b"", 0, 0, 0).size
+    needed = layout.worker_header(settings.max_series, b"", 0, 0, 0).size
     found = os.statvfs(where)
     fits = found.f_bavail * found.f_frsize // needed
     text = f"{where} has room for {fits} workers of {needed / 2**20:.1f} MiB"

@@ -5,17 +5,19 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from threading import get_ident
 from weakref import WeakValueDictionary
 
+from sidelight.app_metrics.publisher import AppMetricsPublisher
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
-from sidelight.runtime.registry import Snapshots
 from sidelight.runtime.watchdog import Pulse, Witness
 from sidelight.store.layout import HEARTBEAT
-from sidelight.store.local import Store
+from sidelight.store.process_store import Store
 
 logger = logging.getLogger("sidelight")
 
@@ -37,7 +39,7 @@ class Heartbeat:
         self.due = 0
         self.store = store
         self.faults = Faults(store.file.count)
-        self.snapshots = Snapshots(store, self.faults)
+        self.app_metrics = AppMetricsPublisher(store, partial(self.faults.note, "registry"))
         self._also: list[Callable[[], None]] = []
         self._witnesses: list[Witness] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -84,6 +86,12 @@ class Heartbeat:
             self._pulse.loop, self._pulse.thread = loop, get_ident()
             watchdog.watch(self._pulse)
         self._beat(loop)
+
+    def follow(self) -> None:
+        """Move the timer to the running loop now, if it is on another."""
+        with suppress(RuntimeError):  # there is none, or it is not asyncio's
+            if self._loop is not asyncio.get_running_loop():
+                self.wake()
 
     def stop(self) -> None:
         """Stop the timer, whichever loop it is on."""
@@ -146,7 +154,7 @@ class Heartbeat:
             process.publish(self.store.file)
         self._chores += 1
         self.renew_file()
-        self.snapshots.beat()
+        self.app_metrics.publish_if_due()
 
     def renew_file(self) -> None:
         """Make this worker's file again if somebody removed it."""

@@ -6,7 +6,7 @@ from sidelight.slo.plan import Plan
 from sidelight.slo.selector import one_job
 
 
-def asked(plan: Plan) -> Plan:
+def pack_method_scheme(plan: Plan) -> Plan:
     """The plan to write such a question with: where each job is a service, about the one job."""
     if plan.named:
         return plan

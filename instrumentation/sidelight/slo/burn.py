@@ -8,7 +8,7 @@ from sidelight.contract import METHOD, ROUTE
 from sidelight.durations import UNITS, to_milliseconds
 from sidelight.slo import names
 from sidelight.slo.alert import Alert, Board
-from sidelight.slo.asking import ask, asked
+from sidelight.slo.asking import ask, pack_method_scheme
 from sidelight.slo.objectives import Objective
 from sidelight.slo.plan import Plan, labels, matchers
 from sidelight.slo.recording import bad_of, slow_among
@@ -138,7 +138,7 @@ def _worst(plan: Plan, objective: Objective) -> str:
     """Ask, in the annotation, which route of a service it is."""
     if objective.route:
         return ""
-    inner, by = asked(plan), f"{METHOD}, {ROUTE}"
+    inner, by = pack_method_scheme(plan), f"{METHOD}, {ROUTE}"
     if objective.kind == "availability":
         bad = bad_of(inner, objective, by)
     else:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import cramjam
 import numpy as np
 
-from sidelight.embedded.promql.source import ABSENT_BITS, Block
+from sidelight.embedded.promql.storage import ABSENT_BITS, SampleBlock
 
 HEADERS = {
     "Content-Encoding": "snappy",
@@ -21,7 +21,7 @@ PATIENCE = 60.0
 SERIES_A_REQUEST = 500
 
 
-def send(port: int, blocks: Iterable[Block]) -> None:
+def send(port: int, blocks: Iterable[SampleBlock]) -> None:
     """Give all samples to the Prometheus on this port."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
@@ -36,7 +36,7 @@ def send(port: int, blocks: Iterable[Block]) -> None:
         connection.close()
 
 
-def _series(block: Block) -> Iterator[bytes]:
+def _series(block: SampleBlock) -> Iterator[bytes]:
     """WriteRequest.timeseries of each row that has samples."""
     bits = block.values.view(np.int64)
     for labels, row in zip(block.labels, bits, strict=True):

@@ -1,0 +1,179 @@
+"""This process's own worker file, and the directory it belongs to.
+
+One file a process and directory, whatever the number of applications; a process without a
+directory has one in its own memory for each application, so that tests don't mix.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+import weakref
+from contextlib import suppress
+
+from sidelight.cooperative import run_to_end
+from sidelight.errors import StoreError
+from sidelight.settings import Settings
+from sidelight.store import directory, locks, supervisor
+from sidelight.store.directory import APP_METRICS_SUFFIX, WORKER_SUFFIX, Directory
+from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.schema import schema
+from sidelight.store.stopped_workers import merge_stopped_workers
+from sidelight.store.writer import WorkerFile
+
+ATTEMPTS = 5
+CLEANUP_PROGRAM = os.path.join(os.path.dirname(__file__), "cleanup.py")
+_lock = threading.Lock()
+_shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}
+_living: weakref.WeakSet["Store"] = weakref.WeakSet()
+
+
+class Store:
+    """A worker file and its directory (None when this process is alone)."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises `StoreError`."""
+        self._settings = settings
+        self.closed = False
+        self._users = 0
+        self.directory, self.file = self._begin()
+        self.reader = DirectoryReader(self.directory, (self.file.name, self.file.fd))
+        with suppress(StoreError):  # what can't be folded now is there for the next who tries
+            self.merge_stopped()
+        _living.add(self)
+
+    def _begin(self) -> tuple[Directory | None, WorkerFile]:
+        """Open the directory and make a file in it.
+
+        The last worker of a former set may take the directory away in between: then again.
+        """
+        for left in reversed(range(ATTEMPTS)):
+            where = None
+            try:
+                where = open_directory(self._settings)
+                settings = self._settings
+                return where, WorkerFile(where, schema(settings.buckets), settings.max_series)
+            except StoreError as error:
+                if where is not None:
+                    where.close()
+                if not left or error.reason != "vanished":
+                    raise
+        raise AssertionError
+
+    def merge_stopped(self, wait: float = 0.0) -> None:
+        """Add what dead workers left to the totals. Raises `StoreError`."""
+        if self.directory is None:
+            return
+        try:
+            run_to_end(merge_stopped_workers(self.reader, wait))
+        except OSError as error:
+            raise directory.explained(error, self.directory.path) from error
+
+    def renew(self) -> bool:
+        """Make directory and file again if somebody removed them; whether that was needed."""
+        if self.directory is None or (self.file.is_linked() and self.directory.exists()):
+            return False
+        where = open_directory(self._settings)
+        if where is None:
+            return False
+        try:
+            self.file.renew(where)
+        except StoreError:
+            where.close()
+            raise
+        self.directory = self.reader.directory = where
+        return True
+
+    def scraped_within(self, seconds: float) -> bool:
+        """Whether the metrics of this directory were scraped in the last so many seconds."""
+        return self.directory is not None and self.directory.scraped_within(seconds)
+
+    def publish_app_metrics(self, data: bytes) -> None:
+        """Write a snapshot of the application's metrics beside this worker's file.
+
+        Without that file nobody would read the snapshot, nor ever remove it.
+        """
+        if self.directory is not None and not self.closed and self.file.is_linked():
+            name = self.file.name.removesuffix(WORKER_SUFFIX) + APP_METRICS_SUFFIX
+            self.directory.write(name, data)
+
+    @property
+    def instance(self) -> str:
+        """One id for all workers of this directory, or for a process that is alone."""
+        own = str(uuid.UUID(bytes=self.file.id))
+        return own if self.directory is None else self.directory.identity(own)
+
+    def close(self) -> None:
+        """One user less; with the last one this worker ends cleanly, into the totals."""
+        with _lock:
+            self._users -= 1
+            if self._users > 0 or self.directory is None:
+                return
+            self.closed = True
+            for key in [key for key, store in _shared.items() if store is self]:
+                del _shared[key]
+        self.file.close()
+        with suppress(StoreError, OSError):
+            self.merge_stopped(wait=2.0)
+            self._start_cleanup()
+
+    def _start_cleanup(self) -> None:
+        """With the last worker of a directory of our own making: see that it goes one day."""
+        where = self.directory
+        if where is None or where.shared or any(directory.workers(where, alive=True)):
+            return
+        _, pid, started, *_ = os.path.basename(where.path).split("-")
+        program = subprocess.Popen(  # noqa: S603 our own program, with names of our own making
+            [sys.executable, "-I", "-S", CLEANUP_PROGRAM, where.path, pid, started],
+            cwd="/",
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        program.returncode = 0  # nobody waits for it, and nobody shall be warned of that
+
+
+def open_directory(settings: Settings) -> Directory | None:
+    """The directory of this process's server, or None when it is alone. Raises `StoreError`."""
+    if not locks.POSSIBLE:
+        return None
+    if settings.directory:
+        return directory.open_shared(settings.directory)
+    group = supervisor.group()
+    if group is None:
+        return None
+    return directory.open_private(group)
+
+
+def open_store(settings: Settings) -> Store:
+    """This process's store for these settings. Raises `StoreError`."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        raise StoreError("no_gil", "this Python runs without a GIL, where counts would be lost")
+    where = settings.directory or supervisor.group()
+    if where is None or not locks.POSSIBLE:
+        return Store(settings)
+    key = (where, settings.buckets, settings.max_series)
+    with _lock:
+        if key not in _shared:
+            _shared[key] = Store(settings)
+        _shared[key]._users += 1  # noqa: SLF001 counted under the lock of all stores
+        return _shared[key]
+
+
+def _after_fork() -> None:
+    """A forked child has its own file, made at its own first use."""
+    global _lock  # noqa: PLW0603 the parent's may have been held by a thread that is not here
+    _lock = threading.Lock()
+    if _living:
+        supervisor.orphan()
+    _shared.clear()
+    for store in list(_living):
+        store.closed = True
+        with suppress(OSError):
+            store.file.abandon()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,39 @@
+"""What a worker says of itself to readers in other processes: its service and its versions."""
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+TELEMETRY_FIX = 'FastAPI(telemetry={"metrics": False})'
+"""The line that leaves the metrics to Sidelight, where FastAPI sends the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceInfo:
+    """Texts for ``target_info`` and ``sidelight_build_info``, empty where unknown.
+
+    ``telemetry`` is "metrics" where FastAPI's own telemetry sends the same metrics.
+    """
+
+    service_name: str = ""
+    service_version: str = ""
+    service_instance_id: str = ""
+    version: str = ""
+    python_version: str = ""
+    fastapi_version: str = ""
+    server: str = ""
+    telemetry: str = ""
+
+
+def encode(about: ServiceInfo) -> bytes:
+    """As it stands in a file."""
+    return json.dumps(asdict(about)).encode()
+
+
+def decode(data: bytes) -> ServiceInfo:
+    """The inverse of `encode`; what is no text, or unknown, is left out."""
+    try:
+        found = json.loads(data)
+        names = {field.name for field in fields(ServiceInfo)} & found.keys()
+    except (ValueError, AttributeError, RecursionError):
+        return ServiceInfo()
+    return ServiceInfo(**{name: found[name] for name in names if isinstance(found[name], str)})
