@@ -167,7 +167,7 @@ def meanwhile(server: Server, path: str) -> Iterator[None]:
 @contextmanager
 def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
     """A living worker of the test's own, with so many routes and requests."""
-    opened = directory.shared(str(where))
+    opened = directory.open_shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
     for number in range(series):
         tally = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
