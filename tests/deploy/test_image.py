@@ -65,8 +65,8 @@ def test_the_wheel_is_built_of_what_is_copied(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {
-        "sidelight/dashboards/sidelight-fleet.json",
-        "sidelight/embedded/demo/shop/app.py",
+        "sidelight/data/dashboards/sidelight-fleet.json",
+        "sidelight/data/shop/app.py",
     } <= set(names)
 
 
