@@ -177,25 +177,3 @@ def test_the_readme_is_short_and_its_code_runs() -> None:
     space: dict[str, object] = {}
     exec(code, space)  # noqa: S102 our own README
     assert type(space["app"]).__name__ == "FastAPI"
-
-
-BEYOND = {
-    "store": {"asgi", "runtime", "export", "sidecar", "slo"},
-    "export": {"asgi", "runtime", "sidecar", "slo"},
-    "runtime": {"asgi", "export", "sidecar", "slo"},
-    "asgi": {"sidecar", "slo"},
-    "sidecar": {"asgi", "slo", "viewer", "demo"},
-    "slo": {"asgi", "runtime", "store", "export", "sidecar"},
-    "promql": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
-    "viewer": {"asgi", "runtime", "store", "promql", "sidecar", "slo", "demo"},
-    "serving": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
-}
-"""Rooms that a room knows nothing of."""
-
-
-@pytest.mark.parametrize("room", BEYOND)
-def test_imports_go_the_way_of_a_measurement(room: str) -> None:
-    """What a room imports is what CONTRIBUTING.md says it may."""
-    for file in (ROOT / "instrumentation" / "sidelight" / room).rglob("*.py"):
-        named = re.findall(r"^\s*(?:from|import) sidelight\.(\w+)", file.read_text(), re.MULTILINE)
-        assert not BEYOND[room] & set(named), file

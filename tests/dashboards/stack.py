@@ -109,16 +109,16 @@ def hold(server: Server, requests: int = 72) -> None:
 
 @contextmanager
 def shoppers(
-    server: Server, seconds: int = 120, mood: str = "calm", rate: int = 20
+    server: Server, seconds: int = 120, profile: str = "normal", rate: int = 20
 ) -> Iterator[None]:
-    """The shop's own load in the background, in one mood."""
+    """The shop's load generator in the background, with one load profile."""
     url = f"http://127.0.0.1:{server.port}"
-    load = (str(SHOP / "load.py"), url, f"--rate={rate}", f"--seconds={seconds}", "--moods")
+    load = (str(SHOP / "load.py"), url, f"--rate={rate}", f"--seconds={seconds}", "--profiles")
     with subprocess.Popen(
         (sys.executable, *load), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdin
-        process.stdin.write(f"{mood}\n")
+        process.stdin.write(f"{profile}\n")
         process.stdin.flush()
         try:
             yield

@@ -89,15 +89,21 @@ def sidecar(  # noqa: PLR0913 one for each option
     from sidelight.settings import load
     from sidelight.sidecar import logs, server, settings
 
-    checked = replace(
-        settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure),
-        remembering=history_settings.check(
-            partial(service, ruled=not remembering["rules"]), **remembering
-        ),
-        forgetful=remembering["history"] is not None,
+    config = settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure)
+    history = history_settings.check(
+        partial(service, ruled=not remembering["rules"]), **remembering
     )
+    embed = None
+    if history is not None:
+        from sidelight.embedded.prometheus import EmbeddedPrometheus
+
+        embed = partial(EmbeddedPrometheus, history)
+    elif remembering["history"] is None:
+        config = replace(config, no_history_reason=f"it needs {settings.HISTORY_EXTRA}")
+    else:
+        config = replace(config, no_history_reason="it is turned off by --history 0")
     logs.configure()
-    server.run(checked, load({"directory": checked.directory}))
+    server.run(config, load({"directory": config.directory}), embed)
 
 
 def service(*, ruled: bool) -> "ServiceRules":

@@ -8,9 +8,9 @@ from typing import Any, TypedDict, Unpack
 
 from sidelight.durations import to_seconds
 from sidelight.errors import SettingsError
+from sidelight.sidecar.settings import HISTORY_EXTRA
 
 REQUIRED_MODULES = ("numpy", "promql_parser", "re2", "yaml")
-EXTRA = "pip install 'sidelight[history]'"
 DEFAULT_SPAN = 3600.0
 MIN_SPAN, MAX_SPAN = 60.0, 24 * 3600.0
 MIN_STEP, MAX_STEP = 1.0, 60.0
@@ -71,7 +71,7 @@ def check(
         return None
     missing = _missing_module()
     if missing and options["history"] is not None:
-        raise SettingsError("history", options["history"], f"needs {missing}", EXTRA)
+        raise SettingsError("history", options["history"], f"needs {missing}", HISTORY_EXTRA)
     if missing:
         return None
     for key in ("job", "instance"):

@@ -14,7 +14,7 @@ from sidelight.embedded.promql.errors import QueryError, execution_error
 from sidelight.embedded.promql.formatting import format_seconds, format_value
 from sidelight.embedded.promql.labels import Labels
 from sidelight.embedded.promql.limits import TOO_MANY
-from sidelight.sidecar.paced import Paced
+from sidelight.sidecar.send_timeout import SendTimeoutResponse
 
 STATUS_CODES = {
     "bad_data": 400,
@@ -39,7 +39,7 @@ class ResponseData(NamedTuple):
 def success_response(data: ResponseData) -> Response:
     """Return a response with data."""
     more = f',"warnings":{json.dumps(TRUNCATED)}' if data.truncated else ""
-    return Paced(f'{{"status":"success","data":{data.text}{more}}}', headers=JSON)
+    return SendTimeoutResponse(f'{{"status":"success","data":{data.text}{more}}}', headers=JSON)
 
 
 def error_response(error: QueryError) -> Response:
@@ -52,7 +52,7 @@ def error_of_type(kind: str, message: str) -> Response:
     body = json.dumps(
         {"status": "error", "errorType": kind, "error": message}, separators=(",", ":")
     )
-    return Paced(body, STATUS_CODES[kind], JSON)
+    return SendTimeoutResponse(body, STATUS_CODES[kind], JSON)
 
 
 MAX_VALUES = 1_000_000

@@ -15,8 +15,9 @@ from sidelight.embedded.history.exposition import MetricMetadata
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.scrape import DEFAULT_JOB, Scrape, ScrapeTarget
 from sidelight.errors import StoreError
-from sidelight.export.prometheus import Format, render
-from sidelight.sidecar.watch import Watch
+from sidelight.export.prometheus import render
+from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.text_format import ExpositionFormat
 
 logger = logging.getLogger("sidelight.sidecar")
 
@@ -29,13 +30,15 @@ REST_FACTOR = 4
 class HistorySampler:
     """Scrapes one store directory into a history, every ``step`` seconds."""
 
-    def __init__(self, watch: Watch, history: History, step: float, target: ScrapeTarget) -> None:
+    def __init__(
+        self, source: MetricsSource, history: History, step: float, target: ScrapeTarget
+    ) -> None:
         """A ``target`` without a job gets the name of the service."""
         self.metadata = MetricMetadata()
         self.exemplars = Exemplars()
         self.late = 0
         """Scrapes that were skipped because the one before took too long."""
-        self._watch = watch
+        self._source = source
         self._history = history
         self._step = step
         self._configured_target = target
@@ -65,7 +68,7 @@ class HistorySampler:
         now, began = self._now(), time.perf_counter()
         try:
             scrape = await self._scrape()
-        except StoreError:  # the watch reports it
+        except StoreError:  # the source logs it
             scrape = self._begin()
             scrape.add_sample("up", 0)
         else:
@@ -83,7 +86,7 @@ class HistorySampler:
 
     async def _scrape(self) -> Scrape:
         """Render and read the whole page. Raises `StoreError`."""
-        pieces = in_slices(render(await self._watch.shot(), Format.OPENMETRICS))
+        pieces = in_slices(render(await self._source.snapshot(), ExpositionFormat.OPENMETRICS))
         scrape = self._begin()
         async for piece in larger_pieces(pieces):
             await self._run(scrape.read, piece, self.metadata)
@@ -93,7 +96,7 @@ class HistorySampler:
         """Start a scrape. If the target's labels have changed, the series of the old ones end."""
         job = (
             self._configured_target.job
-            or self._watch.about.service_name
+            or self._source.service.service_name
             or self._target.job
             or DEFAULT_JOB
         )
