@@ -15,8 +15,8 @@ HOUR = 3_600_000
 MEMORY = 2 * MIB
 
 
-def test_what_is_too_old_goes() -> None:
-    """Everything of the last hour is there, and of what is prometheus_2 a tenth of that at most."""
+def test_old_samples_are_dropped() -> None:
+    """All samples of the last hour are kept, and at most six minutes of older ones."""
     history = History(HOUR, 64 * MIB)
     target = ScrapedTarget(history)
     for second in range(0, 2 * 3600, 5):
@@ -29,7 +29,7 @@ def test_what_is_too_old_goes() -> None:
     assert len(points) >= 720
 
 
-def test_series_of_long_ago_are_forgotten() -> None:
+def test_old_series_are_removed() -> None:
     """Series that ended more than an hour ago take no memory."""
     history = History(HOUR, 64 * MIB)
     target = ScrapedTarget(history)
@@ -43,7 +43,7 @@ def test_series_of_long_ago_are_forgotten() -> None:
     assert len(history.values("worker", [])) + len(["up"]) == history.stats.series
 
 
-def test_restarts_of_a_service_keep_its_samples() -> None:
+def test_series_continue_after_a_restart() -> None:
     """While a service is away its series end; afterwards the same series continue."""
     history = History(HOUR, 64 * MIB)
     target = ScrapedTarget(history)
@@ -72,7 +72,7 @@ def test_memory_is_bounded_by_dropping_the_oldest() -> None:
     assert history.skipped == 0
 
 
-def test_a_flood_of_series_is_left_out() -> None:
+def test_too_many_series_are_skipped() -> None:
     """Too many new series displace the oldest samples; what then does not fit is counted."""
     history = History(HOUR, MEMORY)
     target = ScrapedTarget(history)
@@ -84,7 +84,7 @@ def test_a_flood_of_series_is_left_out() -> None:
     assert max(stored_samples(history)["up"]) == 99
 
 
-def test_ids_are_given_again_to_other_series() -> None:
+def test_ids_are_reused() -> None:
     """A series that gets the id of a removed one has none of its samples."""
     history = History(60_000, 64 * MIB)
     target = ScrapedTarget(history)
@@ -108,7 +108,7 @@ def test_many_streams_share_the_memory() -> None:
     assert history.skipped > 0
 
 
-def test_even_the_only_step_may_have_no_room() -> None:
+def test_no_memory_for_any_sample() -> None:
     """A history without memory for any sample has a span of zero."""
     history = History(HOUR, 1)
     history.add(history.stream("one"), 1000, {})
