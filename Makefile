@@ -15,7 +15,7 @@ REQUIREMENTS := requirements/tests.txt
 PIP_INSTALL := -m pip install --quiet
 # Some tests wait for servers: two at a time leave a part of two cores idle.
 # Tests that share a server, a browser or a recording are a group, and run in one process.
-PARALLEL := -n 3 --dist loadgroup
+PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
 # What an old FastAPI could break: with it `make test` runs these, and `make test-all` every test.
 ON_FASTAPI := tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
   tests/live/test_live_ends.py tests/live/test_live_faults.py tests/live/test_live_gunicorn.py \
