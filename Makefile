@@ -11,6 +11,10 @@ unexport PYTHONDONTWRITEBYTECODE
 NEWEST := .venv
 OLDEST := .venv-oldest
 WHEEL := .venv-wheel
+RELEASE := .venv-release
+PYTHONS := 3.11 3.12 3.13 3.14 3.15
+# Not all pins have wheels for 3.15 yet.
+PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
 REQUIREMENTS := requirements/tests.txt
 PIP_INSTALL := -m pip install --quiet
 # Some tests wait for servers: two at a time leave a part of two cores idle.
@@ -23,7 +27,7 @@ ON_FASTAPI := tests/asgi tests/doctor tests/examples tests/export tests/runtime 
 CODE := instrumentation tests examples benchmarks dashboards
 
 # $(call new_venv,folder,commands to try): $(PYTHON) if given, else the first that is new enough.
-# Each is run, since a pyenv shim is on PATH even when its version is not switched on.
+# The newest Python first for which the pins have wheels. Each is run, since a pyenv shim is on PATH even when its version is not switched on.
 define new_venv
 	@rm -rf $(1); \
 	for python in $(if $(PYTHON),'$(PYTHON)',$(2)); do \
@@ -47,15 +51,15 @@ setup: $(NEWEST)/.package  ## the newest supported versions, in .venv
 setup-oldest: $(OLDEST)/.package  ## the oldest supported versions, in .venv-oldest
 
 $(NEWEST)/.python:
-	$(call new_venv,$(NEWEST),python3.13 python3.12 python3.11 python3)
+	$(call new_venv,$(NEWEST),$(PYTHONS_NEWEST))
 	@touch $@
 
 $(OLDEST)/.python: # the oldest Python first: old libraries have no wheels for the newest
-	$(call new_venv,$(OLDEST),python3.11 python3.12 python3.13 python3)
+	$(call new_venv,$(OLDEST),python3.11 python3.12 python3.13 python3.14 python3.15 python3)
 	@touch $@
 
 $(WHEEL)/.python:
-	$(call new_venv,$(WHEEL),python3.13 python3.12 python3.11 python3)
+	$(call new_venv,$(WHEEL),$(PYTHONS_NEWEST))
 	@touch $@
 
 $(NEWEST)/.requirements: $(NEWEST)/.python $(REQUIREMENTS) requirements/dev.txt constraints.txt
@@ -68,6 +72,14 @@ $(OLDEST)/.requirements: $(OLDEST)/.python $(REQUIREMENTS) requirements/oldest.t
 
 $(WHEEL)/.requirements: $(WHEEL)/.python $(REQUIREMENTS) requirements/dev.txt constraints.txt
 	$(WHEEL)/bin/python $(PIP_INSTALL) -r requirements/dev.txt -c constraints.txt
+	@touch $@
+
+$(RELEASE)/.python:
+	$(call new_venv,$(RELEASE),$(PYTHONS_NEWEST))
+	@touch $@
+
+$(RELEASE)/.requirements: $(RELEASE)/.python requirements/release.txt constraints.txt
+	$(RELEASE)/bin/python $(PIP_INSTALL) -r requirements/release.txt -c constraints.txt
 	@touch $@
 
 $(NEWEST)/.package: $(NEWEST)/.requirements pyproject.toml
@@ -97,7 +109,7 @@ test: system setup setup-oldest  ## all but the slow tests, at both ends of the 
 	  [ $$? = 5 -a -n '$(ARGS)' ]  # 5: what was asked for is not among these
 
 .PHONY: test-all
-test-all: system setup setup-oldest test-wheel  ## every test, slow ones too, and the wheel
+test-all: system setup setup-oldest test-wheel coverage  ## every test, slow ones too, the wheel, coverage
 	$(NEWEST)/bin/python -m pytest $(PARALLEL) $(ARGS)
 	$(OLDEST)/bin/python -m pytest $(PARALLEL) $(ARGS)
 
@@ -107,10 +119,30 @@ test-wheel: wheel $(WHEEL)/.requirements  ## all but the slow tests, on the buil
 	$(WHEEL)/bin/python -m pip check
 	$(WHEEL)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
+.PHONY: test-pythons
+test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
+	@.ci/pythons $(PYTHONS)
+
+.PHONY: coverage
+coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
+	$(NEWEST)/bin/python -m pytest -q -n 0 --cov --cov-report=term-missing:skip-covered \
+	  -m "not slow" tests/asgi tests/store
+
 .PHONY: lint
-lint: setup  ## ruff: rules and format
+lint: setup  ## ruff, import contracts, workflows, and a strict build of the docs
 	$(NEWEST)/bin/ruff check
 	$(NEWEST)/bin/ruff format --check
+	$(NEWEST)/bin/lint-imports --no-cache
+	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms \
+	  .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(NEWEST)/bin/zizmor --offline --no-progress .github
+	NO_MKDOCS_2_WARNING=1 $(NEWEST)/bin/python -m mkdocs build --quiet --strict
+
+.PHONY: docs
+docs: setup  ## the documentation as a site, in .cache/site
+	NO_MKDOCS_2_WARNING=1 $(NEWEST)/bin/python -m mkdocs build --strict
 
 .PHONY: types
 types: $(NEWEST)/.benchmarks  ## mypy, strict
@@ -148,7 +180,15 @@ wheel: setup  ## dist/*.whl, checked
 	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
 	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 
+.PHONY: dist
+dist: wheel $(RELEASE)/.requirements  ## what a release publishes: the wheel, a source archive and an SBOM
+	$(RELEASE)/bin/python -m build --no-isolation --sdist .
+	rm -rf build/sbom && $(RELEASE)/bin/python -m venv --without-pip build/sbom
+	$(RELEASE)/bin/python -m pip --python build/sbom/bin/python install --quiet -c constraints.txt dist/sidelight-*.whl
+	$(RELEASE)/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON \
+	  --output-file build/sbom.cdx.json build/sbom/bin/python
+
 .PHONY: clean
 clean:  ## removes everything made here, environments too
-	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(addprefix .venv-,$(PYTHONS)) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

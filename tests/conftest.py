@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -65,3 +66,12 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
     """Log records of Sidelight's own loggers."""
     with caplog.at_level(logging.DEBUG, logger="sidelight"):
         yield caplog
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A registry of prometheus_client in place of the default one."""
+    client = pytest.importorskip("prometheus_client")
+    found = client.CollectorRegistry(auto_describe=True)
+    monkeypatch.setattr(client, "REGISTRY", found)
+    return found

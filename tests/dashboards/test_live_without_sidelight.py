@@ -1,23 +1,27 @@
-"""Four dashboards for services that have FastAPI's own telemetry, and nothing of ours."""
-
-import time
-from contextlib import ExitStack
-from pathlib import Path
+"""Four dashboards for a service that has FastAPI's own telemetry and no Sidelight."""
 
 import pytest
 
 pytest.importorskip("opentelemetry.exporter.prometheus")
 pytest.importorskip("fastapi.telemetry")
 
-from tests.dashboards.asking import check_sound, check_variables, each, key, put
+from tests.dashboards.querying import (
+    all_queries,
+    check_answered,
+    check_sound,
+    check_variables,
+    name,
+    send,
+)
 from tests.dashboards.reading import NATIVE
-from tests.dashboards.stack import crowd, prometheus, served
-from tests.live.prometheus import query
-from tests.live.servers import eventually
+from tests.dashboards.world import World
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("dashboards"),
+]
 
-ASKED = {"/items/7": 2, "/items/10": 1, "/items/none": 1, "/users": 1, "/nowhere": 1, "/broken": 1}
 MUST = {
     "sidelight-fleet": {
         *(f"Services {letter}" for letter in "ABCDEFG"),
@@ -65,7 +69,7 @@ MUST = {
         "Share of failed requests A",
     },
 }
-OURS = {
+SIDELIGHT_ONLY = {
     "sidelight-service": {
         "Measured by A": "OpenTelemetry only",
         "Event loop lag A": "requires Sidelight",
@@ -81,35 +85,29 @@ OURS = {
         "Open connections A": "requires Sidelight",
     },
 }
-"""What is Sidelight's alone, and what its panels say in place of numbers."""
+"""Queries that only Sidelight can answer, and the text of their panels without data."""
 
 
-def test_four_dashboards_without_sidelight(tmp_path: Path) -> None:
-    """Four dashboards show what FastAPI's own telemetry has, and nothing of what it hasn't."""
-    with ExitStack() as parts:
-        service = parts.enter_context(served("native:app", tmp_path, {}))
-        port = parts.enter_context(prometheus({"native": [service.port]}, tmp_path))
-        parts.enter_context(crowd(service, ASKED))
-        eventually(lambda: query(port, "slo:error_budget_left:ratio < 1"))
-        time.sleep(12)  # for rates over 20 seconds
-        silent, loud = [], []
-        for asked in (one for one in each() if one.uid in NATIVE):
-            answer = put(port, asked)
-            check_sound(asked, answer)
-            if key(asked) in MUST[asked.uid] and not answer.series:
-                silent.append(str(asked))
-            if key(asked) in OURS.get(asked.uid, {}) and answer.series:
-                loud.append(str(asked))
-        assert not silent
-        assert not loud
-        check_variables(port)
+def test_four_dashboards_without_sidelight(shared_world: World) -> None:
+    """Four dashboards show what FastAPI's own telemetry has, and nothing that it lacks."""
+    port = shared_world.port
+    check_answered(port, lambda query: name(query) in MUST.get(query.uid, ()), job="native")
+    check_sound(port, job="native")
+    check_variables(port, job="native")
+    answered = [
+        str(query)
+        for query in all_queries()
+        if name(query) in SIDELIGHT_ONLY.get(query.uid, {})
+        and send(port, query, job="native").series
+    ]
+    assert not answered
 
 
-def test_what_is_missing_is_said() -> None:
-    """Each panel that only Sidelight can fill says so where it is empty."""
-    for uid, names in OURS.items():
-        for name, words in names.items():
-            (panel,) = [one.words for one in each() if (one.uid, key(one)) == (uid, name)]
-            assert words in panel, (uid, name, panel)
-    known = {(one.uid, key(one)) for one in each()}
-    assert {(uid, name) for uid, names in MUST.items() for name in names} <= known
+def test_an_empty_panel_says_that_it_requires_sidelight() -> None:
+    """Each panel that only Sidelight can fill says so where it has no data."""
+    found = {(query.uid, name(query)): query.empty for query in all_queries()}
+    for uid, texts in SIDELIGHT_ONLY.items():
+        for one, text in texts.items():
+            assert text in found[uid, one], (uid, one)
+    assert {(uid, one) for uid, names in MUST.items() for one in names} <= set(found)
+    assert set(MUST) == set(NATIVE)

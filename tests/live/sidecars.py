@@ -41,6 +41,8 @@ class Answer(NamedTuple):
 class Sidecar(Server):
     """One `sidelight sidecar`. As a context it is ready, and ended when that is left."""
 
+    module = "sidelight"
+
     def __init__(
         self,
         where: Path,
@@ -53,7 +55,7 @@ class Sidecar(Server):
         """``token`` is what it is asked with; the option is the test's to give."""
         self.token = token
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:{port}")
-        command = "sidelight", "sidecar", "--directory", str(where), *listen, *options
+        command = self.module, "sidecar", "--directory", str(where), *listen, *options
         super().__init__(command, env, cwd, before)
 
     def __enter__(self) -> Self:
@@ -165,7 +167,7 @@ def meanwhile(server: Server, path: str) -> Iterator[None]:
 @contextmanager
 def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
     """A living worker of the test's own, with so many routes and requests."""
-    opened = directory.shared(str(where))
+    opened = directory.open_shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
     for number in range(series):
         tally = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))

@@ -173,4 +173,4 @@ def test_a_fold_lock_that_is_none_keeps_counts_on_the_page(
         assert requests(sidecar.page()) == 9
     (path / "fold.lock").rmdir()
     assert requests(sidecar.page()) == 9
-    assert "can't be added to the totals" in sidecar.stop()
+    assert "cannot be added to the totals" in sidecar.stop()

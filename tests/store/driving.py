@@ -78,7 +78,7 @@ def fold_all(where: Directory, skipped: list[tuple[str, str]] | None = None) -> 
 
 def shared(path: Path) -> Directory:
     """Open (and make) a directory as SIDELIGHT_DIR would."""
-    return directory.shared(str(path))
+    return directory.open_shared(str(path))
 
 
 def open_store(path: Path, **options: Any) -> Store:

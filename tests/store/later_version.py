@@ -52,7 +52,7 @@ def work(path: str, count: int) -> None:
     from sidelight.store.schema import schema
     from sidelight.store.writer import WorkerFile
 
-    where = directory.shared(path)
+    where = directory.open_shared(path)
     file = WorkerFile(where, schema((0.002, 0.004, 1.0)), 100)
     file.append_block(BLOCK, b"unheard of")  # type: ignore[arg-type]
     tally = file.series(DURATION, ("GET", "/items", "200", "", "http"))
@@ -77,7 +77,7 @@ def read(path: str, *, fold: bool) -> None:
     from sidelight.store.directory_reader import DirectoryReader
     from sidelight.store.stopped_workers import merge_stopped_workers
 
-    reader = DirectoryReader(directory.shared(path))
+    reader = DirectoryReader(directory.open_shared(path))
     if fold:
         run_to_end(merge_stopped_workers(reader))
     shot = run_to_end(Collector(reader).collect())

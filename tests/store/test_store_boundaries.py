@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from sidelight.store.directory import Directory
-from sidelight.store.schema import places
+from sidelight.store.schema import bucket_mapping
 from tests.store.driving import fold_all, killed, move, totalled, worker
 
 BOUNDS = some.lists(some.sampled_from([0.1, 0.2, 0.5, 1.0, 2.0, 5.0]), unique=True).map(
@@ -27,7 +27,7 @@ def filled(bounds: tuple[float, ...], observed: list[float]) -> tuple[int, ...]:
 @pytest.mark.parametrize("bounds", [(), (1.0,), (0.1, 1.0)])
 def test_the_same_boundaries_need_no_move(bounds: tuple[float, ...]) -> None:
     """Equal boundaries are told apart from others, so that nothing is moved."""
-    assert places(bounds, bounds) is None
+    assert bucket_mapping(bounds, bounds) is None
 
 
 def test_a_missing_boundary_takes_the_next_lower_ones_count() -> None:

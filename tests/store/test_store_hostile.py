@@ -495,7 +495,7 @@ def test_a_page_has_room_for_so_much_and_says_what_had_none(
     """Series past what a page may hold are left out, and the file is counted as skipped."""
     from sidelight.export import collector
 
-    monkeypatch.setattr(collector, "MAX_PAGE", 100_000)
+    monkeypatch.setattr(collector, "MAX_EXPORTED", 100_000)
     families = schema.schema(DURATION_BUCKETS)
     series = [(0, ("GET", f"/{n}", "200", "", "http"), [1] * 16) for n in range(300)]
     name, data, _ = made(families, series)

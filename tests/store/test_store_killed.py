@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sidelight.app_metrics import families as app_families
+from sidelight.app_metrics.families import AppFamily
+from sidelight.app_metrics.merge import merge
 from sidelight.contract import METRICS
 from sidelight.cooperative import run_to_end
-from sidelight.store import user
 from sidelight.store.directory import Directory
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.layout import pack_method_scheme
-from sidelight.store.user import AppFamily
 from tests.store.driving import count, fold_all, killed, open_store, shared, totalled, worker
 
 CALLS = "open close rename unlink listdir pread pwrite posix_fallocate fstat write"
@@ -62,10 +63,10 @@ def orders(where: Directory) -> float:
     files, totals = run_to_end(DirectoryReader(where).read())
     into: dict[str, AppFamily] = {}
     if totals:
-        user.merge(into, user.decode(totals.index.app_metrics), None)
+        merge(into, app_families.decode(totals.index.app_metrics), None)
     for file in files:
         data = where.read(file.name.removesuffix(".worker") + ".user") or b""
-        user.merge(into, user.decode(data), None)
+        merge(into, app_families.decode(data), None)
     return sum(into["orders"].samples.values()) if into else 0
 
 
@@ -73,8 +74,8 @@ def dead_worker(where: Directory, requests: int) -> None:
     """A worker that was killed after so many requests and orders."""
     file = worker(where, requests)
     name = file.name.removesuffix(".worker") + ".user"
-    samples: dict[tuple[str, user.Labels], float] = {("_total", ()): float(requests)}
-    where.write(name, user.encode([AppFamily("orders", "counter", "", "", "", samples)]))
+    samples: dict[tuple[str, app_families.AppLabels], float] = {("_total", ()): float(requests)}
+    where.write(name, app_families.encode([AppFamily("orders", "counter", "", "", "", samples)]))
     killed(file)
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 from sidelight.contract import METRICS
 from sidelight.errors import InvalidDataError
 from sidelight.store import layout, reader
-from sidelight.store.directory import Directory, shared
+from sidelight.store.directory import Directory, open_shared
 from sidelight.store.layout import BlockKind, pack_method_scheme
 from sidelight.store.schema import StoredFamily, encode
 from sidelight.store.totals import _pack
@@ -28,7 +28,7 @@ quiet = settings(suppress_health_check=[HealthCheck.too_slow])
 def real() -> bytes:
     """A file of a worker that has series, a route table, requests in flight and exemplars."""
     with tempfile.TemporaryDirectory() as folder:
-        where = shared(folder)
+        where = open_shared(folder)
         file = worker(where, 7)
         file.append_block(BlockKind.ROUTES, b"GET\t/items/{item_id:int}\t1.0\n")
         file.append_block(BlockKind.ROOTS, b"http /api")
@@ -150,7 +150,7 @@ def test_a_made_up_file_never_breaks_a_fold(
     place: Path, families: list[StoredFamily], keys: list[bytes], draw: Any
 ) -> None:
     """A dead file with right checksums and any families in it is folded or skipped, no more."""
-    where = shared(str(place))
+    where = open_shared(str(place))
     for name in where.names(""):
         (place / name).unlink()
     header = layout.worker_header(100, os.urandom(16), 0, 0, 0)

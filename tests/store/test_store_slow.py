@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from sidelight.cooperative import run_to_end
 from sidelight.store import layout, slow_requests
-from sidelight.store.directory import Directory, shared
+from sidelight.store.directory import Directory, open_shared
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.slow_requests import SlowRequest
 from tests.store.driving import fold_all, killed, worker
@@ -20,7 +20,7 @@ from tests.store.driving import fold_all, killed, worker
 
 @pytest.fixture
 def where(tmp_path: Path) -> Directory:
-    return shared(str(tmp_path / "store"))
+    return open_shared(str(tmp_path / "store"))
 
 
 def record(when: float, **more: Any) -> SlowRequest:

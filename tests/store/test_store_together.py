@@ -13,12 +13,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from sidelight.app_metrics import families as app_families
+from sidelight.app_metrics.families import AppFamily
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION
 from sidelight.export.collector import Collector
 from sidelight.export.snapshot import Snapshot
-from sidelight.store import user
-from sidelight.store.user import AppFamily
 from tests.store.driving import call, fold_all, killed, open_store, page, shared, totalled, worker
 
 THREADS = 8
@@ -80,7 +80,7 @@ def test_threads_with_loops_of_their_own_lose_no_request(service: SidelightMiddl
 
 def orders(shot: Snapshot) -> float:
     """The application's own counter."""
-    family = shot.people.get("orders")
+    family = shot.app_families.get("orders")
     return sum(family.samples.values()) if family else 0.0
 
 
@@ -97,9 +97,11 @@ def test_a_fold_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None
         store = open_store(path)
         for counted in (3, 4):
             dead = worker(where, counted)
-            samples: dict[tuple[str, user.Labels], float] = {("_total", ()): float(counted)}
+            samples: dict[tuple[str, app_families.AppLabels], float] = {
+                ("_total", ()): float(counted)
+            }
             family = AppFamily("orders", "counter", "", "", "", samples)
-            where.write(dead.name.removesuffix(".worker") + ".user", user.encode([family]))
+            where.write(dead.name.removesuffix(".worker") + ".user", app_families.encode([family]))
             killed(dead)
         steps = Collector(store.reader, store.file).collect()
         try:

@@ -9,7 +9,7 @@ import click
 from sidelight.cli.options import access_options
 
 if TYPE_CHECKING:
-    from sidelight.embedded.settings import Options, Service
+    from sidelight.embedded.settings import HistoryOptions, ServiceRules
 
 
 @click.command()
@@ -79,7 +79,7 @@ def sidecar(  # noqa: PLR0913 one for each option
     otlp: str | None,
     *,
     insecure: bool,
-    **remembering: Unpack["Options"],
+    **remembering: Unpack["HistoryOptions"],
 ) -> None:
     """Serve the metrics of all workers from a process of its own.
 
@@ -89,23 +89,29 @@ def sidecar(  # noqa: PLR0913 one for each option
     from sidelight.settings import load
     from sidelight.sidecar import logs, server, settings
 
-    checked = replace(
-        settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure),
-        remembering=history_settings.check(
-            partial(service, ruled=not remembering["rules"]), **remembering
-        ),
-        forgetful=remembering["history"] is not None,
+    config = settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure)
+    history = history_settings.check(
+        partial(service, ruled=not remembering["rules"]), **remembering
     )
+    embed = None
+    if history is not None:
+        from sidelight.embedded.prometheus import EmbeddedPrometheus
+
+        embed = partial(EmbeddedPrometheus, history)
+    elif remembering["history"] is None:
+        config = replace(config, no_history_reason=f"it needs {settings.HISTORY_EXTRA}")
+    else:
+        config = replace(config, no_history_reason="it is turned off by --history 0")
     logs.configure()
-    server.run(checked, load({"directory": checked.directory}))
+    server.run(config, load({"directory": config.directory}), embed)
 
 
-def service(*, ruled: bool) -> "Service":
+def service(*, ruled: bool) -> "ServiceRules":
     """What the settings of the working directory say of the service; its rules where ``ruled``."""
-    from sidelight.embedded.settings import Service
+    from sidelight.embedded.settings import ServiceRules
     from sidelight.slo import commands
     from sidelight.slo.plan import Plan
     from sidelight.slo.rules import groups
 
     of = commands.service(None)
-    return Service(groups(Plan(of)) if ruled else [], commands.known_by(of))
+    return ServiceRules(groups(Plan(of)) if ruled else [], commands.known_by(of))
