@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidelight.embedded.promql.histogram import quantile_by_bisection
@@ -119,7 +120,8 @@ class RouteCounters:
 
 def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
     """``histogram_quantile`` of cumulative counts by upper bound; `None` in place of NaN."""
-    value = quantile_by_bisection(q, sorted(buckets.items()))
+    with np.errstate(invalid="ignore"):  # two counts of 0 are compared by their ratio
+        value = quantile_by_bisection(q, sorted(buckets.items()))
     return None if math.isnan(value) else value
 
 
