@@ -22,6 +22,8 @@ from sidelight.store import layout
 from sidelight.store.writer import StoreFull, WorkerFile
 from tests.asgi.driver import Answer, Page, ask, call, connect, lifespan, run, scrape
 
+pytestmark = pytest.mark.newest
+
 ERRORS = "sidelight_internal_errors_total"
 
 
