@@ -128,8 +128,7 @@ bench: $(NEWEST)/.benchmarks  ## ours beside the peers; on a quiet machine
 
 .PHONY: rules
 rules: setup  ## rules of services without objectives, and those that promtool tests
-	$(NEWEST)/bin/sidelight rules build --output instrumentation/sidelight/slo/sidelight.yml
-	$(NEWEST)/bin/sidelight rules export deploy/prometheus/rules
+	$(NEWEST)/bin/sidelight rules build --output deploy/prometheus/rules/sidelight.yml
 	$(NEWEST)/bin/sidelight rules build --config deploy/prometheus/tests/shop.toml \
 	  --output deploy/prometheus/tests/shop.yml
 
