@@ -8,8 +8,20 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests import processes
+
 settings.register_profile("patient", deadline=None)  # another process may have the machine
 settings.load_profile("patient")
+
+
+def pytest_configure() -> None:
+    """Nothing that a test starts outlives the run."""
+    processes.guard()
+
+
+def pytest_unconfigure() -> None:
+    """What started the servers ends with the run."""
+    processes.end()
 
 
 @pytest.fixture(autouse=True)

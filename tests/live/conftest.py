@@ -25,8 +25,8 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
     """Start a server: its command (``{port}`` is filled in) and environment."""
     started: list[Server] = []
 
-    def start(*command: str, **env: str) -> Server:
-        server = Server(command, env, tmp_path)
+    def start(*command: str, spawned: bool = False, **env: str) -> Server:
+        server = Server(command, env, tmp_path, spawned=spawned)
         started.append(server)
         return server
 
@@ -39,9 +39,15 @@ def serve(tmp_path: Path) -> Iterator[Serve]:
 def uvicorn(serve: Serve) -> Serve:
     """Start uvicorn: the number of workers, the application, more arguments."""
 
-    def start(workers: int = 1, app: str = "service:app", *more: str, **env: str) -> Server:
+    def start(
+        workers: int = 1,
+        app: str = "service:app",
+        *more: str,
+        spawned: bool = False,
+        **env: str,
+    ) -> Server:
         command = "uvicorn", app, "--port", "{port}", "--log-level", "warning"
-        return serve(*command, *of_uvicorn(workers), *more, **env)
+        return serve(*command, *of_uvicorn(workers), *more, spawned=spawned, **env)
 
     return start
 

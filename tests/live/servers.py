@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sidelight.store.directory import memory_folder
+from tests.processes import FORK_SERVER, Forked
 
 HERE = Path(__file__).parent
 PATIENCE = 40.0
@@ -79,10 +80,9 @@ class Server:
     """One server process with its workers.
 
     ``directory`` is where its worker files must be; None where it shares none. ``before`` is a
-    command that runs it, such as ``unshare``.
+    command that runs it, such as ``unshare``. Without one it is forked from a process that has
+    imported what servers need, unless ``spawned``: then it and its workers are new interpreters.
     """
-
-    program: tuple[str, ...] = (sys.executable, "-m")
 
     def __init__(
         self,
@@ -90,21 +90,30 @@ class Server:
         env: Mapping[str, str],
         cwd: Path,
         before: Sequence[str] = (),
+        *,
+        spawned: bool = False,
     ) -> None:
         self.port = free_port()
         self.log_path = cwd / f"server-{self.port}.log"
         paths = [str(HERE), *filter(None, [os.environ.get("PYTHONPATH")])]
         clean = {key: v for key, v in os.environ.items() if not key.startswith("SIDELIGHT_")}
         clean.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*before, *self.program, *(part.format(port=self.port) for part in command)],
-                cwd=cwd,
-                env={**clean, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", **env},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        clean |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", **env}
+        module = [part.format(port=self.port) for part in command]
+        self.process: Forked | subprocess.Popen[bytes]
+        if before or spawned:
+            program = ["-m"] if spawned else [str(FORK_SERVER)]
+            with self.log_path.open("wb") as log:
+                self.process = subprocess.Popen(
+                    [*before, sys.executable, *program, *module],
+                    cwd=cwd,
+                    env=clean,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                )
+        else:
+            self.process = Forked(module, clean, cwd, self.log_path)
         self.pid = self.process.pid
 
     @property

@@ -39,8 +39,6 @@ class Answer(NamedTuple):
 class Sidecar(Server):
     """One `sidelight sidecar`. As a context it is ready, and ended when that is left."""
 
-    program: tuple[str, ...] = SIDELIGHT, "sidecar"
-
     def __init__(
         self,
         where: Path,
@@ -53,7 +51,8 @@ class Sidecar(Server):
         """``token`` is what it is asked with; the option is the test's to give."""
         self.token = token
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:{port}")
-        super().__init__(("--directory", str(where), *listen, *options), env, cwd, before)
+        command = "sidelight", "sidecar", "--directory", str(where), *listen, *options
+        super().__init__(command, env, cwd, before)
 
     def __enter__(self) -> Self:
         """Wait until it answers."""

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.live
 def granian(serve: Serve, *more: str) -> Server:
     """Start granian with 2 workers."""
     where = ["--host", "127.0.0.1", "--port", "{port}", "--workers", "2"]
-    return serve("granian", "service:app", "--interface", "asgi", *where, *more)
+    return serve("granian", "service:app", "--interface", "asgi", *where, *more, spawned=True)
 
 
 def test_granian_counts_exactly(serve: Serve) -> None:

@@ -29,7 +29,7 @@ EXITS = "sidelight_worker_exits_total"
 SERVICE, SIDECAR, GROUP = 12001, 12002, 12000
 PLACES = "/srv", "/media"
 """Where the service, and where the sidecar, finds the shared file system."""
-NEEDED = (sys.base_prefix, sys.prefix, str(HERE), str(Path(sidelight.__file__).parents[1]))
+NEEDED = (sys.base_prefix, sys.prefix, str(HERE.parent), str(Path(sidelight.__file__).parents[1]))
 NAMESPACES = "unshare", "--pid", "--fork", "--mount-proc", "--mount"
 
 Boxed = Callable[..., tuple[str, ...]]

@@ -14,6 +14,7 @@ import pytest
 
 from sidelight.export.collector import Collector
 from sidelight.runtime import faults, registry
+from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store.local import Store
 from sidelight.store.steps import result
@@ -156,3 +157,35 @@ def test_a_collector_that_fails_in_a_thread_is_counted_too(
     assert source.asked == 1
     assert counted(store) == {"registry": 1}
     assert said(caplog) == ["fault in registry; requests are not affected"]
+
+
+def test_guarded_stops_counts_and_logs_an_exception(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A block, and a decorated function, end at an exception, which is counted and logged."""
+    counter = Faults(store.file.count)
+
+    @guarded("function", counter)
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    with guarded("block", counter):
+        raise ZeroDivisionError
+    fail()
+    fail()
+    assert counted(store) == {"block": 1, "function": 2}
+    assert len(said(caplog)) == 2
+
+
+def test_guarded_lets_a_cancellation_pass(store: Store) -> None:
+    """A cancellation is no fault: it goes on, and is not counted."""
+    with pytest.raises(asyncio.CancelledError), guarded("block", Faults(store.file.count)):
+        raise asyncio.CancelledError
+    assert counted(store) == {}
+
+
+def test_guarded_survives_a_store_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """A fault that can't be counted is still stopped and logged."""
+    with guarded("block", Faults(lambda *_: 1 / 0)):
+        raise KeyError
+    assert said(caplog) == ["fault in block; requests are not affected"]

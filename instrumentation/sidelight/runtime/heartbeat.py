@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
-from sidelight.runtime.faults import Faults
+from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.registry import Snapshots
 from sidelight.runtime.watchdog import Pulse, Witness
 from sidelight.store.layout import HEARTBEAT
@@ -36,7 +36,7 @@ class Heartbeat:
     def __init__(self, store: Store) -> None:
         self.due = 0
         self.store = store
-        self.faults = Faults(store.file)
+        self.faults = Faults(store.file.count)
         self.snapshots = Snapshots(store, self.faults)
         self._also: list[Callable[[], None]] = []
         self._witnesses: list[Witness] = []
@@ -104,10 +104,8 @@ class Heartbeat:
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
         for part in (self._count_lag, self.figures, self._chores_if_due):
-            try:
+            with guarded("heartbeat", self.faults):  # the other parts and the timer go on
                 part()
-            except Exception:  # noqa: BLE001 whatever it is, the rest and the timer go on
-                self.faults.note("heartbeat")
         self._timer = loop.call_later(PERIOD, self._beat, loop)
 
     def _count_lag(self) -> None:

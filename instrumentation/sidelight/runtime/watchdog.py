@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import NamedTuple, Protocol
@@ -20,6 +19,7 @@ from weakref import WeakSet
 
 from sidelight.contract import NANOSECONDS
 from sidelight.runtime import instruments
+from sidelight.runtime.faults import guarded
 
 HOLDS = 256
 """Past holds that are remembered, for those who ask what a slow request met."""
@@ -170,7 +170,7 @@ def _look(planned: int) -> None:
     with _starting:
         pulses = list(_pulses)
     for pulse in pulses:
-        with suppress(Exception):  # a thread of ours that dies would blind us
+        with guarded("watchdog"):  # without this thread no blocked loop would be seen
             pulse.look(planned, time.monotonic_ns())
     if any(pulse.overdue(time.monotonic_ns()) for pulse in pulses):
         instruments.publish_all()  # in place of the loop that can't

@@ -2,30 +2,11 @@
 
 import weakref
 from collections.abc import Callable, Iterable
-from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any
 
-from sidelight.contract import METRICS
-from sidelight.runtime import instruments
 from sidelight.runtime.instruments import Reading
 
-INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
-
 Method = Callable[..., Any]
-P = ParamSpec("P")
-
-
-def quiet(function: Callable[P, None]) -> Callable[P, None]:
-    """A fault of ours is counted, and the caller does not notice."""
-
-    @wraps(function)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-        except Exception:  # noqa: BLE001 whatever it is, it is none of the caller's
-            instruments.count(INTERNAL_ERRORS, ("watch",))
-
-    return run
 
 
 class Adapter:

@@ -4,8 +4,9 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sidelight.runtime.adapters.adapter import Method, quiet
+from sidelight.runtime.adapters.adapter import Method
 from sidelight.runtime.adapters.connections import Counts, Pool
+from sidelight.runtime.faults import guarded
 
 
 class AsyncpgPool(Pool):
@@ -18,14 +19,14 @@ class AsyncpgPool(Pool):
         self._closed = False
         self._meet(given)
 
-    @quiet
+    @guarded("watch")
     def _meet(self, pool: Any) -> None:
         queue = pool._queue  # noqa: SLF001 nobody but the pool holds it
         if self._queue is None and queue is not None:
             self._queue = weakref.ref(queue)
             self._most = pool.get_max_size()
 
-    @quiet
+    @guarded("watch")
     def _taken(self, proxy: Any) -> None:
         self.taken(id(proxy._holder))  # noqa: SLF001 a proxy is made anew for each caller
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from sidelight.contract import METRICS
 from sidelight.runtime import instruments
-from sidelight.runtime.adapters.adapter import Adapter, quiet
+from sidelight.runtime.adapters.adapter import Adapter
+from sidelight.runtime.faults import guarded
 from sidelight.runtime.instruments import Reading
 
 COUNT = METRICS["db_client_connection_count"]
@@ -42,7 +43,7 @@ class Pool(Adapter):
         """To be entered around whatever gets a connection."""
         return Wait(self)
 
-    @quiet
+    @guarded("watch")
     def taken(self, key: int) -> None:
         """A caller has the connection of this key now."""
         self._uses[key] = time.monotonic_ns()
@@ -58,7 +59,7 @@ class Pool(Adapter):
         """
         return self._uses.pop(key, None)
 
-    @quiet
+    @guarded("watch")
     def used(self, began: int | None) -> None:
         """A use is over."""
         if began is not None:
@@ -69,7 +70,7 @@ class Pool(Adapter):
         """Connections taken since the pool is watched, and not given back."""
         return len(self._uses)
 
-    @quiet
+    @guarded("watch")
     def ended(self, began: int, error: BaseException | None) -> None:
         """A wait is over: with a connection, or with this error."""
         if error is None:

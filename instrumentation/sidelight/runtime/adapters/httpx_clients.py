@@ -15,7 +15,8 @@ from typing import Any, Self
 from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import METHODS, METRICS, OTHER
 from sidelight.runtime import instruments
-from sidelight.runtime.adapters.adapter import Adapter, Method, quiet
+from sidelight.runtime.adapters.adapter import Adapter, Method
+from sidelight.runtime.faults import guarded
 
 DURATION = METRICS["http_client_request_duration_seconds"]
 CLIENT_ERROR = 400
@@ -54,7 +55,7 @@ class Exchange:
         self._name(request)
         self._began: int | None = time.monotonic_ns()
 
-    @quiet
+    @guarded("watch")
     def _name(self, request: Any) -> None:
         self._method, self._server = request.method, request.url.host
 
@@ -72,7 +73,7 @@ class Exchange:
         """An exception came in place of a response, or of the rest of one."""
         self.error = type(error).__name__
 
-    @quiet
+    @guarded("watch")
     def end(self) -> None:
         """Record it, once."""
         began, self._began = self._began, None
@@ -80,7 +81,7 @@ class Exchange:
             labels = _labels(self._method, self._server, self.status, self.error)
             instruments.observe(DURATION, labels, time.monotonic_ns() - began)
 
-    @quiet
+    @guarded("watch")
     def answered(self, response: Any) -> None:
         """Headers are there: end with the body, which may have been read already."""
         self.status = response.status_code

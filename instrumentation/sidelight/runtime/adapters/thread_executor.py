@@ -6,7 +6,8 @@ from typing import Any
 
 from sidelight.contract import METRICS
 from sidelight.runtime import instruments
-from sidelight.runtime.adapters.adapter import Adapter, Method, quiet
+from sidelight.runtime.adapters.adapter import Adapter, Method
+from sidelight.runtime.faults import guarded
 from sidelight.runtime.instruments import Reading
 
 CAPACITY = METRICS["python_executor_capacity"]
@@ -88,13 +89,13 @@ class Call:
         """As the function, for a subclass that asks for its name before it submits it."""
         return getattr(self._function, name)
 
-    @quiet
+    @guarded("watch")
     def _begin(self, began: int) -> None:
         self._executor.running.add(self)
         self._executor.queued.discard(self)
         instruments.observe(WAIT, (self._executor.name,), began - self._submitted)
 
-    @quiet
+    @guarded("watch")
     def _end(self, began: int) -> None:
         self._executor.running.discard(self)
         instruments.observe(RUN, (self._executor.name,), time.monotonic_ns() - began)

@@ -1,0 +1,48 @@
+"""The two committed lists: old names, and words that prose does without."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.words.files import Line, files
+
+FOLDER = Path(__file__).parent
+
+
+class Entry(NamedTuple):
+    """A pattern that must not occur, what stands in its place, and the files it holds for."""
+
+    pattern: str
+    instead: str
+    where: str
+
+
+def read(name: str) -> list[Entry]:
+    """Entries of a list. Each table of the file says in ``where`` which paths it holds for."""
+    tables = tomllib.loads((FOLDER / name).read_text()).values()
+    return [
+        Entry(pattern, instead, table.get("where", "*"))
+        for table in tables
+        for pattern, instead in table.get("words", {}).items()
+    ]
+
+
+def violations(
+    entries: list[Entry], text_of: Callable[[str], Iterable[Line]], flags: int = 0
+) -> Iterator[str]:
+    """A line for each match: the file, the line's number, the match and its replacement."""
+    compiled = [
+        (entry, re.compile(rf"(?<!\w)(?:{entry.pattern})(?!\w)", flags)) for entry in entries
+    ]
+    for path in files():
+        here = [(entry, regex) for entry, regex in compiled if fnmatch(path, entry.where)]
+        any_of = re.compile("|".join(regex.pattern for _, regex in here) or r"(?!)", flags)
+        for line in text_of(path):
+            if any_of.search(line.text):
+                for entry, regex in here:
+                    if match := regex.search(line.text):
+                        found = f"{line.path}:{line.number}: {match[0]!r}"
+                        yield f"{found}: write {entry.instead!r} instead"
