@@ -9,7 +9,7 @@ from dashboards.panels.queries import Query, Shown
 from dashboards.promql import burn, limit
 from dashboards.promql import recorded as of
 from sidelight.slo import names
-from sidelight.slo.windows import BURNS, plain
+from sidelight.slo.windows import BURN_RATES, plain
 
 WHOLE: Final = 'http_route=""'
 CHARTS = [
@@ -24,7 +24,7 @@ CHARTS = [
         ],
         empty=NO_OBJECTIVE,
     )
-    for one in BURNS
+    for one in BURN_RATES
 ]
 LEFT = f"bottomk(10, {of(names.BUDGET_LEFT)})"
 

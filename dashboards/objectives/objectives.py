@@ -9,7 +9,7 @@ from dashboards.panels.tables import Column, Key, rows
 from dashboards.promql import burn
 from dashboards.promql import recorded as of
 from sidelight.slo import names
-from sidelight.slo.windows import BURNS
+from sidelight.slo.windows import BURN_RATES
 
 TO = frame.to("service", "var-job=${__data.fields.Service}")
 WORST_BY = f"max by ({', '.join(BY)})"
@@ -31,7 +31,7 @@ COLUMNS = [
             ((None, colours.PLAIN), (float(one.factor), colours.BAD)),
             decimals=1,
         )
-        for one in BURNS
+        for one in BURN_RATES
     ),
     Column(f"{WORST_BY} ({ends()}) {KEEP}", "Gone in", "s"),
 ]

@@ -123,6 +123,6 @@ def _other_services_over_a_longer_time() -> Shown:
         "Other services, over a longer time",
         "Mean time as recorded over 5 minutes; the ten slowest.",
         "s",
-        [Query(f"topk(10, {of(names.NEIGHBOUR)})", "{{server_address}}", recorded=True)],
+        [Query(f"topk(10, {of(names.UPSTREAM)})", "{{server_address}}", recorded=True)],
         empty="None watched, or rules not loaded",
     )

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sidelight.slo import objectives, rules
-from sidelight.slo.objectives import Service
-from sidelight.slo.plan import Plan, Rule
+from sidelight.slo import config, objectives, rules
+from sidelight.slo.context import Rule, RuleContext
+from sidelight.slo.objectives import ServiceConfig
 from tests.deploy.artefacts import DEPLOY, load, run
 from tests.live.servers import PATIENCE, eventually, free_port
 
@@ -26,7 +26,7 @@ DEBIAN = "Debian: prometheus-alertmanager"
 PROGRAMS = ("alertmanager", "prometheus-alertmanager")
 ROUTES = ("config", "routes", "test", f"--config.file={FILE}")
 RECEIVER = {"critical": "pages", "warning": "tickets"}
-NAMED = objectives.read(
+NAMED = config.read(
     {
         "service": "shop",
         "slo": {
@@ -47,9 +47,9 @@ NAMED = objectives.read(
 Labels = dict[str, str]
 
 
-def alerts(service: Service) -> list[Labels]:
+def alerts(service: ServiceConfig) -> list[Labels]:
     """The labels of each alerting rule, with the job's where a template asks for it."""
-    groups = rules.groups(Plan(service))
+    groups = rules.groups(RuleContext(service))
     return [labels(rule) for group in groups for rule in group["rules"] if "alert" in rule]
 
 

@@ -15,8 +15,8 @@ from sidelight.embedded.history.history import History
 from sidelight.embedded.rules.definition import groups
 from sidelight.embedded.rules.running import RunningGroup
 from sidelight.slo import rules
+from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import default
-from sidelight.slo.plan import Plan
 from tests.asgi.driver import call
 from tests.deploy.arithmetic import (
     RECORDED_OBJECTIVE,
@@ -48,7 +48,7 @@ def recorded(used: int, other: int) -> int:
     """Series of the service that its rules record, without those by instance."""
     app, history = service(used, other), History(3_600_000, 64 * MIB)
     target = Sampled(history)
-    listed: dict[str, Any] = {"groups": rules.groups(Plan(default()))}
+    listed: dict[str, Any] = {"groups": rules.groups(RuleContext(default()))}
     running = [RunningGroup(place, one) for place, one in enumerate(groups("rules", listed))]
     for second in (60, 120, 180):
         for number in range(used):

@@ -8,15 +8,15 @@ import yaml  # type: ignore[import-untyped]
 
 from sidelight.contract import METRICS
 from sidelight.slo import rules
-from sidelight.slo.plan import Plan
+from sidelight.slo.context import RuleContext
 from tests.deploy.artefacts import run
 from tests.slo.made import ROOT, SHOP, TESTS, every_rule, plan, service
 
 BOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ["What users feel", "Look", "Likely causes", "What to do"]
-PLANS = (Plan(service(SHOP.read_text())), plan())
+PLANS = (RuleContext(service(SHOP.read_text())), plan())
 """A service with every kind of objective, and jobs without."""
-ALERTS = sorted({name for each in PLANS for name in rules.names(each)})
+ALERTS = sorted({name for each in PLANS for name in rules.alert_names(each)})
 
 QUERY = re.compile(r"^```promql\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 NO_NAMES = re.compile(

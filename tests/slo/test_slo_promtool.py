@@ -9,7 +9,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from sidelight.slo import rules
-from sidelight.slo.plan import Plan
+from sidelight.slo.context import RuleContext
 from tests.deploy.artefacts import run
 from tests.slo.made import SHOP, TESTS, plan, service
 from tests.slo.needed import cut
@@ -24,7 +24,9 @@ EACH = [
     pytest.param(file, marks=pytest.mark.slow) if file.stem == "burns" else file for file in FILES
 ]
 """The matrix of all burns takes forty seconds; each alert of it has a file of its own besides."""
-ALERTS = sorted({*rules.names(Plan(service(SHOP.read_text()))), *rules.names(plan())})
+ALERTS = sorted(
+    {*rules.alert_names(RuleContext(service(SHOP.read_text()))), *rules.alert_names(plan())}
+)
 
 
 @pytest.mark.parametrize("file", EACH, ids=lambda file: file.stem)

@@ -11,8 +11,8 @@ import yaml  # type: ignore[import-untyped]
 
 from sidelight.contract import METRICS
 from sidelight.slo import names, objectives, rules
-from sidelight.slo.objectives import Route
-from sidelight.slo.plan import Plan
+from sidelight.slo.context import RuleContext
+from sidelight.slo.objectives import RoutePattern
 from tests.deploy.artefacts import run
 from tests.slo.made import (
     PROMETHEUS,
@@ -35,13 +35,13 @@ METRIC = re.compile(
 LABELS = {label for metric in METRICS.values() for label in metric.labels}
 
 
-def shop() -> Plan:
-    return Plan(service(SHOP.read_text()))
+def shop() -> RuleContext:
+    return RuleContext(service(SHOP.read_text()))
 
 
 def test_the_default_rules_are_up_to_date() -> None:
     """What is committed, what is in the wheel and what the code makes are the same bytes."""
-    made = rules.text(Plan(objectives.default()))
+    made = rules.text(RuleContext(objectives.default()))
     assert (PROMETHEUS / "rules" / "sidelight.yml").read_text() == made
     assert files("sidelight.slo").joinpath("sidelight.yml").read_text() == made
 
@@ -167,10 +167,10 @@ def test_le_has_two_spellings(latency: str, matcher: str) -> None:
 
 def test_a_route_is_matched_whole() -> None:
     """A template's braces and dots are text, and only /* at its end is a pattern."""
-    assert Route("GET", "/a.b/{id}").matchers == (
+    assert RoutePattern("GET", "/a.b/{id}").matchers == (
         'http_request_method="GET",http_route="/a.b/{id}"'
     )
-    assert Route("", "/a.b/*").matchers == 'http_route=~"/a\\\\.b/.*"'
+    assert RoutePattern("", "/a.b/*").matchers == 'http_route=~"/a\\\\.b/.*"'
 
 
 def test_a_stream_is_not_in_the_services_latency() -> None:
@@ -291,5 +291,5 @@ def test_few_alerts_wake_anybody() -> None:
 
 def test_scales_are_fractions() -> None:
     """A scale that is no neat fraction still makes durations that Prometheus reads."""
-    of = Plan(objectives.default(), Fraction(1, 7))
+    of = RuleContext(objectives.default(), Fraction(1, 7))
     assert all(re.fullmatch(r"(\d+(ms|[smhd]))+", group["interval"]) for group in rules.groups(of))

@@ -142,7 +142,7 @@ def test_the_burns_are_those_of_the_rules() -> None:
             one.severity == "critical",
             to_milliseconds(one.hold) / 1000,
         )
-        for one in windows.BURNS
+        for one in windows.BURN_RATES
     ]
     assert generated == [(b.long, b.short, b.factor, b.page, b.hold) for b in SIDELIGHT]
     assert (windows.INTERVAL, windows.SLOW_INTERVAL, windows.BASE) == ("1m", "4m", "5m")

@@ -10,21 +10,21 @@ import click
     "--port",
     type=click.IntRange(0, 65_535),
     default=0,
-    help="Of the viewer, on 127.0.0.1; 0 is 9465 or any free one.",
+    help="The viewer's port on 127.0.0.1; 0 is 9465, or any free port if that is in use.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
-    help="How long; 60, or the story once with --headless.",
+    help="How long the demo runs. [default: 60, or one cycle with --headless]",
 )
 @click.option(
     "--headless",
     "folder",
     metavar="DIR",
-    help="Write pictures of every page into DIR, in each part of the story.",
+    help="Write screenshots of all pages into DIR, in each part of the cycle.",
 )
 def demo(port: int, minutes: float | None, folder: str | None) -> None:
-    """Show a shop that something happens to, in its dashboards. Ctrl-C stops it all."""
+    """Show the dashboards of an example shop that has incidents. Ctrl-C stops it."""
     import asyncio
 
     from sidelight.embedded.viewer.settings import need_extra

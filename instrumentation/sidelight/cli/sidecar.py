@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     required=True,
     envvar="SIDELIGHT_DIR",
     metavar="DIR",
-    help="Where the service's workers meet: their SIDELIGHT_DIR.",
+    help="The store directory of the service's workers: their SIDELIGHT_DIR.",
 )
 @access_options(
     "SIDELIGHT", "127.0.0.1:9464", "A file with the bearer token that requests must present."
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--history",
     envvar="SIDELIGHT_HISTORY",
     metavar="DURATION",
-    help="How long samples are remembered, 0 for not at all. [default: 1h with the extra]",
+    help="How long samples are kept; 0 keeps none. [default: 1h with the extra]",
 )
 @click.option(
     "--history-step",
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     envvar="SIDELIGHT_HISTORY_STEP",
     metavar="DURATION",
     show_default=True,
-    help="From one sample to the next.",
+    help="The interval between samples.",
 )
 @click.option(
     "--history-memory",
@@ -49,19 +49,19 @@ if TYPE_CHECKING:
     envvar="SIDELIGHT_HISTORY_MEMORY",
     metavar="SIZE",
     show_default=True,
-    help="Most memory of the history; its oldest samples go first.",
+    help="The most memory that the history may use. The oldest samples are removed first.",
 )
 @click.option(
     "--job",
     envvar="SIDELIGHT_JOB",
     metavar="NAME",
-    help="The label of its samples; else the service's name.",
+    help="The label job of the samples. [default: the service's name]",
 )
 @click.option(
     "--instance",
     envvar="SIDELIGHT_INSTANCE",
     metavar="NAME",
-    help="The label of its samples; else the address it listens on.",
+    help="The label instance of the samples. [default: the address that is listened on]",
 )
 @click.option(
     "--rules",
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     type=click.Path(),
     envvar="SIDELIGHT_RULES",
     metavar="FILE",
-    help="Evaluate these rules, and not those of the service's objectives.",
+    help="Evaluate these rules, in place of those of the service's objectives.",
 )
 def sidecar(  # noqa: PLR0913 one for each option
     directory: str,
@@ -101,11 +101,11 @@ def sidecar(  # noqa: PLR0913 one for each option
 
 
 def service(*, ruled: bool) -> "Service":
-    """What the settings of the working directory say of the service; its rules where ``ruled``."""
+    """The service in the settings of the working directory, with its rules where ``ruled``."""
     from sidelight.embedded.settings import Service
     from sidelight.slo import commands
-    from sidelight.slo.plan import Plan
+    from sidelight.slo.context import RuleContext
     from sidelight.slo.rules import groups
 
     of = commands.service(None)
-    return Service(groups(Plan(of)) if ruled else [], commands.known_by(of))
+    return Service(groups(RuleContext(of)) if ruled else [], commands.labels_of(of))

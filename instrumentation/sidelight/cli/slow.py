@@ -8,11 +8,11 @@ import click
     "--directory",
     envvar="SIDELIGHT_DIR",
     metavar="DIR",
-    help="Where the workers meet; without it, all servers of this user on this machine.",
+    help="The store directory of the workers. [default: those of all servers of this user]",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the newest first.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, the newest first.")
 def slow(directory: str | None, *, as_json: bool) -> None:
-    """Show the last slow requests of all workers, and what each of them met."""
+    """Show the last slow requests of all workers, and where their time was spent."""
     import json
 
     from sidelight.export.slow_requests import table
@@ -30,4 +30,4 @@ def slow(directory: str | None, *, as_json: bool) -> None:
     elif records:
         click.echo(table(records), nl=False)
     else:
-        click.echo("no slow request is remembered", err=True)
+        click.echo("there are no slow requests", err=True)

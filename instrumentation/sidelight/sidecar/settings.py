@@ -7,13 +7,13 @@ from pathlib import Path
 
 from sidelight.embedded.settings import Remembering
 from sidelight.errors import SettingsError
-from sidelight.serving.door import Door, guarded
+from sidelight.serving import bind
 
 LISTEN = "127.0.0.1:9464"
 
 
 @dataclass(frozen=True, slots=True)
-class Sidecar(Door):
+class Sidecar(bind.BindConfig):
     """How one sidecar runs. Build it with `check`.
 
     ``otlp`` is None where nothing is sent, and empty where OpenTelemetry's own variables say
@@ -40,7 +40,7 @@ def check(  # noqa: PLR0913 one for each option
     """Check what was given on the command line. Raises `SettingsError`."""
     if not directory:
         raise SettingsError("directory", directory, "names none", "--directory /dev/shm/shop")
-    host, port, token = guarded(listen, token_file, LISTEN, insecure=insecure)
+    host, port, token = bind.parse(listen, token_file, LISTEN, insecure=insecure)
     if otlp is None and sends(environ):
         otlp = ""
     return Sidecar(host, port, token, hosts, str(Path(directory).absolute()), otlp)

@@ -17,7 +17,7 @@ from sidelight.runtime.about import about
 from sidelight.runtime.registry import mark_scraped
 from sidelight.settings import Settings
 from sidelight.store import directory
-from sidelight.store.about import MEND, About
+from sidelight.store.about import DISABLE_FASTAPI_METRICS, About
 from sidelight.store.directory import Directory
 from sidelight.store.slow_requests import SlowRequest
 from sidelight.store.view import View
@@ -105,7 +105,7 @@ class Watch:
         if self.exports and any(about.telemetry for about in shot.abouts):
             self._say(
                 "FastAPI's own telemetry sends the same metrics as --otlp does, so every "
-                f"request counts twice; leave it to one of them: {MEND}"
+                f"request counts twice; leave it to one of them: {DISABLE_FASTAPI_METRICS}"
             )
         told = [self.about, *shot.abouts]
         return replace(

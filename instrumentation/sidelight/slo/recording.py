@@ -33,7 +33,9 @@ def requests(context: RuleContext) -> Iterator[Rule]:
     yield from _times(context)
     yield from _instances(context)
     if any(one.first_byte for one in context.service.objectives):
-        yield _rule(names.STARTS, context.render(f"sum by (<by>, {METHOD}, {ROUTE}) ({_rate(STARTED)})"))
+        yield _rule(
+            names.STARTS, context.render(f"sum by (<by>, {METHOD}, {ROUTE}) ({_rate(STARTED)})")
+        )
         yield _rule(names.STARTS_LE, _buckets(context, START, ""))
 
 
@@ -53,11 +55,15 @@ def _counts(context: RuleContext) -> Iterator[Rule]:
 def _times(context: RuleContext) -> Iterator[Rule]:
     each = f"sum by (<by>, {METHOD}, {ROUTE})"
     yield _rule(names.ROUTE_LE, _buckets(context, DURATION, RAW_GOOD))
-    yield _rule(names.SERVICE_LE, f"sum by ({context.by}, le) ({names.ROUTE_LE}{context.matchers()})")
+    yield _rule(
+        names.SERVICE_LE, f"sum by ({context.by}, le) ({names.ROUTE_LE}{context.matchers()})"
+    )
     time = f"sum by (<by>, {METHOD}, {ROUTE}, {STATUS}, {ERROR}) ({_rate(f'{DURATION}_sum')})"
     yield _rule(names.STATUS_TIME, context.render(time))
-    yield _rule(names.ROUTE_TIME, context.render(f"{each} ({names.STATUS_TIME}{context.matchers()})"))
-    yield _rule(names.ROUTE_SLOW, context.render(f"{each} ({_rate('fastapi_slow_requests_total')})"))
+    route_time = f"{each} ({names.STATUS_TIME}{context.matchers()})"
+    yield _rule(names.ROUTE_TIME, context.render(route_time))
+    slow = f"{each} ({_rate('fastapi_slow_requests_total')})"
+    yield _rule(names.ROUTE_SLOW, context.render(slow))
     least = f"min by (<by>, {METHOD}, {ROUTE}) (fastapi_slow_request_threshold_seconds{{<sel>}})"
     yield _rule(names.ROUTE_SLOW_FROM, context.render(least))
 
@@ -72,7 +78,7 @@ def _instances(context: RuleContext) -> Iterator[Rule]:
 
 
 def objectives(context: RuleContext) -> Iterator[Rule]:
-    """For each objective: requests and bad requests over 5 minutes, its share, budget and window."""
+    """For each objective: rates of requests and bad requests, its share, budget and window."""
     for one in context.service.objectives:
         total = names.TOTAL_RATE + context.matchers(matchers(one))
         if one.kind == "availability":
@@ -112,7 +118,7 @@ def budget(context: RuleContext) -> Iterator[Rule]:
 
 
 def means(context: RuleContext) -> Iterator[Rule]:
-    """Mean durations of dependencies and upstream services, for alerts that compare them over time."""
+    """Mean durations of dependencies and upstream services, which alerts compare over time."""
     for name, family, by in (
         (names.DEPENDENCY, "fastapi_dependency_duration_seconds", "dependency, step"),
         (names.UPSTREAM, "http_client_request_duration_seconds", "server_address"),

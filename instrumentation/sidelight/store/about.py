@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, fields
 
-MEND = 'FastAPI(telemetry={"metrics": False})'
+DISABLE_FASTAPI_METRICS = 'FastAPI(telemetry={"metrics": False})'
 """The line that leaves the metrics to Sidelight, where FastAPI sends the same."""
 
 

@@ -13,7 +13,7 @@ from sidelight.embedded.rules.definition import Group, groups
 from sidelight.embedded.rules.running import RunningGroup
 from sidelight.errors import SettingsError
 from sidelight.slo import objectives, rules
-from sidelight.slo.plan import Plan
+from sidelight.slo.context import RuleContext
 from tests.embedded.history.remembered import ENDED, MIB, Sampled, found
 
 
@@ -161,7 +161,7 @@ def test_a_pending_alert_that_pauses_begins_again(history: History, target: Samp
 def test_the_services_own_rules_are_understood() -> None:
     """Every rule that Sidelight makes, with and without objectives, can be evaluated here."""
     found = [
-        *load.of_settings(rules.groups(Plan(objectives.default()))),
+        *load.of_settings(rules.groups(RuleContext(objectives.default()))),
         *load.of_files([str(SHOP)]),
     ]
     assert {rule.kind for one in found for rule in one.rules} == {"record", "alert"}

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from sidelight.embedded.viewer.times import seconds
 from sidelight.errors import SettingsError, SidelightError
-from sidelight.serving.door import Door, guarded
+from sidelight.serving import bind
 
 LISTEN = "127.0.0.1:9465"
 SIDECAR = "http://127.0.0.1:9464"
@@ -18,7 +18,7 @@ Login = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer(Door):
+class Viewer(bind.BindConfig):
     """How one viewer runs. Build it with `check`.
 
     ``token`` is sent to what it reads, and asked of whoever opens it. ``step`` is how often, in
@@ -48,7 +48,7 @@ def check(  # noqa: PLR0913 one for each option
     step: str | None = None,
 ) -> Viewer:
     """Check what was given on the command line. Raises `SettingsError`."""
-    host, port, token = guarded(listen, token_file, LISTEN, insecure=insecure)
+    host, port, token = bind.parse(listen, token_file, LISTEN, insecure=insecure)
     logins: dict[str, Login] = {}
     checked = _url("sidecar", sidecar, SIDECAR, logins)
     source = (
