@@ -24,8 +24,8 @@ from benchmarks.services import paths
 from sidelight.contract import DURATION, DURATION_BUCKETS
 from sidelight.store import directory, route_table
 from sidelight.store.directory import Directory
-from sidelight.store.layout import Block
-from sidelight.store.route_table import Route
+from sidelight.store.layout import BlockKind
+from sidelight.store.route_table import PublishedRoute
 from sidelight.store.schema import schema
 from sidelight.store.writer import SeriesCounter, WorkerFile
 
@@ -57,11 +57,11 @@ class Worker:
 
     def __init__(self, where: Directory, size: Size) -> None:
         self.file = WorkerFile(where, schema(DURATION_BUCKETS), size.series + SPARE_SERIES)
-        routes = [Route(("GET",), path, 1.0) for path in paths(size.routes // 10, 10)]
-        self.file.note(Block.ROUTES, route_table.encode(routes))
-        self.file.note(Block.ROOTS, b"http ")
+        routes = [PublishedRoute(("GET",), path, 1.0) for path in paths(size.routes // 10, 10)]
+        self.file.append_block(BlockKind.ROUTES, route_table.encode(routes))
+        self.file.append_block(BlockKind.ROOTS, b"http ")
         self.tallies: list[SeriesCounter] = [
-            self.file.tally(DURATION, ("GET", route.path, status, "", "http"))
+            self.file.series(DURATION, ("GET", route.path, status, "", "http"))
             for route in routes
             for status in STATUSES
         ]

@@ -21,5 +21,13 @@ class StoreError(SidelightError):
         self.reason = reason
 
 
+class InvalidDataError(SidelightError):
+    """A file, or a part of one, is not valid; ``reason`` is a short label value."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class WatchError(SidelightError):
     """An object can't be watched, or not under this name; the message says why."""

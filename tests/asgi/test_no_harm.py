@@ -109,7 +109,7 @@ MODULES = [
     "sidelight.store.writer",
 ]
 # Where messages pass, and where faults end up: to break these is to break the application.
-THE_PATH = {"send", "receive", "end", "fault", "leave", "_release"}
+THE_PATH = {"send", "receive", "end", "fault", "release_slot", "_release"}
 
 
 def parts() -> list[tuple[str, Any, str]]:
@@ -185,7 +185,7 @@ def test_a_fault_leaves_nothing_in_flight(
     page = scrape(app)
     names = ("http_server_active_requests", "fastapi_active_requests", "fastapi_websocket_active")
     assert [page.value(gauge) for gauge in names] == [0, 0, 0]
-    assert len(_file(app).rows) == len(_file(app)._made)
+    assert len(_file(app).free_slots) == len(_file(app)._slots)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def _file(app: Any) -> WorkerFile:
         "sidelight.asgi.middleware.routes_below",
         "sidelight.asgi.recorder.Labels",
         "sidelight.asgi.recorder.heartbeat",
-        "sidelight.store.local.WorkerFile",
+        "sidelight.store.process_store.WorkerFile",
         "sidelight.asgi.middleware.SidelightMiddleware._check",
     ],
 )
@@ -277,9 +277,9 @@ def test_a_fault_in_the_lifespan(monkeypatch: pytest.MonkeyPatch, part: type, na
 @pytest.mark.parametrize(
     "target",
     [
-        "sidelight.export.page.render",
+        "sidelight.export.response.render",
         "sidelight.asgi.page.process.publish",
-        "sidelight.export.page.wanted_format",
+        "sidelight.export.response.wanted_format",
         "sidelight.export.collector.Collector.collect",
         "sidelight.export.collector.Collector._add_active",
         "sidelight.export.collector.Collector.__init__",

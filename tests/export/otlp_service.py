@@ -12,8 +12,8 @@ from sidelight.contract import METRICS, STATUS, boundaries
 from sidelight.export.otlp import metrics_data, resource
 from sidelight.export.prometheus import Format, render
 from sidelight.export.snapshot import Key, Snapshot
-from sidelight.store.about import About
-from sidelight.store.schema import Family
+from sidelight.store.schema import StoredFamily
+from sidelight.store.service_info import ServiceInfo
 from tests.asgi.driver import Page, call, connect, run
 
 
@@ -68,7 +68,7 @@ def filled(shot: Snapshot) -> Snapshot:
     there = {key.family.name for key in shot.sums}
     for number, metric in enumerate(METRICS.values(), 2):
         if metric.name not in there:
-            family = Family(metric.name, metric.kind, boundaries(metric.scale, (0.1, 0.2)))
+            family = StoredFamily(metric.name, metric.kind, boundaries(metric.scale, (0.1, 0.2)))
             labels = tuple("404" if name == STATUS else f"a {name}" for name in metric.labels)
             values = tuple(number * (at + 1) for at in range(family.values))
             shot.sums[Key(family, labels or ("",))] = values
@@ -80,7 +80,7 @@ def page_of(shot: Snapshot) -> Page:
     return Page(b"".join(render(shot, Format.TEXT)).decode())
 
 
-def data_of(shot: Snapshot, now_ns: int | None = None, about: About | None = None) -> Any:
+def data_of(shot: Snapshot, now_ns: int | None = None, about: ServiceInfo | None = None) -> Any:
     """The OpenTelemetry data of a snapshot."""
-    found = resource(about or About(service_name="shop"))
+    found = resource(about or ServiceInfo(service_name="shop"))
     return metrics_data(shot, found, time.time_ns() if now_ns is None else now_ns)

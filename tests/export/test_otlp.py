@@ -17,16 +17,16 @@ from sidelight.contract import METRICS
 from sidelight.export.otel_names import CONVENTIONS, otel_name
 from sidelight.export.otlp_exporter import OtlpExporter
 from sidelight.export.snapshot import Key, Snapshot
-from sidelight.store.about import About
-from sidelight.store.reader import Trace
-from sidelight.store.schema import Family
+from sidelight.store.reader import StoredExemplar
+from sidelight.store.schema import StoredFamily
+from sidelight.store.service_info import ServiceInfo
 from tests.asgi.driver import call
 from tests.export.otlp_service import data_of, filled, page_of, service, shot_of, use
 from tests.export.otlp_translation import kind_of, points, samples
 from tests.live.otlp_receiver import Received, Receiver, attributes
 
 DURATION = "http_server_request_duration_seconds"
-ROUTES = Family("fastapi_active_requests", "gauge", ())
+ROUTES = StoredFamily("fastapi_active_requests", "gauge", ())
 CUMULATIVE = 2
 Send = Callable[..., Received]
 
@@ -140,7 +140,9 @@ def test_buckets_are_not_cumulative(send: Send, used: Snapshot) -> None:
 def test_a_histogram_of_sum_and_count_alone(send: Send) -> None:
     """Without boundaries there is one bucket, which has every observation."""
     shot = Snapshot(started=1)
-    shot.sums[Key(Family("fastapi_background_task_duration_seconds", "histogram", ()), ("/x",))] = (
+    shot.sums[
+        Key(StoredFamily("fastapi_background_task_duration_seconds", "histogram", ()), ("/x",))
+    ] = (
         3,
         2,
     )
@@ -162,7 +164,7 @@ def test_status_codes_are_numbers(send: Send, used: Snapshot) -> None:
 
 def test_one_resource_one_scope(send: Send, used: Snapshot) -> None:
     """The service is the resource, Sidelight and its version the scope, and no metric."""
-    received = send(used, about=About("shop", "7", "an id"))
+    received = send(used, about=ServiceInfo("shop", "7", "an id"))
     assert received.path == "/v1/metrics"
     assert received.headers["content-type"] == "application/x-protobuf"
     resource = received.resource
@@ -180,14 +182,14 @@ def test_the_resource_of_the_environment(send: Send, monkeypatch: pytest.MonkeyP
         "OTEL_RESOURCE_ATTRIBUTES", "service.name=a,service.version=1,k8s.pod.name=b%20c"
     )
     shot = Snapshot(started=1)
-    told = send(shot, about=About(service_name="told", service_instance_id="x")).resource
+    told = send(shot, about=ServiceInfo(service_name="told", service_instance_id="x")).resource
     assert (told["service.name"], told["service.version"]) == ("told", "1")
     assert (told["k8s.pod.name"], told["service.instance.id"]) == ("b c", "x")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "named")
-    assert send(shot, about=About()).resource["service.name"] == "named"
+    assert send(shot, about=ServiceInfo()).resource["service.name"] == "named"
     monkeypatch.delenv("OTEL_SERVICE_NAME")
     monkeypatch.delenv("OTEL_RESOURCE_ATTRIBUTES")
-    assert send(shot, about=About()).resource["service.name"].startswith("unknown_service")
+    assert send(shot, about=ServiceInfo()).resource["service.name"].startswith("unknown_service")
 
 
 def test_cumulative_whatever_is_preferred(monkeypatch: pytest.MonkeyPatch, used: Snapshot) -> None:
@@ -228,8 +230,8 @@ def test_exemplars(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0, 1e300])
 def test_an_exemplar_of_no_time(send: Send, seconds: float) -> None:
     """An exemplar with a time that can't be one costs itself, and nothing else."""
-    key = Key(Family("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
-    trace = Trace(0, 0, "0" * 31 + "1", "0" * 15 + "1", 1.0, seconds)
+    key = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+    trace = StoredExemplar(0, 0, "0" * 31 + "1", "0" * 15 + "1", 1.0, seconds)
     shot = Snapshot(sums={key: (3,)}, exemplars={(key, 0): trace}, started=1)
     (point,) = points(send(shot).metrics["fastapi.slow_requests"])
     assert (point.as_int, len(point.exemplars)) == (3, 0)
@@ -260,8 +262,10 @@ def test_label_values_that_are_no_text(send: Send, broken: str, shown: str) -> N
 def test_numbers_of_a_hostile_file(send: Send) -> None:
     """Numbers past what the wire can carry cost their precision, and not the export."""
     huge = (1 << 64) - 1
-    counter = Key(Family("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
-    sizes = Key(Family("fastapi_background_task_duration_seconds", "histogram", (1.0,)), ("/x",))
+    counter = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+    sizes = Key(
+        StoredFamily("fastapi_background_task_duration_seconds", "histogram", (1.0,)), ("/x",)
+    )
     shot = Snapshot(sums={counter: (huge,), sizes: (huge, huge, 2 * huge)}, started=1)
     received = send(shot).metrics
     (point,) = points(received["fastapi.slow_requests"])
@@ -287,7 +291,7 @@ def test_a_restart(send: Send, tmp_path: Path) -> None:
 
 def test_a_start_that_is_still_to_come(send: Send) -> None:
     """A clock that was set back makes no point that starts after its own time."""
-    key = Key(Family("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+    key = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
     shot = Snapshot(sums={key: (1,)}, started=2_000)
     (point,) = points(send(shot, now_ns=1_000).metrics["fastapi.slow_requests"])
     assert (point.start_time_unix_nano, point.time_unix_nano) == (1_000, 1_000)

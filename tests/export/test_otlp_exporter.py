@@ -14,12 +14,12 @@ from sidelight.errors import SettingsError
 from sidelight.export import otlp_environment
 from sidelight.export.otlp_exporter import OtlpExporter
 from sidelight.export.snapshot import Key, Snapshot
-from sidelight.store.schema import Family
+from sidelight.store.schema import StoredFamily
 from tests.export.otlp_service import data_of, page_of, service, shot_of, use
 from tests.export.otlp_translation import points, samples
 from tests.live.otlp_receiver import Receiver, down
 
-SLOW = Key(Family("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+SLOW = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
 BASE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 WHOLE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 

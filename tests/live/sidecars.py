@@ -160,7 +160,7 @@ def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
     opened = directory.shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
     for number in range(series):
-        tally = file.tally(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
+        tally = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
         file.words[tally.at] = file.words[tally.at + 1] = number
     yield file
     file.close()

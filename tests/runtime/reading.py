@@ -5,11 +5,11 @@ import time
 from collections.abc import Callable
 
 from sidelight.contract import DURATION_BUCKETS, NANOSECONDS
+from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
 from sidelight.runtime import instruments
+from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.schema import schema
-from sidelight.store.steps import result
-from sidelight.store.view import View
 from sidelight.store.writer import WorkerFile
 
 POOL = "db_client_connection_"
@@ -21,13 +21,13 @@ class Worker:
     def __init__(self, file: WorkerFile | None = None) -> None:
         self._publish = file is None
         self.file = file or WorkerFile(None, schema(DURATION_BUCKETS), 4000)
-        self._collector = Collector(View(None, (self.file.name, self.file.fd)))
+        self._collector = Collector(DirectoryReader(None, (self.file.name, self.file.fd)))
 
     def all(self, name: str) -> dict[tuple[str, ...], tuple[int, ...]]:
         """Stored values of a family at this moment, by labels."""
         if self._publish:
             instruments.publish(self.file)
-        sums = result(self._collector.collect()).sums
+        sums = run_to_end(self._collector.collect()).sums
         return {key.labels: v for key, v in sums.items() if key.family.name == name}
 
     def gauge(self, name: str, *labels: str) -> int | None:

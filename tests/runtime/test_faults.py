@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
 from sidelight.runtime import faults, registry
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.heartbeat import Heartbeat
-from sidelight.store.local import Store
-from sidelight.store.steps import result
+from sidelight.store.process_store import Store
 from tests.store.driving import open_store
 
 
@@ -65,7 +65,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def counted(store: Store) -> dict[str, int]:
     """Faults by where they were."""
-    sums = result(Collector(store.view).collect()).sums
+    sums = run_to_end(Collector(store.reader).collect()).sums
     name = faults.INTERNAL_ERRORS.name
     return {key.labels[0]: value for key, (value, *_) in sums.items() if key.family.name == name}
 
@@ -117,7 +117,7 @@ def test_a_fault_in_the_figures_keeps_nothing_else_back(
         heartbeat.stop()
 
     asyncio.run(beat())
-    assert store.file.linked()
+    assert store.file.is_linked()
     assert counted(store) == {"heartbeat": 1}
 
 

@@ -20,7 +20,7 @@ def service(text: str) -> ServiceConfig:
     return config.read(tomllib.loads(text))
 
 
-def plan(text: str = "", scale: str = "1") -> RuleContext:
+def context(text: str = "", scale: str = "1") -> RuleContext:
     """A build of it."""
     return RuleContext(service(text), Fraction(scale))
 

@@ -181,7 +181,7 @@ def test_without_any_settings() -> None:
 def test_a_service_without_objectives() -> None:
     """A name alone is enough for the same rules, of this service only."""
     found = service('service = "shop"')
-    assert (found.name, found.selector.raw) == ("shop", 'job="shop"')
+    assert (found.name, found.selector.scraped) == ("shop", 'job="shop"')
     assert found.objectives == (Objective("availability", Decimal("0.99")),)
 
 

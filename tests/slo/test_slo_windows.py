@@ -8,7 +8,7 @@ import pytest
 
 from sidelight.durations import to_milliseconds
 from sidelight.slo import windows
-from tests.slo.made import every_rule, plan
+from tests.slo.made import context, every_rule
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_shortened(duration: str, scale: str, shorter: str) -> None:
 def test_every_alert_of_a_drill_is_the_same_alert() -> None:
     """With a scale, nothing changes but durations and seconds: same names, same thresholds."""
     text = 'service = "shop"\nslo = { availability = "99.9%", latency = "99% < 300ms" }'
-    long, short = every_rule(plan(text)), every_rule(plan(text, "1/60"))
+    long, short = every_rule(context(text)), every_rule(context(text, "1/60"))
     assert len(long) == len(short)
     for one, other in zip(long, short, strict=True):
         assert [*one] == [*other]

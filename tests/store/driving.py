@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from sidelight.contract import DURATION, DURATION_BUCKETS
+from sidelight.cooperative import run_to_end
 from sidelight.settings import load
 from sidelight.store import directory
 from sidelight.store.directory import Directory
-from sidelight.store.files import read_all
-from sidelight.store.fold import fold
-from sidelight.store.local import Store
-from sidelight.store.reader import File
-from sidelight.store.schema import Family, moved, schema
-from sidelight.store.steps import result
+from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.process_store import Store
+from sidelight.store.reader import FileContents
+from sidelight.store.schema import StoredFamily, rebucketed, schema
+from sidelight.store.stopped_workers import merge_stopped_workers
 from sidelight.store.writer import WorkerFile
 
 SCHEMA = schema(DURATION_BUCKETS)
@@ -35,7 +35,7 @@ def worker(where: Directory, counted: int = 0, buckets: Bounds = DURATION_BUCKET
 
 def count(file: WorkerFile, times: int) -> None:
     """Record requests of 3 ms in a file."""
-    tally = file.tally(DURATION, LABELS)
+    tally = file.series(DURATION, LABELS)
     for place, more in ((0, times * 3_000_000), (1, times)):
         tally.counts[place] += more
         file.words[tally.at + place] = tally.counts[place]
@@ -44,29 +44,22 @@ def count(file: WorkerFile, times: int) -> None:
 def killed(file: WorkerFile) -> None:
     """End a worker without a goodbye: its lock is gone, its file stays."""
     file.words.release()
-    file.rows.clear()  # each has its text in the mapping
-    file._made.clear()
+    file.free_slots.clear()  # each has its text in the mapping
+    file._slots.clear()
     file.memory.close()
     file._release()
 
 
 def totalled(where: Directory, skipped: list[tuple[str, str]] | None = None) -> int:
     """Requests that a fresh reader finds in a directory."""
-    found = skipped if skipped is not None else []
-    steps = read_all(where, {}, lambda name, reason: found.append((name, reason)))
-    return sum(map(requests, _run(steps)))
+    reader = DirectoryReader(where)
+    files, totals = run_to_end(reader.read())
+    if skipped is not None:
+        skipped += reader.skipped
+    return sum(map(requests, [*files, *([totals] if totals else [])]))
 
 
-def _run(steps: Any) -> list[File]:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            files, totals = stop.value
-            return [*files, *([totals] if totals else [])]
-
-
-def requests(file: File) -> int:
+def requests(file: FileContents) -> int:
     """Requests one file holds."""
     return sum(
         sum(series.unpack(file.data, series.at)[1:])
@@ -76,9 +69,11 @@ def requests(file: File) -> int:
 
 
 def fold_all(where: Directory, skipped: list[tuple[str, str]] | None = None) -> None:
-    """Fold the dead."""
-    found = skipped if skipped is not None else []
-    result(fold(where, {}, lambda name, reason: found.append((name, reason))))
+    """Merge the stopped workers."""
+    reader = DirectoryReader(where)
+    run_to_end(merge_stopped_workers(reader))
+    if skipped is not None:
+        skipped += reader.skipped
 
 
 def shared(path: Path) -> Directory:
@@ -91,14 +86,14 @@ def open_store(path: Path, **options: Any) -> Store:
     return Store(load({"directory": str(path), **options}, {}, path.parent))
 
 
-def histogram(bounds: tuple[float, ...]) -> Family:
+def histogram(bounds: tuple[float, ...]) -> StoredFamily:
     """A family with these boundaries."""
-    return Family("some_seconds", "histogram", bounds)
+    return StoredFamily("some_seconds", "histogram", bounds)
 
 
 def move(values: tuple[int, ...], old: Bounds, new: Bounds) -> tuple[int, ...]:
     """A histogram's values from one set of boundaries to another."""
-    return moved(values, histogram(old), histogram(new))
+    return rebucketed(values, histogram(old), histogram(new))
 
 
 def request_scope(path: str, method: str = "GET", **more: Any) -> dict[str, Any]:

@@ -24,8 +24,8 @@ def become(needs: int, what: str) -> None:
     vars(layout).update(VERSION=2, NEEDS=needs)
     METRICS[LATER] = Metric(LATER, "counter", "", (contract.ROUTE,), "Later.")
     if what == "work":
-        words = layout.ROW_WORDS + 5
-        vars(layout).update(ROW_WORDS=words, EXEMPLAR=struct.Struct("<IIQ16s8sddQQ"))
+        words = layout.SLOT_WORDS + 5
+        vars(layout).update(SLOT_WORDS=words, EXEMPLAR=struct.Struct("<IIQ16s8sddQQ"))
     changed = layout.__name__, contract.__name__
     for name in [name for name in sys.modules if name.startswith("sidelight")]:
         if name not in changed:
@@ -36,7 +36,7 @@ def exemplar(file: Any, tally: Any) -> None:
     """One with two words more, behind those that the checksum is of: so the older can read it."""
     known = struct.pack("<IQ16s8sdd", 1, tally.at * layout.WORD, b"t" * 16, b"s" * 8, 0.003, 1.5)
     at = file._header.exemplars_at
-    whole = layout.checked(known) + struct.pack("<QQ", 7, 7)
+    whole = layout.with_checksum(known) + struct.pack("<QQ", 7, 7)
     file.memory[at : at + layout.EXEMPLAR.size] = whole
 
 
@@ -54,37 +54,38 @@ def work(path: str, count: int) -> None:
 
     where = directory.shared(path)
     file = WorkerFile(where, schema((0.002, 0.004, 1.0)), 100)
-    file.note(BLOCK, b"unheard of")  # type: ignore[arg-type]
-    tally = file.tally(DURATION, ("GET", "/items", "200", "", "http"))
+    file.append_block(BLOCK, b"unheard of")  # type: ignore[arg-type]
+    tally = file.series(DURATION, ("GET", "/items", "200", "", "http"))
     for place, more in ((0, count * 3_000_000), (2, count)):
         tally.counts[place] = file.words[tally.at + place] = more
     exemplar(file, tally)
     file.count(METRICS[LATER], ("/items",), count)
-    row = file.take(layout.asked("http", "GET"), b"/items", 5)
+    row = file.acquire_slot(layout.pack_method_scheme("http", "GET"), b"/items", 5)
     say(file.name)
     for line in sys.stdin:
         if line == "close\n":
-            file.leave(row)
+            file.release_slot(row)
             file.close()
             say("closed")
 
 
 def read(path: str, *, fold: bool) -> None:
     """What a reader of the later version finds, as JSON."""
+    from sidelight.cooperative import run_to_end
     from sidelight.export.collector import Collector
     from sidelight.store import directory
-    from sidelight.store.steps import result
-    from sidelight.store.view import View
+    from sidelight.store.directory_reader import DirectoryReader
+    from sidelight.store.stopped_workers import merge_stopped_workers
 
-    view = View(directory.shared(path))
+    reader = DirectoryReader(directory.shared(path))
     if fold:
-        result(view.fold())
-    shot = result(Collector(view).collect())
+        run_to_end(merge_stopped_workers(reader))
+    shot = run_to_end(Collector(reader).collect())
     found: dict[str, int] = {}
     for key, values in shot.sums.items():
         counted = sum(values[1:]) if key.family.kind == "histogram" else values[0]
         found[key.family.name] = found.get(key.family.name, 0) + counted
-    say(json.dumps([found, list(view.skipped)]))
+    say(json.dumps([found, list(reader.skipped)]))
 
 
 def main(path: str, needs: str, what: str, count: str) -> None:

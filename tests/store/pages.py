@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from sidelight.contract import DURATION
+from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
 from sidelight.export.prometheus import Format, render
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.directory import Directory
-from sidelight.store.steps import result
-from sidelight.store.view import View
+from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.stopped_workers import merge_stopped_workers
 
 text_parser = pytest.importorskip("prometheus_client.parser")
 open_parser = pytest.importorskip("prometheus_client.openmetrics.parser")
@@ -22,14 +23,14 @@ class Reader:
     """A reader that stays, as a sidecar or a worker does."""
 
     def __init__(self, where: Directory) -> None:
-        self.view = View(where)
-        self.collector = Collector(self.view)
+        self.reader = DirectoryReader(where)
+        self.collector = Collector(self.reader)
 
     def shot(self, *, fold: bool = True) -> Snapshot:
         """Fold, then collect, as a scrape does."""
         if fold:
-            result(self.view.fold())
-        return result(self.collector.collect())
+            run_to_end(merge_stopped_workers(self.reader))
+        return run_to_end(self.collector.collect())
 
     def page(self, *, fold: bool = True) -> Samples:
         """The samples of the page: both formats parse, and no sample is there twice."""
@@ -38,7 +39,7 @@ class Reader:
     @property
     def reasons(self) -> set[str]:
         """Why files were skipped."""
-        return {reason for _, reason in self.view.skipped}
+        return {reason for _, reason in self.reader.skipped}
 
 
 def parsed(shot: Snapshot) -> Samples:

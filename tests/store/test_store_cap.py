@@ -14,7 +14,7 @@ from starlette.routing import Route
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION, METHODS, METRICS
 from sidelight.store.directory import Directory
-from sidelight.store.layout import Block
+from sidelight.store.layout import BlockKind
 from sidelight.store.writer import StoreFull, WorkerFile
 from tests.store.driving import SCHEMA, call, killed, page, totalled, worker
 
@@ -43,7 +43,7 @@ def ask(app: Any, path: str, method: str = "GET", status: int = 200, **more: Any
 def fill(file: WorkerFile, key: bytes) -> None:
     """Add blocks as long as there is room."""
     while True:
-        file.note(Block.ROOTS, key)
+        file.append_block(BlockKind.ROOTS, key)
 
 
 def test_past_the_cap_nothing_is_lost_but_the_route(many: SidelightMiddleware) -> None:
@@ -77,8 +77,8 @@ def test_a_file_full_to_its_end_harms_no_request(many: SidelightMiddleware) -> N
         for method in ("GET", "POST", "PUT"):
             ask(many, "/route399", method, status)
     assert many._recorder is not None
-    assert many._recorder.file.rows  # all given back
-    assert len(many._recorder.file.rows) == len(many._recorder.file._made)
+    assert many._recorder.file.free_slots  # all given back
+    assert len(many._recorder.file.free_slots) == len(many._recorder.file._slots)
     assert "sidelight_series_overflow_total" in page(many)
 
 
@@ -122,11 +122,11 @@ def test_the_cap_holds(where: Directory) -> None:
     """The hundredth label set is the last; those of before, and a few beyond, still count."""
     file = worker(where, 1)
     for number in range(99):
-        file.tally(DURATION, ("GET", f"/{number}", "200", "", "http"))
+        file.series(DURATION, ("GET", f"/{number}", "200", "", "http"))
     with pytest.raises(StoreFull):
-        file.tally(DURATION, ("GET", "/one-more", "200", "", "http"))
-    assert file.tally(DURATION, ("GET", "/5", "200", "", "http")).at > 0
-    file.tally(DURATION, ("GET", "_OTHER", "200", "", "http"), beyond=True)
+        file.series(DURATION, ("GET", "/one-more", "200", "", "http"))
+    assert file.series(DURATION, ("GET", "/5", "200", "", "http")).at > 0
+    file.series(DURATION, ("GET", "_OTHER", "200", "", "http"), uncapped=True)
     file.count(METRICS["sidelight_series_overflow_total"])
     assert totalled(where) == 1
     killed(file)
@@ -137,7 +137,7 @@ def test_long_labels_fill_the_file_before_the_cap(where: Directory) -> None:
     file = WorkerFile(where, SCHEMA, 100)
     long = "x" * 2000
     with pytest.raises(StoreFull):
-        [file.tally(DURATION, ("GET", f"/{n}{long}", "200", "", "http")) for n in range(100)]
+        [file.series(DURATION, ("GET", f"/{n}{long}", "200", "", "http")) for n in range(100)]
     with pytest.raises(StoreFull):
         fill(file, b"x" * 5000)
     assert totalled(where) == 0

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sidelight.contract import DURATION, DURATION_BUCKETS, METRICS
-from sidelight.store import layout, locks, reader, schema
+from sidelight.store import file_index, layout, locks, reader, schema
 from sidelight.store.directory import Directory
-from sidelight.store.layout import Block, Header
-from sidelight.store.schema import Family
+from sidelight.store.layout import BlockKind, FileHeader
+from sidelight.store.schema import StoredFamily
 from tests.store.driving import count, killed, shared, worker
 from tests.store.pages import Reader, named, requests
 
@@ -38,23 +38,23 @@ def alive(where: Directory) -> Iterator[Path]:
 
 
 def made(
-    families: tuple[Family, ...],
+    families: tuple[StoredFamily, ...],
     series: Sequence[tuple[int, tuple[str, ...], list[int]]],
-    notes: Sequence[tuple[Block, bytes]] = (),
-    rows: int = layout.ROWS,
-) -> tuple[str, bytearray, Header]:
+    notes: Sequence[tuple[BlockKind, bytes]] = (),
+    slots: int = layout.SLOTS,
+) -> tuple[str, bytearray, FileHeader]:
     """A file with right checksums: its name, bytes and header."""
-    arena = layout.block(Block.SCHEMA, schema.encode(families), 0)
+    arena = layout.pack_block(BlockKind.SCHEMA, schema.encode(families), 0)
     for kind, key in notes:
-        arena += layout.block(kind, key, 0)
+        arena += layout.pack_block(kind, key, 0)
     for number, labels, values in series:
-        head = layout.block(Block.SERIES, layout.series_key(number, labels), len(values))
+        head = layout.pack_block(BlockKind.SERIES, layout.series_key(number, labels), len(values))
         arena += head + struct.pack(f"<{len(values)}Q", *values)
-    header = layout.plan(100, os.urandom(16), 3, 4, 5)
-    exemplars_at = header.rows_at + rows * header.row_bytes
+    header = layout.worker_header(100, os.urandom(16), 3, 4, 5)
+    exemplars_at = header.slots_at + slots * header.slot_bytes
     arena_at = exemplars_at + header.exemplars * header.exemplar_bytes
     header = header._replace(
-        rows=rows, exemplars_at=exemplars_at, arena_at=arena_at, size=arena_at + len(arena)
+        slots=slots, exemplars_at=exemplars_at, arena_at=arena_at, size=arena_at + len(arena)
     )
     data = bytearray(arena_at) + arena
     packed = layout.pack_header(header)
@@ -68,7 +68,7 @@ def held(path: Path, data: bytes | bytearray) -> int:
     """A file whose process seems to live."""
     path.write_bytes(data)
     fd = os.open(path, os.O_RDONLY)
-    assert locks.hold(fd)
+    assert locks.acquire(fd)
     return fd
 
 
@@ -187,10 +187,10 @@ def test_the_memory_of_what_was_skipped_is_bounded(
     where: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that always has another name is remembered only so often."""
-    from sidelight.store import view
+    from sidelight.store import directory_reader
 
-    monkeypatch.setattr(view, "MOST_SKIPPED", 10)
-    staying = view.View(where)
+    monkeypatch.setattr(directory_reader, "MAX_SKIPPED", 10)
+    staying = directory_reader.DirectoryReader(where)
     for number in range(100):
         staying.skip(f"{number}.worker", "torn")
     assert len(staying.skipped) == 11
@@ -306,9 +306,9 @@ def test_a_file_that_shrinks_what_it_uses_is_skipped(where: Directory, alive: Pa
 def test_a_second_schema_in_a_file_is_no_schema(where: Directory, alive: Path) -> None:
     """A file that changes its schema midway is skipped, alive or dead, and breaks no fold."""
     families = schema.schema(DURATION_BUCKETS)
-    other = schema.encode((Family("made_up", "counter", ()),))
+    other = schema.encode((StoredFamily("made_up", "counter", ()),))
     name, data, _ = made(families, [(0, LABELS, [1] * families[0].values)])
-    data += layout.block(Block.SCHEMA, other, 0)
+    data += layout.pack_block(BlockKind.SCHEMA, other, 0)
     _, _, header = made(families, [])
     header = layout.unpack_header(bytes(data))._replace(size=len(data))
     packed = layout.pack_header(header)
@@ -323,7 +323,7 @@ def test_many_boundaries_cost_a_page_no_more_than_they_may(where: Directory, ali
     fds = []
     for shift in (0.0, 0.5):
         bounds = tuple(shift + number for number in range(1000))
-        family = Family(DURATION.name, "histogram", bounds)
+        family = StoredFamily(DURATION.name, "histogram", bounds)
         series = [(0, ("GET", f"/{n}", "200", "", "http"), [0, *([1] * 1001)]) for n in range(20)]
         name, data, _ = made((family,), series)
         fds.append(held(alive / name, data))
@@ -333,14 +333,14 @@ def test_many_boundaries_cost_a_page_no_more_than_they_may(where: Directory, ali
     assert time.thread_time() - began < 2
     found = sum(sum(v[1:]) for key, v in shot.sums.items() if key.family.name == DURATION.name)
     assert found == REAL + 2 * 20 * 1001
-    assert all(len(key.family.bounds) <= schema.MOST_BOUNDS for key in shot.sums)
+    assert all(len(key.family.bounds) <= schema.MAX_BOUNDS for key in shot.sums)
     for fd in fds:
         os.close(fd)
 
 
 def test_a_negative_boundary_is_skipped(where: Directory, alive: Path) -> None:
     """A boundary below zero, beside which no page may show a sum, makes a file that is skipped."""
-    family = Family(DURATION.name, "histogram", (-1.0, 1.0))
+    family = StoredFamily(DURATION.name, "histogram", (-1.0, 1.0))
     name, data, _ = made((family,), [(0, LABELS, [1, 1, 1, 1])])
     (alive / name).write_bytes(data)
     check(where, "torn")
@@ -351,7 +351,7 @@ def test_families_without_number_never_make_totals_that_no_one_reads(
 ) -> None:
     """Dead files with more families than totals may hold: what fits is folded, the rest waits."""
     for part in range(3):
-        families = tuple(Family(f"made_{part}_{n}", "counter", ()) for n in range(400))
+        families = tuple(StoredFamily(f"made_{part}_{n}", "counter", ()) for n in range(400))
         name, data, _ = made(families, [(0, ("",), [7])])
         (alive / name).write_bytes(data)
     killed(worker(where, REAL))
@@ -368,9 +368,9 @@ def test_totals_never_grow_past_what_a_reader_takes(
     where: Directory, alive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dead file that would make the totals too large stays, and goes on being counted."""
-    from sidelight.store import fold
+    from sidelight.store import totals
 
-    monkeypatch.setattr(fold, "MOST_SERIES", 5)
+    monkeypatch.setattr(totals, "MAX_SERIES", 5)
     families = schema.schema(DURATION_BUCKETS)
     values = [0, *([1] * (families[0].values - 1))]
     series = [(0, ("GET", f"/{n}", "200", "", "http"), values) for n in range(50)]
@@ -391,7 +391,9 @@ def test_exemplars_of_no_bucket_and_no_time_are_left_out(where: Directory, alive
     name, data, header = made(
         families, [(0, LABELS, [1] * families[0].values), (gauge, ("GET", "http"), [1])]
     )
-    places = [at for kind, _, _, at in layout.blocks(bytes(data), header.arena_at) if kind == 1]
+    places = [
+        at for kind, _, _, at in layout.iter_blocks(bytes(data), header.arena_at) if kind == 1
+    ]
     slot = 0
     for at in places:
         for bucket in (0, 3, 14, 15, 16, 17, 1 << 31):
@@ -399,7 +401,7 @@ def test_exemplars_of_no_bucket_and_no_time_are_left_out(where: Directory, alive
                 value = float("nan") if bucket == 3 else 0.2
                 rest = struct.pack("<IQ16s8sdd", bucket, at, b"t" * 16, b"s" * 8, value, seconds)
                 start = header.exemplars_at + slot * header.exemplar_bytes
-                data[start : start + layout.EXEMPLAR.size] = layout.checked(rest)
+                data[start : start + layout.EXEMPLAR.size] = layout.with_checksum(rest)
                 slot += 1
     fd = held(alive / name, data)
     shot = Reader(where).shot()
@@ -412,8 +414,8 @@ def test_an_exemplar_is_in_its_own_bucket_under_other_boundaries(where: Director
     """Beside a worker with more boundaries, an exemplar stays with the bucket that counts it."""
     first = worker(where, 1, (1.0, 2.0))
     second = worker(where, 1, (0.5, 1.0, 1.5, 2.0))
-    tally = first.tally(DURATION, LABELS)
-    first.exemplar(tally, 1, b"t" * 16, b"s" * 8, 1.8)
+    tally = first.series(DURATION, LABELS)
+    first.set_exemplar(tally, 1, b"t" * 16, b"s" * 8, 1.8)
     shot = Reader(where).shot()
     ((key, bucket),) = shot.exemplars
     assert key.family.bounds[bucket] == 2.0
@@ -438,12 +440,12 @@ def test_no_route_table_makes_a_scrape_hang(where: Directory, alive: Path, table
     name, data, header = made(
         schema.schema(DURATION_BUCKETS),
         [],
-        [(Block.ROUTES, table.encode()), (Block.ROOTS, b"http /api")],
+        [(BlockKind.ROUTES, table.encode()), (BlockKind.ROOTS, b"http /api")],
     )
     for number, filling in enumerate((b"x", b"1", b"/", b"x/1")):
-        path = (b"/" + filling * 140)[: layout.ROW_TEXT - 1].ljust(layout.ROW_TEXT, b"\0")
-        row = struct.pack("<QQ", 5, layout.asked("http", "GET")) + path
-        at = header.rows_at + number * header.row_bytes
+        path = (b"/" + filling * 140)[: layout.PATH_BYTES - 1].ljust(layout.PATH_BYTES, b"\0")
+        row = struct.pack("<QQ", 5, layout.pack_method_scheme("http", "GET")) + path
+        at = header.slots_at + number * header.slot_bytes
         data[at : at + len(row)] = row
     fd = held(alive / name, data)
     began = time.thread_time()
@@ -457,7 +459,7 @@ def test_no_route_table_makes_a_scrape_hang(where: Directory, alive: Path, table
 
 def test_records_without_number_are_refused(where: Directory, alive: Path) -> None:
     """A file with many times the rows of a worker's is skipped, not gone through."""
-    name, data, _ = made(schema.schema(DURATION_BUCKETS), [], rows=100_000)
+    name, data, _ = made(schema.schema(DURATION_BUCKETS), [], slots=100_000)
     (alive / name).write_bytes(data)
     check(where, "torn")
 
@@ -465,22 +467,22 @@ def test_records_without_number_are_refused(where: Directory, alive: Path) -> No
 def test_all_files_together_take_only_so_much_memory(where: Directory, alive: Path) -> None:
     """Where each file asks for all that one may have, most are skipped, and memory is bounded."""
     _, data, header = made(schema.schema(DURATION_BUCKETS), [])
-    header = header._replace(size=layout.MOST_BYTES)
+    header = header._replace(size=layout.MAX_BYTES)
     fds = []
     for number in range(12):
         header = header._replace(id=b"\xff" * 15 + bytes([number]))
         packed = layout.pack_header(header)
         data[: len(packed)] = packed
-        struct.pack_into("<Q", data, layout.USED * 8, layout.MOST_BYTES)
+        struct.pack_into("<Q", data, layout.USED * 8, layout.MAX_BYTES)
         path = alive / f"{header.id.hex()}.worker"
         fds.append(held(path, data))
-        os.truncate(path, layout.MOST_BYTES)
+        os.truncate(path, layout.MAX_BYTES)
     tracemalloc.start()
     staying = Reader(where)
     shot = staying.shot()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 6 * layout.MOST_BYTES
+    assert peak < 6 * layout.MAX_BYTES
     assert "too_large" in staying.reasons
     assert sum(sum(v[1:]) for k, v in shot.sums.items() if k.family.name == DURATION.name) == REAL
     for fd in fds:
@@ -493,7 +495,7 @@ def test_a_page_has_room_for_so_much_and_says_what_had_none(
     """Series past what a page may hold are left out, and the file is counted as skipped."""
     from sidelight.export import collector
 
-    monkeypatch.setattr(collector, "MOST_PAGE", 100_000)
+    monkeypatch.setattr(collector, "MAX_PAGE", 100_000)
     families = schema.schema(DURATION_BUCKETS)
     series = [(0, ("GET", f"/{n}", "200", "", "http"), [1] * 16) for n in range(300)]
     name, data, _ = made(families, series)
@@ -527,7 +529,7 @@ def test_a_reader_takes_a_step_back_after_a_few_blocks(where: Directory) -> None
     fd = os.open(path, os.O_RDONLY)
     steps = list(reader.reading(name, fd, {}, alive=True))
     os.close(fd)
-    assert len(steps) >= 2000 / reader.BLOCKS_AT_ONCE
+    assert len(steps) >= 2000 / file_index.BLOCKS_AT_ONCE
 
 
 def test_nothing_outside_of_the_directory_is_touched(tmp_path: Path) -> None:

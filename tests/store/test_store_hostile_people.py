@@ -249,7 +249,7 @@ def test_exemplars_that_are_none_are_left_out(
         b'[["a","gauge","","","",[["",[],"x"]],[]]]', b'[["a","gauge","","","",[["",{},1]],[]]]',
         b'[["a","gauge","","","",[["",["xyz"],1]],[]]]', b"\xff\xfe", b"\0" * 1000,
         b'[["a","gauge",{"x":[]},"","",[],[]]]', b'[["a","gauge","","","",[["",[],1e999]],[]]]',
-        b" " * (user.MOST_BYTES + 1),
+        b" " * (user.MAX_BYTES + 1),
     ],
 )  # fmt: skip
 def test_snapshots_that_are_none_are_skipped(

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sidelight.contract import METRICS
+from sidelight.cooperative import run_to_end
 from sidelight.store import user
 from sidelight.store.directory import Directory
-from sidelight.store.layout import asked
-from sidelight.store.reader import File
+from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.layout import pack_method_scheme
 from sidelight.store.user import AppFamily
 from tests.store.driving import count, fold_all, killed, open_store, shared, totalled, worker
 
@@ -58,20 +59,10 @@ def _work(what: str, path: Path, last: int) -> None:
 
 def orders(where: Directory) -> float:
     """The application's own counter, in the totals and in files that are not folded."""
-    from sidelight.store.files import read_all
-
-    steps = read_all(where, {}, lambda _name, _reason: None)
-    files: list[File] = []
-    totals: File | None = None
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            files, totals = stop.value
-            break
+    files, totals = run_to_end(DirectoryReader(where).read())
     into: dict[str, AppFamily] = {}
     if totals:
-        user.merge(into, user.decode(totals.index.user), None)
+        user.merge(into, user.decode(totals.index.app_metrics), None)
     for file in files:
         data = where.read(file.name.removesuffix(".worker") + ".user") or b""
         user.merge(into, user.decode(data), None)
@@ -159,7 +150,7 @@ def test_lost_requests_are_counted_once(tmp_path: Path) -> None:
     for last in range(200):
         where = shared(tmp_path / str(last))
         file = worker(where, 1)
-        file.take(asked("http", "GET"), b"/items", 1)
+        file.acquire_slot(pack_method_scheme("http", "GET"), b"/items", 1)
         killed(file)
         complete = run("fold", tmp_path / str(last), last)
         fold_all(where)

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from sidelight.contract import DURATION_BUCKETS
+from sidelight.errors import InvalidDataError
 from sidelight.store import layout, schema
-from sidelight.store.layout import Block, Damaged
-from sidelight.store.schema import Family
+from sidelight.store.layout import BlockKind
+from sidelight.store.schema import StoredFamily
 
 WORDS = some.integers(0, (1 << 32) - 1)
 
@@ -21,26 +22,26 @@ def test_a_header_is_read_as_it_was_written(
     most: int, file_id: bytes, worker: int, pid: int, started: int
 ) -> None:
     """Every header that is planned is read back as it was, and is aligned."""
-    header = layout.plan(most, file_id, worker, pid, started)
+    header = layout.worker_header(most, file_id, worker, pid, started)
     data = layout.pack_header(header).ljust(layout.HEADER_BYTES, b"\0")
     assert layout.unpack_header(data) == header
-    assert layout.number(data) == worker
-    assert header.size % 4096 == header.arena_at % 8 == header.rows_at % 8 == 0
+    assert layout.worker_number(data) == worker
+    assert header.size % 4096 == header.arena_at % 8 == header.slots_at % 8 == 0
 
 
 def test_a_file_at_the_default_cap_is_at_most_two_mebibytes() -> None:
     """The default cap of 4,000 label sets costs a worker at most 2 MiB."""
-    assert layout.plan(4000, bytes(16), 0, 0, 0).size <= 2 * 1024 * 1024
+    assert layout.worker_header(4000, bytes(16), 0, 0, 0).size <= 2 * 1024 * 1024
 
 
 @given(some.integers(0, 8 * layout.HEADER.size - 1))
 def test_no_bit_of_a_header_may_change(bit: int) -> None:
     """A header with any one bit flipped is refused."""
-    data = bytearray(layout.pack_header(layout.plan(100, bytes(16), 1, 2, 3)))
+    data = bytearray(layout.pack_header(layout.worker_header(100, bytes(16), 1, 2, 3)))
     data[bit // 8] ^= 1 << bit % 8
     if 12 <= bit // 8 < 16:
         return  # padding after the version, under the checksum all the same
-    with pytest.raises(Damaged):
+    with pytest.raises(InvalidDataError):
         layout.unpack_header(bytes(data).ljust(layout.HEADER_BYTES, b"\0"))
 
 
@@ -63,34 +64,39 @@ def test_no_bit_of_a_header_may_change(bit: int) -> None:
 )
 def test_a_signed_header_that_makes_no_sense_is_refused(at: int, value: int) -> None:
     """A right checksum doesn't help offsets and counts that can't be."""
-    fields = [layout.MAGIC, layout.VERSION, layout.NEEDS, *layout.plan(100, bytes(16), 1, 2, 3)]
+    fields = [
+        layout.MAGIC,
+        layout.VERSION,
+        layout.NEEDS,
+        *layout.worker_header(100, bytes(16), 1, 2, 3),
+    ]
     fields[at] = value
     fixed = layout.HEADER.pack(*fields)
     data = fixed + struct.pack("<I", zlib.crc32(fixed))
-    with pytest.raises(Damaged):
+    with pytest.raises(InvalidDataError):
         layout.unpack_header(data.ljust(layout.HEADER_BYTES, b"\0"))
 
 
 @given(
     some.lists(
-        some.tuples(some.sampled_from(Block), some.binary(max_size=300), some.integers(0, 70)),
+        some.tuples(some.sampled_from(BlockKind), some.binary(max_size=300), some.integers(0, 70)),
         max_size=12,
     ),
     some.integers(0, 400),
 )
 def test_blocks_are_read_until_the_first_that_is_cut(
-    made: list[tuple[Block, bytes, int]], cut: int
+    made: list[tuple[BlockKind, bytes, int]], cut: int
 ) -> None:
     """Whole blocks are read back in order; a cut loses the last ones and invents none."""
     data, ends = b"", []
     for kind, key, values in made:
-        data += layout.block(kind, key, values) + bytes(values * 8)
+        data += layout.pack_block(kind, key, values) + bytes(values * 8)
         ends.append(len(data))
     assert len(data) % 8 == 0
     short = data[: max(0, len(data) - cut)]
-    found = [(kind, key, values) for kind, values, key, _ in layout.blocks(short, 0)]
+    found = [(kind, key, values) for kind, values, key, _ in layout.iter_blocks(short, 0)]
     assert found == made[: sum(end <= len(short) for end in ends)]
-    assert all(at % 8 == 0 for *_, at in layout.blocks(data, 0))
+    assert all(at % 8 == 0 for *_, at in layout.iter_blocks(data, 0))
 
 
 TEXT = some.text(some.characters(exclude_characters="\0"))
@@ -128,12 +134,12 @@ def test_a_schema_is_read_as_it_was_written() -> None:
 )  # fmt: skip
 def test_a_schema_that_can_not_be_is_refused(text: str) -> None:
     """What no version writes is damaged, not an error of another kind and not a schema."""
-    with pytest.raises(Damaged):
+    with pytest.raises(InvalidDataError):
         schema.decode(text.encode())
 
 
 @given(some.binary(max_size=200))
 def test_a_random_schema_is_read_or_refused(data: bytes) -> None:
     """Random bytes are a schema, or damaged."""
-    with suppress(Damaged):
-        assert all(isinstance(family, Family) for family in schema.decode(data))
+    with suppress(InvalidDataError):
+        assert all(isinstance(family, StoredFamily) for family in schema.decode(data))

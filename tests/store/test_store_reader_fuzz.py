@@ -13,11 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sidelight.contract import METRICS
+from sidelight.errors import InvalidDataError
 from sidelight.store import layout, reader
 from sidelight.store.directory import Directory, shared
-from sidelight.store.fold import _pack
-from sidelight.store.layout import Block, Damaged, asked
-from sidelight.store.schema import Family, encode
+from sidelight.store.layout import BlockKind, pack_method_scheme
+from sidelight.store.schema import StoredFamily, encode
+from sidelight.store.totals import _pack
 from tests.store.driving import count, fold_all, killed, totalled, worker
 
 quiet = settings(suppress_health_check=[HealthCheck.too_slow])
@@ -29,33 +30,33 @@ def real() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         where = shared(folder)
         file = worker(where, 7)
-        file.note(Block.ROUTES, b"GET\t/items/{item_id:int}\t1.0\n")
-        file.note(Block.ROOTS, b"http /api")
+        file.append_block(BlockKind.ROUTES, b"GET\t/items/{item_id:int}\t1.0\n")
+        file.append_block(BlockKind.ROOTS, b"http /api")
         for start, path in ((5, b"/items/7"), (6, b"/" + b"x" * 500)):
-            file.take(asked("http", "GET"), path, start)
-        tally = file.tally(METRICS["fastapi_slow_requests_total"], ("GET", "/items"))
-        file.exemplar(tally, 0, b"t" * 16, b"s" * 8, 1.5)
+            file.acquire_slot(pack_method_scheme("http", "GET"), path, start)
+        tally = file.series(METRICS["fastapi_slow_requests_total"], ("GET", "/items"))
+        file.set_exemplar(tally, 0, b"t" * 16, b"s" * 8, 1.5)
         data = (Path(folder) / file.name).read_bytes()
         killed(file)
         where.close()
     return data
 
 
-def look(data: bytes, *, alive: bool | None = None) -> reader.File | None:
+def look(data: bytes, *, alive: bool | None = None) -> reader.FileContents | None:
     """Everything a reader does with a file; None when it was refused."""
     fd = os.memfd_create("fuzz")
     try:
         os.write(fd, data)
         name = f"{data[16:32].hex()}.worker"
         file = reader.read(name, fd, {}, alive=alive)
-    except (Damaged, OSError):
+    except (InvalidDataError, OSError):
         return None
     finally:
         os.close(fd)
     for series in file.index.series:
         assert len(series.unpack(file.data, series.at)) == series.family.values
-    reader.rows(file)
-    reader.traces(file)
+    reader.inflight_requests(file)
+    reader.exemplars(file)
     assert isinstance(file.clean, bool)
     return file
 
@@ -64,9 +65,9 @@ def test_the_file_that_is_damaged_below_is_sound() -> None:
     """The file under test is read, with its requests in flight and its exemplar."""
     file = look(real())
     assert file is not None
-    assert [row.path for row in reader.rows(file) if row.whole] == [b"/items/7"]
-    assert len(reader.rows(file)) == 2
-    assert [(t.trace_id, t.value) for t in reader.traces(file)] == [("74" * 16, 1.5)]
+    assert [row.path for row in reader.inflight_requests(file) if row.whole] == [b"/items/7"]
+    assert len(reader.inflight_requests(file)) == 2
+    assert [(t.trace_id, t.value) for t in reader.exemplars(file)] == [("74" * 16, 1.5)]
     assert file.index.roots == ["http /api"]
 
 
@@ -127,7 +128,7 @@ def test_a_file_cut_while_it_is_read_is_refused(after: int) -> None:
 
 FAMILIES = some.lists(
     some.builds(
-        Family,
+        StoredFamily,
         some.sampled_from([*METRICS, "made_up"]),
         some.sampled_from(["counter", "gauge", "histogram"]),
         some.lists(some.floats(allow_nan=True), max_size=4).map(tuple),
@@ -146,21 +147,21 @@ def place() -> Iterator[Path]:
 @quiet
 @given(FAMILIES, some.lists(some.binary(max_size=20), max_size=4), some.data())
 def test_a_made_up_file_never_breaks_a_fold(
-    place: Path, families: list[Family], keys: list[bytes], draw: Any
+    place: Path, families: list[StoredFamily], keys: list[bytes], draw: Any
 ) -> None:
     """A dead file with right checksums and any families in it is folded or skipped, no more."""
     where = shared(str(place))
     for name in where.names(""):
         (place / name).unlink()
-    header = layout.plan(100, os.urandom(16), 0, 0, 0)
+    header = layout.worker_header(100, os.urandom(16), 0, 0, 0)
     data = bytearray(header.size)
     packed = layout.pack_header(header)
     data[: len(packed)] = packed
-    arena = layout.block(Block.SCHEMA, encode(tuple(families)), 0)
+    arena = layout.pack_block(BlockKind.SCHEMA, encode(tuple(families)), 0)
     for number, key in enumerate(keys):
         values = draw.draw(some.sampled_from([1, *(f.values for f in families)]))
         whole = b"%d\0" % (number % 3) + key
-        arena += layout.block(Block.SERIES, whole, values) + struct.pack("<Q", 9) * values
+        arena += layout.pack_block(BlockKind.SERIES, whole, values) + struct.pack("<Q", 9) * values
     data[header.arena_at : header.arena_at + len(arena)] = arena
     struct.pack_into("<Q", data, layout.USED * 8, header.arena_at + len(arena))
     (place / f"{header.id.hex()}.worker").write_bytes(data)
@@ -183,7 +184,7 @@ def check(where: Directory, path: Path, data: bytes, name: str = "aa.worker") ->
     killed(mine)
 
 
-def hostile(families: list[Family]) -> bytes:
+def hostile(families: list[StoredFamily]) -> bytes:
     """A file with right checksums and these families, as another version might write it."""
     return _pack({family.name: family for family in families}, {}, {}, 1)
 
@@ -193,13 +194,13 @@ def test_boundaries_that_are_no_numbers_are_skipped(
     where: Directory, tmp_path: Path, bounds: tuple[float, ...]
 ) -> None:
     """A dead file with NaN or infinity among its boundaries is skipped, not folded."""
-    family = Family("http_server_request_duration_seconds", "histogram", bounds)
+    family = StoredFamily("http_server_request_duration_seconds", "histogram", bounds)
     check(where, tmp_path / "store", hostile([family]))
 
 
 def test_a_counter_with_boundaries_is_skipped(where: Directory, tmp_path: Path) -> None:
     """A dead file that gives boundaries to a counter is skipped, not folded."""
-    family = Family("sidelight_worker_exits_total", "counter", (1.0,))
+    family = StoredFamily("sidelight_worker_exits_total", "counter", (1.0,))
     check(where, tmp_path / "store", hostile([family]))
 
 

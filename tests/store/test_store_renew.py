@@ -16,14 +16,14 @@ from starlette.routing import Route
 
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import METRICS, NANOSECONDS
+from sidelight.cooperative import run_to_end
 from sidelight.errors import StoreError
 from sidelight.export.collector import Collector
 from sidelight.runtime import registry
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import load
-from sidelight.store import directory, layout, local, reader, supervisor
-from sidelight.store.local import Store, open_store
-from sidelight.store.steps import result
+from sidelight.store import directory, layout, process_store, reader, supervisor
+from sidelight.store.process_store import Store, open_store
 from tests.store.driving import call, count, page, requests, shared, totalled
 from tests.store.driving import open_store as open_in
 
@@ -134,7 +134,7 @@ def _published(stores: list[Store]) -> dict[str, float]:
     """What a reader finds of both, which must be the same; by worker, without zeros."""
     found = []
     for metric in (MEMORY, CPU):
-        sums = result(Collector(stores[0].view).collect()).sums
+        sums = run_to_end(Collector(stores[0].reader).collect()).sums
         found.append(
             {
                 key.labels[0]: values[0] / metric.divisor
@@ -240,13 +240,13 @@ def test_requests_in_flight_over_a_renewal_are_given_back(
     visit(service)
     assert service._recorder is not None
     file = service._recorder.file
-    held = [file.take(1, b"/", 1) for _ in range(layout.ROWS)]
-    row = file.take(0, b"", 1)
+    held = [file.acquire_slot(1, b"/", 1) for _ in range(layout.SLOTS)]
+    row = file.acquire_slot(0, b"", 1)
     shutil.rmtree(tmp_path / "store")
     beat(service)
-    file.leave(row)
+    file.release_slot(row)
     for other in held:
-        file.leave(other)
+        file.release_slot(other)
     assert 'fastapi_active_requests{http_route="_UNKNOWN"}' not in page(service)
 
 
@@ -271,7 +271,7 @@ def test_a_worker_that_starts_while_the_last_one_leaves_gets_its_store(
     monkeypatch.delenv("SIDELIGHT_DIR", raising=False)
     try:
         store = open_store(load({}, {}, tmp_path))
-        assert store.file.linked()
+        assert store.file.is_linked()
         store.close()
     finally:
-        local._shared.clear()
+        process_store._shared.clear()

@@ -5,21 +5,21 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from sidelight.store import route_table
-from sidelight.store.route_table import ANY, WEBSOCKET, Route
+from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute
 
 ID = "6f1c2b1e-0e0a-4d5c-9a59-0a3f5c1f9a01"
 ROUTES = [
-    Route(("GET",), "/items/mine", 0.5),
-    Route(("GET", "HEAD"), "/items/{item_id:int}", 1.0),
-    Route(("GET",), "/items/{name}", 1.0),
-    Route(("POST",), "/items", 0.25),
-    Route(("GET",), "/files/{path:path}", 1.0),
-    Route(("GET",), "/price/{euros:float}", 1.0),
-    Route(("GET",), "/user/{uid:uuid}", 1.0),
-    Route(("GET",), "/odd/{thing:custom}/end", 1.0),
-    Route((WEBSOCKET,), "/ws/{room}"),
-    Route((ANY,), "/static/{path:path}"),
-    Route(("GET",), "/a.b+(c)", 1.0),
+    PublishedRoute(("GET",), "/items/mine", 0.5),
+    PublishedRoute(("GET", "HEAD"), "/items/{item_id:int}", 1.0),
+    PublishedRoute(("GET",), "/items/{name}", 1.0),
+    PublishedRoute(("POST",), "/items", 0.25),
+    PublishedRoute(("GET",), "/files/{path:path}", 1.0),
+    PublishedRoute(("GET",), "/price/{euros:float}", 1.0),
+    PublishedRoute(("GET",), "/user/{uid:uuid}", 1.0),
+    PublishedRoute(("GET",), "/odd/{thing:custom}/end", 1.0),
+    PublishedRoute((WEBSOCKET,), "/ws/{room}"),
+    PublishedRoute((ANY,), "/static/{path:path}"),
+    PublishedRoute(("GET",), "/a.b+(c)", 1.0),
 ]
 TABLE = route_table.encode(ROUTES).decode()
 
@@ -61,7 +61,7 @@ def test_a_table_is_read_as_it_was_written() -> None:
 )
 def test_a_raw_path_has_its_template(method: str, path: bytes, template: str) -> None:
     """The first route that takes path and method names a request, as Starlette tries them."""
-    assert route_table.template_of(TABLE, (), method, path) == template
+    assert route_table.template_for(TABLE, (), method, path) == template
 
 
 @pytest.mark.parametrize(
@@ -76,19 +76,19 @@ def test_a_root_path_is_part_of_the_template(
     roots: tuple[str, ...], path: bytes, template: str
 ) -> None:
     """The label has the ``root_path``, of several the one that fits."""
-    assert route_table.template_of(TABLE, roots, "GET", path) == template
+    assert route_table.template_for(TABLE, roots, "GET", path) == template
 
 
 def test_without_a_table_the_route_is_unknown() -> None:
     """No table is not the same as no route."""
-    assert route_table.template_of("", (), "GET", b"/items/7") == "_UNKNOWN"
+    assert route_table.template_for("", (), "GET", b"/items/7") == "_UNKNOWN"
 
 
 @given(some.text(max_size=200), some.sampled_from(["GET", WEBSOCKET, ""]), some.binary(max_size=50))
 def test_a_hostile_table_names_routes_or_none(text: str, method: str, path: bytes) -> None:
     """Any text is a table: a reader of another worker's file never fails over it."""
     for whole in (text, f"GET\t{text}\t1\n", f"GET\t/{{x}}{text}\n"):
-        assert isinstance(route_table.template_of(whole, ("/api",), method, path), str)
+        assert isinstance(route_table.template_for(whole, ("/api",), method, path), str)
 
 
 def test_no_path_makes_a_match_slow() -> None:
@@ -96,9 +96,9 @@ def test_no_path_makes_a_match_slow() -> None:
     import time
 
     table = route_table.encode(
-        Route(("GET",), f"/{'{a}/' * depth}end", 1.0) for depth in range(1, 15)
+        PublishedRoute(("GET",), f"/{'{a}/' * depth}end", 1.0) for depth in range(1, 15)
     ).decode()
     began = time.thread_time()
-    route_table.template_of(table, (), "GET", b"/x" * 72)
-    route_table.template_of(TABLE, (), "GET", b"/files/" + b"/" * 140)
+    route_table.template_for(table, (), "GET", b"/x" * 72)
+    route_table.template_for(TABLE, (), "GET", b"/files/" + b"/" * 140)
     assert time.thread_time() - began < 1

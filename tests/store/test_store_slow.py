@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from sidelight.cooperative import run_to_end
 from sidelight.store import layout, slow_requests
 from sidelight.store.directory import Directory, shared
+from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.steps import result
-from sidelight.store.view import View
 from tests.store.driving import fold_all, killed, worker
 
 
@@ -46,14 +46,14 @@ FULL = record(
 
 
 def seen(where: Directory) -> list[SlowRequest]:
-    return result(View(where).slow())
+    return run_to_end(DirectoryReader(where).slow_requests())
 
 
 def test_a_reader_sees_what_a_worker_remembers(where: Directory) -> None:
     """Every fact, with the worker's number, and the newest first."""
     file = worker(where, 1)
-    file.remember(FULL)
-    file.remember(record(2.0))
+    file.add_slow_request(FULL)
+    file.add_slow_request(record(2.0))
     assert seen(where) == [record(2.0, worker=0), replace(FULL, worker=0)]
     killed(file)
 
@@ -61,10 +61,10 @@ def test_a_reader_sees_what_a_worker_remembers(where: Directory) -> None:
 def test_a_worker_keeps_its_last_256(where: Directory) -> None:
     """The 257th takes the place of the first."""
     file = worker(where, 1)
-    for number in range(layout.RING + 10):
-        file.remember(record(float(number)))
+    for number in range(layout.SLOW_RECORDS + 10):
+        file.add_slow_request(record(float(number)))
     assert [found.when for found in seen(where)] == [
-        float(number) for number in reversed(range(10, layout.RING + 10))
+        float(number) for number in reversed(range(10, layout.SLOW_RECORDS + 10))
     ]
     killed(file)
 
@@ -72,20 +72,20 @@ def test_a_worker_keeps_its_last_256(where: Directory) -> None:
 def test_what_the_dead_remembered_stays(where: Directory) -> None:
     """Folded twice, it is there once, without a worker's number; the newest 256 are kept."""
     first = worker(where, 1)
-    first.remember(FULL)
+    first.add_slow_request(FULL)
     killed(first)
     fold_all(where)
     second = worker(where, 1)
-    for number in range(layout.RING):
-        second.remember(record(10.0 + number))
-    assert len(seen(where)) == layout.RING
+    for number in range(layout.SLOW_RECORDS):
+        second.add_slow_request(record(10.0 + number))
+    assert len(seen(where)) == layout.SLOW_RECORDS
     killed(second)
     third = worker(where, 1)
-    third.remember(record(5.0))
+    third.add_slow_request(record(5.0))
     killed(third)
     fold_all(where)
     assert [found.when for found in seen(where)] == [
-        10.0 + number for number in reversed(range(layout.RING))
+        10.0 + number for number in reversed(range(layout.SLOW_RECORDS))
     ]
     assert {found.worker for found in seen(where)} == {-1}
 
@@ -93,7 +93,7 @@ def test_what_the_dead_remembered_stays(where: Directory) -> None:
 def test_a_record_is_whole_after_folding(where: Directory) -> None:
     """No fact is lost with the worker."""
     file = worker(where, 1)
-    file.remember(FULL)
+    file.add_slow_request(FULL)
     killed(file)
     fold_all(where)
     assert seen(where) == [FULL]
@@ -110,18 +110,20 @@ def test_a_record_is_whole_after_folding(where: Directory) -> None:
 )
 def test_a_record_too_long_is_cut(long: dict[str, Any], kept: SlowRequest | None) -> None:
     """The path goes first, then the phases, then the end of the route, then the record."""
-    data = slow_requests.slot(record(1.0, **long))
-    assert len(data) == layout.SLOT
-    assert slow_requests.ring(data, 0, layout.SLOT // 8) == ([kept] if kept else [])
+    data = slow_requests.pack_record(record(1.0, **long))
+    assert len(data) == layout.SLOW_RECORD_BYTES
+    assert slow_requests.read_ring(data, 0, layout.SLOW_RECORD_BYTES // 8) == (
+        [kept] if kept else []
+    )
 
 
-@given(some.integers(0, layout.SLOT - 1), some.integers(1, 255))
+@given(some.integers(0, layout.SLOW_RECORD_BYTES - 1), some.integers(1, 255))
 def test_a_slot_that_is_being_written_is_no_record(at: int, bits: int) -> None:
     """One changed byte, and it is left out; behind its end it changes nothing."""
-    data = bytearray(slow_requests.slot(FULL))
+    data = bytearray(slow_requests.pack_record(FULL))
     (length,) = struct.unpack_from("<H", data, 4)
     data[at] ^= bits
-    found = slow_requests.ring(bytes(data), 0, layout.SLOT // 8)
+    found = slow_requests.read_ring(bytes(data), 0, layout.SLOW_RECORD_BYTES // 8)
     assert found == ([FULL] if at >= 6 + length else [])
 
 
@@ -129,7 +131,7 @@ def test_a_slot_that_is_being_written_is_no_record(at: int, bits: int) -> None:
 def test_random_bytes_are_no_records(data: bytes) -> None:
     """Neither as a ring nor as a list."""
     assert slow_requests.decode(data) == []
-    assert slow_requests.ring(data, 0, len(data) // 8) == []
+    assert slow_requests.read_ring(data, 0, len(data) // 8) == []
 
 
 @pytest.mark.parametrize(
@@ -159,5 +161,5 @@ def test_a_later_versions_facts_are_passed_over() -> None:
 
 def test_a_ring_that_says_it_is_longer_than_its_file_ends_with_it() -> None:
     """Whatever a hostile block says of its size."""
-    data = os.urandom(8) + slow_requests.slot(FULL)
-    assert slow_requests.ring(data, 8, 1 << 16) == [FULL]
+    data = os.urandom(8) + slow_requests.pack_record(FULL)
+    assert slow_requests.read_ring(data, 8, 1 << 16) == [FULL]

@@ -101,7 +101,7 @@ def test_a_fold_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None
             family = AppFamily("orders", "counter", "", "", "", samples)
             where.write(dead.name.removesuffix(".worker") + ".user", user.encode([family]))
             killed(dead)
-        steps = Collector(store.view, store.file).collect()
+        steps = Collector(store.reader, store.file).collect()
         try:
             for _ in range(turn):
                 next(steps)

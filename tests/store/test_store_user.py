@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from sidelight.errors import InvalidDataError
 from sidelight.export.prometheus import Format, render
 from sidelight.export.snapshot import Snapshot
 from sidelight.store import user
-from sidelight.store.layout import Damaged
 from sidelight.store.user import AppFamily
 
 ONE = (("shop", "a"),)
@@ -119,7 +119,7 @@ def test_a_made_up_snapshot_is_read_or_refused(made: object) -> None:
     import json
 
     for data in (json.dumps(made), json.dumps([made]), json.dumps(["n", "k", "h", "u", "m", made])):
-        with suppress(Damaged):
+        with suppress(InvalidDataError):
             assert all(isinstance(found, AppFamily) for found in user.decode(data.encode()))
 
 
@@ -130,7 +130,7 @@ def test_a_made_up_snapshot_is_read_or_refused(made: object) -> None:
 )  # fmt: skip
 def test_a_hostile_snapshot_is_refused(data: bytes) -> None:
     """Bytes that are no snapshot are damaged, and raise nothing else."""
-    with pytest.raises(Damaged):
+    with pytest.raises(InvalidDataError):
         user.decode(data)
 
 

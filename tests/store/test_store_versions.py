@@ -15,7 +15,7 @@ import pytest
 from sidelight.contract import DURATION
 from sidelight.store import layout
 from sidelight.store.directory import Directory
-from sidelight.store.schema import Family
+from sidelight.store.schema import StoredFamily
 from sidelight.store.writer import WorkerFile
 from tests.store import later_version
 from tests.store.driving import SCHEMA, count, killed, worker
@@ -101,7 +101,7 @@ def test_a_living_later_worker_is_read_beside_ours(where: Directory) -> None:
         assert in_flight(page) == 1
         assert [trace.value for trace in staying.shot().exemplars.values()] == [0.003]
         assert named(page, "sidelight_families_skipped_total", reason="later_version") == 1
-        assert set(staying.view.skipped) == {(other.name, "later_blocks")}
+        assert set(staying.reader.skipped) == {(other.name, "later_blocks")}
         count(ours, 1)
         assert requests(staying.page()) == 13
         # The later one sees the same, and all of its own.
@@ -217,7 +217,7 @@ def test_later_totals_we_cannot_read_are_not_replaced(where: Directory) -> None:
 def test_the_later_version_reads_and_folds_ours(where: Directory) -> None:
     """It folds ours, and what it writes is read here."""
     ours = worker(where, 5)
-    ours.take(layout.asked("http", "GET"), b"/items", 5)
+    ours.acquire_slot(layout.pack_method_scheme("http", "GET"), b"/items", 5)
     found, skipped = seen_later(where, fold=True)
     assert (found[DURATION.name], found["fastapi_active_requests"]) == (5, 1)
     killed(ours)
@@ -243,7 +243,7 @@ def test_a_worker_number_of_the_later_version_is_not_taken(where: Directory) -> 
 def test_a_family_of_another_kind_is_left_out(where: Directory, odd: str) -> None:
     """What another version means by one of our names is not shown; the rest is, and our own."""
     ours = worker(where, 5)
-    theirs = tuple(Family(odd, "counter", ()) if one.name == odd else one for one in SCHEMA)
+    theirs = tuple(StoredFamily(odd, "counter", ()) if one.name == odd else one for one in SCHEMA)
     other = WorkerFile(where, theirs, 100)
     page = Reader(where).page()
     assert requests(page) == 5

@@ -4,7 +4,7 @@ from starlette.types import Scope
 
 from sidelight.asgi.labels import MOST_ROOTS
 from sidelight.settings import Settings
-from sidelight.store.route_table import below
+from sidelight.store.route_table import strip_root
 
 
 class Apart:
@@ -29,12 +29,12 @@ class Apart:
             self._roots.add(root)
             self.exact |= {root + path for path in self._paths}
             self.prefixes += tuple(root + path for path in self._below)
-        path = below(scope["path"], root)
+        path = strip_root(scope["path"], root)
         return path in self._paths or path.startswith(self._below)
 
     def asks_for_page(self, scope: Scope) -> bool:
         """Whether a request is for our own page."""
-        path = below(scope["path"], scope.get("root_path", "").rstrip("/"))
+        path = strip_root(scope["path"], scope.get("root_path", "").rstrip("/"))
         ours = self._page is not None and path == self._page and path in self._paths
         return ours and scope["method"] in {"GET", "HEAD"}
 

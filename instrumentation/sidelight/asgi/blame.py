@@ -72,10 +72,10 @@ class Blame:
 
     def _only(self) -> str:
         file = reader.read(self._file.name, self._file.fd, {}, alive=True)
-        rows = reader.rows(file)
+        rows = reader.inflight_requests(file)
         if len(rows) != 1:
             return UNKNOWN
-        return route_of(file, rows[0].method, rows[0].path, whole=rows[0].whole)
+        return route_of(file, rows[0])
 
 
 def scope_of(frame: FrameType | None) -> Scope | None:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from starlette.types import Scope
 
 from sidelight.asgi.labels import method_of, scheme_of
-from sidelight.store.layout import asked
+from sidelight.store.layout import pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.writer import Row, SeriesCounter
+from sidelight.store.writer import InflightSlot, SeriesCounter
 
 if TYPE_CHECKING:
     from sidelight.asgi.recorder import Recorder
@@ -104,7 +104,7 @@ class Page:
         self.method = WEBSOCKET if scope["type"] == "websocket" else method_of(scope)
         self.scheme = scheme_of(scope)
         self.root: str = scope.get("root_path", "")
-        self.asked = asked(self.scheme, self.method)
+        self.asked = pack_method_scheme(self.scheme, self.method)
         self.own = ""
         self.careful = True
         self.books: dict[object, Book] = {}
@@ -115,7 +115,7 @@ class Page:
 
     due: int
     words: memoryview
-    rows: list[Row]
+    rows: list[InflightSlot]
 
     def __deepcopy__(self, _: object) -> "Page":
         """A copy of a scope is still of the same request."""
@@ -124,5 +124,5 @@ class Page:
     def renew(self) -> None:
         """The file and the time of the next beat may be others now."""
         file = self.recorder.file
-        self.words, self.rows = file.words, file.rows
+        self.words, self.rows = file.words, file.free_slots
         self.due = self.recorder.heartbeat.due

@@ -25,7 +25,7 @@ from sidelight.contract import (
     SIZE_BUCKETS,
 )
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import UNTRACKED, Row, SeriesCounter
+from sidelight.store.writer import UNTRACKED, InflightSlot, SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -61,7 +61,7 @@ class Exchange:
     extra: Extra | None
     page: Page
     pass_on: Send
-    row: Row | None
+    row: InflightSlot | None
     scope: Scope
     since: int
     status: int
@@ -87,7 +87,7 @@ class Exchange:
             self.page.recorder.fault("send")
         return self.pass_on(message)
 
-    def _whole(self, row: Row, size: int) -> None:
+    def _whole(self, row: InflightSlot, size: int) -> None:
         """Record a response whose body came in one piece of ``size`` bytes."""
         now = monotonic_ns()
         page = self.page
@@ -181,7 +181,7 @@ class Exchange:
         recorder.add(line.size, size_bucket(size), size)
         row, self.row, self.since = self.row, None, now
         if row is not None:
-            recorder.file.leave(row)
+            recorder.file.release_slot(row)
         self._details(line.book, line.duration, place, ns)
 
     def _details(self, book: Book, duration: SeriesCounter, place: int, ns: int) -> None:
@@ -201,7 +201,7 @@ class Exchange:
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
-                recorder.file.exemplar(duration, place - 1, *span, ns / NANOSECONDS)
+                recorder.file.set_exemplar(duration, place - 1, *span, ns / NANOSECONDS)
 
     def _slow(self, book: Book, ns: int) -> SlowRequest:
         """All that is known of a slow request, which has just ended."""
@@ -239,7 +239,7 @@ class Exchange:
         finally:
             row, self.row = self.row, None
             if row is not None:
-                self.page.recorder.file.leave(row)
+                self.page.recorder.file.release_slot(row)
 
     def _exception(self, error: BaseException) -> None:
         recorder = self.page.recorder
@@ -287,6 +287,6 @@ def begin(page: Page, scope: Scope, receive: Receive, send: Send) -> Exchange:
         path = scope["path"].encode(errors="replace")
     if start > page.recorder.heartbeat.due:
         page.recorder.wake()
-    exchange.row = page.recorder.file.take(page.asked, path, start)
+    exchange.row = page.recorder.file.acquire_slot(page.asked, path, start)
     exchange.extra = Extra() if exchange.row is UNTRACKED else None
     return exchange

@@ -11,8 +11,8 @@ from sidelight.asgi.routes import RouteTable, routes_below
 from sidelight.contract import METHODS, OTHER, UNKNOWN
 from sidelight.settings import EVERY_ROUTE, Settings
 from sidelight.store import route_table
-from sidelight.store.layout import Block
-from sidelight.store.route_table import ANY, WEBSOCKET, Route
+from sidelight.store.layout import BlockKind
+from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute
 from sidelight.store.writer import StoreFull, WorkerFile
 
 logger = logging.getLogger("sidelight")
@@ -55,7 +55,7 @@ class Labels:
             self._published = text
             self._publications += 1
             try:
-                self._file.note(Block.ROUTES, text)
+                self._file.append_block(BlockKind.ROUTES, text)
             except StoreFull:
                 logger.warning(
                     "no room to publish %d routes: requests are measured, but those in flight "
@@ -63,7 +63,7 @@ class Labels:
                     len(priced),
                 )
 
-    def _priced(self, route: Route) -> Iterator[Route]:
+    def _priced(self, route: PublishedRoute) -> Iterator[PublishedRoute]:
         """A route's methods with the threshold they have in common, one line each."""
         if route.methods in {(WEBSOCKET,), (ANY,)}:
             yield route
@@ -72,7 +72,7 @@ class Labels:
         for method in route.methods:
             by_threshold.setdefault(self.threshold(method, route.template), []).append(method)
         for slow, methods in by_threshold.items():
-            yield Route(tuple(methods), route.path, slow)
+            yield PublishedRoute(tuple(methods), route.path, slow)
 
     def threshold(self, method: str, template: str) -> float:
         """From how many seconds on a request is slow. ``template`` is without ``root_path``."""
@@ -83,7 +83,7 @@ class Labels:
         root = root_of(scope)
         note = f"{scheme_of(scope)} {root}"
         if note not in self._notes and len(self._notes) < MOST_ROOTS:
-            self._file.note(Block.ROOTS, note.encode(errors="replace"))
+            self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
             self._notes.add(note)
             self._roots.add(root)
 

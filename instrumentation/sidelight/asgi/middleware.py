@@ -22,8 +22,8 @@ from sidelight.asgi.routes import routes_below
 from sidelight.asgi.websocket import Session
 from sidelight.errors import StoreError
 from sidelight.settings import EVERY_ROUTE, Options, Settings, disabled, load
-from sidelight.store.layout import STATE, State
-from sidelight.store.local import open_store
+from sidelight.store.layout import STATE, WorkerState
+from sidelight.store.process_store import open_store
 
 logger = logging.getLogger("sidelight")
 
@@ -97,7 +97,7 @@ class SidelightMiddleware:
                 page.recorder.wake()
         except Exception:  # noqa: BLE001 unusual, or a fault: either is for who looks closely
             if row is not None:
-                page.recorder.file.leave(row)
+                page.recorder.file.release_slot(row)
                 row = None
         if row is None:
             await self._unusual(scope, receive, send)
@@ -286,7 +286,7 @@ class SidelightMiddleware:
 
     def _drain(self) -> None:
         if self._recorder is not None:
-            self._recorder.file.words[STATE] = State.DRAINING
+            self._recorder.file.words[STATE] = WorkerState.DRAINING
 
     def _close(self) -> None:
         """The application has stopped: leave what was counted to the others."""

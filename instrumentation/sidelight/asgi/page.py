@@ -11,13 +11,15 @@ from starlette.types import Scope
 
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
+from sidelight.cooperative import run_in_slices
 from sidelight.export.collector import Collector
 from sidelight.export.negotiation import wanted_format
-from sidelight.export.page import driven, page
 from sidelight.export.prometheus import Format, header, labels
+from sidelight.export.response import metrics_response
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.registry import mark_scraped, registry
+from sidelight.store.stopped_workers import merge_stopped_workers
 
 INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
 
@@ -28,12 +30,12 @@ class MetricsPage:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._store = recorder.store
-        self._collector = Collector(recorder.store.view, recorder.file)
+        self._collector = Collector(recorder.store.reader, recorder.file)
         self._lock = anyio.Lock()
 
     async def answer(self, scope: Scope) -> Response:
         """The answer to GET or HEAD. Raises whatever goes wrong."""
-        return await page(Headers(scope=scope), self._shot)
+        return await metrics_response(Headers(scope=scope), self._shot)
 
     async def _shot(self) -> Snapshot:
         began = time.perf_counter_ns()
@@ -44,10 +46,10 @@ class MetricsPage:
             if self._store.directory is not None:
                 try:
                     mark_scraped(self._store.directory)
-                    await driven(self._store.view.fold())
+                    await run_in_slices(merge_stopped_workers(self._store.reader))
                 except OSError:
                     self._recorder.fault("fold")
-            shot = await driven(self._collector.collect(own))
+            shot = await run_in_slices(self._collector.collect(own))
             self._collector.name_target(shot, self._recorder.about)
             self._collector.timed(shot, time.perf_counter_ns() - began)
         return shot

@@ -31,10 +31,10 @@ from sidelight.runtime import process
 from sidelight.runtime.about import about
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
-from sidelight.store.about import encode
-from sidelight.store.layout import Block
-from sidelight.store.local import Store
+from sidelight.store.layout import BlockKind
+from sidelight.store.process_store import Store
 from sidelight.store.route_table import WEBSOCKET
+from sidelight.store.service_info import encode
 from sidelight.store.slow_requests import SlowRequest
 from sidelight.store.writer import SeriesCounter, StoreFull
 
@@ -69,7 +69,7 @@ class Recorder:
         self.heartbeat = heartbeat(store)
         self.about = about(settings, store.instance, telemetry=telemetry)
         with suppress(StoreFull):
-            self.file.note(Block.ABOUT, encode(self.about))
+            self.file.append_block(BlockKind.SERVICE_INFO, encode(self.about))
         self.labels = Labels(settings, self.file, routes, self._forget)
         self.sampler = Sampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.increment)
@@ -215,12 +215,12 @@ class Recorder:
         `StoreFull` when not even that has room.
         """
         try:
-            return self.file.tally(metric, labels), True
+            return self.file.series(metric, labels), True
         except StoreFull:
             self.file.count(OVERFLOW)
             at = metric.labels.index(ROUTE)
             other = (*labels[:at], OTHER, *labels[at + 1 :])
-            return self.file.tally(metric, other, beyond=True), False
+            return self.file.series(metric, other, uncapped=True), False
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add one observation (nanoseconds or bytes) to a histogram, off the hot path."""
@@ -250,8 +250,8 @@ class Recorder:
         tally = self.increment(SLOW, (book.method, book.route))
         span = tracing.current()
         if span is not None:
-            self.file.exemplar(tally, 0, *span, 1.0)
-        self.file.remember(record)
+            self.file.set_exemplar(tally, 0, *span, 1.0)
+        self.file.add_slow_request(record)
         self.slow_log.write(record)
 
     def fault(self, where: str) -> None:

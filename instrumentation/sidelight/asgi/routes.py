@@ -16,7 +16,7 @@ from starlette.types import Scope
 
 from sidelight.contract import UNKNOWN
 from sidelight.store import route_table
-from sidelight.store.route_table import ANY, WEBSOCKET, Route, below
+from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
 
 try:
     from fastapi.routing import iter_route_contexts
@@ -55,7 +55,7 @@ class RouteTable:
         self._leaves: dict[int, list[Leaf]] = {}
         self._ordered: list[Leaf] = []
         self._kept: list[Any] = []
-        self.routes: list[Route] = []
+        self.routes: list[PublishedRoute] = []
         """Every route as it is published, in the order in which they are tried."""
         self._walk(routes, "", None, 0)
 
@@ -87,7 +87,7 @@ class RouteTable:
         *,
         leads_on: bool = False,
     ) -> None:
-        route = Route(tuple(sorted(methods)), path)
+        route = PublishedRoute(tuple(sorted(methods)), path)
         pattern = re.compile(route_table.regex(path, _convertors()), re.DOTALL)
         leaf = Leaf(route.template, frozenset(methods), pattern, host, leads_on)
         self._keep(endpoint, leaf)
@@ -127,7 +127,7 @@ class RouteTable:
         """
         endpoint = scope.get("endpoint")
         leaves = self._leaves.get(id(endpoint), ()) if endpoint is not None else ()
-        path = below(scope["path"], root)
+        path = strip_root(scope["path"], root)
         if endpoint is None or all(leaf.leads_on for leaf in leaves):
             found = _frontend(scope, path) or self._unseen(scope, path)
             if found or not leaves:
@@ -161,7 +161,7 @@ class RouteTable:
 
     def redirected(self, scope: Scope, root: str) -> str:
         """The template a slash redirect leads to, or the empty string."""
-        path = below(scope["path"], root)
+        path = strip_root(scope["path"], root)
         turned = path.rstrip("/") if path.endswith("/") else path + "/"
         return self._search(scope, turned, mounts=True)
 

@@ -31,7 +31,7 @@ class SlowLog:
             self._suppressed += 1
             return
         self._lines += 1
-        facts = {name: value for name, value in record.facts().items() if name not in UNSAID}
+        facts = {name: value for name, value in record.to_dict().items() if name not in UNSAID}
         if self._suppressed:
             facts["suppressed"] = self._suppressed
             self._suppressed = 0

@@ -32,7 +32,7 @@ class Session:
         self.code = ""
         path = scope["path"].encode(errors="replace")
         self.start = monotonic_ns()
-        self.row = recorder.file.take(page.asked, path, self.start)
+        self.row = recorder.file.acquire_slot(page.asked, path, self.start)
 
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server."""
@@ -64,7 +64,7 @@ class Session:
         except Exception:  # noqa: BLE001 no fault of ours may reach a connection
             recorder.fault("end")
         finally:
-            recorder.file.leave(self.row)
+            recorder.file.release_slot(self.row)
 
     def _record(self, error: BaseException | None) -> None:
         recorder = self.recorder

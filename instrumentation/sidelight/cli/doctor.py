@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("app", required=False)
-@click.option("--prometheus", metavar="URL", help="A Prometheus server to check the scrapes of, too.")
+@click.option(
+    "--prometheus", metavar="URL", help="A Prometheus server to check the scrapes of, too."
+)
 def doctor(app: str | None, prometheus: str | None) -> None:
     """Check this set-up, and print the fix for each problem.
 

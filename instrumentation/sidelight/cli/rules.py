@@ -33,7 +33,9 @@ CONFIG = click.option(
     show_default=True,
     help="A file of rules, or a PrometheusRule object for the Prometheus operator.",
 )
-@click.option("--output", metavar="FILE", help="The file to write to, in place of the standard output.")
+@click.option(
+    "--output", metavar="FILE", help="The file to write to, in place of the standard output."
+)
 @click.option(
     "--scale",
     default="1",

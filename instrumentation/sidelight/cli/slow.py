@@ -10,23 +10,25 @@ import click
     metavar="DIR",
     help="The store directory of the workers. [default: those of all servers of this user]",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line, the newest first.")
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object per line, the newest first."
+)
 def slow(directory: str | None, *, as_json: bool) -> None:
     """Show the last slow requests of all workers, and where their time was spent."""
     import json
 
+    from sidelight.cooperative import run_to_end
     from sidelight.export.slow_requests import table
     from sidelight.store.directory import existing, own
+    from sidelight.store.directory_reader import DirectoryReader
     from sidelight.store.slow_requests import newest
-    from sidelight.store.steps import result
-    from sidelight.store.view import View
 
     paths = [directory] if directory else own()
-    found = [result(View(existing(path)).slow()) for path in paths]
+    found = [run_to_end(DirectoryReader(existing(path)).slow_requests()) for path in paths]
     records = newest(record for records in found for record in records)
     if as_json:
         for record in records:
-            click.echo(json.dumps(record.facts()))
+            click.echo(json.dumps(record.to_dict()))
     elif records:
         click.echo(table(records), nl=False)
     else:

@@ -10,7 +10,7 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
 from sidelight.runtime.about import version
-from sidelight.store.about import DISABLE_FASTAPI_METRICS
+from sidelight.store.service_info import TELEMETRY_FIX
 
 OTHERS = {
     "PrometheusInstrumentatorMiddleware": "prometheus-fastapi-instrumentator",
@@ -78,7 +78,8 @@ def _order(classes: list[Any]) -> Iterator[Finding]:
         yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
     if outside:
         yield warn(
-            f"{', '.join(outside)} is outside of SidelightMiddleware: responses that it sends itself are not measured",
+            f"{', '.join(outside)} is outside of SidelightMiddleware: what it answers itself is "
+            "not measured",
             "call app.add_middleware(SidelightMiddleware) last",
         )
 
@@ -97,5 +98,5 @@ def _native(app: Any) -> Iterator[Finding]:
     if native.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
-            DISABLE_FASTAPI_METRICS,
+            TELEMETRY_FIX,
         )

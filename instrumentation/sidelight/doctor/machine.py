@@ -30,7 +30,8 @@ def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
         yield fail("SIDELIGHT_DISABLED is set: nothing is measured", "unset SIDELIGHT_DISABLED")
     if environ.get("PROMETHEUS_MULTIPROC_DIR"):
         yield warn(
-            "PROMETHEUS_MULTIPROC_DIR is set: prometheus_client writes files that Sidelight does not read",
+            "PROMETHEUS_MULTIPROC_DIR is set: prometheus_client writes files that Sidelight "
+            "does not read",
             "unset PROMETHEUS_MULTIPROC_DIR",
         )
     yield from _memory(settings)
@@ -56,7 +57,9 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _memory(settings: Settings) -> Iterator[Finding]:
     if os.name == "nt":
-        yield warn("Windows has no shared store: each process has metrics of its own", "run one worker")
+        yield warn(
+            "Windows has no shared store: each process has metrics of its own", "run one worker"
+        )
         return
     where = Path(settings.directory or memory_folder())
     if settings.directory:
@@ -83,7 +86,9 @@ def _shared(where: Path) -> Iterator[Finding]:
         yield fail(f"{where} is not a directory", "name a directory, not a file or a symbolic link")
     elif not os.access(where, os.R_OK | os.W_OK | os.X_OK):
         group = _group(where.stat().st_gid)
-        yield fail(f"{where} can't be written by this user", f"usermod -aG {group} USER, or chmod 2770")
+        yield fail(
+            f"{where} can't be written by this user", f"usermod -aG {group} USER, or chmod 2770"
+        )
     elif where.stat().st_mode & stat.S_IWOTH:
         yield fail(f"{where} is writable by everyone", f"chmod 2770 {where}")
     else:
@@ -114,7 +119,7 @@ def _group(gid: int) -> str:
 
 
 def _space(where: Path, settings: Settings) -> Iterator[Finding]:
-    needed = layout.plan(settings.max_series, b"", 0, 0, 0).size
+    needed = layout.worker_header(settings.max_series, b"", 0, 0, 0).size
     found = os.statvfs(where)
     fits = found.f_bavail * found.f_frsize // needed
     text = f"{where} has space for {fits} workers of {needed / 2**20:.1f} MiB"

@@ -12,25 +12,31 @@ from sidelight.export.known_routes import KnownRoutes
 from sidelight.export.plan import Plan
 from sidelight.export.snapshot import Key, Labels, Snapshot
 from sidelight.store import reader
-from sidelight.store.about import About
-from sidelight.store.layout import HEARTBEAT, UNTRACKED, WORD, State
-from sidelight.store.reader import File, Series, route_of
+from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.file_index import StoredSeries
+from sidelight.store.layout import HEARTBEAT, UNTRACKED, WORD, WorkerState
+from sidelight.store.reader import FileContents, route_of
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.schema import Family, Schema, merged, moved, places, schema
-from sidelight.store.view import View
+from sidelight.store.schema import Schema, StoredFamily, merged, places, rebucketed, schema
+from sidelight.store.service_info import ServiceInfo
 from sidelight.store.writer import WorkerFile
 
+Steps = Generator[None, None, None]
 CHUNK = 200
 ROWS_AT_ONCE = 20
-MOST_KEYS = 100_000
-MOST_PAGE = 256 * 1024 * 1024
+MAX_KEYS = 100_000
+MAX_PAGE = 256 * 1024 * 1024
 """About how many bytes of a page may come from files."""
 STUCK = 5 * NANOSECONDS // 2
 """Nanoseconds: a worker whose loop last beat longer ago is blocked."""
 
 DEFAULTS = (
     *schema(DURATION_BUCKETS),
-    *(Family(metric.name, "gauge", ()) for metric in METRICS.values() if metric.kind == "info"),
+    *(
+        StoredFamily(metric.name, "gauge", ())
+        for metric in METRICS.values()
+        if metric.kind == "info"
+    ),
 )
 """Families as they are where no file says otherwise."""
 KINDS = {family.name: family.kind for family in DEFAULTS}
@@ -42,10 +48,10 @@ class Collector:
     ``own`` is the reader's own file if it is a worker.
     """
 
-    def __init__(self, view: View, own: WorkerFile | None = None) -> None:
+    def __init__(self, view: DirectoryReader, own: WorkerFile | None = None) -> None:
         self._view = view
         self._own = own
-        self._families: dict[str, Family] = {}
+        self._families: dict[str, StoredFamily] = {}
         self._keys: dict[tuple[str, Labels], Key] = {}
         self._plans: dict[bytes, Plan] = {}
         self._known = KnownRoutes(self.key)
@@ -80,12 +86,12 @@ class Collector:
         self._forget(files, totals)
         return shot
 
-    def _agree(self, schemas: list[Schema]) -> Generator[None, None, None]:
+    def _agree(self, schemas: list[Schema]) -> Steps:
         """Show families with every boundary that any file has, so that all readers agree.
 
         A family of another version, or one that has another kind there, isn't ours to show.
         """
-        found: dict[str, Family] = {}
+        found: dict[str, StoredFamily] = {}
         self._strange = set()
         for one in {id(one): one for one in schemas}.values():
             ours = tuple(f for f in one if KINDS.get(f.name) == f.kind)
@@ -110,7 +116,7 @@ class Collector:
             found = self._keys[name, labels] = Key(self._families[name], labels)
         return found
 
-    def _plan(self, file: File) -> Generator[None, None, Plan]:
+    def _plan(self, file: FileContents) -> Generator[None, None, Plan]:
         """What to do with each series of a file. A family that is not ours to show is left out."""
         index = file.index
         plan = self._plans.get(file.header.id)
@@ -130,18 +136,18 @@ class Collector:
             yield
         return plan
 
-    def _found(self, labels: Labels, family: Family) -> Key | None:
+    def _found(self, labels: Labels, family: StoredFamily) -> Key | None:
         """The key of a file's series, as long as the page has room for it."""
         key = self._keys.get((family.name, labels))
         if key is None:
             size = (100 + sum(map(len, labels))) * family.values
-            if self._size + size > MOST_PAGE:
+            if self._size + size > MAX_PAGE:
                 return None
             self._size += size
             key = self.key(family.name, labels)
         return key
 
-    def _add_counts(self, counts: dict[Key, int], file: File) -> Generator[None, None, None]:
+    def _add_counts(self, counts: dict[Key, int], file: FileContents) -> Steps:
         """Sum series that are stored alike by one addition each: all their words as one number.
 
         Word by word it takes three times as long. A word that overflows carries into the next;
@@ -154,7 +160,7 @@ class Collector:
                 counts[key] = get(key, 0) + number(data[at:end], "little")
             yield
 
-    def _add_others(self, shot: Snapshot, file: File) -> Generator[None, None, None]:
+    def _add_others(self, shot: Snapshot, file: FileContents) -> Steps:
         sums = shot.sums
         others = (yield from self._plan(file)).others
         for start in range(0, len(others), CHUNK):
@@ -164,14 +170,14 @@ class Collector:
                 if source.kind == "gauge" and (not file.alive or values[0] == ABSENT):
                     continue
                 if source.bounds != key.family.bounds:
-                    values = moved(values, source, key.family)
+                    values = rebucketed(values, source, key.family)
                 if key in sums:
                     values = tuple(map(add, sums[key], values))
                 sums[key] = values
             yield
 
-    def _add_traces(self, shot: Snapshot, file: File) -> Generator[None, None, None]:
-        traces = reader.traces(file)
+    def _add_traces(self, shot: Snapshot, file: FileContents) -> Steps:
+        traces = reader.exemplars(file)
         if not traces:
             return
         sources = (yield from self._plan(file)).sources()
@@ -179,7 +185,9 @@ class Collector:
             if found := sources.get(trace.series):
                 self._add_trace(shot, *found, trace)
 
-    def _add_trace(self, shot: Snapshot, key: Key, source: Family, trace: reader.Trace) -> None:
+    def _add_trace(
+        self, shot: Snapshot, key: Key, source: StoredFamily, trace: reader.StoredExemplar
+    ) -> None:
         buckets = len(source.bounds) + 1
         if source.kind == "gauge" or trace.bucket >= buckets or not math.isfinite(trace.seconds):
             return
@@ -189,7 +197,7 @@ class Collector:
         if before is None or before.seconds < trace.seconds:
             shot.exemplars[key, bucket] = trace
 
-    def _add_active(self, shot: Snapshot, files: Iterable[File]) -> Generator[None, None, None]:
+    def _add_active(self, shot: Snapshot, files: Iterable[FileContents]) -> Steps:
         """What the rows of requests in flight say."""
         now = time.monotonic_ns()
         counts: dict[Key, int] = {}
@@ -198,10 +206,10 @@ class Collector:
             if not file.alive:
                 continue
             yield
-            for number, row in enumerate(reader.rows(file)):
+            for number, row in enumerate(reader.inflight_requests(file)):
                 if number % ROWS_AT_ONCE == 0:
                     yield
-                route = route_of(file, row.method, row.path, whole=row.whole)
+                route = route_of(file, row)
                 if row.method == WEBSOCKET:
                     names: list[tuple[str, Labels]] = [("fastapi_websocket_active", (route,))]
                 else:
@@ -223,7 +231,7 @@ class Collector:
                     counts[key] = counts.get(key, 0) + rowless
         shot.sums.update({key: (value,) for key, value in {**counts, **oldest}.items()})
 
-    def _add_workers(self, shot: Snapshot, files: list[File]) -> None:
+    def _add_workers(self, shot: Snapshot, files: list[FileContents]) -> None:
         now = time.monotonic_ns()
         states = dict.fromkeys(("serving", "blocked", "draining"), 0)
         for file in files:
@@ -249,14 +257,14 @@ class Collector:
         key = self.key(name, (reason,))
         shot.sums[key] = (shot.sums.get(key, (0,))[0] + number,)
 
-    def _add_about(self, shot: Snapshot, files: Iterable[File]) -> None:
+    def _add_about(self, shot: Snapshot, files: Iterable[FileContents]) -> None:
         """Services and versions, of the living."""
-        shot.abouts = [file.index.about for file in files if file.alive]
+        shot.abouts = [file.index.service_info for file in files if file.alive]
         for about in shot.abouts:
             labels = about.version, about.python_version, about.fastapi_version, about.server
             shot.sums[self.key("sidelight_build_info", labels)] = (1,)
 
-    def name_target(self, shot: Snapshot, about: About) -> None:
+    def name_target(self, shot: Snapshot, about: ServiceInfo) -> None:
         """Say whose metrics these are: ``target_info``."""
         labels = (
             about.service_name or "unknown_service",
@@ -270,30 +278,30 @@ class Collector:
         shot.sums[self.key("sidelight_scrape_duration_seconds", ("",))] = (ns,)
 
     def _add_people(
-        self, shot: Snapshot, files: Iterable[File], totals: File | None, own: bytes
-    ) -> Generator[None, None, None]:
+        self, shot: Snapshot, files: Iterable[FileContents], totals: FileContents | None, own: bytes
+    ) -> Steps:
         """The application's families, of all workers."""
         sources: list[people.Source] = []
         if totals:
-            sources.append((totals.name, totals.index.user, None))
+            sources.append((totals.name, totals.index.app_metrics, None))
         for file in files:
             mine = self._own is not None and file.header.id == self._own.id
-            data = own if mine else file.user
+            data = own if mine else file.app_metrics
             sources.append((file.name, data, str(file.header.worker) if file.alive else None))
         shot.people, refused = yield from people.collected(sources, self._view.skip)
         for reason, number in refused.items():
             self._count(shot, "sidelight_families_skipped_total", reason, number)
 
-    def _forget(self, files: Iterable[File], totals: File | None) -> None:
+    def _forget(self, files: Iterable[FileContents], totals: FileContents | None) -> None:
         """Drop what is remembered of files that are gone."""
         there = {file.header.id for file in (*files, *([totals] if totals else []))}
         for gone in self._plans.keys() - there:
             del self._plans[gone]
-        if len(self._keys) > MOST_KEYS or self._size > MOST_PAGE / 2:
+        if len(self._keys) > MAX_KEYS or self._size > MAX_PAGE / 2:
             self._clear()
 
 
-def _unpacked(shot: Snapshot, counts: dict[Key, int]) -> Generator[None, None, None]:
+def _unpacked(shot: Snapshot, counts: dict[Key, int]) -> Steps:
     """Sums of many words each, word by word again."""
     for number, (key, count) in enumerate(counts.items()):
         if number % CHUNK == 0:
@@ -302,14 +310,14 @@ def _unpacked(shot: Snapshot, counts: dict[Key, int]) -> Generator[None, None, N
         shot.sums[key] = key.unpack(count.to_bytes(room, "little"), 0)
 
 
-def _fits(series: Series, family: Family) -> bool:
+def _fits(series: StoredSeries, family: StoredFamily) -> bool:
     width = len(METRICS[family.name].labels)
     fits = len(series.labels) == width if width else series.labels == ("",)
     return fits and family.kind == series.family.kind
 
 
-def state_of(file: File, age: int) -> str:
+def state_of(file: FileContents, age: int) -> str:
     """What a living worker is doing; ``age`` is its heartbeat's, in ns."""
-    if file.state == State.DRAINING:
+    if file.state == WorkerState.DRAINING:
         return "draining"
     return "blocked" if age > STUCK else "serving"

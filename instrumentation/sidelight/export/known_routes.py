@@ -5,11 +5,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from sidelight.contract import DURATION, METHODS, NANOSECONDS, OTHER, SLOW, THRESHOLD
 from sidelight.export.snapshot import Key, Labels, Snapshot
 from sidelight.store import route_table
-from sidelight.store.reader import File
-from sidelight.store.route_table import ANY, WEBSOCKET
+from sidelight.store.reader import FileContents
+from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute
 
 CHUNK = 200
-MOST_TABLES = 16
+MAX_TABLES = 16
 
 Zeros = tuple[Key, tuple[int, ...], Key, Key, tuple[int, ...]]
 """A route's series of status 500, its slow requests, and its threshold, with what each has."""
@@ -29,10 +29,10 @@ class KnownRoutes:
         """Forget them; keys are made anew."""
         self._known.clear()
 
-    def add(self, shot: Snapshot, files: Iterable[File]) -> Generator[None, None, None]:
+    def add(self, shot: Snapshot, files: Iterable[FileContents]) -> Generator[None, None, None]:
         """Put them on the page, where nothing was counted."""
         tables = {(note, f.index.routes) for f in files if f.alive for note in f.index.roots}
-        for table in sorted(tables)[:MOST_TABLES]:
+        for table in sorted(tables)[:MAX_TABLES]:
             zeros = yield from self._of(*table)
             for start in range(0, len(zeros), CHUNK):
                 for failed, none, slow, threshold, seconds in zeros[start : start + CHUNK]:
@@ -52,12 +52,12 @@ class KnownRoutes:
                 if number % CHUNK == 0:
                     yield
                 found += self._of_route(scheme, root, route)
-            if len(self._known) >= MOST_TABLES:
+            if len(self._known) >= MAX_TABLES:
                 self._known.clear()
             self._known[note, text] = found
         return found
 
-    def _of_route(self, scheme: str, root: str, route: route_table.Route) -> Iterator[Zeros]:
+    def _of_route(self, scheme: str, root: str, route: PublishedRoute) -> Iterator[Zeros]:
         for method in route.methods:
             if method in {WEBSOCKET, ANY, "HEAD"} or route.slow is None:
                 continue

@@ -19,18 +19,18 @@ from sidelight.export.otel_names import attributes, otel_name, text
 from sidelight.export.otlp_people import CUMULATIVE, mapped
 from sidelight.export.otlp_points import Times, exemplar, histogram, number
 from sidelight.export.snapshot import Key, Snapshot
-from sidelight.store.about import About
-from sidelight.store.schema import Family
+from sidelight.store.schema import StoredFamily
+from sidelight.store.service_info import ServiceInfo
 
 SCOPE = "sidelight"
 TARGET = "target_info"
 """No metric here, but the resource."""
-LEFT_OUT = Key(Family("sidelight_families_skipped_total", "counter", ()), ("not_in_otlp",))
+LEFT_OUT = Key(StoredFamily("sidelight_families_skipped_total", "counter", ()), ("not_in_otlp",))
 
 Points = Iterable[tuple[Key, tuple[int, ...]]]
 
 
-def resource(about: About) -> Resource:
+def resource(about: ServiceInfo) -> Resource:
     """The service, as ``target_info`` names it, with what OpenTelemetry's variables say.
 
     ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` are this process's; what ``about``

@@ -11,9 +11,9 @@ from opentelemetry.sdk.metrics.export import HistogramDataPoint, NumberDataPoint
 from sidelight.contract import NANOSECONDS
 from sidelight.export.otel_names import text
 
-MOST_SIGNED = (1 << 63) - 1
-MOST_UNSIGNED = (1 << 64) - 1
-MOST_SECONDS = MOST_SIGNED // NANOSECONDS
+MAX_SIGNED = (1 << 63) - 1
+MAX_UNSIGNED = (1 << 64) - 1
+MAX_SECONDS = MAX_SIGNED // NANOSECONDS
 _TRACE_ID = re.compile("[0-9a-fA-F]{32}")
 _SPAN_ID = re.compile("[0-9a-fA-F]{16}")
 
@@ -31,7 +31,7 @@ def number(
     attributes: Attributes, value: float, times: Times, exemplars: Sequence[Exemplar] = ()
 ) -> NumberDataPoint:
     """A point of a sum or a gauge. What is too large for a whole number becomes a float."""
-    if isinstance(value, int) and value > MOST_SIGNED:
+    if isinstance(value, int) and value > MAX_SIGNED:
         value = float(value)
     return NumberDataPoint(attributes, times.start, times.now, value, list(exemplars))
 
@@ -47,8 +47,8 @@ def histogram(  # noqa: PLR0913 a histogram has many parts
 ) -> HistogramDataPoint:
     """A point of a histogram; ``counts`` are not cumulative, and end with infinity's."""
     count = sum(counts)
-    if count > MOST_UNSIGNED:
-        count, counts = MOST_UNSIGNED, [min(each, MOST_UNSIGNED) for each in counts]
+    if count > MAX_UNSIGNED:
+        count, counts = MAX_UNSIGNED, [min(each, MAX_UNSIGNED) for each in counts]
     unknown = cast("float", None)  # the wire has no field for it then; the types don't say so
     return HistogramDataPoint(
         attributes=attributes,
@@ -69,7 +69,7 @@ def exemplar(labels: Mapping[str, str], value: float, seconds: float | None) -> 
 
     None where its time can't be one. A time that isn't known is 0.
     """
-    if seconds is not None and not 0 <= seconds < MOST_SECONDS:
+    if seconds is not None and not 0 <= seconds < MAX_SECONDS:
         return None
     trace, span = labels.get("trace_id", ""), labels.get("span_id", "")
     both = bool(_TRACE_ID.fullmatch(trace) and _SPAN_ID.fullmatch(span))

@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Generator, Iterable
 
 from sidelight.contract import METRICS
+from sidelight.errors import InvalidDataError
 from sidelight.store import user
-from sidelight.store.files import Skip
-from sidelight.store.layout import Damaged
+from sidelight.store.directory_reader import OnSkip
 from sidelight.store.user import AppFamily
 
 Families = dict[str, AppFamily]
@@ -32,14 +32,14 @@ TAKEN = frozenset(
 
 
 def collected(
-    sources: Iterable[Source], skip: Skip
+    sources: Iterable[Source], skip: OnSkip
 ) -> Generator[None, None, tuple[Families, Counter[str]]]:
     """The families a page can have, and how many it can't, by reason. Yields between them."""
     merged: Families = {}
     for name, data, worker in sources:
         try:
             user.merge(merged, user.decode(data), worker)
-        except Damaged as damage:
+        except InvalidDataError as damage:
             skip(f"{name} (the application's metrics)", damage.reason)
         yield
     found: Families = {}
@@ -48,18 +48,18 @@ def collected(
     for family in merged.values():
         try:
             found.update((part.name, part) for part in _shown(family, taken))
-        except Damaged as damage:
+        except InvalidDataError as damage:
             refused[damage.reason] += 1
         yield
     return found, refused
 
 
 def _shown(family: AppFamily, taken: set[str]) -> list[AppFamily]:
-    """A family as a page shows it, whose names are ``taken`` then. Raises `Damaged`."""
+    """A family as a page shows it, whose names are ``taken`` then. Raises `InvalidDataError`."""
     parts = user.shown(family)
     names = set[str]().union(*(user.names(part.name, part.kind) for part in parts))
     if clashes(family) or names & taken:
-        raise Damaged("name_taken")
+        raise InvalidDataError("name_taken")
     taken |= names
     return parts
 

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, field
 
 from sidelight.export.snapshot import Key
+from sidelight.store.file_index import FileIndex, StoredSeries
 from sidelight.store.layout import WORD
-from sidelight.store.reader import Index, Series
-from sidelight.store.schema import Family
+from sidelight.store.schema import StoredFamily
 
 
 @dataclass(slots=True)
@@ -16,12 +16,12 @@ class Plan:
     gauges, and series with other boundaries than the page's.
     """
 
-    index: Index
+    index: FileIndex
     read: int = 0
     spans: list[tuple[Key, int, int]] = field(default_factory=list)
-    others: list[tuple[Key, Series]] = field(default_factory=list)
+    others: list[tuple[Key, StoredSeries]] = field(default_factory=list)
 
-    def add(self, key: Key, series: Series) -> None:
+    def add(self, key: Key, series: StoredSeries) -> None:
         """Take one more series, for this key of the page."""
         same = series.family.bounds == key.family.bounds
         if same and key.family.kind != "gauge":
@@ -29,7 +29,7 @@ class Plan:
         else:
             self.others.append((key, series))
 
-    def sources(self) -> dict[int, tuple[Key, Family]]:
+    def sources(self) -> dict[int, tuple[Key, StoredFamily]]:
         """The key of each series and its family in the file, by the series' address."""
         found = {at: (key, key.family) for key, at, _ in self.spans}
         for key, series in self.others:

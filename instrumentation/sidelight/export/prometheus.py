@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from sidelight.contract import METRICS, Metric
 from sidelight.export.snapshot import Key, Snapshot
-from sidelight.store.reader import Trace
+from sidelight.store.reader import StoredExemplar
 from sidelight.store.user import AppFamily, Labels
 
 PIECE = 100
@@ -30,7 +30,7 @@ def render(shot: Snapshot, form: Format) -> Iterator[bytes]:
     by_name: dict[str, list[Key]] = {}
     for key in shot.sums:
         by_name.setdefault(key.family.name, []).append(key)
-    traces: dict[Key, dict[int, Trace]] = {}
+    traces: dict[Key, dict[int, StoredExemplar]] = {}
     if form is Format.OPENMETRICS:
         for (key, bucket), trace in shot.exemplars.items():
             traces.setdefault(key, {})[bucket] = trace
@@ -96,7 +96,7 @@ def _template(metric: Metric, key: Key) -> bytes:
     return key.text
 
 
-def _traced(text: bytes, key: Key, traces: dict[Key, dict[int, Trace]]) -> bytes:
+def _traced(text: bytes, key: Key, traces: dict[Key, dict[int, StoredExemplar]]) -> bytes:
     """Put a series' exemplars behind the lines of their buckets, or of a counter."""
     if key not in traces:
         return text

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from sidelight.store.about import About
-from sidelight.store.reader import Trace, unpacker
-from sidelight.store.schema import Family
+from sidelight.store.file_index import unpacker
+from sidelight.store.reader import StoredExemplar
+from sidelight.store.schema import StoredFamily
+from sidelight.store.service_info import ServiceInfo
 from sidelight.store.user import AppFamily
 
 Labels = tuple[str, ...]
@@ -18,7 +19,7 @@ class Key:
 
     __slots__ = ("family", "labels", "text", "unpack", "words")
 
-    def __init__(self, family: Family, labels: Labels) -> None:
+    def __init__(self, family: StoredFamily, labels: Labels) -> None:
         self.family = family
         self.labels = labels
         self.text = b""
@@ -36,7 +37,7 @@ class Snapshot:
     """
 
     sums: dict[Key, tuple[int, ...]] = field(default_factory=dict)
-    exemplars: dict[tuple[Key, int], Trace] = field(default_factory=dict)
+    exemplars: dict[tuple[Key, int], StoredExemplar] = field(default_factory=dict)
     people: dict[str, AppFamily] = field(default_factory=dict)
     started: int = 0
-    abouts: list[About] = field(default_factory=list)
+    abouts: list[ServiceInfo] = field(default_factory=list)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from sidelight.settings import Settings
 from sidelight.store import supervisor
-from sidelight.store.about import About
+from sidelight.store.service_info import ServiceInfo
 
 
 @lru_cache
@@ -30,10 +30,10 @@ def about(
     *,
     telemetry: str = "",
     environ: Mapping[str, str] = os.environ,
-) -> About:
+) -> ServiceInfo:
     """This process; ``instance`` is the service's instance where the environment names none."""
     attributes = resource(environ)
-    return About(
+    return ServiceInfo(
         service_name=settings.service or attributes.get("service.name", ""),
         service_version=attributes.get("service.version", ""),
         service_instance_id=attributes.get("service.instance.id", instance),

@@ -15,7 +15,7 @@ from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.registry import Snapshots
 from sidelight.runtime.watchdog import Pulse, Witness
 from sidelight.store.layout import HEARTBEAT
-from sidelight.store.local import Store
+from sidelight.store.process_store import Store
 
 logger = logging.getLogger("sidelight")
 

@@ -14,7 +14,7 @@ from typing import Any
 from sidelight.runtime.faults import Faults
 from sidelight.store import user
 from sidelight.store.directory import USER_SUFFIX, WORKER_SUFFIX, Directory
-from sidelight.store.local import Store
+from sidelight.store.process_store import Store
 from sidelight.store.user import AppFamily
 
 SHARE = 0.01
@@ -144,7 +144,7 @@ class Snapshots:
             self._next = time.monotonic() + max(SHORTEST, self._cost / SHARE)
         where, file = self._store.directory, self._store.file
         # Nobody would read, nor ever remove, a snapshot without a worker's file beside it.
-        if where is not None and not self._store.closed and file.linked():
+        if where is not None and not self._store.closed and file.is_linked():
             where.write(file.name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX, self.latest)
         return self.latest
 

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import StatelessLifespan
 
 from sidelight.errors import StoreError
-from sidelight.export.page import page
+from sidelight.export.response import metrics_response
 from sidelight.sidecar.paced import Paced
 from sidelight.sidecar.watch import Watch
 
@@ -21,14 +21,14 @@ def pages(
 
     async def metrics(request: Request) -> Response:
         try:
-            made = await page(request.headers, watch.shot)
+            made = await metrics_response(request.headers, watch.shot)
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
         return Paced(made.body, made.status_code, dict(made.headers))
 
     async def slow(_: Request) -> Response:
         try:
-            return JSONResponse({"slow": [record.facts() for record in await watch.slow()]})
+            return JSONResponse({"slow": [record.to_dict() for record in await watch.slow()]})
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
 

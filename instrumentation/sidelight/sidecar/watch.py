@@ -9,18 +9,19 @@ from dataclasses import replace
 
 import anyio
 
+from sidelight.cooperative import run_in_slices
 from sidelight.errors import StoreError
 from sidelight.export.collector import Collector
-from sidelight.export.page import driven
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime.about import about
 from sidelight.runtime.registry import mark_scraped
 from sidelight.settings import Settings
 from sidelight.store import directory
-from sidelight.store.about import DISABLE_FASTAPI_METRICS, About
 from sidelight.store.directory import Directory
+from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.service_info import TELEMETRY_FIX, ServiceInfo
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.view import View
+from sidelight.store.stopped_workers import merge_stopped_workers
 
 logger = logging.getLogger("sidelight.sidecar")
 
@@ -37,9 +38,9 @@ class Watch:
         self._settings = settings
         self._path = path
         self._lock = anyio.Lock()
-        self._open: tuple[Directory, View, Collector] | None = None
+        self._open: tuple[Directory, DirectoryReader, Collector] | None = None
         self._said = ""
-        self.about = About()
+        self.about = ServiceInfo()
         self.exports: dict[str, int] = {}
         self.figures: Callable[[], Iterable[Figure]] = tuple
 
@@ -52,7 +53,7 @@ class Watch:
                 mark_scraped(where)
             await self._fold(view)
             try:
-                shot = await driven(collector.collect())
+                shot = await run_in_slices(collector.collect())
             except OSError as error:  # a page with too little on it would look like a reset
                 raise directory.explained(error, self._path) from error
             self.about = self._whose(shot)
@@ -67,7 +68,7 @@ class Watch:
     async def slow(self) -> list[SlowRequest]:
         """The last slow requests, the newest first. Raises `StoreError`."""
         async with self._lock:
-            return await driven(self.opened()[1].slow())
+            return await run_in_slices(self.opened()[1].slow_requests())
 
     async def keep(self) -> None:
         """Fold the dead for ever, asked or not."""
@@ -81,31 +82,31 @@ class Watch:
                 logger.exception("fault while folding; trying again")
             await anyio.sleep(FOLD_EVERY)
 
-    async def _fold(self, view: View) -> None:
+    async def _fold(self, view: DirectoryReader) -> None:
         try:
-            await driven(view.fold())
+            await run_in_slices(merge_stopped_workers(view))
         except OSError as error:
             self._say(f"what dead workers left can't be added to the totals: {error}")
 
-    def opened(self) -> tuple[Directory, View, Collector]:
+    def opened(self) -> tuple[Directory, DirectoryReader, Collector]:
         """The directory; opened, and made if it is missing. Raises `StoreError`."""
         if self._open is not None and not self._open[0].exists():
             self._open[0].close()
             self._open = None
         if self._open is None:
             where = directory.shared(self._path)
-            view = View(where)
+            view = DirectoryReader(where)
             self._open = where, view, Collector(view)
             self.about = about(self._settings, where.identity(str(uuid.uuid4())))
             self._said = ""
         return self._open
 
-    def _whose(self, shot: Snapshot) -> About:
+    def _whose(self, shot: Snapshot) -> ServiceInfo:
         """This service: as told to the sidecar, or else as its workers say."""
         if self.exports and any(about.telemetry for about in shot.abouts):
             self._say(
                 "FastAPI's own telemetry sends the same metrics as --otlp does, so every "
-                f"request counts twice; leave it to one of them: {DISABLE_FASTAPI_METRICS}"
+                f"request counts twice; leave it to one of them: {TELEMETRY_FIX}"
             )
         told = [self.about, *shot.abouts]
         return replace(

@@ -1,9 +1,9 @@
 """The names of recorded series: level:metric:operation.
 
 The level says which labels a series has. ``service``: those that distinguish services (``job``).
-``route``: also the method and the route. ``status``, ``class`` and ``le``: also the status code, its
-class, or the bucket. ``instance``: the instance in place of the route. ``slo``: ``slo``, and the
-method and the route where the objective is a route's.
+``route``: also the method and the route. ``status``, ``class`` and ``le``: also the status code,
+its class, or the bucket. ``instance``: the instance in place of the route. ``slo``: ``slo``; the
+method and the route too, where the objective is a route's.
 See https://prometheus.io/docs/practices/rules/.
 """
 

@@ -120,8 +120,5 @@ def placeholders(service: ServiceConfig) -> Iterator[tuple[str, str]]:
         ("dashboard_base", service.dashboard_base, "dashboard_url", "https://grafana.example"),
     ):
         if given.startswith(PROJECT_URL):
-            yield (
-                f"slo.{key} is not set: {annotation} of every alert starts with the placeholder "
-                f"{PROJECT_URL}",
-                f'{key} = "{example}"',
-            )
+            problem = f"{annotation} of every alert starts with the placeholder {PROJECT_URL}"
+            yield f"slo.{key} is not set: {problem}", f'{key} = "{example}"'

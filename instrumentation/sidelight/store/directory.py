@@ -17,10 +17,10 @@ WORKER_SUFFIX = ".worker"
 USER_SUFFIX = ".user"
 DRAFT_SUFFIX = ".draft"
 TOTALS = "totals"
-FOLD_LOCK = "fold.lock"
+MERGE_LOCK = "fold.lock"
 NUMBER_LOCK = "number.lock"
 IDENTITY = "identity"
-MOST_READ = 4 * 1024 * 1024
+MAX_READ = 4 * 1024 * 1024
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -68,7 +68,7 @@ class Directory:
         """A file, up to as much of it as any of ours has; None where there is none."""
         try:
             with os.fdopen(self.open(name), "rb") as file:
-                return file.read(MOST_READ)
+                return file.read(MAX_READ)
         except OSError:
             return None
 
@@ -110,7 +110,7 @@ class Directory:
         """Hold a lock file; yields whether it was had within ``seconds``."""
         fd = self.open(name, os.O_RDONLY | os.O_CREAT)
         try:
-            yield locks.hold(fd, seconds)
+            yield locks.acquire(fd, seconds)
         finally:
             os.close(fd)
 
@@ -222,7 +222,7 @@ def workers(directory: Directory, *, alive: bool) -> Iterator[str]:
         with suppress(OSError):
             fd = directory.open(name)
             try:
-                if locks.unheld(fd) is not alive:
+                if locks.is_free(fd) is not alive:
                     yield name
             finally:
                 os.close(fd)

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final, Literal, NamedTuple
 
+from sidelight.errors import InvalidDataError
 from sidelight.store.route_table import WEBSOCKET
 
 MAGIC: Final = b"SIDELITE"
@@ -32,7 +33,7 @@ HEADER: Final = struct.Struct("<8sII16sQQQIIIIIIQQ")
 number and bytes of rows, the same of exemplars, the arena's offset, and the whole size.
 A checksum follows."""
 HEADER_BYTES: Final = 256
-MOST_BYTES: Final = 64 * 1024 * 1024
+MAX_BYTES: Final = 64 * 1024 * 1024
 """More than the largest cap needs; no reader takes a larger file into its memory."""
 # Words of the header that change while the worker lives: its state, when its loop last beat,
 # how many requests in flight found no free row, and the end of the arena's last block.
@@ -41,11 +42,11 @@ HEARTBEAT: Final = 25
 UNTRACKED: Final = 26
 USED: Final = 27
 
-ROWS: Final = 1024
+SLOTS: Final = 1024
 NATIVE: Literal["L", "Q"] = "L" if struct.calcsize("L") == WORD else "Q"
 """A word as `memoryview` takes it; of the two, ``L`` costs it less."""
-ROW_WORDS: Final = 19
-ROW_TEXT: Final = (ROW_WORDS - 2) * WORD
+SLOT_WORDS: Final = 19
+PATH_BYTES: Final = (SLOT_WORDS - 2) * WORD
 """A row is a start (CLOCK_MONOTONIC in ns; 0 when free), what is asked for as `asked` has it, and
 the raw path up to a NUL, or cut. The start is written last."""
 SCHEMES: Final = ("_OTHER", "http", "https", "ws", "wss")
@@ -54,8 +55,8 @@ EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
 """Checksum, bucket, block address, trace id, span id, value, seconds since the epoch."""
 EXEMPLARS: Final = 512
 
-RING: Final = 256
-SLOT: Final = 384
+SLOW_RECORDS: Final = 256
+SLOW_RECORD_BYTES: Final = 384
 """A worker's last slow requests: so many slots of so many bytes, the values of one block."""
 
 HEAD: Final = struct.Struct("<IIHHI")
@@ -64,7 +65,7 @@ SLACK: Final = 48 * 1024
 SEPARATOR: Final = "\0"
 
 
-class State(IntEnum):
+class WorkerState(IntEnum):
     """What a worker says of itself."""
 
     SERVING = 1
@@ -72,33 +73,33 @@ class State(IntEnum):
     CLOSED = 3
 
 
-class Block(IntEnum):
+class BlockKind(IntEnum):
     """Kinds of blocks."""
 
     SERIES = 1
     SCHEMA = 2
     ROUTES = 3
     ROOTS = 4
-    FOLDED = 5
-    USER = 6
-    ABOUT = 7
-    SLOW = 8
+    MERGED_IDS = 5
+    APP_METRICS = 6
+    SERVICE_INFO = 7
+    SLOW_REQUESTS = 8
 
 
 LATER: Final = "layout_version"
 """Why a file of a later version that this one can't read is skipped."""
 
 
-class Header(NamedTuple):
+class FileHeader(NamedTuple):
     """The part of a header that never changes."""
 
     id: bytes
     worker: int
     pid: int
     started: int
-    rows_at: int
-    rows: int
-    row_bytes: int
+    slots_at: int
+    slots: int
+    slot_bytes: int
     exemplars_at: int
     exemplars: int
     exemplar_bytes: int
@@ -106,64 +107,58 @@ class Header(NamedTuple):
     size: int
 
 
-def plan(max_series: int, file_id: bytes, worker: int, pid: int, started: int) -> Header:
+def worker_header(
+    max_series: int, file_id: bytes, worker: int, pid: int, started: int
+) -> FileHeader:
     """Where everything lies in a file for ``max_series`` label sets."""
-    exemplars_at = HEADER_BYTES + ROWS * ROW_WORDS * WORD
+    exemplars_at = HEADER_BYTES + SLOTS * SLOT_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
-    size = arena_at + SLACK + RING * SLOT + max_series * BYTES_PER_SERIES
+    size = arena_at + SLACK + SLOW_RECORDS * SLOW_RECORD_BYTES + max_series * BYTES_PER_SERIES
     size = -(-size // 4096) * 4096
-    rows = HEADER_BYTES, ROWS, ROW_WORDS * WORD
+    rows = HEADER_BYTES, SLOTS, SLOT_WORDS * WORD
     exemplars = exemplars_at, EXEMPLARS, EXEMPLAR.size
-    return Header(file_id, worker, pid, started, *rows, *exemplars, arena_at, size)
+    return FileHeader(file_id, worker, pid, started, *rows, *exemplars, arena_at, size)
 
 
-def blocks_only(file_id: bytes, pid: int, started: int, arena: int) -> Header:
+def totals_header(file_id: bytes, pid: int, started: int, arena: int) -> FileHeader:
     """The header of a file that has only an arena, of so many bytes."""
     at = HEADER_BYTES
-    none = at, 0, ROW_WORDS * WORD, at, 0, EXEMPLAR.size
-    return Header(file_id, 0, pid, started, *none, at, at + arena)
+    none = at, 0, SLOT_WORDS * WORD, at, 0, EXEMPLAR.size
+    return FileHeader(file_id, 0, pid, started, *none, at, at + arena)
 
 
-def pack_header(header: Header) -> bytes:
+def pack_header(header: FileHeader) -> bytes:
     """The header's fixed bytes with their checksum."""
     fixed = HEADER.pack(MAGIC, VERSION, NEEDS, *header)
     return fixed + struct.pack("<I", zlib.crc32(fixed))
 
 
-class Damaged(Exception):  # noqa: N818 it says what the file is
-    """A file is not what it should be; ``reason`` is a label value."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-def unpack_header(data: bytes) -> Header:
-    """Read a header. Raises `Damaged`."""
+def unpack_header(data: bytes) -> FileHeader:
+    """Read a header. Raises `InvalidDataError`."""
     if len(data) < HEADER_BYTES:
-        raise Damaged("truncated")
+        raise InvalidDataError("truncated")
     magic, _, needs, *rest = HEADER.unpack_from(data)
     if magic != MAGIC:
-        raise Damaged("not_ours")
+        raise InvalidDataError("not_ours")
     if needs > VERSION:
-        raise Damaged(LATER)
+        raise InvalidDataError(LATER)
     (checksum,) = struct.unpack_from("<I", data, HEADER.size)
-    header = Header(*rest)
+    header = FileHeader(*rest)
     if checksum != zlib.crc32(data[: HEADER.size]):
-        raise Damaged("torn")
-    rows_end = header.rows_at + header.rows * header.row_bytes
+        raise InvalidDataError("torn")
+    slots_end = header.slots_at + header.slots * header.slot_bytes
     exemplars_end = header.exemplars_at + header.exemplars * header.exemplar_bytes
-    if not max(HEADER_BYTES, rows_end, exemplars_end) <= header.arena_at <= header.size:
-        raise Damaged("torn")
-    if header.row_bytes < ROW_WORDS * WORD or header.exemplar_bytes < EXEMPLAR.size:
-        raise Damaged("torn")
-    words = header.rows_at, header.row_bytes, header.exemplar_bytes, header.arena_at
-    if header.size > MOST_BYTES or any(at % WORD for at in words):
-        raise Damaged("torn")
+    if not max(HEADER_BYTES, slots_end, exemplars_end) <= header.arena_at <= header.size:
+        raise InvalidDataError("torn")
+    if header.slot_bytes < SLOT_WORDS * WORD or header.exemplar_bytes < EXEMPLAR.size:
+        raise InvalidDataError("torn")
+    words = header.slots_at, header.slot_bytes, header.exemplar_bytes, header.arena_at
+    if header.size > MAX_BYTES or any(at % WORD for at in words):
+        raise InvalidDataError("torn")
     return header
 
 
-def asked(scheme: str, method: str) -> int:
+def pack_method_scheme(scheme: str, method: str) -> int:
     """Scheme and method as one word: the scheme's number, and the method's letters.
 
     A method is one of the contract's, of at most seven letters; a WebSocket has none.
@@ -172,14 +167,14 @@ def asked(scheme: str, method: str) -> int:
     return int.from_bytes(bytes([SCHEMES.index(scheme)]) + letters, "little")
 
 
-def asked_for(word: int) -> tuple[str, str]:
+def unpack_method_scheme(word: int) -> tuple[str, str]:
     """The inverse of `asked`, for anything that may stand in a file."""
     scheme, *method = word.to_bytes(WORD, "little")
     name = SCHEMES[scheme] if scheme < len(SCHEMES) else SCHEMES[0]
     return name, bytes(method).rstrip(b"\0").decode("latin-1") or WEBSOCKET
 
 
-def block(kind: Block, key: bytes, values: int) -> bytes:
+def pack_block(kind: BlockKind, key: bytes, values: int) -> bytes:
     """A block's head and key, padded so that its ``values`` words follow."""
     padding = -(HEAD.size + len(key)) % WORD
     length = HEAD.size + len(key) + padding + values * WORD
@@ -187,7 +182,7 @@ def block(kind: Block, key: bytes, values: int) -> bytes:
     return struct.pack("<I", zlib.crc32(rest)) + rest + bytes(padding)
 
 
-def blocks(data: bytes, at: int) -> Iterator[tuple[int, int, bytes, int]]:
+def iter_blocks(data: bytes, at: int) -> Iterator[tuple[int, int, bytes, int]]:
     """Yield ``(kind, values, key, address of the values)`` until nothing valid follows.
 
     An address is in bytes from the start of ``data``.
@@ -217,14 +212,14 @@ def split_key(key: bytes) -> tuple[int, tuple[str, ...]]:
     return int(family), tuple(text.decode("utf-8", "replace").split(SEPARATOR))
 
 
-def checked(rest: bytes) -> bytes:
+def with_checksum(rest: bytes) -> bytes:
     """An exemplar's bytes with their checksum in front."""
     return struct.pack("<I", zlib.crc32(rest)) + rest
 
 
-def number(head: bytes) -> int:
-    """The worker number in the first bytes of a file. Raises `Damaged`."""
+def worker_number(head: bytes) -> int:
+    """The worker number in the first bytes of a file. Raises `InvalidDataError`."""
     if len(head) < HEADER_BYTES or head[:8] != MAGIC:
-        raise Damaged("not_ours")
+        raise InvalidDataError("not_ours")
     found: int = HEADER.unpack_from(head)[4]
     return found

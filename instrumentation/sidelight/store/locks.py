@@ -1,4 +1,4 @@
-"""Locks on files: they say that a process lives, and the kernel drops them when it doesn't."""
+"""Locks on files: a held lock says that a process lives, and the kernel releases it at its end."""
 
 import time
 
@@ -12,8 +12,8 @@ except ImportError:  # Windows: a process there is alone, and nobody reads its f
 POLL = 0.002
 
 
-def hold(fd: int, seconds: float = 0.0) -> bool:
-    """Lock a file for this process alone; whether that was had within ``seconds``."""
+def acquire(fd: int, seconds: float = 0.0) -> bool:
+    """Lock a file for this process alone; whether that succeeded within ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -27,12 +27,12 @@ def hold(fd: int, seconds: float = 0.0) -> bool:
 
 
 def release(fd: int) -> None:
-    """Unlock a file, whatever other descriptors there are of the same opening."""
+    """Unlock a file, whatever other descriptors of the same opening exist."""
     flock(fd, LOCK_UN)
 
 
-def unheld(fd: int) -> bool:
-    """Whether the process that held a file is gone."""
+def is_free(fd: int) -> bool:
+    """Whether no process holds the lock of a file: the one that did has ended."""
     try:
         flock(fd, LOCK_SH | LOCK_NB)
     except OSError:

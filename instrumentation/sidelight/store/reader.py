@@ -1,49 +1,34 @@
-"""Reads files of a directory: no lock, no mapping, and nothing asked of any worker.
+"""Reads one file of a directory, without a lock, a mapping, or any help of its worker.
 
 A file is read with ``pread``, so one that is cut short is a short read and not a signal.
 """
 
 import os
 import struct
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import compress, islice
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+from itertools import compress
 from typing import NamedTuple
 
 from sidelight.contract import UNKNOWN
-from sidelight.store import about, layout, locks, route_table, slow_requests
-from sidelight.store.about import About
+from sidelight.cooperative import run_to_end
+from sidelight.errors import InvalidDataError
+from sidelight.store import layout, locks, route_table, slow_requests
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
-from sidelight.store.layout import WORD, Block, Damaged, Header, State
-from sidelight.store.schema import Family, Schema, decode
-from sidelight.store.slow_requests import SlowRequest, newest
-from sidelight.store.steps import result
+from sidelight.store.file_index import FileIndex
+from sidelight.store.layout import WORD, FileHeader, WorkerState
+from sidelight.store.slow_requests import SlowRequest
 
-BLOCKS_AT_ONCE = 200
-"""Read between two turns of an event loop."""
-# What a file may ask of its reader; whoever writes it need not mean well.
-MOST_SERIES = layout.MOST_BYTES // layout.BYTES_PER_SERIES
-MOST_KEY = 4096
-MOST_ROWS = 4 * layout.ROWS
-MOST_EXEMPLARS = 4 * layout.EXEMPLARS
-MOST_TABLE = 1024 * 1024
-MOST_ROOTS = 64
-MOST_FOLDED = 16_384
-"""Ids the totals may name: more than they ever keep (see `fold`)."""
+# Limits on what a file may ask of its reader: a file may be made by anybody.
+MAX_SLOTS = 4 * layout.SLOTS
+MAX_EXEMPLARS = 4 * layout.EXEMPLARS
 
 
-class Series(NamedTuple):
-    """Where a file keeps one series."""
+class InflightRequest(NamedTuple):
+    """A request in flight: when it began (CLOCK_MONOTONIC, ns) and what it asked for.
 
-    family: Family
-    labels: tuple[str, ...]
-    at: int
-    unpack: Callable[[bytes, int], tuple[int, ...]]
-
-
-class Row(NamedTuple):
-    """A request in flight: when it began (CLOCK_MONOTONIC, ns) and what it asked for."""
+    ``whole`` is whether the path is complete.
+    """
 
     start: int
     scheme: str
@@ -52,7 +37,7 @@ class Row(NamedTuple):
     whole: bool
 
 
-class Trace(NamedTuple):
+class StoredExemplar(NamedTuple):
     """An exemplar: the series' address, bucket, hex ids, value, seconds since the epoch."""
 
     series: int
@@ -64,42 +49,20 @@ class Trace(NamedTuple):
 
 
 @dataclass(slots=True)
-class Index:
-    """The blocks of a file as far as they were read. They never change, so it is kept."""
-
-    end: int
-    schema: Schema = ()
-    series: list[Series] = field(default_factory=list)
-    routes: str = ""
-    roots: list[str] = field(default_factory=list)
-    folded: tuple[bytes, ...] = ()
-    user: bytes = b""
-    about: About = field(default_factory=About)
-    slow: list[SlowRequest] = field(default_factory=list)
-    """SlowRequest requests that the totals keep."""
-    ring: tuple[int, int] = (0, 0)
-    """Where a worker keeps its own: byte offset and words."""
-    strange: bool = False
-    """Whether a later version put something in that this one doesn't know."""
-    overlong: bool = False
-    """Whether series are left out, whose labels are too long for a page."""
-
-
-@dataclass(slots=True)
-class File:
+class FileContents:
     """One file as it was at one moment."""
 
     name: str
-    header: Header
+    header: FileHeader
     alive: bool
     data: bytes
-    index: Index
-    user: bytes = b""
+    index: FileIndex
+    app_metrics: bytes = b""
     """The worker's last snapshot of the application's own metrics."""
 
     @property
     def state(self) -> int:
-        """What the worker said of itself: a `State`."""
+        """What the worker said of itself: a `WorkerState`."""
         return self.word(layout.STATE)
 
     def word(self, at: int) -> int:
@@ -109,65 +72,67 @@ class File:
 
     @property
     def clean(self) -> bool:
-        """Whether the worker ended by its own will."""
-        return self.state == State.CLOSED
+        """Whether the worker shut down by itself."""
+        return self.state == WorkerState.CLOSED
 
 
-def read(name: str, fd: int, known: dict[bytes, Index], *, alive: bool | None = None) -> File:
-    """Read an open file. ``known`` remembers the index of files read before, by id.
+def read(
+    name: str, fd: int, indexes: dict[bytes, FileIndex], *, alive: bool | None = None
+) -> FileContents:
+    """Read an open file. ``indexes`` keeps the index of files read before, by id.
 
-    Its lock tells whether its process lives, unless the caller knows. Raises `Damaged` or
-    OSError.
+    Its lock tells whether its process lives, unless the caller knows. Raises `InvalidDataError`
+    or OSError.
     """
-    return result(reading(name, fd, known, alive=alive))
+    return run_to_end(reading(name, fd, indexes, alive=alive))
 
 
 def reading(
     name: str,
     fd: int,
-    known: dict[bytes, Index],
+    indexes: dict[bytes, FileIndex],
     *,
     alive: bool | None = None,
-    most: int = layout.MOST_BYTES,
-) -> Generator[None, None, File]:
+    most: int = layout.MAX_BYTES,
+) -> Generator[None, None, FileContents]:
     """What `read` does, in steps; ``most`` is how many bytes the file may have in use."""
     if alive is None:
-        alive = not locks.unheld(fd)
+        alive = not locks.is_free(fd)
     header = _header(name, fd)
     used = int.from_bytes(_read_at(fd, WORD, layout.USED * WORD), "little")
     wanted = min(max(used, header.arena_at), header.size)
     if wanted > most:
-        raise Damaged("too_large")
+        raise InvalidDataError("too_large")
     data = _read_at(fd, wanted, 0)
-    index = known.get(header.id, Index(header.arena_at))
+    index = indexes.get(header.id, FileIndex(header.arena_at))
     if len(data) < max(header.arena_at, index.end):  # the latter since it was read before
-        raise Damaged("truncated")
-    while _extend(index, data):
+        raise InvalidDataError("truncated")
+    while index.extend(data):
         yield
     if not index.schema:
-        raise Damaged("torn")
+        raise InvalidDataError("torn")
     if index.end < min(used, len(data)) and not alive:
-        raise Damaged("torn")
-    known[header.id] = index
-    return File(name, header, alive, data, index)
+        raise InvalidDataError("torn")
+    indexes[header.id] = index
+    return FileContents(name, header, alive, data, index)
 
 
-def _header(name: str, fd: int) -> Header:
+def _header(name: str, fd: int) -> FileHeader:
     header = layout.unpack_header(_read_at(fd, layout.HEADER_BYTES, 0))
     if name != TOTALS and name != header.id.hex() + WORKER_SUFFIX:
-        raise Damaged("not_ours")  # a copy would be counted twice
-    if header.rows > MOST_ROWS or header.exemplars > MOST_EXEMPLARS:
-        raise Damaged("torn")
+        raise InvalidDataError("not_ours")  # a copy would be counted twice
+    if header.slots > MAX_SLOTS or header.exemplars > MAX_EXEMPLARS:
+        raise InvalidDataError("torn")
     if os.fstat(fd).st_size < header.size:
-        raise Damaged("truncated")
+        raise InvalidDataError("truncated")
     return header
 
 
-def whole(fd: int, most: int) -> bytes:
-    """All of a small file that is open. Raises `Damaged` where it is not small, or OSError."""
+def read_bytes(fd: int, most: int) -> bytes:
+    """All of an open file. Raises OSError, or `InvalidDataError` where it is too large."""
     data = _read_at(fd, most + 1, 0)
     if len(data) > most:
-        raise Damaged("too_large")
+        raise InvalidDataError("too_large")
     return data
 
 
@@ -178,117 +143,54 @@ def _read_at(fd: int, size: int, at: int) -> bytes:
     return os.read(fd, size)
 
 
-def _extend(index: Index, data: bytes) -> bool:
-    """Add some of the blocks that are new; whether there may be more."""
-    before = index.end
-    for kind, values, key, at in islice(layout.blocks(data, before), BLOCKS_AT_ONCE):
-        if kind == Block.SERIES:
-            _add_series(index, values, key, at)
-        elif kind == Block.SCHEMA:
-            if index.schema:
-                raise Damaged("torn")  # series before and after would mean different things
-            index.schema = decode(key)
-        elif kind == Block.SLOW:
-            index.slow = newest([*index.slow, *slow_requests.decode(key)])
-            index.ring = (at, values)
-        else:
-            _add_note(index, kind, key)
-        index.end = at + values * WORD
-    return index.end > before
-
-
-def _add_note(index: Index, kind: int, key: bytes) -> None:
-    if kind == Block.ROUTES:
-        index.routes = key[:MOST_TABLE].decode("utf-8", "replace")
-    elif kind == Block.ROOTS:
-        if len(index.roots) < MOST_ROOTS:
-            index.roots.append(key[:MOST_KEY].decode("utf-8", "replace"))
-    elif kind == Block.FOLDED:
-        ids = key[-16 * MOST_FOLDED :]
-        index.folded = tuple(ids[i : i + 16] for i in range(0, len(ids), 16))
-    elif kind == Block.USER:
-        index.user = key
-    elif kind == Block.ABOUT:
-        index.about = about.decode(key)
-    else:
-        index.strange = True
-
-
-def _add_series(index: Index, values: int, key: bytes, at: int) -> None:
-    if len(key) > MOST_KEY:
-        index.overlong = True
-        return
-    if len(index.series) >= MOST_SERIES:
-        raise Damaged("too_large")
-    try:
-        number, labels = _split(key)
-        family = index.schema[number]
-    except (ValueError, IndexError):
-        raise Damaged("torn") from None
-    if values != family.values or number < 0:
-        raise Damaged("torn")
-    index.series.append(Series(family, labels, at, unpacker(values)))
-
-
-_split = lru_cache(maxsize=32_768)(layout.split_key)
-"""Workers of one service have the same keys: their labels are kept once."""
-_UNPACKERS: dict[int, Callable[[bytes, int], tuple[int, ...]]] = {}
-
-
-def unpacker(values: int) -> Callable[[bytes, int], tuple[int, ...]]:
-    """Reads so many words at an offset."""
-    if values not in _UNPACKERS:
-        _UNPACKERS[values] = struct.Struct(f"<{values}Q").unpack_from
-    return _UNPACKERS[values]
-
-
-def rows(file: File) -> list[Row]:
+def inflight_requests(file: FileContents) -> list[InflightRequest]:
     """Requests in flight in a worker."""
     found = []
-    step = file.header.row_bytes
-    starts = _column(file, file.header.rows_at, file.header.rows, step)
+    step = file.header.slot_bytes
+    starts = _column(file, file.header.slots_at, file.header.slots, step)
     for number in compress(range(len(starts)), starts):
-        at = file.header.rows_at + number * step
+        at = file.header.slots_at + number * step
         (word,) = struct.unpack_from("<Q", file.data, at + WORD)
-        text = file.data[at + 2 * WORD : at + layout.ROW_WORDS * WORD]
+        text = file.data[at + 2 * WORD : at + layout.SLOT_WORDS * WORD]
         path, end, _ = text.partition(b"\0")
-        found.append(Row(starts[number], *layout.asked_for(word), path, bool(end)))
+        asked = layout.unpack_method_scheme(word)
+        found.append(InflightRequest(starts[number], *asked, path, bool(end)))
     return found
 
 
-def route_of(file: File, method: str, path: bytes, *, whole: bool) -> str:
-    """The route of a row, by the table its worker published."""
-    if not whole:
+def route_of(file: FileContents, request: InflightRequest) -> str:
+    """The route of a request in flight, by the table that its worker published."""
+    if not request.whole:
         return UNKNOWN
     roots = tuple(root.partition(" ")[2] for root in file.index.roots)
-    return route_table.template_of(file.index.routes, roots, method, path)
+    return route_table.template_for(file.index.routes, roots, request.method, request.path)
 
 
-def slow_requests_in(file: File) -> list[SlowRequest]:
+def slow_requests_in(file: FileContents) -> list[SlowRequest]:
     """The slow requests a file keeps, in no order."""
-    found = slow_requests.ring(file.data, *file.index.ring)
-    if file.alive:  # the number of one who died is another's soon
+    found = slow_requests.read_ring(file.data, *file.index.slow_ring)
+    if file.alive:  # the number of a worker that has died is soon another's
         found = [replace(record, worker=file.header.worker) for record in found]
-    return [*file.index.slow, *found]
+    return [*file.index.slow_requests, *found]
 
 
-def traces(file: File) -> list[Trace]:
+def exemplars(file: FileContents) -> list[StoredExemplar]:
     """The exemplars of a file; torn ones are left out."""
     found = []
-    step = file.header.exemplar_bytes
-    for number, head in enumerate(
-        _column(file, file.header.exemplars_at, file.header.exemplars, step)
-    ):
+    header = file.header
+    step = header.exemplar_bytes
+    for number, head in enumerate(_column(file, header.exemplars_at, header.exemplars, step)):
         if head:
-            at = file.header.exemplars_at + number * step
+            at = header.exemplars_at + number * step
             part = file.data[at : at + layout.EXEMPLAR.size]
             _, bucket, series, trace, span, value, seconds = layout.EXEMPLAR.unpack(part)
-            if layout.checked(part[4:]) == part:
-                found.append(Trace(series, bucket, trace.hex(), span.hex(), value, seconds))
+            if layout.with_checksum(part[4:]) == part:
+                one = StoredExemplar(series, bucket, trace.hex(), span.hex(), value, seconds)
+                found.append(one)
     return found
 
 
-def _column(file: File, at: int, count: int, step: int) -> list[int]:
+def _column(file: FileContents, at: int, count: int, step: int) -> list[int]:
     """The first word of each of ``count`` records of ``step`` bytes."""
     part = memoryview(file.data)[at : at + count * step]
     return part.cast("Q")[:: step // WORD].tolist() if count else []

@@ -29,13 +29,13 @@ _CONVERTORS = {
 _ONE_SEGMENT = "[^/]+"
 _UUID = re.compile(_CONVERTORS["uuid"])
 _DIGITS = re.compile(_CONVERTORS["int"])
-MOST_ROUTES = 10_000
-MOST_SECONDS = 1e9
-MOST_STEPS = 20_000
+MAX_ROUTES = 10_000
+MAX_SECONDS = 1e9
+MAX_STEPS = 20_000
 """Parts of routes that are tried for one path; a table of a thousand routes takes a few."""
 
 
-class Route(NamedTuple):
+class PublishedRoute(NamedTuple):
     """One published route. ``path`` may name convertors; ``slow`` is in seconds."""
 
     methods: tuple[str, ...]
@@ -53,7 +53,7 @@ def _template(path: str) -> str:
     return _PARAMETER.sub(r"{\1}", path)
 
 
-def encode(routes: Iterable[Route]) -> bytes:
+def encode(routes: Iterable[PublishedRoute]) -> bytes:
     """The table as it stands in a file."""
     return "".join(
         f"{','.join(route.methods)}\t{route.path}\t{'' if route.slow is None else route.slow}\n"
@@ -63,10 +63,10 @@ def encode(routes: Iterable[Route]) -> bytes:
 
 
 @lru_cache(maxsize=16)
-def decode(text: str) -> tuple[Route, ...]:
+def decode(text: str) -> tuple[PublishedRoute, ...]:
     """The inverse of `encode`; lines that are none are left out."""
     found = []
-    for line in text.split("\n")[:MOST_ROUTES]:
+    for line in text.split("\n")[:MAX_ROUTES]:
         if not line:
             continue
         methods, _, rest = line.partition("\t")
@@ -75,9 +75,9 @@ def decode(text: str) -> tuple[Route, ...]:
             threshold = float(slow) if slow else None
         except ValueError:
             continue
-        if threshold is not None and not 0 <= threshold <= MOST_SECONDS:
+        if threshold is not None and not 0 <= threshold <= MAX_SECONDS:
             continue
-        found.append(Route(tuple(methods.split(",")), path, threshold))
+        found.append(PublishedRoute(tuple(methods.split(",")), path, threshold))
     return tuple(found)
 
 
@@ -95,7 +95,7 @@ def _taking(text: str, method: str) -> tuple[_Parts, ...]:
     return tuple(_parts(route) for route in decode(text) if _takes(route, method))
 
 
-def _parts(route: Route) -> _Parts:
+def _parts(route: PublishedRoute) -> _Parts:
     """``("", text)`` for each piece that is written so, ``(convertor, "")`` for a parameter."""
     texts = _PARAMETER.split(route.path)
     rest: list[tuple[str, str]] = []
@@ -158,13 +158,13 @@ def _numeric(path: str, at: int, *, fraction: bool) -> list[int]:
     return ends
 
 
-def below(path: str, root: str) -> str:
+def strip_root(path: str, root: str) -> str:
     """A path without ``root_path``, if that is there and ends where a segment does."""
     rest = path.removeprefix(root)
     return rest if not rest or rest.startswith("/") else path
 
 
-def _takes(route: Route, method: str) -> bool:
+def _takes(route: PublishedRoute, method: str) -> bool:
     if method == ANY:
         return WEBSOCKET not in route.methods
     return method in route.methods or ANY in route.methods
@@ -181,7 +181,7 @@ def regex(path: str, convertors: Mapping[str, str] = _CONVERTORS) -> str:
 
 
 @lru_cache(maxsize=4096)
-def template_of(text: str, roots: tuple[str, ...], method: str, path: bytes) -> str:
+def template_for(text: str, roots: tuple[str, ...], method: str, path: bytes) -> str:
     """The label value for a raw path: a template with its ``root_path``, or ``""`` for none.
 
     ``_UNKNOWN`` when there is no table to look it up in.
@@ -193,12 +193,12 @@ def template_of(text: str, roots: tuple[str, ...], method: str, path: bytes) -> 
     for wanted in (method, *([ANY] if method != WEBSOCKET else [])):  # a 405 has its route too
         for root in sorted(roots or ("",), key=len, reverse=True):
             # A proxy may have cut the root off already; the label names it all the same.
-            rest = below(plain, root)
+            rest = strip_root(plain, root)
             for parts in _taking(text, wanted):
                 found, more = _matches(rest, parts)
                 if found:
                     return root + parts.template
                 steps += more
-                if steps > MOST_STEPS:
+                if steps > MAX_STEPS:
                     return UNKNOWN
     return ""

@@ -9,16 +9,16 @@ from functools import lru_cache
 from itertools import chain
 
 from sidelight.contract import METRICS, Kind, boundaries
-from sidelight.store.layout import Damaged
+from sidelight.errors import InvalidDataError
 
 _KINDS = ("counter", "gauge", "histogram", "summary")
-MOST_BOUNDS = 1000
-MOST_FAMILIES = 500
-MOST_BYTES = 256 * 1024
+MAX_BOUNDS = 1000
+MAX_FAMILIES = 500
+MAX_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class StoredFamily:
     """A family's name, kind and upper bounds (without infinity), in seconds or bytes."""
 
     name: str
@@ -34,31 +34,31 @@ class Family:
         return len(self.bounds) + 2 if self.kind in {"histogram", "summary"} else 1
 
 
-Schema = tuple[Family, ...]
+Schema = tuple[StoredFamily, ...]
 
 
 def schema(duration: tuple[float, ...]) -> Schema:
     """The families this version keeps, with the configured duration boundaries."""
     return tuple(
-        Family(metric.name, metric.kind, boundaries(metric.scale, duration))
+        StoredFamily(metric.name, metric.kind, boundaries(metric.scale, duration))
         for metric in METRICS.values()
         if metric.kind in _KINDS
     )
 
 
-def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, Family]:
+def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, StoredFamily]:
     """All families by name, each with every boundary any of the schemas gives it.
 
     Where two disagree on a kind, the first to name the family is right. Boundaries past
-    `MOST_BOUNDS` are left out: their counts go to the next higher one.
+    `MAX_BOUNDS` are left out: their counts go to the next higher one.
     """
     found = {family.name: family for family in first}
     for family in chain.from_iterable(schemas):
         before = found.setdefault(family.name, family)
         if before.bounds != family.bounds and before.kind == family.kind:
             bounds = tuple(sorted({*before.bounds, *family.bounds}))
-            if len(bounds) <= MOST_BOUNDS:
-                found[family.name] = Family(family.name, before.kind, bounds)
+            if len(bounds) <= MAX_BOUNDS:
+                found[family.name] = StoredFamily(family.name, before.kind, bounds)
     return found
 
 
@@ -69,24 +69,24 @@ def encode(schema: Schema) -> bytes:
 
 @lru_cache(maxsize=64)
 def decode(data: bytes) -> Schema:
-    """The inverse of `encode`. Raises `Damaged` for anything else."""
-    if len(data) > MOST_BYTES:
-        raise Damaged("too_large")
+    """The inverse of `encode`. Raises `InvalidDataError` for anything else."""
+    if len(data) > MAX_BYTES:
+        raise InvalidDataError("too_large")
     try:
         rows = json.loads(data)
-        found = tuple(Family(str(name), kind, _bounds(raw)) for name, kind, raw in rows)
+        found = tuple(StoredFamily(str(name), kind, _bounds(raw)) for name, kind, raw in rows)
     except (ValueError, TypeError, OverflowError, RecursionError):
-        raise Damaged("torn") from None
-    if len(found) > MOST_FAMILIES:
-        raise Damaged("too_large")
+        raise InvalidDataError("torn") from None
+    if len(found) > MAX_FAMILIES:
+        raise InvalidDataError("too_large")
     for family in found:
         if family.kind not in _KINDS or (family.bounds and family.kind != "histogram"):
-            raise Damaged("torn")
+            raise InvalidDataError("torn")
     return found
 
 
 def _bounds(raw: object) -> tuple[float, ...]:
-    if not isinstance(raw, list) or len(raw) > MOST_BOUNDS:
+    if not isinstance(raw, list) or len(raw) > MAX_BOUNDS:
         raise ValueError(raw)
     bounds = tuple(float(bound) for bound in raw)
     if not all(map(math.isfinite, bounds)) or list(bounds) != sorted(set(bounds)):
@@ -107,7 +107,9 @@ def places(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, .
     return tuple(bisect_left(target, bound) for bound in (*source, math.inf))
 
 
-def moved(values: tuple[int, ...], source: Family, target: Family) -> tuple[int, ...]:
+def rebucketed(
+    values: tuple[int, ...], source: StoredFamily, target: StoredFamily
+) -> tuple[int, ...]:
     """A histogram's values under another family's boundaries."""
     where = places(source.bounds, target.bounds)
     if where is None:

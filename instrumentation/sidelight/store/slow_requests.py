@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sidelight.store.layout import RING, SLOT, WORD
+from sidelight.store.layout import SLOW_RECORD_BYTES, SLOW_RECORDS, WORD
 
 HEAD = struct.Struct("<IH")
-ROOM = SLOT - HEAD.size
-MOST_TEXT = 120
+ROOM = SLOW_RECORD_BYTES - HEAD.size
+MAX_TEXT = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class SlowRequest:
     path: str = ""
     worker: int = -1
 
-    def facts(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What is known, by name."""
         return {name: value for name, value in asdict(self).items() if value not in (None, "")}
 
@@ -63,27 +63,29 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
 _NEEDED = frozenset({"when", "route", "method", "status", "seconds", "first_byte"})
 
 
-def slot(record: SlowRequest) -> bytes:
+def pack_record(record: SlowRequest) -> bytes:
     """A record as it lies in a ring. What doesn't fit is left out: the path, then phases."""
     for shorter in (
         record,
         replace(record, path=""),
         replace(record, path="", phases=None),
-        replace(record, path="", phases=None, route=record.route[:MOST_TEXT]),
+        replace(record, path="", phases=None, route=record.route[:MAX_TEXT]),
     ):
-        text = json.dumps(shorter.facts(), separators=(",", ":")).encode()
+        text = json.dumps(shorter.to_dict(), separators=(",", ":")).encode()
         if len(text) <= ROOM:
             break
     else:
         text = b"{}"
     body = struct.pack("<H", len(text)) + text
-    return (struct.pack("<I", zlib.crc32(body)) + body).ljust(SLOT, b"\0")
+    return (struct.pack("<I", zlib.crc32(body)) + body).ljust(SLOW_RECORD_BYTES, b"\0")
 
 
-def ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
+def read_ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
     """The whole records of a ring that starts at byte ``at``."""
     found = []
-    for start in range(at, min(at + words * WORD, len(data)) - SLOT + 1, SLOT):
+    for start in range(
+        at, min(at + words * WORD, len(data)) - SLOW_RECORD_BYTES + 1, SLOW_RECORD_BYTES
+    ):
         checksum, length = HEAD.unpack_from(data, start)
         if length and checksum == zlib.crc32(data[start + 4 : start + HEAD.size + length]):
             found += decode(b"[" + data[start + HEAD.size : start + HEAD.size + length] + b"]")
@@ -92,7 +94,7 @@ def ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
 
 def encode(records: Iterable[SlowRequest]) -> bytes:
     """The newest of the records, as they lie in the totals."""
-    return json.dumps([record.facts() for record in newest(records)]).encode()
+    return json.dumps([record.to_dict() for record in newest(records)]).encode()
 
 
 def decode(data: bytes) -> list[SlowRequest]:
@@ -106,7 +108,7 @@ def decode(data: bytes) -> list[SlowRequest]:
 
 def newest(records: Iterable[SlowRequest]) -> list[SlowRequest]:
     """As many as are kept, the newest first."""
-    return sorted(records, key=lambda record: record.when, reverse=True)[:RING]
+    return sorted(records, key=lambda record: record.when, reverse=True)[:SLOW_RECORDS]
 
 
 def _is_record(row: Any) -> bool:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidelight.store.layout import Damaged
+from sidelight.errors import InvalidDataError
 
 Labels = tuple[tuple[str, str], ...]
 SUMMED = frozenset({"counter", "histogram", "gaugehistogram", "summary"})
 _CHOICES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min}
 _AGGREGATED = frozenset({"sum", *_CHOICES})
 """Not ``mostrecent``: a registry doesn't tell when a gauge was set."""
-MOST_BYTES = 4 * 1024 * 1024
+MAX_BYTES = 4 * 1024 * 1024
 """Of a snapshot; about 50,000 samples."""
 
 SUFFIXES = {
@@ -90,13 +90,13 @@ def encode(families: Iterable[AppFamily]) -> bytes:
 
 
 def decode(data: bytes) -> list[AppFamily]:
-    """The inverse of `encode`. Raises `Damaged`."""
-    if len(data) > MOST_BYTES:
-        raise Damaged("too_large")
+    """The inverse of `encode`. Raises `InvalidDataError`."""
+    if len(data) > MAX_BYTES:
+        raise InvalidDataError("too_large")
     try:
         return [_family(row) for row in json.loads(data)] if data else []
     except (ValueError, TypeError, OverflowError, RecursionError):
-        raise Damaged("torn") from None
+        raise InvalidDataError("torn") from None
 
 
 def _family(row: list[Any]) -> AppFamily:
@@ -164,17 +164,17 @@ def shown(family: AppFamily) -> list[AppFamily]:
     """A family as OpenMetrics lets a page show it: by its samples, where they fit no kind.
 
     So a histogram whose boundaries changed between two workers is there, though not as one.
-    Raises `Damaged` for what no page can show.
+    Raises `InvalidDataError` for what no page can show.
     """
     wellformed = family.kind in SUFFIXES and _NAME.fullmatch(family.name)
     if not wellformed or not all(map(_grammatical, family.samples)):
-        raise Damaged("malformed")
+        raise InvalidDataError("malformed")
     told = {
         (suffix, frozenset((name, _clean(value)) for name, value in labels))
         for suffix, labels in family.samples
     }
     if len(told) < len(family.samples):
-        raise Damaged("malformed")
+        raise InvalidDataError("malformed")
     if _fits(family):
         good = {
             (suffix, labels): seen

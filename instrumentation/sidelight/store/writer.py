@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
-from sidelight.errors import StoreError
+from sidelight.errors import InvalidDataError, StoreError
 from sidelight.store import layout, locks, slow_requests
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
@@ -21,13 +21,13 @@ from sidelight.store.directory import (
     explained,
     workers,
 )
-from sidelight.store.layout import WORD, Block, Damaged, State
+from sidelight.store.layout import WORD, BlockKind, WorkerState
 from sidelight.store.schema import Schema, encode
 
 try:
     from ctypes import c_char
 
-    Text: Any = c_char * layout.ROW_TEXT
+    Text: Any = c_char * layout.PATH_BYTES
     """Of all ways to put bytes into shared memory, setting its ``value`` costs least."""
 except ImportError:  # a Python that was built without
 
@@ -44,10 +44,10 @@ except ImportError:  # a Python that was built without
             return cls(memory, at)
 
         def _store(self, text: bytes) -> None:
-            if len(text) > layout.ROW_TEXT:
+            if len(text) > layout.PATH_BYTES:
                 raise ValueError("bytes too long")
-            filled = text.ljust(layout.ROW_TEXT, b"\0")
-            self._memory[self._at : self._at + layout.ROW_TEXT] = filled
+            filled = text.ljust(layout.PATH_BYTES, b"\0")
+            self._memory[self._at : self._at + layout.PATH_BYTES] = filled
 
         value = property(None, _store)
 
@@ -69,7 +69,7 @@ class SeriesCounter:
         self.counts = [0] * values
 
 
-class Row:
+class InflightSlot:
     """Where a request in flight is kept: the first word, and the text as ``text.value``."""
 
     __slots__ = ("text", "word")
@@ -77,18 +77,18 @@ class Row:
 
     def __init__(self, word: int, memory: mmap.mmap) -> None:
         self.word = word
-        self.lie_in(memory)
+        self.map_to(memory)
 
-    def lie_in(self, memory: mmap.mmap) -> None:
+    def map_to(self, memory: mmap.mmap) -> None:
         """The file is mapped somewhere else now."""
         self.text = Text.from_buffer(memory, (self.word + 2) * WORD)
 
-    def __deepcopy__(self, _: object) -> "Row":
+    def __deepcopy__(self, _: object) -> "InflightSlot":
         """There is one of each."""
         return self
 
 
-UNTRACKED: Final = Row.__new__(Row)
+UNTRACKED: Final = InflightSlot.__new__(InflightSlot)
 """What a request gets that finds no row free."""
 
 
@@ -116,15 +116,15 @@ class WorkerFile:
         self._max_series = max_series
         self._slow = 0
         self._lock = threading.RLock()  # a finalizer of somebody's may count, whoever holds it
-        self._tallies: dict[bytes, SeriesCounter] = {}
+        self._series: dict[bytes, SeriesCounter] = {}
         self._capped = 0
         if directory is None:
             self.fd = _nameless()
             self._fill(None)
         else:
             self._make(directory, None)
-        self._made: list[Row] = []
-        self.rows: list[Row] = []
+        self._slots: list[InflightSlot] = []
+        self.free_slots: list[InflightSlot] = []
         """Those that are free; there is one more whenever none is, up to the header's number."""
 
     def _make(self, directory: Directory, former: mmap.mmap | None) -> None:
@@ -134,7 +134,7 @@ class WorkerFile:
             with directory.locked(NUMBER_LOCK, seconds=2.0):
                 self.worker = _free_number(directory, self.worker)
                 self.fd = directory.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL)
-                locks.hold(self.fd)
+                locks.acquire(self.fd)
                 self._fill(former)
                 os.rename(draft, self.name, src_dir_fd=directory.fd, dst_dir_fd=directory.fd)
         except OSError as error:
@@ -147,7 +147,9 @@ class WorkerFile:
 
         A full tmpfs says so here, and not with a SIGBUS later.
         """
-        header = layout.plan(self._max_series, self.id, self.worker, self.pid, time.time_ns())
+        header = layout.worker_header(
+            self._max_series, self.id, self.worker, self.pid, time.time_ns()
+        )
         if self.directory is not None and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self.fd, 0, header.size)
         else:
@@ -161,74 +163,79 @@ class WorkerFile:
             self.memory[layout.STATE * WORD :] = former[layout.STATE * WORD :]
             return
         self._end = header.arena_at
-        self.words[layout.STATE] = State.SERVING
+        self.words[layout.STATE] = WorkerState.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
-        self._append(Block.SCHEMA, encode(self.schema), 0)
-        self._ring = self._append(Block.SLOW, b"", layout.RING * layout.SLOT // WORD) * WORD
+        self._append(BlockKind.SCHEMA, encode(self.schema), 0)
+        self._ring = (
+            self._append(
+                BlockKind.SLOW_REQUESTS, b"", layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES // WORD
+            )
+            * WORD
+        )
 
-    def take(self, asked: int, path: bytes, start: int) -> Row:
+    def acquire_slot(self, method_scheme: int, path: bytes, start: int) -> InflightSlot:
         """Show a request among those in flight, for `leave`.
 
         One more than there are rows is counted, and not described.
         """
-        row = self.rows.pop() if self.rows else self._new_row()
+        row = self.free_slots.pop() if self.free_slots else self._new_row()
         if row is UNTRACKED:
             self.words[layout.UNTRACKED] += 1
         else:
-            row.text.value = path[: layout.ROW_TEXT]
-            self.words[row.word + 1] = asked
+            row.text.value = path[: layout.PATH_BYTES]
+            self.words[row.word + 1] = method_scheme
             self.words[row.word] = start
         return row
 
-    def _new_row(self) -> Row:
+    def _new_row(self) -> InflightSlot:
         with self._lock:
-            if len(self._made) == self._header.rows:
+            if len(self._slots) == self._header.slots:
                 return UNTRACKED
-            at = self._header.rows_at // WORD + len(self._made) * layout.ROW_WORDS
-            self._made.append(Row(at, self.memory))
-            return self._made[-1]
+            at = self._header.slots_at // WORD + len(self._slots) * layout.SLOT_WORDS
+            self._slots.append(InflightSlot(at, self.memory))
+            return self._slots[-1]
 
-    def leave(self, row: Row) -> None:
+    def release_slot(self, row: InflightSlot) -> None:
         """Give back what `take` gave."""
         if row is UNTRACKED:
             self.words[layout.UNTRACKED] -= 1
         else:
             self.words[row.word] = 0
-            self.rows.append(row)
+            self.free_slots.append(row)
 
-    def tally(
-        self, metric: Metric, labels: tuple[str, ...], *, beyond: bool = False
+    def series(
+        self, metric: Metric, labels: tuple[str, ...], *, uncapped: bool = False
     ) -> SeriesCounter:
         """A series of this process; made with zeros when new.
 
-        ``beyond`` asks for one of the few that may exceed the cap. Raises `StoreFull`.
+        ``uncapped`` asks for one of the few that may exceed the cap. Raises `StoreFull`.
         """
         number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
-        found = self._tallies.get(key)
+        found = self._series.get(key)
         if found is not None:
             return found
         with self._lock:
-            if key not in self._tallies:
-                if not beyond and self._capped >= self._max_series:
+            if key not in self._series:
+                if not uncapped and self._capped >= self._max_series:
                     raise StoreFull
                 values = self.schema[number].values
-                spare = 0 if beyond else layout.SLACK
-                at = self._append(Block.SERIES, key, values, spare)
-                self._tallies[key] = SeriesCounter(at, values)
-                self._capped += not beyond
-            return self._tallies[key]
+                spare = 0 if uncapped else layout.SLACK
+                at = self._append(BlockKind.SERIES, key, values, spare)
+                self._series[key] = SeriesCounter(at, values)
+                self._capped += not uncapped
+            return self._series[key]
 
     def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
         """Add to a counter; a counter of Sidelight's own is kept beyond the cap."""
-        tally = self.tally(metric, labels, beyond=True)
+        tally = self.series(metric, labels, uncapped=True)
         counts = tally.counts
         with self._lock:
             counts[0] = self.words[tally.at] = counts[0] + amount
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add a value (nanoseconds, or bytes) to a histogram or summary, off the hot path."""
-        tally = self.tally(metric, labels, beyond=True)
+        tally = self.series(metric, labels, uncapped=True)
         bounds = boundaries(metric.scale, self.bounds)
         place = bisect_left(bounds, value / metric.divisor) + 1
         counts, words, at = tally.counts, self.words, tally.at
@@ -238,7 +245,7 @@ class WorkerFile:
 
     def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Set a gauge, or a counter that the system counts for us."""
-        tally = self.tally(metric, labels, beyond=True)
+        tally = self.series(metric, labels, uncapped=True)
         tally.counts[0] = self.words[tally.at] = value
 
     @cached_property
@@ -246,13 +253,13 @@ class WorkerFile:
         """The duration boundaries, in seconds."""
         return next(family.bounds for family in self.schema if family.name == DURATION.name)
 
-    def note(self, kind: Block, key: bytes) -> None:
+    def append_block(self, kind: BlockKind, key: bytes) -> None:
         """Add a block without values, such as the route table. Raises `StoreFull`."""
         with self._lock:
             self._append(kind, key, 0, layout.SLACK)
 
-    def _append(self, kind: Block, key: bytes, values: int, spare: int = 0) -> int:
-        data = layout.block(kind, key, values)
+    def _append(self, kind: BlockKind, key: bytes, values: int, spare: int = 0) -> int:
+        data = layout.pack_block(kind, key, values)
         start, end = self._end, self._end + len(data) + values * WORD
         if end > self._header.size - spare:
             raise StoreFull
@@ -263,23 +270,23 @@ class WorkerFile:
         self.words[layout.USED] = end
         return (end - values * WORD) // WORD
 
-    def exemplar(
+    def set_exemplar(
         self, tally: SeriesCounter, bucket: int, trace: bytes, span: bytes, value: float
     ) -> None:
         """Remember a trace for a bucket of a series; the newest wins."""
         rest = struct.pack("<IQ16s8sdd", bucket, tally.at * WORD, trace, span, value, time.time())
         slot = (tally.at + bucket) % self._header.exemplars
         at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
-        self.memory[at : at + layout.EXEMPLAR.size] = layout.checked(rest)
+        self.memory[at : at + layout.EXEMPLAR.size] = layout.with_checksum(rest)
 
-    def remember(self, record: slow_requests.SlowRequest) -> None:
+    def add_slow_request(self, record: slow_requests.SlowRequest) -> None:
         """Keep a slow request, in place of the oldest."""
         with self._lock:
-            at = self._ring + self._slow % layout.RING * layout.SLOT
+            at = self._ring + self._slow % layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
             self._slow += 1
-        self.memory[at : at + layout.SLOT] = slow_requests.slot(record)
+        self.memory[at : at + layout.SLOW_RECORD_BYTES] = slow_requests.pack_record(record)
 
-    def linked(self) -> bool:
+    def is_linked(self) -> bool:
         """Whether the file still has its name."""
         return self.directory is None or os.fstat(self.fd).st_nlink > 0
 
@@ -300,16 +307,16 @@ class WorkerFile:
             self.memory, self.words, self.fd, self._header = former
             raise
         self.directory = directory
-        for row in self._made:
-            row.lie_in(self.memory)
+        for row in self._slots:
+            row.map_to(self.memory)
         if self.worker != identity[2]:
-            self._unsay(identity[2])
+            self._reset_worker_series(identity[2])
         os.close(former[2])
 
-    def _unsay(self, worker: int) -> None:
+    def _reset_worker_series(self, worker: int) -> None:
         """Take back what was said by a number that is another's now."""
         with self._lock:
-            for key, tally in self._tallies.items():
+            for key, tally in self._series.items():
                 number, labels = layout.split_key(key)
                 metric = METRICS[self.schema[number].name]
                 if (WORKER, str(worker)) in zip(metric.labels, labels, strict=False):
@@ -317,7 +324,7 @@ class WorkerFile:
                     tally.counts[0] = ABSENT if metric.kind == "gauge" else 0
                     self.words[tally.at] = tally.counts[0]
 
-    def close(self, state: State = State.CLOSED) -> None:
+    def close(self, state: WorkerState = WorkerState.CLOSED) -> None:
         """Let go: the lock is free, and whoever reads next folds what is here."""
         self.words[layout.STATE] = state
         if self.directory is not None:
@@ -328,8 +335,8 @@ class WorkerFile:
         """In a forked child: hold no descriptor of the parent's lock, and write nothing there."""
         self._release()
         former, self.memory = self.memory, mmap.mmap(-1, self._header.size)
-        for row in self._made:
-            row.lie_in(self.memory)
+        for row in self._slots:
+            row.map_to(self.memory)
         self.words.release()
         former.close()
         self.words = memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
@@ -362,8 +369,8 @@ def _free_number(directory: Directory, wish: int) -> int:
             fd = directory.open(name)
             with os.fdopen(fd, "rb") as file:
                 head = file.read(layout.HEADER_BYTES)
-            taken.add(layout.number(head))
-        except (OSError, Damaged):
+            taken.add(layout.worker_number(head))
+        except (OSError, InvalidDataError):
             continue
     if wish not in taken:
         return wish

@@ -7,11 +7,11 @@ from itertools import pairwise
 from math import inf
 
 from sidelight.contract import METRICS, WORKER
+from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
 from sidelight.runtime.registry import families, registry
-from sidelight.store.steps import result
+from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.user import AppFamily
-from sidelight.store.view import View
 
 Labels = tuple[tuple[str, str], ...]
 Bucket = tuple[float, float]
@@ -97,7 +97,7 @@ def joined(process: Page, applications: Iterable[Page]) -> Page:
 
 def read(name: str, fd: int) -> Page:
     """What the file of a worker holds."""
-    shot = result(Collector(View(None, (name, fd))).collect())
+    shot = run_to_end(Collector(DirectoryReader(None, (name, fd))).collect())
     page: Page = {}
     for key, values in shot.sums.items():
         metric = METRICS[key.family.name]

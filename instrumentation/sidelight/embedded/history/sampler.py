@@ -9,13 +9,13 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from sidelight.cooperative import in_slices
 from sidelight.embedded.history.exemplars import Exemplars
 from sidelight.embedded.history.families import Families
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.page import Page
 from sidelight.embedded.history.target import NAMELESS, Target
 from sidelight.errors import StoreError
-from sidelight.export.page import in_turns
 from sidelight.export.prometheus import Format, render
 from sidelight.sidecar.watch import Watch
 
@@ -84,7 +84,7 @@ class Sampler:
 
     async def _page(self) -> Page:
         """The whole page, read. Raises `StoreError`."""
-        pieces = in_turns(render(await self._watch.shot(), Format.OPENMETRICS))
+        pieces = in_slices(render(await self._watch.shot(), Format.OPENMETRICS))
         page = self._begin()
         async for piece in gathered(pieces):
             await self._run(page.read, piece, self.families)

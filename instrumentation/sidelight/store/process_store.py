@@ -12,17 +12,18 @@ import uuid
 import weakref
 from contextlib import suppress
 
+from sidelight.cooperative import run_to_end
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
 from sidelight.store import directory, locks, supervisor
 from sidelight.store.directory import Directory
+from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.schema import schema
-from sidelight.store.steps import result
-from sidelight.store.view import View
+from sidelight.store.stopped_workers import merge_stopped_workers
 from sidelight.store.writer import WorkerFile
 
 ATTEMPTS = 5
-JANITOR = os.path.join(os.path.dirname(__file__), "janitor.py")
+CLEANUP_PROGRAM = os.path.join(os.path.dirname(__file__), "cleanup.py")
 _lock = threading.Lock()
 _shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}
 _living: weakref.WeakSet["Store"] = weakref.WeakSet()
@@ -37,9 +38,9 @@ class Store:
         self.closed = False
         self._users = 0
         self.directory, self.file = self._begin()
-        self.view = View(self.directory, (self.file.name, self.file.fd))
+        self.reader = DirectoryReader(self.directory, (self.file.name, self.file.fd))
         with suppress(StoreError):  # what can't be folded now is there for the next who tries
-            self.fold()
+            self.merge_stopped()
         _living.add(self)
 
     def _begin(self) -> tuple[Directory | None, WorkerFile]:
@@ -60,18 +61,18 @@ class Store:
                     raise
         raise AssertionError
 
-    def fold(self, wait: float = 0.0) -> None:
+    def merge_stopped(self, wait: float = 0.0) -> None:
         """Add what dead workers left to the totals. Raises `StoreError`."""
         if self.directory is None:
             return
         try:
-            result(self.view.fold(wait))
+            run_to_end(merge_stopped_workers(self.reader, wait))
         except OSError as error:
             raise directory.explained(error, self.directory.path) from error
 
     def renew(self) -> bool:
         """Make directory and file again if somebody removed them; whether that was needed."""
-        if self.directory is None or (self.file.linked() and self.directory.exists()):
+        if self.directory is None or (self.file.is_linked() and self.directory.exists()):
             return False
         where = open_directory(self._settings)
         if where is None:
@@ -81,7 +82,7 @@ class Store:
         except StoreError:
             where.close()
             raise
-        self.directory = self.view.directory = where
+        self.directory = self.reader.directory = where
         return True
 
     @property
@@ -101,17 +102,17 @@ class Store:
                 del _shared[key]
         self.file.close()
         with suppress(StoreError, OSError):
-            self.fold(wait=2.0)
-            self._leave_to_janitor()
+            self.merge_stopped(wait=2.0)
+            self._start_cleanup()
 
-    def _leave_to_janitor(self) -> None:
+    def _start_cleanup(self) -> None:
         """With the last worker of a directory of our own making: see that it goes one day."""
         where = self.directory
         if where is None or where.shared or any(directory.workers(where, alive=True)):
             return
         _, pid, started, *_ = os.path.basename(where.path).split("-")
         program = subprocess.Popen(  # noqa: S603 our own program, with names of our own making
-            [sys.executable, "-I", "-S", JANITOR, where.path, pid, started],
+            [sys.executable, "-I", "-S", CLEANUP_PROGRAM, where.path, pid, started],
             cwd="/",
             start_new_session=True,
             stdin=subprocess.DEVNULL,

@@ -3,12 +3,12 @@
 import json
 from dataclasses import asdict, dataclass, fields
 
-DISABLE_FASTAPI_METRICS = 'FastAPI(telemetry={"metrics": False})'
+TELEMETRY_FIX = 'FastAPI(telemetry={"metrics": False})'
 """The line that leaves the metrics to Sidelight, where FastAPI sends the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class ServiceInfo:
     """Texts for ``target_info`` and ``sidelight_build_info``, empty where unknown.
 
     ``telemetry`` is "metrics" where FastAPI's own telemetry sends the same metrics.
@@ -24,16 +24,16 @@ class About:
     telemetry: str = ""
 
 
-def encode(about: About) -> bytes:
+def encode(about: ServiceInfo) -> bytes:
     """As it stands in a file."""
     return json.dumps(asdict(about)).encode()
 
 
-def decode(data: bytes) -> About:
+def decode(data: bytes) -> ServiceInfo:
     """The inverse of `encode`; what is no text, or unknown, is left out."""
     try:
         found = json.loads(data)
-        names = {field.name for field in fields(About)} & found.keys()
+        names = {field.name for field in fields(ServiceInfo)} & found.keys()
     except (ValueError, AttributeError, RecursionError):
-        return About()
-    return About(**{name: found[name] for name in names if isinstance(found[name], str)})
+        return ServiceInfo()
+    return ServiceInfo(**{name: found[name] for name in names if isinstance(found[name], str)})

@@ -1,4 +1,4 @@
-"""The janitor, where the system tells no start times of processes."""
+"""The cleanup, where the system tells no start times of processes."""
 
 import os
 import subprocess
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sidelight.store import janitor
+from sidelight.store import cleanup
 
 
 @pytest.fixture(autouse=True)
 def no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a system without /proc, where the directory's name holds no start time either."""
-    monkeypatch.setattr(janitor, "start_time", lambda _pid: "")
+    monkeypatch.setattr(cleanup, "start_time", lambda _pid: "")
 
 
 @pytest.fixture
@@ -30,7 +30,9 @@ def test_a_server_that_ended_is_seen_without_start_times(tmp_path: Path, ended: 
     left = tmp_path / "base" / "group"
     left.mkdir(parents=True)
     (left / "totals").write_bytes(b"counts")
-    watching = threading.Thread(target=janitor.watch, args=(str(left), ended, ""), daemon=True)
+    watching = threading.Thread(
+        target=cleanup.remove_after, args=(str(left), ended, ""), daemon=True
+    )
     watching.start()
     watching.join(30)
     assert not watching.is_alive()
@@ -39,6 +41,6 @@ def test_a_server_that_ended_is_seen_without_start_times(tmp_path: Path, ended: 
 
 def test_a_server_that_runs_is_not_gone(ended: str) -> None:
     """Without start times a process is there as long as its number is."""
-    assert not janitor.gone(str(os.getpid()), "")
-    assert not janitor.gone("1", "")
-    assert janitor.gone(ended, "")
+    assert not cleanup.has_ended(str(os.getpid()), "")
+    assert not cleanup.has_ended("1", "")
+    assert cleanup.has_ended(ended, "")

@@ -1,10 +1,10 @@
-"""Removes a directory of our own making once its server is gone. A program, run by its path.
+"""Removes the directory of a server once that server has ended. A program, run by its path.
 
-The last worker of a server can't know whether the server ends or only replaces it. So it
-leaves what was counted, and starts this: small, detached, without a module of ours. It ends
-as soon as there is a worker again, or nothing left to do.
+The last worker of a server cannot know whether the server ends or replaces it. So it leaves
+what was counted and starts this program: small, detached, without a module of Sidelight's.
+It ends as soon as there is a worker again, or nothing left to do.
 
-    python -I -S janitor.py DIRECTORY PID START-TIME
+    python -I -S cleanup.py DIRECTORY PID START-TIME
 """
 
 import fcntl
@@ -17,7 +17,7 @@ POLL = 0.02
 
 
 def start_time(pid: str) -> str:
-    """The kernel's start time of a process; empty when it is gone."""
+    """The kernel's start time of a process; empty when it has ended."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[19]
@@ -25,8 +25,8 @@ def start_time(pid: str) -> str:
         return ""
 
 
-def gone(pid: str, started: str) -> bool:
-    """Whether a process has ended; without /proc another of its number may pass for it."""
+def has_ended(pid: str, started: str) -> bool:
+    """Whether a process has ended; without /proc a later one of the same number counts as it."""
     if started:
         return start_time(pid) != started
     try:
@@ -38,8 +38,8 @@ def gone(pid: str, started: str) -> bool:
     return False
 
 
-def held(path: str) -> bool:
-    """Whether a living process holds a worker's file."""
+def is_locked(path: str) -> bool:
+    """Whether a running process holds the lock of a worker's file."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
@@ -53,17 +53,17 @@ def held(path: str) -> bool:
     return False
 
 
-def watch(directory: str, pid: str, started: str) -> None:
-    """Wait for the server's end; then remove what it left."""
+def remove_after(directory: str, pid: str, started: str) -> None:
+    """Wait for the end of the server, then remove its directory."""
     while True:
         try:
             names = os.listdir(directory)
         except OSError:
             return
         paths = [os.path.join(directory, name) for name in names]
-        if any(held(path) for path in paths if path.endswith(".worker")):
+        if any(is_locked(path) for path in paths if path.endswith(".worker")):
             return
-        if gone(pid, started):
+        if has_ended(pid, started):
             break
         time.sleep(POLL)
     for path in paths:
@@ -74,4 +74,4 @@ def watch(directory: str, pid: str, started: str) -> None:
 
 
 if __name__ == "__main__":
-    watch(*sys.argv[1:4])
+    remove_after(*sys.argv[1:4])

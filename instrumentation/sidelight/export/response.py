@@ -1,0 +1,35 @@
+"""The metrics as an HTTP response, rendered without holding up the event loop."""
+
+import zlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+from sidelight.cooperative import in_slices
+from sidelight.export.negotiation import accepts_gzip, wanted_format
+from sidelight.export.prometheus import render
+from sidelight.export.snapshot import Snapshot
+
+GZIP_LEVEL = 1
+
+
+async def metrics_response(
+    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]]
+) -> Response:
+    """The snapshot in the format and content coding that the client prefers."""
+    form = wanted_format(headers.get("accept", ""))
+    answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
+    pieces = in_slices(render(await snapshot(), form))
+    if accepts_gzip(headers.get("accept-encoding", "")):
+        answer["content-encoding"] = "gzip"
+        pieces = _compressed(pieces)
+    body = b"".join([piece async for piece in pieces])
+    return Response(body, headers=answer)
+
+
+async def _compressed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    packer = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    async for piece in pieces:
+        yield packer.compress(piece)
+    yield packer.flush()

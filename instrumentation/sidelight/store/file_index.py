@@ -1,0 +1,125 @@
+"""The blocks of a file, decoded. A block never changes once written, so each is read once."""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
+
+from sidelight.errors import InvalidDataError
+from sidelight.store import layout, service_info, slow_requests
+from sidelight.store.layout import WORD, BlockKind
+from sidelight.store.schema import Schema, StoredFamily, decode
+from sidelight.store.service_info import ServiceInfo
+from sidelight.store.slow_requests import SlowRequest, newest
+
+BLOCKS_AT_ONCE = 200
+"""Blocks that are read between two turns of an event loop."""
+# Limits on what a file may ask of its reader: a file may be made by anybody.
+MAX_SERIES = layout.MAX_BYTES // layout.BYTES_PER_SERIES
+MAX_KEY = 4096
+MAX_TABLE = 1024 * 1024
+MAX_ROOTS = 64
+MAX_MERGED_IDS = 16_384
+"""Ids that the totals may name: more than they ever keep (see `totals.IDS_KEPT`)."""
+
+Unpack = Callable[[bytes, int], tuple[int, ...]]
+
+
+class StoredSeries(NamedTuple):
+    """Where a file keeps one series."""
+
+    family: StoredFamily
+    labels: tuple[str, ...]
+    at: int
+    unpack: Unpack
+
+
+@dataclass(slots=True)
+class FileIndex:
+    """The blocks of a file up to byte ``end``."""
+
+    end: int
+    schema: Schema = ()
+    series: list[StoredSeries] = field(default_factory=list)
+    routes: str = ""
+    roots: list[str] = field(default_factory=list)
+    merged_ids: tuple[bytes, ...] = ()
+    app_metrics: bytes = b""
+    service_info: ServiceInfo = field(default_factory=ServiceInfo)
+    slow_requests: list[SlowRequest] = field(default_factory=list)
+    """Slow requests that the totals keep."""
+    slow_ring: tuple[int, int] = (0, 0)
+    """Where a worker keeps its own: byte offset and words."""
+    has_unknown_blocks: bool = False
+    """Whether a later version added blocks of a kind that this version does not know."""
+    has_long_labels: bool = False
+    """Whether series are left out, since their labels are too long."""
+
+    def extend(self, data: bytes) -> bool:
+        """Read some of the blocks that are new; whether there may be more.
+
+        Raises `InvalidDataError`.
+        """
+        before = self.end
+        for kind, values, key, at in islice(layout.iter_blocks(data, before), BLOCKS_AT_ONCE):
+            if kind == BlockKind.SERIES:
+                self._add_series(values, key, at)
+            elif kind == BlockKind.SCHEMA:
+                if self.schema:
+                    raise InvalidDataError(
+                        "torn"
+                    )  # series before and after would differ in meaning
+                self.schema = decode(key)
+            elif kind == BlockKind.SLOW_REQUESTS:
+                self.slow_requests = newest([*self.slow_requests, *slow_requests.decode(key)])
+                self.slow_ring = (at, values)
+            else:
+                self._add_block(kind, key)
+            self.end = at + values * WORD
+        return self.end > before
+
+    def _add_block(self, kind: int, key: bytes) -> None:
+        """Add a block without values."""
+        if kind == BlockKind.ROUTES:
+            self.routes = key[:MAX_TABLE].decode("utf-8", "replace")
+        elif kind == BlockKind.ROOTS:
+            if len(self.roots) < MAX_ROOTS:
+                self.roots.append(key[:MAX_KEY].decode("utf-8", "replace"))
+        elif kind == BlockKind.MERGED_IDS:
+            ids = key[-16 * MAX_MERGED_IDS :]
+            self.merged_ids = tuple(ids[i : i + 16] for i in range(0, len(ids), 16))
+        elif kind == BlockKind.APP_METRICS:
+            self.app_metrics = key
+        elif kind == BlockKind.SERVICE_INFO:
+            self.service_info = service_info.decode(key)
+        else:
+            self.has_unknown_blocks = True
+
+    def _add_series(self, values: int, key: bytes, at: int) -> None:
+        if len(key) > MAX_KEY:
+            self.has_long_labels = True
+            return
+        if len(self.series) >= MAX_SERIES:
+            raise InvalidDataError("too_large")
+        try:
+            number, labels = _split(key)
+            family = self.schema[number]
+        except (ValueError, IndexError):
+            raise InvalidDataError("torn") from None
+        if values != family.values or number < 0:
+            raise InvalidDataError("torn")
+        self.series.append(StoredSeries(family, labels, at, unpacker(values)))
+
+
+_split = lru_cache(maxsize=32_768)(layout.split_key)
+"""Workers of one service have the same keys: their labels are kept once."""
+_UNPACKERS: dict[int, Unpack] = {}
+
+
+def unpacker(values: int) -> Unpack:
+    """Reads so many words at an offset."""
+    if values not in _UNPACKERS:
+        _UNPACKERS[values] = struct.Struct(f"<{values}Q").unpack_from
+    return _UNPACKERS[values]
