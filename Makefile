@@ -11,18 +11,24 @@ unexport PYTHONDONTWRITEBYTECODE
 NEWEST := .venv
 OLDEST := .venv-oldest
 WHEEL := .venv-wheel
+RELEASE := .venv-release
+PYTHONS := 3.11 3.12 3.13 3.14 3.15
+# Not all pins have wheels for 3.15 yet.
+PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
 REQUIREMENTS := requirements/tests.txt
 PIP_INSTALL := -m pip install --quiet
-# Tests mostly wait for servers: two at a time leave half of two cores idle.
-PARALLEL := -n 3 --dist worksteal
-# What an old FastAPI could break: with it `make test` runs these, and `make test-all` every test.
-ON_FASTAPI := tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
-  tests/live/test_live_ends.py tests/live/test_live_faults.py tests/live/test_live_gunicorn.py \
-  tests/live/test_live_killed.py tests/live/test_live_people.py
+# Some tests wait for servers: two at a time leave a part of two cores idle.
+# Tests that share a server, a browser or a recording are a group, and run in one process.
+PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
+# What old versions of FastAPI and of the libraries that Sidelight watches could break. The servers
+# and tools are the same at both ends, so of the live tests three are enough, and what is marked
+# `newest` (matrices of faults and of sizes) runs once. `make test-all` runs all on both.
+ON_OLDEST := tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
+  tests/live/test_live_app_metrics.py tests/live/test_live_ends.py tests/live/test_live_gunicorn.py
 CODE := instrumentation tests examples benchmarks dashboards
 
 # $(call new_venv,folder,commands to try): $(PYTHON) if given, else the first that is new enough.
-# Each is run, since a pyenv shim is on PATH even when its version is not switched on.
+# The newest Python first for which the pins have wheels. Each is run, since a pyenv shim is on PATH even when its version is not switched on.
 define new_venv
 	@rm -rf $(1); \
 	for python in $(if $(PYTHON),'$(PYTHON)',$(2)); do \
@@ -46,15 +52,15 @@ setup: $(NEWEST)/.package  ## the newest supported versions, in .venv
 setup-oldest: $(OLDEST)/.package  ## the oldest supported versions, in .venv-oldest
 
 $(NEWEST)/.python:
-	$(call new_venv,$(NEWEST),python3.13 python3.12 python3.11 python3)
+	$(call new_venv,$(NEWEST),$(PYTHONS_NEWEST))
 	@touch $@
 
 $(OLDEST)/.python: # the oldest Python first: old libraries have no wheels for the newest
-	$(call new_venv,$(OLDEST),python3.11 python3.12 python3.13 python3)
+	$(call new_venv,$(OLDEST),python3.11 python3.12 python3.13 python3.14 python3.15 python3)
 	@touch $@
 
 $(WHEEL)/.python:
-	$(call new_venv,$(WHEEL),python3.13 python3.12 python3.11 python3)
+	$(call new_venv,$(WHEEL),$(PYTHONS_NEWEST))
 	@touch $@
 
 $(NEWEST)/.requirements: $(NEWEST)/.python $(REQUIREMENTS) requirements/dev.txt constraints.txt
@@ -67,6 +73,14 @@ $(OLDEST)/.requirements: $(OLDEST)/.python $(REQUIREMENTS) requirements/oldest.t
 
 $(WHEEL)/.requirements: $(WHEEL)/.python $(REQUIREMENTS) requirements/dev.txt constraints.txt
 	$(WHEEL)/bin/python $(PIP_INSTALL) -r requirements/dev.txt -c constraints.txt
+	@touch $@
+
+$(RELEASE)/.python:
+	$(call new_venv,$(RELEASE),$(PYTHONS_NEWEST))
+	@touch $@
+
+$(RELEASE)/.requirements: $(RELEASE)/.python requirements/release.txt constraints.txt
+	$(RELEASE)/bin/python $(PIP_INSTALL) -r requirements/release.txt -c constraints.txt
 	@touch $@
 
 $(NEWEST)/.package: $(NEWEST)/.requirements pyproject.toml
@@ -92,11 +106,11 @@ system:  ## Debian packages that tests use (promtool, PostgreSQL, Chromium and o
 .PHONY: test
 test: system setup setup-oldest  ## all but the slow tests, at both ends of the versions
 	$(NEWEST)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
-	$(OLDEST)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS) $(ON_FASTAPI) || \
+	$(OLDEST)/bin/python -m pytest $(PARALLEL) -m "not slow and not newest" $(ARGS) $(ON_OLDEST) || \
 	  [ $$? = 5 -a -n '$(ARGS)' ]  # 5: what was asked for is not among these
 
 .PHONY: test-all
-test-all: system setup setup-oldest test-wheel  ## every test, slow ones too, and the wheel
+test-all: system setup setup-oldest test-wheel coverage  ## every test, slow ones too, the wheel, coverage
 	$(NEWEST)/bin/python -m pytest $(PARALLEL) $(ARGS)
 	$(OLDEST)/bin/python -m pytest $(PARALLEL) $(ARGS)
 
@@ -106,10 +120,30 @@ test-wheel: wheel $(WHEEL)/.requirements  ## all but the slow tests, on the buil
 	$(WHEEL)/bin/python -m pip check
 	$(WHEEL)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
+.PHONY: test-pythons
+test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
+	@.ci/pythons $(PYTHONS)
+
+.PHONY: coverage
+coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
+	$(NEWEST)/bin/python -m pytest -q -n 0 --cov --cov-report=term-missing:skip-covered \
+	  -m "not slow" tests/asgi tests/store
+
 .PHONY: lint
-lint: setup  ## ruff: rules and format
+lint: setup  ## ruff, import contracts, workflows, and a strict build of the docs
 	$(NEWEST)/bin/ruff check
 	$(NEWEST)/bin/ruff format --check
+	$(NEWEST)/bin/lint-imports --no-cache
+	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.github-issue-forms \
+	  .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
+	$(NEWEST)/bin/zizmor --offline --no-progress .github
+	NO_MKDOCS_2_WARNING=1 $(NEWEST)/bin/python -m mkdocs build --quiet --strict
+
+.PHONY: docs
+docs: setup  ## the documentation as a site, in .cache/site
+	NO_MKDOCS_2_WARNING=1 $(NEWEST)/bin/python -m mkdocs build --strict
 
 .PHONY: types
 types: $(NEWEST)/.benchmarks  ## mypy, strict
@@ -133,7 +167,7 @@ rules: setup  ## rules of services without objectives, and those that promtool t
 	  --output deploy/prometheus/tests/shop.yml
 
 .PHONY: dashboards
-dashboards: setup  ## dashboards/json and the ConfigMaps, from their source
+dashboards: setup  ## dashboards/json, from their source
 	$(NEWEST)/bin/python -m dashboards
 
 .PHONY: wheel
@@ -142,11 +176,19 @@ wheel: setup  ## dist/*.whl, checked
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
-	@for file in data/dashboards/sidelight-fleet.json data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
+	@for file in data/dashboards/sidelight-fleet.json data/rules/sidelight.yml data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
 	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
 	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 
+.PHONY: dist
+dist: wheel $(RELEASE)/.requirements  ## what a release publishes: the wheel, a source archive and an SBOM
+	$(RELEASE)/bin/python -m build --no-isolation --sdist .
+	rm -rf build/sbom && $(RELEASE)/bin/python -m venv --without-pip build/sbom
+	$(RELEASE)/bin/python -m pip --python build/sbom/bin/python install --quiet -c constraints.txt dist/sidelight-*.whl
+	$(RELEASE)/bin/cyclonedx-py environment --pyproject pyproject.toml --of JSON \
+	  --output-file build/sbom.cdx.json build/sbom/bin/python
+
 .PHONY: clean
 clean:  ## removes everything made here, environments too
-	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(addprefix .venv-,$(PYTHONS)) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

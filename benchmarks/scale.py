@@ -114,7 +114,7 @@ def measured(size: Size, scrapes: int) -> Costs:
     """One sidecar over one directory, from its start."""
     costs = Costs()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as base:
-        where = directory.shared(os.path.join(base, "store"))
+        where = directory.open_shared(os.path.join(base, "store"))
         workers = [Worker(where, size) for _ in range(WORKERS)]
         with sidecar(where.path) as (pid, connection):
             costs.started = memory(pid, "VmRSS")

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -22,6 +23,27 @@ def pytest_configure() -> None:
 def pytest_unconfigure() -> None:
     """What started the servers ends with the run."""
     processes.end()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share what their module has started run in one process; those that wait, first.
+
+    What waits last is waited for by all.
+    """
+    for item in items:
+        if shares(item) and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=lambda item: item.get_closest_marker("live") is None)
+
+
+def shares(item: pytest.Item) -> bool:
+    """Whether a test uses a fixture of ours that its whole module has one of."""
+    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
+    return any(
+        definition.scope in {"module", "package"}
+        for definitions in known.values()
+        for definition in definitions
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +66,12 @@ def logged(caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixtur
     """Log records of Sidelight's own loggers."""
     with caplog.at_level(logging.DEBUG, logger="sidelight"):
         yield caplog
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A registry of prometheus_client in place of the default one."""
+    client = pytest.importorskip("prometheus_client")
+    found = client.CollectorRegistry(auto_describe=True)
+    monkeypatch.setattr(client, "REGISTRY", found)
+    return found

@@ -13,30 +13,34 @@ import importlib
 import json
 import multiprocessing.context
 import os
+import pkgutil
 import runpy
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
 PRELOADED = (
-    "fastapi",
-    "fastapi.responses",
+    "anyio._backends._asyncio",
     "fastapi.openapi.docs",
-    "sidelight",
-    "sidelight.cli",
-    "sidelight.cli.sidecar",
+    "fastapi.responses",
+    "fastapi.telemetry._runtime",
+    "pydantic.v1",
     "starlette.middleware.base",
-    "uvicorn.main",
-    "uvicorn._subprocess",
     "uvicorn.lifespan.on",
     "uvicorn.loops.auto",
+    "uvicorn.main",
     "uvicorn.protocols.http.auto",
     "uvicorn.protocols.websockets.auto",
+    "uvloop",
+    "yaml",
 )
-"""None of these changes by its import what Sidelight finds in a process."""
+OURS = "asgi", "cli", "export", "runtime", "serving", "sidecar", "slo", "store", "embedded"
+NOT_OURS = "sidelight.embedded.viewer", "sidelight.embedded.demo", "sidelight.store.janitor"
+"""Modules that few servers need, and one that is a program."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -45,11 +49,15 @@ class Worker(multiprocessing.context.ForkProcess):
 
     def start(self) -> None:
         """Fork; a signal that comes before the handlers are reset is delivered afterwards."""
+        uvicorn: Any = self._kwargs["target"].__self__  # type: ignore[attr-defined]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             super().start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # uvicorn keeps the worker's end of the pipe by which it asks whether the worker lives, so
+        # that it waits for the answer of one that is killed meanwhile until its patience ends.
+        uvicorn.child_conn.close()
 
     def run(self) -> None:
         """Forget the supervisor's handlers, then do what the worker was made for."""
@@ -62,13 +70,31 @@ class Worker(multiprocessing.context.ForkProcess):
 
 def preload() -> None:
     """Import what servers need; from then on uvicorn forks its workers."""
-    for name in PRELOADED:
-        with suppress(ImportError):  # an older version has no such module
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a process with threads is not to be forked
+    for name in [*PRELOADED, *ours()]:
+        with suppress(ImportError):  # what the oldest versions have not, no test starts there
             importlib.import_module(name)
-    uvicorn = importlib.import_module("uvicorn._subprocess")
-    uvicorn.spawn = SimpleNamespace(Process=Worker)  # type: ignore[attr-defined]
+    fork_workers()
     gc.collect()
     gc.freeze()
+
+
+def ours() -> Iterator[str]:
+    """Sidelight's modules."""
+    for room in OURS:
+        try:
+            package = importlib.import_module(f"sidelight.{room}")
+        except ImportError:
+            continue
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}.", id):
+            if not module.name.startswith(NOT_OURS):
+                yield module.name
+
+
+def fork_workers() -> None:
+    """Have uvicorn fork its workers."""
+    uvicorn = importlib.import_module("uvicorn._subprocess")
+    uvicorn.spawn = SimpleNamespace(Process=Worker)  # type: ignore[attr-defined]
 
 
 def serve(requests: socket.socket) -> dict[str, Any] | None:
@@ -93,15 +119,21 @@ def become(request: dict[str, Any]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-    null = os.open(os.devnull, os.O_RDONLY)
-    for number, opened in enumerate((null, log, log)):
-        os.dup2(opened, number)
-    os.close(log)
-    os.close(null)
+    log = opened(request["log"])
+    errors = opened(request["errors"]) if request["errors"] else log
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, fd in enumerate((nothing, log, errors)):
+        os.dup2(fd, number)
+    for fd in {nothing, log, errors}:
+        os.close(fd)
     sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
     sys.path[:1] = ["", *request["env"].get("PYTHONPATH", "").split(os.pathsep)]
     run(*request["command"])
+
+
+def opened(path: str) -> int:
+    """A descriptor to write to a new file."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
 
 
 def run(module: str, *arguments: str) -> None:
@@ -111,11 +143,12 @@ def run(module: str, *arguments: str) -> None:
 
 
 if __name__ == "__main__":
-    preload()
     if sys.argv[1].isdecimal():
+        preload()
         job = serve(socket.socket(fileno=int(sys.argv[1])))
         if job is not None:
             become(job)
     else:
+        fork_workers()
         sys.path[0] = ""
         run(*sys.argv[1:])

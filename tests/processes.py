@@ -42,14 +42,24 @@ class Forked:
     """A Python program in a process of its own, started by a fork; used as a ``Popen`` is."""
 
     def __init__(
-        self, command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        log: Path,
+        errors: Path | None = None,
     ) -> None:
-        """``command`` is a module and its arguments."""
+        """``command`` is a module and its arguments; errors are in the log if nowhere else."""
         self.args = command
         self.returncode: int | None = None
+        log.touch()
         self._server = _ForkServer.get()
         self.pid = self._server.ask(
-            command=list(command), env=dict(env), cwd=str(cwd), log=str(log)
+            command=list(command),
+            env=dict(env),
+            cwd=str(cwd),
+            log=str(log),
+            errors=str(errors or ""),
         )
         self._pidfd = os.pidfd_open(self.pid)
 

@@ -2,6 +2,8 @@
 
 import re
 import runpy
+import shutil
+import subprocess
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -9,6 +11,9 @@ from pathlib import Path
 import click
 import pytest
 
+import sidelight
+from sidelight import testing
+from sidelight.cli import main
 from sidelight.cli.sidecar import sidecar
 from sidelight.cli.viewer import viewer
 from sidelight.contract import METRICS
@@ -46,10 +51,47 @@ def test_every_option_is_in_the_commands_page(command: click.Command) -> None:
     assert table == [(option.opts[0], option.envvar) for option in options]
 
 
-def test_the_page_of_metrics_is_up_to_date() -> None:
-    """`docs/metrics.md` is what its generator makes of the contract."""
-    made = runpy.run_path(str(ROOT / "docs" / "metrics.py"))["page"]()
-    assert (ROOT / "docs" / "metrics.md").read_text() == made
+@pytest.mark.parametrize("name", ["metrics", "compatibility"])
+def test_generated_pages_are_up_to_date(name: str) -> None:
+    """A generated page is what its generator writes today."""
+    made = runpy.run_path(str(ROOT / "docs" / f"{name}.py"))["page"]()
+    assert (ROOT / "docs" / f"{name}.md").read_text() == made
+
+
+@pytest.mark.parametrize("newest", [False, True], ids=["installed", "newest"])
+def test_the_versions_of_prometheus_are_those_that_run(newest: bool) -> None:  # noqa: FBT001 a case
+    """`docs/compatibility.md` names the versions of Prometheus on the machine where it was made."""
+    program = str(ROOT / ".cache/prometheus-forky/usr/bin/prometheus") if newest else "prometheus"
+    if not shutil.which(program):
+        pytest.skip(f"no {program}")
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    named = runpy.run_path(str(ROOT / "docs" / "compatibility.py"))["PROMETHEUS"][newest]
+    assert f"version {named}." in done.stdout + done.stderr
+
+
+def test_every_public_name_is_in_the_api() -> None:
+    """`docs/api.md` has the names of `sidelight.__all__` and of the plugin, and no other."""
+    text = (ROOT / "docs" / "api.md").read_text()
+    named = re.findall(r"^::: (.*)", text, re.MULTILINE)
+    public = {f"{room.__name__}.{name}" for room in (sidelight, testing) for name in room.__all__}
+    assert set(named) == public
+
+
+def test_every_command_is_in_the_docs() -> None:
+    """Each command and each sub-command is named on a page or in the README."""
+    text = "".join(page.read_text() for page in PAGES)
+    for name, command in main.commands.items():
+        subs = command.commands if isinstance(command, click.Group) else [""]
+        for sub in subs:
+            assert f"sidelight {name} {sub}".strip() in text, (name, sub)
+
+
+def test_the_placeholder_address_is_one() -> None:
+    """The project's address is the same in `[project.urls]` and in the site's configuration."""
+    urls = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]
+    site = re.findall(r"^\w+_url: (.*)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE)
+    assert site == [urls["Documentation"], urls["Source"]]
+    assert all(url.startswith(urls["Homepage"]) for url in urls.values())
 
 
 def test_every_key_of_objectives_is_in_their_page() -> None:
@@ -135,25 +177,3 @@ def test_the_readme_is_short_and_its_code_runs() -> None:
     space: dict[str, object] = {}
     exec(code, space)  # noqa: S102 our own README
     assert type(space["app"]).__name__ == "FastAPI"
-
-
-BEYOND = {
-    "store": {"asgi", "runtime", "export", "sidecar", "slo"},
-    "export": {"asgi", "runtime", "sidecar", "slo"},
-    "runtime": {"asgi", "export", "sidecar", "slo"},
-    "asgi": {"sidecar", "slo"},
-    "sidecar": {"asgi", "slo", "viewer", "demo"},
-    "slo": {"asgi", "runtime", "store", "export", "sidecar"},
-    "promql": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
-    "viewer": {"asgi", "runtime", "store", "promql", "sidecar", "slo", "demo"},
-    "serving": {"asgi", "runtime", "store", "export", "sidecar", "slo", "viewer", "demo"},
-}
-"""Rooms that a room knows nothing of."""
-
-
-@pytest.mark.parametrize("room", BEYOND)
-def test_imports_go_the_way_of_a_measurement(room: str) -> None:
-    """What a room imports is what CONTRIBUTING.md says it may."""
-    for file in (ROOT / "instrumentation" / "sidelight" / room).rglob("*.py"):
-        named = re.findall(r"^\s*(?:from|import) sidelight\.(\w+)", file.read_text(), re.MULTILINE)
-        assert not BEYOND[room] & set(named), file

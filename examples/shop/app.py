@@ -1,4 +1,4 @@
-"""A shop with some twenty routes, all measured by the one line that names Sidelight."""
+"""A shop with some twenty routes, which one middleware measures."""
 
 import asyncio
 import contextlib
@@ -10,12 +10,13 @@ import stock
 from routes import carts, office, orders, partners, products
 from sidelight import SidelightMiddleware
 
-# Seconds from which a request is slow. A checkout has to be quicker than the rest; a stream of
-# events is meant to last.
+# Seconds from which a request is slow. A checkout has to be faster than other requests; a stream
+# of events is long by design.
 SLOW = {"POST /orders/checkout": 0.3, "GET /orders/{order_id}/events": 10.0, "*": 1.0}
 
 
 async def restock() -> None:
+    """Restock every product at an interval."""
     while True:
         await asyncio.sleep(5)
         for product in stock.products.values():

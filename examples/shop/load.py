@@ -1,7 +1,7 @@
-"""A bounded crowd of shoppers: `python load.py http://127.0.0.1:8000 --rate 80 --seconds 60`.
+"""A load generator for the shop: `python load.py http://127.0.0.1:8000 --rate 80 --seconds 60`.
 
-Aims at this machine only, whatever it is told. With --moods it reads what shoppers are up to from
-its standard input, a word a line, and ends with it.
+It sends requests to this machine only. With --profiles it reads the names of load profiles from
+its standard input, one a line, and ends with it.
 """
 
 import argparse
@@ -14,29 +14,31 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
-import visits
+import traffic
 
-SHOPPERS = 40
-CHATTERS = 3
-MOST = 500.0  # requests per second
+CLIENTS = 40
+CHAT_CLIENTS = 3
+CHAT_INTERVAL = 2.0  # seconds
+MAX_RATE = 500.0  # requests per second
 
 
-class Budget:
-    """How many requests may still be sent. Whoever is about to send one asks first."""
+class RequestBudget:
+    """The number of requests that may still be sent."""
 
     def __init__(self, requests: int) -> None:
         self.requests = requests
         self.sent = 0
 
     def spend(self) -> bool:
+        """Count one request. Returns False if the budget is spent."""
         if self.sent >= self.requests:
             return False
         self.sent += 1
         return True
 
 
-def loopback(url: str) -> httpx.URL:
-    """`url`, if its host is a loopback address. Raises ValueError for all else, names included."""
+def loopback_url(url: str) -> httpx.URL:
+    """`url`, if its host is a loopback address. Raises ValueError otherwise, also for a name."""
     parsed = httpx.URL(url)
     with contextlib.suppress(ValueError):
         if parsed.scheme == "http" and ipaddress.ip_address(parsed.host).is_loopback:
@@ -44,62 +46,72 @@ def loopback(url: str) -> httpx.URL:
     raise ValueError(f"the load goes to http://127.0.0.1:PORT only, not to {url!r}")
 
 
-class Mood:
-    """What the shoppers are up to now."""
+class LoadProfile:
+    """The load profile that is used now."""
 
     def __init__(self) -> None:
-        self.now = "calm"
+        self.name = "normal"
 
-    async def follow(self, words: asyncio.StreamReader) -> None:
-        """Take on each mood that is read, to the end of the words. Raises KeyError."""
-        while line := await words.readline():
-            mood = line.decode().strip()
-            visits.moods()[mood]
-            self.now = mood
+    async def follow(self, lines: asyncio.StreamReader) -> None:
+        """Use each profile that is read, until the input ends. Raises KeyError."""
+        while line := await lines.readline():
+            name = line.decode().strip()
+            traffic.profiles()[name]
+            self.name = name
 
 
-async def crowd(
-    url: str, budget: Budget, seconds: float, rate: float = 80.0, mood: Mood | None = None
+async def generate_load(
+    url: str,
+    budget: RequestBudget,
+    seconds: float,
+    rate: float = 80.0,
+    profile: LoadProfile | None = None,
 ) -> None:
-    """About `rate` requests a second until the seconds are over or the budget is spent."""
-    mood = mood or Mood()
-    base = loopback(url)
-    think = SHOPPERS / min(rate, MOST)
+    """Send about `rate` requests a second until the seconds are over or the budget is spent."""
+    used = profile or LoadProfile()
+    base = loopback_url(url)
+    interval = CLIENTS / min(rate, MAX_RATE)
     with contextlib.suppress(TimeoutError):
-        # No proxy from the environment and no redirect: nothing leaves the machine.
+        # No proxy of the environment and no redirect: no request leaves the machine.
         async with (
             asyncio.timeout(seconds),
             httpx.AsyncClient(base_url=base, trust_env=False, timeout=15) as client,
             asyncio.TaskGroup() as group,
         ):
-            for _ in range(SHOPPERS):
-                group.create_task(_repeat(lambda: visits.one(client, mood.now), budget, think))
-            for _ in range(CHATTERS):
-                group.create_task(_repeat(lambda: visits.chat(base), budget, 2.0))
+            for _ in range(CLIENTS):
+                group.create_task(
+                    _repeat(lambda: traffic.send_request(client, used.name), budget, interval)
+                )
+            for _ in range(CHAT_CLIENTS):
+                group.create_task(_repeat(lambda: traffic.chat(base), budget, CHAT_INTERVAL))
 
 
-async def _repeat(visit: Callable[[], Awaitable[None]], budget: Budget, think: float) -> None:
-    """Visits at random moments, `think` seconds apart in the mean unless they take longer."""
+async def _repeat(
+    request: Callable[[], Awaitable[None]], budget: RequestBudget, interval: float
+) -> None:
+    """Send requests at random times with a mean interval, or later if they take longer."""
     clock = asyncio.get_running_loop().time
     due = clock()
     while True:
-        due = max(due + random.expovariate(1 / think), clock())
+        due = max(due + random.expovariate(1 / interval), clock())
         await asyncio.sleep(due - clock())
         if not budget.spend():
             return
-        with contextlib.suppress(*visits.FAILURES):
-            await visit()
+        with contextlib.suppress(*traffic.FAILURES):
+            await request()
 
 
-async def moody(url: str, budget: Budget, seconds: float, rate: float) -> None:
-    """The crowd, in the moods that are read; it ends with them."""
-    mood, words = Mood(), asyncio.StreamReader()
+async def generate_profiled_load(
+    url: str, budget: RequestBudget, seconds: float, rate: float
+) -> None:
+    """Send requests of the profiles that are read, until the input ends."""
+    profile, lines = LoadProfile(), asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(words), sys.stdin
+        lambda: asyncio.StreamReaderProtocol(lines), sys.stdin
     )
-    shopping = asyncio.ensure_future(crowd(url, budget, seconds, rate, mood))
-    following = asyncio.ensure_future(mood.follow(words))
-    done, others = await asyncio.wait((shopping, following), return_when=asyncio.FIRST_COMPLETED)
+    load = asyncio.ensure_future(generate_load(url, budget, seconds, rate, profile))
+    reader = asyncio.ensure_future(profile.follow(lines))
+    done, others = await asyncio.wait((load, reader), return_when=asyncio.FIRST_COMPLETED)
     for task in others:
         task.cancel()
     await asyncio.gather(*others, return_exceptions=True)
@@ -108,20 +120,21 @@ async def moody(url: str, budget: Budget, seconds: float, rate: float) -> None:
 
 
 def main() -> None:
+    """Parse the command line and generate the load."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:8000")
     parser.add_argument("--rate", type=float, default=80.0, help="requests per second (80)")
-    parser.add_argument("--seconds", type=float, default=60.0, help="at most so long (60)")
-    parser.add_argument("--requests", type=int, default=20_000, help="at most so many (20000)")
-    parser.add_argument("--moods", action="store_true", help="read moods from standard input")
+    parser.add_argument("--seconds", type=float, default=60.0, help="the most seconds (60)")
+    parser.add_argument("--requests", type=int, default=20_000, help="the most requests (20000)")
+    parser.add_argument("--profiles", action="store_true", help="read profiles from standard input")
     given = parser.parse_args()
     try:
-        url = str(loopback(given.url))
+        url = str(loopback_url(given.url))
     except ValueError as error:
         parser.error(str(error))
-    budget = Budget(given.requests)
+    budget = RequestBudget(given.requests)
     with contextlib.suppress(KeyboardInterrupt):
-        run = moody if given.moods else crowd
+        run = generate_profiled_load if given.profiles else generate_load
         asyncio.run(run(url, budget, given.seconds, given.rate))
     print(f"{budget.sent} requests and conversations")
 

@@ -1,4 +1,4 @@
-"""The shop's data, in memory: every worker has its own, and restarting empties the tills."""
+"""The shop's data. It is in the memory of each worker, and is lost when the worker ends."""
 
 import asyncio
 import random
@@ -7,9 +7,9 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-KEPT_ORDERS = 2_000
-KEPT_REVIEWS = 20
-_dice = random.Random(7)  # seeded: all workers sell the same goods
+MAX_ORDERS = 2_000
+MAX_REVIEWS = 20
+_random = random.Random(7)  # seeded, so that all workers have the same products
 
 
 class Product(BaseModel):
@@ -43,14 +43,14 @@ def _product(number: int) -> Product:
     return Product(
         id=number,
         name=f"{kind} no. {number}",
-        cents=_dice.randrange(500, 20_000),
-        in_stock=_dice.randrange(0, 90),
-        features=[_dice.random() for _ in range(256)],
+        cents=_random.randrange(500, 20_000),
+        in_stock=_random.randrange(0, 90),
+        features=[_random.random() for _ in range(256)],
     )
 
 
 def _order(number: int) -> Order:
-    items = [Item(product_id=_dice.randint(1, 200), quantity=1) for _ in range(3)]
+    items = [Item(product_id=_random.randint(1, 200), quantity=1) for _ in range(3)]
     status: Literal["placed", "shipped"] = "shipped" if number % 3 else "placed"
     return Order(id=number, user=f"u{number % 50}", items=items, status=status)
 
@@ -62,27 +62,28 @@ carts: dict[str, dict[int, int]] = {}
 
 
 def place(user: str, items: list[Item], percent: int = 0) -> Order:
-    """Keep a new order, ``percent`` cheaper; the oldest one makes room for it."""
+    """Store a new order with a discount of ``percent``; the oldest order is removed if needed."""
     order = Order(id=max(orders) + 1, user=user, items=items, percent=percent)
     orders[order.id] = order
-    if len(orders) > KEPT_ORDERS:
+    if len(orders) > MAX_ORDERS:
         del orders[min(orders)]
     return order
 
 
 def reviews_of(product_id: int) -> deque[Review]:
-    return reviews.setdefault(product_id, deque(maxlen=KEPT_REVIEWS))
+    return reviews.setdefault(product_id, deque(maxlen=MAX_REVIEWS))
 
 
 def total(items: list[Item]) -> int:
-    """What these items cost, in cents."""
+    """The price of the items in cents."""
     return sum(products[item.product_id].cents * item.quantity for item in items)
 
 
-async def database(milliseconds: float) -> None:
-    """Wait as a query would: mostly about `milliseconds`, now and then several times that."""
+async def query_database(milliseconds: float) -> None:
+    """Wait as for a query: about `milliseconds`, and sometimes several times as long."""
     await asyncio.sleep(milliseconds / 1000 * random.lognormvariate(0, 0.5))
 
 
-def chance(share: float) -> bool:
-    return random.random() < share
+def chance(probability: float) -> bool:
+    """True with a probability."""
+    return random.random() < probability

@@ -1,4 +1,4 @@
-"""The dashboards as they are shipped, and their queries as Grafana would send them."""
+"""The shipped dashboards, and their queries as Grafana sends them."""
 
 import json
 from collections.abc import Iterator
@@ -9,21 +9,21 @@ ROOT = Path(__file__).parents[2]
 JSON = ROOT / "dashboards" / "json"
 RULES = ROOT / "deploy" / "prometheus" / "rules"
 NATIVE = ("sidelight-fleet", "sidelight-service", "sidelight-route", "sidelight-objectives")
-"""Those that work for services without Sidelight."""
+"""The dashboards that work for services without Sidelight."""
 WINDOWS = {"$__rate_interval": "1m", "$__interval": "15s", "$__range": "1h"}
 EVERY = {"$job": ".+", "$instance": ".+", "$route": ".*", "$method": ".*"}
 
 Made = dict[str, Any]
 
 
-class Asked(NamedTuple):
+class PanelQuery(NamedTuple):
     """One query of a panel."""
 
     uid: str
     panel: str
     target: Made
-    words: str
-    """What the panel says where there is nothing."""
+    empty: str
+    """The text of the panel where there is no data."""
 
     @property
     def expr(self) -> str:
@@ -45,21 +45,21 @@ def panels(board: Made) -> Iterator[Made]:
             yield panel
 
 
-def queries(board: Made) -> Iterator[Asked]:
+def queries(board: Made) -> Iterator[PanelQuery]:
     """Every query of every panel."""
     for panel in panels(board):
         for target in panel.get("targets", ()):
-            words = panel["fieldConfig"]["defaults"]["noValue"]
-            yield Asked(board["uid"], panel["title"], target, words)
+            empty = panel["fieldConfig"]["defaults"]["noValue"]
+            yield PanelQuery(board["uid"], panel["title"], target, empty)
 
 
 def variables(board: Made) -> list[Made]:
-    """What the reader chooses."""
+    """The variables of a dashboard."""
     return list(board["templating"]["list"])
 
 
 def sent(expr: str, **chosen: str) -> str:
-    """A query with its variables filled in; what isn't chosen is All."""
+    """A query with its variables filled in; a variable that is not chosen is All."""
     known = {**WINDOWS, **EVERY, **{f"${name}": text for name, text in chosen.items()}}
     for name in sorted(known, key=len, reverse=True):
         expr = expr.replace(name, known[name])

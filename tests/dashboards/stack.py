@@ -1,4 +1,4 @@
-"""A real Prometheus with our rules, and who it scrapes: started and ended by a test."""
+"""A real Prometheus with our rules, the servers it scrapes, and load for them."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ OBJECTIVES = """\
 service = "shop"
 [slo]
 availability = "99.9%"
-latency = "30% < 10ms"
+latency = "5% < 10ms"
 [[slo.route]]
 match = "POST /orders/checkout"
 availability = "99%"
@@ -38,14 +38,14 @@ Jobs = Mapping[str, Sequence[int | str]]
 
 @contextmanager
 def prometheus(jobs: Jobs, where: Path) -> Iterator[int]:
-    """On a free port; it scrapes these ports, and evaluates our rules, each second."""
+    """A Prometheus that scrapes these ports and evaluates our rules each second."""
     config = _config({**jobs, "prometheus": [ITSELF]}, _rules(where))
     with scraping(config, where, "--enable-feature=exemplar-storage") as port:
         yield port
 
 
 def _rules(where: Path) -> list[Path]:
-    """Those of the shop's objectives, and the default ones of all other jobs."""
+    """The rules of the shop's objectives, and the default rules for all other jobs."""
     made = []
     for name, service in (
         ("shop", config.read(tomllib.loads(OBJECTIVES))),
@@ -74,7 +74,7 @@ def _config(jobs: Jobs, files: Sequence[Path]) -> str:
 def served(
     app: str, where: Path, env: Mapping[str, str], *options: str, folder: Path = SERVICES
 ) -> Iterator[Server]:
-    """An application of services/, or of another folder, under uvicorn."""
+    """An application of services/ or of another folder, run by uvicorn."""
     command = ("uvicorn", app, "--app-dir", str(folder), "--port", "{port}", *options)
     server = Server((*command, "--log-level", "warning"), dict(env), where)
     try:
@@ -85,12 +85,12 @@ def served(
 
 @contextmanager
 def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
-    """The example shop on two workers, its sidecar, and a Prometheus that scrapes that."""
+    """The example shop on two workers, its sidecar, and a Prometheus that scrapes the sidecar."""
     store = where / "store"
     env = {
         "SIDELIGHT_DIR": str(store),
         "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1",
-        "SIDELIGHT_LOOP_BLOCK_THRESHOLD": "0.02",  # the barcode holds the loop for less than 0.1 s
+        "SIDELIGHT_LOOP_BLOCK_THRESHOLD": "0.02",  # the barcode blocks the loop for less than 0.1 s
     }
     with (
         served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as server,
@@ -101,22 +101,24 @@ def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
         yield server, sidecar, port
 
 
-def hold(server: Server) -> None:
-    """Many at once ask for what computes on the event loop, so that it is held for long."""
+def hold(server: Server, requests: int = 72) -> None:
+    """Block the event loop for long, by many concurrent requests that compute on it."""
     with ThreadPoolExecutor(24) as clients:
-        list(clients.map(lambda _: server.get("/products/1/barcode"), range(72)))
+        list(clients.map(lambda _: server.get("/products/1/barcode"), range(requests)))
 
 
 @contextmanager
-def shoppers(server: Server, seconds: int = 120, mood: str = "calm") -> Iterator[None]:
-    """The shop's own load, meanwhile, in one mood."""
+def shoppers(
+    server: Server, seconds: int = 120, profile: str = "normal", rate: int = 20
+) -> Iterator[None]:
+    """The shop's load generator in the background, with one load profile."""
     url = f"http://127.0.0.1:{server.port}"
-    load = (str(SHOP / "load.py"), url, "--rate=20", f"--seconds={seconds}", "--moods")
+    load = (str(SHOP / "load.py"), url, f"--rate={rate}", f"--seconds={seconds}", "--profiles")
     with subprocess.Popen(
         (sys.executable, *load), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     ) as process:
         assert process.stdin
-        process.stdin.write(f"{mood}\n")
+        process.stdin.write(f"{profile}\n")
         process.stdin.flush()
         try:
             yield
@@ -126,15 +128,15 @@ def shoppers(server: Server, seconds: int = 120, mood: str = "calm") -> Iterator
 
 
 @contextmanager
-def crowd(server: Server, paths: Mapping[str, int]) -> Iterator[None]:
-    """So many clients a path, each asking again as soon as it is answered.
+def crowd(server: Server, paths: Mapping[str, int], pause: float = 0.2) -> Iterator[None]:
+    """So many clients for each path, each of which pauses between its requests.
 
-    Of a path with ``!`` they read the beginning, and go.
+    Clients of a path with ``!`` read the beginning of the response and disconnect.
     """
     stop = Event()
 
     def ask(path: str) -> None:
-        while not stop.wait(0.02):
+        while not stop.wait(pause):
             try:
                 if path.startswith("!"):
                     _leave(server.port, path[1:])
@@ -166,14 +168,14 @@ def _leave(port: int, path: str) -> None:
 
 @contextmanager
 def page(text: str) -> Iterator[int]:
-    """A port that answers everything with this text."""
+    """A port that answers every request with this text."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.end_headers()
-            with suppress(OSError):  # who asked has gone
+            with suppress(OSError):  # the client has disconnected
                 self.wfile.write(text.encode())
 
         def log_message(self, *_: Any) -> None:

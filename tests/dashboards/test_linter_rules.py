@@ -1,196 +1,136 @@
-"""The 17 rules of grafana/dashboard-linter, one test each, with the exceptions that are meant.
+"""The 17 rules of grafana/dashboard-linter, with exceptions.
 
-Exceptions: recorded series have no label ``instance``, nor have alerts that are no instance's; and
-Prometheus's own metrics have a job of their own.
+Exceptions: recorded series have no label ``instance``, nor do alerts that are not about an
+instance; and Prometheus's own metrics have a job of their own.
 """
 
+import copy
 import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import promql_parser
 import pytest
 
 from sidelight.contract import METRICS
 from tests.dashboards.promql_reading import selected
-from tests.dashboards.reading import (
-    Asked,
-    Made,
-    dashboards,
-    panels,
-    queries,
-    sent,
-    variables,
-)
+from tests.dashboards.reading import Made, dashboards, panels, queries, sent, variables
 from tests.dashboards.recorded import OF_INSTANCES, RECORDED
 
-BOARDS = dashboards()
-QUERIES = [asked for board in BOARDS for asked in queries(board)]
-PANELS = [(board["uid"], panel) for board in BOARDS for panel in panels(board)]
-UNITS = {
-    "bool_yes_no",
-    "bytes",
-    "cps",
-    "none",
-    "percentunit",
-    "reqps",
-    "s",
-    "short",
-    "string",
-}
-"""Of Grafana's units, those in use here."""
-COUNTERS = ("_count", "_sum", "_bucket")
-"""Parts of a histogram; a metric may be called so itself, and be a gauge."""
+BOARDS = {board["uid"]: board for board in dashboards()}
+CHOSEN = {"type": "prometheus", "uid": "${datasource}"}
+UNITS = {"bool_yes_no", "bytes", "cps", "none", "percentunit", "reqps", "s", "short", "string"}
+"""The units of Grafana that the dashboards use."""
+HISTOGRAM_PARTS = ("_count", "_sum", "_bucket")
+"""Parts of a histogram; a gauge may have such a name too."""
 PROMETHEUS = "prometheus_rule_evaluation_failures_total"
 NO_JOB = {PROMETHEUS}
 NO_INSTANCE = {*(set(RECORDED) - OF_INSTANCES), "ALERTS", PROMETHEUS}
 
-by_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board["uid"]))
-by_query = pytest.mark.parametrize("asked", QUERIES, ids=str)
-by_panel = pytest.mark.parametrize(
-    "panel", [p for _, p in PANELS], ids=[f"{u}: {p['title']}" for u, p in PANELS]
-)
+Rule = Callable[[Made], Iterable[str]]
 
 
-def variable(board: Made, name: str) -> Made:
-    (found,) = [one for one in variables(board) if one["name"] == name]
-    return found
+def template_datasource_rule(board: Made) -> Iterator[str]:
+    """There is one variable for the data source, with the name and label of the rule."""
+    found = [one for one in variables(board) if one["type"] == "datasource"]
+    expected = [("datasource", "Data source", "prometheus")]
+    if [(one["name"], one["label"], one["query"]) for one in found] != expected:
+        yield f"variables for the data source: {found}"
 
 
-def check_choice(board: Made, name: str) -> None:
-    found = variable(board, name)
-    assert found["type"] == "query"
-    assert found["label"] == name.capitalize()
-    assert found["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
-    assert found["multi"]
-    assert found["includeAll"]
-    assert found["allValue"] == ".+"
+def template_job_rule(board: Made) -> Iterator[str]:
+    """The job is a variable with several values, or all."""
+    yield from unlike_choice(board, "job")
 
 
-@by_board
-def test_template_datasource_rule(board: Made) -> None:
-    """There is one variable for the data source, named and labelled as the rule wants."""
-    (found,) = [one for one in variables(board) if one["type"] == "datasource"]
-    assert (found["name"], found["label"], found["query"]) == (
-        "datasource",
-        "Data source",
-        "prometheus",
-    )
+def template_instance_rule(board: Made) -> Iterator[str]:
+    """The instance is a variable with several values, or all."""
+    yield from unlike_choice(board, "instance")
 
 
-@by_board
-def test_template_job_rule(board: Made) -> None:
-    """The job is a variable of which several, or all, may be chosen."""
-    check_choice(board, "job")
+def unlike_choice(board: Made, name: str) -> Iterator[str]:
+    expected = {
+        "type": "query",
+        "label": name.capitalize(),
+        "datasource": CHOSEN,
+        "multi": True,
+        "includeAll": True,
+        "allValue": ".+",
+    }
+    found = [one for one in variables(board) if one["name"] == name]
+    if [{key: one.get(key) for key in expected} for one in found] != [expected]:
+        yield f"variable {name}: {found}"
 
 
-@by_board
-def test_template_instance_rule(board: Made) -> None:
-    """The instance is a variable of which several, or all, may be chosen."""
-    check_choice(board, "instance")
-
-
-@by_board
-def test_template_label_promql_rule(board: Made) -> None:
+def template_label_promql_rule(board: Made) -> Iterator[str]:
     """The query of each variable is label_values of a selector that parses."""
     for one in variables(board):
         if one["type"] == "query":
-            inside = one["query"]["query"].removeprefix("label_values(").removesuffix(")")
-            selector, _, label = inside.rpartition(", ")
-            assert label.isidentifier()
-            promql_parser.parse(sent(selector))
+            pattern = r"label_values\((.+), ([a-z_]+)\)"
+            query = re.fullmatch(pattern, one["query"]["query"])
+            if query is None or unparsed(query[1]):
+                yield f"variable {one['name']}: {one['query']['query']}"
 
 
-@by_board
-def test_template_on_time_change_reload_rule(board: Made) -> None:
-    """Each variable is asked for again when the time changes."""
-    assert all(one["refresh"] == 2 for one in variables(board) if one["type"] == "query")
+def template_on_time_change_reload_rule(board: Made) -> Iterator[str]:
+    """Each variable is queried again when the time range changes."""
+    for one in variables(board):
+        if one["type"] == "query" and one["refresh"] != 2:
+            yield f"variable {one['name']}"
 
 
-@by_panel
-def test_panel_datasource_rule(panel: Made) -> None:
-    """Each panel, and each of its queries, uses the data source that is chosen."""
-    chosen = {"type": "prometheus", "uid": "${datasource}"}
-    assert panel["datasource"] == chosen
-    assert all(target["datasource"] == chosen for target in panel.get("targets", ()))
+def panel_datasource_rule(board: Made) -> Iterator[str]:
+    """Each panel and each of its queries uses the selected data source."""
+    for panel in panels(board):
+        if not all(one["datasource"] == CHOSEN for one in (panel, *panel.get("targets", ()))):
+            yield panel["title"]
 
 
-@by_panel
-def test_panel_title_description_rule(panel: Made) -> None:
+def panel_title_description_rule(board: Made) -> Iterator[str]:
     """Each panel has a title, and a description that is a sentence."""
-    assert panel["title"]
-    assert panel["description"].endswith(".")
+    for panel in panels(board):
+        if not panel["title"] or not panel["description"].endswith("."):
+            yield f"{panel['title']!r}: {panel['description']!r}"
 
 
-@by_panel
-def test_panel_units_rule(panel: Made) -> None:
-    """Each panel with numbers has one of Grafana's units, by default and in each column."""
-    if panel["type"] != "text":
-        field = panel["fieldConfig"]
-        assert field["defaults"]["unit"] in UNITS
-        overridden = [p for o in field["overrides"] for p in o["properties"] if p["id"] == "unit"]
-        assert all(one["value"] in UNITS for one in overridden)
+def panel_units_rule(board: Made) -> Iterator[str]:
+    """Each panel with numbers has a unit of Grafana, by default and in each column."""
+    for panel in panels(board):
+        if panel["type"] != "text":
+            field = panel["fieldConfig"]
+            overrides = [one for each in field["overrides"] for one in each["properties"]]
+            units = {one["value"] for one in overrides if one["id"] == "unit"}
+            if unknown := {field["defaults"]["unit"], *units} - UNITS:
+                yield f"{panel['title']}: {unknown}"
 
 
-@by_panel
-def test_panel_no_targets_rule(panel: Made) -> None:
-    """Each panel but a text has a query."""
-    assert panel["type"] == "text" or panel["targets"]
+def panel_no_targets_rule(board: Made) -> Iterator[str]:
+    """Each panel other than a text has a query."""
+    for panel in panels(board):
+        if panel["type"] != "text" and not panel["targets"]:
+            yield panel["title"]
 
 
-def test_target_logql_rule() -> None:
-    """No query is for another data source than Prometheus, so none is LogQL."""
-    assert {asked.target["datasource"]["type"] for asked in QUERIES} == {"prometheus"}
+def target_logql_rule(board: Made) -> Iterator[str]:
+    """Each query is for Prometheus, so none is LogQL."""
+    for query in queries(board):
+        if query.target["datasource"]["type"] != "prometheus":
+            yield str(query)
 
 
-def test_target_logql_auto_rule() -> None:
-    """No query has LogQL's ``$__auto``."""
-    assert not [asked for asked in QUERIES if "$__auto" in asked.expr]
+def of_queries(found: Callable[[str], Any]) -> Rule:
+    """A rule about the expression of each query."""
 
+    def rule(board: Made) -> Iterator[str]:
+        for query in queries(board):
+            if problem := found(query.expr):
+                yield f"{query}: {problem}: {query.expr}"
 
-@by_query
-def test_target_promql_rule(asked: Asked) -> None:
-    """Each query is PromQL, once its variables are filled in."""
-    assert unparsed(asked.expr) == ""
-
-
-@by_query
-def test_target_rate_interval_rule(asked: Asked) -> None:
-    """A rate is over ``$__rate_interval``; an increase, over that or the whole range."""
-    assert fixed_windows(asked.expr) == set()
-    assert other_ranges(asked.expr) == []
-
-
-@by_query
-def test_target_job_rule(asked: Asked) -> None:
-    """Each selector is of the chosen jobs, but for Prometheus's own metrics."""
-    assert unmatched(asked.expr, "job", NO_JOB) == []
-
-
-@by_query
-def test_target_instance_rule(asked: Asked) -> None:
-    """Each selector is of the chosen instances, but for series that have no instance."""
-    assert unmatched(asked.expr, "instance", NO_INSTANCE) == []
-
-
-@by_query
-def test_target_counter_agg_rule(asked: Asked) -> None:
-    """A counter is never shown as it is: only its rate, or its increase."""
-    assert bare_counters(asked.expr) == []
-
-
-def test_the_rules_find_what_breaks_them() -> None:
-    """Of queries that are wrong, each rule names what is wrong."""
-    assert unparsed("sum(up") != ""
-    assert fixed_windows("rate(a_total[5m])") == {"5m"}
-    assert other_ranges("avg_over_time(up[$__rate_interval])") == ["up"]
-    assert other_ranges("last_over_time(up[1d])") == ["up"]
-    assert unmatched('up{job="shop"}', "job", NO_JOB) == ["up"]
-    assert unmatched('up{job=~"$job"}', "instance", NO_INSTANCE) == ["up"]
-    slow = "fastapi_slow_requests_total"
-    assert bare_counters(f"sum({slow}) + sum(rate({slow}[$__rate_interval]))") == [slow]
+    return rule
 
 
 def unparsed(expr: str) -> str:
-    """What the parser has against a query."""
+    """The parser's message about a query that is not PromQL."""
     try:
         promql_parser.parse(sent(expr))
     except ValueError as error:
@@ -199,52 +139,137 @@ def unparsed(expr: str) -> str:
 
 
 def windows_marked(expr: str) -> str:
-    """A query that parses, with windows that nobody writes in place of Grafana's."""
+    """A query that parses, with marks in place of Grafana's windows."""
     return expr.replace("$__rate_interval", "97m").replace("$__range", "89m")
 
 
 def fixed_windows(expr: str) -> set[str]:
-    """Windows that are not Grafana's to choose; a day is for what was there before."""
+    """Windows that Grafana does not choose; a day is for series of the past."""
     return set(re.findall(r"\[(\w+)\]", windows_marked(expr))) - {"97m", "89m", "1d"}
 
 
 def other_ranges(expr: str) -> list[str]:
-    """What is read over a range, and is no rate, no increase, nor the past of a recorded series."""
+    """Range selectors that are no rate, no increase and not the past of a recorded series."""
     ranged = [one for one in selected(windows_marked(expr)) if one.ranged]
-    known = {"rate", "increase"}
     return [
         one.name
         for one in ranged
-        if one.around[0] not in known
+        if one.around[0] not in {"rate", "increase"}
         and not (one.around[0] == "last_over_time" and one.name in RECORDED)
     ]
 
 
-def unmatched(expr: str, label: str, but: set[str]) -> list[str]:
-    """Selectors that don't follow a variable."""
+def unmatched(expr: str, label: str, exceptions: set[str]) -> list[str]:
+    """Selectors that do not follow a variable."""
     return [
         one.name
         for one in selected(windows_marked(expr))
-        if one.name not in but and (label, "=~", f"${label}") not in one.matchers
+        if one.name not in exceptions and (label, "=~", f"${label}") not in one.matchers
     ]
 
 
 def bare_counters(expr: str) -> list[str]:
-    """Counters shown as they are."""
+    """Counters that are shown without a rate or an increase."""
     found = []
     for one in selected(sent(expr)):
-        part = one.name.endswith(COUNTERS) and one.name not in METRICS
-        if (part or one.name.endswith("_total")) and not one.ranged and not counts(expr, one.name):
+        part = one.name.endswith(HISTOGRAM_PARTS) and one.name not in METRICS
+        counted = f"count by (job, http_route) ({one.name}" in expr  # the number of series
+        if (part or one.name.endswith("_total")) and not one.ranged and not counted:
             found.append(one.name)
     return found
 
 
-def counts(expr: str, name: str) -> bool:
-    """Whether it is the series that are counted."""
-    return f"count by (job, http_route) ({name}" in expr
+def uneditable_rule(board: Made) -> Iterator[str]:
+    """Nobody can change the dashboard in the browser and lose that at the next update."""
+    if board["editable"] is not False:
+        yield "editable"
 
 
-@by_board
-def test_uneditable_rule(board: Made) -> None:
-    """Nobody can change it in the browser, and lose that at the next update."""
-    assert board["editable"] is False
+RULES: dict[str, Rule] = {
+    "template-datasource-rule": template_datasource_rule,
+    "template-job-rule": template_job_rule,
+    "template-instance-rule": template_instance_rule,
+    "template-label-promql-rule": template_label_promql_rule,
+    "template-on-time-change-reload-rule": template_on_time_change_reload_rule,
+    "panel-datasource-rule": panel_datasource_rule,
+    "panel-title-description-rule": panel_title_description_rule,
+    "panel-units-rule": panel_units_rule,
+    "panel-no-targets-rule": panel_no_targets_rule,
+    "target-logql-rule": target_logql_rule,
+    "target-logql-auto-rule": of_queries(lambda expr: "$__auto" if "$__auto" in expr else ""),
+    "target-promql-rule": of_queries(unparsed),
+    "target-rate-interval-rule": of_queries(lambda e: [*fixed_windows(e), *other_ranges(e)]),
+    "target-job-rule": of_queries(lambda expr: unmatched(expr, "job", NO_JOB)),
+    "target-instance-rule": of_queries(lambda expr: unmatched(expr, "instance", NO_INSTANCE)),
+    "target-counter-agg-rule": of_queries(bare_counters),
+    "uneditable-dashboard": uneditable_rule,
+}
+
+
+@pytest.mark.parametrize("uid", BOARDS)
+def test_the_linter_has_no_complaint(uid: str) -> None:
+    """A dashboard passes all of the 17 rules."""
+    assert len(RULES) == 17
+    problems = [f"{name}: {one}" for name, rule in RULES.items() for one in rule(BOARDS[uid])]
+    assert not problems, "\n".join(problems)
+
+
+def first(board: Made, kind: str, name: str = "") -> Made:
+    """The first panel or variable of a type, or of a name."""
+    places = [*panels(board), *variables(board)]
+    return next(one for one in places if one["type"] == kind and name in {"", one.get("name")})
+
+
+def written(expr: str) -> Callable[[Made], None]:
+    """Puts an expression into the first query of a dashboard."""
+
+    def write(board: Made) -> None:
+        first(board, "stat")["targets"][0]["expr"] = expr
+
+    return write
+
+
+BREAKS: dict[str, Callable[[Made], object]] = {
+    "template-datasource-rule": lambda board: first(board, "datasource").update(label="Source"),
+    "template-job-rule": lambda board: first(board, "query", "job").update(multi=False),
+    "template-instance-rule": lambda board: first(board, "query", "instance").update(allValue=""),
+    "template-label-promql-rule": lambda board: first(board, "query").update(
+        query={"query": "label_values(up{, job)"}
+    ),
+    "template-on-time-change-reload-rule": lambda b: first(b, "query").update(refresh=1),
+    "panel-datasource-rule": lambda board: first(board, "stat").update(datasource={"uid": "mine"}),
+    "panel-title-description-rule": lambda board: first(board, "stat").update(description="No"),
+    "panel-units-rule": lambda b: first(b, "stat")["fieldConfig"]["defaults"].update(unit="apples"),
+    "panel-no-targets-rule": lambda board: first(board, "stat").update(targets=[]),
+    "target-logql-rule": lambda board: first(board, "stat")["targets"][0].update(
+        datasource={"type": "loki"}
+    ),
+    "target-logql-auto-rule": written("rate(up[$__auto])"),
+    "target-promql-rule": written("sum(up"),
+    "target-rate-interval-rule": written("rate(a_total[5m])"),
+    "target-job-rule": written('up{job="shop"}'),
+    "target-instance-rule": written('up{job=~"$job"}'),
+    "target-counter-agg-rule": written("sum(fastapi_slow_requests_total)"),
+    "uneditable-dashboard": lambda board: board.update(editable=True),
+}
+
+
+def test_each_rule_finds_what_breaks_it() -> None:
+    """For each rule, one change to a dashboard that the rule complains about."""
+    assert set(BREAKS) == set(RULES)
+    for name, change in BREAKS.items():
+        board = copy.deepcopy(BOARDS["sidelight-service"])
+        change(board)
+        assert list(RULES[name](board)), name
+
+
+def test_the_rules_name_the_series() -> None:
+    """Of queries that are wrong, the rules name what is wrong."""
+    assert unparsed("sum(up") != ""
+    assert fixed_windows("rate(a_total[5m])") == {"5m"}
+    assert other_ranges("avg_over_time(up[$__rate_interval])") == ["up"]
+    assert other_ranges("last_over_time(up[1d])") == ["up"]
+    assert unmatched('up{job="shop"}', "job", NO_JOB) == ["up"]
+    assert unmatched('up{job=~"$job"}', "instance", NO_INSTANCE) == ["up"]
+    slow = "fastapi_slow_requests_total"
+    assert bare_counters(f"sum({slow}) + sum(rate({slow}[$__rate_interval]))") == [slow]

@@ -13,7 +13,7 @@ MUST = {
     "sidelight-service": {"Requests A", "Errors A", "p95 A", "Requests by status A", "Latency A"},
     "sidelight-route": {"Requests A", "Errors A", "p95 A", "Requests by status A", "Latency A"},
     "sidelight-objectives": {"Least budget left A", "Objectives A", "Objectives B"},
-    "sidelight-telemetry-health": {"Requests A", "Who they say they are A"},
+    "sidelight-telemetry-health": {"Requests A", "Service names and versions A"},
 }
 """What is answered, so that nothing is quick for being empty."""
 

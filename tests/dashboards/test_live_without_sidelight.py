@@ -1,29 +1,33 @@
-"""Four dashboards for services that have FastAPI's own telemetry, and nothing of ours."""
-
-import time
-from contextlib import ExitStack
-from pathlib import Path
+"""Four dashboards for a service that has FastAPI's own telemetry and no Sidelight."""
 
 import pytest
 
 pytest.importorskip("opentelemetry.exporter.prometheus")
 pytest.importorskip("fastapi.telemetry")
 
-from tests.dashboards.asking import check_sound, check_variables, each, key, put
+from tests.dashboards.querying import (
+    all_queries,
+    check_answered,
+    check_sound,
+    check_variables,
+    name,
+    send,
+)
 from tests.dashboards.reading import NATIVE
-from tests.dashboards.stack import crowd, prometheus, served
-from tests.live.prometheus import query
-from tests.live.servers import eventually
+from tests.dashboards.world import World
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("dashboards"),
+]
 
-ASKED = {"/items/7": 2, "/items/10": 1, "/items/none": 1, "/users": 1, "/nowhere": 1, "/broken": 1}
 MUST = {
     "sidelight-fleet": {
         *(f"Services {letter}" for letter in "ABCDEFG"),
         "Without Sidelight A",
-        "Most requests A",
-        "Most errors A",
+        "Services with the most requests A",
+        "Services with the most errors A",
     },
     "sidelight-service": {
         "Requests A",
@@ -35,81 +39,75 @@ MUST = {
         "Errors B",
         "Latency A",
         "Latency C",
-        "How latencies are spread A",
-        *(f"Routes, by share of the time {letter}" for letter in "ABCD"),
-        *(f"Requests an instance {letter}" for letter in "ABC"),
-        *(f"Mean latency an instance {letter}" for letter in "ABC"),
-        *(f"Instances that differ most {letter}" for letter in "ABCD"),
+        "Latency distribution A",
+        *(f"Routes by share of time {letter}" for letter in "ABCD"),
+        *(f"Requests per instance {letter}" for letter in "ABC"),
+        *(f"Mean latency per instance {letter}" for letter in "ABC"),
+        *(f"Instances furthest from the median {letter}" for letter in "ABCD"),
     },
     "sidelight-route": {
         "Requests A",
         "Errors A",
         "p95 A",
         "Requests by status A",
-        "Refusals and errors, by code and type A",
+        "4xx and 5xx by code and type A",
         "Latency A",
         "Latency C",
-        "How latencies are spread A",
-        "Requests, now and before A",
-        "p95, now and before A",
-        "How long failures take A",
+        "Latency distribution A",
+        "Requests: now and before A",
+        "p95: now and before A",
+        "Duration of 5xx responses A",
     },
     "sidelight-objectives": {
         "Least budget left A",
-        "Fastest burn, 1 h A",
+        "Highest burn rate, 1 h A",
         *(f"Objectives {letter}" for letter in "ABCDEF"),
-        "Burn over 1h and 5m A",
-        "Budget left, over time A",
-        "Requests and bad ones A",
-        *(f"Routes that spend the most availability {letter}" for letter in "ABCD"),
-        "Who spends it A",
+        "Burn rate over 1h and 5m A",
+        "Budget left over time A",
+        "All requests and bad requests A",
+        *(f"Routes with the most failed requests {letter}" for letter in "ABCD"),
+        "Share of failed requests A",
     },
 }
-OURS = {
+SIDELIGHT_ONLY = {
     "sidelight-service": {
         "Measured by A": "OpenTelemetry only",
-        "Event loop lag A": "Needs Sidelight",
-        "Threads in use A": "Needs Sidelight",
+        "Event loop lag A": "requires Sidelight",
+        "AnyIO threads A": "requires Sidelight",
     },
     "sidelight-route": {
-        "In flight A": "Needs Sidelight",
-        "Oldest in flight A": "needs Sidelight",
-        "Exceptions A": "needs Sidelight",
-        "Phases A": "needs Sidelight",
-        "First byte and last byte A": "needs Sidelight",
-        "Validation errors by field A": "needs Sidelight",
-        "Open A": "needs Sidelight",
+        "In flight A": "requires Sidelight",
+        "Oldest in flight A": "requires Sidelight",
+        "Exceptions A": "requires Sidelight",
+        "Time by phase A": "requires Sidelight",
+        "First byte and last byte A": "requires Sidelight",
+        "Validation errors by field A": "requires Sidelight",
+        "Open connections A": "requires Sidelight",
     },
 }
-"""What is Sidelight's alone, and what its panels say in place of numbers."""
+"""Queries that only Sidelight can answer, and the text of their panels without data."""
 
 
-def test_four_dashboards_without_sidelight(tmp_path: Path) -> None:
-    """Four dashboards show what FastAPI's own telemetry has, and nothing of what it hasn't."""
-    with ExitStack() as parts:
-        service = parts.enter_context(served("native:app", tmp_path, {}))
-        port = parts.enter_context(prometheus({"native": [service.port]}, tmp_path))
-        parts.enter_context(crowd(service, ASKED))
-        eventually(lambda: query(port, "slo:error_budget_left:ratio < 1"))
-        time.sleep(12)  # for rates over 20 seconds
-        silent, loud = [], []
-        for asked in (one for one in each() if one.uid in NATIVE):
-            answer = put(port, asked)
-            check_sound(asked, answer)
-            if key(asked) in MUST[asked.uid] and not answer.series:
-                silent.append(str(asked))
-            if key(asked) in OURS.get(asked.uid, {}) and answer.series:
-                loud.append(str(asked))
-        assert not silent
-        assert not loud
-        check_variables(port)
+def test_four_dashboards_without_sidelight(shared_world: World) -> None:
+    """Four dashboards show what FastAPI's own telemetry has, and nothing that it lacks."""
+    port = shared_world.port
+    check_answered(port, lambda query: name(query) in MUST.get(query.uid, ()), job="native")
+    check_sound(port, job="native")
+    check_variables(port, job="native")
+    answered = [
+        str(query)
+        for query in all_queries()
+        if name(query) in SIDELIGHT_ONLY.get(query.uid, {})
+        and send(port, query, job="native").series
+    ]
+    assert not answered
 
 
-def test_what_is_missing_is_said() -> None:
-    """Each panel that only Sidelight can fill says so where it is empty."""
-    for uid, names in OURS.items():
-        for name, words in names.items():
-            (panel,) = [one.words for one in each() if (one.uid, key(one)) == (uid, name)]
-            assert words in panel, (uid, name, panel)
-    known = {(one.uid, key(one)) for one in each()}
-    assert {(uid, name) for uid, names in MUST.items() for name in names} <= known
+def test_an_empty_panel_says_that_it_requires_sidelight() -> None:
+    """Each panel that only Sidelight can fill says so where it has no data."""
+    found = {(query.uid, name(query)): query.empty for query in all_queries()}
+    for uid, texts in SIDELIGHT_ONLY.items():
+        for one, text in texts.items():
+            assert text in found[uid, one], (uid, one)
+    assert {(uid, one) for uid, names in MUST.items() for one in names} <= set(found)
+    assert set(MUST) == set(NATIVE)

@@ -1,8 +1,13 @@
-"""How many series our rules make of a service: the factors of ``docs/scale.md``."""
+"""How many series the rules record for a service: the factors of ``docs/scale.md``."""
 
 from typing import Any
 
 import pytest
+
+from sidelight.embedded.history.history import History
+from sidelight.embedded.rules.definition import parse_groups
+from sidelight.embedded.rules.evaluator import RuleGroup
+from tests.embedded.history.filled_history import MIB, ScrapedTarget, stored_samples
 
 pytest.importorskip("numpy")
 pytest.importorskip("promql_parser")
@@ -11,9 +16,6 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 from sidelight import SidelightMiddleware
-from sidelight.embedded.history.history import History
-from sidelight.embedded.rules.definition import groups
-from sidelight.embedded.rules.running import RunningGroup
 from sidelight.slo import rules
 from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import default
@@ -24,13 +26,12 @@ from tests.deploy.arithmetic import (
     RECORDED_REST,
     RECORDED_USED,
 )
-from tests.embedded.history.remembered import MIB, Sampled, found
 
 STATUSES = (200, 404, 500)
 
 
 def service(used: int, other: int) -> FastAPI:
-    """Routes that are asked for three statuses, and others that are never asked for."""
+    """Routes that return three statuses, and other routes without requests."""
     app = FastAPI(openapi_url=None)
 
     def answer(status: int) -> PlainTextResponse:
@@ -45,11 +46,11 @@ def service(used: int, other: int) -> FastAPI:
 
 
 def recorded(used: int, other: int) -> int:
-    """Series of the service that its rules record, without those by instance."""
+    """The number of recorded series of the service, without those by instance."""
     app, history = service(used, other), History(3_600_000, 64 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     listed: dict[str, Any] = {"groups": rules.groups(RuleContext(default()))}
-    running = [RunningGroup(place, one) for place, one in enumerate(groups("rules", listed))]
+    running = [RuleGroup(place, one) for place, one in enumerate(parse_groups("rules", listed))]
     for second in (60, 120, 180):
         for number in range(used):
             for status in STATUSES:
@@ -57,12 +58,12 @@ def recorded(used: int, other: int) -> int:
         target.step(second, call(app, "GET", "/metrics").body)
         for group in running:
             group.evaluate(history, second * 1000 + 500)
-    names = [series.partition("{")[0] for series in found(history)]
+    names = [series.partition("{")[0] for series in stored_samples(history)]
     return len([name for name in names if ":" in name and not name.startswith("instance")])
 
 
 def test_series_that_the_rules_record() -> None:
-    """A route in use, another one, an objective and the rest make as many as the page says."""
+    """A used route, another one, an objective and the rest have the series that the page states."""
     one = recorded(1, 0)
     assert one == RECORDED_USED + RECORDED_OBJECTIVE + RECORDED_REST
     assert recorded(2, 0) - one == RECORDED_USED

@@ -1,4 +1,4 @@
-"""The examples are scripts: what they import lies beside them."""
+"""The examples are scripts, which import the modules beside them."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The shop's load stays on this machine, stays bounded, and reaches every route."""
+"""The shop's load generator is limited, stays on this machine, and reaches every route."""
 
 import asyncio
 import re
@@ -8,14 +8,15 @@ from unittest.mock import patch
 import pytest
 from fastapi import FastAPI
 
-import visits
-from load import Budget, crowd, loopback
+import load
+import traffic
+from load import RequestBudget, generate_load, loopback_url
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8000", "http://127.9.9.9", "http://[::1]:8000/"])
-def test_loopback_addresses_are_welcome(url: str) -> None:
-    """Any address of the loopback network is one the load may go to."""
-    assert loopback(url).scheme == "http"
+def test_loopback_addresses_are_accepted(url: str) -> None:
+    """Any loopback address is accepted."""
+    assert loopback_url(url).scheme == "http"
 
 
 @pytest.mark.parametrize(
@@ -31,54 +32,57 @@ def test_loopback_addresses_are_welcome(url: str) -> None:
         "",
     ],
 )
-def test_all_else_is_refused(url: str) -> None:
-    """A name, another machine's address or another scheme is refused before anything is sent."""
+def test_other_addresses_are_refused(url: str) -> None:
+    """A name, the address of another machine, or another scheme is refused."""
     with pytest.raises(ValueError, match=r"goes to http://127\.0\.0\.1"):
-        loopback(url)
+        loopback_url(url)
 
 
 def test_the_budget_bounds_the_number_of_requests() -> None:
-    """The load ends by itself when as many requests as allowed were sent."""
+    """The load ends when the allowed number of requests was sent."""
     sent = 0
 
     async def count(*_: object) -> None:
         nonlocal sent
         sent += 1
 
-    with patch.multiple(visits, one=count, chat=count):
-        asyncio.run(crowd("http://127.0.0.1:9", Budget(30), seconds=600, rate=500))
+    with (
+        patch.multiple(traffic, send_request=count, chat=count),
+        patch.object(load, "CHAT_INTERVAL", 0.1),
+    ):
+        asyncio.run(generate_load("http://127.0.0.1:9", RequestBudget(30), seconds=600, rate=500))
     assert sent == 30
 
 
 def test_time_bounds_the_load() -> None:
-    """The load ends by itself when its time is over, even in the middle of a visit."""
-    visiting = 0
+    """The load ends when its time is over, also during a request."""
+    active = 0
 
     async def forever(*_: object) -> None:
-        nonlocal visiting
-        visiting += 1
+        nonlocal active
+        active += 1
         await asyncio.Event().wait()
 
     began = time.monotonic()
-    with patch.multiple(visits, one=forever, chat=forever):
-        load = crowd("http://127.0.0.1:9", Budget(10_000), seconds=0.5, rate=500)
-        asyncio.run(asyncio.wait_for(load, 60))
-    assert visiting
+    with patch.multiple(traffic, send_request=forever, chat=forever):
+        running = generate_load("http://127.0.0.1:9", RequestBudget(10_000), seconds=0.5, rate=500)
+        asyncio.run(asyncio.wait_for(running, 60))
+    assert active
     assert time.monotonic() - began >= 0.5
 
 
-def test_every_route_of_the_shop_is_visited() -> None:
-    """A route added to the shop but not to the load would never show up in the table."""
+def test_every_route_of_the_shop_receives_requests() -> None:
+    """The load has a request for each route, so that each is in the table."""
     pytest.importorskip("sidelight")
     from app import app
     from routes import partners
 
-    drawn = [visit for some in visits.visits().values() for visit in some]
+    sent = [request for group in traffic.requests().values() for request in group]
     for method, template in [*operations(app), *operations(partners.app, "/partners/{partner}")]:
         path = re.compile(re.sub(r"{\w+}", "[^/]+", template))
-        assert any(
-            one[0] == method and path.fullmatch(one[1].partition("?")[0]) for one in drawn
-        ), f"{method} {template}"
+        assert any(one[0] == method and path.fullmatch(one[1].partition("?")[0]) for one in sent), (
+            f"{method} {template}"
+        )
 
 
 def operations(app: FastAPI, prefix: str = "") -> list[tuple[str, str]]:

@@ -10,10 +10,11 @@ from sidelight import SidelightMiddleware
 from sidelight.asgi.page import MetricsPage
 from sidelight.contract import METRICS, STATUS, boundaries
 from sidelight.export.otlp import metrics_data, resource
-from sidelight.export.prometheus import Format, render
-from sidelight.export.snapshot import Key, Snapshot
+from sidelight.export.prometheus import render
+from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
+from sidelight.text_format import ExpositionFormat
 from tests.asgi.driver import Page, call, connect, run
 
 
@@ -71,13 +72,13 @@ def filled(shot: Snapshot) -> Snapshot:
             family = StoredFamily(metric.name, metric.kind, boundaries(metric.scale, (0.1, 0.2)))
             labels = tuple("404" if name == STATUS else f"a {name}" for name in metric.labels)
             values = tuple(number * (at + 1) for at in range(family.values))
-            shot.sums[Key(family, labels or ("",))] = values
+            shot.sums[SeriesKey(family, labels or ("",))] = values
     return shot
 
 
 def page_of(shot: Snapshot) -> Page:
     """The Prometheus page of a snapshot."""
-    return Page(b"".join(render(shot, Format.TEXT)).decode())
+    return Page(b"".join(render(shot, ExpositionFormat.TEXT)).decode())
 
 
 def data_of(shot: Snapshot, now_ns: int | None = None, about: ServiceInfo | None = None) -> Any:

@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from sidelight import SidelightMiddleware
 from sidelight.contract import METRICS
-from sidelight.export.otel_names import CONVENTIONS, otel_name
-from sidelight.export.otlp_exporter import OtlpExporter
-from sidelight.export.snapshot import Key, Snapshot
+from sidelight.export.snapshot import SeriesKey, Snapshot
+from sidelight.otlp.exporter import OtlpExporter
+from sidelight.otlp.names import CONVENTIONS, otel_name
 from sidelight.store.reader import StoredExemplar
 from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
@@ -141,7 +141,9 @@ def test_a_histogram_of_sum_and_count_alone(send: Send) -> None:
     """Without boundaries there is one bucket, which has every observation."""
     shot = Snapshot(started=1)
     shot.sums[
-        Key(StoredFamily("fastapi_background_task_duration_seconds", "histogram", ()), ("/x",))
+        SeriesKey(
+            StoredFamily("fastapi_background_task_duration_seconds", "histogram", ()), ("/x",)
+        )
     ] = (
         3,
         2,
@@ -230,7 +232,7 @@ def test_exemplars(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -1.0, 1e300])
 def test_an_exemplar_of_no_time(send: Send, seconds: float) -> None:
     """An exemplar with a time that can't be one costs itself, and nothing else."""
-    key = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+    key = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
     trace = StoredExemplar(0, 0, "0" * 31 + "1", "0" * 15 + "1", 1.0, seconds)
     shot = Snapshot(sums={key: (3,)}, exemplars={(key, 0): trace}, started=1)
     (point,) = points(send(shot).metrics["fastapi.slow_requests"])
@@ -243,7 +245,7 @@ def test_an_exemplar_of_no_time(send: Send, seconds: float) -> None:
 )
 def test_hostile_label_values(send: Send, hostile: str) -> None:
     """A label value of any kind arrives as it was."""
-    shot = Snapshot(sums={Key(ROUTES, (hostile,)): (1,)}, started=1)
+    shot = Snapshot(sums={SeriesKey(ROUTES, (hostile,)): (1,)}, started=1)
     (point,) = points(send(shot).metrics["fastapi.active_requests"])
     assert attributes(point) == {"http.route": hostile}
 
@@ -253,7 +255,7 @@ def test_hostile_label_values(send: Send, hostile: str) -> None:
 )
 def test_label_values_that_are_no_text(send: Send, broken: str, shown: str) -> None:
     """What UTF-8 can't carry arrives as the page shows it, and costs no series."""
-    shot = Snapshot(sums={Key(ROUTES, (broken,)): (1,)}, started=1)
+    shot = Snapshot(sums={SeriesKey(ROUTES, (broken,)): (1,)}, started=1)
     (point,) = points(send(shot).metrics["fastapi.active_requests"])
     assert attributes(point) == {"http.route": shown}
     assert page_of(shot).series("fastapi_active_requests") == [{"http_route": shown}]
@@ -262,8 +264,8 @@ def test_label_values_that_are_no_text(send: Send, broken: str, shown: str) -> N
 def test_numbers_of_a_hostile_file(send: Send) -> None:
     """Numbers past what the wire can carry cost their precision, and not the export."""
     huge = (1 << 64) - 1
-    counter = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
-    sizes = Key(
+    counter = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+    sizes = SeriesKey(
         StoredFamily("fastapi_background_task_duration_seconds", "histogram", (1.0,)), ("/x",)
     )
     shot = Snapshot(sums={counter: (huge,), sizes: (huge, huge, 2 * huge)}, started=1)
@@ -291,7 +293,7 @@ def test_a_restart(send: Send, tmp_path: Path) -> None:
 
 def test_a_start_that_is_still_to_come(send: Send) -> None:
     """A clock that was set back makes no point that starts after its own time."""
-    key = Key(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
+    key = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
     shot = Snapshot(sums={key: (1,)}, started=2_000)
     (point,) = points(send(shot, now_ns=1_000).metrics["fastapi.slow_requests"])
     assert (point.start_time_unix_nano, point.time_unix_nano) == (1_000, 1_000)

@@ -207,7 +207,7 @@ def test_an_applications_own_route_wins(add: Any, logged: pytest.LogCaptureFixtu
     for _ in range(3):
         answer = call(app, "GET", "/metrics" if add is not _by_mount else "/metrics/")
         assert b"my own" in answer.body
-    assert len([r for r in logged.records if "metrics" in r.getMessage()]) == 1
+    assert len([r for r in logged.records if "metrics_path" in r.getMessage()]) == 1
 
 
 def test_an_applications_own_post_is_no_page() -> None:

@@ -3,6 +3,7 @@
 import http.client
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from sidelight.store.directory import memory_folder
 from tests.processes import FORK_SERVER, Forked
 
 HERE = Path(__file__).parent
-PATIENCE = 40.0
+PATIENCE = 90.0
 """Seconds to wait for what should come soon: a loaded machine must not fail a test."""
 T = TypeVar("T")
 
@@ -202,21 +203,16 @@ class Server:
             os.killpg(self.pid, signal.SIGKILL)  # its own session: forked children too
         self.process.wait(10)
         for folder in self.folders():
-            for path in folder.iterdir():
-                path.unlink()
-            folder.rmdir()
+            shutil.rmtree(folder, ignore_errors=True)  # the server's own janitor may be at it
 
 
 def of_uvicorn(workers: int) -> list[str]:
     """Options for so many workers.
 
     By default uvicorn kills one that doesn't answer for five seconds, and gives a restart up
-    whose new worker isn't ready by then: either happens on a busy machine. Where a worker is
-    killed while it is asked, as long goes by until it is replaced.
+    whose new worker isn't ready by then: either happens on a busy machine.
     """
-    if workers == 1:
-        return []
-    return ["--workers", str(workers), "--timeout-worker-healthcheck", "15"]
+    return ["--workers", str(workers), "--timeout-worker-healthcheck", "60"] if workers > 1 else []
 
 
 def roll(server: Server, workers: int) -> None:

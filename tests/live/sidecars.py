@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -10,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Thread
 from typing import Any, NamedTuple, Self
 
@@ -19,6 +21,7 @@ from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
 from tests.live.servers import PATIENCE, Server, eventually, running
 from tests.live.traffic import Asked, Load, requests, scrape
+from tests.processes import Forked
 
 SIDELIGHT = str(Path(sys.executable).parent / "sidelight")
 
@@ -39,6 +42,8 @@ class Answer(NamedTuple):
 class Sidecar(Server):
     """One `sidelight sidecar`. As a context it is ready, and ended when that is left."""
 
+    module = "sidelight"
+
     def __init__(
         self,
         where: Path,
@@ -51,7 +56,7 @@ class Sidecar(Server):
         """``token`` is what it is asked with; the option is the test's to give."""
         self.token = token
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:{port}")
-        command = "sidelight", "sidecar", "--directory", str(where), *listen, *options
+        command = self.module, "sidecar", "--directory", str(where), *listen, *options
         super().__init__(command, env, cwd, before)
 
     def __enter__(self) -> Self:
@@ -96,6 +101,12 @@ class Sidecar(Server):
         """Bytes of memory it has."""
         return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * 4096
 
+    @property
+    def cpu_seconds(self) -> float:
+        """How long it has computed."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     @contextmanager
     def within(self, size: int) -> Iterator[None]:
         """While the body runs, it takes at no time so many bytes more than it has."""
@@ -127,17 +138,30 @@ def fetch(
         connection.close()
 
 
+def raw(sidecar: Sidecar, data: bytes) -> bytes:
+    """What comes back for these bytes until the connection ends."""
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=40) as connection:
+        try:
+            connection.sendall(data)
+            found = b""
+            while part := connection.recv(65536):
+                found += part
+        except ConnectionError:
+            pass
+        return found
+
+
 def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
     """A sidecar that must end by itself."""
-    return subprocess.run(
-        [SIDELIGHT, "sidecar", *options],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        env={**os.environ, **env},
-        cwd="/",
-    )
+    command = "sidelight", "sidecar", *options
+    with TemporaryDirectory() as name:
+        log, errors = Path(name, "log"), Path(name, "errors")
+        process = Forked(command, {**os.environ, **env}, Path("/"), log, errors)
+        try:
+            code = process.wait(PATIENCE)
+        finally:
+            process.kill()
+        return subprocess.CompletedProcess(command, code, log.read_text(), errors.read_text())
 
 
 @contextmanager
@@ -157,7 +181,7 @@ def meanwhile(server: Server, path: str) -> Iterator[None]:
 @contextmanager
 def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
     """A living worker of the test's own, with so many routes and requests."""
-    opened = directory.shared(str(where))
+    opened = directory.open_shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
     for number in range(series):
         tally = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))

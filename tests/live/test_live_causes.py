@@ -23,6 +23,8 @@ HOLD = 1.5
 """Seconds for which ``/hold`` and ``/later`` of the service sleep."""
 BEAT = 0.1
 """Seconds between two beats of a loop."""
+LEAST = HOLD - BEAT
+"""Seconds counted of each at least: where between two beats it began is not known."""
 
 
 def by_route(page: Page, name: str) -> dict[str, float]:
@@ -57,7 +59,7 @@ def blocked(server: Server, act: Callable[[], object]) -> tuple[dict[str, float]
 
 
 def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Serve) -> None:
-    """Of 50 requests in flight on 10 routes, the one that sleeps has what it slept, 95 % at least.
+    """Of 50 requests in flight on 10 routes, the one that sleeps has what it slept, but a beat.
 
     The rest is a stall without a name, if the machine made one: no other route ever has any.
     """
@@ -66,7 +68,7 @@ def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Ser
     paths[40:40] = [f"/hold/{x}" for x in range(5)]
     found, most = blocked(server, lambda: ask(server, paths))
     assert set(found) - NOBODY == {"/hold/{x}"}, found
-    assert found["/hold/{x}"] >= 0.95 * 5 * HOLD, found
+    assert found["/hold/{x}"] >= 5 * LEAST, found
     assert sum(found.values()) <= most
     lines = [text for text in server.log.splitlines() if "event loop held" in text]
     (line,) = [text for text in lines if "by /hold/{x}" in text]
@@ -81,13 +83,13 @@ def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
     server = uvicorn(1, "causes:app", "--loop", loop).ready()
     found, most = blocked(server, lambda: server.get("/hold/1"))
     assert set(found) - NOBODY == {"/hold/{x}"}, found
-    assert 0.95 * HOLD <= found["/hold/{x}"] <= most
+    assert LEAST <= found["/hold/{x}"] <= most
     assert by_route(page_of(server), BLOCKS)["/hold/{x}"] == 1
 
     def later() -> None:
         seen = by_route(page_of(server), BLOCKED).get("", 0)
         server.get("/later")
-        eventually(lambda: by_route(page_of(server), BLOCKED).get("", 0) - seen >= 0.95 * HOLD)
+        eventually(lambda: by_route(page_of(server), BLOCKED).get("", 0) - seen >= LEAST)
 
     found, most = blocked(server, later)
     assert set(found) <= NOBODY

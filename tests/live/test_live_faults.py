@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,7 +52,7 @@ def check_unmeasured(server: Server, where: str, why: str) -> None:
     assert value(page, INTERNAL, where=where) >= 1
     assert why in server.log
     assert requests(page) == {}
-    assert server.stop() is not None
+    assert server.stop() in {0, -signal.SIGTERM}
 
 
 def test_full_shared_memory(small: Mount, uvicorn: Serve) -> None:
@@ -172,7 +173,7 @@ def test_bad_files_beside_real_workers(uvicorn: Serve, store: Path) -> None:
     os.mkfifo(store / "pipe.worker")
     (store / "version.worker").write_bytes(good[:12] + b"\xff" + good[13:])
     with Load(server, 4) as load:
-        eventually(lambda: load.total > 300)
+        eventually(lambda: load.total > 100)
         victim = server.workers()[0]
         server.kill(victim)
         eventually(lambda: victim not in server.workers() and len(server.workers()) == 2)

@@ -51,7 +51,7 @@ def test_gunicorn_counts_exactly(serve: Serve, kind: str, preload: list[str]) ->
     """Workers under one arbiter share exact totals, and leave nothing when it stops."""
     server = gunicorn(serve, kind, 2, *preload).ready(2)
     with Watch(server) as watch, Load(server, 4) as load:
-        eventually(lambda: load.total > 600)
+        eventually(lambda: load.total > 150)
     assert watch.falls == []
     check_counts(load, server)
     assert not load.cut
@@ -67,7 +67,7 @@ def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None
     with Watch(server) as watch, Load(server, 4) as load:
         kill_under_load(server, load, kills=1, workers=2)
         seen = load.total
-        eventually(lambda: load.total > seen + 200)
+        eventually(lambda: load.total > seen + 50)
     assert watch.falls == []
     check_counts(load, server)
     assert value(scrape(server), EXITS, how="died") == 1
@@ -80,11 +80,11 @@ def test_reload_keeps_the_totals(serve: Serve, kind: str) -> None:
     server = gunicorn(serve, kind, 2).ready(2)
     old = set(server.workers())
     with Watch(server) as watch, Load(server, 4) as load:
-        eventually(lambda: load.total > 200)
+        eventually(lambda: load.total > 50)
         server.process.send_signal(signal.SIGHUP)
         eventually(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
         seen = load.total
-        eventually(lambda: load.total > seen + 200)
+        eventually(lambda: load.total > seen + 50)
     assert watch.falls == []
     check_counts(load, server)
     page = scrape(server)
@@ -98,9 +98,9 @@ def test_reload_keeps_the_totals(serve: Serve, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
     """Workers that end after ``--max-requests``, one by one or together, lose no count."""
-    server = gunicorn(serve, kind, 2, "--max-requests", "150").ready(2)
+    server = gunicorn(serve, kind, 2, "--max-requests", "40").ready(2)
     with Watch(server) as watch, Load(server, 4) as load:
-        eventually(lambda: load.total > 1500)
+        eventually(lambda: load.total > 400)
     settle(server, 2)
     assert watch.falls == []
     check_counts(load, server)
@@ -113,9 +113,9 @@ def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_only_worker_recycled_keeps_the_totals(serve: Serve, kind: str) -> None:
     """A single worker that ends after ``--max-requests`` hands its totals to the next."""
-    server = gunicorn(serve, kind, 1, "--max-requests", "100").ready(1)
+    server = gunicorn(serve, kind, 1, "--max-requests", "30").ready(1)
     with Watch(server) as watch, Load(server, 2) as load:
-        eventually(lambda: load.total > 500)
+        eventually(lambda: load.total > 150)
     settle(server, 1)
     assert watch.falls == []
     check_counts(load, server)

@@ -1,6 +1,5 @@
 """What Grafana's Prometheus datasource asks, in its own forms; and when there is no history."""
 
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -135,23 +134,15 @@ def test_a_directory_that_cannot_be_read_is_down(store: Path, tmp_path: Path) ->
         eventually(lambda: get(sidecar.port, "query", ("query", "up == 1")).data["result"])
 
 
-WITHOUT = """
-import sys
-sys.modules["numpy"] = None
-from sidelight.cli import main
-main()
-"""
-
-
-class Bare(Sidecar):
+class SidecarWithoutExtra(Sidecar):
     """A sidecar where the extra is not installed."""
 
-    program: tuple[str, ...] = sys.executable, "-c", WITHOUT, "sidecar"
+    module = "without_extra"
 
 
 def test_without_the_extra_it_runs_as_before(store: Path, tmp_path: Path) -> None:
     """The page is served, and the API says in its own words what to install."""
-    with Bare(store, tmp_path) as sidecar:
+    with SidecarWithoutExtra(store, tmp_path) as sidecar:
         assert sidecar.get("/metrics")[0] == 200
         assert "sidelight_history" not in sidecar.get("/metrics")[1]
         for path in ("query", "rules", "label/job/values"):

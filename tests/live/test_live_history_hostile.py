@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from sidelight.embedded.api import desk
+from sidelight.embedded.api import query_queue
 from tests.live.asking import get, post
 from tests.live.servers import eventually
 from tests.live.sidecars import Sidecar, crowd, timed
@@ -167,7 +167,7 @@ def test_a_line_that_is_too_long_is_refused(sidecar: Sidecar) -> None:
     def ask() -> None:
         answers.append(post(sidecar.port, "query", ("query", HEAVY[2]), ("timeout", "10ms")))
 
-    clients = [threading.Thread(target=ask) for _ in range(4 * desk.AT_ONCE)]
+    clients = [threading.Thread(target=ask) for _ in range(4 * query_queue.CONCURRENCY)]
     for client in clients:
         client.start()
     for client in clients:

@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,8 @@ class Apart:
     def sidecar(self, umask: str = "022") -> Sidecar:
         """A sidecar, not waited for."""
         before = box(self.shared, PLACES[1], SIDECAR, umask)
-        sidecar = BoxedSidecar(Path(PLACES[1]) / "store", self._cwd, before=before)
+        where = Path(PLACES[1]) / "store"
+        sidecar = BoxedSidecar(where, self._cwd, "--history", "0", before=before)
         self._started.append(sidecar)
         return sidecar
 
@@ -141,30 +143,43 @@ class Apart:
             server.destroy()
 
 
-@pytest.fixture
-def apart(tmp_path: Path) -> Iterator[Apart]:
-    """A tmpfs for both, of a group that both have; skips the test where that isn't allowed."""
-    shared = tmp_path / "shared"
-    shared.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size=64m,mode=2770,gid={GROUP}", "tmpfs", str(shared)]
+@contextmanager
+def mounted(path: Path) -> Iterator[Path]:
+    """A tmpfs of a group that both have."""
+    path.mkdir()
+    options = f"size=64m,mode=2770,gid={GROUP}"
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
+    subprocess.run(command, check=True, capture_output=True, text=True)
+    try:
+        yield path
+    finally:
+        subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+@pytest.fixture(scope="module")
+def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips the tests where namespaces can't be made, or Python is not reached in one."""
     trial = "import fastapi, uvicorn"  # what is wrong with ours must fail a test
     try:
-        subprocess.run(mount, check=True, capture_output=True, text=True)
-        subprocess.run(
-            [*box(shared, PLACES[0], SERVICE), sys.executable, "-c", trial],
-            check=True,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
+        with mounted(tmp_path_factory.mktemp("trial") / "shared") as shared:
+            subprocess.run(
+                [*box(shared, PLACES[0], SERVICE), sys.executable, "-c", trial],
+                check=True,
+                capture_output=True,
+                text=True,
+                timeout=PATIENCE,
+            )
     except (OSError, subprocess.CalledProcessError) as error:
-        if shared.is_mount():
-            subprocess.run(["umount", "-l", str(shared)], check=True)
         pytest.skip(f"namespaces can't be made here: {getattr(error, 'stderr', None) or error}")
-    found = Apart(shared, tmp_path)
-    yield found
-    found.end()
-    subprocess.run(["umount", "-l", str(shared)], check=True)
+
+
+@pytest.fixture
+def apart(tmp_path: Path, namespaces: None) -> Iterator[Apart]:
+    """Starts a service and sidecars on a tmpfs, and ends them."""
+    with mounted(tmp_path / "shared") as shared:
+        found = Apart(shared, tmp_path)
+        yield found
+        found.end()
 
 
 def owners(store: Path) -> dict[str, tuple[int, int, int]]:
@@ -176,7 +191,7 @@ def owners(store: Path) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-@pytest.mark.parametrize("umask", ["022", "077"])
+@pytest.mark.parametrize("umask", ["077", pytest.param("022", marks=pytest.mark.slow)])
 def test_a_sidecar_sees_who_lives_and_folds_who_died(apart: Apart, umask: str) -> None:
     """Living workers are seen alive, a killed one is folded and its file removed, by the sidecar.
 

@@ -60,7 +60,7 @@ def test_a_collector_gets_the_counts_over_every_restart(
             eventually(lambda: counts(collector.arrived[-1]) == expected)
             with down(collector):
                 expected += asked(server, 1)
-                eventually(lambda: "metrics don't reach" in sidecar.log)
+                eventually(lambda: "metrics do not reach" in sidecar.log)
             eventually(lambda: counts(collector.arrived[-1]) == expected)
             eventually(lambda: "again" in sidecar.log)
             failures = [

@@ -13,7 +13,7 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import eventually, fill
-from tests.live.sidecars import Sidecar, counted, crowd, fetch, timed, worker_files
+from tests.live.sidecars import Sidecar, counted, crowd, fetch, raw, timed, worker_files
 from tests.live.test_live_sidecar_totals import no_fall
 from tests.live.traffic import Call, ask, requests, samples, scrape, settle, value
 
@@ -35,22 +35,9 @@ def client(sidecar: Sidecar, data: bytes = b"") -> socket.socket:
     return found
 
 
-def raw(sidecar: Sidecar, data: bytes) -> bytes:
-    """What comes back for these bytes until the connection ends."""
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=40) as connection:
-        try:
-            connection.sendall(data)
-            found = b""
-            while part := connection.recv(65536):
-                found += part
-        except ConnectionError:
-            pass
-        return found
-
-
 def test_clients_that_never_read_hold_up_nobody(store: Path, tmp_path: Path) -> None:
     """With clients that ask for a big page and don't take it, others get theirs."""
-    with Sidecar(store, tmp_path) as sidecar, crowd(store, 3000), ExitStack() as clients:
+    with Sidecar(store, tmp_path) as sidecar, crowd(store, 1000), ExitStack() as clients:
         settle(sidecar, 1)
         for _ in range(8):
             clients.enter_context(client(sidecar, ASK))
@@ -58,7 +45,7 @@ def test_clients_that_never_read_hold_up_nobody(store: Path, tmp_path: Path) -> 
             seconds, status, body = timed(sidecar)
             assert status == 200
             assert seconds < 20
-            assert len(requests(samples(body))) > 2900
+            assert len(requests(samples(body))) > 950
         assert fetch(sidecar, "/healthz").status == 200
 
 

@@ -34,7 +34,7 @@ def no_fall(sidecar: Sidecar) -> Iterator[None]:
     assert watch.pages > 0
 
 
-def more(load: Load, answers: int = 100) -> None:
+def more(load: Load, answers: int = 50) -> None:
     """Wait for so many more answers."""
     seen = load.total
     eventually(lambda: load.total > seen + answers)
@@ -79,7 +79,7 @@ def test_restarting_the_service_is_no_counter_reset(
             server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
             settle(sidecar, 2)
             with Load(server, 4, CALLS) as load:
-                more(load, 200)
+                more(load)
                 if how is signal.SIGKILL:
                     workers = server.workers()
                     server.process.kill()
@@ -108,7 +108,7 @@ def test_killing_the_sidecar_while_it_folds(
     server = uvicorn(3, SIDELIGHT_DIR=str(store)).ready()
     with Load(server, 4) as load:
         for _ in range(rounds):
-            more(load, 50)
+            more(load, 20)
             settle(server, 3)
             with Sidecar(store, tmp_path) as sidecar:
                 victims = server.workers()[:2]
@@ -139,7 +139,7 @@ def test_killing_the_only_one_who_folds(uvicorn: Serve, store: Path, tmp_path: P
         server = uvicorn(4, SIDELIGHT_DIR=str(store)).ready()
         settle(server, 4)
         with Load(server, 4) as load:
-            more(load, 100)
+            more(load)
         expected.append(load)
         workers = server.workers()
         for pid in (server.pid, *workers):

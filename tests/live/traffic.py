@@ -4,6 +4,7 @@ import http.client
 import random
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple, Self
@@ -119,11 +120,14 @@ CALLS = (
 class Load:
     """So many clients at once, each on connections of its own, until told to stop.
 
+    Between two requests each waits for ``PAUSE``: a load, and not all that the machine can do.
     ``answered`` counts complete answers; ``cut`` counts requests that got none, by the same
     key: the server may have counted those or not.
     """
 
-    def __init__(self, server: Server, clients: int = 8, calls: Iterable[Call] = CALLS) -> None:
+    PAUSE = 0.005
+
+    def __init__(self, server: Server, clients: int = 4, calls: Iterable[Call] = CALLS) -> None:
         self.answered: Counter[Asked] = Counter()
         self.cut: Counter[Asked] = Counter()
         self.wrong: list[str] = []
@@ -160,6 +164,7 @@ class Load:
             for _ in range(chance.randint(1, 30)):
                 if self._stop.is_set() or not self._ask(connection, chance.choice(self._calls)):
                     break
+                time.sleep(self.PAUSE)
             connection.close()
 
     def _ask(self, connection: http.client.HTTPConnection, call: Call) -> bool:

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from sidelight.app_metrics import publisher
 from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
-from sidelight.runtime import faults, registry
+from sidelight.runtime import faults
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store.process_store import Store
@@ -50,7 +51,7 @@ class Failing:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     monkeypatch.setattr(faults, "time", found)
-    monkeypatch.setattr(registry, "time", found)
+    monkeypatch.setattr(publisher, "time", found)
     return found
 
 
@@ -58,7 +59,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def store(tmp_path: Path) -> Iterator[Store]:
     found = open_store(tmp_path / "store")
     assert found.directory is not None
-    registry.mark_scraped(found.directory)
+    found.directory.mark_scraped()
     yield found
     found.close()
 
@@ -126,16 +127,16 @@ def test_a_quick_collector_that_fails_is_asked_again_after_ten_seconds(
 ) -> None:
     """A collector that raises on the loop is counted, logged once, and not asked each second."""
     source = Failing(good=1)
-    monkeypatch.setattr(registry, "registry", lambda: source)
-    monkeypatch.setattr(registry, "QUICK", math.inf)
+    monkeypatch.setattr(publisher, "default_registry", lambda: source)
+    monkeypatch.setattr(publisher, "MAX_ON_LOOP", math.inf)
     heartbeat = Heartbeat(store)
-    heartbeat.snapshots.take()
-    assert heartbeat.snapshots.quick
+    heartbeat.app_metrics.publish()
+    assert heartbeat.app_metrics.is_quick
     clock.now += 1
     asked = []
     for second in range(30):
         before = source.asked
-        heartbeat.snapshots.beat()
+        heartbeat.app_metrics.publish_if_due()
         if source.asked > before:
             asked.append(second)
         clock.now += 1
@@ -149,8 +150,8 @@ def test_a_collector_that_fails_in_a_thread_is_counted_too(
 ) -> None:
     """A collector that raises at the first snapshot, beside the loop, is counted and logged."""
     source = Failing()
-    monkeypatch.setattr(registry, "registry", lambda: source)
-    Heartbeat(store).snapshots.beat()
+    monkeypatch.setattr(publisher, "default_registry", lambda: source)
+    Heartbeat(store).app_metrics.publish_if_due()
     for thread in threading.enumerate():
         if thread.name == "sidelight-snapshot":
             thread.join(60)

@@ -8,7 +8,7 @@ import pytest
 
 from sidelight.errors import SettingsError
 from sidelight.serving.bind import address, is_loopback, read_token
-from sidelight.sidecar.settings import LISTEN, check, sends
+from sidelight.sidecar.settings import LISTEN, check, exports_by_environment
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_opentelemetrys_own_variables_turn_sending_on(
     found: bool,  # noqa: FBT001 the case under test
 ) -> None:
     """An endpoint asks for it, unless the exporter is named as another or none."""
-    assert sends(environ) is found
+    assert exports_by_environment(environ) is found
     assert check("/d", "127.0.0.1:1", None, (), None, insecure=False, environ=environ).otlp == (
         "" if found else None
     )

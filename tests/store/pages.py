@@ -7,11 +7,12 @@ import pytest
 from sidelight.contract import DURATION
 from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
-from sidelight.export.prometheus import Format, render
+from sidelight.export.prometheus import render
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.directory import Directory
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.stopped_workers import merge_stopped_workers
+from sidelight.text_format import ExpositionFormat
 
 text_parser = pytest.importorskip("prometheus_client.parser")
 open_parser = pytest.importorskip("prometheus_client.openmetrics.parser")
@@ -26,15 +27,15 @@ class Reader:
         self.reader = DirectoryReader(where)
         self.collector = Collector(self.reader)
 
-    def shot(self, *, fold: bool = True) -> Snapshot:
-        """Fold, then collect, as a scrape does."""
-        if fold:
+    def shot(self, *, merge: bool = True) -> Snapshot:
+        """Merge, then collect, as a scrape does."""
+        if merge:
             run_to_end(merge_stopped_workers(self.reader))
         return run_to_end(self.collector.collect())
 
-    def page(self, *, fold: bool = True) -> Samples:
+    def page(self, *, merge: bool = True) -> Samples:
         """The samples of the page: both formats parse, and no sample is there twice."""
-        return parsed(self.shot(fold=fold))
+        return parsed(self.shot(merge=merge))
 
     @property
     def reasons(self) -> set[str]:
@@ -44,9 +45,9 @@ class Reader:
 
 def parsed(shot: Snapshot) -> Samples:
     """Both formats of a snapshot, parsed to the end; the samples of the open one."""
-    text = b"".join(render(shot, Format.TEXT)).decode()
+    text = b"".join(render(shot, ExpositionFormat.TEXT)).decode()
     samples(text_parser.text_string_to_metric_families(text))
-    open_text = b"".join(render(shot, Format.OPENMETRICS)).decode()
+    open_text = b"".join(render(shot, ExpositionFormat.OPENMETRICS)).decode()
     return samples(open_parser.text_string_to_metric_families(open_text))
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from sidelight.store.directory import Directory
-from sidelight.store.schema import places
-from tests.store.driving import fold_all, killed, move, totalled, worker
+from sidelight.store.schema import bucket_mapping
+from tests.store.driving import killed, merge_all, move, totalled, worker
 
 BOUNDS = some.lists(some.sampled_from([0.1, 0.2, 0.5, 1.0, 2.0, 5.0]), unique=True).map(
     lambda bounds: tuple(sorted(bounds))
@@ -27,7 +27,7 @@ def filled(bounds: tuple[float, ...], observed: list[float]) -> tuple[int, ...]:
 @pytest.mark.parametrize("bounds", [(), (1.0,), (0.1, 1.0)])
 def test_the_same_boundaries_need_no_move(bounds: tuple[float, ...]) -> None:
     """Equal boundaries are told apart from others, so that nothing is moved."""
-    assert places(bounds, bounds) is None
+    assert bucket_mapping(bounds, bounds) is None
 
 
 def test_a_missing_boundary_takes_the_next_lower_ones_count() -> None:
@@ -54,11 +54,11 @@ def test_a_move_keeps_count_and_sum(
             assert sum(found[1:upto]) == sum(true[1:upto])
 
 
-def test_workers_of_different_boundaries_are_folded_together(where: Directory) -> None:
+def test_workers_of_different_boundaries_are_merged_together(where: Directory) -> None:
     """The dead of two settings are summed, with the boundaries of both."""
     killed(worker(where, 5, (0.001, 1.0)))
-    fold_all(where)
+    merge_all(where)
     killed(worker(where, 6, (0.5, 1.0, 2.0)))
-    fold_all(where)
+    merge_all(where)
     assert totalled(where) == 11
     assert where.names(".worker") == []

@@ -10,7 +10,7 @@ import pytest
 
 from sidelight.errors import StoreError
 from sidelight.store import directory, supervisor
-from sidelight.store.directory import Directory, sweep
+from sidelight.store.directory import Directory, remove_abandoned
 from tests.store.driving import killed, open_store, shared, worker
 
 
@@ -31,7 +31,7 @@ def test_a_shared_directory_is_its_groups(where: Directory, tmp_path: Path) -> N
 
 def test_a_private_directory_is_its_owners(memory: Path) -> None:
     """One of our own making is 0700, and so is the one above; files are 0600."""
-    where = directory.private("uvicorn-1-2-3-abc")
+    where = directory.open_private("uvicorn-1-2-3-abc")
     mine = worker(where)
     above = memory / f"sidelight-{os.getuid()}"
     assert stat.S_IMODE(above.stat().st_mode) == 0o700
@@ -60,7 +60,7 @@ def test_a_base_that_others_may_enter_is_refused(memory: Path, mode: int) -> Non
     base.mkdir()
     base.chmod(mode)
     with pytest.raises(StoreError, match="chmod 700") as refused:
-        directory.own_base()
+        directory.open_user_base()
     assert refused.value.reason == "rights"
 
 
@@ -72,7 +72,7 @@ def test_a_base_of_another_user_is_refused(memory: Path) -> None:
     base.mkdir(mode=0o700)
     os.chown(base, 12345, 12345)
     with pytest.raises(StoreError):
-        directory.own_base()
+        directory.open_user_base()
 
 
 @pytest.mark.parametrize("which", ["base", "group", "shared"])
@@ -89,7 +89,9 @@ def test_links_in_place_of_a_directory_are_refused(memory: Path, which: str) -> 
     else:
         (memory / "store").symlink_to(target)
     with pytest.raises(StoreError):
-        shared(memory / "store") if which == "shared" else directory.private("uvicorn-1-2-3-abc")
+        shared(memory / "store") if which == "shared" else directory.open_private(
+            "uvicorn-1-2-3-abc"
+        )
     assert list(target.iterdir()) == []
 
 
@@ -158,7 +160,7 @@ def test_only_what_nobody_uses_is_swept(memory: Path) -> None:
         "orphaned": f"uvicorn-999999998-5-{namespace}-aa",
         "stranger": "notes",
     }
-    base = directory.own_base()
+    base = directory.open_user_base()
     folders = {key: Path(base.path) / name for key, name in names.items()}
     for folder in folders.values():
         folder.mkdir()
@@ -166,12 +168,12 @@ def test_only_what_nobody_uses_is_swept(memory: Path) -> None:
         str(folders["orphaned"]), os.open(folders["orphaned"], os.O_RDONLY), shared=False
     )
     living = worker(orphan, 1)
-    sweep(base, keep="none")
+    remove_abandoned(base, keep="none")
     assert {key for key, folder in folders.items() if folder.exists()} == {
         "alive", "elsewhere", "orphaned", "stranger",
     }  # fmt: skip
     killed(living)
-    sweep(base, keep="none")
+    remove_abandoned(base, keep="none")
     assert not folders["orphaned"].exists()
     orphan.close()
     base.close()

@@ -14,12 +14,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from sidelight.app_metrics import publisher
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.cooperative import run_to_end
 from sidelight.errors import StoreError
 from sidelight.export.collector import Collector
-from sidelight.runtime import registry
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import load
 from sidelight.store import directory, layout, process_store, reader, supervisor
@@ -187,11 +187,11 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         def collect(self) -> list[Any]:
             return []
 
-    monkeypatch.setattr(registry, "registry", Registry)
+    monkeypatch.setattr(publisher, "default_registry", Registry)
     store = open_in(tmp_path / "store")
     count(store.file, 7)
-    snapshots = heartbeat(store).snapshots
-    snapshots.take()
+    app_metrics = heartbeat(store).app_metrics
+    app_metrics.publish()
     assert len(list((tmp_path / "store").glob("*.user"))) == 1
     for path in (tmp_path / "store").iterdir():
         path.unlink()
@@ -202,12 +202,12 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         for _ in range(3):
             with pytest.raises(StoreError, match="full"):
                 store.renew()
-            snapshots.take()
+            app_metrics.publish()
     assert (store.file.id, store.file.name, store.file.worker) == before
     assert requests(reader.read(store.file.name, store.file.fd, {}, alive=True)) == 7
     assert list((tmp_path / "store").glob("*.user")) == []
     assert store.renew()
-    snapshots.take()
+    app_metrics.publish()
     (left,) = (tmp_path / "store").glob("*.user")
     assert left.stem == store.file.id.hex()
     store.close()
@@ -257,7 +257,7 @@ def test_a_worker_that_starts_while_the_last_one_leaves_gets_its_store(
     monkeypatch.setattr(directory, "memory_folder", lambda: str(tmp_path))
     group = f"uvicorn-{os.getpid()}-{supervisor.start_time(os.getpid())}-1-abc"
     monkeypatch.setattr(supervisor, "group", lambda: group)
-    private = directory.private
+    private = directory.open_private
     taken: list[directory.Directory] = []
 
     def racing(name: str) -> directory.Directory:
@@ -267,7 +267,7 @@ def test_a_worker_that_starts_while_the_last_one_leaves_gets_its_store(
             found.destroy()  # as the last worker of a former set does
         return found
 
-    monkeypatch.setattr(directory, "private", racing)
+    monkeypatch.setattr(directory, "open_private", racing)
     monkeypatch.delenv("SIDELIGHT_DIR", raising=False)
     try:
         store = open_store(load({}, {}, tmp_path))

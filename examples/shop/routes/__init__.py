@@ -1,1 +1,1 @@
-"""The shop's routers, one module each."""
+"""The shop's routers."""

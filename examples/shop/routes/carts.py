@@ -1,4 +1,4 @@
-"""Carts: small writes, and a quote from a carrier that does not always answer."""
+"""Carts: small writes, and the shipping costs of a carrier that sometimes does not answer."""
 
 from typing import Annotated
 
@@ -13,12 +13,12 @@ router = APIRouter(prefix="/carts", tags=["carts"])
 
 
 class CarrierError(Exception):
-    """The carrier did not answer; nobody catches this, so the client sees a 500."""
+    """The carrier did not answer. No handler catches this, so the response is 500."""
 
 
 @router.get("/{user}")
 async def cart(user: User) -> dict[int, int]:
-    await stock.database(3)
+    await stock.query_database(3)
     return stock.carts.get(user, {})
 
 
@@ -26,7 +26,7 @@ async def cart(user: User) -> dict[int, int]:
 async def put_item(user: User, item: Item) -> dict[int, int]:
     if item.product_id not in stock.products:
         raise HTTPException(404, "no such product")
-    await stock.database(7)
+    await stock.query_database(7)
     items = stock.carts.setdefault(user, {})
     items[item.product_id] = item.quantity
     return items
@@ -34,13 +34,13 @@ async def put_item(user: User, item: Item) -> dict[int, int]:
 
 @router.delete("/{user}/items/{product_id}", status_code=204)
 async def drop_item(user: User, product_id: int) -> None:
-    await stock.database(5)
+    await stock.query_database(5)
     stock.carts.get(user, {}).pop(product_id, None)
 
 
 @router.get("/{user}/shipping")
 async def shipping(user: User) -> dict[str, int]:
-    await stock.database(60)
+    await stock.query_database(60)
     if stock.chance(0.04):
         raise CarrierError(user)
     return {"cents": 490 + 50 * len(stock.carts.get(user, {}))}

@@ -1,4 +1,4 @@
-"""The back office: a slow report in a thread, counting in threads of its own, and a chat."""
+"""The back office: a slow report in a thread, work in an executor, and a chat."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ counters = watch(ThreadPoolExecutor(2), name="counters")
 
 @router.get("/sales")
 def sales() -> dict[str, int]:
-    """Blocks its thread as a big query would, at times for more than a second."""
+    """Block the thread as a large query does, sometimes for more than a second."""
     time.sleep(random.uniform(1.05, 1.8) if stock.chance(0.25) else random.uniform(0.2, 0.6))
     items = [item for order in list(stock.orders.values()) for item in order.items]
     return {"orders": len(stock.orders), "cents": stock.total(items)}
@@ -42,7 +42,7 @@ async def chat(socket: WebSocket, room: str) -> None:
     try:
         while True:
             question = await socket.receive_text()
-            await stock.database(30)
-            await socket.send_text(f"{room}: about {question[:40]!r}, please hold the line")
+            await stock.query_database(30)
+            await socket.send_text(f"{room}: about {question[:40]!r}, please wait")
     except WebSocketDisconnect:
         return

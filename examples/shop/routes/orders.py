@@ -1,4 +1,4 @@
-"""Orders: a checkout with a background task, and two kinds of stream."""
+"""Orders: a checkout with a background task, and two streams."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,24 +22,24 @@ class Checkout(BaseModel):
     coupon: str = Field("", max_length=20)
 
 
-@timed(name="known order")
-def known(order_id: int) -> Order:
+@timed(name="find order")
+def find_order(order_id: int) -> Order:
     if order_id not in stock.orders:
         raise HTTPException(404, "no such order")
     return stock.orders[order_id]
 
 
-Known = Annotated[Order, Depends(known)]
+FoundOrder = Annotated[Order, Depends(find_order)]
 
 
 def discount(coupon: str) -> int:
-    """Percent off, which every coupon ended with: until a newsletter brought FREESHIPPING."""
+    """The percentage at the end of a coupon. FREESHIPPING has none, and raises ValueError."""
     return int(coupon[-2:]) if coupon else 0
 
 
 async def confirm(order: Order) -> None:
-    """Mail a receipt, after the customer has the answer."""
-    await stock.database(100 + 20 * len(order.items))
+    """Send a receipt after the response."""
+    await stock.query_database(100 + 20 * len(order.items))
 
 
 @router.post("/checkout", status_code=201)
@@ -55,30 +55,30 @@ async def checkout(wanted: Checkout, tasks: BackgroundTasks) -> Order:
 
 @router.get("")
 async def orders(user: str) -> list[Order]:
-    await stock.database(15)
+    await stock.query_database(15)
     return [order for order in stock.orders.values() if order.user == user][:20]
 
 
 @router.get("/{order_id}")
-async def order(order: Known) -> Order:
-    await stock.database(5)
+async def order(order: FoundOrder) -> Order:
+    await stock.query_database(5)
     return order
 
 
 @router.post("/{order_id}/cancel")
-async def cancel(order: Known) -> Order:
-    await stock.database(20)
+async def cancel(order: FoundOrder) -> Order:
+    await stock.query_database(20)
     if order.status == "shipped":
-        raise HTTPException(409, "already on its way")
+        raise HTTPException(409, "already shipped")
     order.status = "cancelled"
     return order
 
 
 @router.get("/{order_id}/invoice")
-async def invoice(order: Known) -> StreamingResponse:
+async def invoice(order: FoundOrder) -> StreamingResponse:
     async def lines() -> AsyncIterator[str]:
         for item in order.items:
-            await stock.database(10)
+            await stock.query_database(10)
             yield f"{item.quantity},{stock.products[item.product_id].name}\n"
         yield f"total,{stock.total(order.items) / 100:.2f}\n"
 
@@ -86,8 +86,8 @@ async def invoice(order: Known) -> StreamingResponse:
 
 
 @router.get("/{order_id}/events")
-async def events(order: Known) -> StreamingResponse:
-    """Server-sent events: where the parcel is, for about two seconds."""
+async def events(order: FoundOrder) -> StreamingResponse:
+    """Server-sent events about a parcel, for about two seconds."""
 
     async def parcel() -> AsyncIterator[str]:
         for step in ("packed", "collected", "sorted", "on the van", "delivered"):

@@ -1,4 +1,4 @@
-"""An application of its own for partners, mounted under a path that holds a parameter."""
+"""A mounted application for partners, under a path with a parameter."""
 
 from fastapi import FastAPI, HTTPException, Request
 
@@ -11,7 +11,7 @@ app = FastAPI(title="Shop for partners", openapi_url=None)
 async def in_stock(request: Request, product_id: int) -> dict[str, str | int]:
     if product_id not in stock.products:
         raise HTTPException(404, "no such product")
-    await stock.database(9)
-    # The mount's own parameter is not part of this route's signature.
+    await stock.query_database(9)
+    # The parameter of the mount is not in the signature of the route.
     partner = request.path_params["partner"]
     return {"partner": partner, "in_stock": stock.products[product_id].in_stock}

@@ -9,17 +9,17 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Scope
 
+from sidelight.app_metrics.registry import default_registry
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
 from sidelight.cooperative import run_in_slices
 from sidelight.export.collector import Collector
 from sidelight.export.negotiation import wanted_format
-from sidelight.export.prometheus import Format, header, labels
 from sidelight.export.response import metrics_response
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
-from sidelight.runtime.registry import mark_scraped, registry
 from sidelight.store.stopped_workers import merge_stopped_workers
+from sidelight.text_format import ExpositionFormat, header, label_set
 
 INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
 
@@ -45,27 +45,27 @@ class MetricsPage:
             process.publish(self._store.file)
             if self._store.directory is not None:
                 try:
-                    mark_scraped(self._store.directory)
+                    self._store.directory.mark_scraped()
                     await run_in_slices(merge_stopped_workers(self._store.reader))
                 except OSError:
                     self._recorder.fault("fold")
             shot = await run_in_slices(self._collector.collect(own))
-            self._collector.name_target(shot, self._recorder.about)
-            self._collector.timed(shot, time.perf_counter_ns() - began)
+            self._collector.add_target_info(shot, self._recorder.about)
+            self._collector.add_duration(shot, time.perf_counter_ns() - began)
         return shot
 
     async def _own(self) -> bytes:
         """The application's own registry, as it is now; the last look at it if that fails."""
-        snapshots = self._recorder.heartbeat.snapshots
-        if registry() is None:
+        publisher = self._recorder.heartbeat.app_metrics
+        if default_registry() is None:
             return b""
         try:
-            if snapshots.quick:
-                return snapshots.take()
-            return await anyio.to_thread.run_sync(snapshots.take)
+            if publisher.is_quick:
+                return publisher.publish()
+            return await anyio.to_thread.run_sync(publisher.publish)
         except Exception:  # noqa: BLE001 a collector of the application's may raise anything
             self._recorder.fault("registry")
-            return snapshots.latest
+            return publisher.latest
 
 
 def refused(token: str | None, scope: Scope) -> Response | None:
@@ -85,6 +85,6 @@ def unmeasured(where: str, scope: Scope) -> Response:
     """The page of a process that has no store: it says so, and why."""
     form = wanted_format(Headers(scope=scope).get("accept", ""))
     text = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
-    text += f"{INTERNAL_ERRORS.name}{labels((('where', where),))} 1.0\n"
-    text += "# EOF\n" if form is Format.OPENMETRICS else ""
+    text += f"{INTERNAL_ERRORS.name}{label_set((('where', where),))} 1.0\n"
+    text += "# EOF\n" if form is ExpositionFormat.OPENMETRICS else ""
     return Response(text, media_type=form.value)

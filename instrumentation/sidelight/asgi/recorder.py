@@ -96,7 +96,7 @@ class Recorder:
         try:
             if self.store.directory is not None:
                 process.publish(self.file)
-                self.heartbeat.snapshots.take()
+                self.heartbeat.app_metrics.publish()
         except Exception:  # noqa: BLE001 a collector of the application's may raise anything
             self.fault("registry")
         finally:

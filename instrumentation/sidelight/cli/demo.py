@@ -10,29 +10,29 @@ import click
     "--port",
     type=click.IntRange(0, 65_535),
     default=0,
-    help="The viewer's port on 127.0.0.1; 0 is 9465, or any free port if that is in use.",
+    help="The viewer's port on 127.0.0.1. 0 is 9465, or any free port if that is in use.",
 )
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
-    help="How long the demo runs. [default: 60, or one cycle with --headless]",
+    help="The length of the demo. [default: 60; one scenario with --headless]",
 )
 @click.option(
     "--headless",
     "folder",
     metavar="DIR",
-    help="Write screenshots of all pages into DIR, in each part of the cycle.",
+    help="Write screenshots of every page to DIR, in each step of the scenario.",
 )
 def demo(port: int, minutes: float | None, folder: str | None) -> None:
-    """Show the dashboards of an example shop that has incidents. Ctrl-C stops it."""
+    """Run an example shop under a scripted load, with its dashboards. Ctrl-C stops it."""
     import asyncio
 
-    from sidelight.embedded.viewer.settings import need_extra
+    from sidelight.embedded.viewer.settings import require_extra
 
-    need_extra()
-    from sidelight.embedded.demo import play, shots, story
+    require_extra()
+    from sidelight.embedded.demo import runner, scenario, screenshots
 
     if folder is not None:
-        shots.check()
-    length = minutes or (60.0 if folder is None else story.LENGTH / 60)
-    asyncio.run(play.play(port, length, None if folder is None else Path(folder)))
+        screenshots.check()
+    length = minutes or (60.0 if folder is None else scenario.LENGTH / 60)
+    asyncio.run(runner.run(port, length, None if folder is None else Path(folder)))

@@ -9,7 +9,7 @@ import click
 from sidelight.cli.options import access_options
 
 if TYPE_CHECKING:
-    from sidelight.embedded.settings import Options, Service
+    from sidelight.embedded.settings import HistoryOptions, ServiceRules
 
 
 @click.command()
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     required=True,
     envvar="SIDELIGHT_DIR",
     metavar="DIR",
-    help="The store directory of the service's workers: their SIDELIGHT_DIR.",
+    help="Where the service's workers meet: their SIDELIGHT_DIR.",
 )
 @access_options(
     "SIDELIGHT", "127.0.0.1:9464", "A file with the bearer token that requests must present."
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--history",
     envvar="SIDELIGHT_HISTORY",
     metavar="DURATION",
-    help="How long samples are kept; 0 keeps none. [default: 1h with the extra]",
+    help="How long samples are remembered, 0 for not at all. [default: 1h with the extra]",
 )
 @click.option(
     "--history-step",
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     envvar="SIDELIGHT_HISTORY_STEP",
     metavar="DURATION",
     show_default=True,
-    help="The interval between samples.",
+    help="From one sample to the next.",
 )
 @click.option(
     "--history-memory",
@@ -49,19 +49,19 @@ if TYPE_CHECKING:
     envvar="SIDELIGHT_HISTORY_MEMORY",
     metavar="SIZE",
     show_default=True,
-    help="The most memory that the history may use. The oldest samples are removed first.",
+    help="Most memory of the history; its oldest samples go first.",
 )
 @click.option(
     "--job",
     envvar="SIDELIGHT_JOB",
     metavar="NAME",
-    help="The label job of the samples. [default: the service's name]",
+    help="The label of its samples; else the service's name.",
 )
 @click.option(
     "--instance",
     envvar="SIDELIGHT_INSTANCE",
     metavar="NAME",
-    help="The label instance of the samples. [default: the address that is listened on]",
+    help="The label of its samples; else the address it listens on.",
 )
 @click.option(
     "--rules",
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     type=click.Path(),
     envvar="SIDELIGHT_RULES",
     metavar="FILE",
-    help="Evaluate these rules, in place of those of the service's objectives.",
+    help="Evaluate these rules, and not those of the service's objectives.",
 )
 def sidecar(  # noqa: PLR0913 one for each option
     directory: str,
@@ -79,7 +79,7 @@ def sidecar(  # noqa: PLR0913 one for each option
     otlp: str | None,
     *,
     insecure: bool,
-    **remembering: Unpack["Options"],
+    **remembering: Unpack["HistoryOptions"],
 ) -> None:
     """Serve the metrics of all workers from a process of its own.
 
@@ -89,23 +89,29 @@ def sidecar(  # noqa: PLR0913 one for each option
     from sidelight.settings import load
     from sidelight.sidecar import logs, server, settings
 
-    checked = replace(
-        settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure),
-        remembering=history_settings.check(
-            partial(service, ruled=not remembering["rules"]), **remembering
-        ),
-        forgetful=remembering["history"] is not None,
+    config = settings.check(directory, listen, token_file, hosts, otlp, insecure=insecure)
+    history = history_settings.check(
+        partial(service, ruled=not remembering["rules"]), **remembering
     )
+    embed = None
+    if history is not None:
+        from sidelight.embedded.prometheus import EmbeddedPrometheus
+
+        embed = partial(EmbeddedPrometheus, history)
+    elif remembering["history"] is None:
+        config = replace(config, no_history_reason=f"it needs {settings.HISTORY_EXTRA}")
+    else:
+        config = replace(config, no_history_reason="it is turned off by --history 0")
     logs.configure()
-    server.run(checked, load({"directory": checked.directory}))
+    server.run(config, load({"directory": config.directory}), embed)
 
 
-def service(*, ruled: bool) -> "Service":
-    """The service in the settings of the working directory, with its rules where ``ruled``."""
-    from sidelight.embedded.settings import Service
+def service(*, ruled: bool) -> "ServiceRules":
+    """What the settings of the working directory say of the service; its rules where ``ruled``."""
+    from sidelight.embedded.settings import ServiceRules
     from sidelight.slo import commands
     from sidelight.slo.context import RuleContext
     from sidelight.slo.rules import groups
 
     of = commands.service(None)
-    return Service(groups(RuleContext(of)) if ruled else [], commands.labels_of(of))
+    return ServiceRules(groups(RuleContext(of)) if ruled else [], commands.labels_of(of))

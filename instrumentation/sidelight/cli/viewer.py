@@ -48,7 +48,7 @@ def viewer(  # noqa: PLR0913, PLR0917 one for each option
     checked = settings.check(
         listen, sidecar, prometheus, token_file, hosts, insecure=insecure, step=step
     )
-    settings.need_extra()
+    settings.require_extra()
     from sidelight.embedded.viewer import server
 
     server.run(checked)

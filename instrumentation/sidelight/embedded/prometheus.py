@@ -1,4 +1,4 @@
-"""The history, its API and its rules, put together. Needs the extra ``history``."""
+"""The embedded Prometheus: history, query API and rules. Needs the extra ``history``."""
 
 import logging
 import socket
@@ -7,15 +7,14 @@ from collections.abc import Iterator
 import anyio
 from starlette.routing import BaseRoute
 
-from sidelight.embedded.api.routes import Shelf, routes
-from sidelight.embedded.history.allocator import give_back
-from sidelight.embedded.history.history import History
-from sidelight.embedded.history.sampler import Sampler
-from sidelight.embedded.history.target import Target
-from sidelight.embedded.rules import load
-from sidelight.embedded.rules.evaluator import Evaluator
-from sidelight.embedded.settings import Remembering
-from sidelight.sidecar.watch import Figure, Watch
+from sidelight.embedded.api.routes import AppState, routes
+from sidelight.embedded.history.history import History, return_memory_early
+from sidelight.embedded.history.sampler import HistorySampler
+from sidelight.embedded.history.scrape import ScrapeTarget
+from sidelight.embedded.rules.definition import groups_of_files, groups_of_settings
+from sidelight.embedded.rules.evaluator import RuleEvaluator
+from sidelight.embedded.settings import HistorySettings
+from sidelight.sidecar.metrics_source import ExtraValue, MetricsSource
 
 logger = logging.getLogger("sidelight.sidecar")
 
@@ -24,53 +23,62 @@ FIRST = 2.5
 ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104 only compared with
 
 
-class Keeping:
-    """What a sidecar remembers, and how it is asked. Raises `SettingsError`."""
+class EmbeddedPrometheus:
+    """Samples the metrics of a sidecar, evaluates rules, and serves the query API.
 
-    def __init__(self, asked: Remembering, watch: Watch, listener: socket.socket) -> None:
-        own = asked.service.groups
-        groups = list(load.of_files(asked.rules)) if asked.rules else load.of_settings(own)
-        give_back()
-        self._history = History(round(asked.keep * 1000), asked.memory)
-        target = target_of(asked, listener)
-        self._sampler = Sampler(watch, self._history, asked.step, target)
-        self._rules = Evaluator(self._history, groups, FIRST * asked.step)
-        watch.figures = self.figures
+    Raises `SettingsError`.
+    """
+
+    def __init__(
+        self, settings: HistorySettings, source: MetricsSource, listener: socket.socket
+    ) -> None:
+        groups = (
+            list(groups_of_files(settings.rules))
+            if settings.rules
+            else groups_of_settings(settings.service.groups)
+        )
+        return_memory_early()
+        self._history = History(round(settings.keep * 1000), settings.memory)
+        target = target_of(settings, listener)
+        self._sampler = HistorySampler(source, self._history, settings.step, target)
+        self._rules = RuleEvaluator(self._history, groups, FIRST * settings.step)
+        source.extra_values = self.values
 
     @property
     def routes(self) -> list[BaseRoute]:
         """The addresses of the API."""
-        families, exemplars = self._sampler.families, self._sampler.exemplars
-        return routes(Shelf(self._history, families, exemplars, self._rules.groups))
+        metadata, exemplars = self._sampler.metadata, self._sampler.exemplars
+        return routes(AppState(self._history, metadata, exemplars, self._rules.groups))
 
-    async def keep(self) -> None:
+    async def run(self) -> None:
         """Sample and evaluate for ever."""
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(self._sampler.keep)
-            tasks.start_soon(self._rules.keep)
+            tasks.start_soon(self._sampler.run)
+            tasks.start_soon(self._rules.run)
 
-    def figures(self) -> Iterator[Figure]:
-        """What the page says of the history, as it was after the last step."""
-        now = self._history.figures
-        yield "sidelight_history_series", "", now.series
-        yield "sidelight_history_samples", "", now.samples
-        yield "sidelight_history_bytes", "", now.size + self._sampler.exemplars.size
-        yield "sidelight_history_span_seconds", "", now.span * 1_000_000
+    def values(self) -> Iterator[ExtraValue]:
+        """Metrics of the history itself, as of the last step."""
+        now = self._history.stats
+        size = now.size + self._sampler.exemplars.size
+        yield ExtraValue("sidelight_history_series", "", now.series)
+        yield ExtraValue("sidelight_history_samples", "", now.samples)
+        yield ExtraValue("sidelight_history_bytes", "", size)
+        yield ExtraValue("sidelight_history_span_seconds", "", now.span * 1_000_000)
         for reason, number in (
-            ("series_full", self._history.left_out),
+            ("series_full", self._history.skipped),
             ("late", self._sampler.late),
         ):
-            yield "sidelight_history_skipped_total", reason, number
-        yield "sidelight_rule_failures_total", "", self._rules.failures
+            yield ExtraValue("sidelight_history_skipped_total", reason, number)
+        yield ExtraValue("sidelight_rule_failures_total", "", self._rules.failures)
 
 
-def target_of(asked: Remembering, listener: socket.socket) -> Target:
-    """The labels of this target; without a job where the service's own name is to be it.
+def target_of(settings: HistorySettings, listener: socket.socket) -> ScrapeTarget:
+    """The labels of the samples: those that the rules select the service by, and the instance.
 
-    What the rules of the service know it by, its samples have.
+    The job is empty where the service's own name is used.
     """
     host, port = listener.getsockname()[:2]
     name = socket.gethostname() if host in ANYWHERE else f"[{host}]" if ":" in host else host
-    known = {"job": "", "instance": f"{name}:{port}", **asked.service.labels}
+    known = {"job": "", "instance": f"{name}:{port}", **settings.service.labels}
     job, instance = known.pop("job"), known.pop("instance")
-    return Target(asked.job or job, asked.instance or instance, tuple(known.items()))
+    return ScrapeTarget(settings.job or job, settings.instance or instance, tuple(known.items()))

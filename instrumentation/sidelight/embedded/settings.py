@@ -1,4 +1,4 @@
-"""What the sidecar's history is started with, checked."""
+"""The settings of the sidecar's history, checked."""
 
 import importlib
 import re
@@ -6,20 +6,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
 
+from sidelight.durations import to_seconds
 from sidelight.errors import SettingsError
+from sidelight.sidecar.settings import HISTORY_EXTRA
 
-NEEDS = ("numpy", "promql_parser", "re2", "yaml")
-EXTRA = "pip install 'sidelight[history]'"
-SHORTEST_STEP, LONGEST_STEP = 1.0, 60.0
-LONGEST = 24 * 3600.0
-LEAST_MEMORY = 8 << 20
+REQUIRED_MODULES = ("numpy", "promql_parser", "re2", "yaml")
+DEFAULT_SPAN = 3600.0
+MIN_SPAN, MAX_SPAN = 60.0, 24 * 3600.0
+MIN_STEP, MAX_STEP = 1.0, 60.0
+MIN_MEMORY = 8 << 20
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _SIZES = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "": 1}
 
 
-class Options(TypedDict):
-    """As given on the command line; None where nothing was."""
+class HistoryOptions(TypedDict):
+    """The options of the command line; None for an option that was not given."""
 
     history: str | None
     history_step: str
@@ -30,10 +31,10 @@ class Options(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    """What the settings say of the service: groups of rules, and the labels that it is known by.
+class ServiceRules:
+    """What the service's settings define: groups of rules, and labels of its target.
 
-    ``groups`` is as a file of rules has them.
+    ``groups`` has the structure of a file of rules.
     """
 
     groups: list[dict[str, Any]] = field(default_factory=list)
@@ -41,10 +42,10 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembering:
-    """How long (``keep``) and how often (``step``) in seconds, in how many bytes.
+class HistorySettings:
+    """The span that is kept and the step of samples in seconds, and the memory in bytes.
 
-    ``job`` and ``instance`` are None where they are to be found out; ``rules`` are files.
+    ``job`` and ``instance`` are None if they are to be detected. ``rules`` are files.
     """
 
     keep: float
@@ -53,36 +54,38 @@ class Remembering:
     job: str | None
     instance: str | None
     rules: tuple[str, ...]
-    service: Service = field(default_factory=Service)
+    service: ServiceRules = field(default_factory=ServiceRules)
 
 
-def check(service: Callable[[], Service], **given: Unpack[Options]) -> Remembering | None:
-    """Check what was given; None for no history, and then nothing is asked of the service.
+def check(
+    service: Callable[[], ServiceRules], **options: Unpack[HistoryOptions]
+) -> HistorySettings | None:
+    """Check the options; None if there is no history, and then ``service`` is not called.
 
     Raises `SettingsError`.
     """
-    keep = _keep(given["history"])
-    step = _step(given["history_step"])
-    memory = _bytes(given["history_memory"])
+    keep = _keep(options["history"])
+    step = _step(options["history_step"])
+    memory = _bytes(options["history_memory"])
     if not keep:
         return None
-    missing = _missing()
-    if missing and given["history"] is not None:
-        raise SettingsError("history", given["history"], f"needs {missing}", EXTRA)
+    missing = _missing_module()
+    if missing and options["history"] is not None:
+        raise SettingsError("history", options["history"], f"needs {missing}", HISTORY_EXTRA)
     if missing:
         return None
     for key in ("job", "instance"):
-        if given[key] is not None and not (given[key] or "").strip():
-            raise SettingsError(key, given[key], "must not be empty", f"--{key} shop")
-    job, instance = given["job"], given["instance"]
-    return Remembering(keep, step, memory, job, instance, given["rules"], service())
+        if options[key] is not None and not (options[key] or "").strip():
+            raise SettingsError(key, options[key], "must not be empty", f"--{key} shop")
+    job, instance = options["job"], options["instance"]
+    return HistorySettings(keep, step, memory, job, instance, options["rules"], service())
 
 
 def _keep(given: str | None) -> float:
     if given is None:
-        return 3600.0
+        return DEFAULT_SPAN
     keep = _seconds("history", given, "--history 1h")
-    if keep and not 60 <= keep <= LONGEST:  # noqa: PLR2004 a minute
+    if keep and not MIN_SPAN <= keep <= MAX_SPAN:
         raise SettingsError("history", given, "must be 0, or 1m to 24h", "--history 1h")
     return keep
 
@@ -90,14 +93,14 @@ def _keep(given: str | None) -> float:
 def _step(given: str) -> float:
     example = "--history-step 5s"
     step = _seconds("history_step", given, example)
-    if not SHORTEST_STEP <= step <= LONGEST_STEP:
+    if not MIN_STEP <= step <= MAX_STEP:
         raise SettingsError("history_step", given, "must be 1s to 60s", example)
     return step
 
 
-def _missing() -> str:
-    """The first module that isn't there; empty where the extra is installed."""
-    for name in NEEDS:
+def _missing_module() -> str:
+    """Return the first required module that is not installed; empty if all are."""
+    for name in REQUIRED_MODULES:
         try:
             importlib.import_module(name)
         except ImportError:
@@ -106,12 +109,10 @@ def _missing() -> str:
 
 
 def _seconds(key: str, given: str, example: str) -> float:
-    if given == "0":
-        return 0.0
-    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)(ms|s|m|h|d)", given)
-    if found is None:
-        raise SettingsError(key, given, "must be a duration", example)
-    return float(found[1]) * _UNITS[found[2]]
+    try:
+        return to_seconds(given)
+    except ValueError as error:
+        raise SettingsError(key, given, "must be a duration", example) from error
 
 
 def _bytes(given: str) -> int:
@@ -120,6 +121,6 @@ def _bytes(given: str) -> int:
     if found is None:
         raise SettingsError("history_memory", given, "must be a size", example)
     size = int(found[1]) * _SIZES[found[2]]
-    if size < LEAST_MEMORY:
+    if size < MIN_MEMORY:
         raise SettingsError("history_memory", given, "must be at least 8MiB", example)
     return size

@@ -1,10 +1,10 @@
-"""Content negotiation for the metrics page (RFC 9110, section 12)."""
+"""Content negotiation for the metrics (RFC 9110, section 12)."""
 
-from sidelight.export.prometheus import Format
+from sidelight.text_format import ExpositionFormat
 
 
-def wanted_format(accept: str) -> Format:
-    """The format a client prefers. Text 0.0.4 where it says nothing, or nothing we speak."""
+def wanted_format(accept: str) -> ExpositionFormat:
+    """The format a client prefers. Text 0.0.4 where it names none, or none that is supported."""
     text = openmetrics = 0.0
     for part in accept.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -14,11 +14,11 @@ def wanted_format(accept: str) -> Format:
             openmetrics = max(openmetrics, quality)
         elif media in {"text/plain", "text/*", "*/*"} and version in {"", "0.0.4"}:
             text = max(text, quality)
-    return Format.OPENMETRICS if openmetrics > text else Format.TEXT
+    return ExpositionFormat.OPENMETRICS if openmetrics > text else ExpositionFormat.TEXT
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether a client takes gzip."""
+    """Whether a client accepts gzip."""
     found = {}
     for part in accept_encoding.split(","):
         coding, *parameters = (piece.strip().lower() for piece in part.split(";"))

@@ -1,6 +1,6 @@
-"""A snapshot as OpenTelemetry's data: what ``/metrics`` shows, under OpenTelemetry's names.
+"""A snapshot as OpenTelemetry data: the values of ``/metrics`` under OpenTelemetry names.
 
-Needs the extra ``sidelight[otlp]``. The SDK counts nothing here: sums that are made already
+Needs the extra ``sidelight[otlp]``. The SDK counts nothing here: sums that exist already
 are put into its data types, which its own exporter sends
 (https://opentelemetry.io/docs/specs/otel/metrics/data-model/).
 """
@@ -14,54 +14,56 @@ from opentelemetry.sdk.metrics import export as otel
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
+from sidelight.app_metrics.otlp import CUMULATIVE, to_otlp
 from sidelight.contract import METRICS, Metric
-from sidelight.export.otel_names import attributes, otel_name, text
-from sidelight.export.otlp_people import CUMULATIVE, mapped
-from sidelight.export.otlp_points import Times, exemplar, histogram, number
-from sidelight.export.snapshot import Key, Snapshot
+from sidelight.export.snapshot import SeriesKey, Snapshot
+from sidelight.otlp.names import attributes, otel_name
+from sidelight.otlp.points import Times, exemplar, histogram, number
 from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
+from sidelight.text_format import encodable
 
 SCOPE = "sidelight"
 TARGET = "target_info"
-"""No metric here, but the resource."""
-LEFT_OUT = Key(StoredFamily("sidelight_families_skipped_total", "counter", ()), ("not_in_otlp",))
+"""Not a metric in OpenTelemetry, but the resource."""
+_SKIPPED = StoredFamily("sidelight_families_skipped_total", "counter", ())
+LEFT_OUT = SeriesKey(_SKIPPED, ("not_in_otlp",))
 
-Points = Iterable[tuple[Key, tuple[int, ...]]]
+Points = Iterable[tuple[SeriesKey, tuple[int, ...]]]
 
 
-def resource(about: ServiceInfo) -> Resource:
-    """The service, as ``target_info`` names it, with what OpenTelemetry's variables say.
+def resource(service: ServiceInfo) -> Resource:
+    """The service, as ``target_info`` names it, and the attributes of OpenTelemetry's variables.
 
-    ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` are this process's; what ``about``
-    says wins over them, as attributes given in code do.
+    ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME`` are this process's; what ``service``
+    says takes precedence, as attributes given in code do.
     """
-    told = {
-        "service.name": about.service_name,
-        "service.version": about.service_version,
-        "service.instance.id": about.service_instance_id,
+    given = {
+        "service.name": service.service_name,
+        "service.version": service.service_version,
+        "service.instance.id": service.service_instance_id,
         "telemetry.sdk.name": SCOPE,
         "telemetry.sdk.version": _version() or "unknown",
     }
-    return Resource.create({name: text(value) for name, value in told.items() if value})
+    return Resource.create({name: encodable(value) for name, value in given.items() if value})
 
 
-def metrics_data(shot: Snapshot, resource: Resource, now_ns: int) -> otel.MetricsData:
-    """Everything the page of the same snapshot shows; ``now_ns`` is since the epoch.
+def metrics_data(snapshot: Snapshot, resource: Resource, now_ns: int) -> otel.MetricsData:
+    """All metrics of a snapshot; ``now_ns`` is since the epoch.
 
     Sums and histograms are cumulative, whatever
-    ``OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`` asks for: the totals are the workers'
-    own, and an export that is lost then loses no count. They started when the directory's
-    first worker did, which a restart doesn't change. What of the application's own metrics
-    has no place in OpenTelemetry's model (see `sidelight.export.otlp_people`) is counted in
+    ``OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE`` asks for: the totals are the workers',
+    and an export that fails then loses no count. They started when the directory's first worker
+    did, which a restart does not change. Metrics of the application that do not fit
+    OpenTelemetry's model (see `sidelight.app_metrics.otlp`) are counted in
     ``sidelight_families_skipped_total{reason="not_in_otlp"}``.
     """
-    times = Times(min(shot.started, now_ns), now_ns)
-    theirs = [mapped(family, times) for family in shot.people.values()]
-    left_out = sum(not each.whole for each in theirs)
+    times = Times(min(snapshot.started, now_ns), now_ns)
+    app_families = [to_otlp(family, times) for family in snapshot.app_families.values()]
+    left_out = sum(not family.complete for family in app_families)
     metrics = [
-        *_ours(shot, left_out, times),
-        *(metric for each in theirs for metric in each.metrics),
+        *_own_metrics(snapshot, left_out, times),
+        *(metric for family in app_families for metric in family.metrics),
     ]
     scope = otel.ScopeMetrics(InstrumentationScope(SCOPE, _version()), metrics, "")
     return otel.MetricsData([otel.ResourceMetrics(resource, [scope], resource.schema_url)])
@@ -75,37 +77,37 @@ def _version() -> str:
         return ""
 
 
-def _ours(shot: Snapshot, left_out: int, times: Times) -> Iterator[otel.Metric]:
+def _own_metrics(snapshot: Snapshot, left_out: int, times: Times) -> Iterator[otel.Metric]:
     """Metrics of the contract, in its order."""
-    by_name: dict[str, list[tuple[Key, tuple[int, ...]]]] = {}
-    for key, values in shot.sums.items():
+    by_name: dict[str, list[tuple[SeriesKey, tuple[int, ...]]]] = {}
+    for key, values in snapshot.sums.items():
         by_name.setdefault(key.family.name, []).append((key, values))
     if left_out:
         by_name.setdefault(LEFT_OUT.family.name, []).append((LEFT_OUT, (left_out,)))
-    traces = _traces(shot)
+    exemplars = _exemplars(snapshot)
     for name, metric in METRICS.items():
         if name in by_name and name != TARGET:
-            yield _metric(metric, by_name[name], traces, times)
+            yield _metric(metric, by_name[name], exemplars, times)
 
 
-def _traces(shot: Snapshot) -> dict[Key, list[Exemplar]]:
-    found: dict[Key, list[Exemplar]] = {}
-    for (key, _), trace in shot.exemplars.items():
-        ids = {"trace_id": trace.trace_id, "span_id": trace.span_id}
-        if one := exemplar(ids, trace.value, trace.seconds):
+def _exemplars(snapshot: Snapshot) -> dict[SeriesKey, list[Exemplar]]:
+    found: dict[SeriesKey, list[Exemplar]] = {}
+    for (key, _), stored in snapshot.exemplars.items():
+        ids = {"trace_id": stored.trace_id, "span_id": stored.span_id}
+        if one := exemplar(ids, stored.value, stored.seconds):
             found.setdefault(key, []).append(one)
     return found
 
 
 def _metric(
-    metric: Metric, points: Points, traces: dict[Key, list[Exemplar]], times: Times
+    metric: Metric, points: Points, exemplars: dict[SeriesKey, list[Exemplar]], times: Times
 ) -> otel.Metric:
     name, unit, up_down = otel_name(metric)
     data: otel.DataT
     if metric.kind in {"histogram", "summary"}:
-        data = otel.Histogram(_histograms(metric, points, traces, times), CUMULATIVE)
+        data = otel.Histogram(_histograms(metric, points, exemplars, times), CUMULATIVE)
     elif metric.kind == "counter" or up_down:
-        numbers = _numbers(metric, points, traces, times)
+        numbers = _numbers(metric, points, exemplars, times)
         data = otel.Sum(numbers, CUMULATIVE, is_monotonic=metric.kind == "counter")
     else:
         data = otel.Gauge(_numbers(metric, points, {}, times))
@@ -113,7 +115,7 @@ def _metric(
 
 
 def _histograms(
-    metric: Metric, points: Points, traces: dict[Key, list[Exemplar]], times: Times
+    metric: Metric, points: Points, exemplars: dict[SeriesKey, list[Exemplar]], times: Times
 ) -> list[otel.HistogramDataPoint]:
     return [
         histogram(
@@ -122,21 +124,21 @@ def _histograms(
             key.family.bounds,
             times,
             total=total / metric.divisor,
-            exemplars=traces.get(key, ()),
+            exemplars=exemplars.get(key, ()),
         )
         for key, (total, *counts) in points
     ]
 
 
 def _numbers(
-    metric: Metric, points: Points, traces: dict[Key, list[Exemplar]], times: Times
+    metric: Metric, points: Points, exemplars: dict[SeriesKey, list[Exemplar]], times: Times
 ) -> list[otel.NumberDataPoint]:
     return [
         number(
             attributes(metric.labels, key.labels),
             value if metric.divisor == 1 else value / metric.divisor,
             times,
-            traces.get(key, ()),
+            exemplars.get(key, ()),
         )
         for key, (value,) in points
     ]

@@ -17,7 +17,7 @@ HEAD = (
 )
 
 
-def table(records: Iterable[SlowRequest]) -> str:
+def slow_request_table(records: Iterable[SlowRequest]) -> str:
     """One line a request; a dash for what is not known."""
     rows = [HEAD, *(_row(record) for record in records)]
     widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
@@ -43,7 +43,7 @@ def _row(record: SlowRequest) -> tuple[str, ...]:
 
 
 def _safe(text: str) -> str:
-    """Text for a terminal, whatever a client or a file put into it."""
+    """Text without control characters, which a client or a file may contain."""
     return text if text.isprintable() else ascii(text)
 
 

@@ -1,20 +1,20 @@
-"""Everything a page shows at one moment: values by series, and whose they are."""
+"""All values of the store at one time, summed over the workers."""
 
 from dataclasses import dataclass, field
 
+from sidelight.app_metrics.families import AppFamily
 from sidelight.store.file_index import unpacker
 from sidelight.store.reader import StoredExemplar
 from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
-from sidelight.store.user import AppFamily
 
 Labels = tuple[str, ...]
 
 
-class Key:
-    """A series of the page: identity is its key in sums; ``text`` is its lines without values.
+class SeriesKey:
+    """A series of a snapshot; its identity is its key in `Snapshot.sums`.
 
-    ``unpack`` reads the words of its values.
+    ``text`` is its lines without values, ``unpack`` reads the words of its values.
     """
 
     __slots__ = ("family", "labels", "text", "unpack", "words")
@@ -29,15 +29,15 @@ class Key:
 
 @dataclass(slots=True)
 class Snapshot:
-    """Values of our own families as stored (whole numbers), by key, and the application's.
+    """Values of Sidelight's families as stored (integers), by key, and the application's families.
 
     ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
-    began to count, in nanoseconds since the epoch; 0 when there was none yet. ``abouts`` is
-    what living workers say of themselves.
+    began to count, in nanoseconds since the epoch; 0 when there was none yet. ``services`` is
+    what running workers say of themselves.
     """
 
-    sums: dict[Key, tuple[int, ...]] = field(default_factory=dict)
-    exemplars: dict[tuple[Key, int], StoredExemplar] = field(default_factory=dict)
-    people: dict[str, AppFamily] = field(default_factory=dict)
+    sums: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
+    exemplars: dict[tuple[SeriesKey, int], StoredExemplar] = field(default_factory=dict)
+    app_families: dict[str, AppFamily] = field(default_factory=dict)
     started: int = 0
-    abouts: list[ServiceInfo] = field(default_factory=list)
+    services: list[ServiceInfo] = field(default_factory=list)

@@ -5,14 +5,15 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import partial
 from threading import get_ident
 from weakref import WeakValueDictionary
 
+from sidelight.app_metrics.publisher import AppMetricsPublisher
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
-from sidelight.runtime.registry import Snapshots
 from sidelight.runtime.watchdog import Pulse, Witness
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
@@ -37,7 +38,7 @@ class Heartbeat:
         self.due = 0
         self.store = store
         self.faults = Faults(store.file.count)
-        self.snapshots = Snapshots(store, self.faults)
+        self.app_metrics = AppMetricsPublisher(store, partial(self.faults.note, "registry"))
         self._also: list[Callable[[], None]] = []
         self._witnesses: list[Witness] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -146,7 +147,7 @@ class Heartbeat:
             process.publish(self.store.file)
         self._chores += 1
         self.mend()
-        self.snapshots.beat()
+        self.app_metrics.publish_if_due()
 
     def mend(self) -> None:
         """Make this worker's file again if somebody removed it."""

@@ -1,4 +1,4 @@
-"""One JSON object a line on stderr."""
+"""Logs one JSON object per line to stderr."""
 
 import json
 import logging
@@ -7,11 +7,11 @@ import time
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
-class Lines(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """A record as JSON: time (UTC), level, logger, message, and its ``extra`` fields."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line."""
+        """The record as one line."""
         when = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         fields = {
             "time": f"{when}.{int(record.msecs):03}Z",
@@ -26,8 +26,8 @@ class Lines(logging.Formatter):
 
 
 def configure() -> None:
-    """Send what this process logs to stderr, from information upwards."""
+    """Log to stderr, at the level INFO and above."""
     handler = logging.StreamHandler()
-    handler.setFormatter(Lines())
+    handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)

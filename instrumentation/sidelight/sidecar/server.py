@@ -3,90 +3,105 @@
 import logging
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import anyio
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
-from sidelight.export.otlp_environment import shown
+from sidelight.otlp.environment import without_secrets
 from sidelight.runtime.about import version
 from sidelight.serving.access import Access
 from sidelight.serving.process import address_of, listen, serve
 from sidelight.settings import Settings
-from sidelight.sidecar import no_history, sending
-from sidelight.sidecar.pages import pages
-from sidelight.sidecar.settings import LISTEN, Sidecar
-from sidelight.sidecar.watch import Watch
+from sidelight.sidecar import otlp_export, routes
+from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.sidecar.settings import LISTEN, SidecarConfig
 
 logger = logging.getLogger("sidelight.sidecar")
 
-GRACE = 3
-"""Seconds a request in flight has to end in once the process is told to."""
+SHUTDOWN_SECONDS = 3
+"""How long a request in flight may take once the process is told to end."""
 
 
-def run(sidecar: Sidecar, settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises `SettingsError` when the address can't be had."""
-    watch = Watch(settings, sidecar.directory)
-    sender = None if sidecar.otlp is None else sending.exporter(sidecar.otlp)
-    if sender is not None:
-        watch.exports = sender.outcomes
-    listener = listen(sidecar, LISTEN)
-    keeping = None
-    if sidecar.remembering is not None:
-        from sidelight.embedded.prometheus import Keeping  # noqa: PLC0415 an extra
+class EmbeddedPart(Protocol):
+    """What is served beside the metrics: its routes, and a task that runs until the end."""
 
-        keeping = Keeping(sidecar.remembering, watch, listener)
-    more = keeping.routes if keeping else no_history.routes(wanted=not sidecar.forgetful)
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """Its routes."""
+
+    async def run(self) -> None:
+        """Its work, for ever."""
+
+
+Embed = Callable[[MetricsSource, socket.socket], EmbeddedPart]
+"""Makes the embedded part, of the metrics and the socket of the sidecar."""
+
+
+def run(config: SidecarConfig, settings: Settings, embed: Embed | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. Raises `SettingsError` when the address cannot be bound."""
+    source = MetricsSource(settings, config.directory)
+    exporter = None if config.otlp is None else otlp_export.create_exporter(config.otlp)
+    if exporter is not None:
+        source.export_outcomes = exporter.outcomes
+    listener = listen(config, LISTEN)
+    embedded = None if embed is None else embed(source, listener)
+    more = embedded.routes if embedded else routes.without_history(config.no_history_reason)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(watch.keep)
-            if sender is not None:
-                tasks.start_soon(sending.send, watch, sender)
-            if keeping is not None:
-                tasks.start_soon(keeping.keep)
-            say(sidecar, listener, None if sender is None else shown(sender.endpoint))
+            tasks.start_soon(source.run)
+            if exporter is not None:
+                tasks.start_soon(otlp_export.export_periodically, source, exporter)
+            if embedded is not None:
+                tasks.start_soon(embedded.run)
+            otlp = None if exporter is None else without_secrets(exporter.endpoint)
+            _log_start(config, listener, otlp, history=embedded is not None)
             yield
             tasks.cancel_scope.cancel()
 
-    app = Access(pages(watch, lifespan, more), sidecar.token, sidecar.hosts)
-    config = uvicorn.Config(
+    app = Access(routes.application(source, lifespan, more), config.token, config.hosts)
+    uvicorn_config = uvicorn.Config(
         app,
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         ws="none",
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
-    _allow_descriptors()
-    serve(config, listener)
+    _raise_descriptor_limit()
+    serve(uvicorn_config, listener)
     logger.info("stopped")
 
 
-def _allow_descriptors() -> None:
-    """As many as the system allows: connections must not keep us from opening files."""
+def _raise_descriptor_limit() -> None:
+    """Allow as many descriptors as the system does, for both connections and files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def say(sidecar: Sidecar, listener: socket.socket, otlp: str | None) -> None:
-    """The line that tells a log what runs where."""
+def _log_start(
+    config: SidecarConfig, listener: socket.socket, otlp: str | None, *, history: bool
+) -> None:
+    """Log what runs at which address."""
     where = address_of(listener)
     logger.info(
         "sidecar listens",
         extra={
             "metrics": f"http://{where}/metrics",
-            "directory": sidecar.directory,
-            "token": sidecar.token is not None,
+            "directory": config.directory,
+            "token": config.token is not None,
             "otlp": otlp,
-            "history": sidecar.remembering is not None,
+            "history": history,
             "version": version("sidelight"),
         },
     )
-    if sidecar.open:
+    if config.open:
         logger.warning("--insecure: whoever reaches %s can read the metrics", where)

@@ -1,30 +1,28 @@
-"""What the sidecar is started with, checked."""
+"""The settings of a sidecar, checked."""
 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidelight.embedded.settings import Remembering
 from sidelight.errors import SettingsError
 from sidelight.serving import bind
 
+HISTORY_EXTRA = "pip install 'sidelight[history]'"
 LISTEN = "127.0.0.1:9464"
 
 
 @dataclass(frozen=True, slots=True)
-class Sidecar(bind.BindConfig):
+class SidecarConfig(bind.BindConfig):
     """How one sidecar runs. Build it with `check`.
 
-    ``otlp`` is None where nothing is sent, and empty where OpenTelemetry's own variables say
-    where to. ``remembering`` is None where no history is kept; ``forgetful`` says that this was
-    asked for.
+    ``otlp`` is None where nothing is sent, and empty where OpenTelemetry's own variables name
+    the address. ``no_history_reason`` says why there is no history, where there is none.
     """
 
     directory: str
     otlp: str | None
-    remembering: Remembering | None = None
-    forgetful: bool = False
+    no_history_reason: str = "the embedded Prometheus is not started"
 
 
 def check(  # noqa: PLR0913 one for each option
@@ -36,18 +34,20 @@ def check(  # noqa: PLR0913 one for each option
     *,
     insecure: bool,
     environ: Mapping[str, str] = os.environ,
-) -> Sidecar:
+) -> SidecarConfig:
     """Check what was given on the command line. Raises `SettingsError`."""
     if not directory:
-        raise SettingsError("directory", directory, "names none", "--directory /dev/shm/shop")
+        raise SettingsError(
+            "directory", directory, "names no directory", "--directory /dev/shm/shop"
+        )
     host, port, token = bind.parse(listen, token_file, LISTEN, insecure=insecure)
-    if otlp is None and sends(environ):
+    if otlp is None and exports_by_environment(environ):
         otlp = ""
-    return Sidecar(host, port, token, hosts, str(Path(directory).absolute()), otlp)
+    return SidecarConfig(host, port, token, hosts, str(Path(directory).absolute()), otlp)
 
 
-def sends(environ: Mapping[str, str]) -> bool:
-    """Whether OpenTelemetry's variables ask for metrics to be sent.
+def exports_by_environment(environ: Mapping[str, str]) -> bool:
+    """Whether OpenTelemetry's variables ask for an export of metrics.
 
     https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     """

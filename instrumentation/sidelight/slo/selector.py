@@ -11,7 +11,7 @@ EXAMPLE = 'selector = \'job="shop",namespace="prod"\''
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\\n]|\\.)*)"\s*')
 
 
-class LabelMatcher(NamedTuple):
+class SelectorMatcher(NamedTuple):
     """``label``, ``operator`` and the text between the quotes, still escaped."""
 
     label: str
@@ -29,7 +29,7 @@ class ServiceSelector:
     ``by`` are the labels that a matcher pins to one value. Recorded series keep these only.
     """
 
-    matchers: tuple[LabelMatcher, ...]
+    matchers: tuple[SelectorMatcher, ...]
     by: tuple[str, ...]
 
     @property
@@ -53,12 +53,12 @@ def every_job(*but: str) -> ServiceSelector:
     if not but:
         return ServiceSelector((), ("job",))
     text = "|".join(escaped(literal(name)) for name in but)
-    return ServiceSelector((LabelMatcher("job", "!~", text),), ("job",))
+    return ServiceSelector((SelectorMatcher("job", "!~", text),), ("job",))
 
 
 def one_job(name: str) -> ServiceSelector:
     """The service whose ``job`` is ``name``."""
-    return ServiceSelector((LabelMatcher("job", "=", escaped(name)),), ("job",))
+    return ServiceSelector((SelectorMatcher("job", "=", escaped(name)),), ("job",))
 
 
 def parse(key: str, given: Any) -> ServiceSelector:
@@ -67,7 +67,7 @@ def parse(key: str, given: Any) -> ServiceSelector:
     inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     matchers, at = [], 0
     while found := _MATCHER.match(inner, at):
-        matchers.append(LabelMatcher(found[1], found[2], found[3]))
+        matchers.append(SelectorMatcher(found[1], found[2], found[3]))
         at = found.end()
         if inner[at : at + 1] != ",":
             break

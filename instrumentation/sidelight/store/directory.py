@@ -14,12 +14,13 @@ from sidelight.errors import StoreError
 from sidelight.store import locks, supervisor
 
 WORKER_SUFFIX = ".worker"
-USER_SUFFIX = ".user"
+APP_METRICS_SUFFIX = ".user"
 DRAFT_SUFFIX = ".draft"
 TOTALS = "totals"
 MERGE_LOCK = "fold.lock"
 NUMBER_LOCK = "number.lock"
 IDENTITY = "identity"
+SCRAPE_MARK = "scraped"
 MAX_READ = 4 * 1024 * 1024
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -54,10 +55,10 @@ class Directory:
         if flags & os.O_CREAT and found.st_uid == os.geteuid():
             os.fchmod(fd, self.file_mode)  # whatever the umask: the group is meant to read it
             if self.shared:
-                self._give(fd, found)
+                self._set_group(fd, found)
         return fd
 
-    def _give(self, fd: int, found: os.stat_result) -> None:
+    def _set_group(self, fd: int, found: os.stat_result) -> None:
         """Let the directory's group have a file, also where no setgid bit sees to it."""
         group = os.fstat(self.fd).st_gid
         if found.st_gid != group:
@@ -91,6 +92,18 @@ class Directory:
         except OSError:
             self.remove(name)
             os.close(self.open(name, os.O_RDONLY | os.O_CREAT))
+
+    def mark_scraped(self) -> None:
+        """Tell all workers that the metrics are scraped. Raises OSError."""
+        self.touch(SCRAPE_MARK)
+
+    def scraped_within(self, seconds: float) -> bool:
+        """Whether `mark_scraped` was called in the last so many seconds."""
+        try:
+            scraped = os.stat(SCRAPE_MARK, dir_fd=self.fd, follow_symlinks=False).st_mtime
+        except OSError:
+            return False
+        return time.time() - scraped < seconds
 
     def identity(self, proposal: str) -> str:
         """The id of this directory: the first that anybody proposed. It lives as long."""
@@ -140,7 +153,7 @@ class Directory:
         self.close()
 
 
-def shared(path: str) -> Directory:
+def open_shared(path: str) -> Directory:
     """The directory an operator named; made (mode 2770) if missing. Raises `StoreError`."""
     with suppress(FileExistsError), _explained(path):
         os.mkdir(path, 0o770)
@@ -154,10 +167,10 @@ def shared(path: str) -> Directory:
     return Directory(path, fd, shared=True)
 
 
-def private(group: str) -> Directory:
+def open_private(group: str) -> Directory:
     """The directory of one server's workers, under this user's own. Raises `StoreError`."""
-    base = own_base()
-    sweep(base, keep=group)
+    base = open_user_base()
+    remove_abandoned(base, keep=group)
     path = os.path.join(base.path, group)
     with _explained(path):
         with suppress(FileExistsError):
@@ -167,7 +180,7 @@ def private(group: str) -> Directory:
     return Directory(path, fd, shared=False)
 
 
-def own_base() -> Directory:
+def open_user_base() -> Directory:
     """``sidelight-UID`` on tmpfs, made if missing, refused unless it is ours alone."""
     path = os.path.join(memory_folder(), f"sidelight-{os.getuid()}")
     with _explained(path):
@@ -181,13 +194,13 @@ def own_base() -> Directory:
     return Directory(path, fd, shared=False)
 
 
-def existing(path: str) -> Directory:
+def open_existing(path: str) -> Directory:
     """A directory that is there, to be read; nothing is made. Raises `StoreError`."""
     with _explained(path):
         return Directory(path, os.open(path, _OPEN), shared=True)
 
 
-def own() -> list[str]:
+def own_directories() -> list[str]:
     """Paths of the directories that this user's servers made for themselves."""
     base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
     try:
@@ -198,10 +211,10 @@ def own() -> list[str]:
 
 def memory_folder() -> str:
     """Where files live in memory: /dev/shm, or else the temporary folder."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 see own_base
+    return "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 see open_user_base
 
 
-def sweep(base: Directory, keep: str) -> None:
+def remove_abandoned(base: Directory, keep: str) -> None:
     """Remove what servers that ended without a goodbye left behind."""
     for group in base.names(""):
         if group == keep or supervisor.alive(group):

@@ -5,9 +5,10 @@ import logging
 import os
 from collections.abc import Callable, Generator
 
+from sidelight.app_metrics.families import MAX_BYTES
 from sidelight.errors import InvalidDataError
-from sidelight.store import layout, reader, user
-from sidelight.store.directory import TOTALS, USER_SUFFIX, WORKER_SUFFIX, Directory
+from sidelight.store import layout, reader
+from sidelight.store.directory import APP_METRICS_SUFFIX, TOTALS, WORKER_SUFFIX, Directory
 from sidelight.store.file_index import FileIndex  # noqa: TC001 says what an attribute is
 from sidelight.store.reader import FileContents
 from sidelight.store.slow_requests import SlowRequest, newest
@@ -20,7 +21,7 @@ ACCESS_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
 # The most memory of a reader that all files together may take, and what each part costs.
 MAX_WEIGHT = 4 * layout.MAX_BYTES
 SERIES_WEIGHT = 256
-USER_WEIGHT = 8
+APP_METRICS_WEIGHT = 8
 MAX_SKIPPED = 10_000
 """File names that are remembered as skipped; after these only the reasons are."""
 MAX_LOGGED = 100
@@ -81,7 +82,7 @@ class DirectoryReader:
 
     def _worker(self, name: str, most: int) -> ReadSteps:
         """A worker's file with its snapshot, which is gone once the totals have it."""
-        snapshot = name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX
+        snapshot = name.removesuffix(WORKER_SUFFIX) + APP_METRICS_SUFFIX
         file = yield from self._read(name, most, self.skip)
         if file is None:
             return None
@@ -90,7 +91,9 @@ class DirectoryReader:
         if file.index.has_long_labels:
             self.skip(name, "long_labels")
         try:
-            file.app_metrics = self._read_bytes(snapshot, min(most // USER_WEIGHT, user.MAX_BYTES))
+            file.app_metrics = self._read_bytes(
+                snapshot, min(most // APP_METRICS_WEIGHT, MAX_BYTES)
+            )
         except FileNotFoundError:
             pass
         except (InvalidDataError, OSError) as error:
@@ -149,7 +152,7 @@ class DirectoryReader:
 
 def _weight(file: FileContents) -> int:
     index = len(file.index.series) * SERIES_WEIGHT
-    return len(file.data) + index + len(file.app_metrics) * USER_WEIGHT
+    return len(file.data) + index + len(file.app_metrics) * APP_METRICS_WEIGHT
 
 
 def _skip_unreadable(name: str, error: OSError, on_skip: OnSkip) -> None:

@@ -16,7 +16,7 @@ from sidelight.cooperative import run_to_end
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
 from sidelight.store import directory, locks, supervisor
-from sidelight.store.directory import Directory
+from sidelight.store.directory import APP_METRICS_SUFFIX, WORKER_SUFFIX, Directory
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.schema import schema
 from sidelight.store.stopped_workers import merge_stopped_workers
@@ -85,6 +85,19 @@ class Store:
         self.directory = self.reader.directory = where
         return True
 
+    def scraped_within(self, seconds: float) -> bool:
+        """Whether the metrics of this directory were scraped in the last so many seconds."""
+        return self.directory is not None and self.directory.scraped_within(seconds)
+
+    def publish_app_metrics(self, data: bytes) -> None:
+        """Write a snapshot of the application's metrics beside this worker's file.
+
+        Without that file nobody would read the snapshot, nor ever remove it.
+        """
+        if self.directory is not None and not self.closed and self.file.is_linked():
+            name = self.file.name.removesuffix(WORKER_SUFFIX) + APP_METRICS_SUFFIX
+            self.directory.write(name, data)
+
     @property
     def instance(self) -> str:
         """One id for all workers of this directory, or for a process that is alone."""
@@ -127,11 +140,11 @@ def open_directory(settings: Settings) -> Directory | None:
     if not locks.POSSIBLE:
         return None
     if settings.directory:
-        return directory.shared(settings.directory)
+        return directory.open_shared(settings.directory)
     group = supervisor.group()
     if group is None:
         return None
-    return directory.private(group)
+    return directory.open_private(group)
 
 
 def open_store(settings: Settings) -> Store:

@@ -97,7 +97,7 @@ def _bounds(raw: object) -> tuple[float, ...]:
 
 
 @lru_cache(maxsize=256)
-def places(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, ...] | None:
+def bucket_mapping(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, ...] | None:
     """For each bucket of ``source`` (infinity last) its bucket in ``target``; None if the same.
 
     A boundary that the source lacks thereby gets the count of the next lower one.
@@ -111,7 +111,7 @@ def rebucketed(
     values: tuple[int, ...], source: StoredFamily, target: StoredFamily
 ) -> tuple[int, ...]:
     """A histogram's values under another family's boundaries."""
-    where = places(source.bounds, target.bounds)
+    where = bucket_mapping(source.bounds, target.bounds)
     if where is None:
         return values
     counts = [values[0], *([0] * (target.values - 1))]

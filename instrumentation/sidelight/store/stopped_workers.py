@@ -12,11 +12,11 @@ from collections.abc import Generator
 from sidelight.errors import InvalidDataError
 from sidelight.store import layout
 from sidelight.store.directory import (
+    APP_METRICS_SUFFIX,
     DRAFT_SUFFIX,
     MERGE_LOCK,
     NUMBER_LOCK,
     TOTALS,
-    USER_SUFFIX,
     WORKER_SUFFIX,
     Directory,
     workers,
@@ -85,7 +85,7 @@ def _remove_drafts(directory: Directory) -> Steps:
 
 def _remove_worker(directory: Directory, name: str) -> None:
     """Remove the snapshot first: without its worker's file it would stay for good."""
-    directory.remove(name.removesuffix(WORKER_SUFFIX) + USER_SUFFIX)
+    directory.remove(name.removesuffix(WORKER_SUFFIX) + APP_METRICS_SUFFIX)
     directory.remove(name)
 
 

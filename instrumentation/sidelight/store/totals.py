@@ -6,9 +6,11 @@ import struct
 from collections.abc import Collection, Generator, Mapping
 from operator import add
 
+from sidelight.app_metrics import families as app_families
+from sidelight.app_metrics.merge import merge
 from sidelight.contract import METRICS, UNKNOWN
 from sidelight.errors import InvalidDataError
-from sidelight.store import layout, slow_requests, user
+from sidelight.store import layout, slow_requests
 from sidelight.store.directory_reader import OnSkip
 from sidelight.store.file_index import MAX_SERIES
 from sidelight.store.layout import BlockKind
@@ -83,12 +85,12 @@ def _merged_app_metrics(
     totals: FileContents | None, stopped: list[FileContents]
 ) -> Generator[None, None, bytes]:
     """The application's own metrics of all of them; an invalid snapshot is left out."""
-    families: dict[str, user.AppFamily] = {}
+    families: dict[str, app_families.AppFamily] = {}
     for data in (totals.index.app_metrics if totals else b"", *(f.app_metrics for f in stopped)):
         yield
         with contextlib.suppress(InvalidDataError):
-            user.merge(families, user.decode(data), worker=None)
-    return user.encode(families.values())
+            merge(families, app_families.decode(data), worker=None)
+    return app_families.encode(families.values())
 
 
 def _add_counts(sums: Sums, families: dict[str, StoredFamily], file: FileContents) -> Steps:
@@ -155,7 +157,7 @@ def _pack(
         (len(_kept(families)), MAX_FAMILIES),
         (len(schema), MAX_BYTES),
         (len(series), MAX_SERIES),
-        (len(blocks.get(BlockKind.APP_METRICS, b"")), user.MAX_BYTES),
+        (len(blocks.get(BlockKind.APP_METRICS, b"")), app_families.MAX_BYTES),
     ):
         if size > most:
             raise InvalidDataError("too_large")

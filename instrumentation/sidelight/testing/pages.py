@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
 
+from sidelight.app_metrics.families import AppFamily
+from sidelight.app_metrics.registry import collect_families, default_registry
 from sidelight.contract import METRICS, WORKER
 from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
-from sidelight.runtime.registry import families, registry
 from sidelight.store.directory_reader import DirectoryReader
-from sidelight.store.user import AppFamily
 
 Labels = tuple[tuple[str, str], ...]
 Bucket = tuple[float, float]
@@ -110,10 +110,12 @@ def read(name: str, fd: int) -> Page:
     return page
 
 
-def of_the_user() -> Page:
+def app_metrics() -> Page:
     """What the application itself keeps with prometheus_client."""
-    source = registry()
-    return {} if source is None else {found.name: _family(found) for found in families(source)}
+    source = default_registry()
+    if source is None:
+        return {}
+    return {found.name: _family(found) for found in collect_families(source)}
 
 
 def _family(found: AppFamily) -> Family:

@@ -58,7 +58,7 @@ class Trial:
         instruments.attach(self._process)
         process.publish(self._process)
         self._own = _File(self._process, new=True)
-        self._users = pages.of_the_user()
+        self._users = pages.app_metrics()
         for found in list(asgi._living):  # noqa: SLF001 our own
             self.adopt(found, new=False)
 
@@ -81,7 +81,7 @@ class Trial:
             if only is None or known in self._used[only]:
                 each.append(file.page() if known in running else pages.lasting(file.page()))
         page = pages.joined(self._own.page(), each)
-        return {**pages.since(pages.of_the_user(), self._users), **page}
+        return {**pages.since(pages.app_metrics(), self._users), **page}
 
     def middleware_of(self, app: Any) -> SidelightMiddleware:
         """The middleware that measures an application. Raises `UnknownError`."""

@@ -1,1 +1,1 @@
-"""Services whose dashboards are looked at; each is run by a server of its own."""
+"""Services for the tests of the dashboards; each runs in a server of its own."""

@@ -1,4 +1,4 @@
-"""The example shop, and what it lacks: a pool that is too small, executors, a neighbour."""
+"""The example shop with more faults: a pool that is too small, executors, an upstream."""
 
 import asyncio
 import os
@@ -16,23 +16,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from app import app  # the shop's, by PYTHONPATH
+from app import app  # the app of the shop, by PYTHONPATH
 from sidelight import timed, watch
 
 trace.set_tracer_provider(TracerProvider())  # so that FastAPI has spans, and durations exemplars
-NEIGHBOUR = os.environ["NEIGHBOUR"]
+UPSTREAM = os.environ["UPSTREAM"]
 pool = watch(
     create_async_engine(
         "sqlite+aiosqlite://",
         poolclass=AsyncAdaptedQueuePool,
         pool_size=2,
         max_overflow=0,
-        pool_timeout=0.3,
+        pool_timeout=0.2,
     ),
     name="narrow",
 )
 press = watch(ThreadPoolExecutor(2), name="slowpress")
-bank = watch(httpx.AsyncClient(timeout=2), name="neighbour")
+bank = watch(httpx.AsyncClient(timeout=2), name="upstream")
 
 
 class Label(BaseModel):
@@ -47,25 +47,25 @@ async def connection() -> AsyncIterator[AsyncConnection]:
 
 @app.get("/held")
 async def held(found: Annotated[AsyncConnection, Depends(connection)]) -> int:
-    """Keep a connection while something else is awaited."""
-    await asyncio.sleep(0.1)
+    """Keep a connection while awaiting something else."""
+    await asyncio.sleep(0.3)
     return int((await found.execute(text("SELECT 1"))).scalar_one())
 
 
 @app.get("/printed")
 async def printed() -> None:
-    await asyncio.get_running_loop().run_in_executor(press, time.sleep, 0.1)
+    await asyncio.get_running_loop().run_in_executor(press, time.sleep, 0.3)
 
 
 @app.get("/paid")
 async def paid() -> int:
-    return (await bank.get(f"{NEIGHBOUR}/things/1")).status_code
+    return (await bank.get(f"{UPSTREAM}/things/1")).status_code
 
 
 @app.get("/unpaid")
 async def unpaid() -> int:
-    """The neighbour knows no such page."""
-    return (await bank.get(f"{NEIGHBOUR}/nothing")).status_code
+    """The upstream has no such route."""
+    return (await bank.get(f"{UPSTREAM}/nothing")).status_code
 
 
 @app.get("/misfit", response_model=Label)

@@ -1,4 +1,4 @@
-"""A service that Sidelight can't measure whole: too many routes, and a registry that fails."""
+"""A service that Sidelight cannot measure completely: too many routes, and a failing registry."""
 
 import os
 from collections.abc import Iterator
@@ -11,18 +11,18 @@ from sidelight import SidelightMiddleware
 
 app = FastAPI()
 app.add_middleware(SidelightMiddleware, max_series=100)
-Counter("fastapi_slow_requests", "A name that Sidelight has.")
+Counter("fastapi_slow_requests", "A name that Sidelight uses.")
 
 
 class Failing:
-    """A collector that works for a few looks, and never again."""
+    """A collector that fails from its sixth collection on."""
 
-    looks = 0
+    collections = 0
 
     def collect(self) -> Iterator[Metric]:
-        self.looks += 1
-        if self.looks > 5:
-            raise RuntimeError("no such luck")
+        self.collections += 1
+        if self.collections > 5:
+            raise RuntimeError("broken collector")
         yield from ()
 
 

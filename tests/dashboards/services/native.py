@@ -1,4 +1,4 @@
-"""A service with FastAPI's own telemetry and nothing of ours, exported by OpenTelemetry's SDK."""
+"""A service with FastAPI's own telemetry and no Sidelight, exported by OpenTelemetry's SDK."""
 
 import os
 

@@ -7,9 +7,9 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from sidelight.embedded.api.routes import Shelf, routes
+from sidelight.embedded.api.routes import AppState, routes
 from sidelight.embedded.history.history import History
-from tests.embedded.history.remembered import MIB, Sampled
+from tests.embedded.history.filled_history import MIB, ScrapedTarget
 
 MORE = ["results truncated due to limit"]
 AT = {"time": "1"}
@@ -20,10 +20,10 @@ SPAN = {"start": "1", "end": "1", "step": "1"}
 def client() -> TestClient:
     """Of three series, sampled once."""
     history = History(3_600_000, 64 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     target.step(1, 'a{n="1"} 1\na{n="2"} 2\na{n="3"} 3\n')
-    shelf = Shelf(history, target.families, target.exemplars, [])
-    return TestClient(Starlette(routes=routes(shelf)))
+    state = AppState(history, target.metadata, target.exemplars, [])
+    return TestClient(Starlette(routes=routes(state)))
 
 
 def found(client: TestClient, path: str, **asked: str) -> tuple[Any, list[str]]:

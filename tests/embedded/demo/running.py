@@ -1,4 +1,4 @@
-"""A demo that a test runs."""
+"""A demo that runs in a test."""
 
 import os
 import subprocess
@@ -17,10 +17,10 @@ MARK: Final = "SHOP_DEMO_MARK"
 
 @contextmanager
 def demo(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """The demo, started in `folder`, with the same packages at hand as this process has."""
+    """Run the demo in `folder`, with the packages of this process."""
     paths = os.pathsep.join(path for path in sys.path if path)
     own = {"PYTHONPATH": paths, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1", MARK: mark}
-    port = () if "--port" in options else ("--port", str(free_port()))  # others run their own
+    port = () if "--port" in options else ("--port", str(free_port()))  # tests run side by side
     with subprocess.Popen(
         [sys.executable, "-m", "sidelight", "demo", *port, *options],
         cwd=folder,
@@ -31,17 +31,17 @@ def demo(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Popen[st
     ) as process:
         try:
             yield process
-        finally:  # not SIGKILL: the demo has children to end
+        finally:  # not SIGKILL: the demo has to end its children
             process.terminate()
             process.wait(PATIENCE)
 
 
-def until_the_load(process: subprocess.Popen[str]) -> str:
-    """What is said until all of it runs."""
+def wait_for_table(process: subprocess.Popen[str]) -> str:
+    """Read the output up to the first table of routes."""
     assert process.stdout
-    said = ""
-    while "last 10 s" not in said:
+    output = ""
+    while "last 10 s" not in output:
         line = process.stdout.readline()
-        assert line, said
-        said += line
-    return said
+        assert line, output
+        output += line
+    return output

@@ -1,5 +1,6 @@
-"""The demo as a user runs it: the whole of it, and stopped half-way."""
+"""The demo as a user runs it."""
 
+import asyncio
 import re
 import signal
 import socket
@@ -9,26 +10,28 @@ from pathlib import Path
 
 import pytest
 
-from sidelight.embedded.demo.play import endings
-from tests.embedded.demo.running import MARK, PATIENCE, demo, until_the_load
+from sidelight.embedded.demo.processes import child
+from sidelight.embedded.demo.runner import stop_signals
+from sidelight.errors import SidelightError
+from tests.embedded.demo.running import MARK, PATIENCE, demo, wait_for_table
 
 pytestmark = pytest.mark.live
 
 
 @pytest.fixture
 def mark() -> str:
-    """What the environment of every process of one demo holds."""
+    """A value in the environment of every process of one demo."""
     return uuid.uuid4().hex
 
 
 def port_of(text: str) -> int:
-    found = re.search(r"metrics at  http://127\.0\.0\.1:(\d+)/metrics", text)
+    found = re.search(r"metrics     http://127\.0\.0\.1:(\d+)/metrics", text)
     assert found, text
     return int(found[1])
 
 
 def assert_nothing_is_left(folder: Path, mark: str, port: int, stores: set[Path]) -> None:
-    """Nobody listens, no process of the demo lives, and no file was left."""
+    """Check that no port, process or file of the demo is left."""
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", port)) != 0
     assert processes(mark) == []
@@ -37,10 +40,10 @@ def assert_nothing_is_left(folder: Path, mark: str, port: int, stores: set[Path]
 
 
 def processes(mark: str) -> list[dict[str, str]]:
-    """The environments that hold `mark`: one a process (on Linux; elsewhere none is seen)."""
+    """The environment of each process with this `mark` (on Linux only)."""
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # ended meanwhile, or another user's
+        with suppress(OSError):  # it has ended, or is another user's
             pairs = (pair.partition("=") for pair in path.read_text().split("\0"))
             environ = {name: value for name, _, value in pairs}
             if environ.get(MARK) == mark:
@@ -49,31 +52,37 @@ def processes(mark: str) -> list[dict[str, str]]:
 
 
 def stores(mark: str) -> set[Path]:
-    """Where workers of the demo meet."""
+    """The stores of the demo."""
     found = {environ.get("SIDELIGHT_DIR") for environ in processes(mark)}
     return {Path(path) for path in found if path}
 
 
-def test_demo_shows_the_story_and_the_routes_and_leaves_nothing(tmp_path: Path, mark: str) -> None:
-    """A short run tells where things are and what happens, shows busy routes, and is gone."""
-    with demo(tmp_path, mark, "--minutes", "0.2") as process:
-        out = until_the_load(process)
-        met = stores(mark)
-        rest, err = process.communicate(timeout=PATIENCE)
-    out += rest
-    assert (process.returncode, err) == (0, "")
-    assert len(met) == 1
+def check_output(output: str) -> None:
+    """Check that the output has the addresses, the scenario and the routes."""
     for route in ("/products/{product_id}", "/carts/{user}", "/orders/checkout"):
-        assert route in out
-    for part in ("dashboards  http://127.0.0.1:", "  steady   ", "0:12", "Look at Fleet"):
-        assert part in out
-    assert "/metrics   2 workers   " in out
-    assert "nan" not in out.lower()
-    assert_nothing_is_left(tmp_path, mark, port_of(out), met)
+        assert route in output
+    for part in ("dashboards  http://127.0.0.1:", "  normal load   ", "See Fleet"):
+        assert part in output
+    assert "/metrics   2 workers   " in output
+    assert "nan" not in output.lower()
+
+
+@pytest.mark.slow
+def test_the_demo_ends_after_its_minutes(tmp_path: Path, mark: str) -> None:
+    """A demo of a limited time ends with code 0, and leaves nothing behind."""
+    with demo(tmp_path, mark, "--minutes", "0.2") as process:
+        output = wait_for_table(process)
+        met = stores(mark)
+        rest, errors = process.communicate(timeout=PATIENCE)
+    output += rest
+    assert (process.returncode, errors) == (0, "")
+    assert "0:12" in output
+    check_output(output)
+    assert_nothing_is_left(tmp_path, mark, port_of(output), met)
 
 
 IGNORED = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-HANGUP = pytest.mark.skipif(IGNORED, reason="these tests outlive their terminal, and so does it")
+HANGUP = pytest.mark.skipif(IGNORED, reason="SIGHUP is ignored here, and so in the demo")
 
 
 @pytest.mark.parametrize(
@@ -85,43 +94,59 @@ HANGUP = pytest.mark.skipif(IGNORED, reason="these tests outlive their terminal,
     ],
 )
 def test_a_signal_stops_the_demo_cleanly(tmp_path: Path, mark: str, number: int) -> None:
-    """Ctrl-C, SIGTERM or a closed terminal in the middle of the load ends it all, with code 0."""
+    """The demo shows the routes; Ctrl-C, SIGTERM or a closed terminal ends it with code 0."""
     with demo(tmp_path, mark) as process:
-        out = until_the_load(process)
+        output = wait_for_table(process)
         met = stores(mark)
         process.send_signal(number)
-        rest, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, err) == (0, "")
+        rest, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (0, "")
+    assert len(met) == 1
+    check_output(output)
     assert rest.endswith("stopped\n")
-    assert_nothing_is_left(tmp_path, mark, port_of(out), met)
+    assert_nothing_is_left(tmp_path, mark, port_of(output), met)
 
 
-def test_what_is_to_outlive_its_terminal_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Under nohup the signal stays ignored."""
+def test_sighup_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under nohup, SIGHUP does not end the demo."""
     monkeypatch.setattr(signal, "getsignal", {signal.SIGHUP: signal.SIG_IGN}.get)
-    assert endings() == [signal.SIGINT, signal.SIGTERM]
+    assert stop_signals() == [signal.SIGINT, signal.SIGTERM]
 
 
-def test_a_signal_during_the_start_stops_it_too(tmp_path: Path, mark: str) -> None:
-    """Whoever changes their mind before the service answers is rid of it as well."""
+def test_a_signal_during_the_start_stops_the_demo(tmp_path: Path, mark: str) -> None:
+    """Ctrl-C before the service answers ends the demo with code 0."""
     with demo(tmp_path, mark) as process:
         assert process.stdout
         assert "starting" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, err) == (0, "")
+        out, errors = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, errors) == (0, "")
     assert out.endswith("stopped\n")
     assert processes(mark) == []
 
 
-def test_a_port_that_is_taken_is_named(tmp_path: Path, mark: str) -> None:
-    """With the viewer's port taken, its own words are shown and the exit code is 1."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
+@pytest.mark.slow
+def test_a_port_in_use_is_named(tmp_path: Path, mark: str) -> None:
+    """If the viewer's port is in use, its error is shown and the exit code is 1."""
+    with socket.socket() as in_use:
+        in_use.bind(("127.0.0.1", 0))
+        in_use.listen()
+        port = in_use.getsockname()[1]
         with demo(tmp_path, mark, "--port", str(port)) as process:
-            _, err = process.communicate(timeout=PATIENCE)
+            _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
-    assert "address already in use" in err.lower()
+    assert "address already in use" in errors.lower()
     assert processes(mark) == []
+
+
+@pytest.mark.parametrize(("code", "problem"), [(0, "ended unexpectedly"), (3, "ended with code 3")])
+def test_a_child_that_ends_is_an_error(tmp_path: Path, code: int, problem: str) -> None:
+    """A server that ends during the demo is an error that contains its output."""
+    program = ("-c", f"print('port in use'); raise SystemExit({code})")
+
+    async def run() -> None:
+        async with child("the server", program, tmp_path, {}) as process:
+            await process.fail_at_end()
+
+    with pytest.raises(SidelightError, match=rf"the server: {problem}\nport in use"):
+        asyncio.run(run())

@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.source import Matcher
-from tests.embedded.history.remembered import ENDED, MIB, Points, Sampled, found, lines
+from sidelight.embedded.promql.storage import LabelMatcher
+from tests.embedded.history.filled_history import (
+    ENDED,
+    MIB,
+    Points,
+    ScrapedTarget,
+    lines,
+    stored_samples,
+)
 
 HOUR = 3_600_000
 
@@ -20,116 +27,119 @@ def history() -> History:
 
 
 @pytest.fixture
-def target(history: History) -> Sampled:
-    return Sampled(history)
+def target(history: History) -> ScrapedTarget:
+    return ScrapedTarget(history)
 
 
-def test_what_was_sampled_is_there(history: History, target: Sampled) -> None:
+def test_what_was_sampled_is_there(history: History, target: ScrapedTarget) -> None:
     """Each value at each time, with the target's labels, and without empty labels."""
     target.step(5, 'up 1.0\nrequests_total{route="/a",error=""} 3\n')
     target.step(10, 'up 1.0\nrequests_total{route="/a",error=""} 4\n')
-    assert found(history) == {"up": {5: 1, 10: 1}, 'requests_total{route="/a"}': {5: 3, 10: 4}}
-    (reading,) = history.select([Matcher("__name__", "=", "up")], -1, HOUR)
-    assert reading.piece(0).labels == [
+    assert stored_samples(history) == {
+        "up": {5: 1, 10: 1},
+        'requests_total{route="/a"}': {5: 3, 10: 4},
+    }
+    (reader,) = history.select([LabelMatcher("__name__", "=", "up")], -1, HOUR)
+    assert reader.block(0).labels == [
         {"__name__": "up", "job": "shop", "instance": "127.0.0.1:9464"}
     ]
 
 
-def test_a_time_is_between_its_ends(history: History, target: Sampled) -> None:
+def test_a_time_is_between_its_ends(history: History, target: ScrapedTarget) -> None:
     """The first end is left out, the last one is in, as Prometheus 3 has it."""
     for second in range(0, 60, 5):
         target.step(second, f"a {second}\n")
-    assert found(history, 10, 25) == {"a": {15: 15, 20: 20, 25: 25}}
-    assert found(history, 11, 14) == {}
-    assert found(history, 55, 1000) == {}
+    assert stored_samples(history, 10, 25) == {"a": {15: 15, 20: 20, 25: 25}}
+    assert stored_samples(history, 11, 14) == {}
+    assert stored_samples(history, 55, 1000) == {}
 
 
-def test_values_keep_every_bit(history: History, target: Sampled) -> None:
+def test_values_keep_every_bit(history: History, target: ScrapedTarget) -> None:
     """Fractions, huge numbers, minus zero, infinities and NaN come back as they were."""
     values = [0.1, 1e300, -1e-300, 2.0**53 + 2, -0.0, 0.0, math.inf, -math.inf, math.nan, 255.0]
     values += [256.0, 65_535.0, 65_536.0, 2.0**32, -5.0, 4_294_967_300.0]
     for second in range(200):
         target.step(second, lines({"a": values[second % len(values)], "b": second}))
-    points = found(history)["a"]
+    points = stored_samples(history)["a"]
     for second, value in points.items():
         expected = values[second % len(values)]
         assert np.array([value]).tobytes() == np.array([expected]).tobytes(), second
     assert len(points) == 200
 
 
-def test_a_value_is_kept_once_until_it_changes(history: History, target: Sampled) -> None:
+def test_a_value_is_kept_once_until_it_changes(history: History, target: ScrapedTarget) -> None:
     """A thousand steps of a page that stands still cost what one does."""
     page = lines({f'a{{n="{number}"}}': number for number in range(500)})
     target.step(0, page)
-    assert history.figures.samples == 500
-    before = history.figures.size
+    assert history.stats.samples == 500
+    before = history.stats.size
     for second in range(1, 1000):
         target.step(second, page)
-    assert history.figures.samples == 500
-    assert history.figures.size - before < 150_000
-    assert sum(map(len, found(history).values())) == 500_000
+    assert history.stats.samples == 500
+    assert history.stats.size - before < 150_000
+    assert sum(map(len, stored_samples(history).values())) == 500_000
 
 
-def test_a_series_that_vanishes_ends(history: History, target: Sampled) -> None:
+def test_a_series_that_vanishes_ends(history: History, target: ScrapedTarget) -> None:
     """Its first step without a sample has Prometheus's marker, the next ones have nothing."""
     target.step(5, "a 1\nb 1\n")
     for second in (10, 15):
         target.step(second, "b 1\n")
     target.step(20, "a 1\nb 1\n")
-    assert found(history)["a"] == {5: 1, 10: ENDED, 20: 1}
-    assert found(history, 10, 17) == {"b": {15: 1}}
+    assert stored_samples(history)["a"] == {5: 1, 10: ENDED, 20: 1}
+    assert stored_samples(history, 10, 17) == {"b": {15: 1}}
 
 
-def test_a_series_begins_when_it_is_first_seen(history: History, target: Sampled) -> None:
+def test_a_series_begins_when_it_is_first_seen(history: History, target: ScrapedTarget) -> None:
     """Before that there is nothing, and no value is carried back."""
     for second in range(0, 500, 5):
         target.step(second, "b 1\n" + ("a 7\n" if second >= 400 else ""))
-    assert min(found(history)["a"]) == 400
-    assert "a" not in found(history, 0, 399)
+    assert min(stored_samples(history)["a"]) == 400
+    assert "a" not in stored_samples(history, 0, 399)
 
 
-def test_a_gap_stays_a_gap(history: History, target: Sampled) -> None:
+def test_a_gap_stays_a_gap(history: History, target: ScrapedTarget) -> None:
     """Where no step was taken there is no sample and no end."""
     target.step(5, "a 1\n")
     target.step(600, "a 2\n")
-    assert found(history) == {"a": {5: 1, 600: 2}}
+    assert stored_samples(history) == {"a": {5: 1, 600: 2}}
 
 
-def test_a_step_of_the_past_is_left_out(history: History, target: Sampled) -> None:
+def test_a_step_of_the_past_is_left_out(history: History, target: ScrapedTarget) -> None:
     """A time that is not after the last one changes nothing."""
     target.step(10, "a 1\n")
     target.step(10, "a 2\n")
     target.step(9, "a 3\n")
-    assert found(history) == {"a": {10: 1}}
+    assert stored_samples(history) == {"a": {10: 1}}
 
 
-def test_a_label_of_the_targets_name_is_exported(history: History, target: Sampled) -> None:
+def test_a_label_of_the_targets_name_is_exported(history: History, target: ScrapedTarget) -> None:
     """The target's own wins, and the page's is beside it, as Prometheus does it."""
     target.step(5, 'a{job="inner",instance=""} 1\n')
-    assert set(found(history)) == {'a{exported_job="inner"}'}
+    assert set(stored_samples(history)) == {'a{exported_job="inner"}'}
 
 
-def test_no_label_is_lost_to_the_targets(history: History, target: Sampled) -> None:
+def test_no_label_is_lost_to_the_targets(history: History, target: ScrapedTarget) -> None:
     """Where the name it would get is taken, it gets a longer one, as in a scrape."""
     target.step(0, 'a{job="inner",exported_job="outer"} 1\n')
-    assert set(found(history)) == {'a{exported_exported_job="inner",exported_job="outer"}'}
+    assert set(stored_samples(history)) == {'a{exported_exported_job="inner",exported_job="outer"}'}
 
 
-def test_labels_are_unescaped(history: History, target: Sampled) -> None:
+def test_labels_are_unescaped(history: History, target: ScrapedTarget) -> None:
     """Quotes, backslashes, line breaks, braces and blanks in values don't end them."""
     target.step(5, r'a{p="x\"y\\z\n{} # {b=\"1\"} 2"} 1' + "\n")
-    (reading,) = history.select([], -1, HOUR)
-    assert reading.piece(0).labels[0]["p"] == 'x"y\\z\n{} # {b="1"} 2'
+    (reader,) = history.select([], -1, HOUR)
+    assert reader.block(0).labels[0]["p"] == 'x"y\\z\n{} # {b="1"} 2'
 
 
-def test_exemplars_are_no_part_of_a_value(history: History, target: Sampled) -> None:
+def test_exemplars_are_no_part_of_a_value(history: History, target: ScrapedTarget) -> None:
     """A line with an exemplar is the same series as the line without."""
     line = 'b_bucket{le="1.0"} 1'
     target.step(5, f'{line} # {{trace_id="x"}} 0.5 4.000\n')
     target.step(10, line.replace("} 1", "} 2") + "\n")
-    assert found(history) == {'b_bucket{le="1.0"}': {5: 1, 10: 2}}
+    assert stored_samples(history) == {'b_bucket{le="1.0"}': {5: 1, 10: 2}}
     (kept,) = target.exemplars.between(0, 10_000)
-    assert (kept.found.labels, kept.found.value, kept.time) == ({"trace_id": "x"}, 0.5, 4000)
+    assert (kept.exemplar.labels, kept.exemplar.value, kept.time) == ({"trace_id": "x"}, 0.5, 4000)
 
 
 def _random_page(random_: random.Random, values: list[float]) -> dict[str, float]:
@@ -149,7 +159,7 @@ def _random_page(random_: random.Random, values: list[float]) -> dict[str, float
 def test_it_is_the_same_as_a_plain_list(history: History, seed: int) -> None:
     """Over 300 random steps every time range gives what a list of all pages would."""
     random_ = random.Random(seed)  # noqa: S311 the same in every run
-    values, target = [0.0] * 60, Sampled(history)
+    values, target = [0.0] * 60, ScrapedTarget(history)
     expected: dict[str, Points] = {}
     there: dict[str, float] = {}
     for second in range(300):
@@ -165,7 +175,7 @@ def test_it_is_the_same_as_a_plain_list(history: History, seed: int) -> None:
             key: {s: v for s, v in points.items() if after < s <= until}
             for key, points in expected.items()
         }
-        assert found(history, after, until) == {k: p for k, p in want.items() if p}
+        assert stored_samples(history, after, until) == {k: p for k, p in want.items() if p}
 
 
 def _ranges(random_: random.Random) -> Iterator[tuple[int, int]]:
@@ -175,15 +185,15 @@ def _ranges(random_: random.Random) -> Iterator[tuple[int, int]]:
         yield after, after + random_.randrange(1, 300)
 
 
-def test_what_was_read_stays_as_it_was(target: Sampled) -> None:
+def test_what_was_read_stays_as_it_was(target: ScrapedTarget) -> None:
     """A reader's samples don't change while steps are added, dropped and ids given again."""
     target.history.keep = 100_000
     for second in range(100):
         target.step(second, lines({f'old{{n="{n}"}}': second for n in range(50)}))
-    readings = target.history.select([], -1, HOUR)
+    readers = target.history.select([], -1, HOUR)
     for second in range(100, 1000):
         target.step(second, lines({f'new{{n="{n}"}}': second for n in range(80)}))
-    block = readings[0].piece(0)
+    block = readers[0].block(0)
     assert block.values.tolist() == [list(map(float, range(100)))] * 50
     assert {labels["__name__"] for labels in block.labels} == {"old"}
 
@@ -191,20 +201,20 @@ def test_what_was_read_stays_as_it_was(target: Sampled) -> None:
 @pytest.mark.parametrize(
     ("matcher", "names"),
     [
-        (Matcher("n", "=", "1"), {'a{n="1"}'}),
-        (Matcher("n", "!=", "1"), {"b", 'a{n="12"}'}),
-        (Matcher("n", "=~", "1.?"), {'a{n="1"}', 'a{n="12"}'}),
-        (Matcher("n", "!~", "1"), {"b", 'a{n="12"}'}),
-        (Matcher("n", "=", ""), {"b"}),
-        (Matcher("n", "=~", ".*"), {"b", 'a{n="1"}', 'a{n="12"}'}),
-        (Matcher("n", "=~", ".+"), {'a{n="1"}', 'a{n="12"}'}),
-        (Matcher("missing", "=", "x"), set()),
-        (Matcher("__name__", "=~", "b|c"), {"b"}),
+        (LabelMatcher("n", "=", "1"), {'a{n="1"}'}),
+        (LabelMatcher("n", "!=", "1"), {"b", 'a{n="12"}'}),
+        (LabelMatcher("n", "=~", "1.?"), {'a{n="1"}', 'a{n="12"}'}),
+        (LabelMatcher("n", "!~", "1"), {"b", 'a{n="12"}'}),
+        (LabelMatcher("n", "=", ""), {"b"}),
+        (LabelMatcher("n", "=~", ".*"), {"b", 'a{n="1"}', 'a{n="12"}'}),
+        (LabelMatcher("n", "=~", ".+"), {'a{n="1"}', 'a{n="12"}'}),
+        (LabelMatcher("missing", "=", "x"), set()),
+        (LabelMatcher("__name__", "=~", "b|c"), {"b"}),
     ],
 )
 def test_matchers_choose(
-    history: History, target: Sampled, matcher: Matcher, names: set[str]
+    history: History, target: ScrapedTarget, matcher: LabelMatcher, names: set[str]
 ) -> None:
     """A label that a series lacks is empty, and patterns match whole values."""
     target.step(5, 'a{n="1"} 1\na{n="12"} 1\nb 1\n')
-    assert set(found(history, matchers=[matcher])) == names
+    assert set(stored_samples(history, matchers=[matcher])) == names

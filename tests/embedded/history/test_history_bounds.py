@@ -8,19 +8,19 @@ import sys
 import pytest
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.rules.asking import record
-from tests.embedded.history.remembered import MIB, Sampled, found, lines
+from sidelight.embedded.rules.recording import record_samples
+from tests.embedded.history.filled_history import MIB, ScrapedTarget, lines, stored_samples
 
 HOUR = 3_600_000
 
 
 def test_what_is_too_old_goes() -> None:
-    """Everything of the last hour is there, and of what is older a tenth of that at most."""
+    """Everything of the last hour is there, and of what is prometheus_2 a tenth of that at most."""
     history = History(HOUR, 64 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     for second in range(0, 2 * 3600, 5):
         target.step(second, lines({"a": second}))
-        points = found(history)["a"]
+        points = stored_samples(history)["a"]
         assert min(points) <= max(0, second - 3600)
         assert min(points) >= second - 3600 - 360
     assert len(points) >= 720
@@ -29,69 +29,69 @@ def test_what_is_too_old_goes() -> None:
 def test_series_of_long_ago_are_forgotten() -> None:
     """A worker's gauges that come and go for a day leave no trace after their hour."""
     history = History(HOUR, 64 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     sizes = []
     for step in range(6 * 720):
         number = step // 10
         target.step(step * 5, lines({f'g{{worker="{number}"}}': step, "up": 1}))
-        sizes.append((history.figures.series, history.figures.size))
+        sizes.append((history.stats.series, history.stats.size))
     assert max(series for series, _ in sizes[1000:]) <= 85
     assert max(size for _, size in sizes[1000:]) <= 1.2 * max(size for _, size in sizes[:1000])
-    assert len(history.values("worker", [])) + len(["up"]) == history.figures.series
+    assert len(history.values("worker", [])) + len(["up"]) == history.stats.series
 
 
 def test_restarts_of_a_service_keep_its_samples() -> None:
     """While it is away its series end, and afterwards they go on, as the same series."""
     history = History(HOUR, 64 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     for second in range(600):
         away = 200 <= second < 250
         target.step(second, lines({"up": 0.0 if away else 1.0, **({} if away else {"a": second})}))
-    points = found(history)["a"]
+    points = stored_samples(history)["a"]
     assert points[199] == 199
     assert points[200] == "ended"
     assert [second for second in range(600) if second not in points] == list(range(201, 250))
-    assert history.figures.series == 2
+    assert history.stats.series == 2
 
 
 def test_memory_is_bounded_by_dropping_the_oldest() -> None:
     """With less memory than the samples need the newest are there, and nothing is left out."""
     history = History(HOUR, 8 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     random_ = random.Random(1)  # noqa: S311 the same in every run
     for second in range(0, 3600, 5):
         target.step(second, lines({f'a{{n="{n}"}}': random_.random() for n in range(3000)}))
-        assert history.figures.size <= 8 * MIB
-    points = found(history)['a{n="7"}']
+        assert history.stats.size <= 8 * MIB
+    points = stored_samples(history)['a{n="7"}']
     assert max(points) == 3595
     assert sorted(points) == list(range(min(points), 3600, 5))
     assert 150 < len(points) < 500
-    assert history.left_out == 0
+    assert history.skipped == 0
 
 
 def test_a_flood_of_series_is_left_out() -> None:
     """New series without end cost the oldest samples, and where none is left are counted."""
     history = History(HOUR, 8 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     for second in range(100):
         target.step(second, lines({f'a{{n="{second}-{n}"}}': 1.0 for n in range(3000)}) + "up 1\n")
-        assert history.figures.size <= 8 * MIB
-    assert history.left_out > 100_000
-    assert history.figures.series < 40_000
-    assert max(found(history)["up"]) == 99
+        assert history.stats.size <= 8 * MIB
+    assert history.skipped > 100_000
+    assert history.stats.series < 40_000
+    assert max(stored_samples(history)["up"]) == 99
 
 
 def test_ids_are_given_again_to_other_series() -> None:
     """A series that took the place of one long gone shows none of its samples."""
     history = History(60_000, 64 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     for second in range(1000):
         target.step(second, lines({f'a{{n="{second // 50}"}}': second}))
-    for key, points in found(history).items():
+    for key, points in stored_samples(history).items():
         number = int(key.split('"')[1])
         values = [value for value in points.values() if value != "ended"]
         assert values == [second for second in points if second // 50 == number]
-    assert history.figures.series <= 5
+    assert history.stats.series <= 5
 
 
 def test_many_streams_share_the_memory() -> None:
@@ -100,16 +100,16 @@ def test_many_streams_share_the_memory() -> None:
     for second in range(30):
         for rule in range(10):
             rows = [({"__name__": f"r{rule}", "n": f"{second}-{n}"}, 1.0) for n in range(300)]
-            record(history, ("rule", rule), second * 1000, rows)
-        assert history.figures.size <= 8 * MIB
-    assert history.left_out > 0
+            record_samples(history, ("rule", rule), second * 1000, rows)
+        assert history.stats.size <= 8 * MIB
+    assert history.skipped > 0
 
 
 def test_even_the_only_step_may_have_no_room() -> None:
     """A history that has had to drop everything says that it reaches nowhere back."""
     history = History(HOUR, 1)
     history.add(history.stream("one"), 1000, {})
-    assert (history.figures.samples, history.figures.span) == (0, 0)
+    assert (history.stats.samples, history.stats.span) == (0, 0)
 
 
 @pytest.mark.slow
@@ -128,7 +128,7 @@ def test_real_memory_is_bounded(series: int, habit: str, span: int) -> None:
     command = [
         sys.executable,
         "-m",
-        "tests.embedded.history.fill",
+        "tests.embedded.history.fill_history",
         str(series),
         habit,
         str(9_000_000 // series),

@@ -6,32 +6,32 @@ from typing import Any, cast
 
 import pytest
 
-from sidelight.embedded.settings import Options, Remembering, Service, check
+from sidelight.embedded.settings import HistoryOptions, HistorySettings, ServiceRules, check
 from sidelight.errors import SettingsError
 
-OWN = Service([], {"job": "shop"})
+OWN = ServiceRules([], {"job": "shop"})
 
 
-def options(**given: Any) -> Options:
+def options(**given: Any) -> HistoryOptions:
     """As the command line has them where only these were given."""
     plain: dict[str, Any] = {"history": None, "history_step": "5s", "history_memory": "64MiB"}
-    return cast("Options", {**plain, "job": None, "instance": None, "rules": (), **given})
+    return cast("HistoryOptions", {**plain, "job": None, "instance": None, "rules": (), **given})
 
 
-def unasked() -> Service:
+def unasked() -> ServiceRules:
     raise SettingsError("objectives", 2, "must be below 1", "0.999")
 
 
 def test_an_hour_every_five_seconds_where_nothing_is_given() -> None:
     """With the extra there is history, and the service is asked for its rules and its labels."""
-    expected = Remembering(3600.0, 5.0, 64 << 20, None, None, (), OWN)
+    expected = HistorySettings(3600.0, 5.0, 64 << 20, None, None, (), OWN)
     assert check(lambda: OWN, **options()) == expected
 
 
 def test_what_is_given_is_taken() -> None:
     """Durations as Prometheus writes them, a size in bytes or with its unit."""
-    given = options(history="90m", history_step="2.5s", history_memory="16777216", job="api")
-    expected = Remembering(5400.0, 2.5, 16 << 20, "api", None, (), OWN)
+    given = options(history="90m", history_step="2s500ms", history_memory="16777216", job="api")
+    expected = HistorySettings(5400.0, 2.5, 16 << 20, "api", None, (), OWN)
     assert check(lambda: OWN, **given) == expected
 
 

@@ -1,37 +1,37 @@
-"""What a query was answered, in one shape for Prometheus and for ours, and how two differ."""
+"""Answers of Prometheus and of the engine in one form, and their differences."""
 
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-Labels = frozenset[tuple[str, str]]
-Points = dict[tuple[Labels, int], float]
+LabelKey = frozenset[tuple[str, str]]
+Points = dict[tuple[LabelKey, int], float]
 RELATIVE = 1e-9
 RESIDUE = 1e-13
-"""What may be left of the difference of two sums of a few units that were made in another order."""
+"""The difference that two sums of the same numbers in another order may have."""
 
 
 class Answer(NamedTuple):
-    """An error of a type, or values: by labels and time (ms), in the order they came in."""
+    """An error, or values by labels and time (ms) in the order of the answer."""
 
     error: str = ""
     message: str = ""
     kind: str = ""
-    points: Points = {}  # noqa: RUF012 a tuple's default, that nobody writes to
+    points: Points = {}  # noqa: RUF012 a tuple's default, which is never written
 
-    def at(self, time: int) -> dict[Labels, float]:
-        """The values of one time."""
+    def at(self, time: int) -> dict[LabelKey, float]:
+        """Return the values of one time."""
         return {labels: value for (labels, when), value in self.points.items() if when == time}
 
 
-def keyed(labels: Mapping[str, str]) -> Labels:
-    """Labels as a key; one that is empty is none."""
+def keyed(labels: Mapping[str, str]) -> LabelKey:
+    """Return labels, without empty ones, as a key."""
     return frozenset((name, value) for name, value in labels.items() if value)
 
 
 def of_json(answer: Any) -> Answer:
-    """What Prometheus's API said."""
+    """Convert a response of the HTTP API."""
     if answer["status"] != "success":
         return Answer(error=answer["errorType"], message=answer["error"])
     kind, result = answer["data"]["resultType"], answer["data"]["result"]
@@ -48,8 +48,8 @@ def of_json(answer: Any) -> Answer:
     return Answer(kind=kind, points=once(points))
 
 
-def once(points: Iterator[tuple[tuple[Labels, int], float]]) -> Points:
-    """Points by their keys; AssertionError where two have the same."""
+def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:
+    """Return points by their keys, which must be unique."""
     found: Points = {}
     for key, value in points:
         assert key not in found, f"answered twice: {key}"
@@ -58,61 +58,61 @@ def once(points: Iterator[tuple[tuple[Labels, int], float]]) -> Points:
 
 
 def same(a: float, b: float) -> bool:
-    """Whether two values are one: NaN is NaN, and sums may be made in another order."""
+    """Whether two values are equal but for the order of additions; NaN equals NaN."""
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or math.isclose(a, b, rel_tol=RELATIVE, abs_tol=RESIDUE)
 
 
-def difference(theirs: Answer, ours: Answer) -> str:
-    """What differs, in words; "" for nothing. A message may be another: errors have types."""
-    if theirs.error or ours.error:
-        if theirs.error == ours.error:
+def difference(expected: Answer, actual: Answer) -> str:
+    """Describe the difference; "" if there is none. Errors are compared by type."""
+    if expected.error or actual.error:
+        if expected.error == actual.error:
             return ""
-        return f"theirs {_said(theirs)}, ours {_said(ours)}"
-    if theirs.kind != ours.kind:
-        return f"theirs is a {theirs.kind}, ours a {ours.kind}"
-    if theirs.kind == "string" and theirs.message != ours.message:
-        return f"theirs {theirs.message!r}, ours {ours.message!r}"
-    return "; ".join(_differing(theirs.points, ours.points))
+        return f"expected {_described(expected)}, got {_described(actual)}"
+    if expected.kind != actual.kind:
+        return f"expected a {expected.kind}, got a {actual.kind}"
+    if expected.kind == "string" and expected.message != actual.message:
+        return f"expected {expected.message!r}, got {actual.message!r}"
+    return "; ".join(_differing(expected.points, actual.points))
 
 
-def _said(answer: Answer) -> str:
+def _described(answer: Answer) -> str:
     if answer.error:
-        return f"is an error {answer.error}: {answer.message}"
-    return f"has {len(answer.points)} points"
+        return f"an error {answer.error}: {answer.message}"
+    return f"{len(answer.points)} points"
 
 
-def _differing(theirs: Points, ours: Points) -> Iterator[str]:
-    for (labels, time), value in theirs.items():
-        other = ours.get((labels, time))
+def _differing(expected: Points, actual: Points) -> Iterator[str]:
+    for (labels, time), value in expected.items():
+        other = actual.get((labels, time))
         if other is None or not same(value, other):
-            yield f"{_shown(labels)} at {time}: theirs {value!r}, ours {other!r}"
-    for labels, time in ours.keys() - theirs.keys():
-        yield f"{_shown(labels)} at {time}: theirs None, ours {ours[labels, time]!r}"
+            yield f"{_shown(labels)} at {time}: expected {value!r}, got {other!r}"
+    for labels, time in actual.keys() - expected.keys():
+        yield f"{_shown(labels)} at {time}: expected None, got {actual[labels, time]!r}"
 
 
-def _shown(labels: Labels) -> str:
+def _shown(labels: LabelKey) -> str:
     return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels)) + "}"
 
 
-def chosen_otherwise(theirs: Answer, ours: Answer, among: Answer) -> bool:
+def differs_in_ties(expected: Answer, actual: Answer, among: Answer) -> bool:
     """Whether topk or bottomk only broke ties differently.
 
-    ``among`` is what they chose from. At each time what only one side has must be the same
-    values, and each of them a value that several series had.
+    ``among``: the series that they select from. At each time the series that only one side has
+    must have equal values, and several series must have each of these values.
     """
-    if theirs.error or ours.error or theirs.kind != ours.kind:
+    if expected.error or actual.error or expected.kind != actual.kind:
         return False
-    return all(_tied(theirs, ours, among, time) for time in _times(theirs) | _times(ours))
+    return all(_tied(expected, actual, among, time) for time in _times(expected) | _times(actual))
 
 
 def _times(answer: Answer) -> set[int]:
     return {time for _, time in answer.points}
 
 
-def _tied(theirs: Answer, ours: Answer, among: Answer, time: int) -> bool:
-    left, right = theirs.at(time), ours.at(time)
+def _tied(expected: Answer, actual: Answer, among: Answer, time: int) -> bool:
+    left, right = expected.at(time), actual.at(time)
     if any(not same(left[key], right[key]) for key in left.keys() & right.keys()):
         return False
     only_left = _counted(left[key] for key in left.keys() - right.keys())

@@ -1,4 +1,4 @@
-"""Real Prometheus servers with the same samples as a source in memory: made once for all tests."""
+"""Real Prometheus servers with the samples of a source in memory, started once for all tests."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -6,60 +6,69 @@ from pathlib import Path
 
 import pytest
 
+from sidelight.embedded.promql.storage import SampleBlock
+from tests.embedded.promql import remote_write, shop_samples
+from tests.embedded.promql.comparison import Oracle
+from tests.embedded.promql.known_differences import with_raised_counters
+from tests.embedded.promql.oracle_server import oracle_server, program
+from tests.embedded.promql.sample_blocks import MemorySource
+from tests.embedded.promql.sample_data import START, sample_blocks
+
 if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
-    collect_ignore_glob = ["test_*.py"]  # what the oldest set-up does without
+    collect_ignore_glob = ["test_*.py"]  # not in the oldest environment
 else:
-    from sidelight.embedded.promql.source import Block
-    from tests.embedded.promql import remote_write, scraped
-    from tests.embedded.promql.asking import Court
-    from tests.embedded.promql.blocks import Memory
-    from tests.embedded.promql.known import raised
-    from tests.embedded.promql.referees import program, referee
-    from tests.embedded.promql.worlds import START, world
     from tests.live.traffic import Samples
 
-    NEWER = "there is no Prometheus 3 here: on Debian, `make system` unpacks one"
-    OLDER = "there is no Prometheus 2 here (Debian 12: apt install prometheus)"
+    NO_PROMETHEUS_3 = "there is no Prometheus 3 here: on Debian, `make system` unpacks one"
+    NO_PROMETHEUS_2 = "there is no Prometheus 2 here (Debian 12: apt install prometheus)"
 
     @pytest.fixture(scope="session")
-    def newer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+    def prometheus_3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
         """Prometheus 3 over samples at whole seconds."""
-        command = program(3) or pytest.skip(NEWER)
-        blocks = world(0)
-        with referee(command, blocks, tmp_path_factory.mktemp("newer") / "prometheus") as found:
-            yield Court(found, Memory(blocks))
+        command = program(3) or pytest.skip(NO_PROMETHEUS_3)
+        blocks = sample_blocks(0)
+        with oracle_server(
+            command, blocks, tmp_path_factory.mktemp("prometheus_3") / "prometheus"
+        ) as found:
+            yield Oracle(found, MemorySource(blocks))
 
     @pytest.fixture(scope="session")
-    def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-        """Prometheus 2 over samples where it agrees with 3."""
-        command = program(2) or pytest.skip(OLDER)
-        blocks = raised(world(137), 2.0**12)
-        with referee(command, blocks, tmp_path_factory.mktemp("older") / "prometheus") as found:
-            yield Court(found, Memory(blocks))
+    def prometheus_2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+        """Prometheus 2 over samples on which it agrees with 3."""
+        command = program(2) or pytest.skip(NO_PROMETHEUS_2)
+        blocks = with_raised_counters(sample_blocks(137), 2.0**12)
+        with oracle_server(
+            command, blocks, tmp_path_factory.mktemp("prometheus_2") / "prometheus"
+        ) as found:
+            yield Oracle(found, MemorySource(blocks))
 
     @pytest.fixture(scope="session")
     def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Samples]:
-        """What the example shop said under load."""
-        return scraped.pages(tmp_path_factory.mktemp("pages"))
+        """The pages of the example shop under load."""
+        return shop_samples.pages(tmp_path_factory.mktemp("pages"))
 
     @pytest.fixture(scope="session")
-    def shop(pages: list[Samples], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
-        """Prometheus 3 over those pages, and what the shop's rules record."""
-        command = program(3) or pytest.skip(NEWER)
-        yield from _with_rules(command, scraped.blocks(pages, 0), tmp_path_factory.mktemp("shop"))
-
-    @pytest.fixture(scope="session")
-    def older_shop(
+    def shop_prometheus_3(
         pages: list[Samples], tmp_path_factory: pytest.TempPathFactory
-    ) -> Iterator[Court]:
-        """Prometheus 2 over the same, where it agrees with 3."""
-        command = program(2) or pytest.skip(OLDER)
-        blocks = raised(scraped.blocks(pages, 137), 2.0**30)  # some count bytes
-        yield from _with_rules(command, blocks, tmp_path_factory.mktemp("older-shop"))
+    ) -> Iterator[Oracle]:
+        """Prometheus 3 over those pages and what the shop's rules record."""
+        command = program(3) or pytest.skip(NO_PROMETHEUS_3)
+        yield from _with_rules(
+            command, shop_samples.blocks(pages, 0), tmp_path_factory.mktemp("shop")
+        )
 
-    def _with_rules(command: str, blocks: list[Block], where: Path) -> Iterator[Court]:
-        with referee(command, blocks, where / "prometheus") as found:
-            for block in scraped.recorded(found, int(blocks[0].times[0]) - START):
+    @pytest.fixture(scope="session")
+    def shop_prometheus_2(
+        pages: list[Samples], tmp_path_factory: pytest.TempPathFactory
+    ) -> Iterator[Oracle]:
+        """Prometheus 2 over the same pages, changed so that it agrees with 3."""
+        command = program(2) or pytest.skip(NO_PROMETHEUS_2)
+        blocks = with_raised_counters(shop_samples.blocks(pages, 137), 2.0**30)
+        yield from _with_rules(command, blocks, tmp_path_factory.mktemp("prometheus_2-shop"))
+
+    def _with_rules(command: str, blocks: list[SampleBlock], where: Path) -> Iterator[Oracle]:
+        with oracle_server(command, blocks, where / "prometheus") as found:
+            for block in shop_samples.recorded(found, int(blocks[0].times[0]) - START):
                 remote_write.send(found.port, [block])
                 blocks.append(block)
-            yield Court(found, Memory(blocks))
+            yield Oracle(found, MemorySource(blocks))

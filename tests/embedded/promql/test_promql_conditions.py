@@ -3,8 +3,12 @@
 import pytest
 
 from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.matching import alternatives, condition, matching
-from sidelight.embedded.promql.source import Matcher
+from sidelight.embedded.promql.storage import (
+    LabelMatcher,
+    label_set_test,
+    literal_alternatives,
+    value_test,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,25 +32,25 @@ from sidelight.embedded.promql.source import Matcher
 )
 def test_what_meets_a_condition(op: str, value: str, yes: list[str], no: list[str]) -> None:
     """Patterns match whole values, and a dot any character."""
-    meets = condition(Matcher("x", op, value))  # type: ignore[arg-type] # from the list above
+    meets = value_test(LabelMatcher("x", op, value))  # type: ignore[arg-type] # from the list above
     assert [one for one in [*yes, *no] if meets(one)] == yes
 
 
 def test_a_label_that_is_missing_is_empty() -> None:
     """As a condition and in a choice of label sets."""
-    asked = (Matcher("a", "!=", "1"), Matcher("b", "=", ""))
-    assert matching(asked)({})
-    assert not matching(asked)({"b": "2"})
+    asked = (LabelMatcher("a", "!=", "1"), LabelMatcher("b", "=", ""))
+    assert label_set_test(asked)({})
+    assert not label_set_test(asked)({"b": "2"})
     sets = [{"a": "1"}, {"a": "2"}, {}, {"a": "2", "b": "3"}]
-    assert [one for one in sets if matching(asked)(one)] == [{"a": "2"}, {}]
+    assert [one for one in sets if label_set_test(asked)(one)] == [{"a": "2"}, {}]
 
 
 def test_lists_of_texts_need_no_pattern() -> None:
     """What a multi-value variable of Grafana sends is a set of texts."""
-    assert alternatives(r"(/a|/b/\{id\}|x\.y)") == frozenset({"/a", "/b/{id}", "x.y"})
-    assert alternatives("a.b") is None
-    assert alternatives(r"\d|a") is None
-    assert alternatives("(a)|(b)") is None
+    assert literal_alternatives(r"(/a|/b/\{id\}|x\.y)") == frozenset({"/a", "/b/{id}", "x.y"})
+    assert literal_alternatives("a.b") is None
+    assert literal_alternatives(r"\d|a") is None
+    assert literal_alternatives("(a)|(b)") is None
 
 
 @pytest.mark.parametrize(
@@ -62,6 +66,6 @@ def test_lists_of_texts_need_no_pattern() -> None:
 def test_what_is_no_pattern(pattern: str, problem: str) -> None:
     """RE2's syntax, which knows no look-ahead and no huge repetition."""
     with pytest.raises(QueryError) as caught:
-        condition(Matcher("x", "=~", pattern))
+        value_test(LabelMatcher("x", "=~", pattern))
     assert caught.value.message == f"parse error: error parsing regexp: {problem}"
     assert caught.value.kind == "bad_data"

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from sidelight.embedded.promql.errors import QueryError
-from tests.embedded.promql.written import Written, instant, number, ranged, string
+from tests.embedded.promql.series_notation import WrittenSeries, instant, number, ranged, string
 
 MOMENT = 1_709_211_845
 """2024-02-29 13:04:05 UTC, a Thursday."""
@@ -66,15 +66,15 @@ def test_logarithms_have_borders() -> None:
 
 def test_clamp_between_the_wrong_borders_is_nothing() -> None:
     """And between the same, that one."""
-    assert instant("clamp(x, 5, 1)", Written("x 3")) == {}
-    assert instant("clamp(x, 5, 5)", Written("x 3")) == {"": 5.0}
-    assert instant("clamp_min(x, Inf)", Written("x NaN")) == {"": math.inf}
-    assert math.isnan(instant("clamp_min(x, 5)", Written("x NaN"))[""])
+    assert instant("clamp(x, 5, 1)", WrittenSeries("x 3")) == {}
+    assert instant("clamp(x, 5, 5)", WrittenSeries("x 3")) == {"": 5.0}
+    assert instant("clamp_min(x, Inf)", WrittenSeries("x NaN")) == {"": math.inf}
+    assert math.isnan(instant("clamp_min(x, 5)", WrittenSeries("x NaN"))[""])
 
 
 def test_scalar_of_none_or_several_is_nan() -> None:
     """At each step by itself."""
-    source = Written('x{a="1"} 1 1 stale\nx{a="2"} 2 stale')
+    source = WrittenSeries('x{a="1"} 1 1 stale\nx{a="2"} 2 stale')
     found = ranged("scalar(x)", source, 0, 20, 10)[""]
     assert math.isnan(found[0.0])
     assert found[10.0] == 1.0
@@ -96,12 +96,12 @@ def test_scalar_of_none_or_several_is_nan() -> None:
 )
 def test_absent_has_the_labels_that_are_certain(query: str, answer: dict[str, float]) -> None:
     """Those that the selector pins to one value."""
-    assert instant(query, Written('x{a="1"} 1')) == answer
+    assert instant(query, WrittenSeries('x{a="1"} 1')) == answer
 
 
 def test_absent_goes_step_by_step() -> None:
     """There where no series is."""
-    source = Written("x 1 stale 2")
+    source = WrittenSeries("x 1 stale 2")
     assert ranged("absent(x)", source, 0, 20, 10) == {"": {10.0: 1.0}}
 
 
@@ -121,13 +121,13 @@ def test_absent_goes_step_by_step() -> None:
 )
 def test_label_replace(args: str, labels: str) -> None:
     """The pattern must match all of the value; what becomes empty is gone."""
-    source = Written('x{from="host:80"} 1')
+    source = WrittenSeries('x{from="host:80"} 1')
     assert instant(f"label_replace(x, {args})", source) == {f"x{labels}": 1.0}
 
 
 def test_series_that_become_one_may_not_do_so_even_at_different_times() -> None:
     """As in Prometheus 3, labels that are set are the same at all steps."""
-    source = Written('x{a="1"} 1 stale\nx{a="2"} _ 2')
+    source = WrittenSeries('x{a="1"} 1 stale\nx{a="2"} _ 2')
     with pytest.raises(QueryError, match="vector cannot contain metrics with the same labelset"):
         ranged('label_replace(x, "a", "", "", "")', source, 0, 10, 10)
     assert len(ranged("abs(sum by (a) (x))", source, 0, 10, 10)) == 2
@@ -135,7 +135,7 @@ def test_series_that_become_one_may_not_do_so_even_at_different_times() -> None:
 
 def test_label_join() -> None:
     """In the order they are named; what is missing is empty."""
-    source = Written('x{a="1",b="2"} 1')
+    source = WrittenSeries('x{a="1",b="2"} 1')
     found = instant('label_join(x, "c", "-", "b", "none", "a")', source)
     assert found == {'x{a="1",b="2",c="2--1"}': 1.0}
 
@@ -158,9 +158,9 @@ def test_label_join() -> None:
     ],
 )
 def test_labels_that_can_t_be(query: str, problem: str) -> None:
-    """In Prometheus's words."""
+    """In Prometheus's vocabulary."""
     with pytest.raises(QueryError) as caught:
-        instant(query, Written('x{a="1"} 1\nx{a="2"} 1'))
+        instant(query, WrittenSeries('x{a="1"} 1\nx{a="2"} 1'))
     assert (caught.value.kind, caught.value.message) == ("execution", problem)
 
 

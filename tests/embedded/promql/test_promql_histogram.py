@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.embedded.promql.written import Written, instant, ranged
+from tests.embedded.promql.series_notation import WrittenSeries, instant, ranged
 
 TEN = """
 b{le="1"} 2
@@ -15,7 +15,7 @@ b{le="+Inf"} 10
 
 
 def only(share: str, text: str, at: float = 0) -> float:
-    (value,) = instant(f"histogram_quantile({share}, b)", Written(text), at).values()
+    (value,) = instant(f"histogram_quantile({share}, b)", WrittenSeries(text), at).values()
     return value
 
 
@@ -78,7 +78,7 @@ def test_each_histogram_by_itself_without_le_and_name() -> None:
     b{le="much",r="b"} 7
     b{r="c"} 7
     """
-    found = instant("histogram_quantile(0.5, b)", Written(text))
+    found = instant("histogram_quantile(0.5, b)", WrittenSeries(text))
     assert found == {'{r="a"}': 0.5, '{r="b"}': 1.0}
 
 
@@ -89,7 +89,7 @@ def test_buckets_that_come_and_go() -> None:
     b{le="2"} 4 4 stale
     b{le="+Inf"} 4 4 4
     """
-    found = ranged("histogram_quantile(0.75, b)", Written(text), 0, 20, 10)
+    found = ranged("histogram_quantile(0.75, b)", WrittenSeries(text), 0, 20, 10)
     assert found == {"": {0.0: 1.5, 10.0: 1.5, 20.0: 1.0}}
 
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from sidelight.embedded.promql.engine import query, query_range
+from sidelight.embedded.promql.engine import instant_query, range_query
 from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import Limits
-from sidelight.embedded.promql.series import Series
-from sidelight.embedded.promql.source import Block, Matcher
-from tests.embedded.promql.blocks import matched
-from tests.embedded.promql.written import Written, instant
+from sidelight.embedded.promql.labels import LabelSets
+from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.storage import LabelMatcher, SampleBlock
+from tests.embedded.promql.sample_blocks import matched
+from tests.embedded.promql.series_notation import WrittenSeries, instant
 
 TOO_MANY = "query processing would load too many samples into memory in query execution"
 LATE = "query timed out in expression evaluation"
@@ -31,15 +31,15 @@ class Big:
     times = np.arange(720, dtype=np.int64) * 5000
     values = np.random.default_rng(0).normal(0, 1, (2000, 720))
 
-    def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Block]:
+    def select(self, matchers: Sequence[LabelMatcher], after: int, until: int) -> list[SampleBlock]:
         rows = matched(matchers, self.labels)
         low, high = np.searchsorted(self.times, (after, until), side="right")
         chosen = [self.labels[row] for row in rows]
-        return [Block(chosen, self.times[low:high], self.values[rows, low:high])]
+        return [SampleBlock(chosen, self.times[low:high], self.values[rows, low:high])]
 
 
 END = 3_600_000
-SMALL = Limits(seconds=1.0, samples=1_000_000)
+SMALL = QueryLimits(seconds=1.0, samples=1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_samples_are_counted_before_they_are_made(text: str) -> None:
     """In Prometheus's words, and at once."""
     begin = time.monotonic()
     with pytest.raises(QueryError) as caught:
-        query(text, Big(), END, SMALL)
+        instant_query(text, Big(), END, SMALL)
     assert (caught.value.kind, caught.value.message) == ("execution", TOO_MANY)
     assert time.monotonic() - begin < 5
 
@@ -91,7 +91,7 @@ def test_what_waits_for_the_rest_is_counted(text: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
-            query(text, Written("x 1"), END, Limits(seconds=60, samples=100_000))
+            instant_query(text, WrittenSeries("x 1"), END, QueryLimits(seconds=60, samples=100_000))
         assert tracemalloc.get_traced_memory()[1] < 10 * 8 * 100_000
     finally:
         tracemalloc.stop()
@@ -101,7 +101,7 @@ def test_a_function_works_on_some_rows_at_a_time() -> None:
     """What it makes on the way to its result is not as large as all of the result."""
     tracemalloc.start()
     try:
-        made = query_range("day_of_year(x)", Big(), 0, END, 2000)
+        made = range_query("day_of_year(x)", Big(), 0, END, 2000)
         assert tracemalloc.get_traced_memory()[1] < 5 * made.values.nbytes
     finally:
         tracemalloc.stop()
@@ -109,16 +109,16 @@ def test_a_function_works_on_some_rows_at_a_time() -> None:
 
 def test_a_subquery_has_so_many_steps() -> None:
     """A million, however few series it is of: the tables of a row are made at once."""
-    source = Written("x 1")
+    source = WrittenSeries("x 1")
     assert instant("count_over_time(vector(1)[1000000s:1s])", source, 2e6) == {"": 1e6}
     with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
         instant("count_over_time(vector(1)[1000001s:1s])", source, 2e6)
 
 
 def test_an_answer_is_counted_too() -> None:
-    """Series times steps."""
+    """LabelSets times steps."""
     with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
-        query_range("x", Big(), 0, END, 3600, Limits(samples=1_500_000))
+        range_query("x", Big(), 0, END, 3600, QueryLimits(samples=1_500_000))
 
 
 @pytest.mark.parametrize(
@@ -135,17 +135,17 @@ def test_time_runs_out(text: str) -> None:
     """In Prometheus's words, and not much later than it should."""
     begin = time.monotonic()
     with pytest.raises(QueryError) as caught:
-        query_range(text, Big(), 0, END, 2000, Limits(seconds=0.2, samples=10_000_000))
+        range_query(text, Big(), 0, END, 2000, QueryLimits(seconds=0.2, samples=10_000_000))
     assert (caught.value.kind, caught.value.message) == ("timeout", LATE)
     assert time.monotonic() - begin < 5
 
 
 def test_a_series_has_so_many_points() -> None:
     """11,000, as in Prometheus; one step more is one too many."""
-    source = Written("x 1")
-    assert query_range("x", source, 0, 11_000, 1).values.shape == (1, 11_001)
+    source = WrittenSeries("x 1")
+    assert range_query("x", source, 0, 11_000, 1).values.shape == (1, 11_001)
     with pytest.raises(QueryError) as caught:
-        query_range("x", source, 0, 11_001, 1)
+        range_query("x", source, 0, 11_001, 1)
     assert caught.value.kind == "bad_data"
     assert caught.value.message == (
         "exceeded maximum resolution of 11,000 points per timeseries. "
@@ -157,7 +157,7 @@ def test_a_series_has_so_many_points() -> None:
 def test_times_that_are_no_range(start: int, end: int, step: int) -> None:
     """Are refused as Prometheus refuses them."""
     with pytest.raises(QueryError) as caught:
-        query_range("x", Written("x 1"), start, end, step)
+        range_query("x", WrittenSeries("x 1"), start, end, step)
     assert caught.value.kind == "bad_data"
 
 
@@ -165,7 +165,7 @@ def test_times_that_are_no_range(start: int, end: int, step: int) -> None:
 def test_what_is_no_answer_at_each_step(text: str) -> None:
     """A range query is of a scalar or an instant vector."""
     with pytest.raises(QueryError, match="must be Scalar or instant Vector"):
-        query_range(text, Written("x 1"), 0, 1, 1)
+        range_query(text, WrittenSeries("x 1"), 0, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_what_is_no_answer_at_each_step(text: str) -> None:
 )
 def test_labels_don_t_grow_without_bound(text: str) -> None:
     """A function that multiplies a label's value ends at 4,096 characters."""
-    source = Written('x{a="01234567890123456789",b="01234567890123456789"} 1')
+    source = WrittenSeries('x{a="01234567890123456789",b="01234567890123456789"} 1')
     with pytest.raises(QueryError, match="at most 4096 are taken"):
         instant(text, source)
 
@@ -185,7 +185,7 @@ def test_labels_don_t_grow_without_bound(text: str) -> None:
 @pytest.mark.parametrize("pattern", ["(a|a)*(.*.*)*$", "(.*){500}z", "((a+)+)+$", "(x+x+)+y"])
 def test_patterns_take_time_in_proportion(pattern: str) -> None:
     """Those that a backtracking matcher never finishes are nothing special."""
-    source = Written(f'x{{a="{"a" * 200 + "x" * 200}"}} 1')
+    source = WrittenSeries(f'x{{a="{"a" * 200 + "x" * 200}"}} 1')
     begin = time.monotonic()
     instant(f'x{{a=~"{pattern}"}}', source)
     assert time.monotonic() - begin < 5
@@ -199,8 +199,8 @@ def test_a_query_leaves_nothing_behind(text: str) -> None:
 
     def alive() -> int:
         gc.collect()
-        return sum(isinstance(one, Series) for one in gc.get_objects())
+        return sum(isinstance(one, LabelSets) for one in gc.get_objects())
 
     before = alive()
-    instant(text, Written('x{a="1"} 1'))
+    instant(text, WrittenSeries('x{a="1"} 1'))
     assert alive() == before

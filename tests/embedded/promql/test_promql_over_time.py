@@ -4,13 +4,13 @@ import math
 
 import pytest
 
-from tests.embedded.promql.written import Written, instant, ranged
+from tests.embedded.promql.series_notation import WrittenSeries, instant, ranged
 
 TEXT = "x 4 1 _ 3 NaN 2"
 
 
 def only(query: str, text: str = TEXT, at: float = 50) -> float:
-    (value,) = instant(query, Written(text), at).values()
+    (value,) = instant(query, WrittenSeries(text), at).values()
     return value
 
 
@@ -66,14 +66,14 @@ def test_nan_is_the_least_in_a_quantile() -> None:
 
 def test_an_empty_window_is_no_answer() -> None:
     """Where there is no sample, no function over time says anything."""
-    found = ranged("sum_over_time(x[15s])", Written("x 1 2 _x5 3"), 0, 70, 10)
+    found = ranged("sum_over_time(x[15s])", WrittenSeries("x 1 2 _x5 3"), 0, 70, 10)
     assert found == {"": {0.0: 1.0, 10.0: 3.0, 20.0: 2.0, 70.0: 3.0}}
 
 
 def test_what_cancels_is_summed_exactly() -> None:
     """A plain sum would give 0 here, or something else at each window."""
     text = "x 1e16 1 -1e16 3 1e16 1 -1e16"
-    found = ranged("sum_over_time(x[31s])", Written(text), 20, 60, 20)
+    found = ranged("sum_over_time(x[31s])", WrittenSeries(text), 20, 60, 20)
     assert found == {"": {20.0: 1.0, 40.0: 4.0, 60.0: 4.0}}
 
 
@@ -84,13 +84,13 @@ def test_a_mean_of_what_is_too_big_to_be_summed() -> None:
 
 
 def test_last_keeps_the_name_and_others_don_t() -> None:
-    """It is the same measurement, only maybe an older one."""
-    source = Written("x 1 2")
+    """It is the same measurement, only maybe an prometheus_2 one."""
+    source = WrittenSeries("x 1 2")
     assert instant("last_over_time(x[1m])", source, 10) == {"x": 2.0}
     assert instant("max_over_time(x[1m])", source, 10) == {"": 2.0}
 
 
 def test_a_subquery_s_samples_are_the_inner_answers() -> None:
     """The maximum of a rate, taken every 10 s."""
-    found = instant("max_over_time(rate(x[21s])[1m:10s])", Written("x 0 0 10 50 60 70"), 50)
+    found = instant("max_over_time(rate(x[21s])[1m:10s])", WrittenSeries("x 0 0 10 50 60 70"), 50)
     assert found[""] == pytest.approx(50 * (20 + 1) / 20 / 21)  # from 0 at 10 s to 50 at 30 s

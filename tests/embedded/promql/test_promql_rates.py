@@ -4,11 +4,11 @@ import math
 
 import pytest
 
-from tests.embedded.promql.written import Written, instant, ranged
+from tests.embedded.promql.series_notation import WrittenSeries, instant, ranged
 
 
 def only(query: str, text: str, at: float) -> float:
-    (value,) = instant(query, Written(text), at).values()
+    (value,) = instant(query, WrittenSeries(text), at).values()
     return value
 
 
@@ -49,7 +49,7 @@ def test_a_fall_is_a_reset() -> None:
 
 def test_resets_outside_a_window_don_t_count() -> None:
     """Each window has its own: the fall is between 20 and 30 s."""
-    found = ranged("increase(x[21s])", Written("x 100 110 120 0 10 20"), 20, 50, 10)
+    found = ranged("increase(x[21s])", WrittenSeries("x 100 110 120 0 10 20"), 20, 50, 10)
     by_hand = {20.0: 20.0, 30.0: 10.0, 40.0: 10.0, 50.0: 20.0}
     assert found[""].keys() == by_hand.keys()
     assert found[""][20.0] == pytest.approx(20 * 21 / 20)
@@ -66,7 +66,7 @@ def test_gaps_and_resets_together() -> None:
 @pytest.mark.parametrize("name", ["rate", "increase", "delta", "irate", "idelta", "deriv"])
 def test_one_sample_says_nothing(name: str) -> None:
     """Where a window has one sample or none there is no answer."""
-    source = Written("x 1 2 _ _ _ 6")
+    source = WrittenSeries("x 1 2 _ _ _ 6")
     assert ranged(f"{name}(x[15s])", source, 0, 50, 10).get("", {}).keys() == {10.0}
 
 
@@ -86,7 +86,7 @@ def test_the_last_two_samples(query: str, value: float) -> None:
 
 def test_endless_resets() -> None:
     """What fell from infinity gained without end; windows after that are as always."""
-    found = ranged("increase(x[21s])", Written("x 1 Inf 3 13 23 33"), 20, 50, 10)[""]
+    found = ranged("increase(x[21s])", WrittenSeries("x 1 Inf 3 13 23 33"), 20, 50, 10)[""]
     assert math.isinf(found[20.0])
     assert found[50.0] == pytest.approx(20.0 * (20 + 1) / 20)
 
@@ -103,13 +103,13 @@ def test_lines_through_samples() -> None:
 
 def test_a_rate_has_no_name() -> None:
     """Two metrics that are one without their names can't be told apart."""
-    assert instant("rate(x[1m])", Written('x{a="1"} 1 2'), 10).keys() == {'{a="1"}'}
+    assert instant("rate(x[1m])", WrittenSeries('x{a="1"} 1 2'), 10).keys() == {'{a="1"}'}
 
 
 def test_what_was_large_once_is_forgotten() -> None:
     """A window after a fall from 2^60 counts what is small as exactly as any other."""
     text = "x 0 1152921504606846976 0 5 0.5 _ 0.25 1.25"
-    found = ranged("increase(x[21s])", Written(text), 40, 70, 10)[""]
+    found = ranged("increase(x[21s])", WrittenSeries(text), 40, 70, 10)[""]
     assert found[40.0] == 0.5 + 5  # it began at 0: nothing before that
     assert found[70.0] == pytest.approx(1 * (10 + 2.5) / 10)
     assert only("resets(x[21s])", text, 40) == 1.0

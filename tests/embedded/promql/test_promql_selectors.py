@@ -5,22 +5,22 @@ from collections.abc import Sequence
 
 import pytest
 
-from sidelight.embedded.promql.source import Block, Matcher
-from tests.embedded.promql.written import Written, instant, ranged, raw
+from sidelight.embedded.promql.storage import LabelMatcher, SampleBlock
+from tests.embedded.promql.series_notation import WrittenSeries, instant, ranged, raw
 
 FIVE_MINUTES = 300
 
 
 def test_a_sample_counts_for_five_minutes_and_not_at_their_end() -> None:
     """Look-back is open on the left: at exactly five minutes the sample is gone."""
-    source = Written("x 7")
+    source = WrittenSeries("x 7")
     assert instant("x", source, FIVE_MINUTES - 0.001) == {"x": 7.0}
     assert instant("x", source, FIVE_MINUTES) == {}
 
 
 def test_a_sample_counts_at_its_own_time() -> None:
     """Look-back is closed on the right."""
-    source = Written("x 7 8")
+    source = WrittenSeries("x 7 8")
     assert instant("x", source, 0) == {"x": 7.0}
     assert instant("x", source, 9.999) == {"x": 7.0}
     assert instant("x", source, 10) == {"x": 8.0}
@@ -28,13 +28,13 @@ def test_a_sample_counts_at_its_own_time() -> None:
 
 def test_a_series_that_ended_is_gone_at_once_and_may_return() -> None:
     """A staleness marker ends a series, however young its last sample; the next one starts it."""
-    source = Written("x 1 stale _ 4")
+    source = WrittenSeries("x 1 stale _ 4")
     assert ranged("x", source, 0, 30, 10) == {"x": {0.0: 1.0, 30.0: 4.0}}
 
 
 def test_where_there_is_no_sample_the_one_before_counts() -> None:
     """An absent sample is not an end, and NaN is a value."""
-    source = Written("x 1 _ NaN\ny 5 6 7")
+    source = WrittenSeries("x 1 _ NaN\ny 5 6 7")
     found = ranged("x", source, 0, 20, 10)["x"]
     assert found[10.0] == 1.0
     assert math.isnan(found[20.0])
@@ -42,13 +42,13 @@ def test_where_there_is_no_sample_the_one_before_counts() -> None:
 
 def test_a_range_is_open_on_its_left() -> None:
     """As in Prometheus 3, a window of 20 s at samples' own times has two samples, not three."""
-    source = Written("x 1 2 3 4")
+    source = WrittenSeries("x 1 2 3 4")
     assert raw("x[20s]", source, 30) == {"x": {20.0: 3.0, 30.0: 4.0}}
 
 
 def test_a_range_skips_marks_of_an_end() -> None:
     """Samples before and after an end are of one range."""
-    source = Written("x 1 stale 3 _ 5")
+    source = WrittenSeries("x 1 stale 3 _ 5")
     assert raw("x[1m]", source, 40) == {"x": {0.0: 1.0, 20.0: 3.0, 40.0: 5.0}}
 
 
@@ -71,12 +71,12 @@ def test_a_range_skips_marks_of_an_end() -> None:
 )
 def test_where_a_selector_looks(query: str, value: float) -> None:
     """Offsets go back, negative ones forth, and @ is a time of its own."""
-    assert list(instant(query, Written("x 1+1x5"), 30).values()) == [value]
+    assert list(instant(query, WrittenSeries("x 1+1x5"), 30).values()) == [value]
 
 
 def test_start_and_end_are_the_whole_query_s() -> None:
     """Also inside a subquery."""
-    source = Written("x 1+1x6")
+    source = WrittenSeries("x 1+1x6")
     assert ranged("x @ end()", source, 10, 30, 10) == {"x": {10.0: 4.0, 20.0: 4.0, 30.0: 4.0}}
     query = "max_over_time((x @ start())[20s:10s])"
     assert ranged(query, source, 20, 30, 10) == {"": {20.0: 3.0, 30.0: 3.0}}
@@ -84,7 +84,7 @@ def test_start_and_end_are_the_whole_query_s() -> None:
 
 def test_a_subquery_s_steps_are_multiples_of_its_step() -> None:
     """Whatever the time of evaluation; and its range is open on the left."""
-    source = Written("x 0+1x20")
+    source = WrittenSeries("x 0+1x20")
     assert raw("x[40s:20s]", source, 67) == {"x": {40.0: 4.0, 60.0: 6.0}}
     assert raw("x[40s:20s]", source, 60) == {"x": {40.0: 4.0, 60.0: 6.0}}
     assert raw("x[2m:]", source, 130) == {"x": {60.0: 6.0, 120.0: 12.0}}
@@ -96,9 +96,11 @@ def test_blocks_with_other_times_are_one_answer() -> None:
     """Two targets are scraped at their own times."""
 
     class Two:
-        parts = (Written('x{i="a"} 1 2 3'), Written('x{i="b"} 4 5 6', late=3_000))
+        parts = (WrittenSeries('x{i="a"} 1 2 3'), WrittenSeries('x{i="b"} 4 5 6', late=3_000))
 
-        def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Block]:
+        def select(
+            self, matchers: Sequence[LabelMatcher], after: int, until: int
+        ) -> list[SampleBlock]:
             found = (part.select(matchers, after, until) for part in self.parts)
             return [block for blocks in found for block in blocks]
 

@@ -6,15 +6,19 @@ from typing import Any
 import pytest
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.source import Matcher
-from sidelight.embedded.rules import load
-from sidelight.embedded.rules.asking import ask
-from sidelight.embedded.rules.definition import Group, groups
-from sidelight.embedded.rules.running import RunningGroup
+from sidelight.embedded.promql.storage import LabelMatcher
+from sidelight.embedded.rules.definition import (
+    GroupDefinition,
+    groups_of_files,
+    groups_of_settings,
+    parse_groups,
+)
+from sidelight.embedded.rules.evaluator import RuleGroup
+from sidelight.embedded.rules.recording import query_samples
 from sidelight.errors import SettingsError
 from sidelight.slo import objectives, rules
 from sidelight.slo.context import RuleContext
-from tests.embedded.history.remembered import ENDED, MIB, Sampled, found
+from tests.embedded.history.filled_history import ENDED, MIB, ScrapedTarget, stored_samples
 
 
 @pytest.fixture
@@ -23,23 +27,23 @@ def history() -> History:
 
 
 @pytest.fixture
-def target(history: History) -> Sampled:
-    return Sampled(history)
+def target(history: History) -> ScrapedTarget:
+    return ScrapedTarget(history)
 
 
-def group(*rules: dict[str, Any]) -> RunningGroup:
+def group(*rules: dict[str, Any]) -> RuleGroup:
     """A group of these rules."""
     listed = [{"name": "test", "interval": "10s", "rules": list(rules)}]
-    (one,) = groups("rules.yml", {"groups": listed})
-    return RunningGroup(0, one)
+    (one,) = parse_groups("rules.yml", {"groups": listed})
+    return RuleGroup(0, one)
 
 
 def named(history: History, name: str) -> dict[str, Any]:
     """Samples of this name."""
-    return found(history, matchers=[Matcher("__name__", "=", name)])
+    return stored_samples(history, matchers=[LabelMatcher("__name__", "=", name)])
 
 
-def test_a_rule_sees_what_those_before_it_recorded(history: History, target: Sampled) -> None:
+def test_a_rule_sees_what_those_before_it_recorded(history: History, target: ScrapedTarget) -> None:
     """At the same time, under their names, with the labels of the rules."""
     running = group(
         {"record": "a:sum", "expr": "sum by (job) (a)", "labels": {"kind": "all"}},
@@ -54,7 +58,7 @@ def test_a_rule_sees_what_those_before_it_recorded(history: History, target: Sam
     assert named(history, "a:scalar") == {"a:scalar": {10: 11, 20: 21}}
 
 
-def test_what_a_rule_does_not_give_any_more_ends(history: History, target: Sampled) -> None:
+def test_what_a_rule_does_not_give_any_more_ends(history: History, target: ScrapedTarget) -> None:
     """Its series has a stale marker at the evaluation that lacked it."""
     running = group({"record": "a:big", "expr": "a > 5"})
     for second, value in ((10, 7), (20, 1), (30, 1), (40, 9)):
@@ -63,7 +67,7 @@ def test_what_a_rule_does_not_give_any_more_ends(history: History, target: Sampl
     assert named(history, "a:big") == {"a:big": {10: 7, 20: ENDED, 40: 9}}
 
 
-def test_a_rule_that_fails_is_shown_and_counted(history: History, target: Sampled) -> None:
+def test_a_rule_that_fails_is_shown_and_counted(history: History, target: ScrapedTarget) -> None:
     """With its error, and without harm to the others; it is well again when it can be."""
     running = group(
         {"record": "a:bad", "expr": "a * on (job) b"},
@@ -79,7 +83,7 @@ def test_a_rule_that_fails_is_shown_and_counted(history: History, target: Sample
     assert (bad.health, bad.error, bad.failures) == ("ok", "", 1)
 
 
-def test_two_of_the_same_labels_are_an_error(history: History, target: Sampled) -> None:
+def test_two_of_the_same_labels_are_an_error(history: History, target: ScrapedTarget) -> None:
     """A rule whose labels make two series one says so, as Prometheus does."""
     running = group(
         {"record": "a:one", "expr": "a", "labels": {"n": "x"}},
@@ -94,7 +98,7 @@ def test_two_of_the_same_labels_are_an_error(history: History, target: Sampled) 
 
 
 def test_two_rules_of_the_same_labels_record_one_series(
-    history: History, target: Sampled, logged: pytest.LogCaptureFixture
+    history: History, target: ScrapedTarget, logged: pytest.LogCaptureFixture
 ) -> None:
     """The first has it until it ends there, then the other; the log says so once."""
     rule = {"record": "a:sum", "labels": {"job": "shop"}}
@@ -103,14 +107,14 @@ def test_two_rules_of_the_same_labels_record_one_series(
     for second in (10, 20, 30, 40):
         target.step(second, f"a {second}\n")
         running.evaluate(history, second * 1000)
-        counted.append(ask(history, "count(a:sum)", second * 1000))
+        counted.append(query_samples(history, "count(a:sum)", second * 1000))
     assert counted == [[({}, 1.0)]] * 4
     assert named(history, "a:sum") == {"a:sum": {10: 10, 20: 20, 30: 3000, 40: 4000}}
     assert len(logged.messages) == 1
     assert "another rule records" in logged.messages[0]
 
 
-def test_an_alert_waits_fires_stays_and_ends(history: History, target: Sampled) -> None:
+def test_an_alert_waits_fires_stays_and_ends(history: History, target: ScrapedTarget) -> None:
     """Pending for 20 s, firing, kept for 20 s more, gone; and the same in ALERTS."""
     rule = {"alert": "High", "expr": "a > 5", "for": "20s", "keep_firing_for": "20s"}
     running = group({**rule, "labels": {"severity": "page"}})
@@ -120,7 +124,7 @@ def test_an_alert_waits_fires_stays_and_ends(history: History, target: Sampled) 
         running.evaluate(history, second * 10_000)
         alerting = running.rules[0].alerting
         assert alerting
-        states.append([(one.state, one.value, one.active) for one in alerting.active.values()])
+        states.append([(one.state, one.value, one.active_at) for one in alerting.active.values()])
     assert states == [
         [],
         [("pending", 7, 10_000)],
@@ -145,7 +149,7 @@ def test_an_alert_waits_fires_stays_and_ends(history: History, target: Sampled) 
     }
 
 
-def test_a_pending_alert_that_pauses_begins_again(history: History, target: Sampled) -> None:
+def test_a_pending_alert_that_pauses_begins_again(history: History, target: ScrapedTarget) -> None:
     """One evaluation without it, and its time counts from the next one on."""
     running = group({"alert": "High", "expr": "a > 5", "for": "20s"})
     states = []
@@ -161,18 +165,18 @@ def test_a_pending_alert_that_pauses_begins_again(history: History, target: Samp
 def test_the_services_own_rules_are_understood() -> None:
     """Every rule that Sidelight makes, with and without objectives, can be evaluated here."""
     found = [
-        *load.of_settings(rules.groups(RuleContext(objectives.default()))),
-        *load.of_files([str(SHOP)]),
+        *groups_of_settings(rules.groups(RuleContext(objectives.default()))),
+        *groups_of_files([str(SHOP)]),
     ]
     assert {rule.kind for one in found for rule in one.rules} == {"record", "alert"}
     history = History(3_600_000, 64 * MIB)
-    target = Sampled(history)
+    target = ScrapedTarget(history)
     for second in range(0, 60, 5):
         target.step(second, "up 1\n")
     for number, one in enumerate(found):
-        running = RunningGroup(number, one)
+        running = RuleGroup(number, one)
         running.evaluate(history, 60_000)
-        assert {(rule.rule.name, rule.error) for rule in running.rules if rule.error} == set()
+        assert {(rule.definition.name, rule.error) for rule in running.rules if rule.error} == set()
 
 
 SHOP = Path(__file__).parents[3] / "deploy/prometheus/tests/shop.yml"
@@ -184,17 +188,17 @@ SHOP = Path(__file__).parents[3] / "deploy/prometheus/tests/shop.yml"
         ("", "has no list of groups"),
         ("groups: 1", "has no list of groups"),
         ("groups: [{rules: []}]", "has a group without a name"),
-        ("groups: [{name: a, rules: [{expr: up}]}]", "not one of record and alert"),
-        ("groups: [{name: a, rules: [{record: b, alert: c, expr: up}]}]", "not one of record"),
-        ("groups: [{name: a, rules: [{record: 'b c', expr: up}]}]", "is no name of a metric"),
+        ("groups: [{name: a, rules: [{expr: up}]}]", 'neither "record" nor "alert"'),
+        ("groups: [{name: a, rules: [{record: b, alert: c, expr: up}]}]", 'neither "record"'),
+        ("groups: [{name: a, rules: [{record: 'b c', expr: up}]}]", "is not the name of a metric"),
         ("groups: [{name: a, rules: [{record: b, expr: 'sum('}]}]", "parse error"),
         ("groups: [{name: a, rules: [{record: b, expr: 'holt_winters(up[5m], 1, 1)'}]}]", "holt_w"),
-        ("groups: [{name: a, rules: [{record: b, expr: up, for: 1m}]}]", "for is not known here"),
-        ("groups: [{name: a, limit: 5, rules: []}]", "limit is not known here"),
-        ("groups: [{name: a, interval: soon, rules: []}]", "interval='soon' is no duration"),
-        ("groups: [{name: a, interval: 5, rules: []}]", "interval=5 is no duration"),
-        ("groups: [{name: a, rules: [{alert: b, expr: up, for: 5}]}]", "for=5 is no duration"),
-        ("groups: [{name: a, interval: 0s, rules: []}]", "interval='0s' is no duration"),
+        ("groups: [{name: a, rules: [{record: b, expr: up, for: 1m}]}]", "for is not supported"),
+        ("groups: [{name: a, limit: 5, rules: []}]", "limit is not supported"),
+        ("groups: [{name: a, interval: soon, rules: []}]", "interval='soon' is not a duration"),
+        ("groups: [{name: a, interval: 5, rules: []}]", "interval=5 is not a duration"),
+        ("groups: [{name: a, rules: [{alert: b, expr: up, for: 5}]}]", "for=5 is not a duration"),
+        ("groups: [{name: a, interval: 0s, rules: []}]", "interval='0s' is not a duration"),
         (
             "groups: [{name: a, rules: [{alert: b, expr: up, labels: [x]}]}]",
             "labels must be a table",
@@ -210,7 +214,7 @@ def test_what_is_no_rule_is_refused(tmp_path: Path, content: str, problem: str) 
     file = tmp_path / "rules.yml"
     file.write_text(content)
     with pytest.raises(SettingsError, match="sidelight rules build") as caught:
-        list(load.of_files([str(file)]))
+        list(groups_of_files([str(file)]))
     assert problem in str(caught.value)
     assert str(file) in str(caught.value)
 
@@ -218,10 +222,10 @@ def test_what_is_no_rule_is_refused(tmp_path: Path, content: str, problem: str) 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The file that isn't there, and why it can't be read."""
     with pytest.raises(SettingsError, match="No such file"):
-        list(load.of_files([str(tmp_path / "none.yml")]))
+        list(groups_of_files([str(tmp_path / "none.yml")]))
 
 
 def test_a_group_without_interval_has_prometheus_own() -> None:
     """One minute."""
-    (one,) = groups("f", {"groups": [{"name": "a", "rules": []}]})
-    assert one == Group("a", "f", 60_000, ())
+    (one,) = parse_groups("f", {"groups": [{"name": "a", "rules": []}]})
+    assert one == GroupDefinition("a", "f", 60_000, ())

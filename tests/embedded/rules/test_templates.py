@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from sidelight.embedded.templates.expand import expand
-from sidelight.embedded.templates.functions import FUNCTIONS
-from sidelight.embedded.templates.reading import TemplateError, Word, pieces
-from sidelight.embedded.templates.tree import parse
+from sidelight.embedded.templates.expand import expand_template
+from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS
+from sidelight.embedded.templates.lexer import TemplateError, TemplateToken, text_and_actions
+from sidelight.embedded.templates.parser import parse_template
 from sidelight.slo import config, objectives, rules
 from sidelight.slo.context import RuleContext
 
@@ -21,7 +21,7 @@ SAMPLES = [
 
 
 def filled(text: str, value: float = 0.25, answer: Any = SAMPLES) -> str:
-    return expand(parse(text), LABELS, value, lambda _: answer)
+    return expand_template(parse_template(text), LABELS, value, lambda _: answer)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_numbers_are_for_people(function: str, values: dict[float, str]) -> None
 def test_what_is_not_known_is_refused(text: str) -> None:
     """Before anything is filled in."""
     with pytest.raises(TemplateError):
-        parse(text)
+        parse_template(text)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_what_goes_wrong_is_an_error(text: str) -> None:
 
 
 def test_our_rules_use_what_is_known() -> None:
-    """The functions in all templates of ours are among those that are known here."""
+    """The functions in all templates of actual are among those that are known here."""
     settings = Path(__file__).parents[3] / "deploy/prometheus/tests/shop.toml"
     import tomllib
 
@@ -120,12 +120,12 @@ def test_our_rules_use_what_is_known() -> None:
                     for text in (*rule["labels"].values(), *rule["annotations"].values()):
                         assert isinstance(filled(text), str)
                         used |= _names(text)
-    assert used - {"if", "with", "range", "else", "end"} <= FUNCTIONS.keys()
+    assert used - {"if", "with", "range", "else", "end"} <= TEMPLATE_FUNCTIONS.keys()
     assert {"humanize", "humanizePercentage", "humanizeDuration", "urlquery", "query"} <= used
 
 
 def _names(text: str) -> set[str]:
-    actions = [piece for piece in pieces(text) if not isinstance(piece, str)]
+    actions = [piece for piece in text_and_actions(text) if not isinstance(piece, str)]
     assert len(actions) == len(re.findall(r"\{\{", text))
-    words: list[Word] = [word for action in actions for word in action]
+    words: list[TemplateToken] = [word for action in actions for word in action]
     return {word.text for word in words if word.kind == "name"}

@@ -1,7 +1,8 @@
-"""A viewer of its own process, and a real Chromium that looks at it."""
+"""A viewer process, and Chromium to open its pages."""
 
 import os
 import shutil
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,39 +10,36 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.live.servers import PATIENCE, Server, eventually
-from tests.live.sidecars import SIDELIGHT
 
 WIDE = {"width": 1400, "height": 900}
 PHONE = {"width": 390, "height": 844}
-DRAWN = """() => document.querySelector(".sl-panel, .sl-alerts")
-  && !document.querySelector(".is-waiting, .sl-bar.busy, .sl-alerts > .sl-waiting")"""
-WATCH_BUSY = """() => {
+LOADED = """() => document.querySelector(".sl-panel, .sl-alerts")
+  && !document.querySelector(".is-loading, .sl-bar.loading, .sl-alerts > .sl-loading")"""
+COUNT_REFRESHES = """() => {
   const bar = document.querySelector(".sl-bar");
-  let busy = false;
-  window.rounds = 0;
-  window.watcher?.disconnect();
-  window.watcher = new MutationObserver(() => {
-    const now = bar.classList.contains("busy");
-    if (busy && !now) window.rounds += 1;
-    busy = now;
+  let loading = false;
+  window.refreshes = 0;
+  window.refreshObserver?.disconnect();
+  window.refreshObserver = new MutationObserver(() => {
+    const now = bar.classList.contains("loading");
+    if (loading && !now) window.refreshes += 1;
+    loading = now;
   });
-  window.watcher.observe(bar, { attributes: true, attributeFilter: ["class"] });
+  window.refreshObserver.observe(bar, { attributes: true, attributeFilter: ["class"] });
 }"""
 MILLISECONDS = PATIENCE * 1000
 expect.set_options(timeout=MILLISECONDS)
 
 
 class Viewer(Server):
-    """One `sidelight viewer`. As a context it is ready, and ended when that is left."""
-
-    program = SIDELIGHT, "viewer"
+    """One ``sidelight viewer``. The context manager waits until it is ready, and ends it."""
 
     def __init__(self, cwd: Path, *options: str, **env: str) -> None:
         listen = () if "--listen" in options else ("--listen", "127.0.0.1:{port}")
-        super().__init__((*listen, *options), env, cwd)
+        super().__init__(("sidelight", "viewer", *listen, *options), env, cwd)
 
     def __enter__(self) -> Self:
         try:
@@ -55,7 +53,7 @@ class Viewer(Server):
         self.destroy()
 
     def answers(self) -> bool:
-        """Whether it takes requests."""
+        """Whether the viewer answers requests."""
         assert self.process.poll() is None, f"the viewer ended:\n{self.log}"
         try:
             return self.get("/alerts")[0] in {200, 401}
@@ -68,32 +66,40 @@ class Viewer(Server):
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Debian's, or a skipped test."""
+def chromium(profile: Path) -> Iterator[str]:
+    """Start Chromium. Yields the address of its DevTools; skips the test without Chromium."""
     found = shutil.which("chromium")
     if found is None:
         pytest.skip("chromium is not installed (Debian: apt install chromium)")
-    options = ["--no-sandbox"] if os.getuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=options)
+    options = ["--headless", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+    options += ["--no-sandbox"] if os.getuid() == 0 else []
+    with subprocess.Popen(
+        [found, *options, "about:blank"], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+    ) as process:
+        assert process.stderr
         try:
-            yield browser
+            yield next(
+                line.decode().partition("listening on ")[2].strip()
+                for line in process.stderr
+                if b"DevTools listening on" in line
+            )
         finally:
-            browser.close()
+            process.terminate()
+            process.communicate(timeout=PATIENCE)
 
 
 class Reader:
-    """A page in a browser, and all that was wrong with it: errors, and requests elsewhere."""
+    """A page in a browser. ``problems`` are its errors, and its requests to other hosts."""
 
     def __init__(self, browser: Browser, viewer: Viewer, **context: Any) -> None:
         self.viewer = viewer
         self.context = browser.new_context(**{"viewport": WIDE, **context})
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(MILLISECONDS)
-        self.wrong: list[str] = []
-        self.page.on("console", self._said)
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self._asked(request.url))
+        self.problems: list[str] = []
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("request", lambda request: self._on_request(request.url))
 
     def __enter__(self) -> Self:
         return self
@@ -101,71 +107,71 @@ class Reader:
     def __exit__(self, *_: object) -> None:
         self.context.close()
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self.wrong.append(message.text)
+            self.problems.append(message.text)
 
-    def _asked(self, url: str) -> None:
+    def _on_request(self, url: str) -> None:
         own = (self.viewer.url, self.viewer.url.replace("http", "ws"), "data:", "blob:")
         if not url.startswith(own):
-            self.wrong.append(f"asked {url}")
+            self.problems.append(f"requested {url}")
 
     def open(self, path: str) -> float:
-        """Go to a page, wait until all of it is drawn: seconds."""
+        """Open a page and wait until it is loaded. Returns the seconds that it took."""
         began = time.perf_counter()
         self.page.goto(self.viewer.url + path, wait_until="commit")
-        self.drawn()
+        self.wait_until_loaded()
         return time.perf_counter() - began
 
-    def drawn(self) -> None:
-        """Wait until nothing is asked for any more."""
-        self.page.wait_for_function(DRAWN)
+    def wait_until_loaded(self) -> None:
+        """Wait until nothing is loading."""
+        self.page.wait_for_function(LOADED)
 
-    def again(self) -> None:
-        """Refresh, and wait until all that is in sight is drawn anew."""
-        self.page.evaluate(WATCH_BUSY)
-        self.page.locator(".sl-again").click()
-        self.page.wait_for_function("() => window.rounds > 0")
+    def refresh(self) -> None:
+        """Refresh, and wait until every visible panel is loaded."""
+        self.page.evaluate(COUNT_REFRESHES)
+        self.page.locator(".sl-refresh").click()
+        self.page.wait_for_function("() => window.refreshes > 0")
 
     def kinds(self) -> dict[str, str]:
-        """What each panel shows, by title; of two with one title, the last."""
+        """The form of each panel's content by title; the last panel, if several have one title."""
         panels = self.page.locator(".sl-panel[data-panel]")
         found = panels.evaluate_all("all => all.map(e => [e.dataset.panel, e.dataset.kind])")
         return dict(found)
 
     def panel(self, title: str) -> Any:
-        """One panel."""
+        """The first panel with a title."""
         return self.page.locator(f'.sl-panel[data-panel="{title}"]').first
 
-    def figure(self, title: str) -> str:
+    def stat(self, title: str) -> str:
         """The text of a stat panel."""
         text: str = self.panel(title).locator("strong").inner_text()
         return text
 
-    def choose(self, name: str, *values: str) -> None:
-        """Tick these values of a variable, and close its list."""
+    def select(self, name: str, *values: str) -> None:
+        """Select values of a variable, and close its list."""
         picker = self.page.locator(f'[data-picker="{name}"]')
         picker.locator(".sl-chip").click()
         for value in values:
             picker.get_by_role("option", name=value, exact=True).click()
-        self.page.mouse.click(1000, 20)  # where the bar is empty
+        self.page.mouse.click(1000, 20)  # an empty place in the bar
 
     def hover(self, title: str) -> None:
-        """Point at a graph, near its newest values, until it tells them."""
+        """Point at a graph, near its latest values, until the tooltip appears."""
         canvas = self.panel(title).locator("canvas")
         canvas.scroll_into_view_if_needed()
 
-        def told() -> bool:
+        def has_tooltip() -> bool:
             box = canvas.bounding_box()
             x, y = box["x"] + box["width"] - 40, box["y"] + box["height"] / 2
             self.page.mouse.move(x - 5, y)
             self.page.mouse.move(x, y)
             return bool(self.page.locator(".sl-tip").is_visible())
 
-        eventually(told)
+        eventually(has_tooltip)
 
-    def picture(self, folder: Path, name: str) -> None:
-        """What is seen, and all of the page."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=folder / f"{name}.png")
-        self.page.screenshot(path=folder / f"{name}-whole.png", full_page=True)
+    def screenshot(self, folder: Path | None, name: str) -> None:
+        """Write a picture of the whole page, if there is a folder for pictures."""
+        if folder:
+            folder.mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=folder / f"{name}.png", full_page=True)

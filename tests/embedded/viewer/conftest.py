@@ -1,4 +1,4 @@
-"""The viewer is of the newest set-up only."""
+"""The viewer is tested with the newest versions only."""
 
 from importlib.util import find_spec
 

@@ -1,25 +1,26 @@
-"""Labels that a service should never have: shown as they are, and nothing more."""
+"""Hostile labels are shown as text."""
 
 import itertools
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.dashboards.stack import prometheus
-from tests.embedded.viewer.browsing import Reader, Viewer, chromium
+from tests.embedded.viewer.browsing import Reader, Viewer
 from tests.live.prometheus import query
 from tests.live.servers import eventually
+from tests.serving import serving
 
 pytestmark = [
     pytest.mark.live,
     pytest.mark.timeout(240),
+    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(sys.platform != "linux", reason="starts servers that need Linux's /proc"),
 ]
 
@@ -29,7 +30,7 @@ BUCKETS = ("0.1", "1.0", "+Inf")
 
 
 def page(number: int) -> str:
-    """Requests and exceptions of the hostile route: some more at each scrape."""
+    """Requests and exceptions of the hostile route, more at each scrape."""
     route = HOSTILE.replace("\\", "\\\\").replace('"', '\\"')
     labels = f'http_request_method="GET",http_route="{route}",url_scheme="http"'
     status = 'http_response_status_code="200",error_type=""'
@@ -44,7 +45,7 @@ def page(number: int) -> str:
 
 @contextmanager
 def hostile() -> Iterator[int]:
-    """The port of a page with such labels."""
+    """Serve a page with hostile labels. Yields the port."""
     numbers = itertools.count(1)
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,44 +59,39 @@ def hostile() -> Iterator[int]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield server.server_address[1]
-        server.shutdown()
-        thread.join()
+    with serving(Handler) as port:
+        yield port
 
 
-def drawn_anew(reader: Reader) -> dict[str, str]:
-    reader.again()
+def refreshed(reader: Reader) -> dict[str, str]:
+    reader.refresh()
     return reader.kinds()
 
 
-def test_a_hostile_label_is_text(tmp_path: Path) -> None:
-    """A route of HTML, script and quotes is text wherever it is shown, and can be chosen."""
+def test_a_hostile_label_is_text(tmp_path: Path, browser: Browser) -> None:
+    """A route of HTML, script and quotes is shown as text everywhere, and can be selected."""
     with (
         hostile() as scraped,
         prometheus({"shop": [scraped]}, tmp_path) as port,
         Viewer(tmp_path, "--prometheus", f"http://127.0.0.1:{port}") as viewer,
-        chromium() as browser,
         Reader(browser, viewer) as reader,
     ):
         eventually(lambda: query(port, "route_class:http_server_requests:rate5m > 0"))
         reader.open(f"/d/sidelight-service{NOW}")
-        link = reader.panel("Routes, by share of the time").get_by_role("link", name=HOSTILE)
+        link = reader.panel("Routes by share of time").get_by_role("link", name=HOSTILE)
         expect(link).to_have_text(HOSTILE)
         link.click()
         reader.page.wait_for_url("**/d/sidelight-route?**")
-        reader.drawn()
-        assert float(reader.figure("Requests").split()[0]) > 0
+        reader.wait_until_loaded()
+        assert float(reader.stat("Requests").split()[0]) > 0
         chip = reader.page.locator('[data-picker="route"] .sl-chip')
         expect(chip.locator("b")).to_have_text(HOSTILE)
         chip.click()
         expect(reader.page.get_by_role("option", name=HOSTILE)).to_be_visible()
         reader.page.keyboard.press("Escape")
-        eventually(lambda: drawn_anew(reader)["Exceptions"] == "chart")
+        eventually(lambda: refreshed(reader)["Exceptions"] == "chart")
         expect(reader.panel("Exceptions").locator(".sl-legend button")).to_have_text(HOSTILE)
         reader.hover("Exceptions")
         expect(reader.page.locator(".sl-tip")).to_contain_text(HOSTILE)
         assert reader.page.evaluate("[window.hit, document.images.length]") == [None, 0]
-        assert reader.wrong == []
+        assert reader.problems == []

@@ -1,10 +1,10 @@
-"""Numbers are written as Grafana's panels write them."""
+"""Numbers are formatted as Grafana's panels format them."""
 
 import math
 
 import pytest
 
-from sidelight.embedded.viewer.units import shown
+from sidelight.embedded.viewer.units import format_value
 
 CASES = [
     (0, "s", None, "0 s"), (0.0000005, "s", None, "500 ns"), (0.00042, "s", None, "420 µs"),
@@ -31,6 +31,6 @@ CASES = [
 
 
 @pytest.mark.parametrize(("value", "unit", "decimals", "text"), CASES)
-def test_shown(value: float, unit: str, decimals: int | None, text: str) -> None:
-    """Three digits that count, the unit's own scale, and decimals where they are set."""
-    assert shown(value, unit, decimals) == text
+def test_format_value(value: float, unit: str, decimals: int | None, text: str) -> None:
+    """A number has three significant digits or the decimals given, and the unit's scale."""
+    assert format_value(value, unit, decimals) == text

@@ -1,71 +1,106 @@
-"""Queries at one time and over a range of times."""
+"""The endpoints ``query``, ``query_range`` and ``query_exemplars``."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from sidelight.embedded.api.answers import Data
-from sidelight.embedded.api.parameters import Parameters, invalid, now
-from sidelight.embedded.api.results import data
+from sidelight.durations import LONGEST
+from sidelight.embedded.api.parameters import ApiParameters, invalid_parameter, now
+from sidelight.embedded.api.responses import ResponseData, format_metric, query_data
+from sidelight.embedded.history.exemplars import Exemplars, StoredExemplar
 from sidelight.embedded.history.history import History
-from sidelight.embedded.history.selection import Selection
-from sidelight.embedded.promql import engine
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import Budget, Limits
-from sidelight.embedded.promql.result import Matrix, Result, Vector
+from sidelight.embedded.history.querier import HistoryQuerier
+from sidelight.embedded.promql.ast import selected_matchers
+from sidelight.embedded.promql.engine import Matrix, Result, Vector, instant_query, range_query
+from sidelight.embedded.promql.errors import QueryError, bad_data
+from sidelight.embedded.promql.formatting import format_seconds, format_value
+from sidelight.embedded.promql.limits import QueryLimits, QueryUsage
+from sidelight.embedded.promql.parser import parse
+from sidelight.embedded.promql.storage import label_set_test
 
 
-def instant(history: History, asked: Parameters, limits: Limits) -> Data:
-    """``/api/v1/query``. Raises `QueryError`."""
-    limit = _limit(asked)
-    at = asked.time("time", now())
-    with Selection(history, limits) as source:
-        return _answered(partial(engine.query, asked.text("query"), source, at, limits), limit)
+def query(history: History, params: ApiParameters, limits: QueryLimits) -> ResponseData:
+    """Answer ``/api/v1/query``. Raises `QueryError`."""
+    limit = _limit(params)
+    at = params.time("time", now())
+    with HistoryQuerier(history, limits) as source:
+        return _response_data(
+            partial(instant_query, params.text("query"), source, at, limits), limit
+        )
 
 
-def over_range(history: History, asked: Parameters, limits: Limits) -> Data:
-    """``/api/v1/query_range``. Raises `QueryError`."""
-    limit = _limit(asked)
-    start, end = asked.time("start"), asked.time("end")
+def query_range(history: History, params: ApiParameters, limits: QueryLimits) -> ResponseData:
+    """Answer ``/api/v1/query_range``. Raises `QueryError`."""
+    limit = _limit(params)
+    start, end = params.time("start"), params.time("end")
     if end < start:
-        raise invalid("end", "end timestamp must not be before start time")
-    step = asked.duration("step")
+        raise invalid_parameter("end", "end timestamp must not be before start time")
+    step = params.duration("step")
     if step <= 0:
-        raise invalid(
+        raise invalid_parameter(
             "step",
             "zero or negative query resolution step widths are not accepted. "
             "Try a positive integer",
         )
-    Budget(limits).steps((end - start) // step)  # before the query's own words have the field's
-    text = asked.text("query")
-    with Selection(history, limits) as source:
-        ask = partial(engine.query_range, text, source, start, end, step, limits)
-        return _answered(ask, limit)
+    # Prometheus checks this before it names the parameter "query" in an error of the query.
+    QueryUsage(limits).check_points((end - start) // step)
+    text = params.text("query")
+    with HistoryQuerier(history, limits) as source:
+        evaluate = partial(range_query, text, source, start, end, step, limits)
+        return _response_data(evaluate, limit)
 
 
-def _limit(asked: Parameters) -> int:
-    """How many series are asked for. Raises `QueryError`, for what can't be asked for, too."""
-    limit = asked.limit()
-    asked.refuse("lookback_delta")
+def _limit(params: ApiParameters) -> int:
+    """Return the limit of series. Raises `QueryError`, also for an unsupported parameter."""
+    limit = params.limit()
+    params.reject("lookback_delta")
     return limit
 
 
-def _answered(ask: Callable[[], Result], limit: int) -> Data:
+def _response_data(evaluate: Callable[[], Result], limit: int) -> ResponseData:
     try:
-        found = ask()
+        found = evaluate()
     except QueryError as error:
         if error.kind == "bad_data":
-            raise invalid("query", error.message) from error
+            raise invalid_parameter("query", error.message) from error
         raise
     kept = _cut(found, limit) if limit else found
-    return Data(data(kept), truncated=kept is not found)
+    return ResponseData(query_data(kept), truncated=kept is not found)
 
 
 def _cut(found: Result, limit: int) -> Result:
-    """The first series of a result; the result itself where there are no more."""
+    """Return the first series of a result; the result itself if there are no more."""
     if not isinstance(found, Vector | Matrix) or len(found.labels) <= limit:
         return found
     labels, values = found.labels[:limit], found.values[:limit]
     if isinstance(found, Vector):
         return replace(found, labels=labels, values=values)
     return replace(found, labels=labels, values=values, present=found.present[:limit])
+
+
+def query_exemplars(stored: Exemplars, params: ApiParameters, limits: QueryLimits) -> ResponseData:
+    """Answer ``/api/v1/query_exemplars``. Raises `QueryError`."""
+    begin, end = params.time("start", -LONGEST), params.time("end", LONGEST)
+    if end < begin:
+        raise bad_data("end timestamp must not be before start timestamp")
+    found = selected_matchers(parse(params.text("query"), limits))
+    tests = [label_set_test(one) for one in found]
+    by_series: dict[str, list[StoredExemplar]] = {}
+    for one in stored.between(begin, end):
+        if any(test(one.series) for test in tests):
+            by_series.setdefault(format_metric(one.series), []).append(one)
+    rows = ",".join(
+        _exemplars_of_series(labels, exemplars) for labels, exemplars in sorted(by_series.items())
+    )
+    return ResponseData(f"[{rows}]")
+
+
+def _exemplars_of_series(labels: str, exemplars: list[StoredExemplar]) -> str:
+    exemplars.sort(key=lambda one: one.time)
+    texts = (
+        f'{{"labels":{json.dumps(one.exemplar.labels)},"value":"{format_value(one.exemplar.value)}",'
+        f'"timestamp":{format_seconds(one.time)}}}'
+        for one in exemplars
+    )
+    return f'{{"seriesLabels":{labels},"exemplars":[{",".join(texts)}]}}'

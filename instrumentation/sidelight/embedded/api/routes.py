@@ -1,4 +1,4 @@
-"""The addresses of the API."""
+"""The routes of the HTTP API."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -9,78 +9,75 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from sidelight.embedded.api import (
-    alerts,
-    answers,
-    catalogue,
-    exemplars,
-    parameters,
-    queries,
-    status,
+from sidelight.embedded.api import metadata, queries, rules
+from sidelight.embedded.api.parameters import ApiParameters, read_parameters
+from sidelight.embedded.api.query_queue import TIMEOUT_SECONDS, QueryQueue
+from sidelight.embedded.api.responses import (
+    ResponseData,
+    error_of_type,
+    error_response,
+    success_response,
 )
-from sidelight.embedded.api.answers import Data
-from sidelight.embedded.api.desk import SECONDS, Desk
-from sidelight.embedded.api.parameters import Parameters
 from sidelight.embedded.history.exemplars import Exemplars
-from sidelight.embedded.history.families import Families
+from sidelight.embedded.history.exposition import MetricMetadata
 from sidelight.embedded.history.history import History
 from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import Limits
-from sidelight.embedded.rules.running import RunningGroup
+from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.rules.evaluator import RuleGroup
 
 logger = logging.getLogger("sidelight.sidecar")
 
 BOTH = ["GET", "POST"]
-Work = Callable[[Parameters, Limits], Data]
+Endpoint = Callable[[ApiParameters, QueryLimits], ResponseData]
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """What can be asked about."""
+class AppState:
+    """The state that the endpoints read."""
 
     history: History
-    families: Families
+    metadata: MetricMetadata
     exemplars: Exemplars
-    groups: Sequence[RunningGroup]
+    groups: Sequence[RuleGroup]
 
 
-def routes(shelf: Shelf) -> list[BaseRoute]:
-    """Every address."""
-    desk, history = Desk(), shelf.history
+def routes(state: AppState) -> list[BaseRoute]:
+    """Return the routes of all endpoints."""
+    queue, history = QueryQueue(), state.history
 
-    def route(path: str, methods: list[str], work: Work) -> Route:
-        async def endpoint(request: Request) -> Response:
-            return await _answered(desk, request, work)
+    def route(path: str, methods: list[str], endpoint: Endpoint) -> Route:
+        async def respond(request: Request) -> Response:
+            return await _respond(queue, request, endpoint)
 
-        return Route(f"/api/v1/{path}", endpoint, methods=methods)
+        return Route(f"/api/v1/{path}", respond, methods=methods)
 
     async def values(request: Request) -> Response:
         name: str = request.path_params["name"]
-        return await _answered(desk, request, partial(catalogue.values, history, name))
+        return await _respond(queue, request, partial(metadata.label_values, history, name))
 
     return [
-        route("query", BOTH, partial(queries.instant, history)),
-        route("query_range", BOTH, partial(queries.over_range, history)),
-        route("query_exemplars", BOTH, partial(exemplars.exemplars, shelf.exemplars)),
-        route("series", BOTH, partial(catalogue.series, history)),
-        route("labels", BOTH, partial(catalogue.labels, history)),
+        route("query", BOTH, partial(queries.query, history)),
+        route("query_range", BOTH, partial(queries.query_range, history)),
+        route("query_exemplars", BOTH, partial(queries.query_exemplars, state.exemplars)),
+        route("series", BOTH, partial(metadata.series, history)),
+        route("labels", BOTH, partial(metadata.labels, history)),
         Route("/api/v1/label/{name}/values", values),
-        route("metadata", ["GET"], lambda asked, _: catalogue.metadata(shelf.families, asked)),
-        route("rules", ["GET"], lambda asked, _: alerts.rules(shelf.groups, asked)),
-        route("alerts", ["GET"], lambda *_: alerts.alerts(shelf.groups)),
-        route("status/buildinfo", ["GET"], lambda *_: status.buildinfo()),
+        route("metadata", ["GET"], lambda params, _: metadata.metadata(state.metadata, params)),
+        route("rules", ["GET"], lambda params, _: rules.rules(state.groups, params)),
+        route("alerts", ["GET"], lambda *_: rules.alerts(state.groups)),
+        route("status/buildinfo", ["GET"], lambda *_: metadata.buildinfo()),
     ]
 
 
-async def _answered(desk: Desk, request: Request, work: Work) -> Response:
+async def _respond(queue: QueryQueue, request: Request, endpoint: Endpoint) -> Response:
     try:
-        asked = await parameters.read(request)
-        seconds = asked.duration("timeout") / 1000 if asked.text("timeout") else SECONDS
-        return answers.answer(await desk.run(partial(work, asked), seconds))
+        params = await read_parameters(request)
+        seconds = params.duration("timeout") / 1000 if params.text("timeout") else TIMEOUT_SECONDS
+        return success_response(await queue.run(partial(endpoint, params), seconds))
     except QueryError as error:
-        return answers.refused(error)
+        return error_response(error)
     except ClientDisconnect:
-        return answers.refusal("canceled", "the client has gone")
+        return error_of_type("canceled", "the client closed the connection")
     except Exception:
-        logger.exception("fault in an answer of the API")
-        return answers.refusal("internal", "a fault of the sidecar's; its log says which")
+        logger.exception("a request to the API failed")
+        return error_of_type("internal", "internal error of the sidecar; its log has the traceback")

@@ -1,1 +1,1 @@
-"""A shop that something happens to, its sidecar and its dashboards: all of Sidelight at once."""
+"""The demo: an example service under a scripted load, with its sidecar and the viewer."""

@@ -1,1 +1,1 @@
-"""The last hour of what the sidecar serves, in bounded memory."""
+"""The samples of the last hour, or of another span, in bounded memory."""

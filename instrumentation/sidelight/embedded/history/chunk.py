@@ -1,4 +1,4 @@
-"""Some steps of one stream: as they came, and sealed."""
+"""Some steps of one stream, encoded as a chunk."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,70 +6,77 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sidelight.embedded.history.part import Part, filled, found, newest, packed
-from sidelight.embedded.history.words import Ids, Words
+from sidelight.embedded.history.encoding import (
+    EncodedPart,
+    SampleBits,
+    SeriesIds,
+    all_steps,
+    encode_parts,
+    last_values,
+    positions,
+)
 
-MOST_STEPS = 60
-"""In a chunk; below 256, so that a byte says which."""
-A_PART = 600
-"""Bytes of a part besides its columns' own."""
+MAX_STEPS = 60
+"""Steps of a chunk; below 256, so that the number of a step is a byte."""
+PART_OVERHEAD = 600
+"""The bytes of a part besides its columns."""
 
 
-class Step(NamedTuple):
-    """What changed in one step; ids ascend."""
+class StreamStep(NamedTuple):
+    """The values that changed in one step, sorted by id."""
 
-    ids: Ids
-    values: Words
+    ids: SeriesIds
+    values: SampleBits
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """``count`` steps, of which only changes are kept; ``size`` is in bytes."""
+    """The changes of ``count`` steps; ``size`` is in bytes."""
 
     count: int
     changes: int
     size: int
-    parts: tuple[Part, ...]
+    parts: tuple[EncodedPart, ...]
 
-    def after(self, values: Words) -> Words:
-        """What all series are at its end; ``values`` is what they were, by id."""
+    def values_at_end(self, values: SampleBits) -> SampleBits:
+        """Return the values of all series at its end, from those at its start, by id."""
         values = values.copy()
         for part in self.parts:
-            values[part.rows] = newest(part, np.arange(len(part.rows)))
+            values[part.rows] = last_values(part, np.arange(len(part.rows)))
         return values
 
-    def carried(self, ids: Ids, values: Words) -> Words:
-        """What these series are at its end."""
+    def last_values_of(self, ids: SeriesIds, values: SampleBits) -> SampleBits:
+        """Return the values of these series at its end, from those at its start."""
         values = values.copy()
         for part in self.parts:
-            mine, at = found(part, ids)
-            values[mine] = newest(part, at)
+            mine, at = positions(part, ids)
+            values[mine] = last_values(part, at)
         return values
 
-    def filled(self, ids: Ids, values: Words) -> Words:
-        """Every step of these series."""
+    def all_steps(self, ids: SeriesIds, values: SampleBits) -> SampleBits:
+        """Return the values of these series at every step."""
         out = np.repeat(values, self.count).reshape(len(ids), self.count)
         for part in self.parts:
-            mine, at = found(part, ids)
+            mine, at = positions(part, ids)
             if len(mine):
-                out[mine] = filled(part, at, values[mine], self.count)
+                out[mine] = all_steps(part, at, values[mine], self.count)
         return out
 
 
-def sealed(steps: Sequence[Step]) -> Chunk:
-    """One chunk of some steps."""
+def make_chunk(steps: Sequence[StreamStep]) -> Chunk:
+    """Encode some steps as a chunk."""
     ids = np.concatenate([step.ids for step in steps])
     values = np.concatenate([step.values for step in steps])
     lengths = [len(step.ids) for step in steps]
     number = np.repeat(np.arange(len(steps), dtype=np.uint8), lengths)
     order = np.argsort(ids, kind="stable")
-    parts = packed(ids[order], number[order], values[order], len(steps))
-    size = sum(part.size + A_PART for part in parts)
+    parts = encode_parts(ids[order], number[order], values[order], len(steps))
+    size = sum(part.size + PART_OVERHEAD for part in parts)
     return Chunk(len(steps), len(ids), size, tuple(parts))
 
 
-def unsealed(steps: Sequence[Step], ids: Ids, values: Words) -> Words:
-    """Every step of these series."""
+def head_steps(steps: Sequence[StreamStep], ids: SeriesIds, values: SampleBits) -> SampleBits:
+    """Return the values of these series at every step of the head, which is not encoded."""
     out = np.empty((len(ids), len(steps)), np.int64)
     values = values.copy()
     for number, step in enumerate(steps):

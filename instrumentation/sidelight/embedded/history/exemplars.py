@@ -6,55 +6,55 @@ from sys import getsizeof
 from threading import Lock
 from typing import NamedTuple
 
-from sidelight.embedded.history.exposition import Exemplar, exemplar
+from sidelight.embedded.history.exposition import ParsedExemplar, parse_exemplar
 
-MOST = 4_000
-A_RECORD = 700
-"""Bytes of one, besides its text: two small dicts and their strings."""
+MAX_EXEMPLARS = 4_000
+EXEMPLAR_SIZE = 700
+"""The bytes of an exemplar besides its text: two small dicts and their strings."""
 
 
-class Kept(NamedTuple):
+class StoredExemplar(NamedTuple):
     """An exemplar of a series; ``time`` in milliseconds."""
 
     series: Mapping[str, str]
-    found: Exemplar
+    exemplar: ParsedExemplar
     time: int
 
 
 class Exemplars:
-    """By series and text; the oldest go first."""
+    """Exemplars by series and text; the oldest are dropped first."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[bytes, bytes], Kept] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, bytes], StoredExemplar] = OrderedDict()
         self._lock = Lock()
         self.size = 0
 
-    def add(self, key: bytes, traced: bytes, series: Mapping[str, str], time: int) -> None:
-        """One that a page showed; again and again as long as it is the newest of its series."""
-        if (key, traced) in self._kept:
+    def add(self, key: bytes, text: bytes, series: Mapping[str, str], time: int) -> None:
+        """Add an exemplar. A page repeats it while it is the newest of its series."""
+        if (key, text) in self._kept:
             return
-        found = exemplar(traced)
+        found = parse_exemplar(text)
         if found is None:
             return
         when = time if found.seconds is None else round(found.seconds * 1000)
         with self._lock:
-            self._kept[key, traced] = Kept(series, found, when)
-            self.size += A_RECORD + getsizeof(traced)
-            if len(self._kept) > MOST:
+            self._kept[key, text] = StoredExemplar(series, found, when)
+            self.size += EXEMPLAR_SIZE + getsizeof(text)
+            if len(self._kept) > MAX_EXEMPLARS:
                 self._drop()
 
     def expire(self, before: int) -> None:
-        """Drop what was added first, as long as it is older."""
+        """Drop the exemplars that are older, in the order in which they were added."""
         with self._lock:
             while self._kept and next(iter(self._kept.values())).time < before:
                 self._drop()
 
     def _drop(self) -> None:
-        (_, traced), _ = self._kept.popitem(last=False)
-        self.size -= A_RECORD + getsizeof(traced)
+        (_, text), _ = self._kept.popitem(last=False)
+        self.size -= EXEMPLAR_SIZE + getsizeof(text)
 
-    def between(self, begin: int, end: int) -> Iterator[Kept]:
-        """Those of these times, both ends included."""
+    def between(self, begin: int, end: int) -> Iterator[StoredExemplar]:
+        """Return the exemplars of this time range, both ends included."""
         with self._lock:
             found = list(self._kept.values())
         return (one for one in found if begin <= one.time <= end)

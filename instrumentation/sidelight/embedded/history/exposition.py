@@ -1,9 +1,10 @@
-"""One line of an OpenMetrics page, taken apart.
+"""Lines of an OpenMetrics page: samples, exemplars and metadata.
 
 https://github.com/prometheus/OpenMetrics/blob/v1.0.0/specification/OpenMetrics.md
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _LABELS = rb'\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}'
@@ -15,65 +16,94 @@ _PAIR = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 
 
-class Exemplar(NamedTuple):
-    """What one observation left behind; ``seconds`` since the epoch, or None."""
+class ParsedExemplar(NamedTuple):
+    """An exemplar; ``seconds`` since the epoch, or None."""
 
     labels: dict[str, str]
     value: float
     seconds: float | None
 
 
-class Sample(NamedTuple):
-    """``key`` is what stands before the value; ``traced`` the text of its exemplar, if any."""
+class ParsedSample(NamedTuple):
+    """``key`` is the text before the value; ``exemplar`` the text of the exemplar, or empty."""
 
     key: bytes
     value: float
-    traced: bytes
+    exemplar: bytes
 
 
-def sample(line: bytes) -> Sample | None:
-    """A sample's line; None where it is no such line."""
+def parse_sample(line: bytes) -> ParsedSample | None:
+    """Parse the line of a sample; None if it is not one."""
     found = _SAMPLE.fullmatch(line)
     if found is None:
         return None
     try:
-        return Sample(found[1], float(found[2]), found[3] or b"")
+        return ParsedSample(found[1], float(found[2]), found[3] or b"")
     except ValueError:
         return None
 
 
-def exemplar(traced: bytes) -> Exemplar | None:
-    """An exemplar's text, without the sign before it."""
-    labels, _, rest = traced.rpartition(b"}")
+def parse_exemplar(exemplar: bytes) -> ParsedExemplar | None:
+    """Parse the text of an exemplar, without the # before it."""
+    labels, _, rest = exemplar.rpartition(b"}")
     try:
         value, *when = map(float, rest.split())
     except ValueError:
         return None
-    return Exemplar(pairs(labels.decode("utf-8", "replace")), value, when[0] if when else None)
+    return ParsedExemplar(
+        parse_labels(labels.decode("utf-8", "replace")), value, when[0] if when else None
+    )
 
 
-def labels_of(key: bytes, target: dict[str, str]) -> dict[str, str]:
-    """A series' labels as a scrape gives them: with its target's, and without empty ones.
+def series_labels(key: bytes, target: dict[str, str]) -> dict[str, str]:
+    """Return the labels of a series with those of its target, without empty ones.
 
-    A label of the target's name that the page has already is ``exported_`` by its name (once more
-    where that is taken, too), as
+    A label of the page that has the name of a target's label is renamed to ``exported_<name>``,
+    repeatedly if that name is taken too, as with ``honor_labels: false``:
     https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
-    says of ``honor_labels: false``.
     """
     name, _, rest = key.decode("utf-8", "replace").partition("{")
-    own = {label: value for label, value in pairs(rest).items() if value}
-    for label in sorted(target.keys() & own.keys(), key=len):
-        value, exported = own.pop(label), f"exported_{label}"
-        while exported in own or exported in target:
+    labels = {label: value for label, value in parse_labels(rest).items() if value}
+    for label in sorted(target.keys() & labels.keys(), key=len):
+        value, exported = labels.pop(label), f"exported_{label}"
+        while exported in labels or exported in target:
             exported = f"exported_{exported}"
-        own[exported] = value
-    return {"__name__": name, **own, **target}
+        labels[exported] = value
+    return {"__name__": name, **labels, **target}
 
 
-def pairs(text: str) -> dict[str, str]:
-    """Labels between braces."""
-    return {name: _ESCAPED.sub(_plain, value) for name, value in _PAIR.findall(text)}
+def parse_labels(text: str) -> dict[str, str]:
+    """Parse the labels between braces."""
+    return {name: unescape(value) for name, value in _PAIR.findall(text)}
 
 
-def _plain(found: re.Match[str]) -> str:
-    return "\n" if found[1] == "n" else found[1]
+def unescape(text: str) -> str:
+    """Replace the escape sequences of label values and help texts."""
+    return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], text)
+
+
+FIELDS = {b"HELP": "help", b"TYPE": "type", b"UNIT": "unit"}
+MAX_LINES = 10_000
+
+
+class MetricMetadata:
+    """Type, help and unit of each metric family of the page."""
+
+    def __init__(self) -> None:
+        self._families: dict[str, dict[str, str]] = {}
+        self._seen: set[bytes] = set()
+
+    def read(self, line: bytes) -> None:
+        """Read a line that begins with #."""
+        if line in self._seen or len(self._seen) >= MAX_LINES:
+            return
+        self._seen.add(line)
+        parts = line.split(b" ", 3)
+        if len(parts) > 2 and parts[1] in FIELDS:  # noqa: PLR2004 sign, field, name
+            name = parts[2].decode("utf-8", "replace")
+            text = parts[3].decode("utf-8", "replace") if len(parts) > 3 else ""  # noqa: PLR2004
+            about = self._families.setdefault(name, {"type": "unknown", "help": "", "unit": ""})
+            about[FIELDS[parts[1]]] = unescape(text)
+
+    def __iter__(self) -> Iterator[tuple[str, dict[str, str]]]:
+        return iter(list(self._families.items()))

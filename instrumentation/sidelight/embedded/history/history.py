@@ -1,5 +1,7 @@
-"""All streams, in bounded memory."""
+"""All samples, in bounded memory."""
 
+import ctypes
+import sys
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -8,20 +10,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from sidelight.embedded.history.reading import Reading
-from sidelight.embedded.history.stream import A_CHANGE, Stream
-from sidelight.embedded.promql.source import Matcher
+from sidelight.embedded.history.reader import SeriesReader
+from sidelight.embedded.history.stream import CHANGE_SIZE, SeriesStream
+from sidelight.embedded.promql.storage import LabelMatcher
 
-SEALED_FROM = 64
-"""A stream is sealed when what waits is this part of all memory."""
-AT_WORK = 8
-"""One part in so many of all memory is for what is being read, packed and dropped."""
-TEXT = 0.6
-"""The part of memory that series may take without their samples."""
+SEAL_SHARE = 64
+"""The steps of a stream become a chunk when they need this fraction (1/n) of the memory."""
+WORK_SHARE = 8
+"""This fraction (1/n) of the memory is left for reading, encoding and dropping samples."""
+INDEX_SHARE = 0.6
+"""The share of the memory that labels of series may take."""
 
 
-class Figures(NamedTuple):
-    """Series it knows of, changes of value and bytes it holds, milliseconds it reaches back."""
+class HistoryStats(NamedTuple):
+    """The number of series, of changed values and of bytes, and the span in milliseconds."""
 
     series: int = 0
     samples: int = 0
@@ -30,11 +32,10 @@ class Figures(NamedTuple):
 
 
 class History:
-    """The samples of the last ``keep`` milliseconds, in ``memory`` bytes; the oldest go first.
+    """The samples of the last ``keep`` milliseconds, in ``memory`` bytes.
 
-    Some of the memory is left for the work of keeping the rest.
-
-    One thread adds, others read: what they were given stays as it is.
+    The oldest samples are dropped first. One thread adds samples at a time, and other threads may
+    read meanwhile: a snapshot that was read does not change.
     """
 
     def __init__(self, keep: int, memory: int) -> None:
@@ -43,56 +44,56 @@ class History:
         self.lock = threading.Lock()
         self.large = threading.Lock()
         """Held by the one query that selects many samples."""
-        self.figures = Figures()
-        self.left_out = 0
-        """Samples of series for which there was no room."""
-        self._streams: dict[Hashable, Stream] = {}
+        self.stats = HistoryStats()
+        self.skipped = 0
+        """Samples of series for which there was no memory."""
+        self._streams: dict[Hashable, SeriesStream] = {}
 
-    def stream(self, key: Hashable) -> Stream:
-        """The stream of this key; a new one for a new key."""
+    def stream(self, key: Hashable) -> SeriesStream:
+        """Return the stream of this key; a new one for a new key."""
         with self.lock:
-            return self._streams.setdefault(key, Stream())
+            return self._streams.setdefault(key, SeriesStream())
 
     def identify(
-        self, stream: Stream, key: bytes, labels: Callable[[], Mapping[str, str]]
+        self, stream: SeriesStream, key: bytes, labels: Callable[[], Mapping[str, str]]
     ) -> int | None:
-        """The id of a series; None where there is no room for another. Hold the lock."""
-        found = stream.registry.ids.get(key)
-        if found is None and self._roomy():
-            found = stream.registry.add(key, labels())
+        """Return the id of a series; None if there is no memory for a new one. Hold the lock."""
+        found = stream.index.ids.get(key)
+        if found is None and self._has_room():
+            found = stream.index.add(key, labels())
         if found is None:
-            self.left_out += 1
+            self.skipped += 1
         return found
 
-    def elsewhere(self, stream: Stream, key: bytes) -> bool:
-        """Whether a series of another stream has this key, and has not ended. Hold the lock."""
-        if stream.lives(key):
+    def has_live_elsewhere(self, stream: SeriesStream, key: bytes) -> bool:
+        """Return whether another stream has a series of this key that lives. Hold the lock."""
+        if stream.has_live(key):
             return False
-        return any(one.lives(key) for one in self._streams.values() if one is not stream)
+        return any(one.has_live(key) for one in self._streams.values() if one is not stream)
 
-    def _roomy(self) -> bool:
-        """Whether there is room for another series."""
-        text = sum(one.registry.size for one in self._streams.values())
-        return text < self.memory * TEXT
+    def _has_room(self) -> bool:
+        """Return whether there is memory for another series."""
+        text = sum(one.index.size for one in self._streams.values())
+        return text < self.memory * INDEX_SHARE
 
-    def add(self, stream: Stream, time: int, samples: Mapping[int, float]) -> None:
-        """One step of a stream, by id. A step that is not after its last one is left out."""
+    def add(self, stream: SeriesStream, time: int, samples: Mapping[int, float]) -> None:
+        """Add one step to a stream, by id. A step that is not later than the last is ignored."""
         ids = np.fromiter(samples, np.int32, len(samples))
         values = np.fromiter(samples.values(), np.float64, len(samples))
         with self.lock:
             if stream.times and time <= stream.times[-1]:
                 return
             stream.add(time, ids, values)
-            if stream.ready(self.memory // SEALED_FROM // A_CHANGE):
+            if stream.should_seal(self.memory // SEAL_SHARE // CHANGE_SIZE):
                 stream.seal()
-            self._tidy(time, stream)
-            self.figures = self._counted()
+            self._drop_old(time, stream)
+            self.stats = self._compute_stats()
 
-    def _tidy(self, now: int, current: Stream) -> None:
-        """Drop what is too old, and then the oldest until the rest fits.
+    def _drop_old(self, now: int, current: SeriesStream) -> None:
+        """Drop what is too old, then the oldest chunks until the rest fits into the memory.
 
-        Only the stream whose step has just been added gives ids back: somebody may be about to
-        use those of another.
+        Only the current stream frees ids: another thread may be about to add a step to another
+        stream with ids that it has already looked up.
         """
         for key, stream in list(self._streams.items()):
             if stream.times and stream.times[-1] < now - self.keep:
@@ -101,32 +102,32 @@ class History:
             with suppress(IndexError):
                 while stream.oldest < now - self.keep:
                     self._drop(stream, current)
-        while self.size > self.memory - self.memory // AT_WORK:
+        while self.size > self.memory - self.memory // WORK_SHARE:
             oldest = self._oldest()
             if oldest is None:
                 break
             self._drop(oldest, current)
 
-    def _drop(self, stream: Stream, current: Stream) -> None:
+    def _drop(self, stream: SeriesStream, current: SeriesStream) -> None:
         stream.drop()
         if stream is current:
             stream.reclaim()
 
-    def _oldest(self) -> Stream | None:
-        """The stream with the oldest chunk; None where there are only steps of now."""
+    def _oldest(self) -> SeriesStream | None:
+        """Return the stream with the oldest chunk; None if each stream has only its newest step."""
         sealed = [one for one in self._streams.values() if one.chunks]
         if not sealed:
             fullest = max(self._streams.values(), key=lambda one: one.size)
-            if len(fullest.times) < 2:  # noqa: PLR2004 its only step is what is now
+            if len(fullest.times) < 2:  # noqa: PLR2004 its only step is the newest
                 return None
             fullest.seal()
             return fullest
         return min(sealed, key=lambda one: one.oldest)
 
-    def _counted(self) -> Figures:
+    def _compute_stats(self) -> HistoryStats:
         filled = [stream.times for stream in self._streams.values() if stream.times]
-        return Figures(
-            sum(len(stream.registry) for stream in self._streams.values()),
+        return HistoryStats(
+            sum(len(stream.index) for stream in self._streams.values()),
             sum(stream.samples for stream in self._streams.values()),
             self.size,
             max((times[-1] for times in filled), default=0)
@@ -135,45 +136,63 @@ class History:
 
     @property
     def size(self) -> int:
-        """Bytes it takes."""
+        """The bytes that the samples and labels take."""
         return sum(stream.size + 2000 for stream in self._streams.values())
 
-    def select(self, matchers: Sequence[Matcher], after: int, until: int) -> list[Reading]:
-        """What matches, with samples of ``after`` < time <= ``until``."""
+    def select(
+        self, matchers: Sequence[LabelMatcher], after: int, until: int
+    ) -> list[SeriesReader]:
+        """Return the series that match, with samples of ``after`` < time <= ``until``."""
         with self.lock:
             return [
-                reading
+                reader
                 for stream in self._streams.values()
-                for reading in _select(stream, matchers, after, until)
+                for reader in _select(stream, matchers, after, until)
             ]
 
-    def names(self, matchers: Sequence[Matcher]) -> set[str]:
-        """Label names of all series that match, with or without samples at some time."""
+    def names(self, matchers: Sequence[LabelMatcher]) -> set[str]:
+        """Return the label names of all series that match."""
         with self.lock:
-            return {n for one in self._streams.values() for n in one.registry.names(matchers)}
+            return {n for one in self._streams.values() for n in one.index.names(matchers)}
 
-    def values(self, name: str, matchers: Sequence[Matcher]) -> set[str]:
-        """As above, the values of one label."""
+    def values(self, name: str, matchers: Sequence[LabelMatcher]) -> set[str]:
+        """Return the values of one label of all series that match."""
         with self.lock:
             streams = self._streams.values()
-            return {v for one in streams for v in one.registry.values(name, matchers)}
+            return {v for one in streams for v in one.index.values(name, matchers)}
 
     def clear(self) -> None:
         """Drop all samples."""
         with self.lock:
             for stream in self._streams.values():
-                stream.forget()
+                stream.clear()
 
 
 def _select(
-    stream: Stream, matchers: Sequence[Matcher], after: int, until: int
-) -> Iterator[Reading]:
+    stream: SeriesStream, matchers: Sequence[LabelMatcher], after: int, until: int
+) -> Iterator[SeriesReader]:
     begin, end = bisect_right(stream.times, after), bisect_right(stream.times, until)
     if begin == end:
         return
-    past = None
-    for ids, labels in stream.registry.match(matchers):
-        past = past or stream.past
+    snapshot = None
+    for ids, labels in stream.index.match(matchers):
+        snapshot = snapshot or stream.snapshot
         order = np.argsort(ids, kind="stable")
         sorted_labels = [labels[at] for at in order.tolist()]
-        yield Reading(past, ids[order], sorted_labels, begin, end)
+        yield SeriesReader(snapshot, ids[order], sorted_labels, begin, end)
+
+
+MMAP_THRESHOLD = -3
+THRESHOLD_BYTES = 64 * 1024
+
+
+def return_memory_early() -> None:
+    """Make glibc return each large array to the system as soon as it is freed.
+
+    By default glibc raises its threshold, up to 32 MiB, with each large array that is freed, and
+    temporary arrays of a step then remain between arrays that are kept.
+    https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, THRESHOLD_BYTES)

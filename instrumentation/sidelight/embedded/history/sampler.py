@@ -1,4 +1,4 @@
-"""A step every few seconds: what a scrape would give, into the history."""
+"""Scrapes of the sidecar's own page into the history, every few seconds."""
 
 import logging
 import time
@@ -11,115 +11,122 @@ import anyio.to_thread
 
 from sidelight.cooperative import in_slices
 from sidelight.embedded.history.exemplars import Exemplars
-from sidelight.embedded.history.families import Families
+from sidelight.embedded.history.exposition import MetricMetadata
 from sidelight.embedded.history.history import History
-from sidelight.embedded.history.page import Page
-from sidelight.embedded.history.target import NAMELESS, Target
+from sidelight.embedded.history.scrape import DEFAULT_JOB, Scrape, ScrapeTarget
 from sidelight.errors import StoreError
-from sidelight.export.prometheus import Format, render
-from sidelight.sidecar.watch import Watch
+from sidelight.export.prometheus import render
+from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.text_format import ExpositionFormat
 
 logger = logging.getLogger("sidelight.sidecar")
 
-PIECE = 1 << 18
-"""Bytes of a page that go to the other thread at a time."""
-REST = 4
-"""A step that took long is followed by a rest of so many times as long."""
+PIECE_BYTES = 1 << 18
+"""Bytes of a page that the worker thread reads at a time."""
+REST_FACTOR = 4
+"""After a scrape, the sampler pauses at least this many times as long as the scrape took."""
 
 
-class Sampler:
-    """Samples one directory into a history, every ``step`` seconds."""
+class HistorySampler:
+    """Scrapes one store directory into a history, every ``step`` seconds."""
 
-    def __init__(self, watch: Watch, history: History, step: float, target: Target) -> None:
-        """``target`` has no job where the service's own name is to be it."""
-        self.families = Families()
+    def __init__(
+        self, source: MetricsSource, history: History, step: float, target: ScrapeTarget
+    ) -> None:
+        """A ``target`` without a job gets the name of the service."""
+        self.metadata = MetricMetadata()
         self.exemplars = Exemplars()
         self.late = 0
-        """Steps that were left out, since the one before took too long."""
-        self._watch = watch
+        """Scrapes that were skipped because the one before took too long."""
+        self._source = source
         self._history = history
         self._step = step
-        self._given = target
+        self._configured_target = target
         self._thread = anyio.CapacityLimiter(1)
         self._target = target
         self._latest = 0
 
-    async def keep(self) -> None:
-        """Sample for ever."""
+    async def run(self) -> None:
+        """Scrape until cancelled."""
         due = time.monotonic()
         while True:
             began = time.monotonic()
             try:
                 await self.sample()
             except Exception:
-                logger.exception("fault in the history; trying again")
+                logger.exception("the history could not be sampled; the next step tries again")
             took = time.monotonic() - began
             due += self._step
-            rested = began + took * (1 + REST)
+            rested = began + took * (1 + REST_FACTOR)
             while due < rested:
                 due += self._step
                 self.late += 1
             await anyio.sleep(max(0.0, due - time.monotonic()))
 
     async def sample(self) -> None:
-        """One step."""
+        """Scrape once."""
         now, began = self._now(), time.perf_counter()
         try:
-            page = await self._page()
-        except StoreError:  # the watch says so by itself
-            page = self._begin()
-            page.own("up", 0)
+            scrape = await self._scrape()
+        except StoreError:  # the source logs it
+            scrape = self._begin()
+            scrape.add_sample("up", 0)
         else:
-            page.own("up", 1)
-        await self._run(self._finish, page, now, began)
+            scrape.add_sample("up", 1)
+        await self._run(self._finish, scrape, now, began)
 
     def _now(self) -> int:
-        """Milliseconds since the epoch. Where the clock was set back, what is ahead of it goes."""
+        """Return the time in milliseconds. If the clock was set back, all samples are dropped."""
         now = time.time_ns() // 1_000_000
         if now <= self._latest - 1000 * self._step:
-            logger.warning("the clock was set back: the history begins anew")
+            logger.warning("the clock was set back: all samples of the history are dropped")
             self._history.clear()
         self._latest = now
         return now
 
-    async def _page(self) -> Page:
-        """The whole page, read. Raises `StoreError`."""
-        pieces = in_slices(render(await self._watch.shot(), Format.OPENMETRICS))
-        page = self._begin()
-        async for piece in gathered(pieces):
-            await self._run(page.read, piece, self.families)
-        return page
+    async def _scrape(self) -> Scrape:
+        """Render and read the whole page. Raises `StoreError`."""
+        pieces = in_slices(render(await self._source.snapshot(), ExpositionFormat.OPENMETRICS))
+        scrape = self._begin()
+        async for piece in larger_pieces(pieces):
+            await self._run(scrape.read, piece, self.metadata)
+        return scrape
 
-    def _begin(self) -> Page:
-        """An empty page of this target; another target's series end here."""
-        job = self._given.job or self._watch.about.service_name or self._target.job or NAMELESS
-        target = replace(self._given, job=job)
+    def _begin(self) -> Scrape:
+        """Start a scrape. If the target's labels have changed, the series of the old ones end."""
+        job = (
+            self._configured_target.job
+            or self._source.service.service_name
+            or self._target.job
+            or DEFAULT_JOB
+        )
+        target = replace(self._configured_target, job=job)
         if target != self._target and self._target.job:
-            gone = Page(self._history, self._history.stream(self._target), self._target.labels)
-            gone.add(self._latest, self.exemplars)
+            old = Scrape(self._history, self._history.stream(self._target), self._target.labels)
+            old.store(self._latest, self.exemplars)
         self._target = target
-        return Page(self._history, self._history.stream(target), target.labels)
+        return Scrape(self._history, self._history.stream(target), target.labels)
 
-    def _finish(self, page: Page, now: int, began: float) -> None:
-        page.own("scrape_duration_seconds", time.perf_counter() - began)
-        page.own("scrape_samples_scraped", page.lines)
-        page.own("scrape_samples_post_metric_relabeling", page.lines)
-        page.own("scrape_series_added", page.added)
-        page.add(now, self.exemplars)
+    def _finish(self, scrape: Scrape, now: int, began: float) -> None:
+        scrape.add_sample("scrape_duration_seconds", time.perf_counter() - began)
+        scrape.add_sample("scrape_samples_scraped", scrape.lines)
+        scrape.add_sample("scrape_samples_post_metric_relabeling", scrape.lines)
+        scrape.add_sample("scrape_series_added", scrape.added)
+        scrape.store(now, self.exemplars)
         self.exemplars.expire(now - self._history.keep)
 
     async def _run(self, work: Callable[..., None], *given: Any) -> None:
         await anyio.to_thread.run_sync(work, *given, limiter=self._thread)
 
 
-async def gathered(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The same lines in fewer pieces."""
+async def larger_pieces(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Join pieces of whole lines to fewer, larger pieces."""
     waiting: list[bytes] = []
     size = 0
     async for piece in pieces:
         waiting.append(piece)
         size += len(piece)
-        if size >= PIECE:
+        if size >= PIECE_BYTES:
             yield b"".join(waiting)
             waiting, size = [], 0
     yield b"".join(waiting)

@@ -1,4 +1,4 @@
-"""Series that are sampled together: one page's, or one rule's."""
+"""Series that are sampled at the same times: those of one target, or of one rule."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,37 +6,38 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sidelight.embedded.history.chunk import MOST_STEPS, Chunk, Step, sealed, unsealed
-from sidelight.embedded.history.registry import Registry
-from sidelight.embedded.history.words import ABSENT, STALE, Ids, Words, words
+from sidelight.embedded.history.chunk import MAX_STEPS, Chunk, StreamStep, head_steps, make_chunk
+from sidelight.embedded.history.encoding import ABSENT, STALE, SampleBits, SeriesIds, to_bits
+from sidelight.embedded.history.index import SeriesIndex
 
-A_CHANGE = 12
-"""Bytes of a change that is not sealed."""
-ROOM = 1.3
-"""How much more room than needed arrays by id get."""
+CHANGE_SIZE = 12
+"""The bytes of a change in the head, which is not encoded."""
+GROWTH = 1.3
+"""Arrays by id are made this many times as long as needed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """Steps of a stream as they are now, whatever is added or dropped later.
+class StreamSnapshot:
+    """An immutable snapshot of a stream.
 
-    ``base`` is what each series was before the first of ``times``.
+    ``base``: the value of each series before the first of ``times``. ``steps``: the head.
     """
 
     times: tuple[int, ...]
-    base: Words
+    base: SampleBits
     chunks: tuple[Chunk, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[StreamStep, ...]
 
 
-class Stream:
-    """Samples of the same series at the same times, kept where they changed.
+class SeriesStream:
+    """Samples of series at the same times, stored where they change.
 
-    A series that a step doesn't have gets a stale marker at that step.
+    New steps are appended to the head, and become a chunk later. A series that a step does not
+    have gets a staleness marker at that step.
     """
 
     def __init__(self) -> None:
-        self.registry = Registry()
+        self.index = SeriesIndex()
         self.times: list[int] = []
         self.samples = 0
         self._first = 0
@@ -44,30 +45,32 @@ class Stream:
         self._last = np.empty(0, np.int64)
         self._changed = np.empty(0, np.int64)
         self._chunks: list[Chunk] = []
-        self._steps: list[Step] = []
-        self._waiting = 0
-        self._packed = 0
+        self._steps: list[StreamStep] = []
+        self._head_changes = 0
+        self._chunk_bytes = 0
 
     @property
     def size(self) -> int:
-        """Bytes it takes."""
+        """The bytes that the stream takes."""
         arrays = self._base.nbytes + self._last.nbytes + self._changed.nbytes
-        steps = self._waiting * A_CHANGE + 300 * len(self._steps) + 40 * len(self.times)
-        return self.registry.size + arrays + self._packed + steps
+        steps = self._head_changes * CHANGE_SIZE + 300 * len(self._steps) + 40 * len(self.times)
+        return self.index.size + arrays + self._chunk_bytes + steps
 
     @property
-    def past(self) -> Past:
-        """What it holds."""
-        self._widen()
-        return Past(tuple(self.times), self._base, tuple(self._chunks), tuple(self._steps))
+    def snapshot(self) -> StreamSnapshot:
+        """Return a snapshot."""
+        self._grow()
+        return StreamSnapshot(
+            tuple(self.times), self._base, tuple(self._chunks), tuple(self._steps)
+        )
 
-    def add(self, time: int, ids: Sequence[int] | Ids, values: NDArray[np.float64]) -> None:
-        """One step: a value of each of these series, and of no other."""
-        self._widen()
-        width = self.registry.width
+    def add(self, time: int, ids: Sequence[int] | SeriesIds, values: NDArray[np.float64]) -> None:
+        """Add a step: the values of all series that it has."""
+        self._grow()
+        width = self.index.width
         last = self._last[:width]
         now = np.full(width, ABSENT, np.int64)
-        now[np.asarray(ids, np.int32)] = words(values)
+        now[np.asarray(ids, np.int32)] = to_bits(values)
         absent = now == ABSENT
         ended = absent & (last != ABSENT) & (last != STALE)
         now[absent] = last[absent]
@@ -76,103 +79,103 @@ class Stream:
         self._changed[changed] = self._first + len(self.times)
         self._last[changed] = now[changed]
         self.times.append(time)
-        self._steps.append(Step(changed, now[changed]))
-        self._waiting += len(changed)
+        self._steps.append(StreamStep(changed, now[changed]))
+        self._head_changes += len(changed)
         self.samples += len(changed)
 
-    def lives(self, key: bytes) -> bool:
-        """Whether it has a series of this key, with a sample that is no end."""
-        found = self.registry.ids.get(key)
+    def has_live(self, key: bytes) -> bool:
+        """Return whether the series of this key exists and has not ended."""
+        found = self.index.ids.get(key)
         if found is None or found >= len(self._last):
             return False
         return bool(self._last[found] not in {ABSENT, STALE})
 
-    def ready(self, changes: int) -> bool:
-        """Whether there is enough to be sealed."""
-        return len(self._steps) >= MOST_STEPS or self._waiting >= changes
+    def should_seal(self, changes: int) -> bool:
+        """Return whether the head is long or large enough to become a chunk."""
+        return len(self._steps) >= MAX_STEPS or self._head_changes >= changes
 
     def seal(self) -> None:
-        """Pack what came since it was sealed last."""
+        """Encode the head as a chunk."""
         if self._steps:
-            self._chunks.append(sealed(self._steps))
-            self._packed += self._chunks[-1].size
+            self._chunks.append(make_chunk(self._steps))
+            self._chunk_bytes += self._chunks[-1].size
             self._steps.clear()
-            self._waiting = 0
+            self._head_changes = 0
 
     @property
     def chunks(self) -> int:
-        """How many there are."""
+        """The number of chunks."""
         return len(self._chunks)
 
     @property
     def oldest(self) -> int:
-        """The time of the last step of its oldest chunk. Raises IndexError without any."""
+        """The time of the last step of the oldest chunk. Raises IndexError without chunks."""
         return self.times[self._chunks[0].count - 1]
 
     def drop(self) -> None:
-        """Forget the oldest chunk. Raises IndexError without any."""
+        """Drop the oldest chunk. Raises IndexError without chunks."""
         chunk = self._chunks.pop(0)
-        self._packed -= chunk.size
-        self._widen()
-        self._base = chunk.after(self._base)
+        self._chunk_bytes -= chunk.size
+        self._grow()
+        self._base = chunk.values_at_end(self._base)
         self._first += chunk.count
         self.samples -= chunk.changes
         del self.times[: chunk.count]
 
     def reclaim(self) -> None:
-        """Forget series that ended before all it holds; their ids may be given again."""
-        width = self.registry.width
+        """Remove series that ended before the first step; their ids may be used again."""
+        width = self.index.width
         ended = (self._last[:width] == STALE) & (self._changed[:width] < self._first)
         gone = np.flatnonzero(ended).astype(np.int32)
         if len(gone):
             self._base[gone] = ABSENT
             self._last[gone] = ABSENT
-            self.registry.remove(gone)
+            self.index.remove(gone)
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Drop all samples."""
         self.seal()
         while self._chunks:
             self.drop()
         self.reclaim()
 
-    def _widen(self) -> None:
-        """Room for every id."""
-        width = self.registry.width
+    def _grow(self) -> None:
+        """Make room for every id."""
+        width = self.index.width
         if width <= len(self._last):
             return
-        more = max(int(width * ROOM), 16) - len(self._last)
+        more = max(int(width * GROWTH), 16) - len(self._last)
         self._last = np.r_[self._last, np.full(more, ABSENT)]
         self._base = np.r_[self._base, np.full(more, ABSENT)]
         self._changed = np.r_[self._changed, np.zeros(more, np.int64)]
 
 
-def between(past: Past, ids: Ids, begin: int, end: int) -> Words:
-    """The samples of these series (ids ascend) from step ``begin`` up to ``end``."""
+def steps_between(snapshot: StreamSnapshot, ids: SeriesIds, begin: int, end: int) -> SampleBits:
+    """Return the samples of these series, sorted by id, from step ``begin`` up to ``end``."""
     out = np.empty((len(ids), end - begin), np.int64)
-    before = now = past.base[ids]
+    before = now = snapshot.base[ids]
     at = 0
-    pieces: list[Chunk | tuple[Step, ...]] = [*past.chunks, past.steps]
-    for chunk in pieces:
+    parts: list[Chunk | tuple[StreamStep, ...]] = [*snapshot.chunks, snapshot.steps]
+    for chunk in parts:
         count = chunk.count if isinstance(chunk, Chunk) else len(chunk)
         low, high = max(begin - at, 0), min(end - at, count)
         if isinstance(chunk, Chunk) and low >= count:
-            now = before = chunk.carried(ids, now)
+            now = before = chunk.last_values_of(ids, now)
         elif low < high:
             steps = _filled(chunk, ids, now)
             before = steps[:, low - 1] if low else before
             out[:, at + low - begin : at + high - begin] = steps[:, low:high]
             now = steps[:, -1]
         at += count
-    return _ended(out, before)
+    return _single_markers(out, before)
 
 
-def _filled(chunk: Chunk | tuple[Step, ...], ids: Ids, now: Words) -> Words:
-    return chunk.filled(ids, now) if isinstance(chunk, Chunk) else unsealed(chunk, ids, now)
+def _filled(chunk: Chunk | tuple[StreamStep, ...], ids: SeriesIds, now: SampleBits) -> SampleBits:
+    return chunk.all_steps(ids, now) if isinstance(chunk, Chunk) else head_steps(chunk, ids, now)
 
 
-def _ended(values: Words, before: Words) -> Words:
-    """A stale marker stands once; after it a series is absent."""
+def _single_markers(values: SampleBits, before: SampleBits) -> SampleBits:
+    """Keep the first of consecutive staleness markers; the others become absent samples."""
     stale = values == STALE
     if stale.any():
         earlier = np.column_stack((before == STALE, stale[:, :-1]))

@@ -1,1 +1,1 @@
-"""Prometheus's query language over samples in memory: as Prometheus 3 answers, or refused."""
+"""PromQL over samples in memory. A query gets the answer of Prometheus 3, or is refused."""

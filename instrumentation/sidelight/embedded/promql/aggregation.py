@@ -1,93 +1,193 @@
-"""Several series to one: sum, avg, min, max, count, group, stddev, stdvar, quantile."""
+"""Aggregation operators: several series become one, or the best few of each group are kept."""
 
+import math
 from collections.abc import Callable
 from typing import Final
 
 import numpy as np
 
-from sidelight.embedded.promql import sums
-from sidelight.embedded.promql.frame import Bools, Floats, Frame
-from sidelight.embedded.promql.limits import Budget
-from sidelight.embedded.promql.quantiles import quantiles
-from sidelight.embedded.promql.series import Groups
-from sidelight.embedded.promql.syntax import Grouping
+from sidelight.embedded.promql.ast import Grouping
+from sidelight.embedded.promql.errors import execution_error
+from sidelight.embedded.promql.formatting import format_decimal
+from sidelight.embedded.promql.frame import Bools, Floats, Frame, empty_frame
+from sidelight.embedded.promql.labels import Groups, Labels, LabelSets
+from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.reductions import (
+    mean_of_sums,
+    quantiles,
+    reduce_groups,
+    sum_over_groups,
+)
+from sidelight.embedded.promql.windows import Index
 
 
-def aggregated(op: str, frame: Frame, grouping: Grouping, budget: Budget) -> Frame:
-    """One series for each group, present where any of the group's is."""
+def aggregate(op: str, frame: Frame, grouping: Grouping, usage: QueryUsage) -> Frame:
+    """Return one series for each group, present where any series of the group is."""
     groups = frame.series.grouped(grouping)
     if not len(frame.series):
         return Frame(groups.series, frame.values, frame.present)
-    values = AGGREGATIONS[op](groups, frame, budget)
-    return Frame(groups.series, values, _counted(groups, frame.present) > 0)
+    values = AGGREGATIONS[op](groups, frame, usage)
+    return Frame(groups.series, values, _count_present(groups, frame.present) > 0)
 
 
-def quantile(share: Floats, frame: Frame, grouping: Grouping, budget: Budget) -> Frame:
-    """A quantile of each group, at each step of its own share."""
+def quantile_of_groups(q: Floats, frame: Frame, grouping: Grouping, usage: QueryUsage) -> Frame:
+    """Return a quantile of each group; ``q`` has a value for each step."""
     groups = frame.series.grouped(grouping)
     if not len(frame.series):
         return Frame(groups.series, frame.values, frame.present)
     values = np.empty((len(groups.series), frame.values.shape[1]))
     for number, rows in enumerate(np.split(groups.order, groups.starts[1:])):
-        budget.check()
-        values[number] = quantiles(frame.values[rows], frame.present[rows], share)
-    return Frame(groups.series, values, _counted(groups, frame.present) > 0)
+        usage.check_time()
+        values[number] = quantiles(frame.values[rows], frame.present[rows], q)
+    return Frame(groups.series, values, _count_present(groups, frame.present) > 0)
 
 
-def _counted(groups: Groups, present: Bools) -> Floats:
-    return sums.by_group(groups, np.add, present.astype(np.int32))
+def _count_present(groups: Groups, present: Bools) -> Floats:
+    return reduce_groups(groups, np.add, present.astype(np.int32))
 
 
-def _sum(groups: Groups, frame: Frame, budget: Budget) -> Floats:
-    return sums.over_groups(groups, frame.values, frame.present, budget)
+def _sum(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
+    return sum_over_groups(groups, frame.values, frame.present, usage)
 
 
-def _average(groups: Groups, frame: Frame, budget: Budget) -> Floats:
-    count = _counted(groups, frame.present)
-    mean = _sum(groups, frame, budget) / count
-    if np.isinf(mean).any():  # the sum may be beyond what a float holds, where the mean is not
-        scale = 2.0**-64
-        again = (
-            sums.over_groups(groups, frame.values * scale, frame.present, budget) / count / scale
-        )
-        mean = np.where(np.isinf(mean), again, mean)
-    return mean
+def _avg(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
+    count = _count_present(groups, frame.present)
+    return mean_of_sums(
+        lambda values: sum_over_groups(groups, values, frame.present, usage), frame.values, count
+    )
 
 
-def _smallest(groups: Groups, frame: Frame, _: Budget) -> Floats:
-    return sums.by_group(groups, np.fmin, np.where(frame.present, frame.values, np.nan))
+def _min(groups: Groups, frame: Frame, _: QueryUsage) -> Floats:
+    return reduce_groups(groups, np.fmin, np.where(frame.present, frame.values, np.nan))
 
 
-def _largest(groups: Groups, frame: Frame, _: Budget) -> Floats:
-    return sums.by_group(groups, np.fmax, np.where(frame.present, frame.values, np.nan))
+def _max(groups: Groups, frame: Frame, _: QueryUsage) -> Floats:
+    return reduce_groups(groups, np.fmax, np.where(frame.present, frame.values, np.nan))
 
 
-def _count(groups: Groups, frame: Frame, _: Budget) -> Floats:
-    return _counted(groups, frame.present).astype(float)
+def _count(groups: Groups, frame: Frame, _: QueryUsage) -> Floats:
+    return _count_present(groups, frame.present).astype(float)
 
 
-def _one(groups: Groups, frame: Frame, _: Budget) -> Floats:
+def _group(groups: Groups, frame: Frame, _: QueryUsage) -> Floats:
     return np.ones((len(groups.series), frame.values.shape[1]))
 
 
-def _variance(groups: Groups, frame: Frame, budget: Budget) -> Floats:
-    count = _counted(groups, frame.present)
-    mean = _sum(groups, frame, budget) / count
-    apart = np.where(frame.present, frame.values - mean[groups.index], 0.0)
-    return sums.by_group(groups, np.add, apart * apart) / count
+def _stdvar(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
+    count = _count_present(groups, frame.present)
+    mean = _sum(groups, frame, usage) / count
+    deviation = np.where(frame.present, frame.values - mean[groups.index], 0.0)
+    return reduce_groups(groups, np.add, deviation * deviation) / count
 
 
-def _deviation(groups: Groups, frame: Frame, budget: Budget) -> Floats:
-    return np.sqrt(_variance(groups, frame, budget))
+def _stddev(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
+    return np.sqrt(_stdvar(groups, frame, usage))
 
 
-AGGREGATIONS: Final[dict[str, Callable[[Groups, Frame, Budget], Floats]]] = {
+AGGREGATIONS: Final[dict[str, Callable[[Groups, Frame, QueryUsage], Floats]]] = {
     "sum": _sum,
-    "avg": _average,
-    "min": _smallest,
-    "max": _largest,
+    "avg": _avg,
+    "min": _min,
+    "max": _max,
     "count": _count,
-    "group": _one,
-    "stdvar": _variance,
-    "stddev": _deviation,
+    "group": _group,
+    "stdvar": _stdvar,
+    "stddev": _stddev,
 }
+
+
+def count_values(label: str, frame: Frame, grouping: Grouping, usage: QueryUsage) -> Frame:
+    """Return a series for each value in each group, with the value in this label."""
+    if not label:
+        raise execution_error('invalid label name ""')
+    groups = frame.series.grouped(grouping)
+    rows, steps = np.nonzero(frame.present)
+    if not len(rows):
+        return empty_frame(frame.values.shape[1])
+    bits = frame.values[rows, steps].view(np.int64)  # 0 and -0 differ, and NaN equals itself
+    known, which = np.unique(bits, return_inverse=True)
+    values = known.view(np.float64)
+    pairs = groups.index[rows] * len(values) + which
+    made, target = np.unique(pairs, return_inverse=True)
+    usage.check_samples(len(made) * frame.values.shape[1])
+    counts = np.zeros((len(made), frame.values.shape[1]))
+    np.add.at(counts, (target, steps), 1.0)
+    texts = [format_decimal(value) for value in values.tolist()]
+    series = _value_labels(groups.series, made, texts, label)
+    return _merge_equal_labels(Frame(series, counts, counts > 0))
+
+
+def _value_labels(groups: LabelSets, made: Index, texts: list[str], label: str) -> LabelSets:
+    def one(number: int) -> Labels:
+        group, value = divmod(number, len(texts))
+        return dict(sorted({**groups.labels[group], label: texts[value]}.items()))
+
+    return LabelSets([one(number) for number in made.tolist()])
+
+
+def _merge_equal_labels(frame: Frame) -> Frame:
+    """Merge groups that differed only in the label that now has the value, and all kinds of NaN."""
+    first = frame.series.duplicates()
+    if first is None:
+        return frame
+    kept, index = np.unique(first, return_inverse=True)
+    counts = np.zeros((len(kept), frame.values.shape[1]))
+    np.add.at(counts, index, frame.values)
+    return Frame(LabelSets([frame.series.labels[row] for row in kept]), counts, counts > 0)
+
+
+_INT64_END = 2.0**63
+
+
+def top_or_bottom(frame: Frame, k: Floats, grouping: Grouping, *, largest: bool) -> Frame:
+    """Return at each step the k largest or smallest of each group; NaN is last.
+
+    Of equal values the earlier series is taken. At a single step the series are sorted too.
+    """
+    if not len(frame.series) or (k < 1).all():
+        return empty_frame(len(k))
+    _check_k(k, frame)
+    groups = frame.series.grouped(grouping)
+    sizes = np.diff(groups.starts, append=len(frame.series))
+    if sizes.max() <= k.min() and len(k) > 1:
+        return frame
+    order = _ranked(frame, groups.index, largest=largest)
+    rank = np.arange(len(order)) - np.repeat(groups.starts, sizes)
+    kept = rank[:, None] < np.floor(k)
+    if len(k) == 1:
+        return select_rows(frame, order[kept[:, 0], 0])
+    chosen = np.empty_like(frame.present)
+    np.put_along_axis(chosen, order, kept, axis=0)
+    return frame.where(chosen)
+
+
+def _check_k(k: Floats, frame: Frame) -> None:
+    bad = np.flatnonzero(~(np.abs(k) < _INT64_END) & frame.present.any(axis=0))
+    if len(bad):
+        value = float(k[bad[0]])
+        shown = repr(value) if math.isfinite(value) else format_decimal(value)
+        raise execution_error(f"Scalar value {shown} overflows int64")
+
+
+def _ranked(frame: Frame, group: Index, *, largest: bool) -> Index:
+    """Return at each step the rows, group by group, the best first; NaN and absent ones last."""
+    values = np.where(frame.present, frame.values, np.nan)
+    keys = [-values if largest else values]
+    if (np.isnan(frame.values) & frame.present).any():
+        keys.append(np.where(frame.present, np.isnan(values).astype(float), 2.0))
+    keys.append(np.broadcast_to(group[:, None].astype(float), values.shape))
+    return np.lexsort(keys, axis=0)
+
+
+def sort_by_value(frame: Frame, *, descending: bool) -> Frame:
+    """Sort the series by value (sort, sort_desc) if there is a single step."""
+    if frame.values.shape[1] != 1:
+        return frame
+    values = frame.values[:, 0]
+    return select_rows(frame, np.argsort(-values if descending else values, kind="stable"))
+
+
+def select_rows(frame: Frame, rows: Index) -> Frame:
+    """Return only these rows, in this order."""
+    series = LabelSets([frame.series.labels[row] for row in rows])
+    return Frame(series, frame.values[rows], frame.present[rows])

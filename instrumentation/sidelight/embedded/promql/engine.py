@@ -1,55 +1,181 @@
-"""From a query's text to its answer."""
+"""A query's text is parsed and evaluated, and the answer is put into one of four result types."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sidelight.embedded.promql import answers, syntax
-from sidelight.embedded.promql.errors import wrong
-from sidelight.embedded.promql.evaluation import Evaluation, check
-from sidelight.embedded.promql.limits import Budget, Limits
-from sidelight.embedded.promql.parsing import parse
-from sidelight.embedded.promql.result import Matrix, Result
-from sidelight.embedded.promql.selection import Selection
-from sidelight.embedded.promql.source import Source
+from sidelight.embedded.promql.ast import Node, StringLiteral, value_type
+from sidelight.embedded.promql.errors import bad_data
+from sidelight.embedded.promql.evaluator import Evaluator, check_supported
+from sidelight.embedded.promql.frame import Bools, Frame, Ints
+from sidelight.embedded.promql.limits import QueryLimits, QueryUsage
+from sidelight.embedded.promql.parser import parse
+from sidelight.embedded.promql.selectors import SelectorCache
+from sidelight.embedded.promql.storage import Source
+from sidelight.embedded.promql.windows import Windows
 
-DEFAULT = Limits()
+Labels = Mapping[str, str]
 
 
-def query(text: str, source: Source, at: int, limits: Limits = DEFAULT) -> Result:
-    """The answer at one time (milliseconds), as Prometheus's ``/api/v1/query`` gives it.
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """One number; ``time`` is in milliseconds since the epoch."""
 
-    `QueryError` if there is none.
+    time: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class String:
+    """One string."""
+
+    time: int
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """Series with one value each: n label sets and n values, in the order of the answer."""
+
+    labels: Sequence[Labels]
+    time: int
+    values: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Series with values at times: n label sets, t times, n x t values.
+
+    Where ``present`` (n x t) is false there is no value. Every series has at least one value.
     """
-    node = understood(text, limits)
+
+    labels: Sequence[Labels]
+    times: NDArray[np.int64]
+    values: NDArray[np.float64]
+    present: NDArray[np.bool_]
+
+
+Result = Scalar | String | Vector | Matrix
+
+
+DEFAULT_LIMITS = QueryLimits()
+
+
+def instant_query(
+    text: str, source: Source, at: int, limits: QueryLimits = DEFAULT_LIMITS
+) -> Result:
+    """Answer a query at one time (milliseconds), as Prometheus's ``/api/v1/query`` does.
+
+    `QueryError` if there is no answer.
+    """
+    node = checked_query(text, limits)
     steps = np.array([at], np.int64)
-    evaluation = Evaluation(Selection(source, Budget(limits)), steps, at, at)
-    with np.errstate(all="ignore"):  # what is divided by zero has a value in PromQL
-        return answers.instant(node, evaluation, at)
+    evaluator = Evaluator(SelectorCache(source, QueryUsage(limits)), steps, at, at)
+    with np.errstate(all="ignore"):  # division by zero has a value in PromQL
+        return _instant(node, evaluator, at)
 
 
-def query_range(  # noqa: PLR0913, PLR0917 # a query, its times and its limits
-    text: str, source: Source, start: int, end: int, step: int, limits: Limits = DEFAULT
+def range_query(  # noqa: PLR0913, PLR0917 # the parameters of the HTTP API
+    text: str, source: Source, start: int, end: int, step: int, limits: QueryLimits = DEFAULT_LIMITS
 ) -> Matrix:
-    """The answers from ``start`` to ``end`` every ``step`` milliseconds.
+    """Answer a query from ``start`` to ``end`` every ``step`` milliseconds.
 
-    `QueryError` if there is none.
+    `QueryError` if there is no answer.
     """
     if step <= 0:
-        raise wrong(
+        raise bad_data(
             "zero or negative query resolution step widths are not accepted. Try a positive integer"
         )
     if end < start:
-        raise wrong("end timestamp must not be before start time")
-    budget = Budget(limits)
-    budget.steps((end - start) // step)
-    node = understood(text, limits)
+        raise bad_data("end timestamp must not be before start time")
+    usage = QueryUsage(limits)
+    usage.check_points((end - start) // step)
+    node = checked_query(text, limits)
     steps = np.arange(start, end + 1, step, dtype=np.int64)
-    evaluation = Evaluation(Selection(source, budget), steps, start, end)
+    evaluator = Evaluator(SelectorCache(source, usage), steps, start, end)
     with np.errstate(all="ignore"):  # as above
-        return answers.ranged(node, evaluation)
+        return _ranged(node, evaluator)
 
 
-def understood(text: str, limits: Limits = DEFAULT) -> syntax.Node:
-    """The tree of a query that could be answered. `QueryError` says why another could not."""
+def checked_query(text: str, limits: QueryLimits = DEFAULT_LIMITS) -> Node:
+    """Return the tree of a query that is supported. `QueryError` otherwise."""
     node = parse(text, limits)
-    check(node)
+    check_supported(node)
     return node
+
+
+def _instant(node: Node, evaluator: Evaluator, at: int) -> Result:
+    """Return the result at one time; its type is that of the expression."""
+    match value_type(node):
+        case "scalar":
+            return Scalar(at, float(evaluator.scalar(node)[0]))
+        case "string":
+            return String(at, node.value if isinstance(node, StringLiteral) else "")
+        case "matrix":
+            return _raw(evaluator.windows(node))
+        case _:
+            return _vector(evaluator.vector(node), at)
+
+
+def _vector(frame: Frame, at: int) -> Vector:
+    rows = np.flatnonzero(frame.present[:, 0])
+    return Vector([frame.series.labels[row] for row in rows.tolist()], at, frame.values[rows, 0])
+
+
+def _ranged(node: Node, evaluator: Evaluator) -> Matrix:
+    """Return the results at all steps."""
+    kind = value_type(node)
+    if kind == "scalar":
+        values = evaluator.scalar(node)[None, :]
+        return Matrix([{}], evaluator.steps, values, np.ones(values.shape, bool))
+    if kind != "vector":
+        shown = {"matrix": "range vector", "string": "string"}[kind]
+        raise bad_data(
+            f'invalid expression type "{shown}" for range query, must be Scalar or instant Vector',
+        )
+    frame = evaluator.vector(node)
+    return _matrix(frame, evaluator.steps)
+
+
+def _matrix(frame: Frame, times: Ints) -> Matrix:
+    """Return the series that have any sample, sorted by their labels."""
+    labels = frame.series.labels
+    order = frame.series.cached(
+        "order",
+        lambda: np.array(
+            sorted(range(len(labels)), key=lambda row: tuple(labels[row].items())), np.intp
+        ),
+    )
+    nonempty: Bools = np.asarray(frame.present.any(axis=1))
+    rows = order[nonempty[order]]
+    return Matrix(
+        [labels[row] for row in rows.tolist()], times, frame.values[rows], frame.present[rows]
+    )
+
+
+def _raw(ranges: list[Windows]) -> Matrix:
+    """Return the samples of a range selector, at the times of all blocks together."""
+    pieces = [(one, slice(one.low[0], one.high[0])) for one in ranges]
+    times = np.unique(np.concatenate([np.empty(0, np.int64), *(w.times[s] for w, s in pieces)]))
+    rows = sum(len(one.series) for one in ranges)
+    if ranges:
+        ranges[0].usage.check_samples(rows * len(times))
+    values, present = np.zeros((rows, len(times))), np.zeros((rows, len(times)), bool)
+    row = 0
+    for one, part in pieces:
+        here = slice(row, row + len(one.series))
+        columns = np.searchsorted(times, one.times[part])
+        values[here, columns] = one.values[:, part]
+        present[here, columns] = _valid(one, part)
+        row += len(one.series)
+    labels = [label for one in ranges for label in one.series.labels]
+    kept = np.flatnonzero(present.any(axis=1))
+    return Matrix([labels[row] for row in kept.tolist()], times, values[kept], present[kept])
+
+
+def _valid(windows: Windows, part: slice) -> Bools:
+    if windows.valid is None:
+        return np.ones(windows.values[:, part].shape, bool)
+    return windows.valid[:, part]

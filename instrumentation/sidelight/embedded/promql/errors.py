@@ -1,36 +1,36 @@
-"""Why a query has no answer, in Prometheus's own kinds and words."""
+"""Errors of queries, with the types and messages of Prometheus."""
 
 from typing import Literal
 
 from sidelight.errors import SidelightError
 
-Kind = Literal["bad_data", "execution", "timeout", "canceled", "internal"]
+ErrorType = Literal["bad_data", "execution", "timeout", "canceled", "internal"]
 
 
 class QueryError(SidelightError):
-    """A query can't be answered. ``kind`` is the ``errorType`` of Prometheus's HTTP API."""
+    """A query has no answer. ``kind`` is the ``errorType`` of Prometheus's HTTP API."""
 
-    def __init__(self, kind: Kind, message: str) -> None:
+    def __init__(self, kind: ErrorType, message: str) -> None:
         super().__init__(message)
-        self.kind: Kind = kind
+        self.kind: ErrorType = kind
         self.message = message
 
 
-def wrong(message: str) -> QueryError:
-    """The text of the query is at fault."""
+def bad_data(message: str) -> QueryError:
+    """The text of the query is invalid."""
     return QueryError("bad_data", message)
 
 
-def failed(message: str) -> QueryError:
-    """The data don't allow what the query asks."""
+def execution_error(message: str) -> QueryError:
+    """The query can't be executed over the samples that there are."""
     return QueryError("execution", message)
 
 
-def unparsed(problem: str, where: str = "") -> QueryError:
-    """The text is no query; ``where`` is ``line:column:`` if that is known."""
-    return wrong(f"{where} parse error: {problem}".lstrip())
+def parse_error(problem: str, where: str = "") -> QueryError:
+    """The text is not a query; ``where`` is ``line:column:`` if the position is known."""
+    return bad_data(f"{where} parse error: {problem}".lstrip())
 
 
 def unsupported(what: str) -> QueryError:
-    """Prometheus could do this; here it is refused by its name."""
-    return wrong(f"{what} is not supported here: ask a Prometheus")
+    """Prometheus supports this and Sidelight does not; the message names it."""
+    return bad_data(f"{what} is not supported here: ask a Prometheus")

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sidelight.embedded.promql.errors import failed
-from sidelight.embedded.promql.series import Series, joined
+from sidelight.embedded.promql.errors import execution_error
+from sidelight.embedded.promql.labels import LabelSets, concatenated
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -21,56 +21,56 @@ SAME_LABELS: Final = "vector cannot contain metrics with the same labelset"
 class Frame:
     """n series at s steps: ``values`` and ``present``, both n x s.
 
-    Where ``present`` is false the series has no sample at that step, and the value means nothing.
+    Where ``present`` is false the series has no sample at that step, and its value is undefined.
     """
 
-    series: Series
+    series: LabelSets
     values: Floats
     present: Bools
 
     def with_values(self, values: Floats) -> "Frame":
-        """Other values, and no metric's name any more."""
-        return Frame(self.series.without_name(), values, self.present)
+        """Return these values, without the metric name."""
+        return Frame(self.series.without_metric_name(), values, self.present)
 
-    def nameless(self) -> "Frame":
-        """No metric's name any more."""
-        return Frame(self.series.without_name(), self.values, self.present)
+    def without_metric_name(self) -> "Frame":
+        """Return the same values, without the metric name."""
+        return Frame(self.series.without_metric_name(), self.values, self.present)
 
     def where(self, chosen: Bools) -> "Frame":
-        """Only the samples that are chosen."""
+        """Return only the chosen samples."""
         return Frame(self.series, self.values, self.present & chosen)
 
-    def unique(self, problem: str | None = None) -> "Frame":
-        """Each label set once. `QueryError` if two series of one are present at one step."""
-        first = self.series.same()
+    def merged_per_step(self, problem: str | None = None) -> "Frame":
+        """Return each label set once. `QueryError` if two of its series are present at one step."""
+        first = self.series.duplicates()
         return self if first is None else _merged(self, first, problem or SAME_LABELS)
 
-    def unique_in_all(self) -> "Frame":
-        """The frame, if no two series of one label set have samples, whenever."""
-        first = self.series.same()
+    def merged_over_all_steps(self) -> "Frame":
+        """Return each label set once. `QueryError` if two of its series have any sample at all."""
+        first = self.series.duplicates()
         if first is not None:
             rows = first[self.present.any(axis=1)]
             if len(np.unique(rows)) < len(rows):
-                raise failed(SAME_LABELS)
+                raise execution_error(SAME_LABELS)
             return _merged(self, first, SAME_LABELS)
         return self
 
 
-def nothing(steps: int) -> Frame:
-    """No series."""
-    return Frame(Series([]), np.empty((0, steps)), np.empty((0, steps), bool))
+def empty_frame(steps: int) -> Frame:
+    """Return a frame without series."""
+    return Frame(LabelSets([]), np.empty((0, steps)), np.empty((0, steps), bool))
 
 
-def stacked(parts: Sequence[Frame], steps: int) -> Frame:
-    """The series of all, one after another."""
+def stacked_frames(parts: Sequence[Frame], steps: int) -> Frame:
+    """Return the series of all frames, one after another."""
     parts = [part for part in parts if len(part.series)]
     if not parts:
-        return nothing(steps)
+        return empty_frame(steps)
     if len(parts) == 1:
         return parts[0]
     values = np.concatenate([part.values for part in parts])
     present = np.concatenate([part.present for part in parts])
-    return Frame(joined([part.series for part in parts]), values, present)
+    return Frame(concatenated([part.series for part in parts]), values, present)
 
 
 def _merged(frame: Frame, first: NDArray[np.intp], problem: str) -> Frame:
@@ -80,10 +80,10 @@ def _merged(frame: Frame, first: NDArray[np.intp], problem: str) -> Frame:
     for row in np.flatnonzero(first != np.arange(len(first))):
         into, there = index[row], frame.present[row]
         if (present[into] & there).any():
-            raise failed(problem)
+            raise execution_error(problem)
         values[into] = np.where(there, frame.values[row], values[into])
         present[into] |= there
-    labels = frame.series.derived(
-        "distinct", lambda: Series([frame.series.labels[row] for row in kept])
+    labels = frame.series.cached(
+        "distinct", lambda: LabelSets([frame.series.labels[row] for row in kept])
     )
     return Frame(labels, values, present)

@@ -1,155 +1,174 @@
-"""Every function by its name."""
+"""PromQL's functions by their names."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
-from sidelight.embedded.promql import (
-    histogram,
-    over_time,
-    ranking,
-    rates,
-    regression,
-    relabelling,
-    syntax,
+from sidelight.embedded.promql.aggregation import sort_by_value
+from sidelight.embedded.promql.ast import (
+    FunctionCall,
+    MatrixSelector,
+    Node,
+    StringLiteral,
+    SubqueryExpr,
+    VectorSelector,
+    value_type,
 )
-from sidelight.embedded.promql.clock import OF_TIME
-from sidelight.embedded.promql.frame import Floats, Frame, stacked
-from sidelight.embedded.promql.series import NAME, Labels, Series
-from sidelight.embedded.promql.source import Matcher
-from sidelight.embedded.promql.values import OF_VALUES, at_least, at_most
-from sidelight.embedded.promql.windows import AT_ONCE, Windows
+from sidelight.embedded.promql.elementwise import (
+    TIME_FUNCTIONS,
+    VALUE_FUNCTIONS,
+    clamp_max,
+    clamp_min,
+)
+from sidelight.embedded.promql.frame import Floats, Frame, Ints, stacked_frames
+from sidelight.embedded.promql.histogram import histogram_quantiles
+from sidelight.embedded.promql.label_functions import label_join, label_replace
+from sidelight.embedded.promql.labels import METRIC_NAME, Labels, LabelSets
+from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.over_time import OVER_TIME_FUNCTIONS
+from sidelight.embedded.promql.rates import RATE_FUNCTIONS, predict_linear
+from sidelight.embedded.promql.selectors import SelectorCache
+from sidelight.embedded.promql.storage import LabelMatcher
+from sidelight.embedded.promql.windows import BATCH_CELLS, Windows, WindowValues
 
-if TYPE_CHECKING:
-    from sidelight.embedded.promql.evaluation import Evaluation
-
-Function = Callable[["Evaluation", syntax.Call], Frame]
-Scalar = Callable[["Evaluation", syntax.Call], Floats]
-
-OVER_RANGES: Final[dict[str, Callable[..., tuple[Floats, Any]]]] = {
-    "avg_over_time": over_time.average,
-    "changes": over_time.changes,
-    "count_over_time": over_time.count,
-    "delta": rates.delta,
-    "deriv": regression.slope,
-    "idelta": rates.idelta,
-    "increase": rates.increase,
-    "irate": rates.irate,
-    "last_over_time": over_time.last,
-    "max_over_time": over_time.largest,
-    "min_over_time": over_time.smallest,
-    "present_over_time": over_time.present,
-    "quantile_over_time": over_time.quantile,
-    "rate": rates.rate,
-    "resets": over_time.resets,
-    "stddev_over_time": over_time.deviation,
-    "stdvar_over_time": over_time.variance,
-    "sum_over_time": over_time.total,
-}
-KEEPS_NAME: Final = frozenset({"last_over_time"})
+KEEPS_METRIC_NAME: Final = frozenset({"last_over_time"})
 
 
-def _over_range(
-    what: Callable[..., tuple[Floats, Any]], on: "Evaluation", call: syntax.Call
-) -> Frame:
-    """A function of one range vector and maybe of scalars."""
-    ranges = next(arg for arg in call.args if syntax.kind(arg) == "matrix")
-    scalars = on.scalars([arg for arg in call.args if arg is not ranges])
-    with on.budget.holding(len(scalars) * len(on.steps)):
-        parts = [_applied(what, windows, scalars) for windows in on.windows(ranges)]
-    frame = stacked(parts, len(on.steps))
-    return (frame if call.name in KEEPS_NAME else frame.nameless()).unique_in_all()
+class ArgumentEvaluator(Protocol):
+    """What a function needs of the evaluator to get the values of its arguments."""
+
+    steps: Ints
+    usage: QueryUsage
+    selector_cache: SelectorCache
+
+    def vector(self, node: Node) -> Frame:
+        """Evaluate an instant vector."""
+        ...
+
+    def scalar(self, node: Node) -> Floats:
+        """Evaluate a scalar."""
+        ...
+
+    def scalars(self, nodes: Sequence[Node]) -> list[Floats]:
+        """Evaluate several scalars."""
+        ...
+
+    def windows(self, node: Node) -> list[Windows]:
+        """Evaluate a range vector."""
+        ...
+
+    def selected_times(self, node: VectorSelector | SubqueryExpr) -> Ints:
+        """Return the times that a selector selects."""
+        ...
 
 
-def _applied(
-    what: Callable[..., tuple[Floats, Any]], windows: Windows, scalars: list[Floats]
-) -> Frame:
+WindowFunction = Callable[..., WindowValues]
+VectorFunction = Callable[[ArgumentEvaluator, FunctionCall], Frame]
+ScalarFunction = Callable[[ArgumentEvaluator, FunctionCall], Floats]
+
+
+def _over_range(function: WindowFunction, args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    """Evaluate a function of one range vector and any number of scalars."""
+    ranges = next(arg for arg in call.args if value_type(arg) == "matrix")
+    scalars = args.scalars([arg for arg in call.args if arg is not ranges])
+    with args.usage.hold(len(scalars) * len(args.steps)):
+        parts = [_in_batches(function, windows, scalars) for windows in args.windows(ranges)]
+    frame = stacked_frames(parts, len(args.steps))
+    kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metric_name()
+    return kept.merged_over_all_steps()
+
+
+def _in_batches(function: WindowFunction, windows: Windows, scalars: list[Floats]) -> Frame:
     values, present = np.empty(windows.shape), np.empty(windows.shape, bool)
-    for rows, few in windows.few():
-        values[rows], present[rows] = what(few, *scalars)
+    for rows, batch in windows.batches():
+        values[rows], present[rows] = function(batch, *scalars)
     return Frame(windows.series, values, present)
 
 
-def _predict_linear(on: "Evaluation", call: syntax.Call) -> Frame:
-    return _over_range(partial(regression.predicted, now=on.steps), on, call)
+def _predict_linear(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    return _over_range(partial(predict_linear, now=args.steps), args, call)
 
 
-def _with_scalars(on: "Evaluation", call: syntax.Call) -> tuple[Frame, list[Floats]]:
-    """The first argument, and the others."""
-    frame = on.vector(call.args[0])
-    with on.budget.holding(frame.values.size):
-        return frame, on.scalars(call.args[1:])
+def _with_scalars(args: ArgumentEvaluator, call: FunctionCall) -> tuple[Frame, list[Floats]]:
+    """Evaluate a vector, which is the first argument, and the scalars after it."""
+    frame = args.vector(call.args[0])
+    with args.usage.hold(frame.values.size):
+        return frame, args.scalars(call.args[1:])
 
 
-def _of_values(on: "Evaluation", call: syntax.Call) -> Frame:
-    frame, scalars = _with_scalars(on, call)
-    return frame.with_values(OF_VALUES[call.name](frame.values, *scalars)).unique()
+def _of_values(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    frame, scalars = _with_scalars(args, call)
+    values = VALUE_FUNCTIONS[call.name](frame.values, *scalars)
+    return frame.with_values(values).merged_per_step()
 
 
-def _of_time(on: "Evaluation", call: syntax.Call) -> Frame:
-    frame = on.vector(call.args[0]) if call.args else _vector_of(on.steps / 1000)
+def _of_time(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    frame = args.vector(call.args[0]) if call.args else _vector_of(args.steps / 1000)
     made = np.empty(frame.values.shape)
-    some = max(1, AT_ONCE // len(on.steps))
-    for row in range(0, len(made), some):  # dates are many tables of the size of one
-        on.budget.check()
-        made[row : row + some] = OF_TIME[call.name](frame.values[row : row + some])
-    return frame.with_values(made).unique()
+    size = max(1, BATCH_CELLS // len(args.steps))
+    for row in range(0, len(made), size):  # dates need several tables of the size of the values
+        args.usage.check_time()
+        made[row : row + size] = TIME_FUNCTIONS[call.name](frame.values[row : row + size])
+    return frame.with_values(made).merged_per_step()
 
 
-def _clamp(on: "Evaluation", call: syntax.Call) -> Frame:
-    frame, (low, high) = _with_scalars(on, call)
-    clamped = frame.with_values(at_least(at_most(frame.values, high), low))
-    return clamped.where(~(high < low)).unique()
+def _clamp(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    frame, (low, high) = _with_scalars(args, call)
+    clamped = frame.with_values(clamp_min(clamp_max(frame.values, high), low))
+    return clamped.where(~(high < low)).merged_per_step()
 
 
-def _timestamp(on: "Evaluation", call: syntax.Call) -> Frame:
-    """Of a selector the samples' own times; of anything else that of the evaluation."""
+def _timestamp(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    """Return the samples' own times for a selector, the evaluation's times for all else."""
     arg = call.args[0]
-    if isinstance(arg, syntax.Selector):
-        return on.selection.newest(arg.matchers, on.moments(arg), times=True).nameless().unique()
-    frame = on.vector(arg)
-    now = np.broadcast_to(on.steps / 1000, frame.values.shape)
-    return frame.with_values(now).unique()
+    if isinstance(arg, VectorSelector):
+        times = args.selected_times(arg)
+        frame = args.selector_cache.at_instants(arg.matchers, times, timestamps=True)
+        return frame.without_metric_name().merged_per_step()
+    frame = args.vector(arg)
+    now = np.broadcast_to(args.steps / 1000, frame.values.shape)
+    return frame.with_values(now).merged_per_step()
 
 
-def _vector(on: "Evaluation", call: syntax.Call) -> Frame:
-    return _vector_of(on.scalar(call.args[0]))
+def _vector(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    return _vector_of(args.scalar(call.args[0]))
 
 
 def _vector_of(numbers: Floats) -> Frame:
-    return Frame(Series([{}]), numbers[None, :], np.ones((1, len(numbers)), bool))
+    return Frame(LabelSets([{}]), numbers[None, :], np.ones((1, len(numbers)), bool))
 
 
-def _sort(on: "Evaluation", call: syntax.Call) -> Frame:
-    return ranking.in_order(on.vector(call.args[0]), falling=call.name == "sort_desc")
+def _sort(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    return sort_by_value(args.vector(call.args[0]), descending=call.name == "sort_desc")
 
 
-def _absent(on: "Evaluation", call: syntax.Call) -> Frame:
-    there = on.vector(call.args[0]).present.any(axis=0)
-    return _missing(call.args[0], there)
+def _absent(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    present = args.vector(call.args[0]).present.any(axis=0)
+    return _one_if_absent(call.args[0], present)
 
 
-def _absent_over_time(on: "Evaluation", call: syntax.Call) -> Frame:
-    there = np.zeros(len(on.steps), bool)
-    for windows in on.windows(call.args[0]):
-        there |= windows.present().any(axis=0)
-    return _missing(call.args[0], there)
+def _absent_over_time(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    present = np.zeros(len(args.steps), bool)
+    for windows in args.windows(call.args[0]):
+        present |= windows.present().any(axis=0)
+    return _one_if_absent(call.args[0], present)
 
 
-def _missing(node: syntax.Node, there: Any) -> Frame:
-    inner = node.selector if isinstance(node, syntax.Range) else node
-    matchers = inner.matchers if isinstance(inner, syntax.Selector) else ()
-    return Frame(Series([_pinned(matchers)]), np.ones((1, len(there))), ~there[None, :])
+def _one_if_absent(node: Node, present: Any) -> Frame:
+    inner = node.selector if isinstance(node, MatrixSelector) else node
+    matchers = inner.matchers if isinstance(inner, VectorSelector) else ()
+    labels = LabelSets([_equal_labels(matchers)])
+    return Frame(labels, np.ones((1, len(present))), ~present[None, :])
 
 
-def _pinned(matchers: tuple[Matcher, ...]) -> Labels:
-    """The labels that a selector pins to one value, each once."""
+def _equal_labels(matchers: tuple[LabelMatcher, ...]) -> Labels:
+    """Return the labels that a selector compares with ``=``, if no other matcher has the name."""
     found: dict[str, str] = {}
     names = set()
     for name, op, value in matchers:
-        if op == "=" and name not in names and name != NAME:
+        if op == "=" and name not in names and name != METRIC_NAME:
             found[name] = value
             names.add(name)
         else:
@@ -157,56 +176,53 @@ def _pinned(matchers: tuple[Matcher, ...]) -> Labels:
     return {name: value for name, value in sorted(found.items()) if value}
 
 
-def _label_replace(on: "Evaluation", call: syntax.Call) -> Frame:
-    return _relabelled(relabelling.replaced, on, call)
+def _relabel(
+    function: Callable[..., LabelSets], args: ArgumentEvaluator, call: FunctionCall
+) -> Frame:
+    frame = args.vector(call.args[0])
+    texts = tuple(arg.value for arg in call.args[1:] if isinstance(arg, StringLiteral))
+    series = function(frame.series, texts, args.usage)
+    return Frame(series, frame.values, frame.present).merged_over_all_steps()
 
 
-def _label_join(on: "Evaluation", call: syntax.Call) -> Frame:
-    return _relabelled(relabelling.joined, on, call)
+def _histogram_quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    q, buckets = call.args
+    number = args.scalar(q)
+    with args.usage.hold(number.size):
+        frame = args.vector(buckets)
+    return histogram_quantiles(number, frame, args.usage)
 
 
-def _relabelled(what: Callable[..., Series], on: "Evaluation", call: syntax.Call) -> Frame:
-    frame = on.vector(call.args[0])
-    texts = tuple(arg.value for arg in call.args[1:] if isinstance(arg, syntax.Text))
-    series = what(frame.series, texts, on.budget)
-    return Frame(series, frame.values, frame.present).unique_in_all()
-
-
-def _histogram_quantile(on: "Evaluation", call: syntax.Call) -> Frame:
-    share, buckets = call.args
-    number = on.scalar(share)
-    with on.budget.holding(number.size):
-        frame = on.vector(buckets)
-    return histogram.quantiles(number, frame, on.budget)
-
-
-def _scalar(on: "Evaluation", call: syntax.Call) -> Floats:
-    """The value of the only series; NaN where there is none, or more than one."""
-    frame = on.vector(call.args[0])
+def _scalar(args: ArgumentEvaluator, call: FunctionCall) -> Floats:
+    """Return the value of the only series; NaN if there is none, or more than one."""
+    frame = args.vector(call.args[0])
     values = np.where(frame.present, frame.values, 0.0).sum(axis=0)
     return np.where(frame.present.sum(axis=0) == 1, values, np.nan)
 
 
-def _time(on: "Evaluation", _: syntax.Call) -> Floats:
-    return on.steps / 1000
+def _time(args: ArgumentEvaluator, _: FunctionCall) -> Floats:
+    return args.steps / 1000
 
 
-def _pi(on: "Evaluation", _: syntax.Call) -> Floats:
-    return np.full(len(on.steps), np.pi)
+def _pi(args: ArgumentEvaluator, _: FunctionCall) -> Floats:
+    return np.full(len(args.steps), np.pi)
 
 
-SCALARS: Final[dict[str, Scalar]] = {"pi": _pi, "scalar": _scalar, "time": _time}
+SCALAR_FUNCTIONS: Final[dict[str, ScalarFunction]] = {"pi": _pi, "scalar": _scalar, "time": _time}
 
-FUNCTIONS: Final[dict[str, Function]] = {
-    **{name: partial(_over_range, what) for name, what in OVER_RANGES.items()},
-    **dict.fromkeys(OF_VALUES, _of_values),
-    **dict.fromkeys(OF_TIME, _of_time),
+VECTOR_FUNCTIONS: Final[dict[str, VectorFunction]] = {
+    **{
+        name: partial(_over_range, function)
+        for name, function in {**OVER_TIME_FUNCTIONS, **RATE_FUNCTIONS}.items()
+    },
+    **dict.fromkeys(VALUE_FUNCTIONS, _of_values),
+    **dict.fromkeys(TIME_FUNCTIONS, _of_time),
     "absent": _absent,
     "absent_over_time": _absent_over_time,
     "clamp": _clamp,
     "histogram_quantile": _histogram_quantile,
-    "label_join": _label_join,
-    "label_replace": _label_replace,
+    "label_join": partial(_relabel, label_join),
+    "label_replace": partial(_relabel, label_replace),
     "predict_linear": _predict_linear,
     "sort": _sort,
     "sort_desc": _sort,

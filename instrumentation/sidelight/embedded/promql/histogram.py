@@ -3,67 +3,70 @@
 https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
 """
 
-from collections.abc import Iterator
+import math
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from sidelight.embedded.promql.bisection import Bucket, bisected
-from sidelight.embedded.promql.frame import Bools, Floats, Frame, nothing
-from sidelight.embedded.promql.limits import Budget
-from sidelight.embedded.promql.numbers import SMALLEST, TINY, read
-from sidelight.embedded.promql.series import NAME, Series
+from sidelight.embedded.promql.formatting import parse_number
+from sidelight.embedded.promql.frame import Bools, Floats, Frame, empty_frame
+from sidelight.embedded.promql.labels import METRIC_NAME, LabelSets
+from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.windows import Index
 
 BOUND: Final = "le"
+_TINY: Final = 1e-12
+"""A relative difference of counts that comes only from floating-point arithmetic."""
+_SMALLEST: Final = sys.float_info.min
+Bucket = tuple[float, float]
+"""The upper bound of a bucket, and its cumulative count."""
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """Rows of buckets: ``bounds`` ascending, and for each bound its rows and their histograms.
+class _BucketLayout:
+    """The buckets of all histograms: bounds, ascending, and for each its histograms and rows."""
 
-    ``place``: for each bound, pairs of histogram and row.
-    """
-
-    series: Series
+    series: LabelSets
     bounds: list[float]
-    place: list[tuple[Index, Index]]
+    rows: list[tuple[Index, Index]]
 
 
-def quantiles(share: Floats, frame: Frame, budget: Budget) -> Frame:
-    """The quantile of each histogram at each step, present where it has any bucket."""
-    layout = frame.series.derived("histograms", lambda: _layout(frame.series))
+def histogram_quantiles(q: Floats, frame: Frame, usage: QueryUsage) -> Frame:
+    """Return a quantile of each histogram at each step, present where it has any bucket."""
+    layout = frame.series.cached("histograms", lambda: _bucket_layout(frame.series))
     shape = len(layout.series), frame.values.shape[1]
-    budget.room(shape[0] * shape[1])
+    usage.check_samples(shape[0] * shape[1])
     if not shape[0]:
-        return nothing(shape[1])
-    search = _Search(share, shape)
-    for bound, (histograms, rows) in zip(layout.bounds, layout.place, strict=True):
-        budget.check()
+        return empty_frame(shape[1])
+    search = _BucketSearch(q, shape)
+    for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
+        usage.check_time()
         search.size(bound, *_bucket(frame, histograms, rows, shape))
     search.begin()
-    for bound, (histograms, rows) in zip(layout.bounds, layout.place, strict=True):
-        budget.check()
+    for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
+        usage.check_time()
         search.bucket(bound, *_bucket(frame, histograms, rows, shape))
     values = search.values()
-    _unknown(share, frame, layout, search, values)
-    return Frame(layout.series, values, search.any).unique()
+    _search_nan_counts(q, frame, layout, search, values)
+    return Frame(layout.series, values, search.any).merged_per_step()
 
 
-def _unknown(
-    share: Floats, frame: Frame, layout: _Layout, search: "_Search", values: Floats
+def _search_nan_counts(
+    q: Floats, frame: Frame, layout: _BucketLayout, search: "_BucketSearch", values: Floats
 ) -> None:
-    """Where a bucket's count is NaN, how the search goes is what Prometheus answers."""
-    for number, step in zip(*(axis.tolist() for axis in np.nonzero(search.unknown)), strict=True):
-        if 0 <= share[step] <= 1:
+    """Where a bucket's count is NaN, the result depends on the steps of Prometheus's search."""
+    for number, step in zip(*(axis.tolist() for axis in np.nonzero(search.has_nan)), strict=True):
+        if 0 <= q[step] <= 1:
             buckets = list(_buckets(frame, layout, number, step))
-            values[number, step] = bisected(float(share[step]), buckets)
+            values[number, step] = quantile_by_bisection(float(q[step]), buckets)
 
 
-def _buckets(frame: Frame, layout: _Layout, number: int, step: int) -> Iterator[Bucket]:
-    """Those of one histogram that are present at one step."""
-    for bound, (histograms, rows) in zip(layout.bounds, layout.place, strict=True):
+def _buckets(frame: Frame, layout: _BucketLayout, number: int, step: int) -> Iterator[Bucket]:
+    """Yield the buckets of one histogram that are present at one step."""
+    for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
         mine = rows[histograms == number]
         there = mine[frame.present[mine, step]]
         if len(there):
@@ -73,7 +76,7 @@ def _buckets(frame: Frame, layout: _Layout, number: int, step: int) -> Iterator[
 def _bucket(
     frame: Frame, histograms: Index, rows: Index, shape: tuple[int, int]
 ) -> tuple[Floats, Bools]:
-    """Count and presence of one bound's bucket in each histogram; the same bound twice is added."""
+    """Return counts and presence of one bound in each histogram; equal bounds are added."""
     if len(histograms) == shape[0] and (histograms == np.arange(shape[0])).all():
         return frame.values[rows], frame.present[rows]
     counts, there = np.zeros(shape), np.zeros(shape, bool)
@@ -82,38 +85,38 @@ def _bucket(
     return counts, there
 
 
-class _Search:
-    """One pass over the buckets from the lowest, for all histograms and steps at once.
+class _BucketSearch:
+    """Two passes over the buckets from the lowest, for all histograms and steps at once.
 
-    Counts that fall from a bucket to the next are lifted, as Prometheus lifts them.
+    A count that is lower than that of the bucket before is raised to it, as in Prometheus.
     """
 
-    def __init__(self, share: Floats, shape: tuple[int, int]) -> None:
-        self.share = share
+    def __init__(self, q: Floats, shape: tuple[int, int]) -> None:
+        self.q = q
         self.any = np.zeros(shape, bool)
         self.buckets = np.zeros(shape, np.int32)
-        self.highest = np.zeros(shape)  # the lifted count of the highest bucket so far
-        self.endless = np.zeros(shape, bool)
-        self.unknown = np.zeros(shape, bool)
+        self.highest = np.zeros(shape)  # the count of the highest bucket so far
+        self.has_inf = np.zeros(shape, bool)
+        self.has_nan = np.zeros(shape, bool)
 
     def size(self, bound: float, counts: Floats, there: Bools) -> None:
-        """First pass: how many buckets, and how many observations in all."""
+        """First pass: count the buckets and all observations."""
         self.highest = np.where(there, self._lifted(counts, there), self.highest)
         self.any |= there
-        self.unknown |= there & np.isnan(counts)
+        self.has_nan |= there & np.isnan(counts)
         self.buckets += there
         if bound == np.inf:
-            self.endless = there
+            self.has_inf = there
 
     def _lifted(self, counts: Floats, there: Bools) -> Floats:
         before = self.highest
-        falls = self.any & there & ((counts < before) | _nearly(before, counts))
+        falls = self.any & there & ((counts < before) | _nearly_equal(before, counts))
         return np.where(falls, before, counts)
 
     def begin(self) -> None:
-        """Between the passes: which observation is looked for."""
+        """Between the passes: compute the rank of the observation that is searched for."""
         self.total = self.highest
-        self.rank = self.share * self.total
+        self.rank = self.q * self.total
         self.highest = np.zeros_like(self.total)
         self.any[:] = False
         self.bound = np.zeros_like(self.total)  # of the bucket before
@@ -121,7 +124,7 @@ class _Search:
         self.result = np.full_like(self.total, np.nan)
 
     def bucket(self, bound: float, counts: Floats, there: Bools) -> None:
-        """Second pass: where the observation is, if it is in this bucket."""
+        """Second pass: interpolate the observation if it is in this bucket."""
         lifted = self._lifted(counts, there)
         if bound == np.inf:
             self._beyond(there)
@@ -141,26 +144,27 @@ class _Search:
         self.found |= here
 
     def _beyond(self, there: Bools) -> None:
-        """In the last bucket: all that is known is that it is over the bound before."""
+        """An observation in the last bucket gets the bound before it."""
         self.result = np.where(there & ~self.found, self.bound, self.result)
 
     def values(self) -> Floats:
-        """Of n x s; NaN where the buckets don't say."""
-        known = self.endless & (self.buckets > 1) & (self.total != 0)
+        """Return the quantiles, n x s; NaN where the buckets do not determine one."""
+        known = self.has_inf & (self.buckets > 1) & (self.total != 0)
         made = np.where(known, self.result, np.nan)
-        made = np.where(self.share < 0, -np.inf, np.where(self.share > 1, np.inf, made))
-        return np.where(np.isnan(self.share), np.nan, made)
+        made = np.where(self.q < 0, -np.inf, np.where(self.q > 1, np.inf, made))
+        return np.where(np.isnan(self.q), np.nan, made)
 
 
-def _nearly(a: Floats, b: Floats) -> Bools:
-    whole, apart = np.abs(a) + np.abs(b), np.abs(a - b)
-    tiny = (a == 0) | (b == 0) | (whole < SMALLEST)
-    return np.where(tiny, apart < TINY * SMALLEST, apart / whole < TINY)
+def _nearly_equal(a: Floats | float, b: Floats | float) -> Bools:
+    """Return whether counts differ only by floating-point errors, as Prometheus judges it."""
+    whole, difference = np.abs(a) + np.abs(b), np.abs(a - b)
+    tiny = (a == 0) | (b == 0) | (whole < _SMALLEST)
+    return np.where(tiny, difference < _TINY * _SMALLEST, difference / whole < _TINY)
 
 
-def _layout(series: Series) -> _Layout:
-    """Histograms are told apart by their names too, which the result then lacks."""
-    bounds = [read(labels.get(BOUND, "")) for labels in series.labels]
+def _bucket_layout(series: LabelSets) -> _BucketLayout:
+    """Histograms of different names are separate, though the result has no metric name."""
+    bounds = [parse_number(labels.get(BOUND, "")) for labels in series.labels]
     rows = [row for row, bound in enumerate(bounds) if bound is not None]
     found: dict[tuple[tuple[str, str], ...], int] = {}
     by_bound: dict[float, list[tuple[int, int]]] = {}
@@ -169,6 +173,46 @@ def _layout(series: Series) -> _Layout:
         number = found.setdefault(key, len(found))
         by_bound.setdefault(bounds[row] or 0.0, []).append((number, row))
     order = sorted(by_bound)
-    place = [np.array(sorted(by_bound[bound]), np.intp).T for bound in order]
-    sets = [{k: v for k, v in key if k != NAME} for key in found]
-    return _Layout(Series(sets), order, [(one[0], one[1]) for one in place])
+    members = [np.array(sorted(by_bound[bound]), np.intp).T for bound in order]
+    sets = [{k: v for k, v in key if k != METRIC_NAME} for key in found]
+    return _BucketLayout(LabelSets(sets), order, [(one[0], one[1]) for one in members])
+
+
+def quantile_by_bisection(q: float, buckets: Sequence[Bucket]) -> float:
+    """Return the quantile of buckets, sorted by bound, of which some have NaN for a count."""
+    if len(buckets) < 2 or buckets[-1][0] != math.inf:  # noqa: PLR2004 # the last one and another
+        return math.nan
+    counts = _lifted([count for _, count in buckets])
+    if counts[-1] == 0:
+        return math.nan
+    rank = q * counts[-1]
+    position = _first_at_least(counts[:-1], rank)
+    bound = buckets[position][0]
+    if position == len(buckets) - 1:
+        return buckets[position - 1][0]
+    if position == 0 and bound <= 0:
+        return bound
+    begin, under = (buckets[position - 1][0], counts[position - 1]) if position else (0.0, 0.0)
+    here = counts[position] - under
+    return begin + (bound - begin) * ((rank - under) / here) if here else math.nan
+
+
+def _lifted(counts: list[float]) -> list[float]:
+    made = counts[:1]
+    highest = counts[0]
+    for count in counts[1:]:
+        if not (count < highest or _nearly_equal(count, highest)):
+            highest = count
+        made.append(highest)
+    return made
+
+
+def _first_at_least(counts: list[float], rank: float) -> int:
+    low, high = 0, len(counts)
+    while low < high:
+        middle = (low + high) // 2
+        if counts[middle] >= rank:
+            high = middle
+        else:
+            low = middle + 1
+    return low

@@ -1,4 +1,4 @@
-"""How much one query may take."""
+"""Limits of one query, and what it has used of them."""
 
 import time
 from collections.abc import Iterator
@@ -6,23 +6,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from sidelight.embedded.promql.errors import QueryError, failed
+from sidelight.embedded.promql.errors import QueryError, execution_error
 
 TOO_MANY: Final = "query processing would load too many samples into memory in query execution"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Bounds of one query.
+class QueryLimits:
+    """The limits of one query.
 
-    ``seconds``: from start to answer. ``samples``: in memory at a time, of one selection, or of
-    one result and of those that wait for it. ``points``: of one series of the answer. ``steps``:
-    of one subquery; the tables that functions make of a row are several times as long. ``text``:
-    characters. ``depth``: brackets and operators. ``label``: characters of a label value that a
-    function makes.
+    ``seconds`` from its start to its answer. ``samples`` in memory at a time: of one selector, or
+    of one intermediate result and those that are kept for a later operator. ``points`` of one
+    series of the answer. ``steps`` of one subquery; functions make tables several times as long.
+    ``text``: characters of the query. ``depth``: brackets and operators. ``label``: characters of
+    a label value that a function makes.
     """
 
-    seconds: float = field(default=5.0, compare=False)  # else no query would be known again
+    seconds: float = field(
+        default=5.0, compare=False
+    )  # a parsed query is cached by the other limits
     samples: int = 5_000_000
     points: int = 11_000
     steps: int = 1_000_000
@@ -31,44 +33,44 @@ class Limits:
     label: int = 4_096
 
 
-class Budget:
-    """What is left to one query of its limits."""
+class QueryUsage:
+    """The time and the samples in memory that a query has used."""
 
     __slots__ = ("_end", "_held", "limits")
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: QueryLimits) -> None:
         self.limits = limits
         self._end = time.monotonic() + limits.seconds
         self._held = 0
 
-    def check(self) -> None:
-        """Raise if time is up."""
+    def check_time(self) -> None:
+        """Raise `QueryError` if the time is up."""
         if time.monotonic() > self._end:
             raise QueryError("timeout", "query timed out in expression evaluation")
 
-    def room(self, samples: int) -> None:
-        """Raise if time is up, or if this many samples are too many beside those that are held."""
-        self.check()
+    def check_samples(self, samples: int) -> None:
+        """Raise `QueryError` if the time is up, or if these and the held samples are too many."""
+        self.check_time()
         if samples + self._held > self.limits.samples:
-            raise failed(TOO_MANY)
+            raise execution_error(TOO_MANY)
 
-    def subquery(self, steps: int) -> None:
-        """As above, of the steps of a subquery."""
-        self.room(steps)
+    def check_subquery(self, steps: int) -> None:
+        """Raise `QueryError` as `check_samples`, or if a subquery has too many steps."""
+        self.check_samples(steps)
         if steps > self.limits.steps:
-            raise failed(TOO_MANY)
+            raise execution_error(TOO_MANY)
 
     @contextmanager
-    def holding(self, samples: int) -> Iterator[None]:
-        """So many samples wait in memory for what the block makes."""
+    def hold(self, samples: int) -> Iterator[None]:
+        """Count these samples as held in memory while the block runs."""
         self._held += samples
         try:
             yield
         finally:
             self._held -= samples
 
-    def steps(self, number: int) -> None:
-        """Raise if a series of the answer would have too many points."""
+    def check_points(self, number: int) -> None:
+        """Raise `QueryError` if a series of the answer would have too many points."""
         if number > self.limits.points:
             raise QueryError(
                 "bad_data",

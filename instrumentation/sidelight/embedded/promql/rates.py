@@ -1,86 +1,84 @@
-"""How fast something grows, from the samples of a window: rate, increase, delta and their like."""
+"""How fast values grow in a window: rate, increase, delta and regression lines."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
 
-from sidelight.embedded.promql.frame import Bools, Floats
-from sidelight.embedded.promql.windows import Index, Windows
-
-Result = tuple[Floats, Bools]
+from sidelight.embedded.promql.frame import Bools, Floats, Ints
+from sidelight.embedded.promql.windows import Index, Windows, WindowValues
 
 _CLOSE: Final = 1.1
-"""Times the average distance of samples: a border nearer than that is extrapolated to.
+"""A border of the window nearer than this many average intervals is extrapolated to.
 
 https://prometheus.io/docs/prometheus/latest/querying/functions/#rate
 """
 
 
-def rate(windows: Windows) -> Result:
-    """What a counter gains a second."""
+def rate(windows: Windows) -> WindowValues:
+    """Return the increase of a counter per second."""
     seconds = (windows.ends[0] - windows.starts[0]) / 1000
     gain, present = increase(windows)
     speed: Floats = gain / seconds
     return speed, present
 
 
-def increase(windows: Windows) -> Result:
-    """What a counter gains in the whole window."""
-    first = windows.pick(windows.first)
-    gain = windows.pick(windows.last) - first
+def increase(windows: Windows) -> WindowValues:
+    """Return the increase of a counter in the whole window."""
+    first = windows.take(windows.first)
+    gain = windows.take(windows.last) - first
     _add_resets(windows, gain)
     return _extrapolated(windows, gain, first)
 
 
-def delta(windows: Windows) -> Result:
-    """The difference from the window's begin to its end."""
-    gain = windows.pick(windows.last) - windows.pick(windows.first)
+def delta(windows: Windows) -> WindowValues:
+    """Return the difference between the start and the end of the window."""
+    gain = windows.take(windows.last) - windows.take(windows.first)
     return _extrapolated(windows, gain, None)
 
 
 def _add_resets(windows: Windows, gain: Floats) -> None:
-    """What a counter had before each fall is added: it fell to zero and began again.
+    """Add the value before each reset of a counter to the windows that have both samples.
 
-    One after another, as Prometheus adds them, to the windows that have both samples: differences
-    of a running sum would forget what is small after what was large.
+    They are added one after another, as Prometheus does: differences of a running sum would lose
+    small values after large ones.
     """
     if len(windows.times) < 2:  # noqa: PLR2004 # one sample has none before it
         return
-    earlier, both = windows.neighbours()
+    earlier, both = windows.previous_values()
     fell = windows.values[:, 1:] < earlier
     if both is not None:
         fell &= both
     for before in np.flatnonzero(fell.any(axis=0)).tolist():
-        windows.budget.check()
+        windows.usage.check_time()
         rows = np.flatnonzero(fell[:, before])
         first = windows.high.searchsorted(before + 1, side="right")
-        for place, some in _by_previous(windows, rows, before):
-            last = windows.low.searchsorted(place, side="right")
+        for position, some in _by_previous(windows, rows, before):
+            last = windows.low.searchsorted(position, side="right")
             gain[some, first:last] += earlier[some, before, None]
 
 
 def _by_previous(windows: Windows, rows: Index, before: int) -> Iterator[tuple[int, Index]]:
-    """The rows by where their sample before is: where all have all samples, it is the same."""
+    """Yield the rows by the position of their previous sample."""
     if windows.valid is None:
         yield before, rows
         return
-    places = windows.before[rows, before]
-    for place in np.unique(places):
-        yield place, rows[places == place]
+    positions = windows.before[rows, before]
+    for position in np.unique(positions):
+        yield position, rows[positions == position]
 
 
-def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> Result:
-    """The gain, stretched from the first and last sample to the window's borders.
+def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> WindowValues:
+    """Extrapolate the gain from the first and last sample to the borders of the window.
 
-    ``counter``: the first values of what can't have been below zero before.
+    ``counter``: the first values of counters, which are not extrapolated below zero.
     """
     times = windows.times
     first, last = times[windows.first], times[windows.last]
     sampled = (last - first) / 1000
     average = sampled / (windows.count - 1)
-    to_start = _border((first - windows.starts) / 1000, average)
-    to_end = _border((windows.ends - last) / 1000, average)
+    to_start = _extrapolation((first - windows.starts) / 1000, average)
+    to_end = _extrapolation((windows.ends - last) / 1000, average)
     if counter is not None:
         to_zero = sampled * (counter / gain)
         sooner = (gain > 0) & (counter >= 0) & (to_zero < to_start)
@@ -89,29 +87,78 @@ def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> Res
     return stretched, windows.present(2)
 
 
-def _border(distance: Floats, average: Floats) -> Floats:
+def _extrapolation(distance: Floats, average: Floats) -> Floats:
     near: Floats = np.where(distance >= average * _CLOSE, average / 2, distance)
     return near
 
 
-def irate(windows: Windows) -> Result:
-    """What a counter gained a second from the last sample but one to the last."""
+def irate(windows: Windows) -> WindowValues:
+    """Return the increase of a counter per second between the last two samples."""
     before, last, seconds = _last_two(windows)
-    return np.where(last < before, last, last - before) / seconds, _apart(windows)
+    return np.where(last < before, last, last - before) / seconds, windows.present(2)
 
 
-def idelta(windows: Windows) -> Result:
-    """The difference of the last two samples."""
+def idelta(windows: Windows) -> WindowValues:
+    """Return the difference of the last two samples."""
     before, last, _ = _last_two(windows)
-    return last - before, _apart(windows)
+    return last - before, windows.present(2)
 
 
 def _last_two(windows: Windows) -> tuple[Floats, Floats, Floats]:
     index = windows.last
     earlier = windows.previous(index)
     seconds = (windows.times[index] - windows.times[earlier]) / 1000
-    return windows.pick(earlier), windows.pick(index), seconds
+    return windows.take(earlier), windows.take(index), seconds
 
 
-def _apart(windows: Windows) -> Bools:
-    return windows.present(2)
+def deriv(windows: Windows) -> WindowValues:
+    """Return the slope per second of a line by least squares."""
+    made = np.full(windows.shape, np.nan)
+    for step, values, valid in windows.by_step():
+        times = windows.times[windows.low[step] : windows.high[step]]
+        since = times - times[valid.argmax(axis=1)][:, None]
+        made[:, step] = _least_squares(since, values, valid)[0]
+    return made, windows.present(2)
+
+
+def predict_linear(windows: Windows, ahead: Floats, now: Ints) -> WindowValues:
+    """Return the value of that line ``ahead`` seconds after the time of evaluation."""
+    made = np.full(windows.shape, np.nan)
+    for step, values, valid in windows.by_step():
+        times = windows.times[windows.low[step] : windows.high[step]]
+        rise, height = _least_squares(times - now[step], values, valid)
+        made[:, step] = rise * ahead[step] + height
+    return made, windows.present(2)
+
+
+def _least_squares(times: Ints, values: Floats, valid: Bools) -> tuple[Floats, Floats]:
+    """Return the slope, and the value at time 0. Constant values have slope 0, infinite ones NaN.
+
+    The formula and the precision of its sums are Prometheus's: another formula gives different
+    results for values that are far from zero and near each other.
+    """
+    x = np.where(valid, times / 1000, 0.0)
+    y = np.where(valid, values, 0.0)
+    n = valid.sum(axis=1)
+    sum_x, sum_y, sum_xy, sum_xx = (_precise_sum(one) for one in (x, y, x * y, x * x))
+    rise = (sum_xy - sum_x * sum_y / n) / (sum_xx - sum_x * sum_x / n)
+    first = np.take_along_axis(values, valid.argmax(axis=1)[:, None], axis=1)
+    flat = (~valid | (values == first)).all(axis=1)
+    even = np.where(np.isinf(first), np.nan, first)[:, 0]
+    rise = np.where(flat, even * 0, rise)
+    return rise, np.where(flat, even, sum_y / n - rise * sum_x / n)
+
+
+def _precise_sum(values: Floats) -> Floats:
+    exact: Floats = values.sum(axis=1, dtype=np.longdouble).astype(float)
+    return exact
+
+
+RATE_FUNCTIONS: Final[dict[str, Callable[..., WindowValues]]] = {
+    "delta": delta,
+    "deriv": deriv,
+    "idelta": idelta,
+    "increase": increase,
+    "irate": irate,
+    "rate": rate,
+}

@@ -1,1 +1,1 @@
-"""The service's rules, evaluated over the history as Prometheus would."""
+"""The evaluation of recording rules and alerts over the history, as in Prometheus."""

@@ -1,19 +1,79 @@
-"""A rule that records what its expression gives, as series of another name."""
+"""Queries of rules, and the recording of their results as series."""
+
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import failed
-from sidelight.embedded.rules.asking import Sample, ask, known
-from sidelight.embedded.rules.definition import Rule
+from sidelight.embedded.history.querier import HistoryQuerier
+from sidelight.embedded.promql.engine import Scalar, Vector, instant_query
+from sidelight.embedded.promql.errors import execution_error
+from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.rules.definition import RuleDefinition
+
+RULE_LIMITS = QueryLimits(samples=5_000_000)
+RuleSample = tuple[dict[str, str], float]
 
 
-def evaluate(rule: Rule, history: History, at: int) -> list[Sample]:
-    """The samples to be recorded. Raises `QueryError`."""
-    found = [(_named(rule, labels), value) for labels, value in ask(history, rule.expr, at)]
-    if len({known(labels) for labels, _ in found}) < len(found):
-        raise failed("vector contains metrics with the same labelset after applying rule labels")
+def query_samples(history: History, text: str, at: int) -> list[RuleSample]:
+    """Evaluate an expression. Raises `QueryError`."""
+    with HistoryQuerier(history, RULE_LIMITS) as source:
+        found = instant_query(text, source, at, RULE_LIMITS)
+    if isinstance(found, Scalar):
+        return [({}, found.value)]
+    if not isinstance(found, Vector):
+        raise execution_error("rule result is not a vector or scalar")
+    pairs = zip(found.labels, found.values.tolist(), strict=True)
+    return [(dict(labels), value) for labels, value in pairs]
+
+
+def template_samples(history: History, text: str, at: int) -> list[dict[str, Any]]:
+    """Evaluate a query of a template."""
+    return [
+        {"Labels": labels, "Value": value} for labels, value in query_samples(history, text, at)
+    ]
+
+
+def record_samples(
+    history: History, key: Hashable, at: int, found: Sequence[RuleSample]
+) -> Mapping[str, str] | None:
+    """Add one step to a rule's own stream; series that it no longer has end.
+
+    A series that another rule records is dropped, as a label set has one series only. The label
+    set of a dropped series is returned, if there is one.
+    """
+    stream, duplicate = history.stream(key), None
+    step = {}
+    with history.lock:
+        for labels, value in found:
+            if history.has_live_elsewhere(stream, label_key(labels)):
+                duplicate = labels
+                continue
+            number = history.identify(stream, label_key(labels), labels.copy)
+            if number is not None:
+                step[number] = value
+    history.add(stream, at, step)
+    return duplicate
+
+
+def label_key(labels: Mapping[str, str]) -> bytes:
+    """Return a label set as the key of a series."""
+    return json.dumps(sorted(labels.items()), separators=(",", ":")).encode()
+
+
+def evaluate_recording_rule(rule: RuleDefinition, history: History, at: int) -> list[RuleSample]:
+    """Return the samples that a rule records. Raises `QueryError`."""
+    found = [
+        (_recorded_labels(rule, labels), value)
+        for labels, value in query_samples(history, rule.expr, at)
+    ]
+    if len({label_key(labels) for labels, _ in found}) < len(found):
+        raise execution_error(
+            "vector contains metrics with the same labelset after applying rule labels"
+        )
     return found
 
 
-def _named(rule: Rule, labels: dict[str, str]) -> dict[str, str]:
+def _recorded_labels(rule: RuleDefinition, labels: dict[str, str]) -> dict[str, str]:
     all_labels = {**labels, "__name__": rule.name, **rule.labels}
     return {name: value for name, value in all_labels.items() if value}

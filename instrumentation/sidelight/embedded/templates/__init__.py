@@ -1,4 +1,4 @@
-"""Go's templates, as far as annotations and labels of rules use them.
+"""Go's templates, as far as the annotations and labels of rules use them.
 
 https://pkg.go.dev/text/template and
 https://prometheus.io/docs/prometheus/latest/configuration/template_reference/

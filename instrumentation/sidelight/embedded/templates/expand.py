@@ -1,20 +1,30 @@
-"""A template filled in."""
+"""The expansion of a template."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sidelight.embedded.templates.functions import FUNCTIONS, shown
-from sidelight.embedded.templates.reading import TemplateError
-from sidelight.embedded.templates.tree import Assign, Block, Call, Constant, Field, Node, Term
+from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS, format_operand
+from sidelight.embedded.templates.lexer import TemplateError
+from sidelight.embedded.templates.parser import (
+    Assignment,
+    FieldAccess,
+    Operand,
+    TemplateBlock,
+    TemplateCall,
+    TemplateLiteral,
+    TemplateNode,
+)
 
-Ask = Callable[[str], list[dict[str, Any]]]
-"""A query's samples, each with ``Labels`` and ``Value``."""
-MOST = 64 * 1024
+QueryFunction = Callable[[str], list[dict[str, Any]]]
+"""Returns a query's samples, each with ``Labels`` and ``Value``."""
+MAX_CHARACTERS = 64 * 1024
 """Characters of one expanded text."""
 
 
-def expand(tree: Block, labels: Mapping[str, str], value: float, ask: Ask) -> str:
-    """The text of a template. Raises `TemplateError`, and what ``ask`` raises."""
+def expand_template(
+    tree: TemplateBlock, labels: Mapping[str, str], value: float, run_query: QueryFunction
+) -> str:
+    """Expand a template. Raises `TemplateError`, and what ``run_query`` raises."""
     dot = {"Labels": labels, "Value": value, "ExternalLabels": {}, "ExternalURL": ""}
     names = {
         "$labels": labels,
@@ -23,64 +33,64 @@ def expand(tree: Block, labels: Mapping[str, str], value: float, ask: Ask) -> st
         "$externalURL": "",
         "$": dot,
     }
-    text = _Filling(names, ask).body(tree.body, dot)
-    return text[:MOST]
+    text = _Expansion(names, run_query).body(tree.body, dot)
+    return text[:MAX_CHARACTERS]
 
 
-class _Filling:
-    """One expansion: its variables."""
+class _Expansion:
+    """One expansion and its variables."""
 
-    def __init__(self, names: dict[str, Any], ask: Ask) -> None:
+    def __init__(self, names: dict[str, Any], run_query: QueryFunction) -> None:
         self._names = names
-        self._functions = {**FUNCTIONS, "query": lambda text: ask(str(text))}
+        self._functions = {**TEMPLATE_FUNCTIONS, "query": lambda text: run_query(str(text))}
 
-    def body(self, nodes: Iterable[Node], dot: Any) -> str:
+    def body(self, nodes: Iterable[TemplateNode], dot: Any) -> str:
         return "".join(self._node(node, dot) for node in nodes)
 
-    def _node(self, node: Node, dot: Any) -> str:
+    def _node(self, node: TemplateNode, dot: Any) -> str:
         if isinstance(node, str):
             return node
-        if isinstance(node, Assign):
-            self._names[node.name] = self._value(node.term, dot)
+        if isinstance(node, Assignment):
+            self._names[node.name] = self._value(node.operand, dot)
             return ""
-        if isinstance(node, Block):
+        if isinstance(node, TemplateBlock):
             return self._block(node, dot)
-        return shown(self._value(node, dot))
+        return format_operand(self._value(node, dot))
 
-    def _block(self, block: Block, dot: Any) -> str:
-        assert block.term is not None  # noqa: S101 for mypy: only the whole has none
-        found = self._value(block.term, dot)
+    def _block(self, block: TemplateBlock, dot: Any) -> str:
+        assert block.operand is not None  # noqa: S101 for mypy: only the root has none
+        found = self._value(block.operand, dot)
         if block.variable and block.kind != "range":
             self._names[block.variable] = found
         if not found:
             return self.body(block.other, dot)
         if block.kind == "range":
-            return "".join(self._round(block, one) for one in found)
+            return "".join(self._iteration(block, one) for one in found)
         return self.body(block.body, found if block.kind == "with" else dot)
 
-    def _round(self, block: Block, one: Any) -> str:
+    def _iteration(self, block: TemplateBlock, one: Any) -> str:
         if block.variable:
             self._names[block.variable] = one
         return self.body(block.body, one)
 
-    def _value(self, term: Term, dot: Any) -> Any:
-        if isinstance(term, Constant):
-            return term.value
-        if isinstance(term, Field):
-            return self._field(term, dot)
-        return self._call(term, [self._value(one, dot) for one in term.args])
+    def _value(self, operand: Operand, dot: Any) -> Any:
+        if isinstance(operand, TemplateLiteral):
+            return operand.value
+        if isinstance(operand, FieldAccess):
+            return self._field(operand, dot)
+        return self._call(operand, [self._value(one, dot) for one in operand.args])
 
-    def _field(self, field: Field, dot: Any) -> Any:
+    def _field(self, field: FieldAccess, dot: Any) -> Any:
         if field.variable and field.variable not in self._names:
             raise TemplateError(f"undefined variable {field.variable!r}")
         found = self._names[field.variable] if field.variable else dot
         for name in field.names:
             if not isinstance(found, Mapping):
-                raise TemplateError(f"can't take {name!r} of {shown(found)!r}")
+                raise TemplateError(f"can't take {name!r} of {format_operand(found)!r}")
             found = found.get(name, "")
         return found
 
-    def _call(self, call: Call, args: list[Any]) -> Any:
+    def _call(self, call: TemplateCall, args: list[Any]) -> Any:
         try:
             return self._functions[call.name](*args)
         except (TypeError, KeyError, AttributeError) as error:

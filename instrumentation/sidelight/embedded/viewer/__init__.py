@@ -1,4 +1,4 @@
-"""The dashboards in a browser, without Grafana: a process of its own that asks and draws.
+"""The viewer: the dashboards in a browser, without Grafana, served by a process of its own.
 
-What is drawn is worked out in plain Python: only `pages`, `elements` and `server` know NiceGUI.
+Only `server`, `view`, `elements` and the modules of the pages depend on NiceGUI.
 """

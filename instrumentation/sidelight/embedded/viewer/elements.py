@@ -1,12 +1,12 @@
-"""The viewer's own elements for NiceGUI: each has a component in static/, and is sent as data.
+"""The viewer's NiceGUI elements. Each has a component in static/, and sends its data as props.
 
-No element is given HTML but what `asking.html` made: labels reach the browser as texts.
+Only the HTML of `markdown` is sent as HTML: the browser shows labels as text.
 """
 
 from pathlib import Path
 from typing import Any, Final
 
-import nicegui.elements.echart  # noqa: F401 makes its ECharts importable in the browser
+import nicegui.elements.echart  # noqa: F401 the browser imports its ECharts
 from nicegui.element import Element
 
 STATIC: Final = Path(__file__).parent / "static"
@@ -19,20 +19,20 @@ LIBRARIES: Final = [
 Json = dict[str, Any]
 
 
-class Told(Element):
-    """An element with one prop that is sent anew when it has changed, and only then."""
+class DataElement(Element):
+    """An element with one prop, which is sent only when it has changed."""
 
     prop = "body"
 
-    def tell(self, value: Json) -> None:
-        """Show this."""
+    def show(self, value: Json) -> None:
+        """Set the prop."""
         if self._props.get(self.prop) != value and not self.is_deleted:
             self._props[self.prop] = value
             self.update()
 
 
-class Bar(Told, component="static/bar.js", dependencies=[*LIBRARIES]):
-    """What is at the top of every page."""
+class TopBar(DataElement, component="static/top_bar.js", dependencies=[*LIBRARIES]):
+    """The bar at the top of every page."""
 
     prop = "state"
 
@@ -41,26 +41,26 @@ class Bar(Told, component="static/bar.js", dependencies=[*LIBRARIES]):
         self._props["state"] = state
 
 
-class Fold(Element, component="static/section.js"):
-    """Panels below a heading."""
+class RowElement(Element, component="static/row.js"):
+    """The panels of a row, below its title."""
 
     def __init__(self, title: str, *, collapsed: bool) -> None:
         super().__init__()
         self._props |= {"title": title, "collapsed": collapsed}
 
 
-class Box(Told, component="static/panel.js"):
-    """One panel; ``place`` is where it is in its section's grid, in columns and rows from 1."""
+class PanelElement(DataElement, component="static/panel.js"):
+    """One panel. ``position`` is (column, row, width, height) in the grid, counted from 1."""
 
-    def __init__(self, head: Json, place: tuple[int, int, int, int]) -> None:
+    def __init__(self, head: Json, position: tuple[int, int, int, int]) -> None:
         super().__init__()
-        self._props |= {"head": head, "body": {"kind": "waiting"}}
-        x, y, width, height = place
+        self._props |= {"head": head, "body": {"kind": "loading"}}
+        x, y, width, height = position
         self.style(f"--x:{x};--y:{y};--w:{width};--h:{height}")
 
 
-class Alerts(Told, component="static/alerts.js"):
-    """The page of alerts."""
+class AlertsElement(DataElement, component="static/alerts.js"):
+    """The list of alerts and rules."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,126 +1,124 @@
-"""A heatmap of a histogram's buckets over time."""
+"""Heatmap panels: the buckets of a histogram over time, as ECharts' options."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sidelight.embedded.viewer.board import Panel
-from sidelight.embedded.viewer.fields import field
-from sidelight.embedded.viewer.prometheus import Answer, Exemplar
-from sidelight.embedded.viewer.times import Range
-from sidelight.embedded.viewer.timeseries import MOST_TRACES, time_axis, trace_points
-from sidelight.embedded.viewer.units import shown, unit
+from sidelight.embedded.viewer.dashboard import Panel
+from sidelight.embedded.viewer.fields import field_config
+from sidelight.embedded.viewer.query_result import QueryResult, TraceExemplar
+from sidelight.embedded.viewer.time_range import TimeRange
+from sidelight.embedded.viewer.timeseries import exemplar_points, time_axis
+from sidelight.embedded.viewer.units import even, format_value, unit
 
-BLUES: Final = (
+LIGHT_SCALE: Final = (
     "#eaf2fa", "#d6e6f4", "#c6dbef", "#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#08519c",
     "#08306b",
 )  # fmt: skip
-"""ColorBrewer's, few to many, with the palest made to be seen: https://colorbrewer2.org."""
-NIGHT: Final = (
+"""ColorBrewer's Blues (https://colorbrewer2.org), with a darker color for the least values."""
+DARK_SCALE: Final = (
     "#18222d", "#17324d", "#1a4a75", "#2068a5", "#3387cc", "#5ca7e3", "#93c8f2", "#cde6fb",
 )  # fmt: skip
-"""The same on dark, where few is what is near the page's own colour."""
+"""The scale of the dark theme: the least values are near the color of the page."""
 Json = dict[str, Any]
 Cells = dict[tuple[float, int], float]
+"""The values by time and index of the bucket."""
 
 
 def option(
-    panel: Panel, answer: Answer, step: float, asked: Range, traces: Sequence[Exemplar] = ()
+    panel: Panel,
+    result: QueryResult,
+    step: float,
+    period: TimeRange,
+    exemplars: Sequence[TraceExemplar] = (),
 ) -> Json | None:
-    """ECharts' options; None where nothing is in any bucket."""
-    edges, cells = buckets(answer)
-    least = panel.options.get("filterValues", {}).get("le", -math.inf)
-    kept = {where: value for where, value in cells.items() if value > least}
-    if not kept:
+    """The options; None if every bucket is empty."""
+    edges, cells = buckets(result)
+    minimum = panel.options.get("filterValues", {}).get("le", -math.inf)
+    cells = {key: value for key, value in cells.items() if value > minimum}
+    if not cells:
         return None
     axis_unit = panel.options.get("yAxis", {}).get("unit", "none")
+    cell_unit = panel.options.get("cellValues", {}).get("unit") or field_config(panel, "").unit
+    rows = [row for _, row in cells]
     levels = int(panel.options.get("color", {}).get("steps", 32))
-    top, bottom = max(kept.values()), min(kept.values())
-    counted = panel.options.get("cellValues", {}).get("unit") or field(panel, "").unit
-    first, last = _used(kept)
     return {
         "heat": {
             "step": round(step * 1000),
-            "edges": [edge_text(edge, axis_unit) for edge in edges],
-            "shades": shades(BLUES, levels),
-            "night": shades(NIGHT, levels),
+            "edges": [_edge_text(edge, axis_unit) for edge in edges],
+            "lightColors": _colors(LIGHT_SCALE, levels),
+            "darkColors": _colors(DARK_SCALE, levels),
             "gap": panel.options.get("cellGap", 1),
-            "low": shown(bottom, counted),
-            "high": shown(top, counted),
-            "trace": panel.options.get("exemplars", {}).get("color", "#e5a72e"),
+            "low": format_value(min(cells.values()), cell_unit),
+            "high": format_value(max(cells.values()), cell_unit),
+            "exemplarColor": panel.options.get("exemplars", {}).get("color", "#e5a72e"),
         },
-        "series": [
-            {
-                "type": "custom",
-                "id": "cells",
-                "name": "cells",
-                "data": [
-                    [round(t * 1000), at, _level(value, bottom, top, levels), _even(value)]
-                    for (t, at), value in sorted(kept.items())
-                ],
-            },
-            *_traces(traces, edges),
-        ],
-        "xAxis": time_axis(asked),
-        "yAxis": {"type": "value", "min": first, "max": last + 1, "interval": 1},
-        "unit": unit(counted).plain(),
-        "axisUnit": unit(axis_unit).plain(),
+        "series": [_cell_series(cells, levels), *_exemplar_series(exemplars, edges)],
+        "xAxis": time_axis(period),
+        "yAxis": {
+            "type": "value",
+            "min": max(min(rows) - 1, 0),
+            "max": max(rows) + 1,
+            "interval": 1,
+        },
+        "unit": unit(cell_unit).to_json(),
+        "axisUnit": unit(axis_unit).to_json(),
         "legend": [],
-        "marks": [],
+        "annotations": [],
     }
 
 
-def buckets(answer: Answer) -> tuple[list[float], Cells]:
-    """Upper edges in order, and what is in each bucket alone at each time.
+def buckets(result: QueryResult) -> tuple[list[float], Cells]:
+    """The upper edges in order, and the count of each bucket at each time.
 
-    Prometheus's buckets count everything below their edge; what the one before has is taken off.
+    Prometheus's buckets are cumulative: the count of the bucket below is subtracted.
     """
     by_edge: dict[float, Mapping[float, float]] = {}
-    for series in answer.series:
+    for series in result.series:
         edge = float(series.labels.get("le", "inf").replace("+Inf", "inf"))
         by_edge[edge] = dict(zip(series.times, series.values, strict=True))
     edges = sorted(by_edge)
     cells: Cells = {}
     for t in {t for values in by_edge.values() for t in values}:
         below = 0.0
-        for at, edge in enumerate(edges):
+        for row, edge in enumerate(edges):
             value = by_edge[edge].get(t, below)
             if math.isfinite(value):
-                cells[t, at] = max(value - below, 0.0)
+                cells[t, row] = max(value - below, 0.0)
                 below = max(below, value)
     return edges, cells
 
 
-def _used(kept: Cells) -> tuple[int, int]:
-    rows = [at for _, at in kept]
-    return max(min(rows) - 1, 0), max(rows)
-
-
-def edge_text(edge: float, name: str) -> str:
-    """An edge on the axis: without zeros at its end."""
-    number, space, suffix = shown(edge, name).partition(" ")
+def _edge_text(edge: float, name: str) -> str:
+    """The text of an edge on the axis, without trailing zeros."""
+    number, space, suffix = format_value(edge, name).partition(" ")
     return (number.rstrip("0").rstrip(".") if "." in number else number) + space + suffix
 
 
-def _level(value: float, bottom: float, top: float, levels: int) -> int:
-    """Which shade: as many steps as there are, even between the least and the most."""
-    return levels - 1 if top <= bottom else round((value - bottom) / (top - bottom) * (levels - 1))
+def _cell_series(cells: Cells, levels: int) -> Json:
+    """The cells: time, row, index of the color, and value."""
+    low, high = min(cells.values()), max(cells.values())
+
+    def level(value: float) -> int:
+        return levels - 1 if high <= low else round((value - low) / (high - low) * (levels - 1))
+
+    data = [
+        [round(t * 1000), row, level(value), even(value, 6)]
+        for (t, row), value in sorted(cells.items())
+    ]
+    return {"type": "custom", "id": "cells", "name": "cells", "data": data}
 
 
-def _even(value: float) -> float:
-    return float(f"{value:.6g}")
+def _colors(scale: Sequence[str], levels: int) -> list[str]:
+    """So many colors at equal distances along a scale."""
+    return [_interpolated(scale, level / max(levels - 1, 1)) for level in range(levels)]
 
 
-def shades(scale: Sequence[str], levels: int) -> list[str]:
-    """So many colours, even along a scale."""
-    return [_mixed(scale, at / max(levels - 1, 1)) for at in range(levels)]
-
-
-def _mixed(scale: Sequence[str], share: float) -> str:
-    place = share * (len(scale) - 1)
-    low = min(int(place), len(scale) - 2)
+def _interpolated(scale: Sequence[str], share: float) -> str:
+    position = share * (len(scale) - 1)
+    low = min(int(position), len(scale) - 2)
     parts = zip(_rgb(scale[low]), _rgb(scale[low + 1]), strict=True)
-    mixed = [round(a + (b - a) * (place - low)) for a, b in parts]
+    mixed = [round(a + (b - a) * (position - low)) for a, b in parts]
     return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
@@ -128,22 +126,22 @@ def _rgb(text: str) -> tuple[int, ...]:
     return tuple(int(text[at : at + 2], 16) for at in (1, 3, 5))
 
 
-def _traces(traces: Sequence[Exemplar], edges: Sequence[float]) -> Iterator[Json]:
-    """Traces as points within the row of their bucket."""
-    if not traces:
+def _exemplar_series(exemplars: Sequence[TraceExemplar], edges: Sequence[float]) -> Iterator[Json]:
+    """Exemplars as points in the rows of their buckets."""
+    if not exemplars:
         return
-    points = trace_points(sorted(traces, key=lambda one: -one.value)[:MOST_TRACES])
+    points = exemplar_points(exemplars)
     for point in points:
         t, value = point["value"]
-        point["value"] = [t, within(value, edges), value]
-    yield {"type": "scatter", "id": "traces", "name": "traces", "data": points}
+        point["value"] = [t, _row_of(value, edges), value]
+    yield {"type": "scatter", "id": "exemplars", "name": "exemplars", "data": points}
 
 
-def within(value: float, edges: Sequence[float]) -> float:
-    """Where a value is on an axis whose rows are the buckets: 1.5 is the middle of the second."""
-    for at, edge in enumerate(edges):
+def _row_of(value: float, edges: Sequence[float]) -> float:
+    """The position of a value on an axis of buckets: 1.5 is the middle of the second bucket."""
+    for row, edge in enumerate(edges):
         if value <= edge:
-            low = edges[at - 1] if at else 0.0
-            wide = edge - low
-            return at + ((value - low) / wide if 0 < wide < math.inf else 0.5)
+            low = edges[row - 1] if row else 0.0
+            width = edge - low
+            return row + ((value - low) / width if 0 < width < math.inf else 0.5)
     return float(len(edges))

@@ -1,4 +1,4 @@
-"""What the viewer is started with, checked."""
+"""The settings of the viewer, checked."""
 
 import re
 from collections.abc import Mapping
@@ -6,24 +6,25 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
 
-from sidelight.embedded.viewer.times import seconds
+from sidelight.durations import to_seconds
 from sidelight.errors import SettingsError, SidelightError
 from sidelight.serving import bind
 
 LISTEN = "127.0.0.1:9465"
 SIDECAR = "http://127.0.0.1:9464"
-LEAST_STEP = 1.0
+PROMETHEUS = "http://127.0.0.1:9090"
+MIN_STEP = 1.0
 Login = tuple[str, str]
 """A user and a password."""
 
 
 @dataclass(frozen=True, slots=True)
-class Viewer(bind.BindConfig):
-    """How one viewer runs. Build it with `check`.
+class ViewerSettings(bind.BindConfig):
+    """The settings of one viewer. Build them with `check`.
 
-    ``token`` is sent to what it reads, and asked of whoever opens it. ``step`` is how often, in
-    seconds, scrapes and rules are; None where that is what the dashboards take it to be.
-    ``logins`` are those that addresses came with: readers are shown the addresses.
+    ``token`` is sent to the sidecar and to Prometheus, and required of the viewer's clients.
+    ``step`` is the interval of scrapes and rules in seconds; None if it is the dashboards'
+    default. ``logins`` has the users and passwords of the addresses, which are shown without.
     """
 
     sidecar: str
@@ -32,8 +33,8 @@ class Viewer(bind.BindConfig):
     logins: Mapping[str, Login] = field(default_factory=dict, repr=False)
 
     @property
-    def metrics(self) -> str:
-        """Whose HTTP API is asked."""
+    def metrics_url(self) -> str:
+        """The address of the server that queries are sent to."""
         return self.prometheus or self.sidecar
 
 
@@ -46,37 +47,34 @@ def check(  # noqa: PLR0913 one for each option
     *,
     insecure: bool,
     step: str | None = None,
-) -> Viewer:
-    """Check what was given on the command line. Raises `SettingsError`."""
+) -> ViewerSettings:
+    """Check the options of the command line. Raises `SettingsError`."""
     host, port, token = bind.parse(listen, token_file, LISTEN, insecure=insecure)
     logins: dict[str, Login] = {}
-    checked = _url("sidecar", sidecar, SIDECAR, logins)
-    source = (
-        None
-        if prometheus is None
-        else _url("prometheus", prometheus, "http://127.0.0.1:9090", logins)
-    )
-    return Viewer(host, port, token, hosts, checked, source, _step(step), logins)
+    sidecar = _url("sidecar", sidecar, SIDECAR, logins)
+    if prometheus is not None:
+        prometheus = _url("prometheus", prometheus, PROMETHEUS, logins)
+    return ViewerSettings(host, port, token, hosts, sidecar, prometheus, _step(step), logins)
 
 
 def _step(given: str | None) -> float | None:
     try:
-        found = None if given is None else seconds(given)
+        step = None if given is None else to_seconds(given)
     except ValueError:
-        found = 0
-    if found is not None and found < LEAST_STEP:
+        step = 0
+    if step is not None and step < MIN_STEP:
         raise SettingsError("step", given, "must be a duration of at least 1s", "--step 5s")
-    return found
+    return step
 
 
 def _url(key: str, given: str, example: str, logins: dict[str, Login]) -> str:
-    """The address without the login that it may have, which goes to the others."""
+    """The address without its user and password, which are added to ``logins``."""
     try:
         parts = urlsplit(given)
-        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        good = False
-    if not good or parts.query or parts.fragment:
+        valid = False
+    if not valid or parts.query or parts.fragment:
         shown = re.sub("//.*@", "//...@", given)
         raise SettingsError(key, shown, "must be an http or https address", f"--{key} {example}")
     login, at, _ = parts.netloc.rpartition("@")
@@ -86,8 +84,8 @@ def _url(key: str, given: str, example: str, logins: dict[str, Login]) -> str:
     return url
 
 
-def need_extra() -> None:
-    """Raises `SidelightError` where what the viewer is made with isn't installed."""
+def require_extra() -> None:
+    """Check that the packages of the extra are installed. Raises `SidelightError`."""
     missing = [name for name in ("httpx", "nicegui", "uvicorn") if find_spec(name) is None]
     if missing:
         raise SidelightError(

@@ -1,27 +1,59 @@
-"""The sidecar's slow requests as a table."""
+"""The page of the slow requests that the sidecar keeps."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from sidelight.embedded.viewer.tables import NOTHING
-from sidelight.embedded.viewer.units import shown
-from sidelight.embedded.viewer.variables import ALL, Chosen, queryparam, time_range
+from sidelight.embedded.viewer.clients import ViewerContext
+from sidelight.embedded.viewer.elements import PanelElement
+from sidelight.embedded.viewer.query_result import DataSourceError
+from sidelight.embedded.viewer.table import NO_VALUE
+from sidelight.embedded.viewer.units import format_value
+from sidelight.embedded.viewer.variables import (
+    ALL,
+    PageState,
+    time_parameters,
+    variable_parameters,
+)
 
-SHORT: Final = 0.001
-"""Seconds: a phase that is shorter explains no slow request."""
+MIN_PHASE: Final = 0.001
+"""Seconds: a phase that is shorter does not explain a slow request."""
+MIN_BLOCKED: Final = 0.1
+"""Seconds: a block of the event loop of this length or more is colored."""
+SERVER_ERROR: Final = 500
+RED: Final = "#d1413a"
+YELLOW: Final = "#e5a72e"
 Json = dict[str, Any]
 COLUMNS: Final = (
-    ("When", False), ("Took", True), ("Method", False), ("Route", False), ("Status", True),
-    ("First byte", True), ("Loop held", True), ("Threads waiting", True), ("Where it went", False),
-    ("Trace", False),
+    ("When", False), ("Duration", True), ("Method", False), ("Route", False), ("Status", True),
+    ("First byte", True), ("Loop blocked", True), ("Threads waiting", True),
+    ("Time by phase", False), ("Trace", False),
 )  # fmt: skip
-FAILED: Final = 500
-HELD: Final = 0.1
-"""Seconds of a held loop from which on it is coloured: it explains the wait."""
+"""The names of the columns, and whether they contain numbers."""
+
+
+class SlowRequestsPage:
+    """The latest slow requests."""
+
+    def __init__(self, context: ViewerContext) -> None:
+        self._sidecar = context.sidecar
+        description = "The latest requests that took longer than the threshold of their route."
+        self._panel = PanelElement(
+            {"title": "Slow requests", "description": description}, (1, 1, 24, 1)
+        )
+
+    async def load(self, _: PageState, *, everything: bool) -> None:  # noqa: ARG002 one panel
+        """Load all of them."""
+        try:
+            content = table(await self._sidecar.slow_requests())
+        except DataSourceError as error:
+            content = {"kind": "error", "text": str(error)}
+        if content.get("rows") == []:
+            content = {"kind": "empty", "parts": [{"text": "No slow requests"}]}
+        self._panel.show(content)
 
 
 def table(records: Iterable[Mapping[str, Any]]) -> Json:
-    """Columns and rows, the newest first; what isn't known is a dash, times are the browser's."""
+    """Columns and rows, the newest first. The browser formats the times."""
     rows = sorted(map(_row, records), key=lambda row: row[0][0], reverse=True)
     return {
         "kind": "table",
@@ -33,39 +65,39 @@ def table(records: Iterable[Mapping[str, Any]]) -> Json:
     }
 
 
-def _row(one: Mapping[str, Any]) -> list[Any]:
-    when, route, trace = one["when"], one.get("route"), one.get("trace_id")
-    held, status = one.get("loop_blocked"), one.get("status")
+def _row(record: Mapping[str, Any]) -> list[Any]:
+    route, trace, method = record.get("route"), record.get("trace_id"), record["method"]
+    blocked, status = record.get("loop_blocked"), record.get("status")
     return [
-        [when, "", "", ""],
-        _duration(one["seconds"]),
-        [one["method"], one["method"], "", ""],
-        [route, one.get("path") or route or "(no route)", "", _route(route)],
-        [status, str(status or NOTHING), "#d1413a" if (status or 0) >= FAILED else "", ""],
-        _duration(one.get("first_byte")),
-        _duration(held, "#e5a72e" if (held or 0) >= HELD else ""),
-        _count(one.get("threads_waiting")),
-        [None, _phases(one.get("phases") or {}), "", ""],
-        [trace, trace or NOTHING, "", ""],
+        [record["when"], "", "", ""],
+        _duration(record["seconds"]),
+        [method, method, "", ""],
+        [route, record.get("path") or route or "(no route)", "", _route_link(route)],
+        [status, str(status or NO_VALUE), RED if (status or 0) >= SERVER_ERROR else "", ""],
+        _duration(record.get("first_byte")),
+        _duration(blocked, YELLOW if (blocked or 0) >= MIN_BLOCKED else ""),
+        _count(record.get("threads_waiting")),
+        [None, _phases(record.get("phases") or {}), "", ""],
+        [trace, trace or NO_VALUE, "", ""],
     ]
 
 
-def _duration(seconds: float | None, colour: str = "") -> list[Any]:
-    return [seconds, NOTHING if seconds is None else shown(seconds, "s"), colour, ""]
+def _duration(seconds: float | None, color: str = "") -> list[Any]:
+    return [seconds, NO_VALUE if seconds is None else format_value(seconds, "s"), color, ""]
 
 
 def _count(number: int | None) -> list[Any]:
-    return [number, NOTHING if number is None else str(number), "#e5a72e" if number else "", ""]
+    return [number, NO_VALUE if number is None else str(number), YELLOW if number else "", ""]
 
 
 def _phases(phases: Mapping[str, float]) -> str:
-    largest = sorted(phases.items(), key=lambda one: -one[1])
-    largest = [one for one in largest if one[1] >= SHORT] or largest[:1]
-    return ", ".join(f"{name} {shown(value, 's')}" for name, value in largest) or NOTHING
+    longest = sorted(phases.items(), key=lambda phase: -phase[1])
+    longest = [phase for phase in longest if phase[1] >= MIN_PHASE] or longest[:1]
+    return ", ".join(f"{name} {format_value(value, 's')}" for name, value in longest) or NO_VALUE
 
 
-def _route(route: str | None) -> str:
+def _route_link(route: str | None) -> str:
     if not route:
         return ""
-    chosen = Chosen({"job": (ALL,), "route": (route,)}, "now-1h", "now")
-    return f"/d/sidelight-route?{time_range(chosen)}&{queryparam('route', (route,))}"
+    state = PageState({"job": (ALL,), "route": (route,)}, "now-1h", "now")
+    return f"/d/sidelight-route?{time_parameters(state)}&{variable_parameters('route', (route,))}"

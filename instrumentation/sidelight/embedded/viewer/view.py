@@ -1,173 +1,186 @@
-"""One reader's page: what it shows, and when it asks again."""
+"""The page of one browser: what it shows, and when it is refreshed."""
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from nicegui import background_tasks, ui
 from nicegui.client import Client
 
-from sidelight.embedded.viewer import bar
-from sidelight.embedded.viewer.contents import AlertList, Content, Dashboard, SlowRequests
-from sidelight.embedded.viewer.elements import Bar
-from sidelight.embedded.viewer.empty import short
-from sidelight.embedded.viewer.hub import Hub
-from sidelight.embedded.viewer.prometheus import AskError
-from sidelight.embedded.viewer.times import seconds
-from sidelight.embedded.viewer.variables import Chosen, address, normal, read
+from sidelight.durations import to_seconds
+from sidelight.embedded.viewer import top_bar
+from sidelight.embedded.viewer.alerts_page import AlertsPage
+from sidelight.embedded.viewer.clients import ViewerContext
+from sidelight.embedded.viewer.dashboard_page import DashboardPage
+from sidelight.embedded.viewer.elements import TopBar
+from sidelight.embedded.viewer.query_result import DataSourceError
+from sidelight.embedded.viewer.slow_page import SlowRequestsPage
+from sidelight.embedded.viewer.variables import PageState, address, normalized, page_state
 
 if TYPE_CHECKING:
-    from sidelight.embedded.viewer.board import Board
+    from sidelight.embedded.viewer.dashboard import Dashboard
 
-LEAST_EVERY: Final = 1.0
-"""Seconds: no address makes a page ask more often."""
+MIN_REFRESH_INTERVAL: Final = 1.0
+"""Seconds: no address makes a page refresh more often."""
 START: Final = "/d/sidelight-fleet"
-LAST_HOUR: Final = Chosen({}, "now-1h", "now", "10s")
+LAST_HOUR: Final = PageState({}, "now-1h", "now", "10s")
 
 
-class View:
-    """What one browser's page shows: told to its elements, which send what has changed."""
+class PageContent(Protocol):
+    """What a page shows below the bar."""
 
-    def __init__(self, hub: Hub, client: Client) -> None:
-        self.hub = hub
+    async def load(self, state: PageState, *, everything: bool) -> None:
+        """Load what is visible, or everything.
+
+        Raises `DataSourceError` and ValueError if the page as a whole can't be shown.
+        """
+
+
+class BrowserView:
+    """The state of one browser's page. NiceGUI sends the changes of its elements."""
+
+    def __init__(self, context: ViewerContext, client: Client) -> None:
+        self.context = context
         self.url = urlsplit("")
-        self.board: Board | None = None
-        self.chosen = LAST_HOUR
-        self.content: Content | None = None
-        self.firing, self.asking, self.problem, self.watched = 0, 0, "", True
-        self.again = asyncio.Event()
-        self.bar = Bar(self.state())
+        self.dashboard: Dashboard | None = None
+        self.state = LAST_HOUR
+        self.content: PageContent | None = None
+        self.firing, self.loads, self.problem, self.visible = 0, 0, "", True
+        self.wake_up = asyncio.Event()
+        self.bar = TopBar(self.bar_state())
         self.page = ui.element("main").classes("sl-page")
-        self._listen()
-        task = background_tasks.create(self.keep(), name="refresh")
-        client.on_delete(lambda: _end(task))
+        self._add_listeners()
+        task = background_tasks.create(self.refresh_forever(), name="refresh")
+        client.on_delete(lambda: _cancel(task))
 
-    def _listen(self) -> None:
-        self.bar.on("go", lambda e: self.open(str(e.args["path"])))
-        self.bar.on("choose", lambda e: self.choose(str(e.args["name"]), e.args["values"]))
-        self.bar.on("time", lambda e: self.span(str(e.args["from"]), str(e.args["to"])))
-        self.bar.on("every", lambda e: self.every(str(e.args)))
-        self.bar.on("again", lambda _: self.refresh(whole=True))
-        self.bar.on("watched", lambda e: self.watch(shown=bool(e.args)))
+    def _add_listeners(self) -> None:
+        self.bar.on("open", lambda e: self.open(str(e.args["path"])))
+        self.bar.on("select", lambda e: self.select(str(e.args["name"]), e.args["values"]))
+        self.bar.on("time", lambda e: self.set_time(str(e.args["from"]), str(e.args["to"])))
+        self.bar.on("interval", lambda e: self.set_refresh(str(e.args)))
+        self.bar.on("refresh", lambda _: self.refresh(everything=True))
+        self.bar.on("visible", lambda e: self.set_visible(visible=bool(e.args)))
 
-    # --- what is shown ---
+    # --- what the page shows ---
 
     def open(self, target: str) -> None:
-        """Go to a page of the viewer."""
+        """Show a page of the viewer."""
         before, self.url = self.url, urlsplit(target)
-        self.board = self.hub.boards.get(self.url.path.removeprefix("/d/"))
-        if self.board:
-            self.chosen = read(self.board, self.url.query)
-        if self.board is None or before.path != self.url.path:
+        self.dashboard = self.context.dashboards.get(self.url.path.removeprefix("/d/"))
+        if self.dashboard:
+            self.state = page_state(self.dashboard, self.url.query)
+        if self.dashboard is None or before.path != self.url.path:
             self.page.clear()
             with self.page:
-                self.content = self._built()
-        self.refresh(whole=True)
+                self.content = self._new_content()
+        self.refresh(everything=True)
 
-    def _built(self) -> Content:
-        if self.board:
-            return Dashboard(self.hub, self.board, self.span)
+    def _new_content(self) -> PageContent:
+        if self.dashboard:
+            return DashboardPage(self.context, self.dashboard, self.set_time)
         if self.url.path == "/alerts":
-            return AlertList(self.hub, parse_qs(self.url.query).get("open", [""])[0])
-        return SlowRequests(self.hub)
+            return AlertsPage(self.context, parse_qs(self.url.query).get("open", [""])[0])
+        return SlowRequestsPage(self.context)
 
-    def state(self) -> dict[str, Any]:
+    def bar_state(self) -> dict[str, Any]:
         """What the bar shows."""
-        board, chosen, path = self.board, self.chosen, self.url.path
-        shown = short(board) if board else bar.PAGES.get(path, "")
-        lists = self.content.lists if isinstance(self.content, Dashboard) else {}
-        viewer = self.hub.viewer
+        dashboard, state, path = self.dashboard, self.state, self.url.path
+        title = dashboard.short_title if dashboard else top_bar.PAGES.get(path, "")
+        options = self.content.options if isinstance(self.content, DashboardPage) else {}
+        settings = self.context.settings
+        server = settings.sidecar if path == "/slow" else settings.metrics_url
         return {
-            "title": f"{shown} · Sidelight" if shown else "Sidelight",
-            "url": address(board.uid, chosen) if board else self.url.geturl(),
-            "pages": bar.pages(self.hub, path, chosen, self.firing),
-            "variables": bar.variables(board, chosen, lists) if board else [],
-            "timed": board is not None,
-            "since": chosen.since,
-            "until": chosen.until,
-            "every": chosen.refresh,
-            "busy": self.asking > 0,
-            "source": (viewer.sidecar if path == "/slow" else viewer.metrics).split("://", 1)[1],
+            "title": f"{title} · Sidelight" if title else "Sidelight",
+            "url": address(dashboard.uid, state) if dashboard else self.url.geturl(),
+            "pages": top_bar.pages(self.context, path, state, self.firing),
+            "variables": top_bar.variables(dashboard, state, options) if dashboard else [],
+            "hasTimeRange": dashboard is not None,
+            "from": state.time_from,
+            "to": state.time_to,
+            "refresh": state.refresh,
+            "loading": self.loads > 0,
+            "source": server.split("://", 1)[1],
             "problem": self.problem,
         }
 
     # --- what the reader does ---
 
-    def choose(self, name: str, values: list[str]) -> None:
-        """Other values of a variable."""
-        chosen = {**self.chosen.values, name: normal([str(value) for value in values])}
-        self.chosen = replace(self.chosen, values=chosen)
-        self.refresh(whole=True)
+    def select(self, name: str, values: list[str]) -> None:
+        """Set the values of a variable."""
+        selected = {**self.state.values, name: normalized([str(value) for value in values])}
+        self.state = replace(self.state, values=selected)
+        self.refresh(everything=True)
 
-    def span(self, since: str, until: str) -> None:
-        """Another time."""
-        self.chosen = replace(self.chosen, since=since, until=until)
-        self.refresh(whole=True)
+    def set_time(self, time_from: str, time_to: str) -> None:
+        """Set the time range."""
+        self.state = replace(self.state, time_from=time_from, time_to=time_to)
+        self.refresh(everything=True)
 
-    def every(self, text: str) -> None:
-        """Ask so often."""
-        self.chosen = replace(self.chosen, refresh=text)
-        self.bar.tell(self.state())
-        self.again.set()
+    def set_refresh(self, text: str) -> None:
+        """Set the interval of refreshes."""
+        self.state = replace(self.state, refresh=text)
+        self.bar.show(self.bar_state())
+        self.wake_up.set()
 
-    def watch(self, *, shown: bool) -> None:
-        """A page in the background asks nothing; seen again, it asks at once."""
-        self.watched = shown
-        if shown and self.interval:
-            self.refresh(whole=False)
+    def set_visible(self, *, visible: bool) -> None:
+        """Stop the refreshes of a page in the background; refresh it once it is visible again."""
+        self.visible = visible
+        if visible and self.interval:
+            self.refresh(everything=False)
 
-    # --- asking ---
+    # --- refreshes ---
 
     @property
     def interval(self) -> float | None:
-        """Seconds between refreshes; None where there are none."""
+        """Seconds between refreshes; None if there are none."""
         try:
-            return max(seconds(self.chosen.refresh), LEAST_EVERY)
+            seconds = to_seconds(self.state.refresh)
         except ValueError:
             return None
+        return max(seconds, MIN_REFRESH_INTERVAL) if seconds else None
 
-    async def keep(self) -> None:
-        """Ask again as often as is chosen."""
+    async def refresh_forever(self) -> None:
+        """Refresh the page at each interval."""
         while True:
-            self.again.clear()
+            self.wake_up.clear()
             try:
-                await asyncio.wait_for(self.again.wait(), self.interval)
+                await asyncio.wait_for(self.wake_up.wait(), self.interval)
             except TimeoutError:
-                if self.watched and not self.asking:
-                    self.refresh(whole=False)
+                if self.visible and not self.loads:
+                    self.refresh(everything=False)
 
-    def refresh(self, *, whole: bool) -> None:
-        """Ask for what is in sight; with ``whole`` for everything."""
+    def refresh(self, *, everything: bool) -> None:
+        """Load what is visible, or everything."""
         if self.content:
-            background_tasks.create(self._ask(self.content, whole=whole), name="ask")
-        self.again.set()
+            background_tasks.create(self._load(self.content, everything=everything), name="load")
+        self.wake_up.set()
 
-    async def _ask(self, content: Content, *, whole: bool) -> None:
-        self.asking += 1
-        self.bar.tell(self.state())
+    async def _load(self, content: PageContent, *, everything: bool) -> None:
+        self.loads += 1
+        self.bar.show(self.bar_state())
         try:
-            both = content.ask(self.chosen, whole=whole), self.count_firing()
-            ended = await asyncio.gather(*both, return_exceptions=True)
-            self.problem = _problem(ended)
+            both = content.load(self.state, everything=everything), self._count_firing()
+            self.problem = _problem(await asyncio.gather(*both, return_exceptions=True))
         finally:
-            self.asking -= 1
-            self.bar.tell(self.state())
+            self.loads -= 1
+            self.bar.show(self.bar_state())
 
-    async def count_firing(self) -> None:
-        """How many alerts fire. Raises `AskError` where the server doesn't answer at all."""
-        self.firing = sum(one.state == "firing" for one in await self.hub.server.alerts())
-
-
-def _problem(ended: Iterable[BaseException | None]) -> str:
-    """What the reader can do something about; anything else is a fault of ours, and raised."""
-    problems = [one for one in ended if one is not None]
-    for one in problems:
-        if not isinstance(one, AskError | ValueError):
-            raise one
-    return str(problems[0]) if problems else ""
+    async def _count_firing(self) -> None:
+        """Count the firing alerts. Raises `DataSourceError`."""
+        alerts = await self.context.prometheus.alerts()
+        self.firing = sum(alert.state == "firing" for alert in alerts)
 
 
-def _end(task: asyncio.Task[None]) -> None:
+def _problem(results: Iterable[BaseException | None]) -> str:
+    """The first error that concerns the reader. Any other error is a fault, and is raised."""
+    errors = [error for error in results if error is not None]
+    for error in errors:
+        if not isinstance(error, DataSourceError | ValueError):
+            raise error
+    return str(errors[0]) if errors else ""
+
+
+def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()

@@ -1,4 +1,4 @@
-// Alerts: what fires, what is pending, and the rules that are quiet, each with its runbook.
+// Firing alerts, pending alerts and inactive rules, each with its runbook.
 import Markdown from "sidelight-markdown";
 import { clock } from "sidelight-chart";
 
@@ -6,16 +6,16 @@ export default {
   components: { SlMarkdown: Markdown },
   props: { body: Object },
   emits: ["runbook"],
-  data: () => ({ open: null, led: null }),
-  mounted() { this.lead(); },
-  watch: { body() { this.lead(); } },
+  data: () => ({ open: null, opened: null }),
+  mounted() { this.openNamed(); },
+  watch: { body() { this.openNamed(); } },
   methods: {
-    // An address may name an alert: its first row is opened, once.
-    lead() {
-      const every = this.body.groups.flatMap((group) => group.alerts);
-      const one = every.find(({ name }) => name === this.body.open);
-      if (!one || this.led === this.body.open) return;
-      [this.open, this.led] = [one.key, this.body.open];
+    // The address can name an alert, whose first row is opened once.
+    openNamed() {
+      const alerts = this.body.groups.flatMap((group) => group.alerts);
+      const one = alerts.find(({ name }) => name === this.body.open);
+      if (!one || this.opened === this.body.open) return;
+      [this.open, this.opened] = [one.key, this.body.open];
       Vue.nextTick(() => this.$el.querySelector("article.open")?.scrollIntoView({ block: "center" }));
     },
     when: (text) => (text ? clock(Date.parse(text)) : ""),
@@ -27,10 +27,10 @@ export default {
   template: `
     <div class="sl-alerts">
       <p v-if="body.problem" class="sl-error"><b>!</b>{{ body.problem }}</p>
-      <p v-else-if="!body.groups.length" class="sl-waiting">Asking …</p>
+      <p v-else-if="!body.groups.length" class="sl-loading">Loading …</p>
       <section v-for="group in body.groups" class="sl-panel" :data-state="group.state">
         <header><h3>{{ group.title }}</h3><small>{{ group.alerts.length }}</small></header>
-        <p v-if="!group.alerts.length" class="sl-nothing">{{ group.empty }}</p>
+        <p v-if="!group.alerts.length" class="sl-empty">{{ group.empty }}</p>
         <article v-for="one in group.alerts" :key="one.key" :class="{ open: open === one.key }">
           <button type="button" class="sl-alert" @click="toggle(one)" :aria-expanded="open === one.key">
             <i :class="'sl-state ' + one.state + ' ' + one.severity"></i>
@@ -42,7 +42,7 @@ export default {
           <div v-if="open === one.key" class="sl-detail">
             <p v-if="one.description">{{ one.description }}</p>
             <p v-if="one.problem" class="sl-error"><b>!</b>{{ one.problem }}</p>
-            <p><a v-if="one.dashboard" :href="one.dashboard">Open its dashboard</a></p>
+            <p><a v-if="one.dashboard" :href="one.dashboard">Open the dashboard</a></p>
             <pre>{{ one.expr }}</pre>
             <sl-markdown v-if="body.runbooks[one.name]" :html="body.runbooks[one.name]"></sl-markdown>
             <p v-else-if="one.runbook">Runbook: {{ one.runbook }}</p>

@@ -1,41 +1,41 @@
-// One panel: its head, and its body in one of the forms of sidelight/viewer/asking.py.
+// One panel: its head, and its body in one of the forms that panel_data.py makes.
 import { Chart, clock, isDark, readable } from "sidelight-chart";
 import Markdown from "sidelight-markdown";
 
 const TABLE = {
   props: { body: Object, dark: Boolean },
-  data: () => ({ own: null }),
+  data: () => ({ userSort: null }),
   computed: {
-    sort() { return this.own ?? this.body.sort; },
+    sort() { return this.userSort ?? this.body.sort; },
     rows() {
       const { column, descending } = this.sort;
-      if (column < 0 || !this.own) return this.body.rows;
-      const [known, unknown] = [[], []];
-      for (const row of this.body.rows) (row[column][0] === null ? unknown : known).push(row);
+      if (column < 0 || !this.userSort) return this.body.rows;
+      const [withValue, without] = [[], []];
+      for (const row of this.body.rows) (row[column][0] === null ? without : withValue).push(row);
       const order = (one, other) => (one < other ? -1 : one > other ? 1 : 0);
-      known.sort((one, other) => order(one[column][0], other[column][0]) * (descending ? -1 : 1));
-      return [...known, ...unknown];
+      withValue.sort((one, other) => order(one[column][0], other[column][0]) * (descending ? -1 : 1));
+      return [...withValue, ...without];
     },
   },
   methods: {
-    by(column) {
-      const again = this.sort.column === column;
-      this.own = { column, descending: again ? !this.sort.descending : this.body.columns[column].number };
+    sortBy(column) {
+      const same = this.sort.column === column;
+      this.userSort = { column, descending: same ? !this.sort.descending : this.body.columns[column].number };
     },
     text(cell, at) { return this.body.columns[at].time ? clock(cell[0] * 1000) : cell[1]; },
-    ink(cell) { return cell[2] ? { color: readable(cell[2], this.dark) } : null; },
+    style(cell) { return cell[2] ? { color: readable(cell[2], this.dark) } : null; },
   },
   template: `
     <div class="sl-table"><table>
       <thead><tr>
         <th v-for="(column, at) in body.columns" :class="{ number: column.number }"
             :aria-sort="sort.column === at ? (sort.descending ? 'descending' : 'ascending') : null">
-          <button type="button" @click="by(at)">{{ column.name }}<i v-if="sort.column === at">{{ sort.descending ? '↓' : '↑' }}</i></button>
+          <button type="button" @click="sortBy(at)">{{ column.name }}<i v-if="sort.column === at">{{ sort.descending ? '↓' : '↑' }}</i></button>
         </th>
       </tr></thead>
       <tbody>
         <tr v-for="row in rows">
-          <td v-for="(cell, at) in row" :class="{ number: body.columns[at].number }" :style="ink(cell)" :title="text(cell, at)">
+          <td v-for="(cell, at) in row" :class="{ number: body.columns[at].number }" :style="style(cell)" :title="text(cell, at)">
             <a v-if="cell[3]" :href="cell[3]">{{ text(cell, at) }}</a><template v-else>{{ text(cell, at) }}</template>
           </td>
         </tr>
@@ -46,10 +46,10 @@ const TABLE = {
 export default {
   components: { SlTable: TABLE, SlMarkdown: Markdown },
   props: { head: Object, body: Object },
-  emits: ["seen", "zoom"],
-  data: () => ({ only: null, seen: false, dark: isDark() }),
+  emits: ["visible", "zoom"],
+  data: () => ({ only: null, visible: false, dark: isDark() }),
   mounted() {
-    this.observer = new IntersectionObserver(([one]) => this.see(one.isIntersecting), { rootMargin: "240px 0px" });
+    this.observer = new IntersectionObserver(([one]) => this.setVisible(one.isIntersecting), { rootMargin: "240px 0px" });
     this.observer.observe(this.$el);
     this.onTheme = () => {
       this.dark = isDark();
@@ -60,23 +60,23 @@ export default {
   beforeUnmount() {
     this.observer.disconnect();
     window.removeEventListener("sidelight:theme", this.onTheme);
-    this.drop();
+    this.dispose();
   },
   watch: { body() { this.draw(); } },
   methods: {
-    // `dark` is named, so that another theme draws the colours anew.
-    shade(colour) { return readable(colour, this.dark); },
-    see(seen) {
-      if (seen === this.seen) return;
-      this.seen = seen;
-      this.$emit("seen", seen);
-      if (seen) this.draw();
+    // Reading `dark` makes Vue render the colors again when the theme changes.
+    readable(color) { return readable(color, this.dark); },
+    setVisible(visible) {
+      if (visible === this.visible) return;
+      this.visible = visible;
+      this.$emit("visible", visible);
+      if (visible) this.draw();
     },
-    // Charts out of sight are drawn when they come into it.
+    // A chart is drawn when it becomes visible.
     draw() {
       const body = Vue.toRaw(this.body);
-      if (body.kind !== "chart") return this.drop();
-      if (!this.seen || this.drawn === body) return;
+      if (body.kind !== "chart") return this.dispose();
+      if (!this.visible || this.drawn === body) return;
       Vue.nextTick(() => {
         if (!this.$refs.chart || Vue.toRaw(this.body) !== body) return;
         this.chart ??= new Chart(this.$refs.chart, (from, to) => this.$emit("zoom", { from, to }));
@@ -86,7 +86,7 @@ export default {
         this.chart.show(body.option);
       });
     },
-    drop() {
+    dispose() {
       this.chart?.dispose();
       this.chart = this.drawn = null;
     },
@@ -108,33 +108,33 @@ export default {
           <div class="sl-canvas" ref="chart"></div>
           <div v-if="body.option.heat" class="sl-scale">
             <span>{{ body.option.heat.low }}</span>
-            <i v-for="shade in dark ? body.option.heat.night : body.option.heat.shades" :style="{ background: shade }"></i>
+            <i v-for="color in dark ? body.option.heat.darkColors : body.option.heat.lightColors" :style="{ background: color }"></i>
             <span>{{ body.option.heat.high }}</span>
           </div>
           <div v-else-if="body.option.legend.length && head.legend" class="sl-legend">
             <button v-for="one in body.option.legend" type="button" :class="{ off: only && only !== one.name }"
                     @click="isolate(one.name)" :title="one.name + '  ' + one.last">
-              <i :class="{ dashed: one.dashed }" :style="{ color: shade(one.colour) }"></i>{{ one.name }}
+              <i :class="{ dashed: one.dashed }" :style="{ color: readable(one.color) }"></i>{{ one.name }}
             </button>
           </div>
         </template>
-        <div v-else-if="body.kind === 'stat'" class="sl-figures">
-          <div v-for="one in body.figures" :class="{ words: one.words }">
+        <div v-else-if="body.kind === 'stat'" class="sl-stats">
+          <div v-for="one in body.values" :class="{ name: one.isName }">
             <small v-if="one.name">{{ one.name }}</small>
-            <strong :style="one.colour ? { color: shade(one.colour) } : null">{{ one.text }}</strong>
+            <strong :style="one.color ? { color: readable(one.color) } : null">{{ one.text }}</strong>
           </div>
         </div>
         <div v-else-if="body.kind === 'bars'" class="sl-bars">
           <div v-for="one in body.bars"><a v-if="one.href" :href="one.href" :title="one.name">{{ one.name }}</a><span v-else :title="one.name">{{ one.name }}</span>
-            <b><i :style="{ width: one.full * 100 + '%', background: shade(one.colour) }"></i></b><em :style="one.ink ? { color: shade(one.ink) } : null">{{ one.text }}</em></div>
+            <b><i :style="{ width: one.share * 100 + '%', background: readable(one.color) }"></i></b><em :style="one.textColor ? { color: readable(one.textColor) } : null">{{ one.text }}</em></div>
         </div>
         <sl-table v-else-if="body.kind === 'table'" :body="body" :dark="dark"></sl-table>
         <sl-markdown v-else-if="body.kind === 'text'" :html="body.html"></sl-markdown>
-        <p v-else-if="body.kind === 'empty'" class="sl-nothing">
+        <p v-else-if="body.kind === 'empty'" class="sl-empty">
           <span><template v-for="part in body.parts"><a v-if="part.href" :href="part.href">{{ part.text }}</a><template v-else>{{ part.text }}</template></template></span>
         </p>
         <p v-else-if="body.kind === 'error'" class="sl-error"><b>!</b>{{ body.text }}</p>
-        <p v-else class="sl-waiting"></p>
+        <p v-else class="sl-loading"></p>
       </div>
     </section>`,
 };

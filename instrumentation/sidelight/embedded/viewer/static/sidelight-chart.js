@@ -1,10 +1,10 @@
-// One chart: what Python worked out, with a theme's colours, a tooltip and the shared crosshair.
+// One chart: the options that Python made, with the theme's colors, a tooltip and the shared crosshair.
 import { echarts } from "nicegui-echart";
 import { write, writeTick } from "sidelight-units";
 
 const CROSSHAIR = "sidelight:crosshair";
-const MOST_ROWS = 14;
-const LEAST_DRAG = 8; // pixels; a click is no drag
+const MAX_ROWS = 14;
+const MIN_DRAG = 8; // pixels: a shorter movement is a click
 
 export const isDark = () => document.documentElement.dataset.theme === "dark";
 
@@ -25,7 +25,7 @@ export function clock(ms, span) {
 
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
 
-// Round times of the reader's clock, so far apart that their texts have room.
+// Round local times, at a distance that leaves room for their texts.
 function timeTicks(from, to, width) {
   const room = Math.max(2, Math.floor(width / (to - from > 86_400_000 ? 100 : 70)));
   const step = 1000 * (STEPS.find((one) => (to - from) / 1000 / one <= room) ?? STEPS[STEPS.length - 1]);
@@ -76,7 +76,7 @@ export class Chart {
 
   draw() {
     [this.width, this.height] = [this.element.clientWidth, this.element.clientHeight];
-    const made = this.option.gauge ? this.dials() : this.cartesian();
+    const made = this.option.gauge ? this.gauges() : this.cartesian();
     this.chart.setOption(made, { notMerge: true, lazyUpdate: true });
   }
 
@@ -144,7 +144,7 @@ export class Chart {
     }
     if (one.type === "scatter") {
       return {
-        ...one, symbol: "diamond", symbolSize: 8, z: 5, color: this.option.heat?.trace ?? css("--sl-trace"),
+        ...one, symbol: "diamond", symbolSize: 8, z: 5, color: this.option.heat?.exemplarColor ?? css("--sl-trace"),
         itemStyle: { borderColor: css("--sl-panel"), borderWidth: 1 }, tooltip: { trigger: "item" },
       };
     }
@@ -155,20 +155,20 @@ export class Chart {
     const { heat } = this.option;
     const [left, bottom] = api.coord([api.value(0), api.value(1)]);
     const [right, top] = api.coord([api.value(0) + heat.step, api.value(1) + 1]);
-    const shades = isDark() ? heat.night : heat.shades;
+    const colors = isDark() ? heat.darkColors : heat.lightColors;
     const gap = right - left > 4 ? heat.gap : 0;
     return {
       type: "rect",
       shape: { x: left, y: top, width: Math.max(right - left - gap, 1), height: bottom - top - heat.gap },
-      style: { fill: shades[api.value(2)] },
+      style: { fill: colors[api.value(2)] },
     };
   }
 
-  // A ring of the thresholds' colours around each dial, where the panel has one.
-  dials() {
+  // Gauges, each inside a ring of the thresholds' colors if the panel shows it.
+  gauges() {
     const font = css("--sl-font");
     const still = { silent: true, axisTick: { show: false }, splitLine: { show: false }, axisLabel: { show: false }, pointer: { show: false }, anchor: { show: false } };
-    const dial = (one) => ({
+    const gauge = (one) => ({
       ...one,
       ...still,
       itemStyle: { color: readable(one.color) },
@@ -178,13 +178,13 @@ export class Chart {
     });
     const ring = (one) => ({
       ...still, type: "gauge", center: one.center, radius: "99%", startAngle: one.startAngle, endAngle: one.endAngle,
-      axisLine: { lineStyle: { width: 3, color: one.bands.map(([upto, color]) => [upto, readable(color)]) } },
+      axisLine: { lineStyle: { width: 3, color: one.thresholds.map(([end, color]) => [end, readable(color)]) } },
       progress: { show: false }, detail: { show: false }, data: [],
     });
-    return { animation: false, series: this.option.series.flatMap((one) => (one.bands.length ? [ring(one), dial(one)] : [dial(one)])) };
+    return { animation: false, series: this.option.series.flatMap((one) => (one.thresholds.length ? [ring(one), gauge(one)] : [gauge(one)])) };
   }
 
-  // --- tooltips are made of nodes and texts, never of HTML: labels hold what others wrote ---
+  // --- tooltips: labels are untrusted, so they become text nodes and never HTML ---
 
   tip(found) {
     if (!found.length) return "";
@@ -194,18 +194,18 @@ export class Chart {
       .map((one) => ({ name: one.name, color: readable(one.color), value: this.near(one, at) }))
       .filter((row) => row.value !== null)
       .sort((one, other) => other.value - one.value);
-    const { unit, decimals, marks } = this.option;
+    const { unit, decimals, annotations } = this.option;
     const box = tipBox(clock(at));
-    for (const row of rows.slice(0, MOST_ROWS)) tipRow(box, row.color, row.name, write(row.value, unit, decimals));
-    if (rows.length > MOST_ROWS) tipRow(box, "", `and ${rows.length - MOST_ROWS} more`, "");
+    for (const row of rows.slice(0, MAX_ROWS)) tipRow(box, row.color, row.name, write(row.value, unit, decimals));
+    if (rows.length > MAX_ROWS) tipRow(box, "", `and ${rows.length - MAX_ROWS} more`, "");
     const near = (this.option.xAxis.max - this.option.xAxis.min) / 200;
-    for (const one of marks.filter((mark) => mark.since - near <= at && at <= mark.until + near)) {
-      tipRow(box, one.colour, `${one.kind}: ${one.text}`, clock(one.since).slice(11));
+    for (const one of annotations.filter((one) => one.start - near <= at && at <= one.end + near)) {
+      tipRow(box, one.color, `${one.name}: ${one.text}`, clock(one.start).slice(11));
     }
     return box;
   }
 
-  // The value of a series at a time: its nearest, where that is no further than its own step.
+  // The value of a series at the nearest time, if that is within one step.
   near(one, at) {
     const { source } = this.option.dataset[one.datasetIndex];
     const times = source.t;
@@ -225,7 +225,7 @@ export class Chart {
     const { value, labels } = found.data.labels ? found.data : { value: found.value };
     const box = tipBox(clock(value[0]));
     if (labels) {
-      tipRow(box, "", "trace", write(value[2] ?? value[1], axisUnit ?? unit));
+      tipRow(box, "", "exemplar", write(value[2] ?? value[1], axisUnit ?? unit));
       for (const [name, text] of Object.entries(labels)) tipRow(box, "", name, text);
     } else {
       const [low, high] = [value[1] ? heat.edges[value[1] - 1] : "0", heat.edges[value[1]]];
@@ -234,7 +234,7 @@ export class Chart {
     return box;
   }
 
-  // --- the time under the pointer, on every chart; a drag chooses a range ---
+  // --- the crosshair on every chart; dragging selects a time range ---
 
   listen() {
     const zr = this.chart.getZr();
@@ -249,7 +249,7 @@ export class Chart {
     zr.on("globalout", () => tell({ time: null, from: this }));
     zr.on("mousedown", (e) => { from = inside(e) ? e.offsetX : null; });
     zr.on("mouseup", (e) => {
-      if (from !== null && Math.abs(e.offsetX - from) >= LEAST_DRAG) {
+      if (from !== null && Math.abs(e.offsetX - from) >= MIN_DRAG) {
         const ends = [time(from), time(e.offsetX)].sort((one, other) => one - other);
         this.zoomed(Math.round(ends[0]), Math.round(ends[1]));
       }
@@ -292,10 +292,10 @@ function tipRow(box, color, name, value) {
   row.appendChild(document.createElement("em")).textContent = value;
 }
 
-// A dark blue can't be seen on dark: such a colour is made lighter, its hue kept.
-export function readable(colour, dark = isDark()) {
-  if (!dark || !/^#[0-9a-f]{6}$/i.test(colour)) return colour;
-  let parts = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
+// In the dark theme a dark color becomes lighter, with the same hue.
+export function readable(color, dark = isDark()) {
+  if (!dark || !/^#[0-9a-f]{6}$/i.test(color)) return color;
+  let parts = [1, 3, 5].map((at) => parseInt(color.slice(at, at + 2), 16));
   while (0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2] < 105) parts = parts.map((n) => n + (255 - n) * 0.1);
   return `rgb(${parts.map(Math.round).join(",")})`;
 }

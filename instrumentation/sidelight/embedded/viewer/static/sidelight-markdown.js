@@ -1,4 +1,4 @@
-// HTML made of markdown, through the page's sanitizer; links to other runbooks open here.
+// The HTML of markdown, which NiceGUI's sanitizer checks.
 export default {
   props: { html: String },
   mounted() { this.$el.setHTML(this.html); },

@@ -1,11 +1,11 @@
-// Numbers as sidelight/viewer/units.py writes them, by the same table: see `Unit` there.
+// Formats numbers as units.py does, by the same table: see `Unit` there.
 const DIGITS = 3;
 const PLURALS = /^ (mins|hours|days|weeks|years)$/;
 
 export function write(value, unit, decimals) {
   if (value === null || value === undefined) return "-";
   if (Number.isNaN(value)) return "NaN";
-  if (unit.words) return unit.words[value ? 1 : 0];
+  if (unit.texts) return unit.texts[value ? 1 : 0];
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
   if (value === 0) return fixed(0, decimals) + unit.zero;
   const fitting = unit.scales.filter(([low]) => low <= Math.abs(value));
@@ -25,10 +25,10 @@ function autoDecimals(value) {
   return value % 1 === 0 ? 0 : Math.max(0, DIGITS - 1 - Math.floor(Math.log10(Math.abs(value))));
 }
 
-// What an axis writes: no more decimals than its steps need.
+// The text of a tick, with the decimals that the step of the axis needs.
 export function writeTick(value, unit, step) {
   const text = write(value, unit);
-  if (unit.words || value === 0) return text;
+  if (unit.texts || value === 0) return text;
   const found = text.match(/^(-?[\d.]+)(.*)$/);
   if (!found) return text;
   const fitting = unit.scales.filter(([low]) => low <= Math.abs(value));

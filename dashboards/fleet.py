@@ -1,0 +1,107 @@
+"""Fleet: which service needs attention."""
+
+from typing import Final
+
+from dashboards.builder import FIRING, Row, Section, dashboard, link_to
+from dashboards.colours import BAD, BUDGET_LEFT, ERROR_RATIO, PLAIN, WARN
+from dashboards.panels import NO_DATA, NO_RULES, count, graph
+from dashboards.queries import (
+    SERVICE_WIDE,
+    Query,
+    burn_rate,
+    error_ratio,
+    quantile,
+    raw,
+    recorded,
+    total,
+)
+from dashboards.shared import targets_down
+from dashboards.tables import Column, Key, coloured, table
+from sidelight.slo import names
+
+REQUESTS: Final = recorded(names.SERVICE)
+SEEN: Final = f"and on (job) last_over_time({REQUESTS}[1d])"
+ALERTS: Final = f"count by (job) ({FIRING}) or 0 * sum by (job) ({REQUESTS})"
+BUDGET: Final = f"min by (job) ({recorded(names.BUDGET_LEFT, SERVICE_WIDE)})"
+P95: Final = quantile("0.95", total(recorded(names.SERVICE_LE), "job", "le"))
+UNMEASURED: Final = f"count({REQUESTS} unless on (job) {raw('sidelight_workers')})"
+
+SERVICES: Final = table(
+    "Services",
+    "The current state of each service; services with firing alerts come first. A service that was "
+    "seen in the last day and has no target left keeps its row. The budget is the lowest of the "
+    "service's objectives, the burn rate the highest; a burn rate of 1 spends the budget exactly "
+    "over its window.",
+    [Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}"))],
+    coloured(ALERTS, "Alerts firing", "short", (1, BAD), decimals=0),
+    Column(total(REQUESTS, "job"), "Requests/s", "reqps"),
+    coloured(error_ratio("job"), "Errors", "percentunit", *ERROR_RATIO),
+    Column(P95, "p95", "s"),
+    Column(BUDGET, "Budget left", "percentunit", BUDGET_LEFT),
+    coloured(
+        f"max by (job) ({burn_rate('1h')})",
+        "Burn rate, 1 h",
+        "short",
+        (1, WARN),
+        (6, BAD),
+        decimals=1,
+    ),
+    coloured(
+        total(f"{raw('up')} {SEEN}", "job"),
+        "Instances up",
+        "short",
+        (1, PLAIN),
+        base=BAD,
+        decimals=0,
+    ),
+    sort="Alerts firing",
+    empty=NO_RULES,
+)
+COUNTS: Final = [
+    count(
+        "Services",
+        "Services with requests in the last 5 minutes.",
+        Query(f"count({REQUESTS} > 0)", "services", recorded=True),
+        empty=NO_RULES,
+    ),
+    count(
+        "Alerts firing",
+        "Firing alerts of the selected services.",
+        Query(f"count({FIRING})", "alerts"),
+        (1, BAD),
+    ),
+    targets_down(
+        "Targets that Prometheus cannot scrape, of services that were seen in the last day.",
+        f"({raw('up')} == 0) {SEEN}",
+    ),
+    count(
+        "Without Sidelight",
+        "Services that are measured only by FastAPI's own telemetry or by OpenTelemetry's "
+        "instrumentation. They have no data on slow requests, event loops, threads and pools.",
+        Query(UNMEASURED, "services", recorded=True),
+    ),
+]
+TRENDS: Final = [
+    graph(
+        "Services with the most requests",
+        "The ten services with the most requests per second.",
+        "reqps",
+        Query(f"topk(10, {REQUESTS})", "{{job}}", recorded=True),
+    ),
+    graph(
+        "Services with the most errors",
+        "The ten services with the largest share of failed requests.",
+        "percentunit",
+        Query(f"topk(10, ({error_ratio('job')}) > 0)", "{{job}}", recorded=True),
+        empty=NO_DATA,
+    ),
+]
+
+
+DASHBOARD: Final = dashboard(
+    __name__,
+    "One row per service, the most urgent first. Works with Sidelight, FastAPI's own telemetry "
+    "and OpenTelemetry's instrumentation.",
+    Section("", [Row(13, [SERVICES])]),
+    Section("All services", [Row(4, COUNTS), Row(8, TRENDS)]),
+)

@@ -1,0 +1,145 @@
+"""Queries of panels, and the PromQL expressions that several dashboards share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from grafana_foundation_sdk.builders import prometheus
+from grafana_foundation_sdk.models import common
+
+from sidelight.contract import POOL
+from sidelight.slo import names
+from sidelight.slo.recording import BROKEN, COUNTED, FAILED
+
+DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
+RAW_STEP: Final = "15s"
+RECORDED_STEP: Final = "1m"
+"""The evaluation interval of the rules; a finer step would draw stairs."""
+
+RATE: Final = "$__rate_interval"
+JOB: Final = 'job=~"$job"'
+SELECTED: Final = f'{JOB},instance=~"$instance"'
+ROUTE: Final = 'http_route=~"$route"'
+ROUTE_AND_METHOD: Final = f'{ROUTE},http_request_method=~"$method"'
+SERVICE_WIDE: Final = 'http_route=""'
+DURATION: Final = "http_server_request_duration_seconds"
+ROUTE_LABELS: Final = ("job", "http_request_method", "http_route")
+INSTANCE_LABELS: Final = ("job", "instance")
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """An expression and the legend of its series; ``recorded`` if a rule made the series."""
+
+    expr: str
+    legend: str
+    recorded: bool = False
+    exemplar: bool = False
+
+
+def step(queries: Sequence[Query]) -> str:
+    """The smallest useful step of a panel with these queries."""
+    return RECORDED_STEP if any(query.recorded for query in queries) else RAW_STEP
+
+
+def targets(queries: Sequence[Query]) -> list[prometheus.Dataquery]:
+    """Range queries with the reference ids A, B, C and so on."""
+    return [target(query, chr(ord("A") + place)).range() for place, query in enumerate(queries)]
+
+
+def target(query: Query, letter: str) -> prometheus.Dataquery:
+    """One query with its reference id."""
+    made = prometheus.Dataquery().ref_id(letter).expr(query.expr).legend_format(query.legend)
+    made.datasource(DATASOURCE).exemplar(query.exemplar)
+    return made.interval(RECORDED_STEP if query.recorded else RAW_STEP)
+
+
+def raw(metric: str, *matchers: str) -> str:
+    """Scraped series of the selected jobs and instances."""
+    return f"{metric}{{{','.join((SELECTED, *matchers))}}}"
+
+
+def recorded(metric: str, *matchers: str) -> str:
+    """Series of a recording rule, which have the label ``job`` and no ``instance``."""
+    return f"{metric}{{{','.join((JOB, *matchers))}}}"
+
+
+def rate(metric: str, *matchers: str) -> str:
+    """The increase of a counter per second."""
+    return f"rate({raw(metric, *matchers)}[{RATE}])"
+
+
+def increase(metric: str, *by: str, window: str = RATE) -> str:
+    """The increase of a counter in a window, summed."""
+    return total(f"increase({raw(metric)}[{window}])", *by)
+
+
+def total(expression: str, *by: str) -> str:
+    """The sum of an expression by these labels."""
+    return f"sum by ({', '.join(by)}) ({expression})" if by else f"sum({expression})"
+
+
+def over(part: str, whole: str) -> str:
+    """A ratio that has no value, rather than NaN, where the whole is zero."""
+    return f"{part} / ({whole} > 0)"
+
+
+def quantile(share: str, buckets: str) -> str:
+    """A quantile that has no value, rather than NaN, where there is no traffic."""
+    return f"histogram_quantile({share}, {buckets}) >= 0"
+
+
+def quantiles(buckets: str, *shares: str) -> list[Query]:
+    """One recorded query for each quantile, such as ``p95``."""
+    return [Query(quantile(f"0.{one[1:]}", buckets), one, recorded=True) for one in shares]
+
+
+def burn_rate(window: str, *matchers: str) -> str:
+    """The bad requests of a window as a multiple of what each error budget allows."""
+    return f"{recorded(names.ratio(window), *matchers)} / {recorded(names.BUDGET, *matchers)}"
+
+
+def level(value: str, of: str) -> str:
+    """A horizontal line at a value, shown only where ``of`` has series."""
+    return f"0 * max({of}) + {value}"
+
+
+def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
+    """The mean observation of a histogram or summary."""
+    parts = (total(rate(f"{family}_{part}", *where), *by) for part in ("sum", "count"))
+    return over(*parts)
+
+
+def exemplars(*matchers: str) -> Query:
+    """A query that returns traces only: its offset of ten years leaves no samples."""
+    buckets = f"rate({raw(f'{DURATION}_bucket', *matchers)}[{RATE}] offset 520w)"
+    return Query(quantile("0.99", total(buckets, "le")), "traces", exemplar=True)
+
+
+def failed(*by: str, matchers: tuple[str, ...] = ()) -> str:
+    """Recorded failures per second: 5xx and broken responses, without client disconnects."""
+    parts = (FAILED, COUNTED, *matchers), (BROKEN, *matchers)
+    return total(" or ".join(recorded(names.ROUTE_CLASS, *part) for part in parts), *by)
+
+
+def countable(*by: str, matchers: tuple[str, ...] = ()) -> str:
+    """Recorded requests per second that count towards the error ratio."""
+    return total(recorded(names.ROUTE_CLASS, COUNTED, *matchers), *by)
+
+
+def error_ratio(*by: str, matchers: tuple[str, ...] = ()) -> str:
+    """Failed requests per request; 0 where there were requests and none failed."""
+    requests = countable(*by, matchers=matchers)
+    return over(f"({failed(*by, matchers=matchers)} or 0 * {requests})", requests)
+
+
+def among(expression: str, most: int, *by: str) -> str:
+    """A filter for the series with these labels that have the highest values."""
+    return f"and on ({', '.join(by)}) topk({most}, {expression})"
+
+
+LOOP_LAG: Final = total(rate("asyncio_event_loop_lag_seconds_bucket"), "le")
+POOL_USAGE: Final = over(
+    total(raw("db_client_connection_count", 'db_client_connection_state="used"'), POOL),
+    total(raw("db_client_connection_max"), POOL),
+)

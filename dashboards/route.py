@@ -1,0 +1,290 @@
+"""Route: one route, or several together: rate, errors, latency and the causes of latency."""
+
+from collections.abc import Callable
+from typing import Final
+
+from dashboards import shared
+from dashboards.builder import Row, Section, dashboard
+from dashboards.colours import BAD, CLIENT_ERROR, PLAIN, QUANTILES, WARN, levels
+from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, Shown, figure, graph
+from dashboards.queries import (
+    ROUTE,
+    ROUTE_AND_METHOD,
+    ROUTE_LABELS,
+    Query,
+    burn_rate,
+    exemplars,
+    level,
+    mean,
+    over,
+    quantile,
+    rate,
+    raw,
+    recorded,
+    total,
+)
+from dashboards.tables import Column, Key, table
+from sidelight.slo import names
+
+ANY_ROUTE: Final = 'http_route!=""'
+NO_OBJECTIVE: Final = "No objective for this route"
+BUCKETS: Final = total(recorded(names.ROUTE_LE, ROUTE_AND_METHOD), "le")
+"""Recorded buckets of good responses: for All, there are far too many raw ones."""
+IN_FLIGHT: Final = (
+    f"sum({raw('fastapi_active_requests', ROUTE)}) or 0 * sum({raw('sidelight_workers')})"
+)
+
+OVERVIEW: Final = [
+    shared.request_rate(total(recorded(names.ROUTE, ROUTE_AND_METHOD))),
+    shared.errors(ROUTE_AND_METHOD),
+    shared.p95(BUCKETS),
+    figure(
+        "In flight",
+        "Requests that have not been answered yet.",
+        "short",
+        Query(IN_FLIGHT, "in flight"),
+        empty=SIDELIGHT_ONLY,
+    ),
+    figure(
+        "Oldest in flight",
+        "The age of the oldest request in flight. It is in no latency until it ends.",
+        "s",
+        Query(f"max({raw('fastapi_oldest_active_request_seconds', ROUTE)})", "oldest"),
+        empty=SIDELIGHT_ONLY,
+        colours=levels((30, WARN), (300, BAD), base=PLAIN),
+    ),
+    shared.budget_left(
+        "Budget left of the route",
+        "Of an objective for this route; most routes have none.",
+        ROUTE_AND_METHOD,
+        ANY_ROUTE,
+        empty=NO_OBJECTIVE,
+    ),
+]
+
+BY_CODE: Final = total(
+    recorded(names.ROUTE_STATUS, ROUTE_AND_METHOD, 'http_response_status_code=~"4..|5.."'),
+    "http_response_status_code",
+    "error_type",
+)
+EXCEPTIONS: Final = total(rate("fastapi_exceptions_total", ROUTE), "error_type")
+RED: Final = [
+    shared.requests_by_status(names.ROUTE_CLASS, ROUTE_AND_METHOD),
+    graph(
+        "4xx and 5xx by code and type",
+        "4xx and 5xx responses by status code and error type; the ten most frequent.",
+        "reqps",
+        Query(
+            f"topk(10, {BY_CODE} > 0)",
+            "{{http_response_status_code}} {{error_type}}",
+            recorded=True,
+        ),
+        empty=NO_DATA,
+    ),
+    graph(
+        "Exceptions",
+        "Exceptions that the application did not handle, by class.",
+        "cps",
+        Query(f"topk(10, {EXCEPTIONS})", "{{error_type}}"),
+        empty=SIDELIGHT_ONLY,
+    ),
+]
+
+SLOW_FROM: Final = f"min({recorded(names.ROUTE_SLOW_FROM, ROUTE_AND_METHOD)})"
+OBJECTIVE: Final = f"min({recorded(names.SECONDS, ROUTE_AND_METHOD, ANY_ROUTE)})"
+DURATIONS: Final = [
+    shared.latency(
+        "The time from arrival to the last byte of good responses, the threshold for slow "
+        "requests, and that of the route's objective, if there is one. Points are traces. "
+        f"{shared.ALL_INSTANCES}",
+        BUCKETS,
+        Query(SLOW_FROM, "Limit: slow request", recorded=True),
+        Query(OBJECTIVE, "Limit: objective", recorded=True),
+        exemplars(ROUTE_AND_METHOD),
+    ),
+    shared.latency_distribution(BUCKETS, exemplars(ROUTE_AND_METHOD)),
+]
+
+
+def _compared(title: str, unit: str, expr: Callable[[str], str]) -> Shown:
+    """An expression now, a day ago and a week ago."""
+    offsets = {"now": "", "a day ago": " offset 1d", "a week ago": " offset 1w"}
+    queries = [Query(expr(offset), name, recorded=True) for name, offset in offsets.items()]
+    return graph(title, "The same time of day, a day and a week ago.", unit, *queries)
+
+
+ALLOWED: Final = recorded(names.BUDGET, ROUTE_AND_METHOD, ANY_ROUTE)
+COMPARISONS: Final = [
+    _compared(
+        "Requests: now and before",
+        "reqps",
+        lambda offset: f"sum({recorded(names.ROUTE, ROUTE_AND_METHOD)}{offset})",
+    ),
+    _compared(
+        "p95: now and before",
+        "s",
+        lambda offset: quantile(
+            "0.95", f"sum by (le) ({recorded(names.ROUTE_LE, ROUTE_AND_METHOD)}{offset})"
+        ),
+    ),
+    graph(
+        "Burn rate of the route",
+        "Bad requests over an hour as a multiple of what the route's objective allows.",
+        "short",
+        Query(
+            f"max by (slo) ({burn_rate('1h', ROUTE_AND_METHOD, ANY_ROUTE)})",
+            "{{slo}}",
+            recorded=True,
+        ),
+        Query(level("1", ALLOWED), "Limit: budget lasts its window", recorded=True),
+        empty=NO_OBJECTIVE,
+    ),
+]
+
+FIRST_BYTE: Final = "fastapi_time_to_first_byte_seconds"
+FIRST_BYTES: Final = total(rate(f"{FIRST_BYTE}_bucket", ROUTE_AND_METHOD), "le")
+STREAMED: Final = (
+    f"sum by (le) ({recorded(names.ROUTE_LE, ROUTE_AND_METHOD)} and on ({', '.join(ROUTE_LABELS)}) "
+    f"{rate(f'{FIRST_BYTE}_count', ROUTE_AND_METHOD)})"
+)
+FAILURES: Final = (ROUTE_AND_METHOD, 'http_response_status_code=~"5.."')
+LATENCY_CAUSES: Final = [
+    graph(
+        "Time by phase",
+        "The mean time in each phase of the requests that were sampled.",
+        "s",
+        Query(mean("fastapi_request_phase_duration_seconds", "phase", where=(ROUTE,)), "{{phase}}"),
+        empty=SIDELIGHT_ONLY,
+        stacked=True,
+    ),
+    graph(
+        "First byte and last byte",
+        "The p95 of streamed responses. A late first byte is a slow start; a late last byte is a "
+        "long stream.",
+        "s",
+        Query(quantile("0.95", FIRST_BYTES), "first byte"),
+        Query(quantile("0.95", STREAMED), "last byte", recorded=True),
+        empty=SIDELIGHT_ONLY,
+        colours={"first byte": QUANTILES["p50"], "last byte": QUANTILES["p99"]},
+    ),
+    graph(
+        "Slow requests",
+        "Requests per second that took at least the slow request threshold of their route.",
+        "reqps",
+        Query(total(recorded(names.ROUTE_SLOW, ROUTE_AND_METHOD)), "slow", recorded=True),
+        empty=SIDELIGHT_ONLY,
+        colours={"slow": WARN},
+    ),
+]
+OTHER_CAUSES: Final = [
+    graph(
+        "Event loop blocked by the route",
+        "The share of time for which the route blocked event loops; all other requests of the "
+        "worker waited. 200 % is two event loops all of the time.",
+        "percentunit",
+        Query(total(rate("asyncio_event_loop_blocked_seconds_total", ROUTE)), "blocked"),
+        empty=SIDELIGHT_ONLY,
+        colours={"blocked": WARN},
+    ),
+    graph(
+        "Background tasks",
+        "The mean time in background tasks after the last byte. It is not part of the latency.",
+        "s",
+        Query(mean("fastapi_background_task_duration_seconds", where=(ROUTE,)), "background"),
+        empty=SIDELIGHT_ONLY,
+    ),
+    graph(
+        "Duration of 5xx responses",
+        "The mean duration of 5xx responses, which no latency includes. Long ones are timeouts of "
+        "an upstream; short ones are faults of the service.",
+        "s",
+        Query(
+            over(
+                total(recorded(names.STATUS_TIME, *FAILURES)),
+                total(recorded(names.ROUTE_STATUS, *FAILURES)),
+            ),
+            "5xx",
+            recorded=True,
+        ),
+        empty=NO_DATA,
+        colours={"5xx": BAD},
+    ),
+]
+
+INVALID: Final = f"increase({raw('fastapi_validation_errors_total', ROUTE)}[$__range])"
+CLIENT_ERRORS: Final = [
+    table(
+        "Validation errors by field",
+        "The invalid fields of requests that were answered with 422, in the selected time range; "
+        "the 30 most frequent.",
+        [Key("http_route", "Route"), Key("location", "Field"), Key("type", "Error type")],
+        Column(
+            f"topk(30, {total(INVALID, 'http_route', 'location', 'type')})",
+            "Errors",
+            "short",
+            decimals=0,
+        ),
+        sort="Errors",
+        empty=SIDELIGHT_ONLY,
+    ),
+    graph(
+        "Disconnects, lost requests, invalid responses",
+        "Clients that disconnected before the last byte, requests that were lost with their "
+        "worker, and responses that did not match their model.",
+        "cps",
+        Query(
+            total(rate("fastapi_client_disconnects_total", ROUTE_AND_METHOD)), "client disconnect"
+        ),
+        Query(total(rate("fastapi_requests_lost_total", ROUTE)), "lost"),
+        Query(total(rate("fastapi_response_validation_errors_total", ROUTE)), "invalid response"),
+        empty=SIDELIGHT_ONLY,
+        colours={"client disconnect": CLIENT_ERROR, "lost": BAD, "invalid response": WARN},
+    ),
+    graph(
+        "Body size",
+        "The mean size of request and response bodies.",
+        "bytes",
+        *(
+            Query(mean(f"http_server_{name}_body_size_bytes", where=(ROUTE_AND_METHOD,)), name)
+            for name in ("request", "response")
+        ),
+        empty="No bodies, or not reported",
+    ),
+]
+
+CLOSED: Final = "fastapi_websocket_duration_seconds"
+WEBSOCKETS: Final = [
+    graph(title, description, unit, query, empty="No WebSocket (requires Sidelight)")
+    for title, description, unit, query in (
+        (
+            "Open connections",
+            "Open WebSocket connections.",
+            "short",
+            Query(f"sum({raw('fastapi_websocket_active', ROUTE)})", "open"),
+        ),
+        (
+            "Closed connections by close code",
+            "Connections closed per second. The codes 1000 and 1001 are normal.",
+            "cps",
+            Query(total(rate(f"{CLOSED}_count", ROUTE), "close_code"), "{{close_code}}"),
+        ),
+        (
+            "Connection duration",
+            "The median duration of the connections that were closed.",
+            "s",
+            Query(quantile("0.5", total(rate(f"{CLOSED}_bucket", ROUTE), "le")), "median"),
+        ),
+    )
+]
+
+
+DASHBOARD: Final = dashboard(
+    __name__,
+    "One route, or several together: request rate, errors, latency, and the causes of latency.",
+    Section("", [Row(4, OVERVIEW)]),
+    Section("Rate, errors and duration", [Row(8, RED), Row(9, DURATIONS), Row(7, COMPARISONS)]),
+    Section("Causes of latency", [Row(8, LATENCY_CAUSES), Row(7, OTHER_CAUSES)]),
+    Section("Client errors, lost requests and body size", [Row(8, CLIENT_ERRORS)]),
+    Section("WebSockets", [Row(7, WEBSOCKETS)]),
+    variables=("job", "instance", "route", "method"),
+)

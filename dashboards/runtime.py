@@ -1,0 +1,327 @@
+"""Runtime: event loops, threads, executors, pools and processes."""
+
+from typing import Final
+
+from dashboards import shared
+from dashboards.builder import Row, Section, dashboard, link_to
+from dashboards.colours import BAD, GOOD, WARN, levels
+from dashboards.panels import (
+    NO_DATA,
+    NOTHING_WATCHED,
+    SIDELIGHT_ONLY,
+    Shown,
+    count,
+    density,
+    figure,
+    graph,
+)
+from dashboards.queries import (
+    INSTANCE_LABELS,
+    LOOP_LAG,
+    POOL_USAGE,
+    Query,
+    among,
+    increase,
+    mean,
+    over,
+    quantile,
+    rate,
+    raw,
+    recorded,
+    total,
+)
+from dashboards.tables import SERVICE, Column, Key, coloured, table
+from sidelight.contract import POOL
+from sidelight.slo import names
+
+
+def _waiting(title: str, description: str, metric: str, empty: str) -> Shown:
+    """Calls that wait for a resource."""
+    query = Query(f"sum({raw(metric)})", "waiting")
+    return count(title, description, query, (1, WARN), (10, BAD), empty=empty)
+
+
+STUCK: Final = raw("sidelight_workers", 'state="blocked"')
+DIED: Final = raw("sidelight_worker_exits_total", 'how="died"')
+OVERVIEW: Final = [
+    count(
+        "Blocked workers",
+        "Workers whose event loop has not run for several seconds.",
+        Query(f"sum({STUCK})", "blocked"),
+        (1, BAD),
+        empty=SIDELIGHT_ONLY,
+    ),
+    figure(
+        "Event loop lag, p99",
+        "How late event loops run.",
+        "s",
+        Query(quantile("0.99", LOOP_LAG), "p99"),
+        empty=SIDELIGHT_ONLY,
+        colours=levels((0.1, WARN), (0.5, BAD)),
+    ),
+    _waiting(
+        "Calls waiting for a thread",
+        "Calls that wait for an AnyIO thread.",
+        "anyio_threadpool_waiting",
+        SIDELIGHT_ONLY,
+    ),
+    _waiting(
+        "Calls waiting for a connection",
+        "Calls that wait for a connection of a watched pool.",
+        "db_client_connection_pending_requests",
+        "No pool is watched",
+    ),
+    count(
+        "Workers that died",
+        "Workers that were killed or crashed in the selected time range.",
+        Query(f"sum(increase({DIED}[$__range]))", "died"),
+        (0.5, BAD),
+    ),
+    count(
+        "Workers",
+        "Worker processes.",
+        Query(f"sum({raw('sidelight_workers')})", "workers"),
+        empty=SIDELIGHT_ONLY,
+    ),
+]
+
+BLOCKED: Final = total(rate("asyncio_event_loop_blocked_seconds_total"), "job", "http_route")
+BLOCKS: Final = total(rate("asyncio_event_loop_blocks_total"), "job", "http_route")
+TO_ROUTE: Final = link_to(
+    "route", "var-job=${__data.fields.Service}", "var-route=${__data.fields.Route}"
+)
+LOOPS: Final = [
+    density(
+        "Event loop lag distribution",
+        "How late the heartbeats of event loops are. Dark cells at the bottom are normal.",
+        Query(LOOP_LAG, "{{le}}"),
+        empty=SIDELIGHT_ONLY,
+    ),
+    table(
+        "Routes that block event loops",
+        "The share of time for which each route blocked event loops, and how often; the 20 "
+        "highest. 200 % is two event loops all of the time. A row without a route is a timer or a "
+        "task; _UNKNOWN is a C extension that did not release the GIL.",
+        [SERVICE, Key("http_route", "Route", TO_ROUTE)],
+        Column(f"topk(20, {BLOCKED} > 0)", "Blocked", "percentunit", decimals=2),
+        Column(f"{BLOCKS} {among(BLOCKED, 20, 'job', 'http_route')}", "Blocks/s", "cps"),
+        sort="Blocked",
+        empty=SIDELIGHT_ONLY,
+    ),
+]
+LOOP_TRENDS: Final = [
+    shared.loop_lag(),
+    graph(
+        "Requests in flight",
+        "Requests that have not been answered yet, by method.",
+        "short",
+        Query(
+            total(raw("http_server_active_requests"), "http_request_method"),
+            "{{http_request_method}}",
+        ),
+        empty="None, or not reported",
+        stacked=True,
+    ),
+    graph(
+        "Oldest heartbeat",
+        "The age of the last heartbeat of the selected worker whose event loop ran longest ago.",
+        "s",
+        Query(f"max({raw('sidelight_worker_heartbeat_age_seconds')})", "oldest"),
+        empty=SIDELIGHT_ONLY,
+        colours={"oldest": WARN},
+    ),
+]
+
+
+def _executors(title: str, description: str, unit: str, most: int, **parts: str) -> Shown:
+    """The executors with the highest values of each part."""
+    queries = [Query(f"topk({most}, {expr})", legend) for legend, expr in parts.items()]
+    return graph(title, description, unit, *queries, empty=NOTHING_WATCHED)
+
+
+THREADS: Final = [
+    shared.threads(),
+    _executors(
+        "Executor usage",
+        "Running calls as a share of the executor's threads or processes; the ten fullest "
+        "executors.",
+        "percentunit",
+        10,
+        **{
+            "{{executor}}": over(
+                total(raw("python_executor_in_use"), "executor"),
+                total(raw("python_executor_capacity"), "executor"),
+            )
+        },
+    ),
+    _executors(
+        "Executor queues",
+        "Calls that wait; the ten longest queues.",
+        "short",
+        10,
+        **{"{{executor}}": total(raw("python_executor_queued"), "executor")},
+    ),
+    _executors(
+        "Executor wait and run time",
+        "The mean time from submission to start, and from start to end.",
+        "s",
+        5,
+        **{
+            f"{{{{executor}}}} {part}": mean(f"python_executor_{part}_seconds", "executor")
+            for part in ("wait", "run")
+        },
+    ),
+]
+
+PENDING: Final = total(raw("db_client_connection_pending_requests"), POOL)
+TIMEOUTS: Final = total(rate("db_client_connection_timeouts_total"), POOL)
+CLIENT: Final = "http_client_request_duration_seconds"
+CALLS: Final = total(rate(f"{CLIENT}_count"), "server_address")
+FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", 'error_type!=""'), "server_address")
+POOLS: Final = [
+    table(
+        "Connection pools",
+        "The current state of the 20 fullest pools. Long waits and short uses: the pool is too "
+        "small. Long uses: the code awaits something else while it has a connection.",
+        [Key(POOL, "Pool")],
+        coloured(f"topk(20, {POOL_USAGE})", "In use", "percentunit", (0.8, WARN), (1, BAD)),
+        coloured(f"topk(20, {PENDING})", "Waiting", "short", (1, BAD), decimals=0),
+        *(
+            Column(
+                f"topk(20, {mean(f'db_client_connection_{part}_time_seconds', POOL)})",
+                f"Mean {part}",
+                "s",
+            )
+            for part in ("wait", "use")
+        ),
+        Column(f"topk(20, {TIMEOUTS})", "Timeouts/s", "cps"),
+        sort="In use",
+        empty=NOTHING_WATCHED,
+    ),
+    table(
+        "Upstreams",
+        "The servers that watched HTTP clients call; the 20 with the most requests.",
+        [Key("server_address", "Server")],
+        Column(f"topk(20, {CALLS})", "Requests/s", "reqps"),
+        Column(f"topk(20, {mean(CLIENT, 'server_address')})", "Mean time", "s"),
+        coloured(
+            f"topk(20, {over(f'({FAILED_CALLS} or 0 * {CALLS})', CALLS)})",
+            "Errors",
+            "percentunit",
+            (0.01, BAD),
+        ),
+        sort="Requests/s",
+        empty=NOTHING_WATCHED,
+    ),
+]
+STEPS: Final = mean("fastapi_dependency_duration_seconds", "dependency", "step")
+DEPENDENCIES: Final = [
+    graph(title, description, "s", query, empty=empty)
+    for title, description, query, empty in (
+        (
+            "Dependencies",
+            "The mean time in dependencies that are marked with @timed; the ten slowest.",
+            Query(f"topk(10, {STEPS})", "{{dependency}} {{step}}"),
+            "No dependency is marked with @timed",
+        ),
+        (
+            "Dependencies over long time ranges",
+            "The same means, as recorded over 5 minutes.",
+            Query(
+                f"topk(10, {recorded(names.DEPENDENCY)})",
+                "{{dependency}} {{step}}",
+                recorded=True,
+            ),
+            "No dependency is marked with @timed, or the rules are not loaded",
+        ),
+        (
+            "Upstreams over long time ranges",
+            "The mean time of calls, as recorded over 5 minutes; the ten slowest.",
+            Query(f"topk(10, {recorded(names.UPSTREAM)})", "{{server_address}}", recorded=True),
+            "No HTTP client is watched, or the rules are not loaded",
+        ),
+    )
+]
+
+CORES: Final = total(rate("process_cpu_seconds_total"), *INSTANCE_LABELS)
+TOP: Final = among(CORES, 30, *INSTANCE_LABELS)
+MEMORY: Final = total(raw("process_resident_memory_bytes"), *INSTANCE_LABELS)
+VIRTUAL: Final = total(raw("process_virtual_memory_bytes"), *INSTANCE_LABELS)
+MEMORY_LIMIT: Final = f"max by (job, instance) ({raw('sidelight_memory_limit_bytes')})"
+FILES: Final = f"max by (job, instance) ({raw('process_open_fds')} / {raw('process_max_fds')})"
+STARTED: Final = f"max by (job, instance) ({raw('process_start_time_seconds')})"
+INSTANCES: Final = table(
+    "Instances",
+    "The 30 instances that use the most CPU. Values are sums over the workers of an instance; "
+    "Files is the worker that is nearest to its limit.",
+    [SERVICE, Key("instance", "Instance")],
+    Column(f"topk(30, {CORES})", "Cores", "short", decimals=2),
+    Column(f"{MEMORY} {TOP}", "Memory", "bytes"),
+    coloured(
+        f"{over(MEMORY, MEMORY_LIMIT)} {TOP}",
+        "Share of memory limit",
+        "percentunit",
+        (0.8, WARN),
+        (0.9, BAD),
+    ),
+    Column(f"{VIRTUAL} {TOP}", "Virtual memory", "bytes"),
+    coloured(f"{FILES} {TOP}", "Files", "percentunit", (0.8, BAD)),
+    Column(f"time() - {STARTED} {TOP}", "Newest worker's age", "s"),
+    sort="Cores",
+    empty=SIDELIGHT_ONLY,
+)
+COLLECTIONS: Final = total(rate("python_gc_collections_total"), "generation")
+COLLECTED: Final = total(rate("python_gc_objects_collected_total"), "generation")
+UNCOLLECTABLE: Final = total(rate("python_gc_objects_uncollectable_total"))
+PROCESSES: Final = [
+    graph(
+        "Worker exits",
+        "Clean exits, and workers that died: killed, crashed, or without a lifespan.",
+        "short",
+        Query(increase("sidelight_worker_exits_total", "how"), "{{how}}"),
+        empty=NO_DATA,
+        colours={"died": BAD, "clean": GOOD},
+    ),
+    graph(
+        "Garbage collections",
+        "Collections per second by generation.",
+        "cps",
+        Query(COLLECTIONS, "generation {{generation}}"),
+        empty=SIDELIGHT_ONLY,
+    ),
+    graph(
+        "Objects collected",
+        "Objects per second by generation. Uncollectable objects are a leak.",
+        "cps",
+        Query(COLLECTED, "generation {{generation}}"),
+        Query(UNCOLLECTABLE, "uncollectable"),
+        empty=SIDELIGHT_ONLY,
+        colours={"uncollectable": BAD},
+    ),
+]
+BUILD: Final = {
+    "version": "Sidelight",
+    "fastapi_version": "FastAPI",
+    "python_version": "Python",
+    "server": "Server",
+}
+BUILDS: Final = f"count by (job, {', '.join(BUILD)}) ({raw('sidelight_build_info')})"
+VERSIONS: Final = table(
+    "Versions",
+    "Two rows for one service mean that a release is in progress, or stuck.",
+    [SERVICE, *(Key(label, name) for label, name in BUILD.items())],
+    Column(f"topk(50, {BUILDS})", "Instances", "short", decimals=0),
+    sort="Instances",
+    empty=SIDELIGHT_ONLY,
+)
+
+
+DASHBOARD: Final = dashboard(
+    __name__,
+    "Event loops, threads, executors, pools and processes. All panels require Sidelight.",
+    Section("", [Row(4, OVERVIEW)]),
+    Section("Event loops", [Row(9, LOOPS), Row(7, LOOP_TRENDS)]),
+    Section("Threads and executors", [Row(7, THREADS)]),
+    Section("Pools, dependencies and upstreams", [Row(8, POOLS), Row(7, DEPENDENCIES)]),
+    Section("Processes", [Row(10, [INSTANCES]), Row(7, PROCESSES), Row(6, [VERSIONS])]),
+)

@@ -1,0 +1,238 @@
+"""Service: the state of one service for its users, its routes, its saturation, its instances."""
+
+from typing import Any, Final
+
+from dashboards import shared
+from dashboards.builder import Row, Section, dashboard, link_to
+from dashboards.colours import BAD, ERROR_RATIO, GOOD, WARN
+from dashboards.panels import (
+    NO_DATA,
+    NO_RULES,
+    NOTHING_WATCHED,
+    SIDELIGHT_ONLY,
+    Shown,
+    count,
+    figure,
+    graph,
+)
+from dashboards.queries import (
+    INSTANCE_LABELS,
+    POOL_USAGE,
+    ROUTE_LABELS,
+    SERVICE_WIDE,
+    Query,
+    among,
+    error_ratio,
+    exemplars,
+    over,
+    quantile,
+    rate,
+    raw,
+    recorded,
+    total,
+)
+from dashboards.tables import SERVICE, Column, Key, coloured, table
+from sidelight.contract import POOL
+from sidelight.slo import names
+
+BUCKETS: Final = total(recorded(names.SERVICE_LE), "le")
+LATENCY: Final = (SERVICE_WIDE, 'slo="latency"')
+OVERVIEW: Final = [
+    shared.request_rate(total(recorded(names.SERVICE))),
+    shared.errors(),
+    shared.p95(BUCKETS),
+    shared.budget_left(
+        "Budget left",
+        "Of the objective with the least budget left. 100 % is untouched, below 0 is overspent.",
+        SERVICE_WIDE,
+        empty="No objective: see Objectives",
+    ),
+    count(
+        "Instances up",
+        "Targets that answer Prometheus. A service that pushes by OTLP has no targets.",
+        Query(f"sum({raw('up')})", "up"),
+        (1, GOOD),
+        base=BAD,
+        empty="No target: pushed by OTLP, or see Telemetry health",
+    ),
+    figure(
+        "Measured by",
+        "Sidelight and its version. A service that is measured only by FastAPI's own telemetry or "
+        "by OpenTelemetry's instrumentation has no data on slow requests, event loops, threads and "
+        "pools.",
+        "string",
+        Query(f"count by (version) ({raw('sidelight_build_info')})", "Sidelight {{version}}"),
+        empty="OpenTelemetry only, or no worker is running: see Telemetry health",
+        name=True,
+    ),
+]
+
+
+def _against_objective(
+    title: str, description: str, query: Query, objective: str, **options: Any
+) -> Shown:
+    """The share of bad requests, and the share that an objective of the service allows."""
+    allowed = recorded(names.BUDGET, SERVICE_WIDE, f'slo="{objective}"')
+    return graph(
+        title,
+        description,
+        "percentunit",
+        query,
+        Query(f"min({allowed})", "Limit: objective", recorded=True),
+        **options,
+    )
+
+
+RED: Final = [
+    shared.requests_by_status(names.SERVICE_CLASS),
+    _against_objective(
+        "Errors",
+        "The share of requests that failed, and the share that the availability objective allows.",
+        Query(error_ratio(), "errors", recorded=True),
+        "availability",
+        colours={"errors": BAD},
+    ),
+    _against_objective(
+        "Slower than the latency objective",
+        "The share of good responses that took longer than the objective's threshold, and the "
+        "share that the objective allows.",
+        Query(f"max({recorded(names.ratio('5m'), *LATENCY)})", "too slow", recorded=True),
+        "latency",
+        colours={"too slow": WARN},
+        empty="No traffic, or no latency objective: see Objectives",
+    ),
+]
+DURATIONS: Final = [
+    shared.latency(
+        "The time from arrival to the last byte of good responses, and the threshold of the "
+        "latency objective, if there is one. Points are traces. The last query returns traces "
+        "only: its offset of ten years leaves no samples.",
+        BUCKETS,
+        Query(f"min({recorded(names.SECONDS, *LATENCY)})", "Limit: objective", recorded=True),
+        exemplars(),
+    ),
+    shared.latency_distribution(BUCKETS),
+]
+
+SPENT: Final = total(recorded(names.ROUTE_TIME), *ROUTE_LABELS)
+SHARE: Final = f"topk(30, {SPENT}) / on () group_left () (sum({recorded(names.ROUTE_TIME)}) > 0)"
+TOP: Final = among(SPENT, 30, *ROUTE_LABELS)
+P95: Final = quantile("0.95", total(recorded(names.ROUTE_LE), *ROUTE_LABELS, "le"))
+TO_ROUTE: Final = link_to(
+    "route",
+    "var-job=${__data.fields.Service}",
+    "var-route=${__data.fields.Route}",
+    "var-method=${__data.fields.Method}",
+    "${instance:queryparam}",
+)
+ROUTES: Final = table(
+    "Routes by share of time",
+    "The 30 routes in which the service spends most of its time: the number of requests times "
+    "their duration. A row without a route counts requests that matched no route.",
+    [SERVICE, Key("http_request_method", "Method"), Key("http_route", "Route", TO_ROUTE)],
+    Column(SHARE, "Share of time", "percentunit", decimals=1),
+    Column(f"{total(recorded(names.ROUTE), *ROUTE_LABELS)} {TOP}", "Requests/s", "reqps"),
+    coloured(f"({error_ratio(*ROUTE_LABELS)}) {TOP}", "Errors", "percentunit", *ERROR_RATIO),
+    Column(f"({P95}) {TOP}", "p95", "s"),
+    coloured(
+        f"{total(recorded(names.ROUTE_SLOW), *ROUTE_LABELS)} {TOP}",
+        "Slow/s",
+        "reqps",
+        (0.01, WARN),
+    ),
+    sort="Share of time",
+    empty=NO_RULES,
+)
+
+
+def _spread(expr: str, *, by_rule: bool = False) -> list[Query]:
+    """The highest, median and lowest instance, in place of one line for each."""
+    aggregations = {"highest": "max(", "median": "quantile(0.5, ", "lowest": "min("}
+    return [Query(f"{how}{expr})", name, by_rule) for name, how in aggregations.items()]
+
+
+MEMORY: Final = total(raw("process_resident_memory_bytes"), "instance")
+MEMORY_LIMIT: Final = f"max by (instance) ({raw('sidelight_memory_limit_bytes')})"
+SATURATION: Final = [
+    shared.loop_lag(),
+    shared.threads(),
+    graph(
+        "Connection pool usage",
+        "Connections in use as a share of those that the pool may open; the five fullest pools.",
+        "percentunit",
+        Query(f"topk(5, {POOL_USAGE})", f"{{{{{POOL}}}}}"),
+        empty=NOTHING_WATCHED,
+    ),
+]
+RESOURCES: Final = [
+    graph(
+        "CPU",
+        "Cores used by the workers of an instance.",
+        "short",
+        *_spread(total(rate("process_cpu_seconds_total"), "instance")),
+        empty=SIDELIGHT_ONLY,
+    ),
+    graph(
+        "Memory",
+        "Resident memory of the workers of an instance, and the lowest memory limit.",
+        "bytes",
+        *_spread(MEMORY),
+        Query(f"min({MEMORY_LIMIT})", "Limit: control group"),
+        empty=SIDELIGHT_ONLY,
+    ),
+]
+
+
+REQUESTS: Final = total(raw(names.INSTANCE_STATUS), *INSTANCE_LABELS)
+FAILED: Final = total(
+    raw(names.INSTANCE_STATUS, 'http_response_status_code=~"5.."'), *INSTANCE_LABELS
+)
+MEAN: Final = over(total(raw(names.INSTANCE_TIME), *INSTANCE_LABELS), REQUESTS)
+DISTANCE: Final = f"abs(({MEAN}) - scalar(quantile(0.5, {MEAN})))"
+FURTHEST: Final = among(DISTANCE, 20, *INSTANCE_LABELS)
+CORES: Final = total(rate("process_cpu_seconds_total"), *INSTANCE_LABELS)
+TO_RUNTIME: Final = link_to(
+    "runtime", "var-job=${__data.fields.Service}", "var-instance=${__data.fields.Instance}"
+)
+SPREAD: Final = [
+    graph(
+        "Requests per instance",
+        "Shows whether the load is balanced.",
+        "reqps",
+        *_spread(REQUESTS, by_rule=True),
+    ),
+    graph(
+        "Mean latency per instance",
+        "A wide band means that some instances are slower than others.",
+        "s",
+        *_spread(MEAN, by_rule=True),
+    ),
+]
+INSTANCES: Final = table(
+    "Instances furthest from the median",
+    "The 20 instances whose mean latency is furthest from the median of all instances.",
+    [SERVICE, Key("instance", "Instance", TO_RUNTIME)],
+    Column(f"topk(20, {DISTANCE})", "Off the median", "s"),
+    Column(f"{MEAN} {FURTHEST}", "Mean latency", "s"),
+    Column(f"{REQUESTS} {FURTHEST}", "Requests/s", "reqps"),
+    coloured(
+        f"{over(f'({FAILED} or 0 * {REQUESTS})', REQUESTS)} {FURTHEST}",
+        "5xx",
+        "percentunit",
+        (0.01, BAD),
+    ),
+    Column(f"{CORES} {FURTHEST}", "Cores", "short", decimals=2),
+    sort="Off the median",
+    empty=NO_DATA,
+)
+
+
+DASHBOARD: Final = dashboard(
+    __name__,
+    "Requests, errors and latency of a service, then its routes, its saturation and its instances.",
+    Section("", [Row(4, OVERVIEW)]),
+    Section("Rate, errors and duration", [Row(8, RED), Row(9, DURATIONS)]),
+    Section("Routes", [Row(12, [ROUTES])]),
+    Section("Saturation", [Row(7, SATURATION), Row(7, RESOURCES)]),
+    Section("Instances", [Row(7, SPREAD), Row(9, [INSTANCES])]),
+)

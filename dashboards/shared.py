@@ -1,0 +1,128 @@
+"""Panels that two dashboards show: of one service and one route, or of one service and a process.
+
+`ALL_INSTANCES` in a description says that the Instance variable does not apply: recorded series
+of services and routes have no instance.
+"""
+
+from typing import Final
+
+from dashboards import colours
+from dashboards.panels import SIDELIGHT_ONLY, Shown, count, density, figure, graph
+from dashboards.queries import (
+    LOOP_LAG,
+    Query,
+    error_ratio,
+    quantile,
+    quantiles,
+    raw,
+    recorded,
+    total,
+)
+from sidelight.slo import names
+from sidelight.slo.recording import CLASS
+
+ALL_INSTANCES: Final = "All instances of the service, regardless of the Instance variable."
+
+
+def request_rate(expr: str) -> Shown:
+    """Requests per second."""
+    return figure(
+        "Requests",
+        f"Requests per second, over 5 minutes. {ALL_INSTANCES}",
+        "reqps",
+        Query(expr, "requests", recorded=True),
+    )
+
+
+def errors(*matchers: str) -> Shown:
+    """The share of requests that failed."""
+    return figure(
+        "Errors",
+        "The share of requests that failed: 5xx, and responses that broke off after the status. "
+        f"4xx and client disconnects are not errors. {ALL_INSTANCES}",
+        "percentunit",
+        Query(error_ratio(matchers=matchers), "errors", recorded=True),
+        colours=colours.levels(*colours.ERROR_RATIO),
+    )
+
+
+def p95(buckets: str) -> Shown:
+    """The 95th percentile of the latency."""
+    return figure(
+        "p95",
+        f"95 % of good responses took at most this long. {ALL_INSTANCES}",
+        "s",
+        Query(quantile("0.95", buckets), "p95", recorded=True),
+    )
+
+
+def budget_left(title: str, description: str, *matchers: str, empty: str) -> Shown:
+    """The least error budget that is left."""
+    left = f"min({recorded(names.BUDGET_LEFT, *matchers)})"
+    query = Query(left, "left", recorded=True)
+    return figure(
+        title, description, "percentunit", query, empty=empty, colours=colours.BUDGET_LEFT
+    )
+
+
+def requests_by_status(series: str, *matchers: str) -> Shown:
+    """Requests per second by class of status."""
+    return graph(
+        "Requests by status",
+        "Requests per second by status class. 4xx responses are caused by the client. "
+        f"{ALL_INSTANCES}",
+        "reqps",
+        Query(total(recorded(series, *matchers), CLASS), "{{status_class}}", recorded=True),
+        colours=colours.STATUS_CLASSES,
+        stacked=True,
+    )
+
+
+def latency(description: str, buckets: str, *more: Query) -> Shown:
+    """Quantiles of the latency with limits and traces."""
+    queries = (*quantiles(buckets, *colours.QUANTILES), *more)
+    return graph("Latency", description, "s", *queries, colours=colours.QUANTILES)
+
+
+def latency_distribution(buckets: str, *more: Query) -> Shown:
+    """The buckets of the latency over time."""
+    points = " Points are traces." if more else ""
+    return density(
+        "Latency distribution",
+        "Good responses per second in each bucket. Two bands mean two kinds of request." + points,
+        Query(buckets, "{{le}}", recorded=True),
+        *more,
+    )
+
+
+def loop_lag() -> Shown:
+    """How late event loops run."""
+    return graph(
+        "Event loop lag",
+        "How late event loops run. While a call blocks an event loop, all requests of its worker "
+        "wait.",
+        "s",
+        Query(quantile("0.5", LOOP_LAG), "p50"),
+        Query(quantile("0.99", LOOP_LAG), "p99"),
+        empty=SIDELIGHT_ONLY,
+        colours=colours.QUANTILES,
+    )
+
+
+def threads() -> Shown:
+    """AnyIO threads in use, and calls that wait for one."""
+    legends = {"in_use": "in use", "waiting": "waiting", "capacity": "Limit: capacity"}
+    return graph(
+        "AnyIO threads",
+        "Threads in use by synchronous endpoints and dependencies, all workers together, and "
+        "calls that wait for a thread.",
+        "short",
+        *(Query(f"sum({raw(f'anyio_threadpool_{k}')})", legend) for k, legend in legends.items()),
+        empty=SIDELIGHT_ONLY,
+        colours={"waiting": colours.BAD},
+    )
+
+
+def targets_down(description: str, expr: str) -> Shown:
+    """Targets that Prometheus cannot scrape."""
+    return count("Targets down", description, Query(f"count({expr})", "down"), (1, colours.BAD))

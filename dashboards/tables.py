@@ -1,0 +1,119 @@
+"""Tables of the current state: one row for each combination of key labels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from grafana_foundation_sdk.builders import common as build
+from grafana_foundation_sdk.builders import table as panels
+from grafana_foundation_sdk.models import common
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+from dashboards.colours import PLAIN, Levels
+from dashboards.panels import Shown
+from dashboards.queries import DATASOURCE, RECORDED_STEP, Query, target
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One query of a table and the name, unit and colours of its values."""
+
+    expr: str
+    name: str
+    unit: str
+    levels: Levels = ()
+    decimals: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A label that identifies a row, the name of its column, and where a click leads."""
+
+    label: str
+    name: str
+    link: str = ""
+
+
+SERVICE: Final = Key("job", "Service")
+
+
+def coloured(
+    expr: str,
+    name: str,
+    unit: str,
+    *levels: tuple[float, str],
+    base: str = PLAIN,
+    decimals: int | None = None,
+) -> Column:
+    """A column whose values take a colour from each value on."""
+    return Column(expr, name, unit, ((None, base), *levels), decimals)
+
+
+def table(  # noqa: PLR0913 a table has this many texts and options
+    title: str,
+    description: str,
+    keys: Sequence[Key],
+    *columns: Column,
+    sort: str,
+    empty: str,
+    descending: bool = True,
+) -> Shown:
+    """A table with one row for each combination of keys, and one column for each query."""
+    panel = panels.Panel().title(title).description(description).no_value(empty)
+    panel.datasource(DATASOURCE).interval(RECORDED_STEP).unit(columns[0].unit)
+    by = build.TableSortByFieldState().display_name(sort).desc(descending)
+    panel.sort_by([by]).show_header(True).cell_height(common.TableCellHeight.SM).filterable(True)
+    named = dict(zip(map(chr, range(ord("A"), ord("Z"))), columns, strict=False))
+    panel.targets(
+        [
+            target(Query(column.expr, column.name), letter).instant().format(PromQueryFormat.TABLE)
+            for letter, column in named.items()
+        ]
+    )
+    panel.with_transformation(DataTransformerConfig("merge", options={}))
+    panel.with_transformation(_order(_names(keys, named)))
+    for key in keys:
+        if key.link:
+            panel.override_by_name(key.name, [_link(key)])
+    for column in columns:
+        panel.override_by_name(column.name, list(_column(column)))
+    return panel
+
+
+def _names(keys: Sequence[Key], columns: dict[str, Column]) -> dict[str, str]:
+    """Grafana's names of the fields, and ours."""
+    values = {f"Value #{letter}": column.name for letter, column in columns.items()}
+    if len(columns) == 1:
+        values["Value"] = columns["A"].name  # Grafana's name for the values of a single query
+    return {key.label: key.name for key in keys} | values
+
+
+def _order(names: dict[str, str]) -> DataTransformerConfig:
+    """Renames the fields and puts them into this order."""
+    return DataTransformerConfig(
+        "organize",
+        options={
+            "excludeByName": {"Time": True},
+            "indexByName": {name: place for place, name in enumerate(names)},
+            "renameByName": names,
+        },
+    )
+
+
+def _link(key: Key) -> DynamicConfigValue:
+    one = {"title": f"Open {key.name.lower()}", "url": key.link, "targetBlank": False}
+    return DynamicConfigValue("links", [one])
+
+
+def _column(column: Column) -> list[DynamicConfigValue]:
+    found = [DynamicConfigValue("unit", column.unit)]
+    if column.decimals is not None:
+        found.append(DynamicConfigValue("decimals", column.decimals))
+    if column.levels:
+        steps: list[dict[str, Any]] = [{"value": at, "color": c} for at, c in column.levels]
+        found += [
+            DynamicConfigValue("thresholds", {"mode": "absolute", "steps": steps}),
+            DynamicConfigValue("custom.cellOptions", {"type": "color-text"}),
+        ]
+    return found

@@ -1,0 +1,245 @@
+"""Telemetry health: whether an empty panel means no traffic or missing telemetry."""
+
+from typing import Final
+
+from dashboards.builder import Row, Section, dashboard
+from dashboards.colours import BAD, GOOD, PLAIN, WARN
+from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, count, figure, graph, note
+from dashboards.queries import (
+    DURATION,
+    INSTANCE_LABELS,
+    Query,
+    increase,
+    rate,
+    raw,
+    recorded,
+    total,
+)
+from dashboards.shared import targets_down
+from dashboards.tables import SERVICE, Column, Key, coloured, table
+from sidelight.slo import names
+
+COUNT: Final = f"{DURATION}_count"
+RECORDED: Final = recorded(names.SERVICE)
+SILENT: Final = (
+    f"({raw('up')} == 1) unless on (job, instance) {raw(names.INSTANCE_STATUS)} "
+    f"and on (job) last_over_time({RECORDED}[1d])"
+)
+OUR_RULES: Final = 'rule_group=~".*sidelight.*"'
+FAILURES: Final = f"prometheus_rule_evaluation_failures_total{{{OUR_RULES}}}"
+OVERVIEW: Final = [
+    targets_down(
+        "Targets of the selected jobs that Prometheus cannot scrape.", f"{raw('up')} == 0"
+    ),
+    count(
+        "Targets without metrics",
+        "Instances that answer Prometheus and have no request metrics, although their service had "
+        "some in the last day: the middleware is missing, or there was no request yet.",
+        Query(f"count({SILENT})", "silent"),
+        (1, WARN),
+    ),
+    figure(
+        "Requests",
+        "Requests per second, from raw series. 0 is no traffic; no value is no measurement.",
+        "reqps",
+        Query(total(rate(COUNT)), "requests"),
+        empty="Not measured",
+    ),
+    count(
+        "Recorded services",
+        "Services whose requests the rules record. Without the rules, most panels are empty.",
+        Query(f"count({RECORDED})", "services", recorded=True),
+        (1, GOOD),
+        base=BAD,
+        empty="None: load the rules",
+    ),
+    count(
+        "Rule failures",
+        "Failed evaluations in the selected time range, if Prometheus scrapes itself.",
+        Query(f"sum(increase({FAILURES}[$__range]))", "failed"),
+        (0.5, BAD),
+        empty="Unknown: Prometheus does not scrape itself",
+    ),
+    count(
+        "Internal errors",
+        "Internal errors of Sidelight in the selected time range. They fail no request.",
+        Query(increase("sidelight_internal_errors_total", window="$__range"), "errors"),
+        (0.5, WARN),
+    ),
+]
+
+SYMPTOMS: Final = """\
+| symptom | cause |
+| --- | --- |
+| targets are up, requests are 0 | no traffic |
+| a target is down | the service, its sidecar or the network does not answer Prometheus |
+| *Targets without metrics* is above 0 | the middleware is missing, or there was no request yet |
+| *Measured by* is *OpenTelemetry only* | slow requests, loops, threads and pools need Sidelight |
+| *Recorded services* is empty | load `deploy/prometheus/rules`, or `sidelight rules`' output |
+| *Rule failures* is above 0 | run `promtool check rules`, and read Prometheus's log |
+"""
+NO_TARGET: Final = "No target: pushed by OTLP, or not scraped"
+SCRAPE: Final = "scrape_duration_seconds"
+SLOWEST: Final = f"topk(30, {raw(SCRAPE)})"
+
+
+def _of_slowest(metric: str) -> str:
+    """A metric of the targets with the slowest scrapes."""
+    return f"{total(raw(metric), *INSTANCE_LABELS)} and on (job, instance) {SLOWEST}"
+
+
+TARGETS: Final = table(
+    "Targets",
+    "The 30 targets with the slowest scrapes, and the time that Sidelight took.",
+    [SERVICE, Key("instance", "Instance")],
+    Column(total(SLOWEST, *INSTANCE_LABELS), "Scrape time", "s"),
+    coloured(_of_slowest("up"), "Up", "bool_yes_no", (1, GOOD), base=BAD),
+    Column(_of_slowest("scrape_samples_scraped"), "Samples", "short"),
+    Column(_of_slowest("sidelight_series"), "Label sets", "short"),
+    Column(_of_slowest("sidelight_scrape_duration_seconds"), "Time in Sidelight", "s"),
+    sort="Scrape time",
+    empty=NO_TARGET,
+)
+REPORTED: Final = "count by (job, service_name, service_version)"
+SCRAPES: Final = [
+    graph(
+        "Scrape time",
+        "The slowest target and the median.",
+        "s",
+        Query(f"max({raw(SCRAPE)})", "slowest"),
+        Query(f"quantile(0.5, {raw(SCRAPE)})", "median"),
+        empty=NO_TARGET,
+    ),
+    table(
+        "Service names and versions",
+        "The names and versions that services report; the 50 most frequent.",
+        [Key("job", "Job"), Key("service_name", "Service"), Key("service_version", "Version")],
+        Column(f"topk(50, {REPORTED} ({raw('target_info')}))", "Instances", "short", decimals=0),
+        sort="Instances",
+        empty="Not reported",
+    ),
+]
+SERIES: Final = table(
+    "Series by route",
+    "The number of count series of the request duration; the 20 routes with the most.",
+    [SERVICE, Key("http_route", "Route")],
+    Column(f"topk(20, count by (job, http_route) ({raw(COUNT)}))", "Series", "short", decimals=0),
+    sort="Series",
+    empty="Not measured",
+)
+
+LOSSES: Final = [
+    graph(
+        "Series overflow",
+        "Observations that were counted under the route _OTHER because max_series was reached.",
+        "short",
+        Query(increase("sidelight_series_overflow_total"), "overflow"),
+        empty=NO_DATA,
+        colours={"overflow": WARN},
+    ),
+    graph(
+        "Skipped files and families",
+        "Files that could not be read, and metric families of the application that could not be "
+        "exported, by reason.",
+        "short",
+        *(
+            Query(increase(f"sidelight_{plural}_skipped_total", "reason"), f"{one}: {{{{reason}}}}")
+            for one, plural in (("file", "files"), ("family", "families"))
+        ),
+        empty=NO_DATA,
+    ),
+    graph(
+        "OTLP exports",
+        "Exports by outcome. Counters are cumulative, so the first success after a failure "
+        "delivers everything.",
+        "short",
+        Query(increase("sidelight_otlp_exports_total", "outcome"), "{{outcome}}"),
+        empty="No exports",
+        colours={"success": GOOD, "failure": BAD},
+    ),
+    graph(
+        "Internal errors by location",
+        "The log of the logger `sidelight` has the details.",
+        "short",
+        Query(increase("sidelight_internal_errors_total", "where"), "{{where}}"),
+        empty=NO_DATA,
+    ),
+]
+COSTS: Final = [
+    graph(
+        "Label sets",
+        "The label sets of the instance with the most, and the median.",
+        "short",
+        Query(f"max({raw('sidelight_series')})", "most"),
+        Query(f"quantile(0.5, {raw('sidelight_series')})", "median"),
+        empty=SIDELIGHT_ONLY,
+        colours={"most": PLAIN},
+    ),
+    graph(
+        "Time to write the metrics",
+        "Of the slowest instance.",
+        "s",
+        Query(f"max({raw('sidelight_scrape_duration_seconds')})", "slowest"),
+        empty=SIDELIGHT_ONLY,
+    ),
+]
+HISTORY: Final = [
+    graph(
+        title,
+        description,
+        unit,
+        *(
+            Query(f"{how}({raw(f'sidelight_history_{part}')})", name)
+            for part, name in parts.items()
+        ),
+        empty="No sidecar with a history",
+    )
+    for title, description, unit, how, parts in (
+        (
+            "Series and samples in the history",
+            "Of the sidecar with the most. A sample is stored only when a value changes.",
+            "short",
+            "max",
+            {"series": "series", "samples": "samples"},
+        ),
+        (
+            "Memory of the history",
+            "Of the sidecar that uses the most. The oldest samples are removed at the limit.",
+            "bytes",
+            "max",
+            {"bytes": "memory"},
+        ),
+        (
+            "Time range of the history",
+            "From the oldest sample to the newest. Below --history: the memory limit is too low.",
+            "s",
+            "min",
+            {"span_seconds": "shortest"},
+        ),
+    )
+]
+SKIPPED: Final = graph(
+    "Samples missing from the history",
+    "Samples for which there was no memory, samples that came too late, and failed evaluations of "
+    "the sidecar's rules.",
+    "short",
+    Query(increase("sidelight_history_skipped_total", "reason"), "{{reason}}"),
+    Query(increase("sidelight_rule_failures_total"), "rules"),
+    empty=NO_DATA,
+)
+
+
+DASHBOARD: Final = dashboard(
+    __name__,
+    "Tells whether an empty panel means no traffic or missing telemetry.",
+    Section("", [Row(4, OVERVIEW)]),
+    Section(
+        "Collection",
+        [
+            Row(9, [TARGETS, note("Symptoms", "From symptom to cause.", SYMPTOMS)], (16, 8)),
+            Row(8, SCRAPES),
+            Row(8, [SERIES]),
+        ],
+    ),
+    Section("Sidelight itself", [Row(7, LOSSES), Row(7, COSTS), Row(7, [*HISTORY, SKIPPED])]),
+)

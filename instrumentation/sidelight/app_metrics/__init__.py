@@ -1,0 +1,1 @@
+"""Metrics that the application keeps with prometheus_client, exported beside those of Sidelight."""

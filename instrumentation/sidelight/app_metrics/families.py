@@ -1,0 +1,104 @@
+"""A family of the application's metrics, and the form in which a worker publishes them.
+
+A snapshot is a JSON list of families: name, kind (prometheus_client's), help, unit, a mode
+for gauges, and samples of suffix, labels, value. Everything read from one is converted to plain
+values, so that a file made by anybody can do no more than be refused.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sidelight.errors import InvalidDataError
+
+AppLabels = tuple[tuple[str, str], ...]
+SampleKey = tuple[str, AppLabels]
+"""A sample's suffix and labels."""
+MAX_BYTES = 4 * 1024 * 1024
+"""Of a snapshot; about 50,000 samples."""
+
+SUFFIXES = {
+    "counter": ("_total",),
+    "gauge": ("",),
+    "histogram": ("_bucket", "_count", "_sum"),
+    "gaugehistogram": ("_bucket", "_gcount", "_gsum"),
+    "summary": ("", "_count", "_sum"),
+    "info": ("_info",),
+    "stateset": ("",),
+    "unknown": ("",),
+}
+"""The kinds that exist, and the suffixes of their samples' names."""
+_RESERVED = {
+    "counter": ("_created",),
+    "histogram": ("_created",),
+    "gaugehistogram": ("_count", "_sum"),
+    "summary": ("_created",),
+}
+
+
+@dataclass(slots=True)
+class AppFamily:
+    """One family of the application. ``mode`` is a gauge's multiprocess mode, or empty.
+
+    ``samples`` maps (suffix, labels) to a value; ``exemplars`` the same keys to
+    (labels, value, seconds since the epoch or None).
+    """
+
+    name: str
+    kind: str
+    help: str
+    unit: str
+    mode: str
+    samples: dict[SampleKey, float] = field(default_factory=dict)
+    exemplars: dict[SampleKey, tuple[AppLabels, float, float | None]] = field(default_factory=dict)
+
+
+def reserved_names(name: str, kind: str) -> set[str]:
+    """Every name that a family takes for itself, in either format."""
+    suffixes = ("", *SUFFIXES.get(kind, ()), *_RESERVED.get(kind, ()))
+    return {name + suffix for suffix in suffixes}
+
+
+def encode(families: Iterable[AppFamily]) -> bytes:
+    """A snapshot as it stands in a file."""
+    return json.dumps(
+        [
+            [
+                family.name,
+                family.kind,
+                family.help,
+                family.unit,
+                family.mode,
+                [[suffix, labels, value] for (suffix, labels), value in family.samples.items()],
+                [[*key, *value] for key, value in family.exemplars.items()],
+            ]
+            for family in families
+        ]
+    ).encode()
+
+
+def decode(data: bytes) -> list[AppFamily]:
+    """The inverse of `encode`. Raises `InvalidDataError`."""
+    if len(data) > MAX_BYTES:
+        raise InvalidDataError("too_large")
+    try:
+        return [_family(row) for row in json.loads(data)] if data else []
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        raise InvalidDataError("torn") from None
+
+
+def _family(row: list[Any]) -> AppFamily:
+    *texts, samples, exemplars = row
+    name, kind, documentation, unit, mode = map(str, texts)
+    family = AppFamily(name, kind, documentation, unit, mode)
+    for suffix, labels, value in samples:
+        family.samples[str(suffix), _labels(labels)] = float(value)
+    for suffix, labels, traced, value, seconds in exemplars:
+        when = None if seconds is None else float(seconds)
+        family.exemplars[str(suffix), _labels(labels)] = (_labels(traced), float(value), when)
+    return family
+
+
+def _labels(raw: list[list[str]]) -> AppLabels:
+    return tuple((str(name), str(value)) for name, value in raw)

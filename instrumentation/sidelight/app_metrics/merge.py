@@ -1,0 +1,83 @@
+"""The application's metrics of all workers, merged, as far as they can be exported."""
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable
+
+from sidelight.app_metrics.families import AppFamily, AppLabels, decode
+from sidelight.app_metrics.validation import NameCheck, exportable
+from sidelight.errors import InvalidDataError
+
+Source = tuple[str, bytes, str | None]
+"""A file's name, the snapshot in it, and its worker's number: None for a stopped worker."""
+
+_SUMMED = frozenset({"counter", "histogram", "gaugehistogram", "summary"})
+_CHOICES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min}
+_AGGREGATED = frozenset({"sum", *_CHOICES})
+"""Not ``mostrecent``: a registry does not say when a gauge was set."""
+
+
+def exported_families(
+    sources: Iterable[Source], on_skip: Callable[[str, str], None]
+) -> Generator[None, None, tuple[dict[str, AppFamily], Counter[str]]]:
+    """The families that can be exported, and how many cannot, by reason. Yields between them.
+
+    ``on_skip`` is called with the name and the reason of a snapshot that is not valid.
+    """
+    merged: dict[str, AppFamily] = {}
+    for name, data, worker in sources:
+        try:
+            merge(merged, decode(data), worker)
+        except InvalidDataError as error:
+            on_skip(f"{name} (the application's metrics)", error.reason)
+        yield
+    found: dict[str, AppFamily] = {}
+    refused = Counter[str]()
+    check = NameCheck()
+    for family in merged.values():
+        try:
+            parts = exportable(family)
+            check.reserve(family, parts)
+            found.update((part.name, part) for part in parts)
+        except InvalidDataError as error:
+            refused[error.reason] += 1
+        yield
+    return found, refused
+
+
+def merge(into: dict[str, AppFamily], snapshot: Iterable[AppFamily], worker: str | None) -> None:
+    """Add one worker's snapshot. ``worker`` is None for a worker that has stopped.
+
+    Counters, histograms and summaries are summed. Gauges follow their multiprocess mode, and
+    without one that aggregates get the label ``worker``; of a stopped worker only ``sum``,
+    ``max`` and ``min`` remain, as in prometheus_client.
+    """
+    for family in snapshot:
+        summed = family.kind in _SUMMED or family.kind == "info"
+        aggregated = family.mode.removeprefix("live") in _AGGREGATED
+        if worker is None and not summed and family.mode not in {"sum", "max", "min"}:
+            continue
+        total = into.setdefault(
+            family.name,
+            AppFamily(family.name, family.kind, family.help, family.unit, family.mode),
+        )
+        if total.kind != family.kind:
+            continue
+        for (suffix, labels), value in family.samples.items():
+            if not summed and not aggregated and worker is not None:
+                labels = _with_worker(labels, worker)  # noqa: PLW2901 the labels they become
+            key = (suffix, labels)
+            before = total.samples.get(key)
+            total.samples[key] = value if before is None else _add(total, before, value)
+        total.exemplars.update(family.exemplars)
+
+
+def _with_worker(labels: AppLabels, worker: str) -> AppLabels:
+    taken = any(name == "worker" for name, _ in labels)
+    return (*labels, ("sidelight_worker" if taken else "worker", worker))
+
+
+def _add(family: AppFamily, before: float, value: float) -> float:
+    mode = family.mode.removeprefix("live")
+    if family.kind in _SUMMED or mode == "sum":
+        return before + value
+    return _CHOICES[mode](before, value) if mode in _CHOICES else value

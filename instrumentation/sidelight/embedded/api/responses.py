@@ -1,0 +1,106 @@
+"""Responses of the HTTP API: the envelope, and query results as JSON.
+
+https://prometheus.io/docs/prometheus/latest/querying/api/
+"""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+from starlette.responses import Response
+
+from sidelight.embedded.promql.engine import Matrix, Result, Scalar, String, Vector
+from sidelight.embedded.promql.errors import QueryError, execution_error
+from sidelight.embedded.promql.formatting import format_seconds, format_value
+from sidelight.embedded.promql.labels import Labels
+from sidelight.embedded.promql.limits import TOO_MANY
+from sidelight.sidecar.send_timeout import SendTimeoutResponse
+
+STATUS_CODES = {
+    "bad_data": 400,
+    "execution": 422,
+    "canceled": 503,
+    "timeout": 503,
+    "internal": 500,
+    "not_found": 404,
+    "unavailable": 501,
+}
+JSON = {"content-type": "application/json"}
+TRUNCATED = ["results truncated due to limit"]
+
+
+class ResponseData(NamedTuple):
+    """The member ``data`` as JSON, and whether the limit of the request has truncated it."""
+
+    text: str
+    truncated: bool = False
+
+
+def success_response(data: ResponseData) -> Response:
+    """Return a response with data."""
+    more = f',"warnings":{json.dumps(TRUNCATED)}' if data.truncated else ""
+    return SendTimeoutResponse(f'{{"status":"success","data":{data.text}{more}}}', headers=JSON)
+
+
+def error_response(error: QueryError) -> Response:
+    """Return a response with an error of a query."""
+    return error_of_type(error.kind, error.message)
+
+
+def error_of_type(kind: str, message: str) -> Response:
+    """Return a response with an error of one of the API's types."""
+    body = json.dumps(
+        {"status": "error", "errorType": kind, "error": message}, separators=(",", ":")
+    )
+    return SendTimeoutResponse(body, STATUS_CODES[kind], JSON)
+
+
+MAX_VALUES = 1_000_000
+"""Values of a response: some 30 MiB of text."""
+
+
+def query_data(result: Result) -> str:
+    """Return the member ``data`` of a response. Raises `QueryError` if it would be too large."""
+    if isinstance(result, Matrix):
+        kind, text = "matrix", _matrix(result)
+    elif isinstance(result, Vector):
+        kind, text = "vector", _vector(result)
+    elif isinstance(result, Scalar):
+        kind, text = "scalar", f'[{format_seconds(result.time)},"{format_value(result.value)}"]'
+    elif isinstance(result, String):
+        kind, text = "string", f"[{format_seconds(result.time)},{json.dumps(result.value)}]"
+    return f'{{"resultType":"{kind}","result":{text}}}'
+
+
+def format_metric(labels: Labels) -> str:
+    """Return a label set as JSON, sorted by name as in Prometheus."""
+    return json.dumps(dict(sorted(labels.items())), separators=(",", ":"), ensure_ascii=False)
+
+
+def _vector(result: Vector) -> str:
+    time = format_seconds(result.time)
+    pairs = zip(result.labels, result.values.tolist(), strict=True)
+    rows = (
+        f'{{"metric":{format_metric(ls)},"value":[{time},"{format_value(v)}"]}}' for ls, v in pairs
+    )
+    return f"[{','.join(rows)}]"
+
+
+def _matrix(result: Matrix) -> str:
+    if np.count_nonzero(result.present) > MAX_VALUES:
+        raise execution_error(TOO_MANY)
+    heads = [f'[{format_seconds(time)},"' for time in result.times.tolist()]
+    return f"[{','.join(_row(result, row, heads) for row in range(len(result.labels)))}]"
+
+
+def _row(result: Matrix, row: int, heads: list[str]) -> str:
+    columns = np.flatnonzero(result.present[row])
+    values = result.values[row][columns].tolist()
+    known: dict[float, str] = {}
+    texts = []
+    for at, number in zip(columns.tolist(), values, strict=True):
+        text = known.get(number)
+        if text is None or number == 0:  # 0 and -0 are one key
+            text = known[number] = format_value(number)
+        texts.append(f'{heads[at]}{text}"]')
+    return f'{{"metric":{format_metric(result.labels[row])},"values":[{",".join(texts)}]}}'

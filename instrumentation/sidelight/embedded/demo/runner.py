@@ -1,0 +1,111 @@
+"""The run of the demo, from its start to its end."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from sidelight.embedded.demo.scenario import step_at
+from sidelight.embedded.demo.screenshots import Screenshots
+from sidelight.embedded.demo.services import DemoServices, demo_services
+from sidelight.embedded.demo.terminal import RouteTable, console
+
+POLL_INTERVAL = 0.5
+"""Seconds."""
+
+
+async def run(port: int, minutes: float, folder: Path | None) -> None:
+    """Run until a signal arrives or the minutes are over. Raises `SidelightError`.
+
+    If there is a ``folder``, screenshots are written to it.
+    """
+    stop, seconds, screen = asyncio.Event(), minutes * 60, console()
+    for number in stop_signals():
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    screen.print("starting the shop, its sidecar and the viewer ...")
+    await _until_first(_run_scenario(port, seconds, folder, screen), stop.wait())
+    screen.print("stopped")
+
+
+def stop_signals() -> list[signal.Signals]:
+    """The signals that end the demo. SIGHUP is one of them, unless it is ignored (``nohup``)."""
+    ignored = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([] if ignored else [signal.SIGHUP])]
+
+
+async def _run_scenario(port: int, seconds: float, folder: Path | None, screen: Console) -> None:
+    async with demo_services(port, seconds) as services:
+        url = services.ports.url
+        screen.print(
+            f"\n  dashboards  {url('viewer')}\n"
+            f"  metrics     {url('shop')}/metrics, and of the sidecar {url('sidecar')}/metrics\n"
+            f"  Prometheus  {url('sidecar')}, as a data source of Grafana\n",
+            highlight=False,
+        )
+        screenshots = None if folder is None else Screenshots(url("viewer"), folder)
+        scenario = ScenarioRun(services, seconds, screenshots)
+        table = RouteTable(f"{url('shop')}/metrics", screen, scenario.heading)
+        ends = [server.fail_at_end() for server in services.servers]
+        await _until_first(scenario.run(), table.run(), *ends)
+
+
+class ScenarioRun:
+    """Sends each step's load profile to the load generator, and describes the step."""
+
+    def __init__(
+        self, services: DemoServices, seconds: float, screenshots: Screenshots | None
+    ) -> None:
+        self._services, self._seconds, self._screenshots = services, seconds, screenshots
+        self._start = time.monotonic()
+
+    async def run(self) -> None:
+        """Run the scenario until its seconds are over."""
+        current = None
+        while (second := self._second()) < self._seconds:
+            step, left = step_at(second)
+            if step is not current:
+                current = step
+                self._services.load_generator.write_line(step.profile)
+            if self._screenshots is not None and left < self._screenshots.seconds:
+                await self._screenshots.take(step.name)
+            await asyncio.sleep(POLL_INTERVAL)
+
+    def heading(self) -> RenderableType:
+        """The current step, its description, and the time."""
+        second = self._second()
+        step, left = step_at(second)
+        return Group(
+            Text.assemble(
+                (f"  {step.name}", "bold"),
+                (f"   {_minutes(left)} left", "cyan"),
+                (f"   {_minutes(second)} of {_minutes(self._seconds)}", "dim"),
+            ),
+            Text(f"  {step.description}"),
+            Text.assemble("  See ", (step.hint, "italic")),
+            Text(""),
+        )
+
+    def _second(self) -> float:
+        return time.monotonic() - self._start
+
+
+async def _until_first(*parts: Coroutine[Any, Any, object]) -> None:
+    """Run coroutines until one returns or raises, and cancel the others."""
+    tasks = [asyncio.create_task(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

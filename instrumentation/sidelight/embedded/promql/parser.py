@@ -1,0 +1,206 @@
+"""A query's text becomes a tree. promql-parser, which follows Prometheus's grammar, parses it."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final
+
+import promql_parser
+
+from sidelight.embedded.promql.ast import (
+    AggregateExpr,
+    AtModifier,
+    BinaryExpr,
+    FunctionCall,
+    Grouping,
+    MatrixSelector,
+    Node,
+    NumberLiteral,
+    StringLiteral,
+    SubqueryExpr,
+    UnaryExpr,
+    ValueType,
+    VectorMatching,
+    VectorSelector,
+)
+from sidelight.embedded.promql.errors import parse_error, unsupported
+from sidelight.embedded.promql.formatting import quote
+from sidelight.embedded.promql.lexer import GUARD_LABEL, SanitizedQuery, sanitize
+from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.storage import LabelMatcher, value_test
+
+DEFAULT_STEP: Final = 60_000
+"""The step of a subquery without one: Prometheus's default evaluation interval."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_VALUE_TYPES: Final[dict[str, ValueType]] = {
+    "Vector": "vector",
+    "Scalar": "scalar",
+    "Matrix": "matrix",
+    "String": "string",
+}
+_TYPES: Final = {"vector": "instant vector", "matrix": "range vector"}
+_NAME: Final = "__name__"
+
+
+@lru_cache(maxsize=512)
+def parse(text: str, limits: QueryLimits) -> Node:
+    """Parse a query. `QueryError` if it is invalid, or if it uses what is not supported here."""
+    if not text.strip():
+        raise parse_error("no expression found in input", "unknown position:")
+    sanitized = sanitize(text, limits)
+    try:
+        return _TreeBuilder(sanitized).node(promql_parser.parse(sanitized.text))
+    except (ValueError, OverflowError) as why:
+        raise parse_error(_prometheus_message(str(why), sanitized)) from None
+    except BaseException as why:
+        if type(why).__name__ != "PanicException":  # raised by the parser's Rust runtime
+            raise
+        raise parse_error(str(why)) from None
+
+
+def _prometheus_message(problem: str, sanitized: SanitizedQuery) -> str:
+    """Translate a message of the parser to Prometheus's, with the strings put back."""
+
+    def back(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return quote(sanitized.strings[number]) if number < len(sanitized.strings) else found[0]
+
+    if "character" not in problem:
+        problem = re.sub(r"'([0-9]{1,5})'", back, problem)
+    problem = re.sub(r"(?<=type |.got )(vector|matrix)\b", lambda found: _TYPES[found[0]], problem)
+    return re.sub(r"'([^']+)'", r'"\1"', problem)
+
+
+class _TreeBuilder:
+    """Builds the tree from the parser's nodes, with the strings put back."""
+
+    def __init__(self, sanitized: SanitizedQuery) -> None:
+        self.strings = sanitized.strings
+
+    def node(self, raw: Any) -> Node:
+        return self._BUILDERS[type(raw).__name__](self, raw)
+
+    def _paren(self, raw: Any) -> Node:
+        return self.node(raw.expr)
+
+    def _number(self, raw: Any) -> Node:
+        return NumberLiteral(raw.val)
+
+    def _string(self, raw: Any) -> Node:
+        return StringLiteral(self._text(raw.val))
+
+    def _negative(self, raw: Any) -> Node:
+        return UnaryExpr(self.node(raw.expr))
+
+    def _selector(self, raw: Any) -> VectorSelector:
+        if raw.matchers.or_matchers:
+            raise unsupported('"or" between the matchers of a selector')
+        matchers = self._matchers(raw)
+        return VectorSelector(matchers, _milliseconds(raw.offset), _at(raw.at))
+
+    def _matchers(self, raw: Any) -> tuple[LabelMatcher, ...]:
+        found = [self._matcher(one) for one in raw.matchers.matchers if one.name != GUARD_LABEL]
+        if raw.name is not None:
+            found.insert(0, LabelMatcher(_NAME, "=", raw.name))
+        if all([value_test(one)("") for one in found]):  # noqa: C419 # every pattern must be compiled, to be checked
+            raise parse_error("vector selector must contain at least one non-empty matcher")
+        return tuple(found)
+
+    def _matcher(self, raw: Any) -> LabelMatcher:
+        sign = str(raw).removeprefix(raw.name)[:2].rstrip('"')
+        return LabelMatcher(self._label(raw.name), sign, self._text(raw.value))  # type: ignore[arg-type] # one of the four
+
+    def _range(self, raw: Any) -> Node:
+        return MatrixSelector(self._selector(raw.vector_selector), _positive(raw.range))
+
+    def _subquery(self, raw: Any) -> Node:
+        step = DEFAULT_STEP if raw.step is None else _positive(raw.step)
+        at, offset = _at(raw.at), _milliseconds(raw.offset)
+        return SubqueryExpr(self.node(raw.expr), _positive(raw.range), step, offset, at)
+
+    def _call(self, raw: Any) -> Node:
+        name = raw.func.name
+        if raw.func.experimental:
+            raise parse_error(f"function {quote(name)} is not enabled")
+        given = _VALUE_TYPES[_last_word(raw.func.return_type)]
+        return FunctionCall(name, tuple(map(self.node, raw.args)), given)
+
+    def _aggregate(self, raw: Any) -> Node:
+        op = str(raw.op)
+        if op in {"limitk", "limit_ratio"}:
+            raise parse_error(
+                f"{op}() is experimental and must be enabled with "
+                "--enable-feature=promql-experimental-functions"
+            )
+        grouping = Grouping(by=True, labels=())
+        if raw.modifier is not None:
+            by = _last_word(raw.modifier.type) == "By"
+            grouping = Grouping(by, tuple(map(self._label, raw.modifier.labels)))
+        param = None if raw.param is None else self.node(raw.param)
+        return AggregateExpr(op, self.node(raw.expr), param, grouping)
+
+    def _binary(self, raw: Any) -> Node:
+        return_bool = raw.modifier is not None and raw.modifier.return_bool
+        sides = self.node(raw.lhs), self.node(raw.rhs)
+        return BinaryExpr(str(raw.op), *sides, return_bool, self._matching(raw.modifier))
+
+    def _matching(self, raw: Any) -> VectorMatching:
+        if raw is None:
+            return VectorMatching()
+        if raw.fill_values.lhs is not None or raw.fill_values.rhs is not None:
+            raise unsupported('the modifier "fill"')
+        card = _last_word(raw.card)
+        many = {"ManyToOne": "left", "OneToMany": "right"}.get(card)
+        include = tuple(map(self._label, raw.group_labels or ()))
+        if raw.matching is None:
+            return VectorMatching(many=many, include=include)  # type: ignore[arg-type] # of the dictionary above
+        on = _last_word(raw.matching.type) == "Include"
+        labels = tuple(map(self._label, raw.matching.labels))
+        return VectorMatching(on, labels, many, include)  # type: ignore[arg-type] # as above
+
+    def _label(self, name: str) -> str:
+        """A name that was quoted is a number now; no other name can be one."""
+        return self._text(name) if name.isdigit() else name
+
+    def _text(self, number: str) -> str:
+        return self.strings[int(number)]
+
+    _BUILDERS: Final[dict[str, Callable[["_TreeBuilder", Any], Node]]] = {
+        "ParenExpr": _paren,
+        "NumberLiteral": _number,
+        "StringLiteral": _string,
+        "UnaryExpr": _negative,
+        "VectorSelector": _selector,
+        "MatrixSelector": _range,
+        "SubqueryExpr": _subquery,
+        "Call": _call,
+        "AggregateExpr": _aggregate,
+        "BinaryExpr": _binary,
+    }
+
+
+def _last_word(of: object) -> str:
+    return str(of).rsplit(".", maxsplit=1)[-1]
+
+
+def _milliseconds(duration: timedelta | None) -> int:
+    return 0 if duration is None else duration // _MILLISECOND
+
+
+def _positive(duration: timedelta) -> int:
+    length = _milliseconds(duration)
+    if length <= 0:
+        raise parse_error("duration must be greater than 0")
+    return length
+
+
+def _at(raw: Any) -> AtModifier:
+    if raw is None:
+        return None
+    which = _last_word(raw.type)
+    if which == "At":
+        return int((raw.at - _EPOCH) // _MILLISECOND)
+    return "start" if which == "Start" else "end"

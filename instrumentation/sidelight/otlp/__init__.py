@@ -1,0 +1,1 @@
+"""OpenTelemetry: names, data points, and the exporter over OTLP."""

@@ -1,0 +1,93 @@
+"""Sends metrics over OTLP/HTTP from a thread of its own: the SDK's exporter blocks and retries."""
+
+import logging
+import os
+import threading
+from contextlib import suppress
+
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+
+from sidelight.otlp import environment
+from sidelight.otlp.log_filter import LogFilter
+
+logger = logging.getLogger("sidelight.otlp")
+
+
+class OtlpExporter:
+    """Sends the newest data that was offered, with the SDK's own OTLP/HTTP exporter.
+
+    ``endpoint`` is the collector's base address (``http://collector:4318``) or the complete one;
+    without it OpenTelemetry's variables name it. They also give headers, timeout, compression
+    and certificates. Data is sent cumulative, whatever temporality they prefer. Raises
+    `SettingsError` for an invalid value.
+
+    ``period`` is the number of seconds between two offers; ``outcomes`` counts successful and
+    failed exports. No global state of OpenTelemetry is set.
+    """
+
+    def __init__(self, endpoint: str | None = None) -> None:
+        self.endpoint = environment.url(endpoint, os.environ)
+        self.period = environment.period(os.environ)
+        self.outcomes = {"success": 0, "failure": 0}
+        environment.check(os.environ)
+        self._exporter = OTLPMetricExporter(endpoint=self.endpoint)
+        self._changed = threading.Condition()
+        self._newest: MetricsData | None = None
+        self._closing = False
+        self._failing = False
+        self._log_filter = LogFilter()
+        self._thread = threading.Thread(target=self._run, name="sidelight-otlp", daemon=True)
+        self._thread.start()
+
+    def offer(self, data: MetricsData) -> None:
+        """Hand over data without waiting. It replaces data not sent yet, which loses no count."""
+        with self._changed:
+            if not self._closing:
+                self._newest = data
+                self._changed.notify()
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Send the last data, if that takes no longer than ``timeout`` seconds, and end."""
+        with self._changed:
+            closed_before, self._closing = self._closing, True
+            self._changed.notify()
+        self._thread.join(timeout)
+        if not closed_before:
+            with suppress(Exception):
+                self._exporter.shutdown(timeout_millis=0)  # ends its retries
+
+    def _run(self) -> None:
+        with self._log_filter:
+            while (data := self._next()) is not None:
+                self._send(data)
+
+    def _next(self) -> MetricsData | None:
+        """The newest data, as soon as there is any; None at the end."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._closing or self._newest is not None)
+            data, self._newest = self._newest, None
+        return data
+
+    def _send(self, data: MetricsData) -> None:
+        self._log_filter.first_warning = ""
+        try:
+            sent = self._exporter.export(data) is MetricExportResult.SUCCESS
+            problem = self._log_filter.first_warning
+        except Exception as error:  # noqa: BLE001 older exporters raise what requests raises
+            sent, problem = False, f"{type(error).__name__}: {error}"
+        self.outcomes["success" if sent else "failure"] += 1
+        self._log_change(sent=sent, problem=problem)
+
+    def _log_change(self, *, sent: bool, problem: str) -> None:
+        """Log once when exports begin to fail, and once when they work again."""
+        where = environment.without_secrets(self.endpoint)
+        if sent and self._failing:
+            logger.info("metrics reach %s again", where)
+        elif not sent and not self._failing:
+            logger.warning(
+                "metrics do not reach %s; no count is lost, the next export has them all: %s",
+                where,
+                " ".join(problem.split())[:300] or "no reason given",
+            )
+        self._failing = not sent

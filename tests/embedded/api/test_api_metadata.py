@@ -1,0 +1,64 @@
+"""Labels and their values, as the API lists them."""
+
+import json
+from functools import partial
+
+import pytest
+
+from sidelight.embedded.api import metadata
+from sidelight.embedded.api.parameters import ApiParameters
+from sidelight.embedded.history.history import History
+from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import QueryLimits
+from tests.embedded.history.filled_history import MIB, ScrapedTarget
+
+LISTS = {
+    "labels": metadata.labels,
+    "values": lambda history, *given: metadata.label_values(history, "n", *given),
+    "series": metadata.series,
+}
+
+
+@pytest.fixture
+def history() -> History:
+    """Series of three sets of names."""
+    found = History(3_600_000, 64 * MIB)
+    ScrapedTarget(found).step(1, 'a{n="1"} 1\na{n="2"} 1\nb{n="2",m="x"} 1\nup 1\n')
+    return found
+
+
+def asked(*selectors: str) -> ApiParameters:
+    """These in ``match[]``."""
+    return ApiParameters({"match[]": list(selectors)})
+
+
+@pytest.mark.parametrize(
+    ("selectors", "names", "values"),
+    [
+        ((), {"m", "n"}, ["1", "2"]),
+        (("a",), {"n"}, ["1", "2"]),
+        (('{m="x"}',), {"m", "n"}, ["2"]),
+        (("up", 'a{n="1"}'), {"n"}, ["1"]),
+        (("up", "none"), set(), []),
+    ],
+)
+def test_what_series_have_that_fit(
+    history: History, selectors: tuple[str, ...], names: set[str], values: list[str]
+) -> None:
+    """Names and values of whatever fits any of the selectors, sorted; of all without any."""
+    found = json.loads(metadata.labels(history, asked(*selectors), QueryLimits()).text)
+    assert found == sorted({"__name__", "instance", "job"} | names)
+    assert (
+        json.loads(metadata.label_values(history, "n", asked(*selectors), QueryLimits()).text)
+        == values
+    )
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_many_selectors_end_in_time(history: History, name: str) -> None:
+    """Between two of them the clock is looked at, and what takes too long is refused."""
+    ask = partial(LISTS[name], history, asked(*["a"] * 999))
+    ask(QueryLimits(seconds=60))
+    with pytest.raises(QueryError) as caught:
+        ask(QueryLimits(seconds=-1))
+    assert caught.value.kind == "timeout"

@@ -1,0 +1,71 @@
+"""A history filled by a test, and what it then holds."""
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from sidelight.embedded.history.exemplars import Exemplars
+from sidelight.embedded.history.exposition import MetricMetadata
+from sidelight.embedded.history.history import History
+from sidelight.embedded.history.scrape import Scrape, ScrapeTarget
+from sidelight.embedded.promql.storage import ABSENT_BITS, STALE_BITS, LabelMatcher
+
+TARGET = ScrapeTarget("shop", "127.0.0.1:9464")
+ENDED = "ended"
+MIB = 1 << 20
+Points = dict[int, float | str]
+
+
+class ScrapedTarget:
+    """A target that is sampled at the times a test says."""
+
+    def __init__(self, history: History, target: ScrapeTarget = TARGET) -> None:
+        self.history = history
+        self.metadata = MetricMetadata()
+        self.exemplars = Exemplars()
+        self._target = target
+
+    def step(self, seconds: float, *pieces: str | bytes) -> Scrape:
+        """One page, at a time of the test's."""
+        stream = self.history.stream(self._target)
+        found = Scrape(self.history, stream, self._target.labels)
+        for piece in pieces:
+            found.read(piece.encode() if isinstance(piece, str) else piece, self.metadata)
+        found.store(round(seconds * 1000), self.exemplars)
+        return found
+
+
+def lines(samples: Mapping[str, float]) -> str:
+    """A page of these samples."""
+    return "".join(f"{key} {value!r}\n" for key, value in samples.items())
+
+
+def stored_samples(
+    history: History, after: float = -1, until: float = 1e9, matchers: Iterable[LabelMatcher] = ()
+) -> dict[str, Points]:
+    """Samples by series (its name, and what it has besides the target's labels) and by second."""
+    series: dict[str, Points] = {}
+    chosen = history.select(list(matchers), round(after * 1000), round(until * 1000))
+    for reader in chosen:
+        for number in range(reader.block_count):
+            block = reader.block(number)
+            for labels, values in zip(block.labels, block.values, strict=True):
+                assert labels["job"] == "shop"
+                points = _points(block.times.tolist(), values.view(np.int64), values)
+                series.setdefault(shown(labels), {}).update(points)
+    return series
+
+
+def _points(times: list[int], bits: np.ndarray, values: np.ndarray) -> Points:
+    return {
+        time // 1000: ENDED if bit == STALE_BITS else value
+        for time, bit, value in zip(times, bits.tolist(), values.tolist(), strict=True)
+        if bit != ABSENT_BITS
+    }
+
+
+def shown(labels: Mapping[str, str]) -> str:
+    """A series in short."""
+    own = sorted((n, v) for n, v in labels.items() if n not in {"__name__", "job", "instance"})
+    inside = ",".join(f'{name}="{value}"' for name, value in own)
+    return labels["__name__"] + (f"{{{inside}}}" if inside else "")

@@ -1,0 +1,71 @@
+"""What one query may select of the history, and what others do meanwhile."""
+
+import threading
+
+import pytest
+
+from sidelight.embedded.history import querier
+from sidelight.embedded.history.history import History
+from sidelight.embedded.history.querier import HistoryQuerier
+from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import TOO_MANY, QueryLimits
+from sidelight.embedded.promql.storage import LabelMatcher
+from tests.embedded.history.filled_history import MIB, ScrapedTarget, lines
+
+ALL = [LabelMatcher("__name__", "=", "a")]
+
+
+@pytest.fixture
+def history(monkeypatch: pytest.MonkeyPatch) -> History:
+    """A hundred samples, of which fifty are many."""
+    monkeypatch.setattr(querier, "LARGE_QUERY", 50)
+    found = History(3_600_000, 64 * MIB)
+    target = ScrapedTarget(found)
+    for second in range(10):
+        target.step(second, lines({f'a{{n="{n}"}}': n for n in range(10)}))
+    return found
+
+
+def test_a_query_may_select_so_many_in_all(history: History) -> None:
+    """Samples selected twice count twice; above the limit the query fails as in Prometheus."""
+    with HistoryQuerier(history, QueryLimits(samples=150)) as source:
+        assert sum(block.values.size for block in source.select(ALL, -1, 10_000)) == 100
+        assert sum(block.values.size for block in source.select(ALL, 4_000, 10_000)) == 50
+        with pytest.raises(QueryError, match=TOO_MANY) as caught:
+            source.select(ALL, 8_000, 10_000)
+    assert caught.value.kind == "execution"
+
+
+def test_one_large_query_runs_at_a_time(history: History) -> None:
+    """A second one waits until the first has ended, a small one doesn't."""
+    done: list[str] = []
+
+    def second() -> None:
+        with HistoryQuerier(history, QueryLimits(seconds=60)) as source:
+            source.select(ALL, -1, 10_000)
+            done.append("second")
+
+    thread = threading.Thread(target=second)
+    with HistoryQuerier(history, QueryLimits()) as source:
+        source.select(ALL, -1, 10_000)
+        thread.start()
+        with HistoryQuerier(history, QueryLimits(seconds=0)) as small:
+            assert len(small.select(ALL, 4_000, 10_000)) == 1
+        done.append("first")
+    thread.join(60)
+    assert done == ["first", "second"]
+
+
+def test_a_large_query_does_not_wait_for_ever(history: History) -> None:
+    """QueryTime its time is up it is refused, and the one that runs is not disturbed."""
+    with HistoryQuerier(history, QueryLimits()) as source:
+        blocks = source.select(ALL, -1, 10_000)
+        with (
+            HistoryQuerier(history, QueryLimits(seconds=0.05)) as late,
+            pytest.raises(QueryError, match="timed out in query queue") as caught,
+        ):
+            late.select(ALL, -1, 10_000)
+        assert caught.value.kind == "timeout"
+        assert sum(block.values.size for block in blocks) == 100
+    with HistoryQuerier(history, QueryLimits(seconds=0.05)) as free:
+        assert len(free.select(ALL, -1, 10_000)) == 1

@@ -1,0 +1,57 @@
+"""Answers of the engine, in the form of Prometheus's answers."""
+
+from collections.abc import Iterator
+
+from sidelight.embedded.promql.engine import (
+    Matrix,
+    Result,
+    Scalar,
+    String,
+    instant_query,
+    range_query,
+)
+from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.storage import Source
+from tests.embedded.promql.answers import Answer, LabelKey, keyed, once
+from tests.embedded.promql.series_notation import points
+
+REFUSED = "is not supported here"
+"""A part of the message for what Prometheus supports and the engine does not."""
+
+
+def ask(text: str, source: Source, at: int) -> Answer:
+    """Answer an instant query at a time in milliseconds."""
+    try:
+        return of_result(instant_query(text, source, at))
+    except QueryError as error:
+        return Answer(error=error.kind, message=error.message)
+
+
+def ask_range(text: str, source: Source, start: int, end: int, step: int) -> Answer:
+    """Answer a range query; times are in milliseconds."""
+    try:
+        return of_result(range_query(text, source, start, end, step))
+    except QueryError as error:
+        return Answer(error=error.kind, message=error.message)
+
+
+def of_result(result: Result) -> Answer:
+    """One answer of actual."""
+    if isinstance(result, String):
+        return Answer(kind="string", message=result.value)
+    if isinstance(result, Scalar):
+        return Answer(kind="scalar", points={(keyed({}), result.time): result.value})
+    if isinstance(result, Matrix):
+        return Answer(kind="matrix", points=once(_of_matrix(result)))
+    rows = zip(result.labels, result.values, strict=True)
+    points = (((keyed(labels), result.time), float(value)) for labels, value in rows)
+    return Answer(kind="vector", points=once(points))
+
+
+def _of_matrix(matrix: Matrix) -> Iterator[tuple[tuple[LabelKey, int], float]]:
+    for row, labels in enumerate(matrix.labels):
+        key = keyed(labels)
+        times, values = points(matrix, row)
+        assert len(times), f"a series without a point: {labels}"
+        for time, value in zip(times.tolist(), values.tolist(), strict=True):
+            yield (key, time), value

@@ -1,0 +1,124 @@
+"""Samples of the example shop: pages of a server under load, at fixed times."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from sidelight.embedded.promql.storage import SampleBlock
+from tests.dashboards.stack import SHOP, served, shoppers
+from tests.embedded.promql.answers import Answer
+from tests.embedded.promql.oracle_server import OracleServer
+from tests.embedded.promql.sample_blocks import MARKER, LabelPairs, block
+from tests.embedded.promql.sample_data import START, STEP
+from tests.embedded.promql.shipped_queries import RULES, rules_of
+from tests.live.servers import Server, eventually
+from tests.live.traffic import Samples, scrape
+
+COUNT: Final = 41
+LATE: Final = 12
+"""The first step of the second instance."""
+LOST: Final = range(30, 33)
+"""The steps at which the first instance can't be scraped."""
+RECORDED: Final = range(2, COUNT, 2)
+END: Final = START + (COUNT - 1) * STEP
+PageSamples = dict[LabelPairs, float]
+
+
+def pages(where: Path) -> list[Samples]:
+    """Return the page of the shop at each step."""
+    with _shop(where) as server, shoppers(server):
+        return list(_steps(server))
+
+
+def _steps(server: Server) -> Iterator[Samples]:
+    for _ in range(COUNT):
+        yield scrape(server)
+        time.sleep(0.15)
+
+
+@contextmanager
+def _shop(where: Path) -> Iterator[Server]:
+    with served("app:app", where, {"SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1"}, folder=SHOP) as server:
+        eventually(lambda: _up(server))
+        yield server
+
+
+def _up(server: Server) -> bool:
+    try:
+        return server.get("/metrics")[0] == 200
+    except OSError:
+        return False
+
+
+def blocks(seen: Sequence[Samples], phase: int) -> list[SampleBlock]:
+    """Return the samples as scrapes of two jobs store them, ``phase`` ms after whole seconds.
+
+    Later instances have the pages of the first, some steps later.
+    """
+    lost = [None if n in LOST else page for n, page in enumerate(seen)]
+    late = [None] * LATE + [*seen[: COUNT - LATE]]
+    later = [None] * 2 * LATE + [*seen[: COUNT - 2 * LATE]]
+    return [
+        _target(lost, phase, job="shop", instance="10.0.0.1:8000"),
+        _target(late, phase + 4000, job="shop", instance="10.0.0.2:8000"),
+        _target(later, phase + 8000, job="other", instance="10.0.0.3:8000"),
+    ]
+
+
+def _target(seen: Sequence[Samples | None], phase: int, **target: str) -> SampleBlock:
+    stored = [_stored(page, target) for page in seen]
+    times = [START + phase + n * STEP for n in range(len(seen))]
+    return block(times, _rows(stored))
+
+
+def _rows(steps: Sequence[PageSamples]) -> dict[LabelPairs, list[float | str | None]]:
+    """Return a row for each series, with a marker where the series ends."""
+    keys = list(dict.fromkeys(key for step in steps for key in step))
+    rows: dict[LabelPairs, list[float | str | None]] = {}
+    for key in keys:
+        row: list[float | str | None] = [step.get(key) for step in steps]
+        for n in range(1, len(row)):
+            if row[n] is None and isinstance(row[n - 1], float):
+                row[n] = MARKER
+        rows[key] = row
+    return rows
+
+
+def _stored(page: Samples | None, target: dict[str, str]) -> PageSamples:
+    """Return a page with the target's labels, and the samples about the scrape."""
+    found = {
+        _key({"__name__": name, **dict(has), **target}): float(value)
+        for (name, has), value in (page or {}).items()
+    }
+    about = {"up": float(page is not None), "scrape_duration_seconds": 0.0125}
+    about["scrape_samples_scraped"] = float(len(found))
+    return {**found, **{_key({"__name__": n, **target}): value for n, value in about.items()}}
+
+
+def _key(has: dict[str, str]) -> LabelPairs:
+    return tuple(sorted((name, value) for name, value in has.items() if value))
+
+
+def recorded(server: OracleServer, phase: int) -> Iterator[SampleBlock]:
+    """Yield what the shop's rules record; each must be stored before the next is evaluated."""
+    times = [START + phase + n * STEP + 9000 for n in RECORDED]
+    for rule in rules_of(RULES[1]):
+        answer = server.ask_range(rule["expr"], times[0], times[-1], 2 * STEP)
+        assert not answer.error, (rule, answer.message)
+        found = block(times, _rows([_recorded(rule, answer, time) for time in times]))
+        if found.labels:
+            yield found
+
+
+def _recorded(rule: dict[str, Any], answer: Answer, time: int) -> PageSamples:
+    """Return the series of a recording rule at a time, or those of an alert in ALERTS."""
+    own = rule.get("labels") or {}
+    name = {"__name__": rule.get("record") or "ALERTS"}
+    if "alert" in rule:
+        name |= {"alertname": rule["alert"], "alertstate": "firing"}
+    page: PageSamples = {}
+    for has, value in answer.at(time).items():
+        page[_key({**dict(has), **own, **name})] = 1.0 if "alert" in rule else value
+    return page

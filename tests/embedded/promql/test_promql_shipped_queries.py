@@ -1,0 +1,117 @@
+"""What the packaged dashboards and rules need of the language."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import promql_parser
+import pytest
+import yaml  # type: ignore[import-untyped] # its types are another package
+
+from sidelight.embedded.promql.engine import checked_query, instant_query, range_query
+from tests.dashboards.reading import ROOT, dashboards, sent
+from tests.embedded.promql.series_notation import WrittenSeries
+
+RULES = (
+    "deploy/prometheus/rules/sidelight.yml",
+    "deploy/prometheus/tests/shop.yml",
+)
+SELECTOR = re.compile(r"label_values\((.+), \w+\)")
+
+
+def dashboard_queries() -> Iterator[str]:
+    for board in dashboards():
+        for found in _of(board):
+            yield sent(found)
+
+
+def _of(part: Any) -> Iterator[str]:
+    """Every expression, wherever it is: of panels, annotations and variables."""
+    if isinstance(part, dict):
+        if isinstance(part.get("expr"), str):
+            yield part["expr"]
+        if isinstance(part.get("query"), str) and (found := SELECTOR.match(part["query"])):
+            yield found[1]
+        part = list(part.values())
+    if isinstance(part, list):
+        for one in part:
+            yield from _of(one)
+
+
+def rule_queries() -> Iterator[str]:
+    for path in RULES:
+        for group in yaml.safe_load((ROOT / path).read_text())["groups"]:
+            for rule in group["rules"]:
+                yield rule["expr"]
+                yield from _asked_in_messages(json.dumps(rule.get("annotations", {})))
+
+
+def _asked_in_messages(text: str) -> Iterator[str]:
+    for found in re.findall(r"query \(printf `([^`]*)`", text):
+        yield found.replace('\\"', '"').replace("%[1]s", "shop").replace("%s", "shop")
+
+
+SHIPPED = sorted({*dashboard_queries(), *rule_queries()})
+
+
+def words(text: str) -> set[str]:
+    """Functions, aggregations, operators and modifiers of a query, by the parser's own tree."""
+    found: set[str] = set()
+
+    def visit(node: Any) -> bool:
+        found.update(_words(node))
+        return True
+
+    promql_parser.walk(promql_parser.parse(text), visit)
+    return found
+
+
+def _words(node: Any) -> Iterator[str]:
+    if isinstance(node, promql_parser.Call):
+        yield node.func.name
+    if isinstance(node, promql_parser.AggregateExpr | promql_parser.BinaryExpr):
+        yield str(node.op)
+        yield from _of_modifier(node.modifier)
+    yield from (name for name in ("offset", "at") if getattr(node, name, None) is not None)
+    yield type(node).__name__
+
+
+def _of_modifier(modifier: Any) -> Iterator[str]:
+    for part in (modifier, getattr(modifier, "matching", None)):
+        if part is not None:
+            yield str(getattr(part, "type", ""))
+    yield str(getattr(modifier, "card", ""))
+    if getattr(modifier, "return_bool", False):
+        yield "bool"
+
+
+def test_the_list_is_what_we_think_it_is() -> None:
+    """Whatever is shipped is found: the queries, and what they are made of."""
+    known = set().union(*(words(text) for text in SHIPPED))
+    assert len(SHIPPED) > 150
+    assert {
+        "rate", "increase", "histogram_quantile", "label_replace", "sum_over_time", "absent",
+        "sum", "max", "topk", "count", "group", "/", "or", "and", "unless", "==", "offset",
+    } <= known  # fmt: skip
+
+
+@pytest.mark.parametrize("text", SHIPPED)
+def test_all_that_is_shipped_is_done(text: str) -> None:
+    """Every query of every dashboard and rule is understood and evaluated, of nothing at least."""
+    checked_query(text)
+    source = WrittenSeries("none_such 1")
+    instant_query(text, source, 60_000)
+    range_query(text, source, 0, 60_000, 15_000)
+
+
+TYPED = (Path(__file__).parent / "typed.txt").read_text().splitlines()
+
+
+def test_what_one_would_type_is_done() -> None:
+    """That is all of Prometheus 3 but experiments and native histograms: 78, none twice."""
+    names = [re.split(r"\W", line)[0] for line in TYPED]
+    assert len(set(names)) == len(TYPED) == 78
+    for line in TYPED:
+        checked_query(line)

@@ -1,0 +1,36 @@
+"""The layout of the package: what the import contracts of `pyproject.toml` can not say."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "instrumentation" / "sidelight"
+IMPORT_THE_CORE = """
+import importlib, pathlib, sys
+for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
+    name = ".".join(path.relative_to(sys.argv[1]).with_suffix("").parts)
+    if not name.startswith("embedded.") and name.split(".")[-1] not in {"__main__", "janitor"}:
+        importlib.import_module("sidelight." + name.removesuffix(".__init__"))
+print([name for name in sys.modules if name.startswith("sidelight.embedded.")])
+"""
+
+
+def test_the_core_imports_the_embedded_default_lazily() -> None:
+    """Importing every module outside `sidelight.embedded` imports none of its modules."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_THE_CORE, PACKAGE], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_the_tree_has_one_line_a_package() -> None:
+    """The tree in CONTRIBUTING.md has each package once, and only folders that exist."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    inside, outside = (
+        re.findall(rf"^{start}([\w/]+)/ ", text, re.MULTILINE) for start in ("[│├└─ ]+", "(?! )")
+    )
+    packages = {path.parent.name for path in PACKAGE.glob("**/__init__.py")}
+    assert sorted(inside) == sorted(packages - {"sidelight", "adapters"})
+    assert all((ROOT / name).is_dir() for name in outside)
