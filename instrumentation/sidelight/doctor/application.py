@@ -1,4 +1,4 @@
-"""One application: is it measured, by whom else, and in the right place of its middleware."""
+"""Checks of an application: that it is measured, once, and by the outermost middleware."""
 
 import importlib
 import sys
@@ -20,7 +20,7 @@ OTHERS = {
 
 
 def find(name: str) -> Any:
-    """Import ``module:attribute``. Raises `SidelightError` with what to write instead."""
+    """Import ``module:attribute``. Raises `SidelightError`, with an example."""
     module, colon, attribute = name.partition(":")
     if not colon:
         raise SidelightError(f"{name!r}: an application is MODULE:ATTRIBUTE, as in shop.app:app")
@@ -34,9 +34,9 @@ def find(name: str) -> Any:
 
 
 def check_application(app: Any) -> Iterator[Finding]:
-    """Everything an application's own attributes tell."""
+    """Findings from the attributes of an application."""
     if isinstance(app, SidelightMiddleware):
-        yield from _mine(app)
+        yield from _settings(app)
         app = app.app
         classes: list[Any] = [SidelightMiddleware]
     else:
@@ -44,7 +44,7 @@ def check_application(app: Any) -> Iterator[Finding]:
         classes = [entry.cls for entry in stack]
         for entry in stack:
             if entry.cls is SidelightMiddleware:
-                yield from _mine(SidelightMiddleware(app, **entry.kwargs))
+                yield from _settings(SidelightMiddleware(app, **entry.kwargs))
     if SidelightMiddleware not in classes:
         yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
         return
@@ -53,7 +53,7 @@ def check_application(app: Any) -> Iterator[Finding]:
     yield from _native(app)
 
 
-def _mine(middleware: SidelightMiddleware) -> Iterator[Finding]:
+def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
     if middleware.lifecycle.problem:
         yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
     else:
@@ -64,21 +64,22 @@ def _mine(middleware: SidelightMiddleware) -> Iterator[Finding]:
 
 
 def _phases() -> Iterator[Finding]:
-    """What FastAPI tells of a request's phases."""
+    """Whether this FastAPI reports the phases of a request."""
     if version("fastapi") and not fastapi_telemetry.reports_operations():
-        mend = "phase_sample_interval=0 says that none are wanted"
+        fix = "phase_sample_interval=0 turns them off"
         if not fastapi_telemetry.KNOWN:
-            mend = f"pip install 'fastapi>={fastapi_telemetry.FIRST}', or {mend}"
-        yield warn(f"FastAPI {version('fastapi')} tells of no phases of a request", mend)
+            fix = f"pip install 'fastapi>={fastapi_telemetry.FIRST}', or {fix}"
+        yield warn(f"FastAPI {version('fastapi')} does not report the phases of a request", fix)
 
 
 def _order(classes: list[Any]) -> Iterator[Finding]:
     outside = [cls.__name__ for cls in classes[: classes.index(SidelightMiddleware)]]
     if classes.count(SidelightMiddleware) > 1:
-        yield warn("SidelightMiddleware is added twice; one of them does nothing", "add it once")
+        yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
     if outside:
         yield warn(
-            f"{', '.join(outside)} stands outside: what it answers by itself is not measured",
+            f"{', '.join(outside)} is outside of SidelightMiddleware: what it answers itself is "
+            "not measured",
             "call app.add_middleware(SidelightMiddleware) last",
         )
 
@@ -93,7 +94,7 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
 
 
 def _native(app: Any) -> Iterator[Finding]:
-    """FastAPI's own metrics (0.142 and later) under the very same names."""
+    """FastAPI's own metrics (0.142 and later), which have the same names."""
     if fastapi_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
