@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.dashboards.stack import prometheus
-from tests.embedded.viewer.browsing import Reader, Viewer
+from tests.embedded.viewer.browsing import Reader, Viewer, context
 from tests.live.prometheus import query
 from tests.live.servers import eventually
 from tests.serving import serving
@@ -74,7 +74,8 @@ def test_a_hostile_label_is_text(tmp_path: Path, browser: Browser) -> None:
         hostile() as scraped,
         prometheus({"shop": [scraped]}, tmp_path) as port,
         Viewer(tmp_path, "--prometheus", f"http://127.0.0.1:{port}") as viewer,
-        Reader(browser, viewer) as reader,
+        context(browser) as shared,
+        Reader(shared, viewer) as reader,
     ):
         eventually(lambda: query(port, "route_class:http_server_requests:rate5m > 0"))
         reader.open(f"/d/sidelight-service{NOW}")

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
 from sidelight.embedded.viewer.dashboard import load
 from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
 from tests.dashboards.querying import get
 from tests.dashboards.stack import hold, shop, shoppers
-from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer
+from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer, context
 from tests.embedded.viewer.test_viewer_units import CASES
 from tests.live.prometheus import query
 from tests.live.servers import eventually, free_port
@@ -87,6 +87,7 @@ class World(NamedTuple):
 
     viewer: Viewer
     browser: Browser
+    context: BrowserContext
     prometheus: int
     pictures: Path | None
 
@@ -96,13 +97,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
     """One world for all tests, which change nothing in it."""
     folder = tmp_path_factory.mktemp("viewer")
     with shop(folder) as (server, sidecar, port), shoppers(server, 900, "coupon"):
-        time.sleep(8)
-        hold(server)
+        hold(server, requests=36)
+        time.sleep(10)
         eventually(lambda: query(port, "service:http_server_requests:rate5m > 0"))
         servers = (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sidecar.port}")
         options = ("--prometheus", servers[0], "--sidecar", servers[1], "--step", STEP)
-        with Viewer(folder, *options) as viewer:
-            yield World(viewer, browser, port, Path(PICTURES) if PICTURES else None)
+        with Viewer(folder, *options) as viewer, context(browser) as shared:
+            yield World(viewer, browser, shared, port, Path(PICTURES) if PICTURES else None)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,10 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
 )
 def test_every_dashboard_is_shown(world: World, size: dict[str, int], theme: str) -> None:
     """Every dashboard opens without an error or a request to another host, and has data."""
-    with Reader(world.browser, world.viewer, viewport=size, color_scheme=theme) as reader:
+    with (
+        context(world.browser, viewport=size, color_scheme=theme) as sized,
+        Reader(sized, world.viewer) as reader,
+    ):
         without_data = set[str]()
         for dashboard in DASHBOARDS:
             reader.open(f"/d/{dashboard.uid}{NOW}")
@@ -137,7 +141,7 @@ def test_every_dashboard_is_shown(world: World, size: dict[str, int], theme: str
 
 def test_a_graph_is_drawn(world: World) -> None:
     """The canvas of a visible graph has more than one color."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
         canvas = reader.panel("Requests by status").locator("canvas")
         expect(canvas).to_be_visible()
@@ -148,7 +152,7 @@ def test_a_graph_is_drawn(world: World) -> None:
 
 def test_a_variable_is_selected(world: World) -> None:
     """A selected route filters the panels and is in the address, until All is selected."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-route{NOW}")
         of_all = reader.stat("Requests")
         reader.select("route", "/orders/checkout")
@@ -165,7 +169,7 @@ def test_a_variable_is_selected(world: World) -> None:
 
 def test_several_values_are_selected(world: World) -> None:
     """Several selected routes are queried as one alternation."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-route{NOW}")
         reader.select("route", "/products", "/orders")
         reader.page.wait_for_url("**var-route=%2Fproducts&var-route=%2Forders**")
@@ -177,7 +181,7 @@ def test_several_values_are_selected(world: World) -> None:
 
 def test_a_route_links_to_its_dashboard(world: World) -> None:
     """A route in the table links to its dashboard with the time range; "back" returns."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
         reader.page.get_by_role("link", name="/orders/checkout").first.click()
         reader.page.wait_for_url("**/d/sidelight-route?**")
@@ -194,7 +198,7 @@ def test_a_route_links_to_its_dashboard(world: World) -> None:
 
 def test_a_refresh_changes_only_the_data(world: World) -> None:
     """A refresh changes the numbers and keeps the elements of the panels."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open("/d/sidelight-service?from=now-5m&to=now&refresh=1s")
         reader.page.evaluate("document.querySelectorAll('.sl-panel').forEach(e => e.kept = true)")
         before = reader.page.locator(".sl-stats").all_inner_texts()
@@ -205,7 +209,7 @@ def test_a_refresh_changes_only_the_data(world: World) -> None:
 
 def test_the_time_range_is_selected(world: World) -> None:
     """A range from the list and a range dragged across a graph are in the address."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
         reader.page.locator('[data-picker="time"] .sl-chip').click()
         reader.page.get_by_role("option", name="Last 15m").click()
@@ -223,7 +227,7 @@ def test_the_time_range_is_selected(world: World) -> None:
 
 def test_an_invalid_time_is_shown(world: World) -> None:
     """The bar shows an invalid time with an example."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.page.goto(f"{world.viewer.url}/d/sidelight-fleet?from=tomorrow&to=now")
         bad = reader.page.locator(".sl-source.failed")
         expect(bad).to_have_text(
@@ -233,7 +237,7 @@ def test_an_invalid_time_is_shown(world: World) -> None:
 
 def test_the_crosshair_is_on_every_graph(world: World) -> None:
     """The time under the pointer is marked on the other graphs, and a tooltip has its values."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
         reader.hover("Requests by status")
         expect(reader.panel("Latency").locator(".sl-crosshair")).to_be_visible()
@@ -245,7 +249,7 @@ def test_the_crosshair_is_on_every_graph(world: World) -> None:
 
 def test_the_browser_formats_numbers_as_python_does(world: World) -> None:
     """The browser and Python format every case of the units' tests in the same way."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-fleet{NOW}")
         write = """async cases => { const { write } = await import("sidelight-units");
           return cases.map(([value, unit, decimals]) => write(value, unit, decimals)); }"""
@@ -258,7 +262,7 @@ def test_the_browser_formats_numbers_as_python_does(world: World) -> None:
 
 def test_slow_requests(world: World) -> None:
     """The slow requests are listed newest first, and link to their routes."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open("/slow")
         rows = reader.panel("Slow requests").locator("tbody tr")
         eventually(lambda: rows.count() > 0)
@@ -274,7 +278,7 @@ def test_alerts_and_runbooks(world: World) -> None:
     """Every rule of Prometheus is listed, and opens its runbook."""
     rules = get(world.prometheus, "rules", type="alert")["data"]["groups"]
     names = [rule["name"] for group in rules for rule in group["rules"]]
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open("/alerts")
         shown_names = reader.page.locator(".sl-alert b").all_inner_texts()
         assert sorted(set(shown_names)) == sorted(set(names))
@@ -313,7 +317,7 @@ def test_how_fast(world: World) -> None:
     """A dashboard loads within seconds; the times are logged."""
     times: dict[str, list[float]] = {}
     for dashboard in DASHBOARDS:
-        with Reader(world.browser, world.viewer) as reader:
+        with Reader(world.context, world.viewer) as reader:
             first = reader.open(f"/d/{dashboard.uid}{NOW}")
             refreshes = []
             for _ in range(5):
@@ -335,7 +339,8 @@ def test_an_unreachable_server_and_the_end(
     server = f"http://127.0.0.1:{free_port()}"
     with (
         Viewer(tmp_path, "--prometheus", server, "--sidecar", server) as viewer,
-        Reader(browser, viewer) as reader,
+        context(browser) as shared,
+        Reader(shared, viewer) as reader,
     ):
         reader.open("/slow")
         assert f"{server}/slow can't be reached" in reader.panel("Slow requests").inner_text()
@@ -354,7 +359,10 @@ def test_a_token_is_required(tmp_path: Path, world: World) -> None:
     options = ("--prometheus", f"http://127.0.0.1:{world.prometheus}", "--token-file", str(token))
     with Viewer(tmp_path, *options) as viewer:
         assert fetch(viewer, "/alerts", {"Host": "localhost"}).status == 401
-        known = {"username": "any", "password": "word"}
-        with Reader(world.browser, viewer, http_credentials=known) as reader:
+        password = {"username": "any", "password": "word"}
+        with (
+            context(world.browser, http_credentials=password) as shared,
+            Reader(shared, viewer) as reader,
+        ):
             reader.open(f"/d/sidelight-service{NOW}")
             assert reader.kinds()["Requests"] == "stat"
