@@ -1,15 +1,15 @@
 # syntax=docker/dockerfile:1
-# One image for the example shop and for the sidecar beside it:
+# One image for the example shop and its sidecar:
 #   docker build -t sidelight-shop:0.1.0 .
 #   docker run --rm sidelight-shop:0.1.0                        the shop, on port 8000
 #   docker run --rm sidelight-shop:0.1.0 sidelight sidecar ...  the sidecar, on port 9464
-# For a service of your own, copy it and change the lines that name examples/shop.
+# For your own service, copy this file and change the lines with examples/shop.
 
 FROM python:3.13.12-slim-trixie AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 RUN python -m venv /opt/sidelight
 WORKDIR /build
-# What changes rarely comes first, so that a change of code doesn't fetch packages again.
+# What changes rarely comes first, so that a change of code does not install all packages again.
 COPY constraints.txt ./
 RUN /opt/sidelight/bin/pip install -c constraints.txt \
     fastapi httpx prometheus-client python-multipart "uvicorn[standard]"
@@ -22,8 +22,8 @@ RUN /opt/sidelight/bin/pip install -c constraints.txt ".[sidecar,otlp]"
 RUN cp -r examples/shop /opt/shop && find /opt/shop -name __pycache__ -prune -exec rm -rf {} +
 
 FROM python:3.13.12-slim-trixie
-# A number and no name: Kubernetes can then tell that it isn't root. The group is what service and
-# sidecar share the directory by.
+# By number, so that Kubernetes can verify that the user is not root. The service and the sidecar
+# share the directory by this group.
 RUN groupadd --gid 10001 sidelight \
  && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin sidelight
 COPY --from=build /opt/sidelight /opt/sidelight

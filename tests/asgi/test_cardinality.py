@@ -11,6 +11,8 @@ from fastapi import FastAPI
 from sidelight import SidelightMiddleware
 from tests.asgi.driver import DURATION, Page, ask, call, connect, run, scrape
 
+pytestmark = pytest.mark.newest
+
 SERIES = "sidelight_series"
 OVERFLOW = "sidelight_series_overflow_total"
 

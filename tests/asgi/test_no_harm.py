@@ -19,6 +19,8 @@ from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store.writer import StoreFull, WorkerFile
 from tests.asgi.driver import Answer, ask, call, connect, lifespan, run, scrape
 
+pytestmark = pytest.mark.newest
+
 ERRORS = "sidelight_internal_errors_total"
 
 

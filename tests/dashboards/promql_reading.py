@@ -1,4 +1,4 @@
-"""What a PromQL expression selects, by the parser's own tree."""
+"""The selectors and labels of a PromQL expression, by a parser."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ Expr = Any
 
 
 class Selected(NamedTuple):
-    """A selector, the functions around it from the inside, and whether it has a range."""
+    """A selector, the functions around it (innermost first), and whether it has a range."""
 
     name: str
     matchers: tuple[tuple[str, str, str], ...]
@@ -23,7 +23,7 @@ def selected(text: str) -> Iterator[Selected]:
 
 
 def grouped(text: str) -> set[str]:
-    """Every label that an aggregation or a matching names."""
+    """Every label that an aggregation or a vector matching names."""
     found: set[str] = set()
 
     def visit(node: Expr) -> bool:

@@ -1,6 +1,6 @@
 """Labels, beside ``job``, of the recorded series that dashboards use.
 
-Those of instances have ``instance`` too; others don't, whatever is chosen.
+Series of instances have the label ``instance`` too; the others do not.
 """
 
 from typing import Final

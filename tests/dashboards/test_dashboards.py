@@ -1,4 +1,4 @@
-"""The dashboards as a whole: made from their source, complete, and at one with the contract."""
+"""The dashboards: generated from their source, complete, and consistent with the contract."""
 
 import re
 from itertools import combinations
@@ -25,7 +25,7 @@ from tests.dashboards.reading import (
 from tests.dashboards.recorded import RECORDED
 
 BOARDS = dashboards()
-QUERIES = [asked for board in BOARDS for asked in queries(board)]
+QUERIES = [query for board in BOARDS for query in queries(board)]
 SUFFIXES = ("_bucket", "_sum", "_count")
 OTHERS = {
     "ALERTS": {"alertname", "alertstate", "severity"},
@@ -34,12 +34,12 @@ OTHERS = {
     "scrape_samples_scraped": set(),
     "prometheus_rule_evaluation_failures_total": {"rule_group"},
 }
-"""Series that Prometheus makes itself."""
+"""Series of Prometheus itself, with their labels."""
 by_board = pytest.mark.parametrize("board", BOARDS, ids=lambda board: str(board["uid"]))
 
 
-def test_what_is_committed_is_what_is_made() -> None:
-    """`make dashboards` would change no file, and leave none over."""
+def test_the_committed_files_are_up_to_date() -> None:
+    """`make dashboards` would change, add or remove no file."""
     files = made()
     for path, text in files.items():
         assert path.read_text() == text, f"{path.name} is out of date: make dashboards"
@@ -47,39 +47,39 @@ def test_what_is_committed_is_what_is_made() -> None:
 
 
 def test_uids_are_unique_and_the_names_of_the_files() -> None:
-    """Each uid is its file's name, and rules may link to it."""
+    """Each uid is the name of its file, to which rules link."""
     assert [board["uid"] for board in BOARDS] == [path.stem for path in sorted(JSON.iterdir())]
     assert len({board["title"] for board in BOARDS}) == len(BOARDS) == 6
 
 
 @by_board
 def test_ids_of_panels_are_unique(board: Made) -> None:
-    """No two panels of a dashboard, headings included, have one id."""
+    """No two panels of a dashboard, headings included, have the same id."""
     ids = [panel["id"] for panel in board["panels"]]
     assert len(set(ids)) == len(ids)
 
 
 @by_board
 def test_titles_of_panels_are_unique(board: Made) -> None:
-    """No two panels of a dashboard are called the same in one section."""
+    """No two panels of one row and type have the same title."""
     shown = [(p["title"], p["type"], p["gridPos"]["y"]) for p in panels(board)]
     assert len(set(shown)) == len(shown)
 
 
 @by_board
 def test_panels_do_not_overlap(board: Made) -> None:
-    """No panel covers another, and none is wider than the page."""
+    """No panel covers another, and no row is wider than the grid."""
     places = [panel["gridPos"] for panel in board["panels"]]
     assert all(place["x"] + place["w"] <= 24 for place in places)
     for one, other in combinations(places, 2):
         beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
-        apart = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
-        assert beside or apart, (one, other)
+        above = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert beside or above, (one, other)
 
 
 @by_board
 def test_links_lead_to_dashboards_that_have_the_variables(board: Made) -> None:
-    """Every link is to one of the six, keeps time, and sets only variables that are there."""
+    """Every link leads to one of the six, keeps the time, and sets only existing variables."""
     there = {one["uid"]: {v["name"] for v in variables(one)} for one in BOARDS}
     assert {link["url"] for link in board["links"]} == {
         f"/d/{uid}" for uid in there if uid != board["uid"]
@@ -102,7 +102,7 @@ def check_link(url: str, there: dict[str, set[str]]) -> None:
 
 
 def check_fields(url: str, panel: Made) -> None:
-    """A table's link takes its columns, a bar's the labels of its series."""
+    """The link of a table uses its columns, that of a bar the labels of its series."""
     if labels := set(re.findall(r"__field\.labels\.(\w+)", url)):
         (target,) = panel["targets"]
         assert labels <= grouped(sent(target["expr"]))
@@ -114,7 +114,7 @@ def check_fields(url: str, panel: Made) -> None:
 
 @by_board
 def test_a_panel_has_one_query_for_exemplars_at_most(board: Made) -> None:
-    """Traces are asked for once a panel, and never by a query of recorded series."""
+    """A panel queries exemplars at most once, and never of recorded series."""
     for panel in panels(board):
         found = [one for one in panel.get("targets", ()) if one.get("exemplar")]
         assert len(found) <= 1
@@ -122,8 +122,8 @@ def test_a_panel_has_one_query_for_exemplars_at_most(board: Made) -> None:
 
 
 @by_board
-def test_a_panel_says_what_it_is_to_see_nothing(board: Made) -> None:
-    """Every panel of numbers has words for no data, and every query its least step."""
+def test_a_panel_has_a_text_for_no_data(board: Made) -> None:
+    """Every panel with numbers has a text for no data; every query has a step and a legend."""
     for panel in panels(board):
         if panel["type"] != "text":
             assert panel["fieldConfig"]["defaults"]["noValue"]
@@ -132,15 +132,15 @@ def test_a_panel_says_what_it_is_to_see_nothing(board: Made) -> None:
 
 
 @by_board
-def test_the_first_thing_is_no_heading(board: Made) -> None:
-    """What is asked first is at the top, without a click or a scroll."""
+def test_the_first_panel_is_no_heading(board: Made) -> None:
+    """A dashboard begins with numbers or a table, not with a heading."""
     first = min(board["panels"], key=lambda one: (one["gridPos"]["y"], one["gridPos"]["x"]))
     assert first["type"] in {"gauge", "stat", "table"}
 
 
 @by_board
 def test_every_name_is_in_the_contract(board: Made) -> None:
-    """Every metric and label of a query is ours, recorded by our rules, or Prometheus's own."""
+    """Every metric and label of a query is in the contract, recorded, or of Prometheus itself."""
     unknown = {str(query): found for query in queries(board) if (found := unknown_names(query))}
     assert not unknown
 
@@ -165,12 +165,12 @@ def known_labels(name: str) -> set[str]:
         family = name.removesuffix(suffix) if suffix else name
         if family in METRICS:
             return set(METRICS[family].labels)
-    raise AssertionError(f"{name} is nobody's")
+    raise AssertionError(f"{name} is unknown")
 
 
-def test_no_metric_of_the_contract_is_used_nowhere() -> None:
-    """What is exported is on a dashboard."""
-    used = {one.name for asked in QUERIES for one in selected(sent(asked.expr))}
+def test_every_metric_of_the_contract_is_used() -> None:
+    """Every exported metric is used by a dashboard, directly or through a recorded series."""
+    used = {one.name for query in QUERIES for one in selected(sent(query.expr))}
     for rule in recording():
         if rule["record"] in used:
             used |= {one.name for one in selected(rule["expr"])}
@@ -178,13 +178,13 @@ def test_no_metric_of_the_contract_is_used_nowhere() -> None:
     assert set(METRICS) - families == set()
 
 
-def test_what_is_called_recorded_is_recorded() -> None:
-    """Every recorded series that a dashboard uses is made by the rules."""
+def test_recorded_series_are_recorded() -> None:
+    """The rules make every recorded series that the dashboards use."""
     assert set(RECORDED) <= {rule["record"] for rule in recording()}
 
 
 def recording() -> list[Made]:
-    """Recording rules, the last first: the default ones, and those of objectives of latency."""
+    """Recording rules in reverse order: the default rules, and those of latency objectives."""
     files = (RULES / "sidelight.yml", RULES.parent / "tests" / "shop.yml")
     groups = [group for path in files for group in yaml.safe_load(path.read_text())["groups"]]
     rules = [rule for group in groups for rule in group["rules"] if "record" in rule]
@@ -192,15 +192,15 @@ def recording() -> list[Made]:
 
 
 def test_legends_never_list_instances_or_routes() -> None:
-    """No legend has an instance, and a route's only where ten are asked for at most."""
-    for asked in QUERIES:
-        assert "{{instance}}" not in asked.target["legendFormat"]
-        if "{{http_route}}" in asked.target["legendFormat"]:
-            assert asked.expr.startswith(("bottomk(10, ", "topk(10, "))
+    """No legend has an instance, and a legend has a route only for the top ten."""
+    for query in QUERIES:
+        assert "{{instance}}" not in query.target["legendFormat"]
+        if "{{http_route}}" in query.target["legendFormat"]:
+            assert query.expr.startswith(("bottomk(10, ", "topk(10, "))
 
 
 def test_tables_are_bounded() -> None:
-    """Of a table of routes, instances or pools every query is cut to some rows."""
+    """Every query of a table of routes, instances or pools limits the number of rows."""
     for board in BOARDS:
         for panel in panels(board):
             if panel["type"] == "table" and panel["title"] != "Services":
@@ -209,22 +209,22 @@ def test_tables_are_bounded() -> None:
 
 
 def test_ratios_and_quantiles_are_guarded() -> None:
-    """No traffic is nothing, not NaN: a quantile is ``>= 0``."""
-    for asked in QUERIES:
-        found = asked.expr.count("histogram_quantile(")
-        assert asked.expr.count(") >= 0") >= found
+    """Without traffic a quantile has no value, rather than NaN: each is compared with ``>= 0``."""
+    for query in QUERIES:
+        found = query.expr.count("histogram_quantile(")
+        assert query.expr.count(") >= 0") >= found
 
 
-def test_refused_requests_are_no_errors() -> None:
-    """4xx has a colour of its own, neither that of errors nor that of warnings."""
+def test_client_errors_are_not_errors() -> None:
+    """4xx responses have a colour other than errors and warnings, and are in no panel *Errors*."""
     assert STATUS_CLASSES["4xx"] not in {BAD, WARN, STATUS_CLASSES["5xx"]}
-    assert not [asked for asked in QUERIES if "4.." in asked.expr and asked.panel == "Errors"]
+    assert not [query for query in QUERIES if "4.." in query.expr and query.panel == "Errors"]
 
 
-def test_the_first_screens_of_four_need_no_sidelight() -> None:
-    """Of services without Sidelight, the first numbers of four dashboards are there."""
+def test_four_first_screens_require_no_sidelight() -> None:
+    """The first rows of four dashboards have queries that work without Sidelight."""
     for board in BOARDS:
         if board["uid"] in NATIVE:
             first = [panel for panel in panels(board) if panel["gridPos"]["y"] == 0]
-            asked = [target["expr"] for panel in first for target in panel["targets"]]
-            assert [text for text in asked if "fastapi_" not in text and "sidelight_" not in text]
+            exprs = [target["expr"] for panel in first for target in panel["targets"]]
+            assert [text for text in exprs if "fastapi_" not in text and "sidelight_" not in text]

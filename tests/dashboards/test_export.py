@@ -1,4 +1,4 @@
-"""`sidelight dashboards export` writes what is committed."""
+"""`sidelight dashboards export` writes the committed files."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.dashboards.reading import JSON
 
 
 def test_export_writes_every_dashboard(tmp_path: Path) -> None:
-    """Into a folder that need not be there go all dashboards, each named, byte for byte."""
+    """All dashboards are written to a new folder, byte for byte, and their paths are printed."""
     into = tmp_path / "some" / "where"
     done = CliRunner().invoke(main, ["dashboards", "export", str(into)])
     assert done.exit_code == 0, done.output
@@ -21,18 +21,16 @@ def test_export_writes_every_dashboard(tmp_path: Path) -> None:
     assert all((into / name).read_bytes() == (JSON / name).read_bytes() for name in names)
 
 
-def test_export_says_what_is_in_the_way(tmp_path: Path) -> None:
-    """A folder that can't be made is a message, and no traceback."""
+def test_export_reports_an_impossible_folder(tmp_path: Path) -> None:
+    """A folder that cannot be created gives an error message and no traceback."""
     (tmp_path / "file").write_text("")
     done = CliRunner().invoke(main, ["dashboards", "export", str(tmp_path / "file" / "below")])
     assert done.exit_code == 1
     assert done.output.startswith("Error: ")
 
 
-def test_an_installation_without_dashboards_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Where there are none, the command says what has them."""
+def test_export_without_dashboards_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the installation has no dashboards, the message says how to get them."""
     monkeypatch.setattr(packaged, "_WHEEL", tmp_path)
     monkeypatch.setattr(packaged, "_CHECKOUT", tmp_path)
     done = CliRunner().invoke(main, ["dashboards", "export", str(tmp_path)])

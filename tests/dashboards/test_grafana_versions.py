@@ -1,7 +1,7 @@
-"""What the dashboards use of Grafana, against the first version whose schema has it.
+"""The options of Grafana that the dashboards use, and the first version that has each.
 
-``grafana_options.json`` is read off the JSON schemas of grafana-foundation-sdk, which has a branch
-for each version from 10.1 to 11.6, and its main branch for 12; ``10.1`` stands for that or older.
+``grafana_options.json`` was made from the JSON schemas of grafana-foundation-sdk, which has a
+branch for each version from 10.1 to 11.6, and its main branch for 12; ``10.1`` is 10.1 or older.
 """
 
 import json
@@ -18,7 +18,7 @@ LATER = {
     ("heatmap", "selectionMode"): "x",
     ("stat", "percentChangeColorMode"): "standard",
 }
-"""What grafana-foundation-sdk writes of later versions; each is the default of those."""
+"""Options of later versions that grafana-foundation-sdk writes; each value is the default."""
 
 
 def version(text: str) -> tuple[int, ...]:
@@ -26,7 +26,7 @@ def version(text: str) -> tuple[int, ...]:
 
 
 def test_every_option_is_known_to_the_least_version() -> None:
-    """Each option of each panel is in the schema of 10.4, or is a later version's default."""
+    """Each option of each panel is in the schema of 10.4, or is the default of a later version."""
     for board in dashboards():
         for panel in panels(board):
             kind = panel["type"]
@@ -39,8 +39,8 @@ def test_every_option_is_known_to_the_least_version() -> None:
                 assert version(SINCE[kind][f"custom.{name}"]) <= LEAST, (panel["title"], name)
 
 
-def test_nothing_is_left_of_what_is_used_no_more() -> None:
-    """The list of options has no panel and no later option that no dashboard uses."""
+def test_every_listed_option_is_used() -> None:
+    """The list of options has no panel type and no later option that is unused."""
     used = {
         (p["type"], name) for board in dashboards() for p in panels(board) for name in p["options"]
     }
@@ -48,8 +48,8 @@ def test_nothing_is_left_of_what_is_used_no_more() -> None:
     assert set(LATER) <= used
 
 
-def test_the_schema_is_one_that_the_page_names() -> None:
-    """The dashboards' schema version and the least Grafana are what docs/dashboards.md says."""
+def test_the_page_states_the_schema_version() -> None:
+    """docs/dashboards.md states the schema version of the files and the versions of Grafana."""
     page = (ROOT / "docs" / "dashboards.md").read_text()
     (schema,) = {board["schemaVersion"] for board in dashboards()}
     assert f"`schemaVersion` {schema}" in page

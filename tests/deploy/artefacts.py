@@ -1,4 +1,4 @@
-"""What lies in ``deploy/``, read as data."""
+"""The files in ``deploy/``, read as data."""
 
 import shlex
 import shutil
@@ -31,13 +31,13 @@ def load(path: Path) -> Any:
 
 @cache
 def rendered() -> list[dict[str, Any]]:
-    """The base's objects as kustomize makes them, or a skipped test."""
+    """The objects that kustomize generates from the base, or a skipped test."""
     text = run("kubectl", "kustomize", str(BASE), package="kubectl").stdout
     return list(yaml.safe_load_all(text))
 
 
 def run(*command: str, package: str, where: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A tool's run; skips the test where it isn't installed, fails it where it complains."""
+    """Runs a tool; skips the test if it is not installed, fails the test if it reports an error."""
     found = shutil.which(command[0])
     if found is None:
         pytest.skip(f"{command[0]} is not installed ({package})")
@@ -81,7 +81,7 @@ def unit(name: str) -> dict[str, list[str]]:
 
 
 def unit_environment(name: str) -> dict[str, str]:
-    """What a unit sets for its process."""
+    """The environment that a unit sets."""
     return dict(
         value.split("=", 1)
         for line in unit(name).get("Environment", [])
@@ -90,7 +90,7 @@ def unit_environment(name: str) -> dict[str, str]:
 
 
 def sidecar_arguments() -> dict[str, list[str]]:
-    """By artefact, what stands after ``sidelight sidecar``."""
+    """By deployment, the arguments of ``sidelight sidecar``."""
     (line,) = unit("sidelight@.service")["ExecStart"]
     for specifier, value in {"%t": "/run", "%i": "shop", "%d": "/run/credentials/shop"}.items():
         line = line.replace(specifier, value)
@@ -104,7 +104,7 @@ def sidecar_arguments() -> dict[str, list[str]]:
 
 
 def option(arguments: list[str], name: str) -> str | None:
-    """The value of ``--name``, given as one word or as two."""
+    """The value of ``--name``, in one argument or in two."""
     for at, word in enumerate(arguments):
         if word == f"--{name}":
             return arguments[at + 1]
@@ -114,7 +114,7 @@ def option(arguments: list[str], name: str) -> str | None:
 
 
 def service_environments() -> dict[str, dict[str, str]]:
-    """By artefact, the environment of the service."""
+    """By deployment, the environment of the service."""
     return {
         "compose": compose()["shop"]["environment"],
         "kubernetes": {each["name"]: each["value"] for each in pod()["containers"][0]["env"]},
@@ -127,6 +127,6 @@ def configurations() -> Iterator[Path]:
     yield ROOT / "Dockerfile"
     for path in sorted(DEPLOY.rglob("*")):
         inside = path.relative_to(DEPLOY).parts
-        ours = path.is_file() and "secrets" not in inside
-        if ours and path.suffix in {".yaml", ".yml", ".service", ".conf"}:
+        committed = path.is_file() and "secrets" not in inside
+        if committed and path.suffix in {".yaml", ".yml", ".service", ".conf"}:
             yield path

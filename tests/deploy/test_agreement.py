@@ -116,7 +116,7 @@ def _all_text() -> str:
 
 def documented() -> set[str]:
     """The names in the table of hosts of `deploy/README.md`."""
-    _, _, rest = (DEPLOY / "README.md").read_text().partition("## Names of hosts")
+    _, _, rest = (DEPLOY / "README.md").read_text().partition("## Host names")
     table = [line for line in rest.partition("\n## ")[0].splitlines() if line.startswith("| `")]
     return {name for line in table for name in re.findall(r"`([^`]+)`", line.split("|")[1])}
 

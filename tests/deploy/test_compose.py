@@ -1,4 +1,4 @@
-"""Compose: who shares what with whom, and who can be reached from where."""
+"""Compose: shared volumes, users, limits, ports and configurations."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.deploy.artefacts import COMPOSE, DIRECTORY, MIB, PORT, ROOT, WORKER, 
 
 FILE = load(COMPOSE / "compose.yaml")
 OTLP = load(COMPOSE / "compose.otlp.yaml")
-OURS = ("shop", "sidecar")
+SIDELIGHT = ("shop", "sidecar")
 
 
 def mounts(service: str) -> dict[str, dict[str, Any]]:
@@ -39,7 +39,7 @@ def client() -> list[str]:
 
 @pytest.mark.parametrize("files", [["compose.yaml"], ["compose.yaml", "compose.otlp.yaml"]])
 def test_compose_accepts_the_files(files: list[str], tmp_path: Path) -> None:
-    """``docker compose config`` has nothing against either set-up, and warns of nothing."""
+    """``docker compose config`` reports neither an error nor a warning for either set-up."""
     words = client()
     folder = tmp_path / "deploy" / "compose"
     shutil.copytree(COMPOSE, folder)
@@ -56,18 +56,18 @@ def test_compose_accepts_the_files(files: list[str], tmp_path: Path) -> None:
 
 
 def test_service_and_sidecar_share_one_tmpfs() -> None:
-    """One volume of type tmpfs is mounted by both at one path, below which both look."""
-    shop, sidecar = (mounts(name)["shared"] for name in OURS)
+    """Both mount one volume of type tmpfs at one path, and their directory is below it."""
+    shop, sidecar = (mounts(name)["shared"] for name in SIDELIGHT)
     assert shop == sidecar
     assert DIRECTORY.startswith(shop["target"] + "/")
     made = FILE["volumes"]["shared"]["driver_opts"]
     assert (made["type"], made["device"]) == ("tmpfs", "tmpfs")
-    assert [name for name in compose() if "shared" in mounts(name)] == list(OURS)
+    assert [name for name in compose() if "shared" in mounts(name)] == list(SIDELIGHT)
 
 
 def test_both_are_one_user_and_one_group() -> None:
     """User and group are the same for both, for the volume, and for the image; not root."""
-    users = {compose()[name]["user"] for name in OURS}
+    users = {compose()[name]["user"] for name in SIDELIGHT}
     assert users == {"10001:10001"}
     options = dict(
         each.split("=") for each in FILE["volumes"]["shared"]["driver_opts"]["o"].split(",")
@@ -77,7 +77,7 @@ def test_both_are_one_user_and_one_group() -> None:
 
 
 def test_there_is_room_for_the_workers() -> None:
-    """The tmpfs holds all workers twice, and fits the memory limit of who writes it."""
+    """The tmpfs has room for all workers twice, and fits the memory limit of the service."""
     command = compose()["shop"]["command"]
     workers = int(command[command.index("--workers") + 1])
     size = re.search(r"size=(\d+)m", FILE["volumes"]["shared"]["driver_opts"]["o"])
@@ -87,17 +87,17 @@ def test_there_is_room_for_the_workers() -> None:
     assert 2 * workers * WORKER <= int(size[1]) * MIB < int(limit[1]) * MIB
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_our_containers_are_locked_down(name: str) -> None:
-    """The root is read-only, no capability is left, and none can be had."""
+@pytest.mark.parametrize("name", SIDELIGHT)
+def test_containers_are_locked_down(name: str) -> None:
+    """The root is read-only, and the container has no capability and can gain none."""
     service = compose()[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
 
 
-def test_ports_are_this_machines_alone() -> None:
-    """Every published port is bound to 127.0.0.1, and none twice."""
+def test_ports_are_bound_to_this_machine() -> None:
+    """Every published port is bound to 127.0.0.1, and no port is published twice."""
     ports = [port for each in compose().values() for port in each.get("ports", [])]
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert len(set(ports)) == len(ports)
@@ -112,16 +112,16 @@ def test_the_token_is_one_file_for_both_ends() -> None:
     assert "secrets/" in (COMPOSE / ".gitignore").read_text().splitlines()
 
 
-def test_nothing_is_given_that_is_not_defined() -> None:
-    """Every named volume and secret that is used is defined, and the other way round."""
+def test_volumes_and_secrets_are_defined_and_used() -> None:
+    """Every named volume and secret that is used is defined, and every defined one is used."""
     services = compose().values()
     bound = {each["source"] for one in services for each in one["volumes"]}
     assert {name for name in bound if "/" not in name} == set(FILE["volumes"])
     assert {name for one in services for name in one.get("secrets", [])} == set(FILE["secrets"])
 
 
-def test_what_is_mounted_is_there() -> None:
-    """Every folder bound from the repository exists; that of the dashboards may be made later."""
+def test_mounted_folders_exist() -> None:
+    """Every folder that is mounted from the repository exists, and is mounted read-only."""
     for name, service in {**compose(), **OTLP["services"]}.items():
         for each in service.get("volumes", []):
             if each["type"] == "bind" and not each.get("bind", {}).get("create_host_path"):
@@ -129,7 +129,7 @@ def test_what_is_mounted_is_there() -> None:
                 assert each["read_only"] is True
 
 
-def test_grafana_looks_where_the_dashboards_are_mounted() -> None:
+def test_grafana_reads_the_mounted_dashboards() -> None:
     """The provider's folder is that of the mount, which is `dashboards/json`."""
     provisioned = COMPOSE / ".." / "grafana" / "provisioning"
     (provider,) = load(provisioned / "dashboards" / "sidelight.yml")["providers"]
@@ -156,8 +156,8 @@ def test_configurations_are_read_from_where_they_are_mounted() -> None:
     assert seen == {"prometheus.yml", "prometheus-otlp.yml", "alertmanager.yml", "receive.yaml"}
 
 
-def test_by_otlp_nothing_is_counted_twice() -> None:
-    """With the collector, the Prometheus that it writes into scrapes no sidecar."""
+def test_otlp_counts_nothing_twice() -> None:
+    """The Prometheus that the collector writes to scrapes no sidecar."""
     assert OTLP["services"]["sidecar"]["environment"]["SIDELIGHT_OTLP"] == "http://collector:4318"
     command = OTLP["services"]["prometheus"]["command"]
     assert "--web.enable-remote-write-receiver" in command

@@ -1,4 +1,4 @@
-"""The Dockerfile: what can be said of it without an engine."""
+"""The Dockerfile: what can be tested without a container engine."""
 
 import json
 import re
@@ -21,12 +21,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def instructions(name: str) -> list[str]:
-    """What stands after each instruction of this name."""
+    """The arguments of each instruction of this name."""
     return [line.partition(" ")[2] for line in LINES if line.startswith(f"{name} ")]
 
 
 def test_stages_begin_with_one_pinned_slim_python() -> None:
-    """Both stages stand on the same image, slim and of a whole version that is supported."""
+    """Both stages are based on one slim image of a full Python version that is supported."""
     bases = {each.split()[0] for each in instructions("FROM")}
     (base,) = bases
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+", base)
@@ -34,14 +34,14 @@ def test_stages_begin_with_one_pinned_slim_python() -> None:
     assert f"Programming Language :: Python :: {minor}" in PROJECT["classifiers"]
 
 
-def test_the_process_is_nobody_by_number() -> None:
-    """The last user is a number above those of the system, and comes before the command."""
+def test_the_user_is_a_number_other_than_root() -> None:
+    """The user is a number above those of the system, and is set before the command."""
     assert instructions("USER") == ["10001:10001"]
     names = [line.partition(" ")[0] for line in LINES]
     assert names.index("USER") < names.index("CMD")
 
 
-def test_what_is_copied_is_there() -> None:
+def test_copied_files_exist() -> None:
     """Every source of a COPY from the context exists in the repository."""
     for each in instructions("COPY"):
         *sources, _ = each.split()
@@ -49,8 +49,8 @@ def test_what_is_copied_is_there() -> None:
             assert all((ROOT / source).exists() for source in sources), each
 
 
-def test_the_wheel_is_built_of_what_is_copied(tmp_path: Path) -> None:
-    """The files that the image's build has are all that the wheel is made of."""
+def test_the_wheel_is_built_from_the_copied_files(tmp_path: Path) -> None:
+    """The files that the image copies suffice to build the wheel, with its data."""
     for each in instructions("COPY"):
         *sources, to = each.split()
         for source in sources:
@@ -65,13 +65,13 @@ def test_the_wheel_is_built_of_what_is_copied(tmp_path: Path) -> None:
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {
-        "sidelight/dashboards/sidelight-fleet.json",
-        "sidelight/embedded/demo/shop/app.py",
+        "sidelight/data/dashboards/sidelight-fleet.json",
+        "sidelight/data/shop/app.py",
     } <= set(names)
 
 
 def test_every_install_is_pinned() -> None:
-    """Each ``pip install`` stands under the constraints, which name all it asks for."""
+    """Each ``pip install`` uses the constraints, which pin every package that it names."""
     installs = [each for each in instructions("RUN") if "pip install" in each]
     assert installs
     assert all("-c constraints.txt" in each for each in installs)
@@ -79,19 +79,19 @@ def test_every_install_is_pinned() -> None:
         line.partition("==")[0].lower().replace("_", "-")
         for line in (ROOT / "constraints.txt").read_text().splitlines()
     }
-    asked = installs[0].partition("-c constraints.txt")[2].replace('"', "").split()
-    assert {word.partition("[")[0] for word in asked} <= pinned
+    named = installs[0].partition("-c constraints.txt")[2].replace('"', "").split()
+    assert {word.partition("[")[0] for word in named} <= pinned
 
 
 def test_the_extras_exist() -> None:
-    """The image asks for extras that the project has."""
+    """The project has the extras that the image installs."""
     extras = re.search(r'"\.\[([\w,]+)\]"', TEXT)
     assert extras
     assert set(extras[1].split(",")) <= set(PROJECT["optional-dependencies"])
 
 
-def test_the_command_is_the_deployments() -> None:
-    """What the image starts by itself is what compose and Kubernetes start."""
+def test_the_command_is_that_of_the_deployments() -> None:
+    """The default command of the image is the command of compose and of Kubernetes."""
     (command,) = (json.loads(each) for each in instructions("CMD"))
     assert not instructions("ENTRYPOINT")  # so that `args` of a pod are the whole command
     assert compose()["shop"]["command"] == command

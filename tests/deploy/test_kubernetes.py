@@ -1,4 +1,4 @@
-"""Kubernetes: valid by its schemas, locked down, and right about the sidecar."""
+"""Kubernetes: valid manifests, a restricted pod, and a native sidecar."""
 
 from typing import Any
 
@@ -26,8 +26,8 @@ JSON = ROOT / "dashboards" / "json"
 KINDS = ("deployment", "service", "networkpolicy")
 LABELS = {"app.kubernetes.io/name": "shop"}
 
-# Of monitoring.coreos.com/v1 PodMonitor: what may stand where. More is allowed than is named here;
-# what is named here is there, and of this type.
+# Fields of monitoring.coreos.com/v1 PodMonitor with their types. The definition has more fields;
+# those listed here exist and have this type.
 ENDPOINT = {
     "port": str,
     "path": str,
@@ -44,7 +44,7 @@ MONITOR = {
 
 
 def sidecar() -> dict[str, Any]:
-    """The init container that stays."""
+    """The init container that keeps running."""
     (found,) = pod()["initContainers"]
     assert isinstance(found, dict)
     return found
@@ -65,7 +65,7 @@ def volume(name: str) -> dict[str, Any]:
 
 
 def mount(container: dict[str, Any], name: str) -> dict[str, Any]:
-    """Where a container has a volume."""
+    """The mount of a volume in a container."""
     (found,) = (each for each in container["volumeMounts"] if each["name"] == name)
     assert isinstance(found, dict)
     return found
@@ -80,13 +80,13 @@ def mebibytes(quantity: str) -> int:
 
 @pytest.mark.parametrize("version", ["1.29", "1.33", "1.37"])
 @pytest.mark.parametrize("name", KINDS)
-def test_the_schemas_accept_it(name: str, version: str) -> None:
-    """Each object is valid by the Kubernetes of then and of now, with no unknown field."""
+def test_the_schemas_accept_the_manifests(name: str, version: str) -> None:
+    """Each object is valid in old and new versions of Kubernetes, without unknown fields."""
     kubernetes_validate.validate(manifest(name), version, strict=True)
 
 
-def test_the_schemas_would_refuse_a_slip() -> None:
-    """A field in the wrong place is found, so the test before means something."""
+def test_the_schemas_refuse_a_misplaced_field() -> None:
+    """A misplaced field is refused, so the test of the schemas can fail."""
     wrong = manifest("deployment")
     wrong["spec"]["template"]["spec"]["restartPolicies"] = "Always"
     with pytest.raises(kubernetes_validate.ValidationError):
@@ -94,7 +94,7 @@ def test_the_schemas_would_refuse_a_slip() -> None:
 
 
 def test_kustomize_makes_the_objects() -> None:
-    """``kubectl kustomize`` gives one of each, valid, with pinned images."""
+    """``kubectl kustomize`` renders one object of each kind, valid, with pinned images."""
     objects = {each["kind"]: each for each in rendered()}
     assert set(objects) == {"Deployment", "Service", "PodMonitor", "NetworkPolicy"}
     for kind, each in objects.items():
@@ -106,7 +106,7 @@ def test_kustomize_makes_the_objects() -> None:
 
 
 def test_kustomization_names_every_file() -> None:
-    """No manifest is forgotten."""
+    """The kustomization lists every manifest."""
     named = set(load(BASE / "kustomization.yaml")["resources"])
     assert named | {"kustomization.yaml"} == {path.name for path in BASE.iterdir()}
 
@@ -136,7 +136,7 @@ def test_kustomize_generates_the_config_maps() -> None:
 
 
 def test_the_pod_monitor_has_the_operators_shape() -> None:
-    """Kind, version, required fields and their types are those of the operator's definition."""
+    """Kind, version, fields and types are those of the operator's definition."""
     monitor = manifest("podmonitor")
     assert (monitor["apiVersion"], monitor["kind"]) == ("monitoring.coreos.com/v1", "PodMonitor")
     assert set(monitor["spec"]) == set(MONITOR)
@@ -148,14 +148,14 @@ def test_the_pod_monitor_has_the_operators_shape() -> None:
     assert set(endpoint["authorization"]["credentials"]) == {"name", "key"}
 
 
-def test_the_sidecar_is_a_native_one() -> None:
-    """It restarts by itself, and the service doesn't wait for it."""
+def test_the_sidecar_is_native() -> None:
+    """The sidecar restarts on its own, and the service does not wait for it."""
     assert sidecar()["restartPolicy"] == "Always"
     assert "startupProbe" not in sidecar()
 
 
 def test_the_shared_directory_is_memory_for_the_workers() -> None:
-    """It holds every worker twice, fits the service's memory limit, and is in both containers."""
+    """It has room for all workers twice, fits the memory limit, and is in both containers."""
     shared = volume("shared")["emptyDir"]
     assert shared["medium"] == "Memory"
     workers = int(option(shop()["args"], "workers") or 0)
@@ -167,8 +167,8 @@ def test_the_shared_directory_is_memory_for_the_workers() -> None:
     assert DIRECTORY.startswith(mount(shop(), "shared")["mountPath"] + "/")
 
 
-def test_nobody_is_root_and_nothing_is_writable() -> None:
-    """The restricted profile: no root, no capability, no new privilege, a read-only root."""
+def test_the_pod_is_restricted() -> None:
+    """No root user, no capability, no new privilege, and a read-only root file system."""
     security = pod()["securityContext"]
     assert security["runAsNonRoot"] is True
     assert security["runAsUser"] == security["runAsGroup"] == security["fsGroup"] == 10001
@@ -183,8 +183,8 @@ def test_nobody_is_root_and_nothing_is_writable() -> None:
         assert set(container["resources"]["limits"]) == {"memory"}
 
 
-def test_probes_ask_what_they_are_for() -> None:
-    """The sidecar is asked for its health and its readiness, at its own port by name."""
+def test_probes_use_the_paths_of_their_purpose() -> None:
+    """The probes of the sidecar request /healthz and /readyz at its named port."""
     paths = {name: sidecar()[name]["httpGet"] for name in sidecar() if name.endswith("Probe")}
     assert paths == {
         "livenessProbe": {"path": "/healthz", "port": "sidelight"},
@@ -196,8 +196,8 @@ def test_probes_ask_what_they_are_for() -> None:
         assert shop()[name]["httpGet"]["port"] == shop()["ports"][0]["name"]
 
 
-def test_both_ends_have_the_same_token() -> None:
-    """The Secret that the PodMonitor reads is the one mounted where the sidecar looks."""
+def test_the_sidecar_and_the_monitor_use_one_secret() -> None:
+    """The Secret of the PodMonitor is mounted at the path that the sidecar reads."""
     (endpoint,) = manifest("podmonitor")["spec"]["podMetricsEndpoints"]
     secret = volume("token")["secret"]
     (item,) = secret["items"]
@@ -215,7 +215,7 @@ def test_both_ends_have_the_same_token() -> None:
 
 
 def test_only_prometheus_reaches_the_sidecar() -> None:
-    """The policy admits anyone to the service's port, and the monitoring namespace to ours."""
+    """The policy admits all to the service's port, and only Prometheus to the sidecar's."""
     policy = manifest("networkpolicy")["spec"]
     assert policy["policyTypes"] == ["Ingress"]
     everyone, monitoring = policy["ingress"]
@@ -230,7 +230,7 @@ def test_only_prometheus_reaches_the_sidecar() -> None:
 
 
 def test_everything_selects_the_same_pods() -> None:
-    """Deployment, Service, PodMonitor and NetworkPolicy mean the pods of one label."""
+    """Deployment, Service, PodMonitor and NetworkPolicy select the pods with one label."""
     deployment = manifest("deployment")["spec"]
     assert deployment["template"]["metadata"]["labels"] == LABELS
     assert deployment["selector"]["matchLabels"] == LABELS
@@ -239,14 +239,14 @@ def test_everything_selects_the_same_pods() -> None:
     assert manifest("networkpolicy")["spec"]["podSelector"]["matchLabels"] == LABELS
 
 
-def test_the_service_leads_to_the_service() -> None:
-    """The Service's target is the service's port by name, and the sidecar is not behind it."""
+def test_the_service_targets_the_port_of_the_container() -> None:
+    """The Service has one port, whose target is the named port of the shop's container."""
     (port,) = manifest("service")["spec"]["ports"]
     assert port["targetPort"] == shop()["ports"][0]["name"]
 
 
-def test_the_monitor_asks_the_sidecar_in_time() -> None:
-    """The port is the sidecar's by name, and a scrape may not last longer than the interval."""
+def test_the_monitor_scrapes_the_sidecar_within_the_interval() -> None:
+    """The port is the named port of the sidecar, and the timeout is below the interval."""
     (endpoint,) = manifest("podmonitor")["spec"]["podMetricsEndpoints"]
     assert endpoint["port"] == sidecar()["ports"][0]["name"]
     assert endpoint["path"] == "/metrics"

@@ -1,4 +1,4 @@
-"""``docs/scale.md`` computes right, and its configurations are ones."""
+"""The computations and configurations in ``docs/scale.md`` are right."""
 
 import re
 from pathlib import Path
@@ -34,14 +34,14 @@ TIMES = PAGE.replace("\N{MULTIPLICATION SIGN}", "x")
 BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 
 
-def test_the_tables_are_what_the_formulas_give() -> None:
-    """Every row of numbers on the page is computed again, and there is no other."""
+def test_the_tables_are_computed_by_the_formulas() -> None:
+    """Every row of numbers on the page is computed again, and there is no other row."""
     rows = [row for table in tables(Service()) for row in table]
     assert re.findall(r"^\| [\d,]+ \|.*$", PAGE, re.MULTILINE) == rows
 
 
 def test_the_text_names_the_figures_of_the_benchmark() -> None:
-    """Series of a route and bytes of a series are those that were last measured."""
+    """The text has the measured series of a route and bytes of a series."""
     service = Service()
     formula = f"{USED} x routes in use + {UNUSED} x other routes + {WORKER} x workers + {REST}"
     assert f"series = {formula}" in TIMES
@@ -53,16 +53,16 @@ def test_the_text_names_the_figures_of_the_benchmark() -> None:
     assert f"at {TEXT} bytes a series as text and {ZIPPED} compressed" in PAGE
 
 
-def test_the_example_is_worked_by_hand() -> None:
-    """The formulas give what a pocket calculator does."""
+def test_the_formulas_agree_with_an_example() -> None:
+    """The formulas give the same numbers as a calculation by hand."""
     series = 20 * 61 + 10 * 19 + 4 * 17 + 20
     assert Service().series == series == 1498
     assert tables(Service())[0][0].startswith("| 10 | 14,980 | 999 | 499 | 0.04 to 0.06 | ")
     assert disk(14_980, 15, 1.3) == pytest.approx(1.57, abs=0.01)
 
 
-def test_the_cap_fits_the_limits_of_a_scrape() -> None:
-    """What the default cap allows passes the sample limits of both scrape configurations."""
+def test_the_series_limit_fits_the_limits_of_a_scrape() -> None:
+    """The default series limit is below the sample limit of both scrape configurations."""
     series = Settings(slow_request_threshold={}, buckets=()).max_series * (
         len(DURATION_BUCKETS) + 3
     )
@@ -71,22 +71,22 @@ def test_the_cap_fits_the_limits_of_a_scrape() -> None:
     assert series < shop["sample_limit"] == manifest("podmonitor")["spec"]["sampleLimit"]
 
 
-def test_remote_write_is_a_configuration(tmp_path: Path) -> None:
-    """``promtool`` accepts the page's remote write."""
+def test_remote_write_is_a_valid_configuration(tmp_path: Path) -> None:
+    """``promtool`` accepts the remote write configuration of the page."""
     file = tmp_path / "prometheus.yml"
     file.write_text(BLOCKS[0])
     run("promtool", "check", "config", str(file), package="Debian: prometheus")
 
 
-def test_hosts_of_the_page_are_nobodys() -> None:
-    """Addresses in the page's configurations are under `.example`, which leads nowhere."""
+def test_hosts_of_the_page_are_reserved() -> None:
+    """Hosts in the configurations of the page are under the reserved domain `.example`."""
     found = [host for block in BLOCKS for host in re.findall(r"://([\w.-]+)", block)]
     assert found
     assert all(host.endswith(".example") for host in found)
 
 
-def test_what_is_written_away_is_what_is_recorded_of_services() -> None:
-    """Remote write keeps the names that the rules record, but those of instances."""
+def test_remote_write_sends_the_recorded_series_of_services() -> None:
+    """Remote write keeps the recorded series, except for those of instances."""
     kept = re.search(r'regex: "(.+?)"', BLOCKS[0])
     assert kept
     made = [rule for group in groups(Plan(default())) for rule in group["rules"]]

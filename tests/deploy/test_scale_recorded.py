@@ -1,4 +1,4 @@
-"""How many series our rules make of a service: the factors of ``docs/scale.md``."""
+"""How many series the rules record for a service: the factors of ``docs/scale.md``."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ STATUSES = (200, 404, 500)
 
 
 def service(used: int, other: int) -> FastAPI:
-    """Routes that are asked for three statuses, and others that are never asked for."""
+    """Routes that return three statuses, and other routes without requests."""
     app = FastAPI(openapi_url=None)
 
     def answer(status: int) -> PlainTextResponse:
@@ -46,7 +46,7 @@ def service(used: int, other: int) -> FastAPI:
 
 
 def recorded(used: int, other: int) -> int:
-    """Series of the service that its rules record, without those by instance."""
+    """The number of recorded series of the service, without those by instance."""
     app, history = service(used, other), History(3_600_000, 64 * MIB)
     target = ScrapedTarget(history)
     listed: dict[str, Any] = {"groups": rules.groups(Plan(default()))}
@@ -63,7 +63,7 @@ def recorded(used: int, other: int) -> int:
 
 
 def test_series_that_the_rules_record() -> None:
-    """A route in use, another one, an objective and the rest make as many as the page says."""
+    """A used route, another one, an objective and the rest have the series that the page states."""
     one = recorded(1, 0)
     assert one == RECORDED_USED + RECORDED_OBJECTIVE + RECORDED_REST
     assert recorded(2, 0) - one == RECORDED_USED

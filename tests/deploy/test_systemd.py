@@ -1,4 +1,4 @@
-"""systemd: units that verify, a directory both can use, and little left open."""
+"""systemd: valid units, a directory that both can use, and a low exposure."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ PACKAGE = "Debian: systemd"
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The units, with programs that exist on this machine."""
+    """The units with a program that exists on this machine."""
     program = shutil.which("true")
     assert program
     for name in (SHOP, SIDECAR):
@@ -26,7 +26,7 @@ def units(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", [SHOP, SIDECAR])
 def test_systemd_accepts_the_units(units: Path, name: str) -> None:
-    """``systemd-analyze verify`` says nothing of either unit."""
+    """``systemd-analyze verify`` reports nothing about either unit."""
     done = run(
         *("systemd-analyze", "verify", "--recursive-errors=no", f"./{name}"),
         package=PACKAGE,
@@ -35,14 +35,14 @@ def test_systemd_accepts_the_units(units: Path, name: str) -> None:
     assert (done.stdout + done.stderr).strip() == ""
 
 
-def test_the_directory_is_there_before_the_service() -> None:
-    """The sidecar counts as started when it runs: then systemd has made its directory."""
+def test_the_directory_exists_before_the_service_starts() -> None:
+    """The service starts after the sidecar runs; by then systemd has made the directory."""
     assert unit(SIDECAR)["Type"] == ["exec"]
     assert f"{SIDECAR.replace('@', '@shop')}" in unit(SHOP)["After"][0]
 
 
 @pytest.mark.parametrize("name", [SHOP, SIDECAR])
-def test_little_is_left_open(units: Path, name: str) -> None:
+def test_the_exposure_is_low(units: Path, name: str) -> None:
     """``systemd-analyze security`` finds an exposure of at most 2.0 out of 10."""
     run(
         *("systemd-analyze", "security", "--offline=true", "--threshold=20", f"./{name}"),
@@ -51,17 +51,17 @@ def test_little_is_left_open(units: Path, name: str) -> None:
     )
 
 
-def test_the_sidecars_unit_makes_the_directory() -> None:
-    """Its mode is the shared one, and it stays when the sidecar stops."""
+def test_the_unit_of_the_sidecar_makes_the_directory() -> None:
+    """The directory has the shared mode, and is kept when the sidecar stops."""
     sidecar = unit(SIDECAR)
     assert f"/run/{sidecar['RuntimeDirectory'][0]}".replace("%i", "shop") == DIRECTORY
     assert sidecar["RuntimeDirectoryMode"] == ["2770"]
     assert sidecar["RuntimeDirectoryPreserve"] == ["yes"]
-    assert "RuntimeDirectory" not in unit(SHOP)  # two owners would take it from each other
+    assert "RuntimeDirectory" not in unit(SHOP)  # two units would change its owner in turn
 
 
-def test_the_service_can_write_into_the_directory() -> None:
-    """It is in the directory's group, and what is read-only for it leaves the directory out."""
+def test_the_service_can_write_to_the_directory() -> None:
+    """The service is in the group of the directory, which is not read-only for it."""
     shop = unit(SHOP)
     assert shop["SupplementaryGroups"] == unit(SIDECAR)["Group"]
     assert shop["ProtectSystem"] == ["strict"]
@@ -69,15 +69,15 @@ def test_the_service_can_write_into_the_directory() -> None:
 
 
 @pytest.mark.parametrize("name", [SHOP, SIDECAR])
-def test_the_group_may_read_what_is_made(name: str) -> None:
-    """A umask that hides files from the group would hide them from the other side."""
+def test_the_group_can_read_new_files(name: str) -> None:
+    """The umask lets the group read new files, and nobody else."""
     (umask,) = unit(name)["UMask"]
     assert 0o640 & ~int(umask, 8) == 0o640
     assert int(umask, 8) & 0o007 == 0o007
 
 
 def test_the_service_starts_without_its_sidecar() -> None:
-    """It wants the sidecar and comes after it, and requires nothing."""
+    """The service wants the sidecar and starts after it, and requires no unit."""
     shop = unit(SHOP)
     assert shop["Wants"] == ["sidelight@shop.service"]
     assert "sidelight@shop.service" in shop["After"][0].split()
@@ -85,14 +85,14 @@ def test_the_service_starts_without_its_sidecar() -> None:
 
 
 def test_the_token_is_a_credential() -> None:
-    """The sidecar reads the token from where systemd puts it, not from root's file."""
+    """The sidecar reads the token from the credential that systemd passes, not from root's file."""
     (credential,) = unit(SIDECAR)["LoadCredential"]
     name, _, file = credential.partition(":")
     assert file == "/etc/sidelight/%i.token"
     assert f"--token-file %d/{name}" in unit(SIDECAR)["ExecStart"][0]
 
 
-def test_users_and_groups_are_made() -> None:
+def test_users_and_groups_are_created() -> None:
     """Every user and group that a unit names is in the sysusers file."""
     made = {
         line.split()[1]

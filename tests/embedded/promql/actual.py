@@ -1,4 +1,4 @@
-"""Our own engine, asked in the same way as a Prometheus."""
+"""Answers of the engine, in the form of Prometheus's answers."""
 
 from collections.abc import Iterator
 
@@ -16,11 +16,11 @@ from tests.embedded.promql.answers import Answer, LabelKey, keyed, once
 from tests.embedded.promql.series_notation import points
 
 REFUSED = "is not supported here"
-"""In the message of what Prometheus can do and we can't."""
+"""A part of the message for what Prometheus supports and the engine does not."""
 
 
 def ask(text: str, source: Source, at: int) -> Answer:
-    """An instant query, ``at`` milliseconds since the epoch."""
+    """Answer an instant query at a time in milliseconds."""
     try:
         return of_result(instant_query(text, source, at))
     except QueryError as error:
@@ -28,7 +28,7 @@ def ask(text: str, source: Source, at: int) -> Answer:
 
 
 def ask_range(text: str, source: Source, start: int, end: int, step: int) -> Answer:
-    """A range query; all in milliseconds."""
+    """Answer a range query; times are in milliseconds."""
     try:
         return of_result(range_query(text, source, start, end, step))
     except QueryError as error:

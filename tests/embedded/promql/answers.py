@@ -1,4 +1,4 @@
-"""What a query was answered, in one shape for Prometheus and for actual, and how two differ."""
+"""Answers of Prometheus and of the engine in one form, and their differences."""
 
 import math
 from collections import Counter
@@ -9,29 +9,29 @@ LabelKey = frozenset[tuple[str, str]]
 Points = dict[tuple[LabelKey, int], float]
 RELATIVE = 1e-9
 RESIDUE = 1e-13
-"""What may be left of the difference of two sums of a few units that were made in another order."""
+"""The difference that two sums of the same numbers in another order may have."""
 
 
 class Answer(NamedTuple):
-    """An error of a type, or values: by labels and time (ms), in the order they came in."""
+    """An error, or values by labels and time (ms) in the order of the answer."""
 
     error: str = ""
     message: str = ""
     kind: str = ""
-    points: Points = {}  # noqa: RUF012 a tuple's default, that nobody writes to
+    points: Points = {}  # noqa: RUF012 a tuple's default, which is never written
 
     def at(self, time: int) -> dict[LabelKey, float]:
-        """The values of one time."""
+        """Return the values of one time."""
         return {labels: value for (labels, when), value in self.points.items() if when == time}
 
 
 def keyed(labels: Mapping[str, str]) -> LabelKey:
-    """LabelKey as a key; one that is empty is none."""
+    """Return labels, without empty ones, as a key."""
     return frozenset((name, value) for name, value in labels.items() if value)
 
 
 def of_json(answer: Any) -> Answer:
-    """What Prometheus's API said."""
+    """Convert a response of the HTTP API."""
     if answer["status"] != "success":
         return Answer(error=answer["errorType"], message=answer["error"])
     kind, result = answer["data"]["resultType"], answer["data"]["result"]
@@ -49,7 +49,7 @@ def of_json(answer: Any) -> Answer:
 
 
 def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:
-    """Points by their keys; AssertionError where two have the same."""
+    """Return points by their keys, which must be unique."""
     found: Points = {}
     for key, value in points:
         assert key not in found, f"answered twice: {key}"
@@ -58,49 +58,49 @@ def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:
 
 
 def same(a: float, b: float) -> bool:
-    """Whether two values are one: NaN is NaN, and sums may be made in another order."""
+    """Whether two values are equal but for the order of additions; NaN equals NaN."""
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     return a == b or math.isclose(a, b, rel_tol=RELATIVE, abs_tol=RESIDUE)
 
 
 def difference(expected: Answer, actual: Answer) -> str:
-    """What differs, in words; "" for nothing. A message may be another: errors have types."""
+    """Describe the difference; "" if there is none. Errors are compared by type."""
     if expected.error or actual.error:
         if expected.error == actual.error:
             return ""
-        return f"expected {_said(expected)}, actual {_said(actual)}"
+        return f"expected {_described(expected)}, got {_described(actual)}"
     if expected.kind != actual.kind:
-        return f"expected is a {expected.kind}, actual a {actual.kind}"
+        return f"expected a {expected.kind}, got a {actual.kind}"
     if expected.kind == "string" and expected.message != actual.message:
-        return f"expected {expected.message!r}, actual {actual.message!r}"
+        return f"expected {expected.message!r}, got {actual.message!r}"
     return "; ".join(_differing(expected.points, actual.points))
 
 
-def _said(answer: Answer) -> str:
+def _described(answer: Answer) -> str:
     if answer.error:
-        return f"is an error {answer.error}: {answer.message}"
-    return f"has {len(answer.points)} points"
+        return f"an error {answer.error}: {answer.message}"
+    return f"{len(answer.points)} points"
 
 
 def _differing(expected: Points, actual: Points) -> Iterator[str]:
     for (labels, time), value in expected.items():
         other = actual.get((labels, time))
         if other is None or not same(value, other):
-            yield f"{_shown(labels)} at {time}: expected {value!r}, actual {other!r}"
+            yield f"{_shown(labels)} at {time}: expected {value!r}, got {other!r}"
     for labels, time in actual.keys() - expected.keys():
-        yield f"{_shown(labels)} at {time}: expected None, actual {actual[labels, time]!r}"
+        yield f"{_shown(labels)} at {time}: expected None, got {actual[labels, time]!r}"
 
 
 def _shown(labels: LabelKey) -> str:
     return "{" + ", ".join(f'{name}="{value}"' for name, value in sorted(labels)) + "}"
 
 
-def chosen_otherwise(expected: Answer, actual: Answer, among: Answer) -> bool:
+def differs_in_ties(expected: Answer, actual: Answer, among: Answer) -> bool:
     """Whether topk or bottomk only broke ties differently.
 
-    ``among`` is what they chose from. At each time what only one side has must be the same
-    values, and each of them a value that several series had.
+    ``among``: the series that they select from. At each time the series that only one side has
+    must have equal values, and several series must have each of these values.
     """
     if expected.error or actual.error or expected.kind != actual.kind:
         return False

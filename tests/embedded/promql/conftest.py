@@ -1,4 +1,4 @@
-"""Real Prometheus servers with the same samples as a source in memory: made once for all tests."""
+"""Real Prometheus servers with the samples of a source in memory, started once for all tests."""
 
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -15,7 +15,7 @@ from tests.embedded.promql.sample_blocks import MemorySource
 from tests.embedded.promql.sample_data import START, sample_blocks
 
 if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
-    collect_ignore_glob = ["test_*.py"]  # what the oldest set-up does without
+    collect_ignore_glob = ["test_*.py"]  # not in the oldest environment
 else:
     from tests.live.traffic import Samples
 
@@ -34,7 +34,7 @@ else:
 
     @pytest.fixture(scope="session")
     def prometheus_2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
-        """Prometheus 2 over samples where it agrees with 3."""
+        """Prometheus 2 over samples on which it agrees with 3."""
         command = program(2) or pytest.skip(NO_PROMETHEUS_2)
         blocks = with_raised_counters(sample_blocks(137), 2.0**12)
         with oracle_server(
@@ -44,14 +44,14 @@ else:
 
     @pytest.fixture(scope="session")
     def pages(tmp_path_factory: pytest.TempPathFactory) -> list[Samples]:
-        """What the example shop said under load."""
+        """The pages of the example shop under load."""
         return shop_samples.pages(tmp_path_factory.mktemp("pages"))
 
     @pytest.fixture(scope="session")
     def shop_prometheus_3(
         pages: list[Samples], tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[Oracle]:
-        """Prometheus 3 over those pages, and what the shop's rules record."""
+        """Prometheus 3 over those pages and what the shop's rules record."""
         command = program(3) or pytest.skip(NO_PROMETHEUS_3)
         yield from _with_rules(
             command, shop_samples.blocks(pages, 0), tmp_path_factory.mktemp("shop")
@@ -61,9 +61,9 @@ else:
     def shop_prometheus_2(
         pages: list[Samples], tmp_path_factory: pytest.TempPathFactory
     ) -> Iterator[Oracle]:
-        """Prometheus 2 over the same, where it agrees with 3."""
+        """Prometheus 2 over the same pages, changed so that it agrees with 3."""
         command = program(2) or pytest.skip(NO_PROMETHEUS_2)
-        blocks = with_raised_counters(shop_samples.blocks(pages, 137), 2.0**30)  # some count bytes
+        blocks = with_raised_counters(shop_samples.blocks(pages, 137), 2.0**30)
         yield from _with_rules(command, blocks, tmp_path_factory.mktemp("prometheus_2-shop"))
 
     def _with_rules(command: str, blocks: list[SampleBlock], where: Path) -> Iterator[Oracle]:

@@ -1,8 +1,8 @@
-"""What Prometheus 2.42 answers otherwise than 3.5: there 3.5 is right, and 2.42 isn't asked.
+"""Known differences between Prometheus 2.42 and 3.5, of which 3.5 is right.
 
-Two differences depend on samples and times, and are kept out by those:
+Two more differences depend on samples and times, and the test data avoid them:
 
-- A window holds a sample at its first moment in 2.42, not in 3 (left-open since 3.0). Samples are
+- In 2.42 a window includes a sample at its start, in 3 it does not. Samples are
   137 ms after whole seconds, evaluations 457 ms, windows, offsets and steps are whole seconds.
 - For a counter that begins well inside a window, 2.42 extrapolates towards 0 differently if it
   would have been 0 about one interval earlier. `raised` counters are far from 0.
@@ -34,21 +34,21 @@ DIFFERENCES: Final = {
     "a duration must have a unit, a number must not": (r"\[\d+\]|offset \d+( |$)", "up[5]"),
     "label names may not be quoted": (r'\{"', '{"up"}'),
 }
-"""Why: a pattern of the queries, and one on which they differ (None: not on every run)."""
+"""By reason: a pattern of queries, and an example that differs (None: not in every run)."""
 PROMETHEUS_FAULT: Final = re.compile(r"timestamp\(.* @ .* offset |timestamp\(.* offset .* @ ")
-"""In 3.5, too, timestamp() of a selector with @ and offset does without the offset."""
+"""Even in 3.5, timestamp() of a selector with @ and offset ignores the offset."""
 LABEL_WITH_COLON: Final = re.compile(r"(by|without|on|ignoring|left|right) ?\([^()]*:")
 """Prometheus 3 takes a label's name with a colon, where actual refuses it: no series has one."""
 COUNTER: Final = re.compile(r".*_(total|count|sum|bucket)")
 
 
 def differs(query: str) -> bool:
-    """Whether 2.42 may answer this otherwise than 3.5."""
+    """Whether the answer of 2.42 may differ from that of 3.5."""
     return any(re.search(pattern, query) for pattern, _ in DIFFERENCES.values())
 
 
 def with_raised_counters(blocks: Sequence[SampleBlock], by: float) -> list[SampleBlock]:
-    """The same samples, with all counters so much higher."""
+    """Return the same samples, with all counters higher by a number."""
     return [_raised(one, by) for one in blocks]
 
 

@@ -1,4 +1,4 @@
-"""Real Prometheus servers that hold the same samples, and are asked the same."""
+"""Real Prometheus servers with the samples of a test: the oracle of the differential tests."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ UNPACKED_PROMETHEUS_3 = ROOT / ".cache" / "prometheus-forky" / "usr" / "bin" / "
 
 
 def program(major: int) -> str | None:
-    """The command of Prometheus 2 or 3, where the machine has one."""
+    """Return the command of Prometheus 2 or 3; None if it is not installed."""
     for found in (shutil.which("prometheus"), str(UNPACKED_PROMETHEUS_3)):
         if found and Path(found).exists() and _version(found).startswith(f"{major}."):
             return found
@@ -35,7 +35,7 @@ def _version(command: str) -> str:
 
 
 class OracleServer:
-    """One Prometheus, asked over one connection that is kept."""
+    """One Prometheus, queried over one persistent connection."""
 
     def __init__(self, command: str, port: int) -> None:
         self.version = _version(command)
@@ -43,23 +43,23 @@ class OracleServer:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
 
     def ask(self, query: str, at: int) -> Answer:
-        """An instant query, ``at`` milliseconds since the epoch."""
+        """Run an instant query at a time in milliseconds."""
         return of_json(self.get("query", query=query, time=_seconds(at)))
 
     def ask_range(self, query: str, start: int, end: int, step: int) -> Answer:
-        """A range query; all in milliseconds."""
+        """Run a range query; times are in milliseconds."""
         times = {"start": _seconds(start), "end": _seconds(end), "step": _seconds(step)}
         return of_json(self.get("query_range", query=query, **times))
 
     def get(self, path: str, **parameters: str) -> Any:
-        """What the API says to a form."""
+        """Return the response of the API to a form."""
         form = urllib.parse.urlencode(parameters)
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         self.connection.request("POST", f"/api/v1/{path}", form, headers)
         return json.loads(self.connection.getresponse().read())
 
     def ready(self) -> bool:
-        """Whether it takes queries."""
+        """Whether it answers queries."""
         try:
             return bool(self.get("query", query="1", time="1")["status"] == "success")
         except (OSError, http.client.HTTPException, ValueError):
@@ -75,7 +75,7 @@ def _seconds(milliseconds: int) -> str:
 def oracle_server(
     command: str, blocks: Sequence[SampleBlock], where: Path
 ) -> Iterator[OracleServer]:
-    """A Prometheus of its own, with these samples, ended when the context is left."""
+    """Run a Prometheus with these samples inside the context."""
     where.mkdir()
     (where / "prometheus.yml").write_text("{}\n")
     port = free_port()

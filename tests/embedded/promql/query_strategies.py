@@ -1,7 +1,7 @@
-"""Queries as a person might type them over `worlds`, and stranger ones: made by hypothesis.
+"""Hypothesis strategies of queries over `sample_data`.
 
-Each strategy makes text of one type of PromQL. Most queries answer something: series that are
-matched have labels in common.
+Each strategy makes the text of one type of expression. Most queries have an answer, since series
+that are matched have labels in common.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""Remote write 1.0, the sender's side: the only way to put staleness markers into Prometheus.
+"""The sender of remote write 1.0, the only way to put staleness markers into Prometheus.
 
 https://prometheus.io/docs/specs/prw/remote_write_spec/
 """
@@ -22,7 +22,7 @@ SERIES_A_REQUEST = 500
 
 
 def send(port: int, blocks: Iterable[SampleBlock]) -> None:
-    """Give all samples to the Prometheus on this port."""
+    """Send all samples to the Prometheus on this port."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         series = [one for block in blocks for one in _series(block)]
@@ -37,7 +37,7 @@ def send(port: int, blocks: Iterable[SampleBlock]) -> None:
 
 
 def _series(block: SampleBlock) -> Iterator[bytes]:
-    """WriteRequest.timeseries of each row that has samples."""
+    """Encode WriteRequest.timeseries of each row with samples."""
     bits = block.values.view(np.int64)
     for labels, row in zip(block.labels, bits, strict=True):
         there = np.flatnonzero(row != ABSENT_BITS)
@@ -47,13 +47,13 @@ def _series(block: SampleBlock) -> Iterator[bytes]:
 
 
 def _labels(labels: Mapping[str, str]) -> Iterator[bytes]:
-    """TimeSeries.labels; they must be sorted by name."""
+    """Encode TimeSeries.labels, sorted by name."""
     for name, value in sorted(labels.items()):
         yield _message(1, _message(1, name.encode()) + _message(2, value.encode()))
 
 
 def _sample(bits: int, time: int) -> bytes:
-    """TimeSeries.samples: the value as it is, bit by bit."""
+    """Encode TimeSeries.samples; the value keeps its bits."""
     return _message(2, b"\x09" + struct.pack("<q", bits) + b"\x10" + _varint(time))
 
 
@@ -62,7 +62,7 @@ def _message(number: int, content: bytes) -> bytes:
 
 
 def _varint(value: int) -> bytes:
-    """Seven bits a byte, the lowest first. ``value`` is not negative."""
+    """Encode seven bits a byte, the lowest first. ``value`` is not negative."""
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

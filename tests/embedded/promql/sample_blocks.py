@@ -1,4 +1,4 @@
-"""Samples of a test: blocks as the history has them, and a source in memory that selects."""
+"""Samples of a test as blocks, and a source in memory that selects from them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -14,18 +14,18 @@ from sidelight.embedded.promql.storage import (
 )
 
 MARKER: Final = "gone"
-"""In place of a value: the series has ended here; its staleness marker."""
+"""Stands in place of a value for a staleness marker."""
 Row = Sequence[float | str | None]
 LabelPairs = tuple[tuple[str, str], ...]
 
 
 def labels(name: str, **others: str) -> LabelPairs:
-    """A series by its name and labels."""
+    """Return a series by its name and labels."""
     return (("__name__", name), *others.items())
 
 
 def block(times: Sequence[int], rows: Mapping[LabelPairs, Row]) -> SampleBlock:
-    """Series of one grid of times (ms); None is no sample, `MARKER` a staleness marker."""
+    """Return series with common times (ms); None is no sample, `MARKER` a staleness marker."""
     bits = np.full((len(rows), len(times)), ABSENT_BITS, np.int64)
     for number, row in enumerate(rows.values()):
         assert len(row) == len(times), (len(row), len(times))
@@ -38,7 +38,7 @@ def block(times: Sequence[int], rows: Mapping[LabelPairs, Row]) -> SampleBlock:
 
 
 def matched(matchers: Sequence[LabelMatcher], sets: Sequence[Mapping[str, str]]) -> list[int]:
-    """Which of the label sets meet every condition, by their number."""
+    """Return the positions of the label sets that meet every matcher."""
     meets = label_set_test(matchers)
     return [number for number, one in enumerate(sets) if meets(one)]
 
@@ -48,14 +48,14 @@ def _bits(value: float) -> int:
 
 
 class MemorySource:
-    """A `Source` of blocks that are all there."""
+    """A `Source` over blocks in memory."""
 
     def __init__(self, blocks: Sequence[SampleBlock]) -> None:
         self.blocks = blocks
         self._found: dict[tuple[LabelMatcher, ...], list[SampleBlock]] = {}
 
     def select(self, matchers: Sequence[LabelMatcher], after: int, until: int) -> list[SampleBlock]:
-        """What matches, with its samples of ``after`` < time <= ``until`` (milliseconds)."""
+        """Return the series that match, with samples of ``after`` < time <= ``until`` (ms)."""
         asked = tuple(matchers)
         if asked not in self._found:
             self._found[asked] = [_rows(one, asked) for one in self.blocks]

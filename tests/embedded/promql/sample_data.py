@@ -1,6 +1,6 @@
-"""Samples with everything that can be wrong with samples, half an hour of them.
+"""Half an hour of samples, with gaps, resets, staleness markers and broken histograms.
 
-Values are multiples of 1/8, so that sums are exact in whatever order they are made.
+Values are multiples of 1/8, so that sums are exact in any order of additions.
 """
 
 import math
@@ -13,7 +13,7 @@ from sidelight.embedded.promql.storage import SampleBlock
 from tests.embedded.promql.sample_blocks import MARKER, LabelPairs, Row, block, labels
 
 START: Final = 1_700_000_040_000
-"""The first sample; a whole minute. Prometheus takes what is old into an empty store."""
+"""The time of the first sample, a whole minute. An empty Prometheus accepts old samples."""
 STEP: Final = 15_000
 COUNT: Final = 121
 END: Final = START + (COUNT - 1) * STEP
@@ -21,7 +21,7 @@ Rows = dict[LabelPairs, Row]
 
 
 def sample_blocks(phase: int) -> list[SampleBlock]:
-    """All samples, ``phase`` milliseconds after whole seconds."""
+    """Return all samples, ``phase`` milliseconds after whole seconds."""
     first, second = (_grid(phase), _grid(phase + 5_000))
     return [
         block(first, {**_requests("1"), **_latency("1"), **_targets("1"), **_alone()}),
@@ -49,7 +49,7 @@ def _irregular(phase: int) -> list[int]:
 
 
 def _counter(seed: str, resets: Sequence[int] = (), most: int = 80) -> list[float | str | None]:
-    """A counter that sometimes rests, and falls to near nothing at ``resets``."""
+    """Return a counter that sometimes pauses, with resets."""
     made, total, row = _dice(seed), 0.0, []
     for n in range(COUNT):
         step = made.choice([0, made.randrange(most)]) / 8
@@ -59,7 +59,7 @@ def _counter(seed: str, resets: Sequence[int] = (), most: int = 80) -> list[floa
 
 
 def _walk(seed: int, count: int = COUNT) -> list[float | str | None]:
-    """A gauge, above and below 0."""
+    """Return a gauge above and below 0."""
     made, value, row = _dice(seed), 0.0, []
     for _ in range(count):
         value += made.randrange(-99, 100) / 8
@@ -68,7 +68,7 @@ def _walk(seed: int, count: int = COUNT) -> list[float | str | None]:
 
 
 def _requests(instance: str) -> Rows:
-    """Counters: resets, one that comes midway, one that goes and returns, a silent gap."""
+    """Return counters: with resets, a late start, an end and a return, a gap without a marker."""
     made: Rows = {}
     for job, route, code in product("ab", ("/", "/x"), ("200", "404", "500")):
         if (job, route, code) != ("b", "/x", "500"):
@@ -83,19 +83,19 @@ def _requests(instance: str) -> Rows:
 
 
 def _holes(row: list[float | str | None], job: str, instance: str) -> Row:
-    if (job, instance) == ("a", "2"):  # goes, with a marker, and returns
+    if (job, instance) == ("a", "2"):  # ends with a marker, and returns
         row[50:76] = [MARKER, *[None] * 25]
-    if (job, instance) == ("b", "1"):  # longer than a look back, without a marker
+    if (job, instance) == ("b", "1"):  # a gap longer than the lookback delta, without a marker
         row[30:56] = [None] * 26
         row[80] = row[83] = row[84] = None
-    if (job, instance) == ("b", "2"):  # comes midway, ends before the rest
+    if (job, instance) == ("b", "2"):  # starts late and ends early
         row[:60] = [None] * 60
         row[110:] = [MARKER, *[None] * (COUNT - 111)]
     return row
 
 
 def _latency(instance: str) -> Rows:
-    """Histograms, as they should be."""
+    """Return correct histograms."""
     made: Rows = {}
     for job in "ab":
         bounds = ("0.1", "0.25", "1", "+Inf")
@@ -109,7 +109,7 @@ def _latency(instance: str) -> Rows:
 
 
 def _targets(instance: str) -> Rows:
-    """What is said of each target: few different values."""
+    """Return series about each target, with few distinct values."""
     made: Rows = {}
     for job in "ab":
         has = {"job": job, "instance": instance}
@@ -121,7 +121,7 @@ def _targets(instance: str) -> Rows:
 
 
 def _temperatures() -> Rows:
-    """Gauges with NaN and infinities; one without its label."""
+    """Return gauges with NaN and infinities, one of them without the label."""
     made: Rows = {}
     for n, zone in enumerate(("north", "south", "east")):
         made[labels("temperature", zone=zone, instance=str(n % 2 + 1))] = _walk(n)
@@ -135,7 +135,7 @@ def _temperatures() -> Rows:
 
 
 def _alone() -> Rows:
-    """Very large, very small, constant, once, twice, and names that need escapes."""
+    """Return very large, very small, constant and rare samples, and labels that need escapes."""
     once: list[float | str | None] = [None] * COUNT
     twice = list(once)
     once[60] = 3.0
@@ -154,13 +154,13 @@ def _alone() -> Rows:
 
 
 def _far_apart(row: list[float | str | None]) -> Row:
-    """Far larger for a while: a sum that goes on over all of it would forget what is small."""
+    """Make values far larger for a while: a running sum then loses the small ones."""
     row[20:30] = [2.0**50 + n for n in range(10)]
     return row
 
 
 def _buckets() -> Rows:
-    """Histograms that are not as they should be, by kind."""
+    """Return incorrect histograms, by kind."""
     shapes = {
         "falling": {"1": 50.0, "2": 40.0, "5": 60.0, "+Inf": 55.0},
         "open": {"1": 3.0, "2": 5.0},
@@ -186,7 +186,7 @@ def _slope(rise: float) -> Row:
 
 
 def _groups() -> Rows:
-    """Many members of a group, one owner each, until one has two."""
+    """Return several members and one owner for each group; one group gets a second owner."""
     made: Rows = {}
     for n, (group, member) in enumerate(product("xyz", "123")):
         made[labels("members", group=group, member=member)] = _walk(30 + n)
@@ -207,5 +207,5 @@ def _longer(seed: str) -> Row:
 
 
 def names(blocks: Sequence[SampleBlock]) -> Iterator[str]:
-    """The names of all series."""
+    """Yield the names of all series."""
     yield from sorted({one["__name__"] for part in blocks for one in part.labels})

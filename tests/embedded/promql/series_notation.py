@@ -1,7 +1,7 @@
-"""Samples and answers of a test as short texts, in the notation of promtool's unit tests.
+"""Samples and answers as short texts, in the notation of promtool's unit tests.
 
 ``x{a="b"} 1 2+3x2 _x2 NaN stale``: values every 10 seconds from the time 0; ``2+3x2`` is 2 5 8,
-``_`` no sample, ``stale`` the mark of a series' end.
+``_`` no sample, ``stale`` a staleness marker.
 """
 
 import re
@@ -36,7 +36,7 @@ _RUN = re.compile(r"(-?[\d.]+)([+-][\d.]+)?x(\d+)")
 
 
 class WrittenSeries:
-    """A source of the series in a text; ``late`` milliseconds after the even times."""
+    """A source of the series in a text; ``late`` milliseconds are added to the times."""
 
     def __init__(self, text: str, late: int = 0) -> None:
         lines = [line.strip() for line in text.strip().splitlines()]
@@ -85,7 +85,7 @@ def _of(value: float) -> int:
 def instant(
     text: str, source: Source, at: float = 0, limits: QueryLimits | None = None
 ) -> dict[str, float]:
-    """Each series' value at this second; a scalar's under "scalar"."""
+    """Return the value of each series at this second; a scalar's under "scalar"."""
     result = instant_query(text, source, int(at * 1000), limits or QueryLimits())
     if isinstance(result, Scalar):
         return {"scalar": result.value}
@@ -98,27 +98,27 @@ def instant(
 def ranged(
     text: str, source: Source, start: float, end: float, step: float
 ) -> dict[str, dict[float, float]]:
-    """Each series' values by their seconds."""
+    """Return the values of each series by second."""
     first, last, width = (int(one * 1000) for one in (start, end, step))
     return _of_matrix(range_query(text, source, first, last, width))
 
 
 def raw(text: str, source: Source, at: float) -> dict[str, dict[float, float]]:
-    """The samples that a range selector gives at this second."""
+    """Return the samples of a range selector at this second."""
     result = instant_query(text, source, int(at * 1000))
     assert isinstance(result, Matrix), result
     return _of_matrix(result)
 
 
 def string(text: str) -> str:
-    """The value of a query for a string."""
+    """Return the value of a query for a string."""
     result = instant_query(text, WrittenSeries("x 1"), 0)
     assert isinstance(result, String), result
     return result.value
 
 
 def number(text: str, at: float = 0) -> float:
-    """The value of a query for a scalar, or for one series, without any sample."""
+    """Return the value of a query for a scalar or one series, without any sample."""
     (value,) = instant(text, WrittenSeries("none_such _"), at).values()
     return value
 
@@ -132,12 +132,12 @@ def _of_matrix(matrix: Matrix) -> dict[str, dict[float, float]]:
 
 
 def points(matrix: Matrix, row: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Times and values of one series."""
+    """Return times and values of one series."""
     there = matrix.present[row]
     return matrix.times[there], matrix.values[row][there]
 
 
 def series(labels: Labels) -> str:
-    """A series as one writes it."""
+    """Return a series in PromQL's notation."""
     inside = ",".join(f'{k}="{v}"' for k, v in sorted(labels.items()) if k != "__name__")
     return labels.get("__name__", "") + (f"{{{inside}}}" if inside else "")

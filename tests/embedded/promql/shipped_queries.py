@@ -1,4 +1,4 @@
-"""Every query that Sidelight ships: of dashboards, variables, annotations and rules."""
+"""All queries that Sidelight ships, in dashboards, variables, annotations and rules."""
 
 import re
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ THRESHOLD: Final = re.compile(r" [<>=!]=? [0-9.]+\b")
 CHOSEN: tuple[dict[str, str], ...] = (
     {},  # All
     {"job": "shop", "instance": "10.0.0.1:8000", "route": "/products", "method": "GET"},
-    # Several are sent as a group; Grafana escapes what means something in a regular expression,
-    # and then that backslash for the string it is in.
+    # Grafana sends several values as a group. It escapes special characters of regular
+    # expressions, and then the backslash for the string.
     {
         "job": "(shop|other)",
         "instance": r"(10\\.0\\.0\\.1:8000|10\\.0\\.0\\.2:8000)",
@@ -30,14 +30,14 @@ CHOSEN: tuple[dict[str, str], ...] = (
 
 
 class ShippedQuery(NamedTuple):
-    """Where a query is, and its text as it is sent."""
+    """The place of a query, and its text as Grafana sends it."""
 
     place: str
     text: str
 
 
 def shipped_queries() -> list[ShippedQuery]:
-    """All of them, each text once; rules without their thresholds too, which few things pass."""
+    """Return all queries once; rules also without their thresholds, which few samples exceed."""
     rules = list(rule_queries())
     bare = [
         ShippedQuery(f"{one.place}, no threshold", THRESHOLD.sub("", one.text)) for one in rules
@@ -59,7 +59,7 @@ def _of(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for one in board["annotations"]["list"]:
         yield f"annotation {one['name']}", one["expr"]
     for one in variables(board):
-        if one["type"] == "query":  # its selector: label_values(SELECTOR, LABEL)
+        if one["type"] == "query":  # label_values(SELECTOR, LABEL)
             inside = one["query"]["query"].removeprefix("label_values(")
             yield f"variable {one['name']}", inside.rpartition(",")[0]
 
@@ -71,6 +71,6 @@ def rule_queries() -> Iterator[ShippedQuery]:
 
 
 def rules_of(path: Path) -> list[dict[str, Any]]:
-    """Recording rules and alerts of a file, in their order."""
+    """Return the rules of a file in their order."""
     groups = yaml.safe_load(path.read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]

@@ -1,4 +1,4 @@
-"""Samples of the example shop: real pages of a server under load, at times that are made up."""
+"""Samples of the example shop: pages of a server under load, at fixed times."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -18,16 +18,16 @@ from tests.live.traffic import Samples, scrape
 
 COUNT: Final = 41
 LATE: Final = 12
-"""The second instance can be reached from here on."""
+"""The first step of the second instance."""
 LOST: Final = range(30, 33)
-"""The first can't."""
+"""The steps at which the first instance can't be scraped."""
 RECORDED: Final = range(2, COUNT, 2)
 END: Final = START + (COUNT - 1) * STEP
 PageSamples = dict[LabelPairs, float]
 
 
 def pages(where: Path) -> list[Samples]:
-    """What the shop said at each of the steps."""
+    """Return the page of the shop at each step."""
     with _shop(where) as server, shoppers(server):
         return list(_steps(server))
 
@@ -53,9 +53,9 @@ def _up(server: Server) -> bool:
 
 
 def blocks(seen: Sequence[Samples], phase: int) -> list[SampleBlock]:
-    """As scrapes of two jobs would have stored it, ``phase`` ms after whole seconds.
+    """Return the samples as scrapes of two jobs store them, ``phase`` ms after whole seconds.
 
-    Later instances say what the first said, so much later.
+    Later instances have the pages of the first, some steps later.
     """
     lost = [None if n in LOST else page for n, page in enumerate(seen)]
     late = [None] * LATE + [*seen[: COUNT - LATE]]
@@ -74,7 +74,7 @@ def _target(seen: Sequence[Samples | None], phase: int, **target: str) -> Sample
 
 
 def _rows(steps: Sequence[PageSamples]) -> dict[LabelPairs, list[float | str | None]]:
-    """A row for each series; one that was there and no longer is has a marker."""
+    """Return a row for each series, with a marker where the series ends."""
     keys = list(dict.fromkeys(key for step in steps for key in step))
     rows: dict[LabelPairs, list[float | str | None]] = {}
     for key in keys:
@@ -87,7 +87,7 @@ def _rows(steps: Sequence[PageSamples]) -> dict[LabelPairs, list[float | str | N
 
 
 def _stored(page: Samples | None, target: dict[str, str]) -> PageSamples:
-    """A page with the target's labels, and what Prometheus says of the scrape."""
+    """Return a page with the target's labels, and the samples about the scrape."""
     found = {
         _key({"__name__": name, **dict(has), **target}): float(value)
         for (name, has), value in (page or {}).items()
@@ -102,7 +102,7 @@ def _key(has: dict[str, str]) -> LabelPairs:
 
 
 def recorded(server: OracleServer, phase: int) -> Iterator[SampleBlock]:
-    """What the shop's rules record, one after the other: each must be stored before the next."""
+    """Yield what the shop's rules record; each must be stored before the next is evaluated."""
     times = [START + phase + n * STEP + 9000 for n in RECORDED]
     for rule in rules_of(RULES[1]):
         answer = server.ask_range(rule["expr"], times[0], times[-1], 2 * STEP)
@@ -113,7 +113,7 @@ def recorded(server: OracleServer, phase: int) -> Iterator[SampleBlock]:
 
 
 def _recorded(rule: dict[str, Any], answer: Answer, time: int) -> PageSamples:
-    """The series of a recording rule at a time, or an alert's in ALERTS."""
+    """Return the series of a recording rule at a time, or those of an alert in ALERTS."""
     own = rule.get("labels") or {}
     name = {"__name__": rule.get("record") or "ALERTS"}
     if "alert" in rule:

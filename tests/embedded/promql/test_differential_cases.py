@@ -1,4 +1,4 @@
-"""Queries thought of by hand: a real Prometheus 3 and actual answer the same."""
+"""Queries written by hand get the same answers from a real Prometheus 3 and the engine."""
 
 from pathlib import Path
 
@@ -8,10 +8,14 @@ from tests.embedded.promql.actual import ask
 from tests.embedded.promql.comparison import AT_SAMPLES, Oracle
 from tests.embedded.promql.sample_blocks import MemorySource
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(240),
+    pytest.mark.xdist_group("prometheus-oracle"),
+]
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.promql"))
-"""A query a line; a file for each thing that they are about."""
+"""One query a line, one file for each subject."""
 RARE = "rare.promql"
 
 
@@ -21,17 +25,17 @@ def queries(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_cases(prometheus_3: Oracle, path: Path) -> None:
-    """Each has Prometheus 3's answers or its type of error; actual refuses only what is rare."""
+    """Each query has Prometheus 3's answer or type of error; only rare ones are refused."""
     comparisons = [
-        prometheus_3.comparison(query, when) for query in queries(path) for when in AT_SAMPLES
+        prometheus_3.compare(query, when) for query in queries(path) for when in AT_SAMPLES
     ]
     wrong = {comparison.query: str(comparison) for comparison in comparisons if comparison.wrong}
     assert not wrong, "\n".join(wrong.values())
     assert path.name == RARE or [v.query for v in comparisons if v.refused] == []
 
 
-def test_refused_whatever_there_is(prometheus_3: Oracle) -> None:
-    """What is no query is refused even if there is no series that it could select."""
+def test_invalid_queries_are_refused_without_series(prometheus_3: Oracle) -> None:
+    """An invalid query is refused even if there are no series."""
     at = AT_SAMPLES[0]
     wrong = [
         q

@@ -1,4 +1,4 @@
-"""What generated queries are made of."""
+"""The words that generated queries are made of."""
 
 from typing import Final
 
@@ -30,7 +30,7 @@ STEPPED: Final = _words("""
     ceil floor round sgn
     minute hour day_of_week day_of_month day_of_year days_in_month month year
 """)
-"""For them a last digit can decide: they are asked of what is exact."""
+"""Functions whose result depends on the last digit; they get exact arguments."""
 FOLDS: Final = _words("sum avg min max count group stddev stdvar")
 ARITHMETIC: Final = _words("+ - * / ^ atan2")
 COMPARISONS: Final = _words("== != > < >= <=")
@@ -53,7 +53,7 @@ RELATED: Final = (
     ('requests_total{code="200"}', 'on (job, instance, route) requests_total{code="404"}'),
     ('requests_total{code="500"}', 'ignoring (code) requests_total{code="404"}'),
 )
-"""Operands that have series of the same labels; an operator goes between."""
+"""Pairs of operands with the same labels."""
 MANY: Final = (
     ("members", "on (group) group_left owners"),
     ("members", "on (group) group_left (owner) owners"),
@@ -69,7 +69,7 @@ MANY: Final = (
     ),
     ("up", "on (job) up"),
 )
-"""One side has several series for one of the other; sometimes for none, or too many."""
+"""Pairs in which one side has several series for one of the other, or none, or too many."""
 HISTOGRAMS: Final = (
     "latency_seconds_bucket",
     "shape_bucket",

@@ -56,7 +56,7 @@ def by_worker(page: Samples, name: str) -> dict[str, float]:
 @pytest.mark.parametrize("workers", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_the_applications_metrics_are_those_of_all_workers(uvicorn: Serve, workers: int) -> None:
     """Counts are summed; gauges follow their multiprocess mode, or have one series a worker."""
-    server = uvicorn(workers, "people:app").ready(workers)
+    server = uvicorn(workers, "app_metrics:app").ready(workers)
     prices = [0.5, 5.0, 50.0, 500.0] * 10
     order(server, "book", prices)
     pids = sorted(map(float, server.workers()))
@@ -89,7 +89,7 @@ def test_the_applications_metrics_are_those_of_all_workers(uvicorn: Serve, worke
 
 def test_a_killed_workers_counters_stay(uvicorn: Serve) -> None:
     """What a worker's last snapshot held stays in the totals when the worker is killed."""
-    server = uvicorn(2, "people:app").ready(2)
+    server = uvicorn(2, "app_metrics:app").ready(2)
     prices = [5.0] * 40
     order(server, "book", prices)
     shown(server, lambda page: value(page, ORDERS) == len(prices))
@@ -110,7 +110,7 @@ def test_a_clean_stop_keeps_the_applications_counters_exactly(
 ) -> None:
     """Counters of workers that ended cleanly are all in the totals, scraped before or not."""
     for _ in range(2):
-        server = uvicorn(2, "people:app", SIDELIGHT_DIR=str(store)).ready()
+        server = uvicorn(2, "app_metrics:app", SIDELIGHT_DIR=str(store)).ready()
         if scraped:
             settle(server, 2)
         else:
@@ -118,13 +118,13 @@ def test_a_clean_stop_keeps_the_applications_counters_exactly(
         order(server, "book", [5.0] * 10)
         server.stop()
         assert not [path for path in store.iterdir() if path.suffix in {".worker", ".user"}]
-    server = uvicorn(2, "people:app", SIDELIGHT_DIR=str(store)).ready()
+    server = uvicorn(2, "app_metrics:app", SIDELIGHT_DIR=str(store)).ready()
     check_sums(scrape(server), [5.0] * 20)
 
 
 def test_a_collector_that_fails_at_the_end_changes_no_end(uvicorn: Serve) -> None:
     """A collector that raises after shutdown leaves the stop clean, and nothing behind."""
-    server = uvicorn(2, "people:app", FAILS_AT_THE_END="1").ready(2)
+    server = uvicorn(2, "app_metrics:app", FAILS_AT_THE_END="1").ready(2)
     order(server, "book", [5.0])
     assert server.stop() in {0, -signal.SIGTERM}
     server.leaves_nothing()
@@ -133,9 +133,9 @@ def test_a_collector_that_fails_at_the_end_changes_no_end(uvicorn: Serve) -> Non
 def test_a_collector_that_fails_at_the_end_is_no_death(uvicorn: Serve, store: Path) -> None:
     """Workers whose collectors raise after shutdown still count as ended cleanly."""
     env = {"FAILS_AT_THE_END": "1", "SIDELIGHT_DIR": str(store)}
-    server = uvicorn(2, "people:app", **env).ready()
+    server = uvicorn(2, "app_metrics:app", **env).ready()
     settle(server, 2)
     server.stop()
-    page = scrape(uvicorn(2, "people:app", **env).ready())
+    page = scrape(uvicorn(2, "app_metrics:app", **env).ready())
     assert value(page, "sidelight_worker_exits_total", how="clean") == 2
     assert value(page, "sidelight_worker_exits_total", how="died") == 0
