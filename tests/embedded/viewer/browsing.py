@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect
 
 from tests.live.servers import PATIENCE, Server, eventually
 
-WIDE = {"width": 1400, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1400, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 LOADED = """() => document.querySelector(".sl-panel, .sl-alerts")
   && !document.querySelector(".is-loading, .sl-bar.loading, .sl-alerts > .sl-loading")"""
 COUNT_REFRESHES = """() => {
@@ -178,6 +178,12 @@ class Reader:
             return bool(self.page.locator(".sl-tip").is_visible())
 
         eventually(has_tooltip)
+
+    def fits(self, size: ViewportSize) -> bool:
+        """Whether no part of the page is wider than a viewport of this size."""
+        self.page.set_viewport_size(size)
+        width: int = self.page.evaluate("document.documentElement.scrollWidth")
+        return width <= size["width"]
 
     def screenshot(self, folder: Path | None, name: str) -> None:
         """Write a picture of the whole page, if there is a folder for pictures."""
