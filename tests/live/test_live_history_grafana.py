@@ -193,11 +193,11 @@ def test_objectives_of_the_working_directory_are_evaluated(store: Path, tmp_path
         assert row["metric"]["job"] == "checkout"
         groups = get(sidecar.port, "rules").data["groups"]
         names = {rule["name"] for group in groups for rule in group["rules"]}
-        assert {"LatencyBudgetBurnsFast", "WorkerBlocked"} <= names
+        assert {"LatencyErrorBudgetBurn", "WorkerBlocked"} <= names
         assert {group["name"].partition("-")[2] for group in groups} == {
             "checkout-requests",
             "checkout-budget",
-            "checkout-burn",
+            "checkout-burn-rate",
             "checkout-health",
         }
 

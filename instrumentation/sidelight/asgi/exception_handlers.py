@@ -1,14 +1,13 @@
 """Where Starlette keeps exception handlers, and how to see an exception on its way to one.
 
 Handlers live in a dictionary of each application's `ExceptionMiddleware`. Those that can meet
-a validation error are replaced there by a `Watched` of themselves: nothing is changed but the
-entry, and no handler is added, so an exception nobody handles goes on its way as it did.
+a validation error are replaced there by a `CountingHandler` of themselves. No handler is added, so
+an exception that nobody handles goes on its way as it did.
 """
 
 import inspect
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial, update_wrapper
 from typing import Any
 
@@ -17,18 +16,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Scope
 
+from sidelight.asgi.mark import MARK, Measurement
 from sidelight.asgi.routes import mounted, routes_of
 from sidelight.asgi.validation import RELATED, UNPROCESSABLE
+from sidelight.runtime.faults import guarded
 
-MARK = "sidelight"
-"""Key in the scope of a request that is measured: its exchange, or else its page, its row and
-when it began. These survive every copy of the scope, so that none is measured twice."""
 MOST_DEPTH = 16
 BUILD = "build_middleware_stack"
 
 
-class Watched:
-    """A handler of the application's, and a look at what it is given."""
+class CountingHandler:
+    """A handler of the application's, which counts the validation errors it is given."""
 
     def __init__(self, handler: Any) -> None:
         update_wrapper(self, handler)
@@ -37,21 +35,17 @@ class Watched:
 
     async def __call__(self, request: Any, error: Exception) -> Any:
         """Count, and answer as the handler does."""
-        tell(request.scope, error)
+        count(request.scope, error)
         if self._awaits:
             return await self._handler(request, error)
         return await run_in_threadpool(self._handler, request, error)
 
 
-def tell(scope: Scope, error: BaseException) -> None:
+def count(scope: Scope, error: BaseException) -> None:
     """An exception of a request is about to be answered."""
-    mark = scope.get(MARK)
-    recorder = getattr(mark[0] if isinstance(mark, tuple) else mark, "recorder", None)
-    if recorder is not None:
-        try:
-            recorder.validation.handled(scope, error)
-        except Exception:  # noqa: BLE001 no fault of ours may reach a request
-            recorder.fault("validation")
+    found = scope.get(MARK)
+    if isinstance(found, Measurement):
+        found.handled(scope, error)
 
 
 def watch(app: Any, depth: int = 0) -> None:
@@ -71,13 +65,16 @@ def learn(scope: Scope) -> None:
 
     If it is the first of these requests, the exception it may have led to is still at hand.
     """
-    with suppress(Exception):
-        handlers, by_status = scope["starlette.exception_handlers"]
-        known = any(isinstance(handler, Watched) for handler in handlers.values())
+    given = scope.get("starlette.exception_handlers")
+    if given is None:
+        return
+    with guarded("validation"):
+        handlers, by_status = given
+        known = any(isinstance(handler, CountingHandler) for handler in handlers.values())
         if not known and watch_these(handlers, by_status):
             error = sys.exc_info()[1]
             while error is not None:  # ours is raised while the application's is handled
-                tell(scope, error)
+                count(scope, error)
                 error = error.__context__
 
 
@@ -85,9 +82,9 @@ def watch_these(handlers: dict[Any, Any], by_status: dict[int, Any]) -> bool:
     """Watch those of some handlers that can meet a validation error; whether any was new."""
     found = [(handlers, key) for key in handlers if _meets(key)]
     found += [(by_status, key) for key in by_status if key == UNPROCESSABLE]
-    new = [(table, key) for table, key in found if not isinstance(table[key], Watched)]
+    new = [(table, key) for table, key in found if not isinstance(table[key], CountingHandler)]
     for table, key in new:
-        table[key] = Watched(table[key])
+        table[key] = CountingHandler(table[key])
     return bool(new)
 
 
@@ -124,7 +121,7 @@ class _Building:
 
     def __call__(self) -> Any:
         stack = self._build()
-        with suppress(Exception):
+        with guarded("validation"):
             if vars(self._app).get(BUILD) is self:
                 delattr(self._app, BUILD)
             watch(stack)

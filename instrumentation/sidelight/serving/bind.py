@@ -1,4 +1,4 @@
-"""Where a server listens, and whom it lets in."""
+"""The address that a server listens on, and the token that it requires."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from pathlib import Path
 
 from sidelight.errors import SettingsError
 
-MOST_PORT = 65_535
+MAX_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
-    """An address, the token that is asked for if there is one, and names it is reached by."""
+class BindConfig:
+    """An address, the token that clients must send (if any), and the host names they may use."""
 
     host: str
     port: int
@@ -20,15 +20,15 @@ class Door:
 
     @property
     def open(self) -> bool:
-        """Whether others than this machine can ask, without a token."""
+        """Whether other machines can send requests without a token."""
         return self.token is None and not is_loopback(self.host)
 
 
-def guarded(
-    listen: str, token_file: str | None, usual: str, *, insecure: bool
+def parse(
+    listen: str, token_file: str | None, default: str, *, insecure: bool
 ) -> tuple[str, int, str | None]:
-    """Host, port and token of what was given. Raises `SettingsError`, which names ``usual``."""
-    host, port = address(listen, usual)
+    """The host, port and token. Raises `SettingsError`, whose example is the ``default``."""
+    host, port = address(listen, default)
     if token_file is not None and insecure:
         raise SettingsError("insecure", "", "contradicts --token-file", "one of the two")
     token = None if token_file is None else read_token(token_file)
@@ -42,12 +42,12 @@ def guarded(
     return host, port, token
 
 
-def address(listen: str, usual: str) -> tuple[str, int]:
-    """Host and port. Raises `SettingsError`."""
+def address(listen: str, default: str) -> tuple[str, int]:
+    """The host and the port of ``ADDRESS:PORT``. Raises `SettingsError`."""
     host, colon, port = listen.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not colon or not host or not (port.isascii() and port.isdecimal()) or int(port) > MOST_PORT:
-        raise SettingsError("listen", listen, "must be ADDRESS:PORT", f"--listen {usual}")
+    if not colon or not host or not (port.isascii() and port.isdecimal()) or int(port) > MAX_PORT:
+        raise SettingsError("listen", listen, "must be ADDRESS:PORT", f"--listen {default}")
     return host, int(port)
 
 
@@ -60,12 +60,12 @@ def is_loopback(host: str) -> bool:
 
 
 def read_token(path: str) -> str:
-    """The token in a file, without the space around it. Raises `SettingsError`."""
+    """The token in a file, without surrounding white space. Raises `SettingsError`."""
     example = "--token-file /run/secrets/sidelight-token"
     try:
         token = Path(path).read_text("ascii").strip()
     except (OSError, ValueError) as error:
         raise SettingsError("token_file", path, f"can't be read: {error}", example) from error
     if not token or not token.isprintable() or " " in token:
-        raise SettingsError("token_file", path, "must hold one word", example)
+        raise SettingsError("token_file", path, "must contain one word", example)
     return token

@@ -52,7 +52,7 @@ def sends_metrics(app: Any) -> bool:
 
 
 @cache
-def tells() -> bool:
+def reports_operations() -> bool:
     """Whether this FastAPI tells a listener of its operations, as a rehearsal shows.
 
     That is what keeps a change of its insides from failing a request: then there are none.

@@ -1,15 +1,16 @@
-"""Alerts about what runs out or fails beneath requests: memory, descriptors, workers, ourselves."""
+"""Alerts on limits and failures below the requests: memory, descriptors, workers, Sidelight."""
 
 from typing import Final
 
-from sidelight.slo.alert import WORKER, Alert
+from sidelight.slo.alerts import WORKER, AlertDefinition
 
 
 def _increase(counter: str, matcher: str = "") -> str:
-    """What a counter gained in 15 minutes, its first event too.
+    """The increase of a counter in 15 minutes, its first event included.
 
-    ``increase`` can't see a counter's birth. Where the target was scraped before that, all the
-    new counter has is new; where the target is new itself, what it has may be old.
+    ``increase`` does not count the value that a new series starts with. Where the target was
+    scraped before the series began, its whole value is new; where the target itself is new, its
+    value may be old.
     """
     series = f"{counter}{{{matcher}<,sel>}}" if matcher else f"{counter}{{<sel>}}"
     return (
@@ -20,7 +21,7 @@ def _increase(counter: str, matcher: str = "") -> str:
 
 
 ALERTS: Final = (
-    Alert(
+    AlertDefinition(
         name="FileDescriptorsLow",
         severity="warning",
         hold="5m",
@@ -28,28 +29,28 @@ ALERTS: Final = (
         " > 0.8",
         summary=f"<service>: {WORKER} is running out of file descriptors",
         description=f"{{{{ $value | humanizePercentage }}}} of the file descriptors that {WORKER} "
-        "may open are open. When they are gone it can accept no connection.",
-        do="see what they are (`ls -l /proc/PID/fd`): sockets of a client that is made anew for "
+        "may open are open. When none is left, it can accept no connection.",
+        action="see what they are (`ls -l /proc/PID/fd`). Sockets of a client that is created for "
         "each request are the usual leak.",
-        board="runtime",
+        dashboard="runtime",
         opens=("instance",),
     ),
-    Alert(
+    AlertDefinition(
         name="RestartLoop",
         severity="warning",
         hold="1m",
         expr="sum by (<by>, instance) ("
         + _increase("sidelight_worker_exits_total", 'how="died"')
         + ") >= 3",
-        summary="Workers of <service> on {{ $labels.instance }} die again and again",
+        summary="Workers of <service> on {{ $labels.instance }} crash repeatedly",
         description="{{ $value | humanize }} workers on {{ $labels.instance }} were killed or "
-        "crashed within <15m>, and took their requests with them.",
-        do="see how they ended in the server's and the kernel's log (out of memory?), and which "
-        "route lost requests (fastapi_requests_lost_total).",
-        board="runtime",
+        "crashed within <15m>. The requests that they were processing are lost.",
+        action="see how they ended in the server's log and in the kernel's log (out of memory?), "
+        "and which route lost requests (fastapi_requests_lost_total).",
+        dashboard="runtime",
         opens=("instance",),
     ),
-    Alert(
+    AlertDefinition(
         name="MemoryNearsLimit",
         severity="warning",
         hold="10m",
@@ -60,42 +61,42 @@ ALERTS: Final = (
         " > max by (<by>, instance) (sidelight_memory_limit_bytes{<sel>}))"
         " or sum by (<by>, instance) (process_resident_memory_bytes{<sel>})"
         " / max by (<by>, instance) (sidelight_memory_limit_bytes{<sel>}) > 0.9",
-        summary="<service> on {{ $labels.instance }} nears its memory limit",
-        description="Workers on {{ $labels.instance }} hold {{ $value | humanizePercentage }} of "
-        "the memory their control group may use, and are nearly there or will be within <4h> at "
-        "the pace of the last <1h>. At the limit the kernel kills one.",
-        do="see whether it began with a release; restart workers one by one to win time.",
-        board="runtime",
+        summary="<service> on {{ $labels.instance }} is near its memory limit",
+        description="The workers on {{ $labels.instance }} use {{ $value | humanizePercentage }} "
+        "of the memory that their control group allows. They are near the limit, or reach it "
+        "within <4h> at the growth of the last <1h>. At the limit the kernel kills a worker.",
+        action="see whether it began with a release. Restart the workers one by one to gain time.",
+        dashboard="runtime",
         opens=("instance",),
     ),
-    Alert(
+    AlertDefinition(
         name="SeriesOverflow",
         severity="warning",
         hold="5m",
         expr="sum by (<by>, instance) (" + _increase("sidelight_series_overflow_total") + ") >= 10",
         summary="<service> on {{ $labels.instance }} has more label sets than max_series",
         description="{{ $value | humanize }} observations were counted under the route _OTHER "
-        "within <15m>: errors still count, but no longer where they belong.",
-        do='see what grows (`topk(10, count by (http_route) ({__name__=~"http_.+",<this>}))`), or '
-        "raise max_series.",
-        board="telemetry-health",
+        "within <15m>. Errors are still counted, but not under their own route.",
+        action='see what grows (`topk(10, count by (http_route) ({__name__=~"http_.+",<alert>}))`)'
+        ", or raise max_series.",
+        dashboard="telemetry-health",
         opens=("instance",),
     ),
-    Alert(
+    AlertDefinition(
         name="SidelightErrors",
         severity="warning",
         hold="1m",
         expr="sum by (<by>, instance, where) ("
         + _increase("sidelight_internal_errors_total")
         + ") >= 3",
-        summary="Sidelight has faults in <service> on {{ $labels.instance }}",
-        description="{{ $value | humanize }} faults in {{ $labels.where }} within <15m>. No "
-        "request was harmed, but figures may lack what was not recorded.",
-        do="read the log of `sidelight`, which names the fault once a minute.",
-        board="telemetry-health",
+        summary="Sidelight has internal errors in <service> on {{ $labels.instance }}",
+        description="{{ $value | humanize }} internal errors occurred in {{ $labels.where }} "
+        "within <15m>. No request was affected, but some metrics may be incomplete.",
+        action="read the log of `sidelight`, which names the error once a minute.",
+        dashboard="telemetry-health",
         opens=("instance",),
     ),
-    Alert(
+    AlertDefinition(
         name="OtlpExportFailing",
         severity="warning",
         hold="5m",
@@ -103,11 +104,11 @@ ALERTS: Final = (
         + _increase("sidelight_otlp_exports_total", 'outcome="failure"')
         + ") >= 3 unless sum by (<by>, instance)"
         ' (increase(sidelight_otlp_exports_total{outcome="success"<,sel>}[<15m>])) > 0',
-        summary="<service> on {{ $labels.instance }} can't reach its collector",
+        summary="<service> on {{ $labels.instance }} can't send metrics to its collector",
         description="{{ $value | humanize }} exports by OTLP failed within <15m>, and none "
-        "arrived. The next that arrives carries everything.",
-        do="see whether the collector runs and takes metrics at the address in --otlp.",
-        board="telemetry-health",
+        "succeeded. The next one that succeeds includes all counts so far.",
+        action="see whether the collector runs and accepts metrics at the address in --otlp.",
+        dashboard="telemetry-health",
         opens=("instance",),
     ),
 )

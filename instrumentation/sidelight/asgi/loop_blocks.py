@@ -1,4 +1,4 @@
-"""Which request holds the event loop, by the stack of the thread that the loop runs on."""
+"""Which request blocks the event loop, by the stack of the thread that the loop runs on."""
 
 import logging
 import sysconfig
@@ -29,8 +29,8 @@ LIBRARIES = tuple(
 """Code that lies here is not the user's own."""
 
 
-class Blame:
-    """Counts and logs what holds the event loop of one application."""
+class LoopBlockAttribution:
+    """Counts and logs what blocks the event loop, by the routes of one application."""
 
     def __init__(self, labels: Labels, file: WorkerFile) -> None:
         self._labels = labels
