@@ -49,11 +49,15 @@ class Worker(multiprocessing.context.ForkProcess):
 
     def start(self) -> None:
         """Fork; a signal that comes before the handlers are reset is delivered afterwards."""
+        uvicorn: Any = self._kwargs["target"].__self__  # type: ignore[attr-defined]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             super().start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # uvicorn keeps the worker's end of the pipe by which it asks whether the worker lives, so
+        # that it waits for the answer of one that is killed meanwhile until its patience ends.
+        uvicorn.child_conn.close()
 
     def run(self) -> None:
         """Forget the supervisor's handlers, then do what the worker was made for."""

@@ -1,5 +1,6 @@
 """The layout of the package: what the import contracts of `pyproject.toml` can not say."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -22,3 +23,14 @@ def test_the_core_imports_the_embedded_default_lazily() -> None:
         [sys.executable, "-c", IMPORT_THE_CORE, PACKAGE], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+def test_the_tree_has_one_line_a_package() -> None:
+    """The tree in CONTRIBUTING.md has each package once, and only folders that exist."""
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    inside, outside = (
+        re.findall(rf"^{start}([\w/]+)/ ", text, re.MULTILINE) for start in ("[│├└─ ]+", "(?! )")
+    )
+    packages = {path.parent.name for path in PACKAGE.glob("**/__init__.py")}
+    assert sorted(inside) == sorted(packages - {"sidelight", "adapters"})
+    assert all((ROOT / name).is_dir() for name in outside)

@@ -9,8 +9,8 @@ from typing import Any
 from benchmarks.dashboards import remote_write
 from benchmarks.dashboards.engine import Engine, get
 from benchmarks.servers import cpu_ns
-from sidelight.slo import objectives, rules
-from sidelight.slo.plan import Plan
+from sidelight.slo import config, rules
+from sidelight.slo.context import RuleContext
 
 SETTINGS = """\
 service = "shop"
@@ -54,7 +54,7 @@ def write(engine: Engine, until: int) -> dict[str, float]:
 
 
 def _recording() -> Iterator[dict[str, Any]]:
-    plan = Plan(objectives.read(tomllib.loads(SETTINGS)))
+    plan = RuleContext(config.read(tomllib.loads(SETTINGS)))
     for group in rules.groups(plan):
         yield from (rule for rule in group["rules"] if "record" in rule)
 

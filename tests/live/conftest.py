@@ -1,6 +1,5 @@
 """Servers for the tests that need real ones."""
 
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,11 +54,4 @@ def uvicorn(serve: Serve) -> Serve:
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
     """A directory for SIDELIGHT_DIR, not made yet, on the same kind of file system as others."""
-    path = tmp_path / "store"
-    assert not path.exists()
-    return path
-
-
-def pytest_report_header() -> str:
-    """Which machine this was."""
-    return f"live tests: {os.cpu_count()} cores"
+    return tmp_path / "store"

@@ -210,12 +210,9 @@ def of_uvicorn(workers: int) -> list[str]:
     """Options for so many workers.
 
     By default uvicorn kills one that doesn't answer for five seconds, and gives a restart up
-    whose new worker isn't ready by then: either happens on a busy machine. Where a worker is
-    killed while it is asked, as long goes by until it is replaced.
+    whose new worker isn't ready by then: either happens on a busy machine.
     """
-    if workers == 1:
-        return []
-    return ["--workers", str(workers), "--timeout-worker-healthcheck", "15"]
+    return ["--workers", str(workers), "--timeout-worker-healthcheck", "60"] if workers > 1 else []
 
 
 def roll(server: Server, workers: int) -> None:

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -135,6 +136,19 @@ def fetch(
         return Answer(response.status, found, response.read())
     finally:
         connection.close()
+
+
+def raw(sidecar: Sidecar, data: bytes) -> bytes:
+    """What comes back for these bytes until the connection ends."""
+    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=40) as connection:
+        try:
+            connection.sendall(data)
+            found = b""
+            while part := connection.recv(65536):
+                found += part
+        except ConnectionError:
+            pass
+        return found
 
 
 def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:

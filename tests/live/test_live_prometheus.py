@@ -102,11 +102,11 @@ def query_types(port: int) -> dict[str, str]:
     return {name: rows[0]["type"] for name, rows in answer["data"].items()}
 
 
-@pytest.mark.parametrize("app", ["service:app", "people:app"])
+@pytest.mark.parametrize("app", ["service:app", "app_metrics:app"])
 def test_promtool_accepts_the_page(uvicorn: Serve, app: str) -> None:
     """``promtool check metrics`` has nothing against a page of two workers under load."""
     promtool = tool("promtool")
-    if app == "people:app":
+    if app == "app_metrics:app":
         pytest.importorskip("prometheus_client")
     server = uvicorn(2, app).ready(2)
     settle(server, 2)

@@ -128,17 +128,17 @@ def test_names_from_the_environment(store: Path, tmp_path: Path) -> None:
         assert fetch(sidecar, "/metrics", {"Host": "four.internal"}).status == 421
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "192.0.2.1:9464", "shop.internal:9464"])
-def test_an_open_address_needs_a_token(store: Path, address: str) -> None:
+def test_an_open_address_needs_a_token(store: Path) -> None:
     """Without a token no other address than this machine's: the error says what would do."""
-    ended = run("--directory", str(store), "--listen", address)
-    assert ended.returncode == 1
-    assert ended.stdout == ""
-    assert f"listen='{address}'" in ended.stderr
-    assert "--insecure" in ended.stderr
-    example = ended.stderr.partition("for example ")[2].split()
-    assert example[:3] == ["--listen", address, "--token-file"]
-    assert not store.exists()
+    for address in ("0.0.0.0:0", "[::]:0", "192.0.2.1:9464", "shop.internal:9464"):
+        ended = run("--directory", str(store), "--listen", address)
+        assert ended.returncode == 1, address
+        assert ended.stdout == ""
+        assert f"listen='{address}'" in ended.stderr
+        assert "--insecure" in ended.stderr
+        example = ended.stderr.partition("for example ")[2].split()
+        assert example[:3] == ["--listen", address, "--token-file"]
+        assert not store.exists()
 
 
 def test_the_example_of_the_error_works(store: Path, tmp_path: Path, token_file: Path) -> None:
@@ -169,29 +169,27 @@ def test_a_port_that_is_taken(store: Path) -> None:
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize(
-    "address", ["9464", "127.0.0.1", ":9464", "127.0.0.1:x", "127.0.0.1:99999"]
-)
-def test_what_is_no_address(store: Path, address: str) -> None:
+def test_what_is_no_address(store: Path) -> None:
     """An address without host or port is an error that shows one that works."""
-    ended = run("--directory", str(store), "--listen", address)
-    assert ended.returncode == 1
-    assert f"listen='{address}'" in ended.stderr
-    assert "--listen 127.0.0.1:9464" in ended.stderr
+    for address in ("9464", "127.0.0.1", ":9464", "127.0.0.1:x", "127.0.0.1:99999"):
+        ended = run("--directory", str(store), "--listen", address)
+        assert ended.returncode == 1, address
+        assert f"listen='{address}'" in ended.stderr
+        assert "--listen 127.0.0.1:9464" in ended.stderr
 
 
-@pytest.mark.parametrize("content", [None, b"", b" \n", b"two words", b"two\nlines\n", b"\xff\xfe"])
-def test_a_token_file_without_a_token(store: Path, tmp_path: Path, content: bytes | None) -> None:
+def test_a_token_file_without_a_token(store: Path, tmp_path: Path) -> None:
     """A token file that is missing, empty or holds no one word is named; its content is not."""
     path = tmp_path / "token"
-    if content is not None:
-        path.write_bytes(content)
-    ended = run("--directory", str(store), "--token-file", str(path))
-    assert ended.returncode == 1
-    assert f"token_file='{path}'" in ended.stderr
-    assert "for example --token-file " in ended.stderr
-    assert "two" not in ended.stderr
-    assert "Traceback" not in ended.stderr
+    for content in (None, b"", b" \n", b"two words", b"two\nlines\n", b"\xff\xfe"):
+        if content is not None:
+            path.write_bytes(content)
+        ended = run("--directory", str(store), "--token-file", str(path))
+        assert ended.returncode == 1, content
+        assert f"token_file='{path}'" in ended.stderr
+        assert "for example --token-file " in ended.stderr
+        assert "two" not in ended.stderr
+        assert "Traceback" not in ended.stderr
 
 
 def test_a_directory_everyone_may_write_to(store: Path, tmp_path: Path) -> None:

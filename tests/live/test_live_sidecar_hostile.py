@@ -13,7 +13,7 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import eventually, fill
-from tests.live.sidecars import Sidecar, counted, crowd, fetch, timed, worker_files
+from tests.live.sidecars import Sidecar, counted, crowd, fetch, raw, timed, worker_files
 from tests.live.test_live_sidecar_totals import no_fall
 from tests.live.traffic import Call, ask, requests, samples, scrape, settle, value
 
@@ -33,19 +33,6 @@ def client(sidecar: Sidecar, data: bytes = b"") -> socket.socket:
     found.connect(("127.0.0.1", sidecar.port))
     found.sendall(data)
     return found
-
-
-def raw(sidecar: Sidecar, data: bytes) -> bytes:
-    """What comes back for these bytes until the connection ends."""
-    with socket.create_connection(("127.0.0.1", sidecar.port), timeout=40) as connection:
-        try:
-            connection.sendall(data)
-            found = b""
-            while part := connection.recv(65536):
-                found += part
-        except ConnectionError:
-            pass
-        return found
 
 
 def test_clients_that_never_read_hold_up_nobody(store: Path, tmp_path: Path) -> None:
