@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from starlette.types import Scope
 
 from sidelight.asgi.labels import method_of, scheme_of
+from sidelight.store.inflight import InflightSlot
 from sidelight.store.layout import pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.writer import InflightSlot, SeriesCounter
+from sidelight.store.writer import SeriesCounter
 
 if TYPE_CHECKING:
     from sidelight.asgi.recorder import Recorder

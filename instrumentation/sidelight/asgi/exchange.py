@@ -24,8 +24,9 @@ from sidelight.contract import (
     NANOSECONDS,
     SIZE_BUCKETS,
 )
+from sidelight.store.inflight import UNTRACKED, InflightSlot
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import UNTRACKED, InflightSlot, SeriesCounter
+from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
