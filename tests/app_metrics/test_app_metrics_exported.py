@@ -6,6 +6,7 @@ import pytest
 from fastapi import FastAPI
 
 from sidelight import SidelightMiddleware
+from sidelight.contract import METRICS
 from tests.app_metrics import example_metrics
 from tests.asgi.driver import call, scrape
 
@@ -44,7 +45,7 @@ def samples(families: Any, *, worker: bool = False) -> dict[Any, float]:
     return found
 
 
-def theirs(registry: Any, *, opened: bool) -> dict[Any, float]:
+def expected_samples(registry: Any, *, opened: bool) -> dict[Any, float]:
     """What prometheus_client itself shows, without its time of creation."""
     how = open_exposition if opened else exposition
     text = how.generate_latest(registry).decode()
@@ -64,7 +65,7 @@ def test_all_kinds_are_as_prometheus_client_shows_them(
 ) -> None:
     """Counters, gauges, histograms, summaries, Info and Enum: same samples, same values."""
     fill(registry)
-    expected = theirs(registry, opened=opened)
+    expected = expected_samples(registry, opened=opened)
     found = samples(read(app, opened=opened))
     for key, value in expected.items():
         assert key in found, key
@@ -125,8 +126,13 @@ def test_values_are_of_now(app: FastAPI, registry: Any) -> None:
 
 
 def test_no_family_without_a_registry(app: FastAPI) -> None:
-    """An application without metrics of its own has only ours."""
-    assert scrape(app).value(SKIPPED) == 0
+    """An application without metrics of its own exports only the families of the contract."""
+    contract = {name.removesuffix("_total").removesuffix("_info") for name in METRICS}
+    found = {family.name for family in read(app, opened=True)}
+    assert found
+    assert found <= contract
+    client.Counter("orders", "Orders.", registry=client.REGISTRY)
+    assert {family.name for family in read(app, opened=True)} - contract == {"orders"}
 
 
 @pytest.mark.parametrize(
@@ -265,18 +271,19 @@ def test_a_nul_in_a_label_value(app: FastAPI, registry: Any) -> None:
 
 def test_exemplars_of_the_application(app: FastAPI, registry: Any) -> None:
     """Exemplars of the application's own stay, in OpenMetrics only."""
-    client.Counter("orders", "Orders.", registry=registry).inc(1, {"trace_id": "abc"})
-    client.Histogram("waits", "Waits.", registry=registry).observe(0.1, {"trace_id": "def"})
+    client.Counter("orders", "Orders.", registry=registry).inc(1, {"trace_id": "trace-of-an-order"})
+    client.Histogram("waits", "Waits.", registry=registry).observe(
+        0.1, {"trace_id": "trace-of-a-wait"}
+    )
     found = [
         sample.exemplar.labels["trace_id"]
         for family in read(app, opened=True)
         for sample in family.samples
         if sample.exemplar
     ]
-    assert sorted(found) == ["abc", "def"]
+    assert sorted(found) == ["trace-of-a-wait", "trace-of-an-order"]
     text = call(app, "GET", "/metrics").text
-    assert "abc" not in text
-    assert 'def"' not in text
+    assert "trace-of" not in text
 
 
 def test_removed_label_sets_are_gone(app: FastAPI, registry: Any) -> None:
@@ -300,7 +307,12 @@ def test_a_gauge_histogram(app: FastAPI, registry: Any) -> None:
     read(app, opened=False)
 
 
-def test_with_the_default_registry(app: FastAPI) -> None:
-    """prometheus_client's default registry as it is at import adds nothing that is ours."""
-    page = scrape(app)
-    assert len(page.series("process_resident_memory_bytes")) <= 1
+def test_with_the_default_registry() -> None:
+    """prometheus_client's default registry as it is at import adds no second series."""
+    collected = {family.name for family in client.REGISTRY.collect()}
+    assert {"process_resident_memory_bytes", "python_info"} <= collected
+    alone = FastAPI(openapi_url=None)
+    alone.add_middleware(SidelightMiddleware)
+    page = scrape(alone)
+    assert len(page.series("process_resident_memory_bytes")) == 1
+    assert page.series("python_info") == []

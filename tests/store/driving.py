@@ -5,6 +5,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sidelight.contract import DURATION, DURATION_BUCKETS
 from sidelight.cooperative import run_to_end
 from sidelight.settings import load
@@ -24,6 +26,11 @@ ASGIApp = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 Bounds = tuple[float, ...]
+
+
+def sizes(usual: int, whole: int) -> list[Any]:
+    """Values of a parameter: the size of a usual run, and that of a slow one."""
+    return [usual, pytest.param(whole, marks=pytest.mark.slow)]
 
 
 def worker(where: Directory, counted: int = 0, buckets: Bounds = DURATION_BUCKETS) -> WorkerFile:
@@ -68,7 +75,7 @@ def requests(file: FileContents) -> int:
     )
 
 
-def fold_all(where: Directory, skipped: list[tuple[str, str]] | None = None) -> None:
+def merge_all(where: Directory, skipped: list[tuple[str, str]] | None = None) -> None:
     """Merge the stopped workers."""
     reader = DirectoryReader(where)
     run_to_end(merge_stopped_workers(reader))

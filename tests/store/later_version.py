@@ -1,6 +1,6 @@
 """A worker, or a reader, of a later version than this one, as a process of its own.
 
-``python later_version.py DIRECTORY NEEDS work|fold|page COUNT``. A worker has longer rows and
+``python later_version.py DIRECTORY NEEDS work|merge|page COUNT``. A worker has longer rows and
 exemplars, one more kind of block, one more family, other boundaries; a reader knows that family,
 and takes files of both versions, as a later one has to. What differs is changed before the
 rest is imported.
@@ -69,7 +69,7 @@ def work(path: str, count: int) -> None:
             say("closed")
 
 
-def read(path: str, *, fold: bool) -> None:
+def read(path: str, *, merge: bool) -> None:
     """What a reader of the later version finds, as JSON."""
     from sidelight.cooperative import run_to_end
     from sidelight.export.collector import Collector
@@ -78,7 +78,7 @@ def read(path: str, *, fold: bool) -> None:
     from sidelight.store.stopped_workers import merge_stopped_workers
 
     reader = DirectoryReader(directory.open_shared(path))
-    if fold:
+    if merge:
         run_to_end(merge_stopped_workers(reader))
     shot = run_to_end(Collector(reader).collect())
     found: dict[str, int] = {}
@@ -94,7 +94,7 @@ def main(path: str, needs: str, what: str, count: str) -> None:
     if what == "work":
         work(path, int(count))
     else:
-        read(path, fold=what == "fold")
+        read(path, merge=what == "merge")
 
 
 if __name__ == "__main__":

@@ -27,15 +27,15 @@ class Reader:
         self.reader = DirectoryReader(where)
         self.collector = Collector(self.reader)
 
-    def shot(self, *, fold: bool = True) -> Snapshot:
-        """Fold, then collect, as a scrape does."""
-        if fold:
+    def shot(self, *, merge: bool = True) -> Snapshot:
+        """Merge, then collect, as a scrape does."""
+        if merge:
             run_to_end(merge_stopped_workers(self.reader))
         return run_to_end(self.collector.collect())
 
-    def page(self, *, fold: bool = True) -> Samples:
+    def page(self, *, merge: bool = True) -> Samples:
         """The samples of the page: both formats parse, and no sample is there twice."""
-        return parsed(self.shot(fold=fold))
+        return parsed(self.shot(merge=merge))
 
     @property
     def reasons(self) -> set[str]:

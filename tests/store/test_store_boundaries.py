@@ -8,7 +8,7 @@ from hypothesis import strategies as some
 
 from sidelight.store.directory import Directory
 from sidelight.store.schema import bucket_mapping
-from tests.store.driving import fold_all, killed, move, totalled, worker
+from tests.store.driving import killed, merge_all, move, totalled, worker
 
 BOUNDS = some.lists(some.sampled_from([0.1, 0.2, 0.5, 1.0, 2.0, 5.0]), unique=True).map(
     lambda bounds: tuple(sorted(bounds))
@@ -54,11 +54,11 @@ def test_a_move_keeps_count_and_sum(
             assert sum(found[1:upto]) == sum(true[1:upto])
 
 
-def test_workers_of_different_boundaries_are_folded_together(where: Directory) -> None:
+def test_workers_of_different_boundaries_are_merged_together(where: Directory) -> None:
     """The dead of two settings are summed, with the boundaries of both."""
     killed(worker(where, 5, (0.001, 1.0)))
-    fold_all(where)
+    merge_all(where)
     killed(worker(where, 6, (0.5, 1.0, 2.0)))
-    fold_all(where)
+    merge_all(where)
     assert totalled(where) == 11
     assert where.names(".worker") == []

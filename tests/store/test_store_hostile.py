@@ -1,5 +1,6 @@
 """A directory that others may write to: the page stands, and says what it skips."""
 
+import itertools
 import os
 import resource
 import socket
@@ -18,15 +19,12 @@ from sidelight.store import file_index, layout, locks, reader, schema
 from sidelight.store.directory import Directory
 from sidelight.store.layout import BlockKind, FileHeader
 from sidelight.store.schema import StoredFamily
-from tests.store.driving import count, killed, shared, worker
+from tests.store.driving import count, killed, shared, sizes, worker
 from tests.store.pages import Reader, named, requests
 
 REAL = 5
 LABELS = ("GET", "/items", "200", "", "http")
-quiet = settings(
-    max_examples=50,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
+quiet = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -116,15 +114,13 @@ NAMES = [
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", NAMES)
-def test_what_is_no_file_of_ours_is_skipped(
-    where: Directory, alive: Path, kind: str, name: str
-) -> None:
+def test_what_is_no_file_of_ours_is_skipped(where: Directory, alive: Path, kind: str) -> None:
     """Pipes, folders, links, devices, sockets and huge files in any place leave the page whole."""
-    name = name if len(os.fsencode(alive / name)) < 100 or kind != "socket" else "s.worker"
-    junk(alive / name, kind)
+    for number, name in enumerate(NAMES):
+        long = len(os.fsencode(alive / name)) >= 100
+        junk(alive / (f"s{number}.worker" if kind == "socket" and long else name), kind)
     began = time.monotonic()
-    check(where, *(["unreadable"] if kind == "fifo" and name.endswith(".worker") else []))
+    check(where, *(["unreadable"] if kind == "fifo" else []))
     assert time.monotonic() - began < 5
     assert Path("/etc/passwd").read_bytes()
 
@@ -161,12 +157,13 @@ def test_a_totals_that_is_a_link_is_not_followed(where: Directory, tmp_path: Pat
     assert not (Path(where.path) / "totals").is_symlink()
 
 
-def test_thousands_of_junk_files_take_neither_descriptors_nor_time(
-    where: Directory, alive: Path
+@pytest.mark.parametrize("files", sizes(500, 5000))
+def test_many_junk_files_take_neither_descriptors_nor_time(
+    where: Directory, alive: Path, files: int
 ) -> None:
-    """5,000 junk files, more than there may be descriptors: the page stands, each is counted."""
+    """Many more junk files than there may be descriptors: the page stands, each is counted."""
     real = (alive / where.names(".worker")[0]).read_bytes()
-    for number in range(5000):
+    for number in range(files):
         (alive / f"{number:032x}.worker").write_bytes(real[:400] if number % 2 else b"junk")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     there = len(list(Path("/proc/self/fd").iterdir()))
@@ -180,7 +177,7 @@ def test_thousands_of_junk_files_take_neither_descriptors_nor_time(
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert requests(page) == REAL
-    assert named(page, "sidelight_files_skipped_total") == 5000
+    assert named(page, "sidelight_files_skipped_total") == files
 
 
 def test_the_memory_of_what_was_skipped_is_bounded(
@@ -209,14 +206,15 @@ def test_a_skipped_file_is_logged_once_on_one_line(
     assert "\n" not in told[0]
 
 
-@quiet
-@given(some.data())
-def test_flipped_bits_in_real_files_break_no_page(data: some.DataObject) -> None:
+@pytest.mark.parametrize("examples", sizes(10, 50))
+def test_flipped_bits_in_real_files_break_no_page(tmp_path: Path, examples: int) -> None:
     """Worker files, totals and snapshots with bits flipped or cut, read by one that stays."""
-    import tempfile
+    folders = (tmp_path / str(number) for number in itertools.count())
 
-    with tempfile.TemporaryDirectory() as folder:
-        where = shared(Path(folder) / "store")
+    @settings(quiet, max_examples=examples)
+    @given(some.data())
+    def flipped(data: some.DataObject) -> None:
+        where = shared(next(folders))
         killed(worker(where, 3))
         staying = Reader(where)
         staying.page()
@@ -224,21 +222,27 @@ def test_flipped_bits_in_real_files_break_no_page(data: some.DataObject) -> None
         where.write(mine.name.replace(".worker", ".user"), b'[["a","counter","","","",[],[]]]')
         staying.page()
         for name in [name for name in where.names("") if not name.endswith(".lock")]:
-            bad = bytearray((Path(where.path) / name).read_bytes())
-            far = some.one_of(some.integers(0, 500), some.integers(0, len(bad) - 1))
-            for at in data.draw(some.lists(far, max_size=6)):
-                bad[at % len(bad)] ^= data.draw(some.integers(1, 255))
-            cut = data.draw(some.one_of(some.none(), some.integers(0, len(bad))))
-            # In place, as one who writes to a living worker's file does.
-            with (Path(where.path) / name).open("r+b") as file:
-                file.write(bad[:cut])
-                if cut is not None and name != mine.name:
-                    file.truncate(cut)
+            damage(Path(where.path) / name, data, keep_length=name == mine.name)
             staying.page()
         Reader(where).page()
         killed(mine)
         staying.page()
         where.close()
+
+    flipped()
+
+
+def damage(path: Path, data: some.DataObject, *, keep_length: bool) -> None:
+    """Flip bits of a file in place, as a process that writes to a running worker's file does."""
+    bad = bytearray(path.read_bytes())
+    far = some.one_of(some.integers(0, 500), some.integers(0, len(bad) - 1))
+    for at in data.draw(some.lists(far, max_size=6)):
+        bad[at % len(bad)] ^= data.draw(some.integers(1, 255))
+    cut = data.draw(some.one_of(some.none(), some.integers(0, len(bad))))
+    with path.open("r+b") as file:
+        file.write(bad[:cut])
+        if cut is not None and not keep_length:
+            file.truncate(cut)
 
 
 TEXTS = some.one_of(
@@ -246,27 +250,31 @@ TEXTS = some.one_of(
 )
 
 
-@quiet
-@given(some.lists(some.lists(TEXTS, min_size=0, max_size=6), max_size=6), some.booleans())
-def test_label_values_of_any_text_break_no_page(
-    where: Directory, keys: list[list[str]], living: object
-) -> None:
+@pytest.mark.parametrize("examples", sizes(10, 50))
+def test_label_values_of_any_text_break_no_page(where: Directory, examples: int) -> None:
     """Label values and numbers of labels that no worker writes: both formats parse, none twice."""
     families = schema.schema(DURATION_BUCKETS)
-    for name in where.names(".worker"):
-        where.remove(name)
-    series = [
-        (number % len(families), tuple(labels), [1 << 63] * families[number % len(families)].values)
-        for number, labels in enumerate(keys * len(families))
-    ]
-    name, data, _ = made(families, series)
-    fd = held(Path(where.path) / name, data) if living else None
-    if fd is None:
-        (Path(where.path) / name).write_bytes(data)
-    Reader(where).page()
-    Reader(where).page()
-    if fd is not None:
-        os.close(fd)
+
+    @settings(quiet, max_examples=examples)
+    @given(some.lists(some.lists(TEXTS, min_size=0, max_size=6), max_size=6), some.booleans())
+    def labelled(keys: list[list[str]], living: object) -> None:
+        for name in where.names(".worker"):
+            where.remove(name)
+        series = [
+            (at, tuple(labels), [1 << 63] * families[at].values)
+            for at, labels in zip(itertools.cycle(range(len(families))), keys * len(families))
+        ]
+        name, data, _ = made(families, series)
+        path = Path(where.path) / name
+        fd = held(path, data) if living else None
+        if fd is None:
+            path.write_bytes(data)
+        Reader(where).page()
+        Reader(where).page()
+        if fd is not None:
+            os.close(fd)
+
+    labelled()
 
 
 def test_a_label_of_100_kb_is_left_out_and_said(where: Directory, alive: Path) -> None:
@@ -304,7 +312,7 @@ def test_a_file_that_shrinks_what_it_uses_is_skipped(where: Directory, alive: Pa
 
 
 def test_a_second_schema_in_a_file_is_no_schema(where: Directory, alive: Path) -> None:
-    """A file that changes its schema midway is skipped, alive or dead, and breaks no fold."""
+    """A file that changes its schema midway is skipped, alive or dead, and breaks no merge."""
     families = schema.schema(DURATION_BUCKETS)
     other = schema.encode((StoredFamily("made_up", "counter", ()),))
     name, data, _ = made(families, [(0, LABELS, [1] * families[0].values)])
@@ -349,7 +357,7 @@ def test_a_negative_boundary_is_skipped(where: Directory, alive: Path) -> None:
 def test_families_without_number_never_make_totals_that_no_one_reads(
     where: Directory, alive: Path
 ) -> None:
-    """Dead files with more families than totals may hold: what fits is folded, the rest waits."""
+    """Dead files with more families than totals may hold: what fits is merged, the rest waits."""
     for part in range(3):
         families = tuple(StoredFamily(f"made_{part}_{n}", "counter", ()) for n in range(400))
         name, data, _ = made(families, [(0, ("",), [7])])
@@ -360,7 +368,7 @@ def test_families_without_number_never_make_totals_that_no_one_reads(
         page = staying.page()
         assert requests(page) == 2 * REAL
     assert "too_large" in staying.reasons
-    assert requests(Reader(where).page(fold=False)) == 2 * REAL
+    assert requests(Reader(where).page(merge=False)) == 2 * REAL
     assert not where.names(".damaged")
 
 
@@ -552,7 +560,7 @@ def test_nothing_outside_of_the_directory_is_touched(tmp_path: Path) -> None:
 
 
 def test_counts_go_on_beside_all_of_it(where: Directory, alive: Path) -> None:
-    """A real worker beside junk counts on, is folded, and nothing of it is lost."""
+    """A real worker beside junk counts on, is merged, and nothing of it is lost."""
     for kind in KINDS:
         if kind != "socket":
             junk(alive / f"{kind}.worker", kind)

@@ -1,11 +1,13 @@
 """A process killed at every step of what it does to the directory."""
 
-import mmap
+import json
 import os
-import signal
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+
+import pytest
 
 from sidelight.app_metrics import families as app_families
 from sidelight.app_metrics.families import AppFamily
@@ -15,51 +17,40 @@ from sidelight.cooperative import run_to_end
 from sidelight.store.directory import Directory
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.layout import pack_method_scheme
-from tests.store.driving import count, fold_all, killed, open_store, shared, totalled, worker
+from tests.store.driving import count, killed, merge_all, shared, sizes, totalled, worker
 
-CALLS = "open close rename unlink listdir pread pwrite posix_fallocate fstat write"
-
-
-def run(what: str, path: Path, last: int) -> bool:
-    """Fold, or start a worker, in a child that dies at this call; whether it got to its end."""
-    child = os.fork()
-    if child == 0:
-        try:
-            _work(what, path, last)
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
-    assert code in {0, -signal.SIGKILL}, code
-    return code == 0
+ROOT = Path(__file__).parents[2]
+Run = Callable[[str, Path, int], bool]
+every = pytest.mark.parametrize("stride", sizes(9, 1))
+"""Kills at each call, or at one in nine."""
 
 
-def _work(what: str, path: Path, last: int) -> None:
-    where = shared(path)
-    calls = 0
+@pytest.fixture(scope="module")
+def run() -> Iterator[Run]:
+    """Merge, or start a worker, in a process that is killed at a call; whether it ended before."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.store.kill_runner"],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    lines, answers = process.stdin, process.stdout
 
-    def deadly(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            nonlocal calls
-            if calls == last:
-                os.kill(os.getpid(), signal.SIGKILL)
-            calls += 1
-            return function(*args, **kwargs)
+    def ask(what: str, path: Path, last: int) -> bool:
+        lines.write(f"{json.dumps([what, str(path), last])}\n")
+        lines.flush()
+        complete: bool = json.loads(answers.readline())
+        return complete
 
-        return wrapped
-
-    for name in CALLS.split():
-        setattr(os, name, deadly(getattr(os, name)))
-    if what == "fold":
-        fold_all(where)
-    else:
-        mmap.mmap = deadly(mmap.mmap)  # type: ignore[assignment,misc]
-        open_store(path)
-    os._exit(0)
+    yield ask
+    process.communicate(timeout=10)
 
 
 def orders(where: Directory) -> float:
-    """The application's own counter, in the totals and in files that are not folded."""
+    """The application's own counter, in the totals and in files that are not merged."""
     files, totals = run_to_end(DirectoryReader(where).read())
     into: dict[str, AppFamily] = {}
     if totals:
@@ -83,23 +74,26 @@ def prepared(path: Path) -> Directory:
     """A directory with totals of 3, two dead workers of 5 and 7, and a living one."""
     where = shared(path)
     dead_worker(where, 3)
-    fold_all(where)
+    merge_all(where)
     dead_worker(where, 5)
     dead_worker(where, 7)
     return where
 
 
-def test_a_fold_killed_at_any_step_doubles_and_drops_nothing(tmp_path: Path) -> None:
-    """Whenever a fold dies, all readers find the same sum, and the next fold ends its work."""
-    for last in range(200):
+@every
+def test_a_merge_killed_at_any_step_doubles_and_drops_nothing(
+    run: Run, tmp_path: Path, stride: int
+) -> None:
+    """Whenever a merge dies, all readers find the same sum, and the next merge ends its work."""
+    for last in range(0, 200, stride):
         where = prepared(tmp_path / str(last))
         mine = worker(where, 11)
-        complete = run("fold", tmp_path / str(last), last)
+        complete = run("merge", tmp_path / str(last), last)
         assert totalled(where) == 26, last
-        fold_all(where)
+        merge_all(where)
         assert totalled(where) == 26, last
         count(mine, 4)
-        fold_all(where)
+        merge_all(where)
         assert totalled(where) == 30, last
         assert where.names(".worker") == [mine.name], last
         assert orders(where) == 15, last
@@ -111,14 +105,17 @@ def test_a_fold_killed_at_any_step_doubles_and_drops_nothing(tmp_path: Path) -> 
     raise AssertionError("never complete")
 
 
-def test_a_fold_killed_at_any_step_leaves_nothing_for_ever(tmp_path: Path) -> None:
-    """What a killed fold left half done (drafts, snapshots of the dead) is gone in the end."""
+@every
+def test_a_merge_killed_at_any_step_leaves_nothing_for_ever(
+    run: Run, tmp_path: Path, stride: int
+) -> None:
+    """What a killed merge left half done (drafts, snapshots of the dead) is gone in the end."""
     left = set()
-    for last in range(200):
+    for last in range(0, 200, stride):
         where = prepared(tmp_path / str(last))
-        complete = run("fold", tmp_path / str(last), last)
+        complete = run("merge", tmp_path / str(last), last)
         dead_worker(where, 1)
-        fold_all(where)
+        merge_all(where)
         left |= {name[name.find(".") :] for name in where.names("")}
         where.close()
         if complete:
@@ -126,14 +123,17 @@ def test_a_fold_killed_at_any_step_leaves_nothing_for_ever(tmp_path: Path) -> No
     assert {name.rpartition(".")[2] for name in left} <= {"lock", "s"}, left
 
 
-def test_a_start_killed_at_any_step_leaves_nothing_for_ever(tmp_path: Path) -> None:
+@every
+def test_a_start_killed_at_any_step_leaves_nothing_for_ever(
+    run: Run, tmp_path: Path, stride: int
+) -> None:
     """A worker killed while it makes its file leaves none that stays, and harms no count."""
     bad = []
-    for last in range(300):
+    for last in range(0, 300, stride):
         where = prepared(tmp_path / str(last))
         complete = run("start", tmp_path / str(last), last)
         skipped: list[tuple[str, str]] = []
-        fold_all(where, skipped)
+        merge_all(where, skipped)
         assert totalled(where, skipped) == 15, last
         assert orders(where) == 15, last
         if where.names(".worker") or where.names(".draft") or skipped:
@@ -145,16 +145,17 @@ def test_a_start_killed_at_any_step_leaves_nothing_for_ever(tmp_path: Path) -> N
     assert bad == []
 
 
-def test_lost_requests_are_counted_once(tmp_path: Path) -> None:
-    """A fold that died after its rename does not make the next one count losses again."""
+@every
+def test_lost_requests_are_counted_once(run: Run, tmp_path: Path, stride: int) -> None:
+    """A merge that died after its rename does not make the next one count losses again."""
     lost = METRICS["fastapi_requests_lost_total"].name
-    for last in range(200):
+    for last in range(0, 200, stride):
         where = shared(tmp_path / str(last))
         file = worker(where, 1)
         file.acquire_slot(pack_method_scheme("http", "GET"), b"/items", 1)
         killed(file)
-        complete = run("fold", tmp_path / str(last), last)
-        fold_all(where)
+        complete = run("merge", tmp_path / str(last), last)
+        merge_all(where)
         found = _counter(where, lost)
         assert found == 1, last
         assert _counter(where, "sidelight_worker_exits_total") == 1, last

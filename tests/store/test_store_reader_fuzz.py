@@ -19,7 +19,7 @@ from sidelight.store.directory import Directory, open_shared
 from sidelight.store.layout import BlockKind, pack_method_scheme
 from sidelight.store.schema import StoredFamily, encode
 from sidelight.store.totals import _pack
-from tests.store.driving import count, fold_all, killed, totalled, worker
+from tests.store.driving import count, killed, merge_all, totalled, worker
 
 quiet = settings(suppress_health_check=[HealthCheck.too_slow])
 
@@ -146,10 +146,10 @@ def place() -> Iterator[Path]:
 
 @quiet
 @given(FAMILIES, some.lists(some.binary(max_size=20), max_size=4), some.data())
-def test_a_made_up_file_never_breaks_a_fold(
+def test_a_made_up_file_never_breaks_a_merge(
     place: Path, families: list[StoredFamily], keys: list[bytes], draw: Any
 ) -> None:
-    """A dead file with right checksums and any families in it is folded or skipped, no more."""
+    """A dead file with right checksums and any families in it is merged or skipped, no more."""
     where = open_shared(str(place))
     for name in where.names(""):
         (place / name).unlink()
@@ -166,18 +166,18 @@ def test_a_made_up_file_never_breaks_a_fold(
     struct.pack_into("<Q", data, layout.USED * 8, header.arena_at + len(arena))
     (place / f"{header.id.hex()}.worker").write_bytes(data)
     mine = worker(where, 3)
-    fold_all(where)
+    merge_all(where)
     assert totalled(where) >= 3
     killed(mine)
     where.close()
 
 
 def check(where: Directory, path: Path, data: bytes, name: str = "aa.worker") -> None:
-    """A fold with this file beside a real worker leaves that worker's counts alone."""
+    """A merge with this file beside a real worker leaves that worker's counts alone."""
     mine = worker(where, 5)
     (path / name).write_bytes(data)
     skipped: list[tuple[str, str]] = []
-    fold_all(where, skipped)
+    merge_all(where, skipped)
     count(mine, 5)
     assert totalled(where, skipped) == 10
     assert skipped
@@ -193,13 +193,13 @@ def hostile(families: list[StoredFamily]) -> bytes:
 def test_boundaries_that_are_no_numbers_are_skipped(
     where: Directory, tmp_path: Path, bounds: tuple[float, ...]
 ) -> None:
-    """A dead file with NaN or infinity among its boundaries is skipped, not folded."""
+    """A dead file with NaN or infinity among its boundaries is skipped, not merged."""
     family = StoredFamily("http_server_request_duration_seconds", "histogram", bounds)
     check(where, tmp_path / "store", hostile([family]))
 
 
 def test_a_counter_with_boundaries_is_skipped(where: Directory, tmp_path: Path) -> None:
-    """A dead file that gives boundaries to a counter is skipped, not folded."""
+    """A dead file that gives boundaries to a counter is skipped, not merged."""
     family = StoredFamily("sidelight_worker_exits_total", "counter", (1.0,))
     check(where, tmp_path / "store", hostile([family]))
 
@@ -210,7 +210,7 @@ def test_a_copy_of_a_workers_file_is_not_counted_again(where: Directory, tmp_pat
     data = (tmp_path / "store" / mine.name).read_bytes()
     (tmp_path / "store" / "copy.worker").write_bytes(data)
     assert totalled(where) == 5
-    fold_all(where)
+    merge_all(where)
     count(mine, 5)
     assert totalled(where) == 10
     killed(mine)

@@ -15,7 +15,7 @@ from sidelight.store import layout, slow_requests
 from sidelight.store.directory import Directory, open_shared
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.slow_requests import SlowRequest
-from tests.store.driving import fold_all, killed, worker
+from tests.store.driving import killed, merge_all, worker
 
 
 @pytest.fixture
@@ -70,11 +70,11 @@ def test_a_worker_keeps_its_last_256(where: Directory) -> None:
 
 
 def test_what_the_dead_remembered_stays(where: Directory) -> None:
-    """Folded twice, it is there once, without a worker's number; the newest 256 are kept."""
+    """Merged twice, it is there once, without a worker's number; the newest 256 are kept."""
     first = worker(where, 1)
     first.add_slow_request(FULL)
     killed(first)
-    fold_all(where)
+    merge_all(where)
     second = worker(where, 1)
     for number in range(layout.SLOW_RECORDS):
         second.add_slow_request(record(10.0 + number))
@@ -83,19 +83,19 @@ def test_what_the_dead_remembered_stays(where: Directory) -> None:
     third = worker(where, 1)
     third.add_slow_request(record(5.0))
     killed(third)
-    fold_all(where)
+    merge_all(where)
     assert [found.when for found in seen(where)] == [
         10.0 + number for number in reversed(range(layout.SLOW_RECORDS))
     ]
     assert {found.worker for found in seen(where)} == {-1}
 
 
-def test_a_record_is_whole_after_folding(where: Directory) -> None:
+def test_a_record_is_whole_after_merging(where: Directory) -> None:
     """No fact is lost with the worker."""
     file = worker(where, 1)
     file.add_slow_request(FULL)
     killed(file)
-    fold_all(where)
+    merge_all(where)
     assert seen(where) == [FULL]
 
 

@@ -19,10 +19,19 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION
 from sidelight.export.collector import Collector
 from sidelight.export.snapshot import Snapshot
-from tests.store.driving import call, fold_all, killed, open_store, page, shared, totalled, worker
+from tests.store.driving import (
+    call,
+    killed,
+    merge_all,
+    open_store,
+    page,
+    shared,
+    sizes,
+    totalled,
+    worker,
+)
 
 THREADS = 8
-EACH = 1000
 
 
 @pytest.fixture(params=["alone", "shared"])
@@ -47,12 +56,15 @@ def shown(text: str, name: str) -> float:
     return sum(map(float, found))
 
 
-def test_threads_with_loops_of_their_own_lose_no_request(service: SidelightMiddleware) -> None:
+@pytest.mark.parametrize("turns", sizes(100, 1000))
+def test_threads_with_loops_of_their_own_lose_no_request(
+    service: SidelightMiddleware, turns: int
+) -> None:
     """Eight threads, each with an event loop, drive one application: the count is exact."""
     failures: list[object] = []
 
     async def drive(number: int) -> None:
-        for turn in range(EACH):
+        for turn in range(turns):
             found = await asyncio.gather(*(call(service, f"/items/{turn}") for _ in range(2)))
             failures.extend(status for status, _ in found if status != 200)
 
@@ -70,7 +82,7 @@ def test_threads_with_loops_of_their_own_lose_no_request(service: SidelightMiddl
         thread.join()
     assert failures == []
     text = page(service)
-    wanted = THREADS * EACH * 2 + 1
+    wanted = THREADS * turns * 2 + 1
     assert shown(text, "http_server_request_duration_seconds_count") == wanted
     assert shown(text, "http_server_response_body_size_bytes_count") == wanted
     assert shown(text, "http_server_response_body_size_bytes_sum") == wanted * len("item")
@@ -89,8 +101,8 @@ def requests(shot: Snapshot) -> int:
     return sum(sum(v[1:]) for key, v in shot.sums.items() if key.family.name == DURATION.name)
 
 
-def test_a_fold_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None:
-    """However far a scrape is when another process folds the dead, it has every count once."""
+def test_a_merge_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None:
+    """However far a scrape is when another process merges the dead, it has every count once."""
     for turn in range(100):
         path = tmp_path / str(turn)
         where = shared(path)
@@ -108,7 +120,7 @@ def test_a_fold_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None
             for _ in range(turn):
                 next(steps)
             complete = False
-            fold_all(where)
+            merge_all(where)
             while True:
                 next(steps)
         except StopIteration as stop:
@@ -123,26 +135,29 @@ def test_a_fold_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None
     raise AssertionError("the scrape never ended")
 
 
-def test_two_folders_at_one_moment_fold_each_worker_once(tmp_path: Path) -> None:
-    """Many threads that fold while workers die leave the exact sum."""
+@pytest.mark.parametrize("workers", sizes(15, 60))
+def test_two_processes_that_merge_at_one_moment_take_each_worker_once(
+    tmp_path: Path, workers: int
+) -> None:
+    """Many threads that merge while workers die leave the exact sum."""
     where = shared(tmp_path / "store")
     stop = threading.Event()
     failures: list[object] = []
 
-    def folding() -> None:
+    def merging() -> None:
         mine = shared(tmp_path / "store")
         while not stop.is_set():
             try:
-                fold_all(mine)
+                merge_all(mine)
             except Exception as error:  # noqa: BLE001 told to the test
                 failures.append(error)
         mine.close()
 
-    threads = [threading.Thread(target=folding) for _ in range(4)]
+    threads = [threading.Thread(target=merging) for _ in range(4)]
     for thread in threads:
         thread.start()
     expected = lowest = 0
-    for counted in range(1, 60):
+    for counted in range(1, workers + 1):
         killed(worker(where, counted))
         expected += counted
         seen = totalled(where)
@@ -151,7 +166,7 @@ def test_two_folders_at_one_moment_fold_each_worker_once(tmp_path: Path) -> None
     stop.set()
     for thread in threads:
         thread.join()
-    fold_all(where)
+    merge_all(where)
     assert failures == []
     assert totalled(where) == expected
     assert where.names(".worker") == []

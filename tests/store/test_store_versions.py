@@ -67,11 +67,11 @@ def later(where: Directory, counted: int, needs: int = 1) -> Iterator[Later]:
 
 
 def seen_later(
-    where: Directory, *, fold: bool = False, needs: int = 1
+    where: Directory, *, merge: bool = False, needs: int = 1
 ) -> tuple[dict[str, int], set[tuple[str, str]]]:
     """What a reader of the later version sums up, by family, and what it skips."""
     done = subprocess.run(
-        [sys.executable, str(SCRIPT), where.path, str(needs), "fold" if fold else "page", "0"],
+        [sys.executable, str(SCRIPT), where.path, str(needs), "merge" if merge else "page", "0"],
         capture_output=True,
         text=True,
         check=True,
@@ -87,7 +87,7 @@ def in_flight(page: Any) -> float:
 
 def test_a_living_later_worker_is_read_beside_ours(where: Directory) -> None:
     """A later worker's counts, rows and exemplars are there; what is unknown is said."""
-    ours = worker(where, 5)
+    current = worker(where, 5)
     with later(where, 7) as other:
         staying = Reader(where)
         page = staying.page()
@@ -102,38 +102,38 @@ def test_a_living_later_worker_is_read_beside_ours(where: Directory) -> None:
         assert [trace.value for trace in staying.shot().exemplars.values()] == [0.003]
         assert named(page, "sidelight_families_skipped_total", reason="later_version") == 1
         assert set(staying.reader.skipped) == {(other.name, "later_blocks")}
-        count(ours, 1)
+        count(current, 1)
         assert requests(staying.page()) == 13
         # The later one sees the same, and all of its own.
         found, _ = seen_later(where)
         assert (found[DURATION.name], found[LATER]) == (13, 7)
-    killed(ours)
+    killed(current)
 
 
 @pytest.mark.parametrize("end", ["kill", "close"])
-@pytest.mark.parametrize("folder", ["ours", "later"])
-def test_a_dead_later_worker_is_folded_by_either(where: Directory, end: str, folder: str) -> None:
-    """Killed or closed, folded by ours or by the later version, it leaves every count behind."""
-    ours = worker(where, 5)
+@pytest.mark.parametrize("folder", ["current", "later"])
+def test_a_dead_later_worker_is_merged_by_either(where: Directory, end: str, folder: str) -> None:
+    """Killed or closed, merged by this or by the later version, it leaves every count behind."""
+    current = worker(where, 5)
     staying = Reader(where)
     with later(where, 7) as other:
         assert requests(staying.page()) == 12
         getattr(other, end)()
     if folder == "later":
-        seen_later(where, fold=True)
+        seen_later(where, merge=True)
     for page in (staying.page(), Reader(where).page(), staying.page()):
         assert requests(page) == 12
         assert named(page, LOST) == (1 if end == "kill" else 0)
         assert named(page, "sidelight_families_skipped_total", reason="later_version") == 1
-    assert where.names(".worker") == [ours.name]
+    assert where.names(".worker") == [current.name]
     found, skipped = seen_later(where)
     assert (found[DURATION.name], found[LATER]) == (12, 7)
     assert not skipped
-    killed(ours)
+    killed(current)
 
 
 def test_restarts_of_both_versions_lose_nothing(where: Directory) -> None:
-    """Workers of both that come and go, folded now by one and now by the other, add up."""
+    """Workers of both that come and go, merged now by one and now by the other, add up."""
     staying, counted, things = Reader(where), 0, 0
     for turn in range(1, 5):
         with later(where, turn) as other:
@@ -142,20 +142,20 @@ def test_restarts_of_both_versions_lose_nothing(where: Directory) -> None:
             assert requests(staying.page()) == counted
             if turn % 2:
                 other.close()
-                seen_later(where, fold=True)
+                seen_later(where, merge=True)
                 killed(mine)
             else:
                 killed(mine)
                 other.kill()
     assert requests(staying.page()) == requests(Reader(where).page()) == counted
-    found, skipped = seen_later(where, fold=True)
+    found, skipped = seen_later(where, merge=True)
     assert (found[DURATION.name], found[LATER], found[LOST]) == (counted, things, 2)
     assert not skipped
     assert where.names(".worker") == []
 
 
-def test_what_the_later_version_keeps_survives_many_of_our_folds(where: Directory) -> None:
-    """A family unknown here goes from totals to totals, however often ours write them."""
+def test_what_the_later_version_keeps_survives_many_of_our_merges(where: Directory) -> None:
+    """A family unknown here goes from totals to totals, however often this version writes them."""
     with later(where, 7):
         pass
     for _ in range(3):
@@ -166,15 +166,15 @@ def test_what_the_later_version_keeps_survives_many_of_our_folds(where: Director
 
 
 def test_a_later_worker_we_cannot_read_is_left_where_it_is(where: Directory) -> None:
-    """With a layout past ours it is skipped and said, alive or dead, and never removed."""
-    ours = worker(where, 5)
+    """With a layout past this version is skipped and said, alive or dead, and never removed."""
+    current = worker(where, 5)
     staying = Reader(where)
     with later(where, 7, needs=2) as other:
         before = (Path(where.path) / other.name).read_bytes()
         page = staying.page()
         assert requests(page) == 5
         assert named(page, "sidelight_files_skipped_total", reason="layout_version") == 1
-    killed(ours)
+    killed(current)
     for _ in range(3):
         page = staying.page()
         assert requests(page) == 5
@@ -184,7 +184,7 @@ def test_a_later_worker_we_cannot_read_is_left_where_it_is(where: Directory) -> 
     assert after[: 24 * 8] == before[: 24 * 8]
     assert len(after) == len(before)
     # Then one comes that understands both.
-    found, skipped = seen_later(where, fold=True, needs=2)
+    found, skipped = seen_later(where, merge=True, needs=2)
     assert (found[DURATION.name], found[LATER]) == (12, 7)
     assert {reason for _, reason in skipped} <= {"later_blocks"}
     assert where.names(".worker") == []
@@ -194,7 +194,7 @@ def test_later_totals_we_cannot_read_are_not_replaced(where: Directory) -> None:
     """Our dead wait beside them, counted, until one comes that understands both."""
     with later(where, 7, needs=2):
         pass
-    seen_later(where, fold=True, needs=2)
+    seen_later(where, merge=True, needs=2)
     assert where.names(".worker") == []
     totals = (Path(where.path) / "totals").read_bytes()
     assert struct.unpack_from("<II", totals, 8) == (2, 2)
@@ -208,20 +208,20 @@ def test_later_totals_we_cannot_read_are_not_replaced(where: Directory) -> None:
     assert (Path(where.path) / "totals").read_bytes() == totals
     assert where.names(".worker") == [dead.name]
     assert not where.names(".damaged")
-    found, skipped = seen_later(where, fold=True, needs=2)
+    found, skipped = seen_later(where, merge=True, needs=2)
     assert (found[DURATION.name], found[LATER]) == (12, 7)
     assert not skipped
     assert where.names(".worker") == []
 
 
-def test_the_later_version_reads_and_folds_ours(where: Directory) -> None:
-    """It folds ours, and what it writes is read here."""
-    ours = worker(where, 5)
-    ours.acquire_slot(layout.pack_method_scheme("http", "GET"), b"/items", 5)
-    found, skipped = seen_later(where, fold=True)
+def test_the_later_version_reads_and_merges_ours(where: Directory) -> None:
+    """It merges this version's file, and what it writes is read here."""
+    current = worker(where, 5)
+    current.acquire_slot(layout.pack_method_scheme("http", "GET"), b"/items", 5)
+    found, skipped = seen_later(where, merge=True)
     assert (found[DURATION.name], found["fastapi_active_requests"]) == (5, 1)
-    killed(ours)
-    found, skipped = seen_later(where, fold=True)
+    killed(current)
+    found, skipped = seen_later(where, merge=True)
     assert (found[DURATION.name], found[LOST]) == (5, 1)
     assert not skipped
     assert where.names(".worker") == []
@@ -233,21 +233,21 @@ def test_the_later_version_reads_and_folds_ours(where: Directory) -> None:
 def test_a_worker_number_of_the_later_version_is_not_taken(where: Directory) -> None:
     """Two workers of different versions have different numbers, so no gauge hides another."""
     with later(where, 1, needs=2) as first, later(where, 1) as second:
-        ours = worker(where, 1)
+        current = worker(where, 1)
         assert {first.name, second.name} < set(where.names(".worker"))
-        assert ours.worker == 2
-        killed(ours)
+        assert current.worker == 2
+        killed(current)
 
 
 @pytest.mark.parametrize("odd", ["sidelight_workers", DURATION.name])
 def test_a_family_of_another_kind_is_left_out(where: Directory, odd: str) -> None:
     """What another version means by one of our names is not shown; the rest is, and our own."""
-    ours = worker(where, 5)
-    theirs = tuple(StoredFamily(odd, "counter", ()) if one.name == odd else one for one in SCHEMA)
-    other = WorkerFile(where, theirs, 100)
+    current = worker(where, 5)
+    changed = tuple(StoredFamily(odd, "counter", ()) if one.name == odd else one for one in SCHEMA)
+    other = WorkerFile(where, changed, 100)
     page = Reader(where).page()
     assert requests(page) == 5
     assert sum(value for (name, _), value in page.items() if name == "sidelight_workers") == 2
     assert named(page, "sidelight_families_skipped_total", reason="later_version") == 1
-    killed(ours)
+    killed(current)
     killed(other)

@@ -1,4 +1,4 @@
-"""The HTTP API of the history, asked as clients ask it."""
+"""The HTTP API, called as clients do."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ SPAN = {"start": "1", "end": "1", "step": "1"}
 
 @pytest.fixture
 def client() -> TestClient:
-    """Of three series, sampled once."""
+    """A client of an API over three series with one sample each."""
     history = History(3_600_000, 64 * MIB)
     target = ScrapedTarget(history)
     target.step(1, 'a{n="1"} 1\na{n="2"} 2\na{n="3"} 3\n')
@@ -27,7 +27,7 @@ def client() -> TestClient:
 
 
 def found(client: TestClient, path: str, **asked: str) -> tuple[Any, list[str]]:
-    """The answer's data, and its warnings."""
+    """Return the data and the warnings of a response."""
     answer = client.get(f"/api/v1/{path}", params=asked).json()
     assert answer["status"] == "success", answer
     return answer["data"], answer.get("warnings", [])
@@ -44,10 +44,10 @@ def found(client: TestClient, path: str, **asked: str) -> tuple[Any, list[str]]:
         ("label/n/values", {}, 3),
     ],
 )
-def test_a_limit_cuts_and_says_so(
+def test_a_limit_truncates_with_a_warning(
     client: TestClient, path: str, asked: dict[str, str], size: int
 ) -> None:
-    """The first of all, with Prometheus's warning; no warning where there are no more."""
+    """The first results come with Prometheus's warning; if there are no more, without it."""
     whole, _ = found(client, path, **asked)
     rows = whole["result"] if "query" in path else whole
     assert len(rows) == size
@@ -57,8 +57,8 @@ def test_a_limit_cuts_and_says_so(
         assert (kept, told) == (rows[: limit or size], warnings)
 
 
-def test_a_limit_leaves_a_number_as_it_is(client: TestClient) -> None:
-    """A scalar and a text are no series."""
+def test_a_limit_does_not_change_scalars(client: TestClient) -> None:
+    """A scalar or a string is not truncated."""
     for query in ("1", '"text"'):
         asked = {"query": query, **AT}
         assert found(client, "query", **asked, limit="1") == found(client, "query", **asked)
@@ -75,18 +75,18 @@ def test_a_limit_leaves_a_number_as_it_is(client: TestClient) -> None:
         ("rules", {"match[]": "a"}, '"match[]": is not supported'),
     ],
 )
-def test_what_can_t_be_asked_for(
+def test_unsupported_parameters_are_refused(
     client: TestClient, path: str, asked: dict[str, str], problem: str
 ) -> None:
-    """Is refused by its name, and never left out in silence."""
+    """A parameter that is invalid or not supported is refused by name, never ignored."""
     answer = client.get(f"/api/v1/{path}", params=asked)
     assert (answer.status_code, answer.json()["errorType"]) == (400, "bad_data")
     assert answer.json()["error"].startswith(f"invalid parameter {problem}")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_letters_beyond_ascii_may_come_as_they_are(client: TestClient, method: str) -> None:
-    """Not every client writes them in per cent."""
+def test_non_ascii_characters_need_no_encoding(client: TestClient, method: str) -> None:
+    """A query may have UTF-8 that is not percent-encoded."""
     text = 'query="é"&time=1'.encode()
     if method == "GET":
         client = TestClient(RawQuery(client.app, text))
@@ -98,7 +98,7 @@ def test_letters_beyond_ascii_may_come_as_they_are(client: TestClient, method: s
 
 
 class RawQuery:
-    """Asks with these bytes, where the test's client would write them in per cent."""
+    """Sends these bytes as the query string, which the test client would encode."""
 
     def __init__(self, app: Any, text: bytes) -> None:
         self.app, self.text = app, text
@@ -107,10 +107,10 @@ class RawQuery:
         await self.app({**scope, "query_string": self.text}, *others)
 
 
-def test_a_client_that_leaves_is_no_fault(
+def test_a_client_that_disconnects_is_not_logged(
     client: TestClient, logged: pytest.LogCaptureFixture
 ) -> None:
-    """Who goes before the form has come is not told of in the log."""
+    """A client that disconnects before its form has arrived is not logged."""
     form = [(b"content-type", b"application/x-www-form-urlencoded")]
     scope = {"type": "http", "method": "POST", "path": "/api/v1/query", "headers": form}
     sent = []

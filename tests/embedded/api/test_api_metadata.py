@@ -1,4 +1,4 @@
-"""Labels and their values, as the API lists them."""
+"""The endpoints for series, label names and label values."""
 
 import json
 from functools import partial
@@ -21,14 +21,14 @@ LISTS = {
 
 @pytest.fixture
 def history() -> History:
-    """Series of three sets of names."""
+    """A history with series of three sets of label names."""
     found = History(3_600_000, 64 * MIB)
     ScrapedTarget(found).step(1, 'a{n="1"} 1\na{n="2"} 1\nb{n="2",m="x"} 1\nup 1\n')
     return found
 
 
 def asked(*selectors: str) -> ApiParameters:
-    """These in ``match[]``."""
+    """Return parameters with these ``match[]``."""
     return ApiParameters({"match[]": list(selectors)})
 
 
@@ -42,10 +42,10 @@ def asked(*selectors: str) -> ApiParameters:
         (("up", "none"), set(), []),
     ],
 )
-def test_what_series_have_that_fit(
+def test_labels_of_matching_series(
     history: History, selectors: tuple[str, ...], names: set[str], values: list[str]
 ) -> None:
-    """Names and values of whatever fits any of the selectors, sorted; of all without any."""
+    """Names and values of the series that match any selector are sorted; without one, of all."""
     found = json.loads(metadata.labels(history, asked(*selectors), QueryLimits()).text)
     assert found == sorted({"__name__", "instance", "job"} | names)
     assert (
@@ -55,8 +55,8 @@ def test_what_series_have_that_fit(
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_many_selectors_end_in_time(history: History, name: str) -> None:
-    """Between two of them the clock is looked at, and what takes too long is refused."""
+def test_many_selectors_time_out(history: History, name: str) -> None:
+    """The time is checked between selectors, and a request that takes too long is refused."""
     ask = partial(LISTS[name], history, asked(*["a"] * 999))
     ask(QueryLimits(seconds=60))
     with pytest.raises(QueryError) as caught:

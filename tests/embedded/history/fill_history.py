@@ -1,4 +1,4 @@
-"""Fill a history: `python -m tests.embedded.history.fill_history SERIES HABIT STEPS`."""
+"""Fills a history: `python -m tests.embedded.history.fill_history SERIES CHANGES STEPS`."""
 
 import sys
 from collections.abc import Callable
@@ -20,23 +20,23 @@ HABITS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 
 def memory() -> int:
-    """Bytes of this process."""
+    """Return the memory of this process in bytes."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
 
 
 def keys(series: int) -> list[str]:
-    """Series as long as actual are."""
+    """Return keys of series that are as long as real ones."""
     name = "http_server_request_duration_seconds_bucket"
     return [f'{name}{{{LABELS % (n // 15)},le="{n % 15}.0"}}' for n in range(series)]
 
 
 def _piece(rows: list[bytes], values: NDArray[np.float64]) -> bytes:
-    """Some of the page, as the sampler reads it."""
+    """Return a part of a page, as the sampler reads it."""
     return b"".join(b"%b %r\n" % pair for pair in zip(rows, values.tolist(), strict=True))
 
 
 def main(series: int, habit: str, steps: int) -> None:
-    """Print the most bytes it took, what it counted itself, its span, and what was left out."""
+    """Print the peak memory, the size that the history counted, its span, and what was skipped."""
     return_memory_early()
     names, values = keys(series), NUMBERS.integers(0, 9, series).astype(float)
     history = History(3_600_000, 64 * MIB)

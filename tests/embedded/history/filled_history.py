@@ -1,4 +1,4 @@
-"""A history filled by a test, and what it then holds."""
+"""A history that a test fills, and its samples."""
 
 from collections.abc import Iterable, Mapping
 
@@ -17,7 +17,7 @@ Points = dict[int, float | str]
 
 
 class ScrapedTarget:
-    """A target that is sampled at the times a test says."""
+    """A target that is scraped at times of a test."""
 
     def __init__(self, history: History, target: ScrapeTarget = TARGET) -> None:
         self.history = history
@@ -26,7 +26,7 @@ class ScrapedTarget:
         self._target = target
 
     def step(self, seconds: float, *pieces: str | bytes) -> Scrape:
-        """One page, at a time of the test's."""
+        """Scrape a page at a time of the test."""
         stream = self.history.stream(self._target)
         found = Scrape(self.history, stream, self._target.labels)
         for piece in pieces:
@@ -36,14 +36,14 @@ class ScrapedTarget:
 
 
 def lines(samples: Mapping[str, float]) -> str:
-    """A page of these samples."""
+    """Return a page of these samples."""
     return "".join(f"{key} {value!r}\n" for key, value in samples.items())
 
 
 def stored_samples(
     history: History, after: float = -1, until: float = 1e9, matchers: Iterable[LabelMatcher] = ()
 ) -> dict[str, Points]:
-    """Samples by series (its name, and what it has besides the target's labels) and by second."""
+    """Return samples by series, without the target's labels, and by second."""
     series: dict[str, Points] = {}
     chosen = history.select(list(matchers), round(after * 1000), round(until * 1000))
     for reader in chosen:
@@ -65,7 +65,7 @@ def _points(times: list[int], bits: np.ndarray, values: np.ndarray) -> Points:
 
 
 def shown(labels: Mapping[str, str]) -> str:
-    """A series in short."""
+    """Return a series in PromQL's notation."""
     own = sorted((n, v) for n, v in labels.items() if n not in {"__name__", "job", "instance"})
     inside = ",".join(f'{name}="{value}"' for name, value in own)
     return labels["__name__"] + (f"{{{inside}}}" if inside else "")

@@ -1,4 +1,4 @@
-"""What the history keeps: every sample, on change, with its end, as long as it may."""
+"""The history keeps every sample, and the end of every series."""
 
 import math
 import random
@@ -31,8 +31,8 @@ def target(history: History) -> ScrapedTarget:
     return ScrapedTarget(history)
 
 
-def test_what_was_sampled_is_there(history: History, target: ScrapedTarget) -> None:
-    """Each value at each time, with the target's labels, and without empty labels."""
+def test_samples_are_stored(history: History, target: ScrapedTarget) -> None:
+    """Each value is stored at its time, with the target's labels and without empty labels."""
     target.step(5, 'up 1.0\nrequests_total{route="/a",error=""} 3\n')
     target.step(10, 'up 1.0\nrequests_total{route="/a",error=""} 4\n')
     assert stored_samples(history) == {
@@ -45,8 +45,8 @@ def test_what_was_sampled_is_there(history: History, target: ScrapedTarget) -> N
     ]
 
 
-def test_a_time_is_between_its_ends(history: History, target: ScrapedTarget) -> None:
-    """The first end is left out, the last one is in, as Prometheus 3 has it."""
+def test_ranges_are_open_on_the_left(history: History, target: ScrapedTarget) -> None:
+    """A range excludes its start and includes its end, as in Prometheus 3."""
     for second in range(0, 60, 5):
         target.step(second, f"a {second}\n")
     assert stored_samples(history, 10, 25) == {"a": {15: 15, 20: 20, 25: 25}}
@@ -55,7 +55,7 @@ def test_a_time_is_between_its_ends(history: History, target: ScrapedTarget) -> 
 
 
 def test_values_keep_every_bit(history: History, target: ScrapedTarget) -> None:
-    """Fractions, huge numbers, minus zero, infinities and NaN come back as they were."""
+    """Fractions, huge numbers, minus zero, infinities and NaN keep their bits."""
     values = [0.1, 1e300, -1e-300, 2.0**53 + 2, -0.0, 0.0, math.inf, -math.inf, math.nan, 255.0]
     values += [256.0, 65_535.0, 65_536.0, 2.0**32, -5.0, 4_294_967_300.0]
     for second in range(200):
@@ -67,8 +67,8 @@ def test_values_keep_every_bit(history: History, target: ScrapedTarget) -> None:
     assert len(points) == 200
 
 
-def test_a_value_is_kept_once_until_it_changes(history: History, target: ScrapedTarget) -> None:
-    """A thousand steps of a page that stands still cost what one does."""
+def test_only_changes_are_stored(history: History, target: ScrapedTarget) -> None:
+    """A thousand scrapes of an unchanged page take the memory of one."""
     page = lines({f'a{{n="{number}"}}': number for number in range(500)})
     target.step(0, page)
     assert history.stats.samples == 500
@@ -80,8 +80,8 @@ def test_a_value_is_kept_once_until_it_changes(history: History, target: Scraped
     assert sum(map(len, stored_samples(history).values())) == 500_000
 
 
-def test_a_series_that_vanishes_ends(history: History, target: ScrapedTarget) -> None:
-    """Its first step without a sample has Prometheus's marker, the next ones have nothing."""
+def test_a_missing_series_ends(history: History, target: ScrapedTarget) -> None:
+    """The first step without a sample has a staleness marker, later steps have nothing."""
     target.step(5, "a 1\nb 1\n")
     for second in (10, 15):
         target.step(second, "b 1\n")
@@ -90,50 +90,50 @@ def test_a_series_that_vanishes_ends(history: History, target: ScrapedTarget) ->
     assert stored_samples(history, 10, 17) == {"b": {15: 1}}
 
 
-def test_a_series_begins_when_it_is_first_seen(history: History, target: ScrapedTarget) -> None:
-    """Before that there is nothing, and no value is carried back."""
+def test_a_series_begins_with_its_first_sample(history: History, target: ScrapedTarget) -> None:
+    """A series has no sample before its first one."""
     for second in range(0, 500, 5):
         target.step(second, "b 1\n" + ("a 7\n" if second >= 400 else ""))
     assert min(stored_samples(history)["a"]) == 400
     assert "a" not in stored_samples(history, 0, 399)
 
 
-def test_a_gap_stays_a_gap(history: History, target: ScrapedTarget) -> None:
-    """Where no step was taken there is no sample and no end."""
+def test_a_pause_of_scrapes_is_a_gap(history: History, target: ScrapedTarget) -> None:
+    """Where no scrape was made there is neither a sample nor an end."""
     target.step(5, "a 1\n")
     target.step(600, "a 2\n")
     assert stored_samples(history) == {"a": {5: 1, 600: 2}}
 
 
-def test_a_step_of_the_past_is_left_out(history: History, target: ScrapedTarget) -> None:
-    """A time that is not after the last one changes nothing."""
+def test_steps_of_the_past_are_ignored(history: History, target: ScrapedTarget) -> None:
+    """A step that is not later than the last one is ignored."""
     target.step(10, "a 1\n")
     target.step(10, "a 2\n")
     target.step(9, "a 3\n")
     assert stored_samples(history) == {"a": {10: 1}}
 
 
-def test_a_label_of_the_targets_name_is_exported(history: History, target: ScrapedTarget) -> None:
-    """The target's own wins, and the page's is beside it, as Prometheus does it."""
+def test_labels_of_the_target_win(history: History, target: ScrapedTarget) -> None:
+    """A label with the name of a target's label is renamed to exported_, as in Prometheus."""
     target.step(5, 'a{job="inner",instance=""} 1\n')
     assert set(stored_samples(history)) == {'a{exported_job="inner"}'}
 
 
-def test_no_label_is_lost_to_the_targets(history: History, target: ScrapedTarget) -> None:
-    """Where the name it would get is taken, it gets a longer one, as in a scrape."""
+def test_exported_labels_do_not_collide(history: History, target: ScrapedTarget) -> None:
+    """If the exported_ name is taken, the label gets a longer one, as in Prometheus."""
     target.step(0, 'a{job="inner",exported_job="outer"} 1\n')
     assert set(stored_samples(history)) == {'a{exported_exported_job="inner",exported_job="outer"}'}
 
 
 def test_labels_are_unescaped(history: History, target: ScrapedTarget) -> None:
-    """Quotes, backslashes, line breaks, braces and blanks in values don't end them."""
+    """Quotes, backslashes, line breaks, braces and spaces may be in label values."""
     target.step(5, r'a{p="x\"y\\z\n{} # {b=\"1\"} 2"} 1' + "\n")
     (reader,) = history.select([], -1, HOUR)
     assert reader.block(0).labels[0]["p"] == 'x"y\\z\n{} # {b="1"} 2'
 
 
-def test_exemplars_are_no_part_of_a_value(history: History, target: ScrapedTarget) -> None:
-    """A line with an exemplar is the same series as the line without."""
+def test_exemplars_are_separate(history: History, target: ScrapedTarget) -> None:
+    """A line with an exemplar is the same series as the line without it."""
     line = 'b_bucket{le="1.0"} 1'
     target.step(5, f'{line} # {{trace_id="x"}} 0.5 4.000\n')
     target.step(10, line.replace("} 1", "} 2") + "\n")
@@ -143,7 +143,7 @@ def test_exemplars_are_no_part_of_a_value(history: History, target: ScrapedTarge
 
 
 def _random_page(random_: random.Random, values: list[float]) -> dict[str, float]:
-    """Series of every habit: still, counting, jumping, broken, and often away."""
+    """Change some values in each of several ways, and return a page without some series."""
     for number in range(len(values)):
         if random_.random() < number / len(values):
             values[number] = [
@@ -156,8 +156,8 @@ def _random_page(random_: random.Random, values: list[float]) -> dict[str, float
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_it_is_the_same_as_a_plain_list(history: History, seed: int) -> None:
-    """Over 300 random steps every time range gives what a list of all pages would."""
+def test_ranges_equal_a_plain_list(history: History, seed: int) -> None:
+    """After 300 random steps every time range has the samples of a list of all pages."""
     random_ = random.Random(seed)  # noqa: S311 the same in every run
     values, target = [0.0] * 60, ScrapedTarget(history)
     expected: dict[str, Points] = {}
@@ -185,8 +185,8 @@ def _ranges(random_: random.Random) -> Iterator[tuple[int, int]]:
         yield after, after + random_.randrange(1, 300)
 
 
-def test_what_was_read_stays_as_it_was(target: ScrapedTarget) -> None:
-    """A reader's samples don't change while steps are added, dropped and ids given again."""
+def test_snapshots_do_not_change(target: ScrapedTarget) -> None:
+    """The samples of a reader do not change while steps are added and dropped and ids reused."""
     target.history.keep = 100_000
     for second in range(100):
         target.step(second, lines({f'old{{n="{n}"}}': second for n in range(50)}))
@@ -212,9 +212,9 @@ def test_what_was_read_stays_as_it_was(target: ScrapedTarget) -> None:
         (LabelMatcher("__name__", "=~", "b|c"), {"b"}),
     ],
 )
-def test_matchers_choose(
+def test_matchers_select_series(
     history: History, target: ScrapedTarget, matcher: LabelMatcher, names: set[str]
 ) -> None:
-    """A label that a series lacks is empty, and patterns match whole values."""
+    """A label that a series does not have is empty, and patterns match whole values."""
     target.step(5, 'a{n="1"} 1\na{n="12"} 1\nb 1\n')
     assert set(stored_samples(history, matchers=[matcher])) == names

@@ -1,4 +1,4 @@
-"""What one query may select of the history, and what others do meanwhile."""
+"""The limits of the samples that one query selects, and large queries one at a time."""
 
 import threading
 
@@ -17,7 +17,7 @@ ALL = [LabelMatcher("__name__", "=", "a")]
 
 @pytest.fixture
 def history(monkeypatch: pytest.MonkeyPatch) -> History:
-    """A hundred samples, of which fifty are many."""
+    """A history of a hundred samples, of which fifty are a large query."""
     monkeypatch.setattr(querier, "LARGE_QUERY", 50)
     found = History(3_600_000, 64 * MIB)
     target = ScrapedTarget(found)
@@ -26,7 +26,7 @@ def history(monkeypatch: pytest.MonkeyPatch) -> History:
     return found
 
 
-def test_a_query_may_select_so_many_in_all(history: History) -> None:
+def test_the_samples_of_a_query_are_limited(history: History) -> None:
     """Samples selected twice count twice; above the limit the query fails as in Prometheus."""
     with HistoryQuerier(history, QueryLimits(samples=150)) as source:
         assert sum(block.values.size for block in source.select(ALL, -1, 10_000)) == 100
@@ -37,7 +37,7 @@ def test_a_query_may_select_so_many_in_all(history: History) -> None:
 
 
 def test_one_large_query_runs_at_a_time(history: History) -> None:
-    """A second one waits until the first has ended, a small one doesn't."""
+    """A second large query waits until the first has ended; a small one does not wait."""
     done: list[str] = []
 
     def second() -> None:
@@ -56,8 +56,8 @@ def test_one_large_query_runs_at_a_time(history: History) -> None:
     assert done == ["first", "second"]
 
 
-def test_a_large_query_does_not_wait_for_ever(history: History) -> None:
-    """QueryTime its time is up it is refused, and the one that runs is not disturbed."""
+def test_a_waiting_query_times_out(history: History) -> None:
+    """A large query that waits too long is refused, and the running one is not disturbed."""
     with HistoryQuerier(history, QueryLimits()) as source:
         blocks = source.select(ALL, -1, 10_000)
         with (

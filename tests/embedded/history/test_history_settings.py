@@ -1,4 +1,4 @@
-"""What the sidecar's history is started with."""
+"""The settings of the sidecar's history."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ OWN = ServiceRules([], {"job": "shop"})
 
 
 def options(**given: Any) -> HistoryOptions:
-    """As the command line has them where only these were given."""
+    """Return the options of a command line with only these given."""
     plain: dict[str, Any] = {"history": None, "history_step": "5s", "history_memory": "64MiB"}
     return cast("HistoryOptions", {**plain, "job": None, "instance": None, "rules": (), **given})
 
@@ -22,28 +22,28 @@ def unasked() -> ServiceRules:
     raise SettingsError("objectives", 2, "must be below 1", "0.999")
 
 
-def test_an_hour_every_five_seconds_where_nothing_is_given() -> None:
-    """With the extra there is history, and the service is asked for its rules and its labels."""
+def test_defaults() -> None:
+    """The defaults are an hour, every five seconds, and the service's rules and labels."""
     expected = HistorySettings(3600.0, 5.0, 64 << 20, None, None, (), OWN)
     assert check(lambda: OWN, **options()) == expected
 
 
-def test_what_is_given_is_taken() -> None:
-    """Durations as Prometheus writes them, a size in bytes or with its unit."""
-    given = options(history="90m", history_step="2s500ms", history_memory="16777216", job="api")
+def test_options_are_read() -> None:
+    """Durations have Prometheus's units, and a size is in bytes or has a unit."""
+    given = options(history="1h30m", history_step="2s500ms", history_memory="16777216", job="api")
     expected = HistorySettings(5400.0, 2.5, 16 << 20, "api", None, (), OWN)
     assert check(lambda: OWN, **given) == expected
 
 
-def test_a_sidecar_without_history_reads_nothing_of_the_service() -> None:
-    """Objectives that are wrong don't keep it from serving what it is for."""
+def test_without_history_the_objectives_are_not_read() -> None:
+    """Invalid objectives do not prevent a sidecar without history from starting."""
     assert check(unasked, **options(history="0")) is None
     with pytest.raises(SettingsError, match="objectives=2"):
         check(unasked, **options())
 
 
-def test_a_sidecar_without_history_imports_nothing_for_it() -> None:
-    """Numbers are not loaded where none are remembered; nor are rules made beside those given."""
+def test_without_history_nothing_is_imported() -> None:
+    """Without history the extra's modules are not imported; with --rules no rules are made."""
     code = f"""
 import sys
 from sidelight.cli.sidecar import service
@@ -62,6 +62,8 @@ print({{"numpy", "re2", "promql_parser", "yaml"}} & sys.modules.keys())
         ("history", "1", "must be a duration; for example --history 1h"),
         ("history", "59s", "must be 0, or 1m to 24h; for example --history 1h"),
         ("history", "25h", "must be 0, or 1m to 24h; for example --history 1h"),
+        ("history", "2w", "must be 0, or 1m to 24h; for example --history 1h"),
+        ("history", "1.5h", "must be a duration; for example --history 1h"),
         ("history_step", "500ms", "must be 1s to 60s; for example --history-step 5s"),
         ("history_step", "61s", "must be 1s to 60s; for example --history-step 5s"),
         ("history_step", "soon", "must be a duration; for example --history-step 5s"),
@@ -71,8 +73,8 @@ print({{"numpy", "re2", "promql_parser", "yaml"}} & sys.modules.keys())
         ("instance", "", "must not be empty; for example --instance shop"),
     ],
 )
-def test_what_is_wrong_is_refused_with_what_works(key: str, given: str, said: str) -> None:
-    """The message has the option, what was given, and an example."""
+def test_invalid_options_are_refused(key: str, given: str, said: str) -> None:
+    """The message has the option, its value, the problem and an example."""
     with pytest.raises(SettingsError) as caught:
         check(lambda: OWN, **options(**{key: given}))
     assert str(caught.value) == f"{key}={given!r}: {said}"

@@ -36,7 +36,7 @@ def ask_range(text: str, source: Source, start: int, end: int, step: int) -> Ans
 
 
 def of_result(result: Result) -> Answer:
-    """One answer of actual."""
+    """Convert a result of the engine."""
     if isinstance(result, String):
         return Answer(kind="string", message=result.value)
     if isinstance(result, Scalar):

@@ -38,7 +38,7 @@ DIFFERENCES: Final = {
 PROMETHEUS_FAULT: Final = re.compile(r"timestamp\(.* @ .* offset |timestamp\(.* offset .* @ ")
 """Even in 3.5, timestamp() of a selector with @ and offset ignores the offset."""
 LABEL_WITH_COLON: Final = re.compile(r"(by|without|on|ignoring|left|right) ?\([^()]*:")
-"""Prometheus 3 takes a label's name with a colon, where actual refuses it: no series has one."""
+"""Prometheus 3 accepts a label name with a colon; the engine refuses it, as no series has one."""
 COUNTER: Final = re.compile(r".*_(total|count|sum|bucket)")
 
 

@@ -18,7 +18,7 @@ from tests.live.servers import eventually, free_port
 
 ROOT = Path(__file__).parents[3]
 UNPACKED_PROMETHEUS_3 = ROOT / ".cache" / "prometheus-forky" / "usr" / "bin" / "prometheus"
-"""Prometheus 3, as `.ci/prometheus_3 prometheus forky` unpacks it."""
+"""Where `.ci/newer prometheus forky` unpacks Prometheus 3."""
 
 
 def program(major: int) -> str | None:

@@ -1,4 +1,4 @@
-"""Several series to one."""
+"""Aggregation operators."""
 
 import math
 
@@ -41,21 +41,21 @@ x{route="/b",code="500",job="k"} 2
         ('count_values("n", -x * 0)', {'{n="-0"}': 4.0}),
     ],
 )
-def test_by_hand(query: str, answer: dict[str, float]) -> None:
-    """Groups have the labels they are asked to have, and no empty one."""
+def test_aggregations(query: str, answer: dict[str, float]) -> None:
+    """Each group has the labels that it is grouped by, without empty ones."""
     assert instant(query, WrittenSeries(SHOP)) == pytest.approx(answer)
 
 
-def test_the_best_come_in_order() -> None:
-    """At one time topk and bottomk answer best first, as they are: with all labels."""
+def test_topk_sorts_at_one_time() -> None:
+    """At one time topk and bottomk return the best first, with all labels."""
     best = instant("topk(2, x)", WrittenSeries(SHOP))
     assert list(best.values()) == [7.0, 4.0]
     assert list(instant("bottomk(3, x)", WrittenSeries(SHOP)).values()) == [1.0, 2.0, 4.0]
     assert next(iter(best)) == 'x{code="200",job="j",route="/b"}'
 
 
-def test_the_best_of_each_group_at_each_step() -> None:
-    """Who is best may change from step to step; the earlier of equals is taken."""
+def test_topk_of_each_group_at_each_step() -> None:
+    """The best series may change from step to step; of equal values the earlier series is taken."""
     source = WrittenSeries('x{a="1"} 1 5 3\nx{a="2"} 2 4 3\nx{a="3"} NaN _ 3\n')
     assert ranged("topk(1, x)", source, 0, 20, 10) == {
         'x{a="1"}': {10.0: 5.0, 20.0: 3.0},
@@ -64,8 +64,8 @@ def test_the_best_of_each_group_at_each_step() -> None:
     assert len(instant("topk by (a) (1, x)", source, 20)) == 3
 
 
-def test_nan_is_last_among_the_best() -> None:
-    """Both for the largest and for the smallest."""
+def test_topk_puts_nan_last() -> None:
+    """NaN comes last both in topk and in bottomk."""
     source = WrittenSeries('x{a="1"} NaN\nx{a="2"} 2\nx{a="3"} 1\n')
     assert list(instant("topk(2, x)", source)) == ['x{a="2"}', 'x{a="3"}']
     assert list(instant("bottomk(2, x)", source)) == ['x{a="3"}', 'x{a="2"}']
@@ -73,19 +73,19 @@ def test_nan_is_last_among_the_best() -> None:
 
 
 @pytest.mark.parametrize(("k", "size"), [("0", 0), ("-1", 0), ("1.9", 1), ("100", 4)])
-def test_how_many_are_the_best(k: str, size: int) -> None:
-    """A part of one is none; more than there are is all."""
+def test_topk_truncates_k(k: str, size: int) -> None:
+    """A fraction of k is dropped, and a k above the number of series takes all."""
     assert len(instant(f"topk({k}, x)", WrittenSeries(SHOP))) == size
 
 
-def test_how_many_must_be_a_number() -> None:
-    """In Prometheus's vocabulary."""
+def test_topk_refuses_nan_and_infinity() -> None:
+    """A k that does not fit into an int64 is an error with Prometheus's message."""
     with pytest.raises(QueryError, match=r"^Scalar value NaN overflows int64$"):
         instant("topk(NaN, x)", WrittenSeries(SHOP))
 
 
 def test_nan_in_a_group() -> None:
-    """It spoils a sum, is a count, and is neither least nor most unless alone."""
+    """NaN makes a sum NaN, is counted, and is the minimum or maximum only if alone."""
     source = WrittenSeries('x{a="1"} NaN\nx{a="2"} 2')
     assert math.isnan(instant("sum(x)", source)[""])
     assert instant("count(x)", source) == {"": 2.0}
@@ -93,19 +93,19 @@ def test_nan_in_a_group() -> None:
     assert math.isnan(instant('max(x{a="1"})', source)[""])
 
 
-def test_what_cancels_is_summed_exactly() -> None:
-    """A plain sum would give 0."""
+def test_sums_that_cancel_are_exact() -> None:
+    """Large values that cancel do not hide a small one."""
     source = WrittenSeries('x{a="1"} 1e16\nx{a="2"} 1\nx{a="3"} -1e16')
     assert instant("sum(x)", source) == {"": 1.0}
 
 
-def test_a_group_is_there_while_any_of_its_series_is() -> None:
-    """And has the values of those that are."""
+def test_a_group_is_present_while_any_series_is() -> None:
+    """A group has a value at each step at which one of its series has one."""
     source = WrittenSeries('x{a="1"} 1 stale\nx{a="2"} _ 2 stale')
     assert ranged("sum(x)", source, 0, 20, 10) == {"": {0.0: 1.0, 10.0: 2.0}}
 
 
-def test_in_order() -> None:
+def test_sort_puts_nan_last() -> None:
     """NaN comes last in both directions."""
     source = WrittenSeries('x{a="1"} 2\nx{a="2"} NaN\nx{a="3"} 1\n')
     assert list(instant("sort(x)", source)) == ['x{a="3"}', 'x{a="1"}', 'x{a="2"}']

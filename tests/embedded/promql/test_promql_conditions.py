@@ -1,4 +1,4 @@
-"""Conditions on labels."""
+"""Label matchers."""
 
 import pytest
 
@@ -30,14 +30,14 @@ from sidelight.embedded.promql.storage import (
         ("=~", "é.", ["éa"], ["é"]),
     ],
 )
-def test_what_meets_a_condition(op: str, value: str, yes: list[str], no: list[str]) -> None:
-    """Patterns match whole values, and a dot any character."""
+def test_matchers(op: str, value: str, yes: list[str], no: list[str]) -> None:
+    """Patterns match whole values, and a dot matches any character."""
     meets = value_test(LabelMatcher("x", op, value))  # type: ignore[arg-type] # from the list above
     assert [one for one in [*yes, *no] if meets(one)] == yes
 
 
-def test_a_label_that_is_missing_is_empty() -> None:
-    """As a condition and in a choice of label sets."""
+def test_a_missing_label_is_empty() -> None:
+    """A matcher treats a label that is missing as an empty one."""
     asked = (LabelMatcher("a", "!=", "1"), LabelMatcher("b", "=", ""))
     assert label_set_test(asked)({})
     assert not label_set_test(asked)({"b": "2"})
@@ -45,8 +45,8 @@ def test_a_label_that_is_missing_is_empty() -> None:
     assert [one for one in sets if label_set_test(asked)(one)] == [{"a": "2"}, {}]
 
 
-def test_lists_of_texts_need_no_pattern() -> None:
-    """What a multi-value variable of Grafana sends is a set of texts."""
+def test_literal_alternatives_need_no_pattern() -> None:
+    """The pattern that Grafana sends for several values is compared as a set of strings."""
     assert literal_alternatives(r"(/a|/b/\{id\}|x\.y)") == frozenset({"/a", "/b/{id}", "x.y"})
     assert literal_alternatives("a.b") is None
     assert literal_alternatives(r"\d|a") is None
@@ -63,8 +63,8 @@ def test_lists_of_texts_need_no_pattern() -> None:
         ("a{1001}", "invalid repetition size: `{1001}`"),
     ],
 )
-def test_what_is_no_pattern(pattern: str, problem: str) -> None:
-    """RE2's syntax, which knows no look-ahead and no huge repetition."""
+def test_invalid_patterns(pattern: str, problem: str) -> None:
+    """Patterns that RE2 does not support, such as look-ahead, are refused."""
     with pytest.raises(QueryError) as caught:
         value_test(LabelMatcher("x", "=~", pattern))
     assert caught.value.message == f"parse error: error parsing regexp: {problem}"

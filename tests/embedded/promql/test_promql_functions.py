@@ -52,20 +52,20 @@ MOMENT = 1_709_211_845
         ("0x1f", 31.0),
     ],
 )
-def test_of_one_number(query: str, value: float) -> None:
-    """Exactly what Prometheus's documentation says."""
+def test_functions_of_one_number(query: str, value: float) -> None:
+    """Each function gives what Prometheus's documentation says."""
     assert number(query, MOMENT) == pytest.approx(value, rel=1e-15)
 
 
-def test_logarithms_have_borders() -> None:
-    """Of zero, and of less."""
+def test_logarithms_of_zero_and_negative_numbers() -> None:
+    """The logarithm of zero is -Inf, that of a negative number NaN."""
     assert number("ln(vector(0))") == -math.inf
     assert math.isnan(number("ln(vector(-1))"))
     assert math.isnan(number("sqrt(vector(-1))"))
 
 
-def test_clamp_between_the_wrong_borders_is_nothing() -> None:
-    """And between the same, that one."""
+def test_clamp_with_swapped_bounds_is_empty() -> None:
+    """clamp() with a minimum above the maximum is empty; with equal bounds it gives that value."""
     assert instant("clamp(x, 5, 1)", WrittenSeries("x 3")) == {}
     assert instant("clamp(x, 5, 5)", WrittenSeries("x 3")) == {"": 5.0}
     assert instant("clamp_min(x, Inf)", WrittenSeries("x NaN")) == {"": math.inf}
@@ -73,7 +73,7 @@ def test_clamp_between_the_wrong_borders_is_nothing() -> None:
 
 
 def test_scalar_of_none_or_several_is_nan() -> None:
-    """At each step by itself."""
+    """scalar() is NaN at each step at which there is not exactly one series."""
     source = WrittenSeries('x{a="1"} 1 1 stale\nx{a="2"} 2 stale')
     found = ranged("scalar(x)", source, 0, 20, 10)[""]
     assert math.isnan(found[0.0])
@@ -94,13 +94,13 @@ def test_scalar_of_none_or_several_is_nan() -> None:
         ('absent_over_time(x{a="9"}[1m:])', {"": 1.0}),
     ],
 )
-def test_absent_has_the_labels_that_are_certain(query: str, answer: dict[str, float]) -> None:
-    """Those that the selector pins to one value."""
+def test_absent_has_the_labels_of_equality_matchers(query: str, answer: dict[str, float]) -> None:
+    """absent() has the labels that its selector compares with "="."""
     assert instant(query, WrittenSeries('x{a="1"} 1')) == answer
 
 
-def test_absent_goes_step_by_step() -> None:
-    """There where no series is."""
+def test_absent_at_each_step() -> None:
+    """absent() has a value at each step at which there is no series."""
     source = WrittenSeries("x 1 stale 2")
     assert ranged("absent(x)", source, 0, 20, 10) == {"": {10.0: 1.0}}
 
@@ -120,13 +120,13 @@ def test_absent_goes_step_by_step() -> None:
     ],
 )
 def test_label_replace(args: str, labels: str) -> None:
-    """The pattern must match all of the value; what becomes empty is gone."""
+    """The pattern must match the whole value; a label that becomes empty is removed."""
     source = WrittenSeries('x{from="host:80"} 1')
     assert instant(f"label_replace(x, {args})", source) == {f"x{labels}": 1.0}
 
 
-def test_series_that_become_one_may_not_do_so_even_at_different_times() -> None:
-    """As in Prometheus 3, labels that are set are the same at all steps."""
+def test_duplicates_of_label_functions_are_errors() -> None:
+    """Two series may not get the same labels, even if they have samples at different steps."""
     source = WrittenSeries('x{a="1"} 1 stale\nx{a="2"} _ 2')
     with pytest.raises(QueryError, match="vector cannot contain metrics with the same labelset"):
         ranged('label_replace(x, "a", "", "", "")', source, 0, 10, 10)
@@ -134,7 +134,7 @@ def test_series_that_become_one_may_not_do_so_even_at_different_times() -> None:
 
 
 def test_label_join() -> None:
-    """In the order they are named; what is missing is empty."""
+    """Values are joined in the order of the arguments; a missing label is empty."""
     source = WrittenSeries('x{a="1",b="2"} 1')
     found = instant('label_join(x, "c", "-", "b", "none", "a")', source)
     assert found == {'x{a="1",b="2",c="2--1"}': 1.0}
@@ -157,8 +157,8 @@ def test_label_join() -> None:
         ),
     ],
 )
-def test_labels_that_can_t_be(query: str, problem: str) -> None:
-    """In Prometheus's vocabulary."""
+def test_invalid_label_names(query: str, problem: str) -> None:
+    """An invalid label name is an error with Prometheus's message."""
     with pytest.raises(QueryError) as caught:
         instant(query, WrittenSeries('x{a="1"} 1\nx{a="2"} 1'))
     assert (caught.value.kind, caught.value.message) == ("execution", problem)
@@ -172,6 +172,6 @@ def test_labels_that_can_t_be(query: str, problem: str) -> None:
         (r"`a\n`", r"a\n"),
     ],
 )
-def test_texts(query: str, value: str) -> None:
-    """All three kinds of quotes, with Go's escapes."""
+def test_strings(query: str, value: str) -> None:
+    """Strings have three kinds of quotes and Go's escape sequences."""
     assert string(query) == value

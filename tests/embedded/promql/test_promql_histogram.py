@@ -33,43 +33,43 @@ def only(share: str, text: str, at: float = 0) -> float:
         ("1.1", math.inf),
     ],
 )
-def test_interpolated_within_a_bucket(share: str, value: float) -> None:
-    """By the share of the bucket's own observations."""
+def test_interpolation_within_a_bucket(share: str, value: float) -> None:
+    """The quantile is interpolated by the observations of its bucket."""
     assert only(share, TEN) == pytest.approx(value, rel=1e-12)
 
 
-def test_without_observations_there_is_nan() -> None:
-    """And so it is for a share that is none."""
+def test_quantile_without_observations_is_nan() -> None:
+    """The quantile is NaN without observations, and for a NaN argument."""
     assert math.isnan(only("0.5", 'b{le="1"} 0\nb{le="+Inf"} 0'))
     assert math.isnan(only("NaN", TEN))
 
 
-def test_without_a_last_bucket_there_is_nan() -> None:
-    """The bucket +Inf is needed, and one more."""
+def test_quantile_without_inf_bucket_is_nan() -> None:
+    """The quantile is NaN without the bucket +Inf or without another bucket."""
     assert math.isnan(only("0.5", 'b{le="1"} 2\nb{le="2"} 3'))
     assert math.isnan(only("0.5", 'b{le="+Inf"} 3'))
 
 
-def test_a_lowest_bound_below_zero_is_the_answer() -> None:
-    """There is nothing to interpolate from."""
+def test_a_lowest_bound_below_zero_is_returned() -> None:
+    """A quantile in a lowest bucket below zero is the bound, as it can't be interpolated."""
     assert only("0.1", 'b{le="-1"} 5\nb{le="+Inf"} 10') == -1.0
 
 
-def test_falling_counts_are_lifted() -> None:
-    """A bucket has at least as many as the one before: 2, 6, 6, 10."""
+def test_decreasing_counts_are_raised() -> None:
+    """A count below that of the bucket before is raised to it: 2, 6, 6, 10."""
     text = 'b{le="1"} 2\nb{le="2"} 6\nb{le="4"} 5\nb{le="+Inf"} 10'
     assert only("0.6", text) == 2.0
     assert only("0.7", text) == 4.0
 
 
-def test_bounds_that_are_one_number_are_one_bucket() -> None:
-    """1 and 1.0 are added up."""
+def test_equal_bounds_are_added() -> None:
+    """Buckets whose bounds are the same number, such as 1 and 1.0, are added."""
     text = 'b{le="1"} 2\nb{le="1.0"} 2\nb{le="+Inf"} 4'
     assert only("0.5", text) == 0.5
 
 
-def test_each_histogram_by_itself_without_le_and_name() -> None:
-    """What is no bucket is left out."""
+def test_histograms_are_separate() -> None:
+    """Each histogram has a result without le and name; series without a bound are ignored."""
     text = """
     b{le="1",r="a"} 2
     b{le="+Inf",r="a"} 2
@@ -82,8 +82,8 @@ def test_each_histogram_by_itself_without_le_and_name() -> None:
     assert found == {'{r="a"}': 0.5, '{r="b"}': 1.0}
 
 
-def test_buckets_that_come_and_go() -> None:
-    """Each step has the buckets that are there at that step."""
+def test_buckets_of_each_step() -> None:
+    """Each step uses the buckets that are present at that step."""
     text = """
     b{le="1"} _ 2 2
     b{le="2"} 4 4 stale
@@ -93,8 +93,8 @@ def test_buckets_that_come_and_go() -> None:
     assert found == {"": {0.0: 1.5, 10.0: 1.5, 20.0: 1.0}}
 
 
-def test_a_count_that_is_nan_is_searched_by_halves() -> None:
-    """As Prometheus 3.5.3 answered: what the search meets first decides."""
+def test_counts_of_nan() -> None:
+    """With counts of NaN the result is that of Prometheus 3.5.3's binary search."""
     rest = 'b{le="4"} 9\nb{le="+Inf"} 10'
     assert math.isnan(only("0.1", 'b{le="1"} 2\nb{le="2"} NaN\n' + rest))
     assert only("0.5", 'b{le="1"} NaN\nb{le="2"} 3\n' + rest) == pytest.approx(8 / 3)

@@ -1,4 +1,4 @@
-"""No query takes more than it may."""
+"""The limits of one query."""
 
 import gc
 import re
@@ -22,7 +22,7 @@ LATE = "query timed out in expression evaluation"
 
 
 class Big:
-    """2,000 series of 720 samples."""
+    """A source of 2,000 series with 720 samples each."""
 
     labels = tuple(
         {"__name__": "x", "group": str(number % 20), "number": str(number), "of": "all"}
@@ -53,7 +53,7 @@ SMALL = QueryLimits(seconds=1.0, samples=1_000_000)
     ],
 )
 def test_samples_are_counted_before_they_are_made(text: str) -> None:
-    """In Prometheus's words, and at once."""
+    """A query with too many samples is refused at once, with Prometheus's message."""
     begin = time.monotonic()
     with pytest.raises(QueryError) as caught:
         instant_query(text, Big(), END, SMALL)
@@ -65,7 +65,7 @@ DEEP = 20
 
 
 def _nested(before: str, inner: str, after: str) -> str:
-    """One in another, over as many steps as may be."""
+    """Return a deeply nested expression over 40,000 steps."""
     return f"count_over_time({before * DEEP}{inner}{after * DEEP}[40000s:1s])"
 
 
@@ -86,8 +86,8 @@ def _nested(before: str, inner: str, after: str) -> str:
         _nested("predict_linear(", "vector(1)", "[40000s:1s] @ 0, 1)"),
     ],
 )
-def test_what_waits_for_the_rest_is_counted(text: str) -> None:
-    """Not each table by itself: those that an operator or a function holds while it makes more."""
+def test_held_tables_are_counted(text: str) -> None:
+    """Tables that an operator or a function holds while it makes more are counted together."""
     tracemalloc.start()
     try:
         with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
@@ -97,8 +97,8 @@ def test_what_waits_for_the_rest_is_counted(text: str) -> None:
         tracemalloc.stop()
 
 
-def test_a_function_works_on_some_rows_at_a_time() -> None:
-    """What it makes on the way to its result is not as large as all of the result."""
+def test_functions_work_in_batches() -> None:
+    """The temporary tables of a function are smaller than its result."""
     tracemalloc.start()
     try:
         made = range_query("day_of_year(x)", Big(), 0, END, 2000)
@@ -107,16 +107,16 @@ def test_a_function_works_on_some_rows_at_a_time() -> None:
         tracemalloc.stop()
 
 
-def test_a_subquery_has_so_many_steps() -> None:
-    """A million, however few series it is of: the tables of a row are made at once."""
+def test_the_steps_of_a_subquery_are_limited() -> None:
+    """A subquery may have a million steps, however few its series are."""
     source = WrittenSeries("x 1")
     assert instant("count_over_time(vector(1)[1000000s:1s])", source, 2e6) == {"": 1e6}
     with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
         instant("count_over_time(vector(1)[1000001s:1s])", source, 2e6)
 
 
-def test_an_answer_is_counted_too() -> None:
-    """LabelSets times steps."""
+def test_the_samples_of_an_answer_are_limited() -> None:
+    """The number of series times the number of steps is limited."""
     with pytest.raises(QueryError, match=re.escape(TOO_MANY)):
         range_query("x", Big(), 0, END, 3600, QueryLimits(samples=1_500_000))
 
@@ -131,8 +131,8 @@ def test_an_answer_is_counted_too() -> None:
         " + ".join(f'label_replace(x, "a", "{n}$1", "number", "{"(.*)" * 50}")' for n in range(9)),
     ],
 )
-def test_time_runs_out(text: str) -> None:
-    """In Prometheus's words, and not much later than it should."""
+def test_a_query_times_out(text: str) -> None:
+    """A query that takes too long is ended soon after its limit, with Prometheus's message."""
     begin = time.monotonic()
     with pytest.raises(QueryError) as caught:
         range_query(text, Big(), 0, END, 2000, QueryLimits(seconds=0.2, samples=10_000_000))
@@ -140,8 +140,8 @@ def test_time_runs_out(text: str) -> None:
     assert time.monotonic() - begin < 5
 
 
-def test_a_series_has_so_many_points() -> None:
-    """11,000, as in Prometheus; one step more is one too many."""
+def test_the_points_of_a_series_are_limited() -> None:
+    """A series may have 11,000 points, as in Prometheus, and not one more."""
     source = WrittenSeries("x 1")
     assert range_query("x", source, 0, 11_000, 1).values.shape == (1, 11_001)
     with pytest.raises(QueryError) as caught:
@@ -154,16 +154,16 @@ def test_a_series_has_so_many_points() -> None:
 
 
 @pytest.mark.parametrize(("start", "end", "step"), [(0, 1, 0), (0, 1, -5), (2, 1, 1)])
-def test_times_that_are_no_range(start: int, end: int, step: int) -> None:
-    """Are refused as Prometheus refuses them."""
+def test_invalid_ranges(start: int, end: int, step: int) -> None:
+    """A step that is not positive, or an end before the start, is refused as in Prometheus."""
     with pytest.raises(QueryError) as caught:
         range_query("x", WrittenSeries("x 1"), start, end, step)
     assert caught.value.kind == "bad_data"
 
 
 @pytest.mark.parametrize("text", ["x[5m]", '"x"'])
-def test_what_is_no_answer_at_each_step(text: str) -> None:
-    """A range query is of a scalar or an instant vector."""
+def test_range_queries_need_scalars_or_vectors(text: str) -> None:
+    """A range query of a range vector or a string is refused."""
     with pytest.raises(QueryError, match="must be Scalar or instant Vector"):
         range_query(text, WrittenSeries("x 1"), 0, 1, 1)
 
@@ -175,16 +175,16 @@ def test_what_is_no_answer_at_each_step(text: str) -> None:
         'label_replace(x, "c", "' + "$1" * 4000 + '", "a", "(.*)")',
     ],
 )
-def test_labels_don_t_grow_without_bound(text: str) -> None:
-    """A function that multiplies a label's value ends at 4,096 characters."""
+def test_label_values_are_limited(text: str) -> None:
+    """A function that makes a label value longer than 4,096 characters is refused."""
     source = WrittenSeries('x{a="01234567890123456789",b="01234567890123456789"} 1')
     with pytest.raises(QueryError, match="at most 4096 are taken"):
         instant(text, source)
 
 
 @pytest.mark.parametrize("pattern", ["(a|a)*(.*.*)*$", "(.*){500}z", "((a+)+)+$", "(x+x+)+y"])
-def test_patterns_take_time_in_proportion(pattern: str) -> None:
-    """Those that a backtracking matcher never finishes are nothing special."""
+def test_patterns_take_linear_time(pattern: str) -> None:
+    """Patterns on which a backtracking matcher never ends are matched quickly."""
     source = WrittenSeries(f'x{{a="{"a" * 200 + "x" * 200}"}} 1')
     begin = time.monotonic()
     instant(f'x{{a=~"{pattern}"}}', source)
@@ -194,8 +194,8 @@ def test_patterns_take_time_in_proportion(pattern: str) -> None:
 @pytest.mark.parametrize(
     "text", ["x", "sum(x) or vector(0)", "vector(1) * on() group_left() x", "vector(1) and on() x"]
 )
-def test_a_query_leaves_nothing_behind(text: str) -> None:
-    """Its series and all that was derived of them are gone, though one side is a constant."""
+def test_a_query_frees_its_memory(text: str) -> None:
+    """Label sets and what was computed from them are freed when a query ends."""
 
     def alive() -> int:
         gc.collect()

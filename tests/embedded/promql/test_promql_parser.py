@@ -1,4 +1,4 @@
-"""Texts that are queries, that are none, and that could do harm."""
+"""The parsing of queries, valid, invalid and hostile."""
 
 import subprocess
 import sys
@@ -28,8 +28,8 @@ def refused(text: str) -> str:
     return caught.value.message
 
 
-def test_what_is_in_quotes_is_what_was_written() -> None:
-    """Names and values come out of the parser as they went in."""
+def test_quoted_strings_are_kept() -> None:
+    """Quoted names and values come out of the parser unchanged."""
     text = r'sum by ("x y", z) ({"m.n", a=~"b|c\\.d", "l l"!="3", e!~`\d`})'
     node = checked_query(text)
     assert isinstance(node, AggregateExpr)
@@ -45,7 +45,7 @@ def test_what_is_in_quotes_is_what_was_written() -> None:
 
 
 def test_durations_are_milliseconds() -> None:
-    """With units or as a number of seconds, before and after."""
+    """Durations have units or are seconds, and offsets may be negative."""
     node = checked_query("x[1h30m:500ms] @ 1.5 offset -2s")
     assert isinstance(node, SubqueryExpr)
     assert (node.range, node.step, node.at, node.offset) == (5_400_000, 500, 1500, -2000)
@@ -55,7 +55,7 @@ def test_durations_are_milliseconds() -> None:
 
 
 def test_comments_and_line_breaks_are_space() -> None:
-    """A number sign in quotes begins no comment."""
+    """A number sign in a string does not start a comment."""
     one = checked_query('x # "is this"\n  {a="#"} # a )\r\n')
     assert one == checked_query('x{a="#"}')
 
@@ -63,8 +63,8 @@ def test_comments_and_line_breaks_are_space() -> None:
 @pytest.mark.parametrize(
     "text", ['{a!=""}', '{a!~".*"}', '{a=~".+"}', '{a="",b="c"}', '{"m"}', '{"a"="b",}']
 )
-def test_one_condition_that_an_empty_label_does_not_meet_is_enough(text: str) -> None:
-    """Whichever it is."""
+def test_one_non_empty_matcher_is_needed(text: str) -> None:
+    """A selector needs one matcher that does not match an empty label."""
     assert isinstance(checked_query(text), VectorSelector)
 
 
@@ -96,8 +96,8 @@ def test_one_condition_that_an_empty_label_does_not_meet_is_enough(text: str) ->
         ("x[5m:0s]", "parse error: duration must be greater than 0"),
     ],
 )
-def test_what_is_no_query(text: str, problem: str) -> None:
-    """The message is Prometheus's, and says where, as far as that is known."""
+def test_invalid_queries(text: str, problem: str) -> None:
+    """An invalid query gets Prometheus's message, with the position if it is known."""
     assert problem in refused(text)
 
 
@@ -113,8 +113,8 @@ def test_what_is_no_query(text: str, problem: str) -> None:
         ("x @ -5", 'a negative time after "@"'),
     ],
 )
-def test_what_is_not_done_here_is_refused_by_name(text: str, what: str) -> None:
-    """It would be a query to a Prometheus."""
+def test_unsupported_features_are_named(text: str, what: str) -> None:
+    """What only Prometheus supports is refused by name."""
     assert refused(text) == f"{what} is not supported here: ask a Prometheus"
 
 
@@ -122,8 +122,8 @@ def test_what_is_not_done_here_is_refused_by_name(text: str, what: str) -> None:
     "text",
     ["mad_over_time(x[5m])", "sort_by_label(x)", "info(x)", "limitk(1, x)", "limit_ratio(0.5, x)"],
 )
-def test_what_is_experimental_is_not_enabled(text: str) -> None:
-    """As in a Prometheus without its feature flags."""
+def test_experimental_functions_are_not_enabled(text: str) -> None:
+    """Experimental functions are refused as by a Prometheus without feature flags."""
     assert "enabled" in refused(text)
 
 
@@ -141,8 +141,8 @@ def test_what_is_experimental_is_not_enabled(text: str) -> None:
         "x @ Inf",
     ],
 )
-def test_numbers_that_the_parser_can_t_hold(text: str) -> None:
-    """They are an error, never a shorter duration, nor a panic."""
+def test_numbers_that_overflow(text: str) -> None:
+    """A number or duration that overflows is an error, never a shorter duration or a crash."""
     assert "parse error" in refused(text)
 
 
@@ -168,8 +168,8 @@ DEEP = """
 """
 
 
-def test_no_text_ends_the_process() -> None:
-    """However deep, on a thread with a small stack: it is answered or refused, in good time."""
+def test_no_query_crashes_the_process() -> None:
+    """Deeply nested queries are answered or refused, even on a thread with a small stack."""
     code = f"""
 import threading
 from sidelight.embedded.promql.engine import instant_query
@@ -198,20 +198,20 @@ thread.join()
     assert (done.returncode, done.stdout, done.stderr) == (0, "alive\n", "")
 
 
-def test_a_text_has_a_length() -> None:
-    """What is longer is refused before it is read."""
+def test_the_length_of_a_query_is_limited() -> None:
+    """A query that is too long is refused before it is parsed."""
     assert "query is too long: 10001 characters" in refused("1" * 10_001)
 
 
-def test_depth_is_a_limit_of_its_own() -> None:
-    """Brackets within brackets and operators together, wherever they are."""
+def test_the_depth_of_a_query_is_limited() -> None:
+    """Nested brackets and operators are counted together."""
     with pytest.raises(QueryError, match="too many operators and brackets"):
         checked_query("1+1+1+(1)", QueryLimits(depth=3))
     assert isinstance(checked_query("1+1+1+(1)", QueryLimits(depth=4)), BinaryExpr)
 
 
 def test_threads_may_parse_at_once() -> None:
-    """Many at a time get what each would get alone."""
+    """Several threads that parse at once get the right trees."""
     wrong = []
 
     def ask(number: int) -> None:
@@ -228,6 +228,6 @@ def test_threads_may_parse_at_once() -> None:
     assert wrong == []
 
 
-def test_a_query_is_parsed_once() -> None:
-    """However much time is left to each of those who ask it."""
+def test_a_parsed_query_is_cached() -> None:
+    """A query is parsed once, whatever its time limit."""
     assert parse("up + 1", QueryLimits(seconds=1.5)) is parse("up + 1", QueryLimits(seconds=2.5))

@@ -1,4 +1,4 @@
-"""Which samples a query sees: look-back, ranges, ends of series, offsets, @ and subqueries."""
+"""Which samples a query selects: lookback, ranges, ends of series, offsets, @ and subqueries."""
 
 import math
 from collections.abc import Sequence
@@ -11,43 +11,43 @@ from tests.embedded.promql.series_notation import WrittenSeries, instant, ranged
 FIVE_MINUTES = 300
 
 
-def test_a_sample_counts_for_five_minutes_and_not_at_their_end() -> None:
-    """Look-back is open on the left: at exactly five minutes the sample is gone."""
+def test_lookback_is_open_on_the_left() -> None:
+    """A sample is selected for five minutes, and not at exactly five minutes."""
     source = WrittenSeries("x 7")
     assert instant("x", source, FIVE_MINUTES - 0.001) == {"x": 7.0}
     assert instant("x", source, FIVE_MINUTES) == {}
 
 
-def test_a_sample_counts_at_its_own_time() -> None:
-    """Look-back is closed on the right."""
+def test_lookback_is_closed_on_the_right() -> None:
+    """A sample is selected at its own time."""
     source = WrittenSeries("x 7 8")
     assert instant("x", source, 0) == {"x": 7.0}
     assert instant("x", source, 9.999) == {"x": 7.0}
     assert instant("x", source, 10) == {"x": 8.0}
 
 
-def test_a_series_that_ended_is_gone_at_once_and_may_return() -> None:
-    """A staleness marker ends a series, however young its last sample; the next one starts it."""
+def test_staleness_markers_end_series() -> None:
+    """A staleness marker ends a series at once; the next sample starts it again."""
     source = WrittenSeries("x 1 stale _ 4")
     assert ranged("x", source, 0, 30, 10) == {"x": {0.0: 1.0, 30.0: 4.0}}
 
 
-def test_where_there_is_no_sample_the_one_before_counts() -> None:
-    """An absent sample is not an end, and NaN is a value."""
+def test_an_absent_sample_is_not_an_end() -> None:
+    """Where a sample is absent the one before is selected, and NaN is a value."""
     source = WrittenSeries("x 1 _ NaN\ny 5 6 7")
     found = ranged("x", source, 0, 20, 10)["x"]
     assert found[10.0] == 1.0
     assert math.isnan(found[20.0])
 
 
-def test_a_range_is_open_on_its_left() -> None:
-    """As in Prometheus 3, a window of 20 s at samples' own times has two samples, not three."""
+def test_ranges_are_open_on_the_left() -> None:
+    """As in Prometheus 3, a window of 20 s between sample times has two samples."""
     source = WrittenSeries("x 1 2 3 4")
     assert raw("x[20s]", source, 30) == {"x": {20.0: 3.0, 30.0: 4.0}}
 
 
-def test_a_range_skips_marks_of_an_end() -> None:
-    """Samples before and after an end are of one range."""
+def test_ranges_skip_staleness_markers() -> None:
+    """A range has the samples before and after a staleness marker."""
     source = WrittenSeries("x 1 stale 3 _ 5")
     assert raw("x[1m]", source, 40) == {"x": {0.0: 1.0, 20.0: 3.0, 40.0: 5.0}}
 
@@ -69,21 +69,21 @@ def test_a_range_skips_marks_of_an_end() -> None:
         ("timestamp(-x)", 30.0),
     ],
 )
-def test_where_a_selector_looks(query: str, value: float) -> None:
-    """Offsets go back, negative ones forth, and @ is a time of its own."""
+def test_offsets_and_at_modifiers(query: str, value: float) -> None:
+    """Offsets move the time back, negative ones forward, and @ sets it."""
     assert list(instant(query, WrittenSeries("x 1+1x5"), 30).values()) == [value]
 
 
-def test_start_and_end_are_the_whole_query_s() -> None:
-    """Also inside a subquery."""
+def test_start_and_end_are_those_of_the_query() -> None:
+    """start() and end() are those of the whole query, also inside a subquery."""
     source = WrittenSeries("x 1+1x6")
     assert ranged("x @ end()", source, 10, 30, 10) == {"x": {10.0: 4.0, 20.0: 4.0, 30.0: 4.0}}
     query = "max_over_time((x @ start())[20s:10s])"
     assert ranged(query, source, 20, 30, 10) == {"": {20.0: 3.0, 30.0: 3.0}}
 
 
-def test_a_subquery_s_steps_are_multiples_of_its_step() -> None:
-    """Whatever the time of evaluation; and its range is open on the left."""
+def test_the_steps_of_subqueries_are_aligned() -> None:
+    """A subquery is evaluated at multiples of its step, and its range is open on the left."""
     source = WrittenSeries("x 0+1x20")
     assert raw("x[40s:20s]", source, 67) == {"x": {40.0: 4.0, 60.0: 6.0}}
     assert raw("x[40s:20s]", source, 60) == {"x": {40.0: 4.0, 60.0: 6.0}}
@@ -92,8 +92,8 @@ def test_a_subquery_s_steps_are_multiples_of_its_step() -> None:
     assert raw("x[20s:10s] @ 35", source, 100) == {"x": {20.0: 2.0, 30.0: 3.0}}
 
 
-def test_blocks_with_other_times_are_one_answer() -> None:
-    """Two targets are scraped at their own times."""
+def test_blocks_with_different_times_are_joined() -> None:
+    """Series of targets that are scraped at different times are in one answer."""
 
     class Two:
         parts = (WrittenSeries('x{i="a"} 1 2 3'), WrittenSeries('x{i="b"} 4 5 6', late=3_000))

@@ -1,4 +1,4 @@
-"""What the packaged dashboards and rules need of the language."""
+"""The engine evaluates all queries that Sidelight ships."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def dashboard_queries() -> Iterator[str]:
 
 
 def _of(part: Any) -> Iterator[str]:
-    """Every expression, wherever it is: of panels, annotations and variables."""
+    """Yield every expression of panels, annotations and variables."""
     if isinstance(part, dict):
         if isinstance(part.get("expr"), str):
             yield part["expr"]
@@ -58,7 +58,7 @@ SHIPPED = sorted({*dashboard_queries(), *rule_queries()})
 
 
 def words(text: str) -> set[str]:
-    """Functions, aggregations, operators and modifiers of a query, by the parser's own tree."""
+    """Return the functions, operators and modifiers of a query, from the parser's tree."""
     found: set[str] = set()
 
     def visit(node: Any) -> bool:
@@ -88,8 +88,8 @@ def _of_modifier(modifier: Any) -> Iterator[str]:
         yield "bool"
 
 
-def test_the_list_is_what_we_think_it_is() -> None:
-    """Whatever is shipped is found: the queries, and what they are made of."""
+def test_all_shipped_queries_are_found() -> None:
+    """The list has the queries and the language elements that are known to be shipped."""
     known = set().union(*(words(text) for text in SHIPPED))
     assert len(SHIPPED) > 150
     assert {
@@ -99,8 +99,8 @@ def test_the_list_is_what_we_think_it_is() -> None:
 
 
 @pytest.mark.parametrize("text", SHIPPED)
-def test_all_that_is_shipped_is_done(text: str) -> None:
-    """Every query of every dashboard and rule is understood and evaluated, of nothing at least."""
+def test_shipped_queries_are_supported(text: str) -> None:
+    """Every query of every dashboard and rule is evaluated without samples."""
     checked_query(text)
     source = WrittenSeries("none_such 1")
     instant_query(text, source, 60_000)
@@ -110,8 +110,8 @@ def test_all_that_is_shipped_is_done(text: str) -> None:
 TYPED = (Path(__file__).parent / "typed.txt").read_text().splitlines()
 
 
-def test_what_one_would_type_is_done() -> None:
-    """That is all of Prometheus 3 but experiments and native histograms: 78, none twice."""
+def test_functions_of_prometheus_3_are_supported() -> None:
+    """All 78 functions of Prometheus 3 work, without experimental and native histogram ones."""
     names = [re.split(r"\W", line)[0] for line in TYPED]
     assert len(set(names)) == len(TYPED) == 78
     for line in TYPED:

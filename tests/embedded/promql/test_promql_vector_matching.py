@@ -1,4 +1,4 @@
-"""Operators between vectors, and between a vector and a number."""
+"""Operators between vectors, and between a vector and a scalar."""
 
 import pytest
 
@@ -79,8 +79,8 @@ EXPLICIT = (
         ("all and none", {}),
     ],
 )
-def test_by_hand(query: str, answer: dict[str, float]) -> None:
-    """Labels, names and values are as Prometheus gives them."""
+def test_operators(query: str, answer: dict[str, float]) -> None:
+    """Labels, names and values are those that Prometheus gives."""
     assert instant(query, WrittenSeries(SHOP)) == pytest.approx(answer)
 
 
@@ -111,8 +111,8 @@ def test_by_hand(query: str, answer: dict[str, float]) -> None:
         ('rate({__name__=~"all|both"}[1m])', None),
     ],
 )
-def test_what_can_t_be_matched(query: str, problem: str | None) -> None:
-    """Is an error in Prometheus's words; and what can, is none."""
+def test_ambiguous_matches_are_errors(query: str, problem: str | None) -> None:
+    """Ambiguous matches are errors with Prometheus's messages."""
     if problem is None:
         instant(query, WrittenSeries(SHOP))
         return
@@ -122,7 +122,7 @@ def test_what_can_t_be_matched(query: str, problem: str | None) -> None:
     assert problem in caught.value.message
 
 
-def test_doubles_count_only_where_they_are_together() -> None:
+def test_duplicates_at_different_steps_are_allowed() -> None:
     """A series that ended before another series of its group began is not a duplicate."""
     source = WrittenSeries('x{v="1"} 1 1 stale\nx{v="2"} _ _ 2 2\ny 10 10 10 10')
     answer = {0.0: 10.0, 10.0: 10.0, 20.0: 20.0, 30.0: 20.0}
@@ -134,13 +134,13 @@ def test_doubles_count_only_where_they_are_together() -> None:
     }
 
 
-def test_doubles_don_t_matter_where_the_other_side_is_empty() -> None:
-    """Nothing is matched then."""
+def test_duplicates_without_a_match_are_allowed() -> None:
+    """Duplicates are allowed where the other side has no series."""
     source = WrittenSeries('x{v="1"} 1\nx{v="2"} 2')
     assert instant("none * on() x", source) == {}
 
 
-def test_numbers_among_themselves() -> None:
+def test_operators_between_scalars() -> None:
     """Comparisons of scalars are 0 or 1; division by zero has a value."""
     source = WrittenSeries("x 1")
     assert instant("1 / 0", source) == {"scalar": float("inf")}
@@ -150,8 +150,8 @@ def test_numbers_among_themselves() -> None:
     assert instant("-7 % 4", source) == {"scalar": -3.0}
 
 
-def test_set_operators_go_step_by_step() -> None:
-    """A step without the other side's series is a step without it."""
+def test_set_operators_at_each_step() -> None:
+    """A set operator compares the series that are present at the same step."""
     source = WrittenSeries("x 1 2 3\ny 5 stale 7")
     assert ranged("x and y", source, 0, 20, 10) == {"x": {0.0: 1.0, 20.0: 3.0}}
     assert ranged("x unless y", source, 0, 20, 10) == {"x": {10.0: 2.0}}

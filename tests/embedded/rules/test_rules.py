@@ -1,4 +1,4 @@
-"""Rules over the history: what they record, how alerts move on, what is refused."""
+"""Rules over the history: recorded samples, states of alerts, invalid rules."""
 
 from pathlib import Path
 from typing import Any
@@ -32,19 +32,19 @@ def target(history: History) -> ScrapedTarget:
 
 
 def group(*rules: dict[str, Any]) -> RuleGroup:
-    """A group of these rules."""
+    """Return a group of these rules."""
     listed = [{"name": "test", "interval": "10s", "rules": list(rules)}]
     (one,) = parse_groups("rules.yml", {"groups": listed})
     return RuleGroup(0, one)
 
 
 def named(history: History, name: str) -> dict[str, Any]:
-    """Samples of this name."""
+    """Return the samples of this metric."""
     return stored_samples(history, matchers=[LabelMatcher("__name__", "=", name)])
 
 
-def test_a_rule_sees_what_those_before_it_recorded(history: History, target: ScrapedTarget) -> None:
-    """At the same time, under their names, with the labels of the rules."""
+def test_a_rule_reads_what_earlier_rules_recorded(history: History, target: ScrapedTarget) -> None:
+    """A rule reads the samples that earlier rules of its group recorded at the same time."""
     running = group(
         {"record": "a:sum", "expr": "sum by (job) (a)", "labels": {"kind": "all"}},
         {"record": "a:twice", "expr": "2 * a:sum"},
@@ -58,8 +58,10 @@ def test_a_rule_sees_what_those_before_it_recorded(history: History, target: Scr
     assert named(history, "a:scalar") == {"a:scalar": {10: 11, 20: 21}}
 
 
-def test_what_a_rule_does_not_give_any_more_ends(history: History, target: ScrapedTarget) -> None:
-    """Its series has a stale marker at the evaluation that lacked it."""
+def test_a_series_that_a_rule_no_longer_returns_ends(
+    history: History, target: ScrapedTarget
+) -> None:
+    """A series gets a staleness marker at the evaluation that does not return it."""
     running = group({"record": "a:big", "expr": "a > 5"})
     for second, value in ((10, 7), (20, 1), (30, 1), (40, 9)):
         target.step(second, f"a {value}\n")
@@ -67,8 +69,8 @@ def test_what_a_rule_does_not_give_any_more_ends(history: History, target: Scrap
     assert named(history, "a:big") == {"a:big": {10: 7, 20: ENDED, 40: 9}}
 
 
-def test_a_rule_that_fails_is_shown_and_counted(history: History, target: ScrapedTarget) -> None:
-    """With its error, and without harm to the others; it is well again when it can be."""
+def test_failures_are_reported_and_counted(history: History, target: ScrapedTarget) -> None:
+    """A failure is shown and counted, does not stop other rules, and ends with a success."""
     running = group(
         {"record": "a:bad", "expr": "a * on (job) b"},
         {"record": "a:good", "expr": "sum by (job) (a)"},
@@ -83,8 +85,8 @@ def test_a_rule_that_fails_is_shown_and_counted(history: History, target: Scrape
     assert (bad.health, bad.error, bad.failures) == ("ok", "", 1)
 
 
-def test_two_of_the_same_labels_are_an_error(history: History, target: ScrapedTarget) -> None:
-    """A rule whose labels make two series one says so, as Prometheus does."""
+def test_duplicate_label_sets_are_errors(history: History, target: ScrapedTarget) -> None:
+    """A rule whose labels make two series equal fails with Prometheus's message."""
     running = group(
         {"record": "a:one", "expr": "a", "labels": {"n": "x"}},
         {"alert": "One", "expr": "a", "labels": {"n": "x"}},
@@ -97,10 +99,10 @@ def test_two_of_the_same_labels_are_an_error(history: History, target: ScrapedTa
         )
 
 
-def test_two_rules_of_the_same_labels_record_one_series(
+def test_two_rules_may_not_record_one_series(
     history: History, target: ScrapedTarget, logged: pytest.LogCaptureFixture
 ) -> None:
-    """The first has it until it ends there, then the other; the log says so once."""
+    """The first rule records the series until it ends there, then the other; the log warns once."""
     rule = {"record": "a:sum", "labels": {"job": "shop"}}
     running = group(rule | {"expr": "a < 25"}, rule | {"expr": "a * 100"})
     counted = []
@@ -114,8 +116,8 @@ def test_two_rules_of_the_same_labels_record_one_series(
     assert "another rule records" in logged.messages[0]
 
 
-def test_an_alert_waits_fires_stays_and_ends(history: History, target: ScrapedTarget) -> None:
-    """Pending for 20 s, firing, kept for 20 s more, gone; and the same in ALERTS."""
+def test_the_states_of_an_alert(history: History, target: ScrapedTarget) -> None:
+    """An alert is pending for 20 s, fires, fires 20 s longer, and ends; ALERTS has the same."""
     rule = {"alert": "High", "expr": "a > 5", "for": "20s", "keep_firing_for": "20s"}
     running = group({**rule, "labels": {"severity": "page"}})
     states = []
@@ -149,8 +151,8 @@ def test_an_alert_waits_fires_stays_and_ends(history: History, target: ScrapedTa
     }
 
 
-def test_a_pending_alert_that_pauses_begins_again(history: History, target: ScrapedTarget) -> None:
-    """One evaluation without it, and its time counts from the next one on."""
+def test_a_pending_alert_that_pauses_restarts(history: History, target: ScrapedTarget) -> None:
+    """After one evaluation without a result the duration of a pending alert restarts."""
     running = group({"alert": "High", "expr": "a > 5", "for": "20s"})
     states = []
     for second, value in enumerate([7, 7, 1, 7, 7, 7]):
@@ -162,8 +164,8 @@ def test_a_pending_alert_that_pauses_begins_again(history: History, target: Scra
     assert states == ["pending", "pending", "", "pending", "pending", "firing"]
 
 
-def test_the_services_own_rules_are_understood() -> None:
-    """Every rule that Sidelight makes, with and without objectives, can be evaluated here."""
+def test_generated_rules_are_supported() -> None:
+    """Every rule that Sidelight generates, with and without objectives, is evaluated."""
     found = [
         *groups_of_settings(rules.groups(Plan(objectives.default()))),
         *groups_of_files([str(SHOP)]),
@@ -209,8 +211,8 @@ SHOP = Path(__file__).parents[3] / "deploy/prometheus/tests/shop.yml"
         ("a: !!python/object:os.system {}", "can't be read"),
     ],
 )
-def test_what_is_no_rule_is_refused(tmp_path: Path, content: str, problem: str) -> None:
-    """With the file, the group, the rule, what is wrong, and how a right file is made."""
+def test_invalid_rules_are_refused(tmp_path: Path, content: str, problem: str) -> None:
+    """The message has the file, the group, the rule, the problem, and how to make a valid file."""
     file = tmp_path / "rules.yml"
     file.write_text(content)
     with pytest.raises(SettingsError, match="sidelight rules build") as caught:
@@ -220,12 +222,12 @@ def test_what_is_no_rule_is_refused(tmp_path: Path, content: str, problem: str) 
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    """The file that isn't there, and why it can't be read."""
+    """The message names a file that can't be read."""
     with pytest.raises(SettingsError, match="No such file"):
         list(groups_of_files([str(tmp_path / "none.yml")]))
 
 
-def test_a_group_without_interval_has_prometheus_own() -> None:
-    """One minute."""
+def test_the_default_interval_is_one_minute() -> None:
+    """A group without an interval is evaluated every minute."""
     (one,) = parse_groups("f", {"groups": [{"name": "a", "rules": []}]})
     assert one == GroupDefinition("a", "f", 60_000, ())

@@ -1,4 +1,4 @@
-"""Templates of labels and annotations, as Go and Prometheus fill them in."""
+"""Templates of labels and annotations, expanded as by Go and Prometheus."""
 
 import re
 from pathlib import Path
@@ -53,8 +53,8 @@ def filled(text: str, value: float = 0.25, answer: Any = SAMPLES) -> str:
         ("{{ true }}", "true"),
     ],
 )
-def test_templates_are_filled_in(text: str, expected: str) -> None:
-    """Variables, pipelines, blocks, queries, and space that is trimmed."""
+def test_templates_are_expanded(text: str, expected: str) -> None:
+    """Variables, pipelines, blocks, queries and trimmed space are expanded."""
     assert filled(text) == expected
 
 
@@ -69,8 +69,8 @@ def test_templates_are_filled_in(text: str, expected: str) -> None:
         ("humanizePercentage", {0.5: "50%", 0.1234567: "12.35%", 1.5: "150%", 1e9: "1e+11%"}),
     ],
 )
-def test_numbers_are_for_people(function: str, values: dict[float, str]) -> None:
-    """With prefixes, as durations and in per cent; texts from Prometheus's own tests."""
+def test_humanized_numbers(function: str, values: dict[float, str]) -> None:
+    """Numbers get prefixes, durations and percentages; texts are from Prometheus's tests."""
     for value, expected in values.items():
         assert filled(f"{{{{ $value | {function} }}}}", value) == expected
 
@@ -91,8 +91,8 @@ def test_numbers_are_for_people(function: str, values: dict[float, str]) -> None
         '{{ define "x" }}{{ end }}',
     ],
 )
-def test_what_is_not_known_is_refused(text: str) -> None:
-    """Before anything is filled in."""
+def test_unsupported_templates_are_refused(text: str) -> None:
+    """An invalid or unsupported template is refused when it is parsed."""
     with pytest.raises(TemplateError):
         parse_template(text)
 
@@ -101,14 +101,14 @@ def test_what_is_not_known_is_refused(text: str) -> None:
     "text",
     ["{{ $none }}", "{{ $value.a }}", "{{ `x` | humanize }}", "{{ first }}", "{{ printf `%s` }}"],
 )
-def test_what_goes_wrong_is_an_error(text: str) -> None:
-    """Variables that are not set, texts for numbers, missing arguments."""
+def test_errors_of_expansion(text: str) -> None:
+    """Undefined variables, strings in place of numbers and missing arguments are errors."""
     with pytest.raises(TemplateError):
         filled(text)
 
 
-def test_our_rules_use_what_is_known() -> None:
-    """The functions in all templates of actual are among those that are known here."""
+def test_generated_rules_use_supported_functions() -> None:
+    """All functions in the templates of generated rules are supported."""
     settings = Path(__file__).parents[3] / "deploy/prometheus/tests/shop.toml"
     import tomllib
 
