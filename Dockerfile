@@ -16,6 +16,7 @@ RUN /opt/sidelight/bin/pip install -c constraints.txt \
 COPY pyproject.toml README.md LICENSE ./
 COPY instrumentation instrumentation
 COPY dashboards/json dashboards/json
+COPY deploy/prometheus/rules deploy/prometheus/rules
 COPY docs/runbooks docs/runbooks
 COPY examples/shop examples/shop
 RUN /opt/sidelight/bin/pip install -c constraints.txt ".[sidecar,otlp]"

@@ -19,7 +19,7 @@ from dashboards.queries import (
 )
 from dashboards.tables import SERVICE, Column, Key, coloured, table
 from sidelight.slo import names
-from sidelight.slo.windows import BURNS, plain
+from sidelight.slo.windows import BURN_RATES, plain
 
 NO_OBJECTIVE: Final = "No objective, no traffic, or the rules are not loaded: see Telemetry health"
 LEFT: Final = recorded(names.BUDGET_LEFT)
@@ -87,7 +87,7 @@ OBJECTIVES: Final = table(
             (float(one.factor), BAD),
             decimals=1,
         )
-        for one in BURNS
+        for one in BURN_RATES
     ),
     Column(f"{WORST} ({EXHAUSTED_IN}) {AMONG_LEAST}", "Exhausted in", "s"),
     sort="Budget left",
@@ -95,7 +95,7 @@ OBJECTIVES: Final = table(
     empty=NO_OBJECTIVE,
 )
 
-BURN_RATES: Final = [
+BURN_RATE_PANELS: Final = [
     graph(
         f"Burn rate over {one.long} and {one.short}",
         "The objective with the highest burn rate. An alert fires if both windows are above "
@@ -112,7 +112,7 @@ BURN_RATES: Final = [
         ),
         empty=NO_OBJECTIVE,
     )
-    for one in BURNS
+    for one in BURN_RATES
 ]
 TRENDS: Final = [
     graph(
@@ -192,6 +192,6 @@ DASHBOARD: Final = dashboard(
     "Error budgets: how much is left, how fast they are spent, and by which routes. Works with "
     "any instrumentation.",
     Section("", [Row(5, OVERVIEW), Row(10, [OBJECTIVES])]),
-    Section("Burn rates", [Row(7, BURN_RATES), Row(8, TRENDS)]),
+    Section("Burn rates", [Row(7, BURN_RATE_PANELS), Row(8, TRENDS)]),
     Section("Budget spent by route", [Row(10, SPENDERS, (16, 8))]),
 )

@@ -237,7 +237,7 @@ DEPENDENCIES: Final = [
         (
             "Upstreams over long time ranges",
             "The mean time of calls, as recorded over 5 minutes; the ten slowest.",
-            Query(f"topk(10, {recorded(names.NEIGHBOUR)})", "{{server_address}}", recorded=True),
+            Query(f"topk(10, {recorded(names.UPSTREAM)})", "{{server_address}}", recorded=True),
             "No HTTP client is watched, or the rules are not loaded",
         ),
     )

@@ -1,4 +1,4 @@
-"""Files that the package carries beside its code: dashboards, runbooks and the example shop."""
+"""Files in the package that are not code: dashboards, rules, runbooks and the example shop."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +6,13 @@ from typing import Final, Literal
 
 from sidelight.errors import SidelightError
 
-Data = Literal["dashboards", "runbooks", "shop"]
+Data = Literal["dashboards", "rules", "runbooks", "shop"]
 
 _WHEEL: Final = Path(__file__).parent / "data"
 _CHECKOUT: Final = Path(__file__).parents[2]
 _SOURCES: Final[dict[Data, str]] = {
     "dashboards": "dashboards/json",
+    "rules": "deploy/prometheus/rules",
     "runbooks": "docs/runbooks",
     "shop": "examples/shop",
 }

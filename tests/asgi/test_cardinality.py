@@ -201,8 +201,10 @@ def test_prefixes_do_not_multiply(roots: int) -> None:
     found: Any = app.middleware_stack
     while not isinstance(found, SidelightMiddleware):
         found = found.app
-    assert len(found._apart.prefixes) <= 2 * (min(roots, 16) + 1)
-    assert len(found._apart.exact) <= min(roots, 16) + 1
+    exclusions = found.lifecycle.exclusions
+    assert exclusions is not None
+    assert len(exclusions.prefixes) <= 2 * (min(roots, 16) + 1)
+    assert len(exclusions.exact) <= min(roots, 16) + 1
 
 
 def test_a_used_route_costs_at_most_eighty() -> None:

@@ -202,7 +202,7 @@ def test_routes_added_while_running() -> None:
 
 def _later(app: FastAPI) -> None:
     """Let the time pass after which a table is looked at again."""
-    _middleware(app)._recorder.labels._built -= 60
+    _middleware(app).lifecycle.recorder.labels._built -= 60
 
 
 def _middleware(app: Any) -> Any:

@@ -13,8 +13,8 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
-from sidelight.slo import objectives, rules
-from sidelight.slo.plan import Plan
+from sidelight.slo import config, objectives, rules
+from sidelight.slo.context import RuleContext
 from tests.dashboards.reading import ROOT
 from tests.live.prometheus import ITSELF, query
 from tests.live.prometheus import prometheus as scraping
@@ -48,11 +48,11 @@ def _rules(where: Path) -> list[Path]:
     """The rules of the shop's objectives, and the default rules for all other jobs."""
     made = []
     for name, service in (
-        ("shop", objectives.read(tomllib.loads(OBJECTIVES))),
+        ("shop", config.read(tomllib.loads(OBJECTIVES))),
         ("others", objectives.default("shop")),
     ):
         path = where / f"{name}.yml"
-        text = rules.text(Plan(service))
+        text = rules.text(RuleContext(service))
         text = re.sub(r"interval: \d+m", "interval: 1s", text)
         path.write_text(re.sub(r"\bfor: \w+", "for: 1s", text))
         made.append(path)

@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sidelight.slo import objectives, rules
-from sidelight.slo.objectives import Service
-from sidelight.slo.plan import Plan, Rule
+from sidelight.slo import config, objectives, rules
+from sidelight.slo.context import Rule, RuleContext
+from sidelight.slo.objectives import ServiceConfig
 from tests.deploy.artefacts import DEPLOY, load, run
 from tests.live.servers import PATIENCE, eventually, free_port
 
@@ -26,7 +26,7 @@ DEBIAN = "Debian: prometheus-alertmanager"
 PROGRAMS = ("alertmanager", "prometheus-alertmanager")
 ROUTES = ("config", "routes", "test", f"--config.file={FILE}")
 RECEIVER = {"critical": "pages", "warning": "tickets"}
-NAMED = objectives.read(
+NAMED = config.read(
     {
         "service": "shop",
         "slo": {
@@ -47,9 +47,9 @@ NAMED = objectives.read(
 Labels = dict[str, str]
 
 
-def alerts(service: Service) -> list[Labels]:
+def alerts(service: ServiceConfig) -> list[Labels]:
     """The labels of each alerting rule, with the job's where a template asks for it."""
-    groups = rules.groups(Plan(service))
+    groups = rules.groups(RuleContext(service))
     return [labels(rule) for group in groups for rule in group["rules"] if "alert" in rule]
 
 
@@ -137,20 +137,20 @@ def some(name: str, **more: str) -> tuple[Labels, ...]:
 SERVICE = {"slo": "availability", "http_route": ""}
 CHECKOUT = {"slo": "availability", "http_route": "/checkout"}
 AVAILABLE = (
-    *some("AvailabilityBudgetBurnsSlowly", **SERVICE),
+    *some("AvailabilityErrorBudgetBurn", severity="warning", **SERVICE),
     *some("ErrorBudgetExhausted", **SERVICE),
     *some("LowTrafficHighErrorRatio", **SERVICE),
 )
 FOLLOWS_CRITICAL = (
-    *some("AvailabilityBudgetBurnsFast"),
-    *some("LatencyBudgetBurnsFast"),
+    *some("AvailabilityErrorBudgetBurn", severity="critical"),
+    *some("LatencyErrorBudgetBurn", severity="critical"),
     *some("TrafficStopped"),
     *some("WorkerBlocked", severity="critical"),
     *some("RequestsStuck", severity="critical"),
 )
 FOLLOWS = (
-    *some("AvailabilityBudgetBurnsSlowly"),
-    *some("LatencyBudgetBurnsSlowly"),
+    *some("AvailabilityErrorBudgetBurn", severity="warning"),
+    *some("LatencyErrorBudgetBurn", severity="warning"),
     *some("ErrorBudgetExhausted"),
     *some("LowTrafficHighErrorRatio"),
     *some("WorkerBlocked", severity="warning"),
@@ -171,15 +171,15 @@ CAUSES = (
 CASES = (
     Case(
         "a page about an objective silences its warnings, of whichever window",
-        some("AvailabilityBudgetBurnsFast", **SERVICE),
+        some("AvailabilityErrorBudgetBurn", severity="critical", **SERVICE),
         AVAILABLE,
     ),
     Case(
         "no other objective's warnings, neither of another kind nor of a route",
         (
-            *some("AvailabilityBudgetBurnsFast", **SERVICE),
-            *some("LatencyBudgetBurnsSlowly"),
-            *some("AvailabilityBudgetBurnsSlowly", **CHECKOUT),
+            *some("AvailabilityErrorBudgetBurn", severity="critical", **SERVICE),
+            *some("LatencyErrorBudgetBurn", severity="warning"),
+            *some("AvailabilityErrorBudgetBurn", severity="warning", **CHECKOUT),
             *some("ErrorBudgetExhausted", slo="latency"),
         ),
         (),
@@ -187,12 +187,16 @@ CASES = (
     Case(
         "a page about a route silences that route's warnings, and not the service's",
         (
-            *some("AvailabilityBudgetBurnsFast", **CHECKOUT),
-            *some("AvailabilityBudgetBurnsSlowly", **SERVICE),
+            *some("AvailabilityErrorBudgetBurn", severity="critical", **CHECKOUT),
+            *some("AvailabilityErrorBudgetBurn", severity="warning", **SERVICE),
         ),
-        some("AvailabilityBudgetBurnsSlowly", **CHECKOUT),
+        some("AvailabilityErrorBudgetBurn", severity="warning", **CHECKOUT),
     ),
-    Case("a page silences no cause", (*some("AvailabilityBudgetBurnsFast"), *CAUSES), ()),
+    Case(
+        "a page silences no cause",
+        (*some("AvailabilityErrorBudgetBurn", severity="critical"), *CAUSES),
+        (),
+    ),
     Case("warnings silence nothing", (*AVAILABLE, *CAUSES), ()),
     Case(
         "a service that is down silences what follows from it, and no cause",
@@ -363,7 +367,11 @@ def test_no_inhibition_elsewhere(alertmanager: Alertmanager, elsewhere: Labels) 
 def test_groups(alertmanager: Alertmanager) -> None:
     """Both windows of an objective are one group; another objective and the rest are others."""
     name = f"shop-{next(NUMBER)}"
-    alertmanager.post(map(dict, moved(some("AvailabilityBudgetBurnsFast"), {"service": name})))
+    alertmanager.post(
+        map(
+            dict, moved(some("AvailabilityErrorBudgetBurn", severity="critical"), {"service": name})
+        )
+    )
     alertmanager.post(map(dict, moved(CAUSES[:4], {"service": name})))
 
     def groups() -> list[tuple[str, str, int]]:

@@ -8,8 +8,8 @@ import pytest
 from sidelight.contract import DURATION_BUCKETS
 from sidelight.settings import Settings
 from sidelight.slo import names
+from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import default
-from sidelight.slo.plan import Plan
 from sidelight.slo.rules import groups
 from tests.deploy.arithmetic import (
     RECORDED_OBJECTIVE,
@@ -89,7 +89,7 @@ def test_remote_write_sends_the_recorded_series_of_services() -> None:
     """Remote write keeps the recorded series, except for those of instances."""
     kept = re.search(r'regex: "(.+?)"', BLOCKS[0])
     assert kept
-    made = [rule for group in groups(Plan(default())) for rule in group["rules"]]
+    made = [rule for group in groups(RuleContext(default())) for rule in group["rules"]]
     recorded = {rule["record"] for rule in made if "record" in rule}
     left = {name for name in recorded if not re.fullmatch(kept[1], name)}
     assert left == {names.INSTANCE_STATUS, names.INSTANCE_TIME}

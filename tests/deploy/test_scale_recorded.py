@@ -17,8 +17,8 @@ from fastapi.responses import PlainTextResponse
 
 from sidelight import SidelightMiddleware
 from sidelight.slo import rules
+from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import default
-from sidelight.slo.plan import Plan
 from tests.asgi.driver import call
 from tests.deploy.arithmetic import (
     RECORDED_OBJECTIVE,
@@ -49,7 +49,7 @@ def recorded(used: int, other: int) -> int:
     """The number of recorded series of the service, without those by instance."""
     app, history = service(used, other), History(3_600_000, 64 * MIB)
     target = ScrapedTarget(history)
-    listed: dict[str, Any] = {"groups": rules.groups(Plan(default()))}
+    listed: dict[str, Any] = {"groups": rules.groups(RuleContext(default()))}
     running = [RuleGroup(place, one) for place, one in enumerate(parse_groups("rules", listed))]
     for second in (60, 120, 180):
         for number in range(used):

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import native
+from sidelight.asgi import fastapi_telemetry
 from sidelight.cli import main
 from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
@@ -25,8 +25,8 @@ from tests.serving import serving
 
 
 def wrong(findings: Iterator[Finding]) -> dict[str, str]:
-    """What is to mend, and how."""
-    return {found.what: found.mend for found in findings if found.level != "ok"}
+    """Each problem and its fix."""
+    return {found.what: found.fix for found in findings if found.level != "ok"}
 
 
 def measured(**options: Any) -> FastAPI:
@@ -37,48 +37,48 @@ def measured(**options: Any) -> FastAPI:
 
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In an empty folder, so that no file of the project's is read."""
+    """Run in an empty folder, so that no settings of this project are read."""
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_good_machine_has_nothing_to_mend() -> None:
-    """On this machine, with no setting, all is well."""
+def test_a_good_machine_has_no_problem() -> None:
+    """On this machine, without any setting, no check fails."""
     assert wrong(check_machine({})) == {}
 
 
-def test_a_good_application_has_nothing_to_mend() -> None:
-    """One line is all there is to do."""
+def test_a_measured_application_has_no_problem() -> None:
+    """The one line that adds the middleware is enough."""
     assert wrong(check_application(measured(phase_sample_interval=0))) == {}
 
 
 def test_a_fastapi_without_phases(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is too old, or isn't known, is named, unless no phases are wanted."""
-    assert wrong(check_application(measured())) == {} or not native.KNOWN
-    monkeypatch.setattr(native, "tells", lambda: False)
+    """A FastAPI that is too old, or not supported yet, is named, unless phases are turned off."""
+    assert wrong(check_application(measured())) == {} or not fastapi_telemetry.KNOWN
+    monkeypatch.setattr(fastapi_telemetry, "reports_operations", lambda: False)
     assert wrong(check_application(measured(phase_sample_interval=0))) == {}
-    for known, mend in ((False, "fastapi>=0.142"), (True, "phase_sample_interval=0")):
-        monkeypatch.setattr(native, "KNOWN", known)
+    for known, fix in ((False, "fastapi>=0.142"), (True, "phase_sample_interval=0")):
+        monkeypatch.setattr(fastapi_telemetry, "KNOWN", known)
         ((what, how),) = wrong(check_application(measured())).items()
-        assert what == f"FastAPI {fastapi.__version__} tells of no phases of a request"
-        assert mend in how
+        assert what == f"FastAPI {fastapi.__version__} does not report the phases of a request"
+        assert fix in how
 
 
 def test_an_application_that_is_not_measured() -> None:
-    """The line that is missing is named."""
+    """The fix is the line that is missing."""
     assert wrong(check_application(FastAPI())) == {
         "the application is not measured": "app.add_middleware(SidelightMiddleware)"
     }
 
 
 def test_a_wrong_option() -> None:
-    """The settings' own message is passed on."""
+    """The finding has the message of the settings."""
     (what,) = wrong(check_application(measured(slow_request_threshold=0)))
     assert "slow_request_threshold=0" in what
     assert "for example" in what
 
 
-def test_a_middleware_outside_and_another_measurer() -> None:
-    """What stands outside is named, and so is a second measurer."""
+def test_a_middleware_outside_and_another_instrumentation() -> None:
+    """A middleware outside of ours is named, and so is a second instrumentation."""
 
     class PrometheusMiddleware:
         def __init__(self, app: Any) -> None: ...
@@ -92,23 +92,23 @@ def test_a_middleware_outside_and_another_measurer() -> None:
     found = wrong(check_application(app))
     assert len(found) == 2
     assert "call app.add_middleware(SidelightMiddleware) last" in found.values()
-    assert any("PrometheusMiddleware" in mend for mend in found.values())
+    assert any("PrometheusMiddleware" in fix for fix in found.values())
 
 
 def test_fastapis_own_telemetry() -> None:
-    """FastAPI's own metrics of the same requests are told apart from its traces."""
+    """FastAPI's own metrics of the same requests are a problem, and its traces are not."""
     metrics = pytest.importorskip("opentelemetry.sdk.metrics")
     pytest.importorskip("fastapi.telemetry", reason="FastAPI before 0.142 has no telemetry")
     provider = metrics.MeterProvider()
     for wanted in (True, False):
         app = FastAPI(telemetry={"meter_provider": provider, "metrics": wanted})
         app.add_middleware(SidelightMiddleware)
-        mends = list(wrong(check_application(app)).values())
-        assert mends == (['FastAPI(telemetry={"metrics": False})'] if wanted else [])
+        fixes = list(wrong(check_application(app)).values())
+        assert fixes == (['FastAPI(telemetry={"metrics": False})'] if wanted else [])
 
 
 def test_settings_of_the_environment() -> None:
-    """A value that can't be used, a switch that is off, and a directory nobody needs."""
+    """An invalid value, a switch that is off and an unused directory are reported."""
     assert any(
         "SIDELIGHT" in k or "slow" in k
         for k in wrong(check_machine({"SIDELIGHT_SLOW_REQUEST_THRESHOLD": "x"}))
@@ -119,7 +119,7 @@ def test_settings_of_the_environment() -> None:
 
 
 def test_directories(tmp_path: Path) -> None:
-    """A file, a link, a directory for everyone, and one that can't be made are told apart."""
+    """A file, a link, a directory open to everyone, and one that can't be created are reported."""
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to(tmp_path)
     (tmp_path / "open").mkdir()
@@ -128,7 +128,7 @@ def test_directories(tmp_path: Path) -> None:
         "file": "not a directory",
         "link": "not a directory",
         "open": "everyone",
-        "no/such": "can't be made",
+        "no/such": "can't be created",
     }.items():
         found = wrong(check_machine({"SIDELIGHT_DIR": str(tmp_path / name)}))
         assert any(word in what for what in found), (name, found)
@@ -136,7 +136,7 @@ def test_directories(tmp_path: Path) -> None:
 
 
 class Prometheus(http.server.BaseHTTPRequestHandler):
-    """Answers queries with what a test put there: a real one needs minutes to see two targets."""
+    """Answers queries with a test's results: a real one needs minutes to see two targets."""
 
     found: ClassVar[dict[str, list[Any]]] = {}
 
@@ -157,7 +157,7 @@ def prometheus() -> Iterator[str]:
 
 
 def test_what_prometheus_scrapes(prometheus: str) -> None:
-    """One target a service is right; two of the same workers, none, or no answer are not."""
+    """One target per service is right; two of the same workers, none, or no answer are not."""
     one = {"metric": {"service_name": "shop"}, "value": [0, "2"]}
     Prometheus.found = {"build": [one], "target": []}
     assert wrong(check_scrapes(prometheus)) == {}
@@ -170,7 +170,7 @@ def test_what_prometheus_scrapes(prometheus: str) -> None:
 
 
 def test_a_port_that_is_no_prometheus() -> None:
-    """A server that speaks something else is told of, as one that doesn't answer is."""
+    """A server of another protocol is reported as one that does not answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def greet() -> None:
@@ -186,7 +186,7 @@ def test_a_port_that_is_no_prometheus() -> None:
 
 
 def test_the_command(tmp_path: Path) -> None:
-    """The command prints what to mend, and its exit code says whether anything failed."""
+    """The command prints each fix, and its exit status says whether a check failed."""
     (tmp_path / "good.py").write_text(
         "from fastapi import FastAPI\nfrom sidelight import SidelightMiddleware\n"
         "app = FastAPI()\napp.add_middleware(SidelightMiddleware)\nbare = FastAPI()\n"
@@ -196,7 +196,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert (good.exit_code, "fail" in good.output) == (0, False)
     bare = run(main, ["doctor", "good:bare"])
     assert bare.exit_code == 1
-    assert "mend: app.add_middleware(SidelightMiddleware)" in bare.output
+    assert "fix: app.add_middleware(SidelightMiddleware)" in bare.output
     for name, word in {"good": "MODULE:ATTRIBUTE", "nowhere:app": "can't be imported"}.items():
         failed = run(main, ["doctor", name])
         assert failed.exit_code == 1

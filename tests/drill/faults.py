@@ -25,6 +25,15 @@ class Fault(NamedTuple):
     pages: bool
     during: Callable[[Stack, Crowd], AbstractContextManager[Names]]
 
+    @property
+    def severity(self) -> str:
+        """The severity of the alert. An alert of the same name and another severity is another."""
+        return "critical" if self.pages else "warning"
+
+    def is_of(self, one: Heard) -> bool:
+        """Whether a notification is about this fault's alert."""
+        return (one.name, one.labels["severity"]) == (self.alert, self.severity)
+
 
 def _asked(stack: Stack, method: str, path: str, rate: float, clients: int) -> Crowd:
     """Clients that make one request that goes wrong, each on a connection of its own."""
@@ -35,7 +44,7 @@ def _asked(stack: Stack, method: str, path: str, rate: float, clients: int) -> C
 def errors(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A search in four fails; it has no objective of its own, so the text must name it."""
     with _asked(stack, "GET", "/search?wrong=1", 4, 4):
-        yield lambda heard: "Most of them on GET /search." in heard.text
+        yield lambda heard: "Most of them are on GET /search." in heard.text
 
 
 @contextmanager
@@ -127,8 +136,8 @@ def _place(stack: Stack, pid: int) -> dict[str, str]:
 
 
 FAULTS = (
-    Fault("errors on one route", "AvailabilityBudgetBurnsFast", True, errors),
-    Fault("latency on one route", "LatencyBudgetBurnsFast", True, latency),
+    Fault("errors on one route", "AvailabilityErrorBudgetBurn", True, errors),
+    Fault("latency on one route", "LatencyErrorBudgetBurn", True, latency),
     Fault("blocked loop", "EventLoopBlocked", False, blocked),
     Fault("thread pool exhausted", "ThreadPoolSaturated", False, threads),
     Fault("connection pool exhausted", "ConnectionPoolExhausted", False, connections),

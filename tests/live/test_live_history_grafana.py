@@ -1,4 +1,4 @@
-"""What Grafana's Prometheus datasource asks, in its own forms; and when there is no history."""
+"""Requests of Grafana's Prometheus data source; and a sidecar without history."""
 
 import time
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture
 def guarded(store: Path, tmp_path: Path, uvicorn: Serve) -> Iterator[Sidecar]:
-    """A sidecar with a token beside a service that was used."""
+    """A sidecar with a token beside a service with some requests."""
     server = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
     for path in ("/items", "/items/7", "/boom"):
         server.get(path)
@@ -36,8 +36,8 @@ def _there(sidecar: Sidecar) -> bool:
     return bool(post(sidecar.port, "query", query, **BEARER).data["result"])
 
 
-def test_grafana_gets_what_it_asks(guarded: Sidecar) -> None:
-    """Its health check, variables, panels, exemplars and detection of what it talks to."""
+def test_requests_of_grafana_are_answered(guarded: Sidecar) -> None:
+    """Grafana's health check, variables, panels, exemplars and version detection are answered."""
     port, now = guarded.port, int(time.time())
     span = ("start", str(now - 3600)), ("end", str(now + 60))
     health = post(port, "query", ("query", "1+1"), ("time", str(now)), **BEARER)
@@ -66,8 +66,8 @@ def test_grafana_gets_what_it_asks(guarded: Sidecar) -> None:
     assert get(port, "query_exemplars", ("query", "up"), *span, **BEARER).data == []
 
 
-def test_a_panel_is_drawn_from_its_form(guarded: Sidecar) -> None:
-    """query_range as a form, with a step in seconds: aligned points, values as texts."""
+def test_a_panel_s_form_is_answered(guarded: Sidecar) -> None:
+    """query_range as a form with a step in seconds gives aligned points and values as strings."""
     now = int(time.time())
     end = now - now % 5 + 10
     query = 'sum by(http_route) (http_server_request_duration_seconds_count{http_route="/boom"})'
@@ -81,8 +81,8 @@ def test_a_panel_is_drawn_from_its_form(guarded: Sidecar) -> None:
     assert {value for _, value in row["values"]} == {"1"}
 
 
-def test_the_api_is_guarded_as_the_page_is(guarded: Sidecar) -> None:
-    """Without the token nothing is told, and a foreign name gets nowhere."""
+def test_the_api_needs_the_token(guarded: Sidecar) -> None:
+    """Requests without the token or with another host name are refused."""
     for path in ("query?query=up", "rules", "label/job/values", "status/buildinfo"):
         assert fetch(guarded, f"/api/v1/{path}").status == 401
         assert fetch(guarded, f"/api/v1/{path}", BEARER).status == 200
@@ -90,10 +90,10 @@ def test_the_api_is_guarded_as_the_page_is(guarded: Sidecar) -> None:
         assert fetch(guarded, f"/api/v1/{path}", foreign).status == 421
 
 
-def test_a_service_that_restarts_ends_and_goes_on(
+def test_series_end_and_continue_with_a_restart(
     store: Path, tmp_path: Path, uvicorn: Serve
 ) -> None:
-    """While there is no worker its gauges have ended; counters and the target stay."""
+    """Without a worker its gauges end; counters and the target stay."""
     service = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
     with Sidecar(store, tmp_path, "--history-step", "1s", "--job", "shop") as sidecar:
 
@@ -109,8 +109,8 @@ def test_a_service_that_restarts_ends_and_goes_on(
         eventually(lambda: count("anyio_threadpool_capacity"))
 
 
-def test_a_directory_that_cannot_be_read_is_down(store: Path, tmp_path: Path) -> None:
-    """Then up is 0, everything else has ended, and how long that took is still there."""
+def test_a_store_that_cannot_be_read_is_down(store: Path, tmp_path: Path) -> None:
+    """If the store can't be read, up is 0, other series end, and those about the scrape stay."""
     with Sidecar(store, tmp_path, "--history-step", "1s", "--job", "shop") as sidecar:
 
         def names() -> set[str]:
@@ -140,8 +140,8 @@ class SidecarWithoutExtra(Sidecar):
     module = "without_extra"
 
 
-def test_without_the_extra_it_runs_as_before(store: Path, tmp_path: Path) -> None:
-    """The page is served, and the API says in its own words what to install."""
+def test_a_sidecar_without_the_extra(store: Path, tmp_path: Path) -> None:
+    """Without the extra the page is served, and the API's error tells what to install."""
     with SidecarWithoutExtra(store, tmp_path) as sidecar:
         assert sidecar.get("/metrics")[0] == 200
         assert "sidelight_history" not in sidecar.get("/metrics")[1]
@@ -152,7 +152,7 @@ def test_without_the_extra_it_runs_as_before(store: Path, tmp_path: Path) -> Non
 
 
 def test_a_history_that_is_turned_off(store: Path, tmp_path: Path) -> None:
-    """With --history 0 nothing is remembered, and the API says so."""
+    """With --history 0 nothing is stored, and the API's error tells so."""
     with Sidecar(store, tmp_path, "--history", "0") as sidecar:
         answer = post(sidecar.port, "query", ("query", "up"))
         assert answer.status == 501
@@ -174,7 +174,7 @@ def test_a_history_that_is_turned_off(store: Path, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_settings_are_refused(store: Path, options: tuple[str, ...], said: str) -> None:
-    """With the key, what was given, and an example that works."""
+    """An invalid option is refused with its name, its value and an example."""
     ended = run("--directory", str(store), "--listen", "127.0.0.1:0", *options)
     assert ended.returncode == 1
     assert said in ended.stderr
@@ -182,8 +182,8 @@ def test_wrong_settings_are_refused(store: Path, options: tuple[str, ...], said:
     assert "Traceback" not in ended.stderr
 
 
-def test_objectives_of_the_folder_are_evaluated(store: Path, tmp_path: Path) -> None:
-    """The rules are those of sidelight.toml, and its service names the job."""
+def test_objectives_of_the_working_directory_are_evaluated(store: Path, tmp_path: Path) -> None:
+    """The rules are those of the objectives in sidelight.toml, and its service is the job."""
     (tmp_path / "sidelight.toml").write_text(
         'service = "checkout"\n[slo]\navailability = "99.9%"\nlatency = "99% < 300ms"\n'
     )
@@ -193,17 +193,17 @@ def test_objectives_of_the_folder_are_evaluated(store: Path, tmp_path: Path) -> 
         assert row["metric"]["job"] == "checkout"
         groups = get(sidecar.port, "rules").data["groups"]
         names = {rule["name"] for group in groups for rule in group["rules"]}
-        assert {"LatencyBudgetBurnsFast", "WorkerBlocked"} <= names
+        assert {"LatencyErrorBudgetBurn", "WorkerBlocked"} <= names
         assert {group["name"].partition("-")[2] for group in groups} == {
             "checkout-requests",
             "checkout-budget",
-            "checkout-burn",
+            "checkout-burn-rate",
             "checkout-health",
         }
 
 
 def test_settings_come_from_the_environment_too(store: Path, tmp_path: Path) -> None:
-    """Each option of the history has its variable."""
+    """Each option of the history has an environment variable."""
     env = {
         "SIDELIGHT_HISTORY": "10m",
         "SIDELIGHT_HISTORY_STEP": "2s",

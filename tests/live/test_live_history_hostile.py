@@ -13,7 +13,7 @@ from tests.live.asking import get, post
 from tests.live.servers import eventually
 from tests.live.sidecars import Sidecar, timed, worker_with_routes
 
-pytestmark = [pytest.mark.live, pytest.mark.xdist_group("history-hostile")]
+pytestmark = pytest.mark.live
 SLOW = pytest.mark.slow
 
 MIB = 1 << 20

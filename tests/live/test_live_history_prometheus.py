@@ -1,4 +1,4 @@
-"""The sidecar's API beside a real Prometheus that scrapes the same sidecar."""
+"""The sidecar's API answers as a real Prometheus that scrapes the same sidecar."""
 
 import re
 import time
@@ -44,20 +44,20 @@ scrape_configs:
 """
 
 
-class Both(NamedTuple):
-    """The two ports."""
+class ServerPair(NamedTuple):
+    """The ports of a sidecar and of a Prometheus."""
 
-    ours: int
-    theirs: int
+    sidecar: int
+    prometheus: int
 
     def get(self, path: str, *fields: tuple[str, str]) -> tuple[Answer, Answer]:
-        return get(self.ours, path, *fields), get(self.theirs, path, *fields)
+        return get(self.sidecar, path, *fields), get(self.prometheus, path, *fields)
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    """A service that was used, a sidecar that remembers it, and a Prometheus that scrapes that."""
-    where = tmp_path_factory.mktemp("both")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerPair]:
+    """A service with some requests, a sidecar, and a Prometheus that scrapes the sidecar."""
+    where = tmp_path_factory.mktemp("servers")
     (where / "rules.yml").write_text(RULES)
     store = where / "store"
     options = "--history-step", "1s", "--job", "shop", "--rules", str(where / "rules.yml")
@@ -71,16 +71,16 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
             Sidecar(store, where, *options) as sidecar,
             prometheus(CONFIG.format(port=sidecar.port), where) as port,
         ):
-            found = Both(sidecar.port, port)
+            found = ServerPair(sidecar.port, port)
             eventually(lambda: _settled(found))
             yield found
     finally:
         server.destroy()
 
 
-def _settled(both: Both) -> bool:
-    """Both have rules that were evaluated and what the application counted."""
-    for port in both:
+def _settled(servers: ServerPair) -> bool:
+    """Whether both have evaluated their rules and have the application's samples."""
+    for port in servers:
         try:
             (group,) = get(port, "rules").data["groups"]
             seen = get(port, "query", ("query", 'shop_orders_total{kind="tea"} == 2')).data
@@ -105,12 +105,12 @@ def _settled(both: Both) -> bool:
         'shop_orders_total{kind!="tea"}',
     ],
 )
-def test_the_same_series(both: Both, match: str) -> None:
-    """A selector finds the same label sets, the scrape's own and the rules' among them."""
+def test_the_same_series(servers: ServerPair, match: str) -> None:
+    """A selector finds the same label sets, including those of scrapes and of rules."""
 
     def same() -> bool:
-        ours, theirs = both.get("series", ("match[]", match))
-        return bool(ours.data) and _sorted(ours.data) == _sorted(theirs.data)
+        actual, expected = servers.get("series", ("match[]", match))
+        return bool(actual.data) and _sorted(actual.data) == _sorted(expected.data)
 
     eventually(same)
 
@@ -119,46 +119,46 @@ def _sorted(sets: list[dict[str, str]]) -> list[list[tuple[str, str]]]:
     return sorted(sorted(one.items()) for one in sets)
 
 
-def test_the_same_labels_and_values(both: Both) -> None:
-    """Names, and the values of each, with and without a selector."""
+def test_the_same_labels_and_values(servers: ServerPair) -> None:
+    """Label names and label values are the same, with and without a selector."""
 
     def same(path: str, *fields: tuple[str, str]) -> bool:
-        ours, theirs = both.get(path, *fields)
-        return bool(ours.data) and ours == theirs
+        actual, expected = servers.get(path, *fields)
+        return bool(actual.data) and actual == expected
 
     match = ("match[]", 'http_server_request_duration_seconds_count{http_route!=""}')
     for path in ("labels", "label/__name__/values", "label/kind/values", "label/job/values"):
         eventually(lambda path=path: same(path))  # type: ignore[misc]
     for path in ("labels", "label/http_route/values"):
         eventually(lambda path=path: same(path, match))  # type: ignore[misc]
-    for answer in both.get("label/nothing/values"):
+    for answer in servers.get("label/nothing/values"):
         assert answer.data == []
 
 
-def test_the_same_metadata(both: Both) -> None:
-    """Kind, help and unit of each family, all of them or one."""
-    ours, theirs = both.get("metadata")
-    assert ours.data == theirs.data
-    assert ours.data["shop_orders"][0]["help"] == 'Orders, "placed"\nor not.'
+def test_the_same_metadata(servers: ServerPair) -> None:
+    """Type, help and unit of the metric families are the same."""
+    actual, expected = servers.get("metadata")
+    assert actual.data == expected.data
+    assert actual.data["shop_orders"][0]["help"] == 'Orders, "placed"\nor not.'
     for fields in ([("metric", "shop_orders")], [("metric", "none")]):
-        ours, theirs = both.get("metadata", *fields)
-        assert ours == theirs
+        actual, expected = servers.get("metadata", *fields)
+        assert actual == expected
     for fields in ([("limit", "2")], [("limit", "0")]):
-        ours, theirs = both.get("metadata", *fields)
-        assert len(ours.data) == len(theirs.data)
-    ours, theirs = both.get("metadata", ("limit", "two"))
-    assert ours == theirs
+        actual, expected = servers.get("metadata", *fields)
+        assert len(actual.data) == len(expected.data)
+    actual, expected = servers.get("metadata", ("limit", "two"))
+    assert actual == expected
 
 
-def test_the_same_exemplars(both: Both) -> None:
-    """Of each selector in a query, by series, in the order of their times."""
+def test_the_same_exemplars(servers: ServerPair) -> None:
+    """The exemplars of each selector in a query are the same, in the order of their times."""
     now = time.time()
     span = ("start", str(now - 600)), ("end", str(now + 60))
     for query in ("shop_orders_total", 'rate(shop_orders_total{kind="tea"}[1m]) + up', "up"):
-        ours, theirs = both.get("query_exemplars", ("query", query), *span)
-        assert _exemplars(ours.data) == _exemplars(theirs.data), query
-    ours, _ = both.get("query_exemplars", ("query", "shop_orders_total"), *span)
-    assert {one["labels"]["trace_id"] for row in ours.data for one in row["exemplars"]} == {
+        actual, expected = servers.get("query_exemplars", ("query", query), *span)
+        assert _exemplars(actual.data) == _exemplars(expected.data), query
+    actual, _ = servers.get("query_exemplars", ("query", "shop_orders_total"), *span)
+    assert {one["labels"]["trace_id"] for row in actual.data for one in row["exemplars"]} == {
         "trace-of-tea",
         "trace-of-milk",
     }
@@ -174,41 +174,41 @@ def _exemplars(data: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
     )
 
 
-def test_the_same_rules(both: Both) -> None:
-    """Groups, rules and alerts have the same members, states, labels and texts."""
+def test_the_same_rules(servers: ServerPair) -> None:
+    """Groups, rules and alerts have the same members, states, labels and annotations."""
 
     def same() -> bool:
-        ours, theirs = (_plain(answer.data) for answer in both.get("rules"))
-        assert ours["groups"][0]["rules"][3]["health"] == "err"
-        return bool(ours == theirs)
+        actual, expected = (_without_times(answer.data) for answer in servers.get("rules"))
+        assert actual["groups"][0]["rules"][3]["health"] == "err"
+        return bool(actual == expected)
 
     eventually(same)
     for fields in ([("type", "alert")], [("type", "record")]):
-        ours, theirs = both.get("rules", *fields)
-        assert _names(ours.data) == _names(theirs.data)
-    ours, theirs = both.get("rules", ("type", "none"))
-    assert ours.status == theirs.status == 400
+        actual, expected = servers.get("rules", *fields)
+        assert _names(actual.data) == _names(expected.data)
+    actual, expected = servers.get("rules", ("type", "none"))
+    assert actual.status == expected.status == 400
 
 
-def test_the_same_alerts(both: Both) -> None:
-    """Those that are pending or firing, with their values and annotations."""
-    ours, theirs = both.get("alerts")
-    assert _plain(ours.data) == _plain(theirs.data)
-    states = {one["labels"]["alertname"]: one["state"] for one in ours.data["alerts"]}
+def test_the_same_alerts(servers: ServerPair) -> None:
+    """Pending and firing alerts have the same values and annotations."""
+    actual, expected = servers.get("alerts")
+    assert _without_times(actual.data) == _without_times(expected.data)
+    states = {one["labels"]["alertname"]: one["state"] for one in actual.data["alerts"]}
     assert states == {"Ordered": "firing", "Waiting": "pending"}
 
 
 TIMES = {"evaluationTime", "lastEvaluation", "activeAt", "file", "lastError"}
 
 
-def _plain(found: Any) -> Any:
-    """Without what differs from one server to the other, though it must be there."""
+def _without_times(found: Any) -> Any:
+    """Remove values that differ between the servers, and keep their keys."""
     if isinstance(found, dict):
-        return {key: key if key in TIMES else _plain(value) for key, value in found.items()}
+        return {key: key if key in TIMES else _without_times(value) for key, value in found.items()}
     if isinstance(found, str):
         return re.sub(r"error executing template.*error calling first: ", "", found)
     if isinstance(found, list):
-        return [_plain(one) for one in found]
+        return [_without_times(one) for one in found]
     return found
 
 
@@ -216,11 +216,11 @@ def _names(data: Any) -> list[str]:
     return [rule["name"] for group in data["groups"] for rule in group["rules"]]
 
 
-def test_the_same_build_information(both: Both) -> None:
-    """All members that clients look at; the version is the one whose API this is."""
-    ours, theirs = both.get("status/buildinfo")
-    assert ours.data.keys() == theirs.data.keys()
-    assert ours.data["version"].startswith("3.")
+def test_the_same_build_information(servers: ServerPair) -> None:
+    """The members are the same, and the version is one of Prometheus 3."""
+    actual, expected = servers.get("status/buildinfo")
+    assert actual.data.keys() == expected.data.keys()
+    assert actual.data["version"].startswith("3.")
 
 
 NOW = "1700000000"
@@ -253,18 +253,18 @@ BAD: list[tuple[str, list[tuple[str, str]]]] = [
 
 
 @pytest.mark.parametrize(("path", "fields"), BAD, ids=str)
-def test_the_same_refusals(both: Both, path: str, fields: list[tuple[str, str]]) -> None:
-    """Bad requests get the same status, type of error and words, by GET and by POST."""
-    ours, theirs = both.get(path, *fields)
-    assert (ours.status, ours.body["errorType"]) == (theirs.status, theirs.body["errorType"])
-    said, expected = (answer.body["error"] for answer in (ours, theirs))
-    assert _words(said) == _words(expected)
+def test_the_same_refusals(servers: ServerPair, path: str, fields: list[tuple[str, str]]) -> None:
+    """Invalid requests get the same status, type of error and message, by GET and by POST."""
+    actual, expected = servers.get(path, *fields)
+    assert actual.status == expected.status
+    assert actual.body["errorType"] == expected.body["errorType"]
+    assert _message(actual.body["error"]) == _message(expected.body["error"])
     if not path.startswith("label/"):
-        assert post(both.ours, path, *fields) == ours
+        assert post(servers.sidecar, path, *fields) == actual
 
 
-def _words(error: str) -> str:
-    """Without the name of the parameter, which later versions add, and the parser's own words."""
+def _message(error: str) -> str:
+    """Remove the name of the parameter, which later versions add, and messages of the parser."""
     error = re.sub(r'^invalid parameter "[^"]+": ', "", error)
     error = re.sub(r"^(\d+:\d+|unknown position): ", "", error)
     return error if "parse error" not in error and "matcher" not in error else "parse error"
@@ -289,15 +289,15 @@ def _words(error: str) -> str:
         "absent(none_such{a='b'})",
     ],
 )
-def test_the_same_answers(both: Both, query: str) -> None:
-    """Types, labels and the writing of numbers are the same, at any of the ways to give a time."""
+def test_the_same_answers(servers: ServerPair, query: str) -> None:
+    """Types, labels and the format of numbers are the same."""
 
     def same() -> bool:
         now = str(int(time.time()))
-        ours, theirs = both.get("query", ("query", query), ("time", now))
+        actual, expected = servers.get("query", ("query", query), ("time", now))
         if query.startswith("sort"):
-            return bool(ours.data == theirs.data)
-        return bool(_unordered(ours.data) == _unordered(theirs.data))
+            return bool(actual.data == expected.data)
+        return bool(_unordered(actual.data) == _unordered(expected.data))
 
     eventually(same)
 
@@ -308,8 +308,8 @@ def _unordered(data: Any) -> Any:
     return data
 
 
-def test_a_range_is_the_same(both: Both) -> None:
-    """Times in seconds, with fractions, and by RFC 3339; steps in seconds and as durations."""
+def test_a_range_is_the_same(servers: ServerPair) -> None:
+    """Times in seconds, with fractions and as RFC 3339 give the same, as do steps and durations."""
     for start, end, step in (
         ("{0}", "{1}", "5"),
         ("{0}.25", "{1}.75", "2.5"),
@@ -319,17 +319,17 @@ def test_a_range_is_the_same(both: Both) -> None:
         def same(start: str = start, end: str = end, step: str = step) -> bool:
             times = ("start", start.format(*_span())), ("end", end.format(*_span()))
             query = "query", "shop_orders_total > 0"
-            ours, theirs = both.get("query_range", query, *times, ("step", step))
-            shared = _last_points(ours.data)
-            return bool(shared) and shared == _last_points(theirs.data)
+            actual, expected = servers.get("query_range", query, *times, ("step", step))
+            shared = _last_points(actual.data)
+            return bool(shared) and shared == _last_points(expected.data)
 
-        eventually(same)  # one of the two has a sample a little earlier
+        eventually(same)  # one of the servers has a sample a little earlier
     now = int(time.time())
     written = time.strftime("%Y-%m-%dT%H:%M:%S.500Z", time.gmtime(now))
     fields = [("query", "vector(1)"), ("start", written), ("end", written), ("step", "1m")]
-    ours, theirs = both.get("query_range", *fields)
-    assert ours == theirs
-    assert ours.data["result"][0]["values"] == [[now + 0.5, "1"]]
+    actual, expected = servers.get("query_range", *fields)
+    assert actual == expected
+    assert actual.data["result"][0]["values"] == [[now + 0.5, "1"]]
 
 
 def _span() -> tuple[int, int]:
@@ -338,5 +338,5 @@ def _span() -> tuple[int, int]:
 
 
 def _last_points(data: Any) -> list[tuple[Any, ...]]:
-    """The last point of each: they began at different times."""
+    """Return the last point of each series: the first ones differ in time."""
     return sorted((sorted(row["metric"].items()), row["values"][-1]) for row in data["result"])

@@ -2,7 +2,9 @@
 
 import asyncio
 import gc
+import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import sqlalchemy.exc
 from fastapi import FastAPI
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool, QueuePool, SingletonThreadPool, StaticPool
+from sqlalchemy.pool import NullPool, Pool, QueuePool, SingletonThreadPool, StaticPool
 
 from sidelight import SidelightError, SidelightMiddleware, watch
 from sidelight.runtime import instruments
@@ -20,6 +22,22 @@ from tests.runtime.reading import POOL, Worker, eventually
 
 USE, WAIT = POOL + "use_time_seconds", POOL + "wait_time_seconds"
 ONE = text("select 1")
+
+
+@pytest.fixture(autouse=True)
+def _closed() -> Iterator[None]:
+    """Connections of SQLite are closed after their test; Python 3.13 warns of any that is not."""
+    opened: list[object] = []
+
+    def keep(connection: object, _: object) -> None:
+        opened.append(connection)
+
+    event.listen(Pool, "connect", keep)
+    yield
+    event.remove(Pool, "connect", keep)
+    for connection in opened:
+        if isinstance(connection, sqlite3.Connection):
+            connection.close()
 
 
 def timed_use(worker: Worker, name: str) -> tuple[int, int]:

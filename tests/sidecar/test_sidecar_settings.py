@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sidelight.errors import SettingsError
-from sidelight.serving.door import address, is_loopback, read_token
+from sidelight.serving.bind import address, is_loopback, read_token
 from sidelight.sidecar.settings import LISTEN, check, exports_by_environment
 
 

@@ -5,9 +5,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from sidelight.slo import objectives, rules
-from sidelight.slo.objectives import Service
-from sidelight.slo.plan import Plan
+from sidelight.slo import config, rules
+from sidelight.slo.context import RuleContext
+from sidelight.slo.objectives import ServiceConfig
 
 ROOT = Path(__file__).parents[2]
 PROMETHEUS = ROOT / "deploy" / "prometheus"
@@ -15,22 +15,22 @@ TESTS = PROMETHEUS / "tests"
 SHOP = TESTS / "shop.toml"
 
 
-def service(text: str) -> Service:
+def service(text: str) -> ServiceConfig:
     """What a sidelight.toml says."""
-    return objectives.read(tomllib.loads(text))
+    return config.read(tomllib.loads(text))
 
 
-def plan(text: str = "", scale: str = "1") -> Plan:
+def context(text: str = "", scale: str = "1") -> RuleContext:
     """A build of it."""
-    return Plan(service(text), Fraction(scale))
+    return RuleContext(service(text), Fraction(scale))
 
 
-def every_rule(of: Plan) -> list[dict[str, Any]]:
+def every_rule(of: RuleContext) -> list[dict[str, Any]]:
     """All rules of a build."""
     return [rule for group in rules.groups(of) for rule in group["rules"]]
 
 
-def recorded(of: Plan, name: str, **labels: str) -> list[str]:
+def recorded(of: RuleContext, name: str, **labels: str) -> list[str]:
     """Expressions of the rules that record a name, with at least these labels."""
     return [
         rule["expr"]
@@ -39,6 +39,6 @@ def recorded(of: Plan, name: str, **labels: str) -> list[str]:
     ]
 
 
-def alerts(of: Plan, name: str) -> list[dict[str, Any]]:
+def alerts(of: RuleContext, name: str) -> list[dict[str, Any]]:
     """The rules of an alert."""
     return [rule for rule in every_rule(of) if rule.get("alert") == name]

@@ -34,7 +34,7 @@ def test_build_writes_rules(settings: Path) -> None:
     assert [group["name"] for group in yaml.safe_load(text)["groups"]] == [
         "sidelight-shop-requests",
         "sidelight-shop-budget",
-        "sidelight-shop-burn",
+        "sidelight-shop-burn-rate",
         "sidelight-shop-health",
     ]
 
@@ -62,7 +62,7 @@ def test_build_for_a_drill(settings: Path) -> None:
 
 
 def test_build_says_what_can_never_fire(settings: Path) -> None:
-    """A burn that can't be is told beside the rules, and they are written."""
+    """A burn rate that is impossible is reported, and the rules are written."""
     settings.write_text(SETTINGS.replace("99.9%", "90%"))
     done = call("build", "--output", "rules.yml")
     assert done.exit_code == 0

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 
 from sidelight.errors import SettingsError
-from sidelight.slo import objectives
-from sidelight.slo.objectives import Objective, Route
+from sidelight.slo import config, objectives
+from sidelight.slo.objectives import Objective, RoutePattern
 from tests.slo.made import SHOP, service
 
 HEAD = 'service = "shop"\n[slo]\n'
@@ -110,7 +110,7 @@ def test_the_example_works(text: str, key: str, wrong: str) -> None:
         settings["slo"] = {"route": [{**found, "availability": "99%"}]}
     else:
         settings["slo"] = {"latency": "99% < 1s", **found}
-    assert objectives.read(settings).objectives
+    assert config.read(settings).objectives
 
 
 def test_three_lines() -> None:
@@ -149,7 +149,7 @@ def test_two_tables_of_one_route() -> None:
         f'service = "a"\n{table}availability = "99%"\n{table}latency = "99% < 1s"\n'
     ).objectives
     assert [one.kind for one in found] == ["availability", "latency"]
-    assert {one.route for one in found} == {Route("GET", "/x")}
+    assert {one.route for one in found} == {RoutePattern("GET", "/x")}
 
 
 def test_root_path_stands_before_every_route() -> None:
@@ -158,17 +158,17 @@ def test_root_path_stands_before_every_route() -> None:
         HEAD + 'root_path = "/api"\nexclude = ["/x/*"]\n'
         'route = [{ match = "GET /x", availability = "99%" }]'
     )
-    assert found.objectives[0].route == Route("GET", "/api/x")
-    assert found.exclude == (Route("", "/api/x/*"),)
+    assert found.objectives[0].route == RoutePattern("GET", "/api/x")
+    assert found.exclude == (RoutePattern("", "/api/x/*"),)
 
 
 def test_a_burn_that_can_never_be_is_told() -> None:
     """At 90 %, 14.4 times the budget is more than all requests: that is said, with the sum."""
-    (remark,) = objectives.remarks(service(HEAD + 'availability = "90%"'))
+    (remark,) = objectives.impossible_burn_rates(service(HEAD + 'availability = "90%"'))
     assert remark.startswith("slo.availability='90%'")
     assert "14.4 x (1 - 0.9) = 1.44" in remark
-    assert len(list(objectives.remarks(service(HEAD + 'availability = "50%"')))) == 3
-    assert list(objectives.remarks(service(HEAD + 'availability = "99%"'))) == []
+    assert len(list(objectives.impossible_burn_rates(service(HEAD + 'availability = "50%"')))) == 3
+    assert list(objectives.impossible_burn_rates(service(HEAD + 'availability = "99%"'))) == []
 
 
 def test_without_any_settings() -> None:
@@ -181,7 +181,7 @@ def test_without_any_settings() -> None:
 def test_a_service_without_objectives() -> None:
     """A name alone is enough for the same rules, of this service only."""
     found = service('service = "shop"')
-    assert (found.name, found.selector.raw) == ("shop", 'job="shop"')
+    assert (found.name, found.selector.scraped) == ("shop", 'job="shop"')
     assert found.objectives == (Objective("availability", Decimal("0.99")),)
 
 

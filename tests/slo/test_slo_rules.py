@@ -4,15 +4,16 @@ import json
 import re
 from collections import Counter
 from fractions import Fraction
-from importlib.resources import files
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from sidelight import packaged
 from sidelight.contract import METRICS
+from sidelight.project import PROJECT_URL
 from sidelight.slo import names, objectives, rules
-from sidelight.slo.objectives import Route
-from sidelight.slo.plan import Plan
+from sidelight.slo.context import RuleContext
+from sidelight.slo.objectives import RoutePattern
 from tests.deploy.artefacts import run
 from tests.slo.made import (
     PROMETHEUS,
@@ -20,8 +21,8 @@ from tests.slo.made import (
     SHOP,
     TESTS,
     alerts,
+    context,
     every_rule,
-    plan,
     recorded,
     service,
 )
@@ -35,15 +36,15 @@ METRIC = re.compile(
 LABELS = {label for metric in METRICS.values() for label in metric.labels}
 
 
-def shop() -> Plan:
-    return Plan(service(SHOP.read_text()))
+def shop() -> RuleContext:
+    return RuleContext(service(SHOP.read_text()))
 
 
 def test_the_default_rules_are_up_to_date() -> None:
     """What is committed, what is in the wheel and what the code makes are the same bytes."""
-    made = rules.text(Plan(objectives.default()))
+    made = rules.text(RuleContext(objectives.default()))
     assert (PROMETHEUS / "rules" / "sidelight.yml").read_text() == made
-    assert files("sidelight.slo").joinpath("sidelight.yml").read_text() == made
+    assert (packaged.folder("rules") / "sidelight.yml").read_text() == made
 
 
 def test_the_rules_under_test_are_up_to_date() -> None:
@@ -72,13 +73,13 @@ def test_generated_files_say_so(file: str) -> None:
 def test_promtool_takes_them(text: str, scale: str, tmp_path: object) -> None:
     """``promtool check rules`` has nothing against any build, duplicates included."""
     file = PROMETHEUS.__class__(str(tmp_path)) / "rules.yml"
-    file.write_text(rules.text(plan(text, scale)))
+    file.write_text(rules.text(context(text, scale)))
     run("promtool", "check", "rules", str(file), package=DEBIAN)
 
 
 def test_the_operators_format() -> None:
     """A PrometheusRule holds the same groups, under a name that DNS takes."""
-    of = plan('service = "Shop & Co"\nslo = { availability = "99%" }')
+    of = context('service = "Shop & Co"\nslo = { availability = "99%" }')
     found = yaml.safe_load(rules.text(of, "operator"))
     assert (found["apiVersion"], found["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", found["metadata"]["name"])
@@ -87,7 +88,7 @@ def test_the_operators_format() -> None:
 
 def test_every_metric_is_in_the_contract() -> None:
     """No expression and no annotation names a metric that Sidelight does not have."""
-    for rule in (*every_rule(shop()), *every_rule(plan())):
+    for rule in (*every_rule(shop()), *every_rule(context())):
         texts = [rule["expr"], *rule.get("annotations", {}).values()]
         for name in METRIC.findall(" ".join(texts)):
             assert name in METRICS or name in LABELS, (name, rule)
@@ -106,7 +107,7 @@ def test_raw_series_are_read_over_one_window_only() -> None:
 
 def test_errors_are_counted_with_count() -> None:
     """Ratios of errors are sums of _count, and never of _bucket."""
-    of = plan('service = "a"\nslo = { availability = "99%" }')
+    of = context('service = "a"\nslo = { availability = "99%" }')
     (total,) = recorded(of, names.TOTAL_RATE)
     (bad,) = recorded(of, names.BAD_RATE)
     assert names.ROUTE_CLASS in total
@@ -128,23 +129,25 @@ def test_names_have_a_level_a_metric_and_an_operation() -> None:
 def test_decimals_are_exact() -> None:
     """No number of an expression has the tail of a binary fraction."""
     text = 'service = "a"\nslo = { availability = "99.97%", latency = "99.99% < 70ms" }'
-    for rule in every_rule(plan(text)):
+    for rule in every_rule(context(text)):
         for number in re.findall(r"\d+\.\d+", rule["expr"]):
             assert len(number) <= 8, number
-    of = plan(text)
+    of = context(text)
     assert [e.rpartition(" ")[2] for e in recorded(of, names.BUDGET)] == ["0.0003", "0.0001"]
-    assert "> 0.00432 and" in alerts(of, "AvailabilityBudgetBurnsFast")[0]["expr"]
+    assert "> 0.00432 and" in alerts(of, "AvailabilityErrorBudgetBurn")[0]["expr"]
 
 
 def test_an_objective_says_its_seconds_and_its_window() -> None:
     """A latency's seconds are recorded as they were written; how long a budget is for, of both."""
-    of = plan('service = "a"\nslo = { availability = "99%", latency = "99% < 300ms" }')
+    of = context('service = "a"\nslo = { availability = "99%", latency = "99% < 300ms" }')
     (line,) = recorded(of, names.SECONDS, slo="latency")
     assert line.endswith(" + 0.3")
     assert recorded(of, names.SECONDS, slo="availability") == []
     (window,) = recorded(of, names.WINDOW)
     assert window.endswith(" + 2592000")
-    (drill,) = recorded(plan('service = "a"\nslo = { availability = "99%" }', "1/60"), names.WINDOW)
+    (drill,) = recorded(
+        context('service = "a"\nslo = { availability = "99%" }', "1/60"), names.WINDOW
+    )
     assert drill.endswith(" + 43200")
 
 
@@ -160,22 +163,22 @@ def test_an_objective_says_its_seconds_and_its_window() -> None:
 def test_le_has_two_spellings(latency: str, matcher: str) -> None:
     """A whole bound is found as 1 and as 1.0, a broken one as it is, and no other bound is."""
     (bad,) = recorded(
-        plan(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.BAD_RATE
+        context(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.BAD_RATE
     )
     assert matcher in bad
 
 
 def test_a_route_is_matched_whole() -> None:
     """A template's braces and dots are text, and only /* at its end is a pattern."""
-    assert Route("GET", "/a.b/{id}").matchers == (
+    assert RoutePattern("GET", "/a.b/{id}").matchers == (
         'http_request_method="GET",http_route="/a.b/{id}"'
     )
-    assert Route("", "/a.b/*").matchers == 'http_route=~"/a\\\\.b/.*"'
+    assert RoutePattern("", "/a.b/*").matchers == 'http_route=~"/a\\\\.b/.*"'
 
 
 def test_a_stream_is_not_in_the_services_latency() -> None:
     """A route whose first byte counts is left out where whole responses are timed."""
-    of = plan(
+    of = context(
         LATENCY + '[[slo.route]]\nmatch = "GET /feed"\nlatency = "95% < 1s"\nfirst_byte = true\n'
     )
     total, stream = recorded(of, names.TOTAL_RATE)
@@ -186,48 +189,52 @@ def test_a_stream_is_not_in_the_services_latency() -> None:
 
 def test_a_service_that_streams() -> None:
     """With first_byte, the routes that stream are judged by their first byte, the others whole."""
-    (total,) = recorded(plan(LATENCY + "first_byte = true"), names.TOTAL_RATE)
+    (total,) = recorded(context(LATENCY + "first_byte = true"), names.TOTAL_RATE)
     assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
     assert f"or {names.STARTS}" in total
 
 
 def test_a_burn_that_can_never_be_has_no_rule() -> None:
     """At 90 % there is no 14.4 times; the other three are there."""
-    of = plan('service = "a"\nslo = { availability = "90%" }')
-    found = alerts(of, "AvailabilityBudgetBurnsFast") + alerts(of, "AvailabilityBudgetBurnsSlowly")
+    of = context('service = "a"\nslo = { availability = "90%" }')
+    found = alerts(of, "AvailabilityErrorBudgetBurn")
     assert [rule["labels"]["window"] for rule in found] == ["6h", "1d", "3d"]
 
 
 def test_the_floor_is_the_users() -> None:
     """`min_bad_events` is in each burn alert, of the long window."""
-    of = plan('service = "a"\nslo = { availability = "99%", min_bad_events = 25 }')
-    for rule in alerts(of, "AvailabilityBudgetBurnsFast"):
+    of = context('service = "a"\nslo = { availability = "99%", min_bad_events = 25 }')
+    for rule in alerts(of, "AvailabilityErrorBudgetBurn"):
         assert rule["expr"].endswith(" >= 25")
         assert names.bad(rule["labels"]["window"]) in rule["expr"]
 
 
 def test_every_alert_says_what_to_do() -> None:
     """Each has a wait, a severity, its service, a summary, what to do first, and two links."""
-    for of in (shop(), plan()):
+    for of in (shop(), context()):
         for rule in every_rule(of):
             if "alert" in rule:
                 assert rule["for"] != "0s"
                 assert rule["labels"]["severity"] in {"critical", "warning"}
-                assert rule["labels"]["service"] == of.label
+                assert rule["labels"]["service"] == of.service_label
                 notes = rule["annotations"]
                 assert " First: " in notes["description"]
-                assert notes["runbook_url"] == f"docs/runbooks/{rule['alert']}.md"
-                assert notes["dashboard_url"].startswith("/d/")
+                assert notes["runbook_url"] == f"{PROJECT_URL}/docs/runbooks/{rule['alert']}.md"
+                assert notes["dashboard_url"].startswith(f"{PROJECT_URL}/d/")
                 assert not re.search(r"<[\w,]+>", str(rule)), rule
 
 
 def test_every_alert_opens_a_dashboard_at_what_it_is_about() -> None:
     """The dashboard is one that is shipped, has each variable, and is the route's for a route."""
-    for of in (shop(), plan(), plan('selector = \'app="x"\'\nslo = { availability = "99%" }')):
+    for of in (
+        shop(),
+        context(),
+        context('selector = \'app="x"\'\nslo = { availability = "99%" }'),
+    ):
         for rule in every_rule(of):
             if "alert" in rule:
                 url = rule["annotations"]["dashboard_url"]
-                uid = url.removeprefix("/d/").partition("?")[0]
+                uid = url.removeprefix(f"{PROJECT_URL}/d/").partition("?")[0]
                 board = json.loads((ROOT / "dashboards" / "json" / f"{uid}.json").read_text())
                 there = {one["name"] for one in board["templating"]["list"]}
                 assert set(re.findall(r"var-(\w+)=", url)) <= there
@@ -238,7 +245,7 @@ def test_every_alert_opens_a_dashboard_at_what_it_is_about() -> None:
 
 def test_users_add_labels_annotations_and_addresses() -> None:
     """What users add is on every alert, and their addresses stand before ours."""
-    of = plan(
+    of = context(
         'service = "a"\n[slo]\navailability = "99%"\nlabels = { team = "x" }\n'
         'annotations = { chat = "#x" }\nrunbook_base = "https://wiki.example/r/"\n'
         'dashboard_base = "https://grafana.example"'
@@ -255,15 +262,15 @@ def test_users_add_labels_annotations_and_addresses() -> None:
 
 def test_the_window_is_the_users() -> None:
     """The budget is that of the window, and says so."""
-    of = plan('service = "a"\nslo = { availability = "99%", window = "4w" }')
+    of = context('service = "a"\nslo = { availability = "99%", window = "4w" }')
     assert recorded(of, names.ratio("4w"))
     (rule,) = alerts(of, "ErrorBudgetExhausted")
-    assert "over 4w" in rule["annotations"]["description"]
+    assert "over the last 4w" in rule["annotations"]["description"]
 
 
 def test_no_rule_is_there_twice() -> None:
     """No two rules record or fire under the same name and labels."""
-    for of in (shop(), plan()):
+    for of in (shop(), context()):
         keys = Counter(
             (rule.get("record") or rule["alert"], *sorted(rule.get("labels", {}).items()))
             for rule in every_rule(of)
@@ -279,8 +286,8 @@ def test_few_alerts_wake_anybody() -> None:
         if rule.get("labels", {}).get("severity") == "critical"
     }
     assert critical == {
-        "AvailabilityBudgetBurnsFast",
-        "LatencyBudgetBurnsFast",
+        "AvailabilityErrorBudgetBurn",
+        "LatencyErrorBudgetBurn",
         "RequestsStuck",
         "ServiceVanished",
         "TargetsDown",
@@ -291,5 +298,5 @@ def test_few_alerts_wake_anybody() -> None:
 
 def test_scales_are_fractions() -> None:
     """A scale that is no neat fraction still makes durations that Prometheus reads."""
-    of = Plan(objectives.default(), Fraction(1, 7))
+    of = RuleContext(objectives.default(), Fraction(1, 7))
     assert all(re.fullmatch(r"(\d+(ms|[smhd]))+", group["interval"]) for group in rules.groups(of))

@@ -4,7 +4,7 @@ import pytest
 
 from sidelight.errors import SettingsError
 from sidelight.slo import selector
-from tests.slo.made import every_rule, plan, service
+from tests.slo.made import context, every_rule, service
 
 LOOSE = 'service = "a"\nselector = \'job=~"a-.*",namespace="x"\'\n[slo]\navailability = "99%"'
 
@@ -36,14 +36,14 @@ def test_a_wrong_selector(text: object) -> None:
 
 def test_every_rule_asks_for_its_own_service() -> None:
     """No expression of a service reads a series of another."""
-    for rule in every_rule(plan('service = "shop"\nslo = { latency = "99% < 1s" }')):
+    for rule in every_rule(context('service = "shop"\nslo = { latency = "99% < 1s" }')):
         selectors = rule["expr"].replace('"${1}xx"', "").count("{")
         assert selectors == rule["expr"].count('job="shop"'), rule
 
 
 def test_a_selector_that_does_not_tell_services_apart() -> None:
     """Where matchers are lost in sums, all that is recorded and read has the service's name."""
-    for rule in every_rule(plan(LOOSE)):
+    for rule in every_rule(context(LOOSE)):
         if "record" in rule:
             assert rule["labels"]["service"] == "a"
         for part in rule["expr"].split("slo:")[1:]:
@@ -58,5 +58,5 @@ def test_the_name_of_a_service_with_a_selector() -> None:
 
 def test_defaults_without_some_jobs() -> None:
     """Jobs with rules of their own are left out by name, and only they."""
-    assert selector.every_job("a.b", 'c"').raw == 'job!~"a\\\\.b|c\\""'
-    assert selector.every_job().raw == ""
+    assert selector.every_job("a.b", 'c"').scraped == 'job!~"a\\\\.b|c\\""'
+    assert selector.every_job().scraped == ""

@@ -8,7 +8,7 @@ import pytest
 
 from sidelight.durations import to_milliseconds
 from sidelight.slo import windows
-from tests.slo.made import every_rule, plan
+from tests.slo.made import context, every_rule
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_shortened(duration: str, scale: str, shorter: str) -> None:
 def test_every_alert_of_a_drill_is_the_same_alert() -> None:
     """With a scale, nothing changes but durations and seconds: same names, same thresholds."""
     text = 'service = "shop"\nslo = { availability = "99.9%", latency = "99% < 300ms" }'
-    long, short = every_rule(plan(text)), every_rule(plan(text, "1/60"))
+    long, short = every_rule(context(text)), every_rule(context(text, "1/60"))
     assert len(long) == len(short)
     for one, other in zip(long, short, strict=True):
         assert [*one] == [*other]
@@ -46,13 +46,13 @@ def test_every_alert_of_a_drill_is_the_same_alert() -> None:
 def test_factors_spend_what_the_book_says() -> None:
     """14.4 for an hour is 2 % of 30 days, 6 for 6 hours 5 %, 3 for a day 10 %, 1 for three 10 %."""
     month = to_milliseconds("30d")
-    spent = [one.factor * to_milliseconds(one.long) / month for one in windows.BURNS]
+    spent = [one.factor * to_milliseconds(one.long) / month for one in windows.BURN_RATES]
     assert spent == [Decimal("0.02"), Decimal("0.05"), Decimal("0.1"), Decimal("0.1")]
 
 
 def test_a_short_window_is_a_twelfth() -> None:
     """Each long window has a short one of a twelfth, which ends the alert."""
-    for one in windows.BURNS:
+    for one in windows.BURN_RATES:
         assert to_milliseconds(one.long) == 12 * to_milliseconds(one.short)
 
 

@@ -13,7 +13,7 @@ from benchmarks.objectives.promql import rate_at
 from benchmarks.objectives.scenarios import SCENARIOS
 from benchmarks.objectives.table import Figures, figures, tables
 from sidelight.durations import to_milliseconds
-from sidelight.slo import burn, windows
+from sidelight.slo import burn_rate, windows
 
 MONTHS = {scenario.name: scenario for scenario in SCENARIOS}
 LONE, RARE, NIGHT, NOON, OUTAGE, NOBODY, LEAK, BURSTS = MONTHS
@@ -142,11 +142,11 @@ def test_the_burns_are_those_of_the_rules() -> None:
             one.severity == "critical",
             to_milliseconds(one.hold) / 1000,
         )
-        for one in windows.BURNS
+        for one in windows.BURN_RATES
     ]
     assert generated == [(b.long, b.short, b.factor, b.page, b.hold) for b in SIDELIGHT]
     assert (windows.INTERVAL, windows.SLOW_INTERVAL, windows.BASE) == ("1m", "4m", "5m")
-    assert burn.FEW == FEW
+    assert burn_rate.MIN_FAILED == FEW
     assert MIN_BAD_EVENTS == 10
 
 

@@ -1,4 +1,4 @@
-"""The command ``sidelight``: a module for each of its commands.
+"""The command ``sidelight``. Each of its commands has a module.
 
 A command imports only what it runs.
 """
@@ -16,13 +16,13 @@ from sidelight.errors import SidelightError
 
 
 class Main(click.Group):
-    """All commands; what they raise is told in a line."""
+    """The group of all commands. An error that they raise is printed as one line."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command that was named. Raises `click.ClickException`."""
+        """Run the command. Raises `click.ClickException`."""
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # who read has gone: that is click's
+        except BrokenPipeError:  # click handles a reader that has closed the pipe
             raise
         except (SidelightError, OSError) as error:
             raise click.ClickException(str(error)) from error

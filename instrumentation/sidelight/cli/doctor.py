@@ -15,12 +15,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("app", required=False)
-@click.option("--prometheus", metavar="URL", help="Also ask this Prometheus what it scrapes.")
+@click.option(
+    "--prometheus", metavar="URL", help="A Prometheus server to check the scrapes of, too."
+)
 def doctor(app: str | None, prometheus: str | None) -> None:
-    """Say what is wrong with this set-up, each with the line that mends it.
+    """Check this set-up, and print the fix for each problem.
 
-    APP is MODULE:ATTRIBUTE, as uvicorn takes it. It is imported, and nothing is changed.
-    Exits with 1 when something has failed.
+    APP is MODULE:ATTRIBUTE, as uvicorn accepts it. The application is imported. Nothing is
+    changed. The exit status is 1 if a check has failed.
     """
     from sidelight.doctor import application, machine, scrapes
 

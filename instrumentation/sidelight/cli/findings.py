@@ -1,4 +1,4 @@
-"""What a check has found, on the terminal."""
+"""The findings of a check, on the terminal."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -11,11 +11,11 @@ COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def show(findings: Iterable[Finding]) -> bool:
-    """Print each as it is found; whether one of them is a failure."""
+    """Print each finding as soon as it is there. True if one of them is a failure."""
     failed = False
-    for level, what, mend in findings:
+    for level, what, fix in findings:
         failed = failed or level == "fail"
         click.echo(f"{click.style(f'{level:<4}', fg=COLOURS[level], bold=level != 'ok')}  {what}")
-        if mend:
-            click.echo(f"      mend: {mend}")
+        if fix:
+            click.echo(f"      fix: {fix}")
     return failed

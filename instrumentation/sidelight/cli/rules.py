@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def rules() -> None:
-    """Make Prometheus's rules from the objectives in the settings."""
+    """Make Prometheus rules from the objectives in the settings."""
 
 
 CONFIG = click.option(
     "--config",
     metavar="FILE",
-    help="A sidelight.toml or pyproject.toml; else the working directory's own.",
+    help="A sidelight.toml or pyproject.toml. [default: the one in the working directory]",
 )
 
 
@@ -31,24 +31,26 @@ CONFIG = click.option(
     type=click.Choice(["prometheus", "operator"]),
     default="prometheus",
     show_default=True,
-    help="A file of rules, or a PrometheusRule for the operator.",
+    help="A file of rules, or a PrometheusRule object for the Prometheus operator.",
 )
-@click.option("--output", metavar="FILE", help="Write there, and not to the terminal.")
+@click.option(
+    "--output", metavar="FILE", help="The file to write to, in place of the standard output."
+)
 @click.option(
     "--scale",
     default="1",
     metavar="N/M",
     show_default=True,
-    help="Shorten every window, interval and wait alike, for drills.",
+    help="Multiply every window, interval and 'for' by this, for drills.",
 )
 def build(config: str | None, form: "Format", output: str | None, scale: str) -> None:
     """Write recording rules and alerts."""
     from sidelight.slo import commands
-    from sidelight.slo.objectives import remarks
+    from sidelight.slo.objectives import impossible_burn_rates
 
     service = commands.service(config)
     text = commands.build(service, form, commands.scale(scale))
-    for remark in remarks(service):
+    for remark in impossible_burn_rates(service):
         click.echo(f"{click.style('warn', fg=COLOURS['warn'], bold=True)}  {remark}", err=True)
     if output is None:
         click.echo(text, nl=False)
@@ -61,13 +63,13 @@ def build(config: str | None, form: "Format", output: str | None, scale: str) ->
 @click.option(
     "--against",
     metavar="URL|FILE",
-    help="Also look whether a running service's /metrics has these routes and buckets.",
+    help="The /metrics of a running service, to check that it has these routes and buckets.",
 )
-@click.option("--token-file", metavar="FILE", help="A file with the bearer token of that page.")
+@click.option("--token-file", metavar="FILE", help="A file with the bearer token of that /metrics.")
 def check(config: str | None, against: str | None, token_file: str | None) -> None:
-    """Say what is wrong with the objectives, and let promtool read the rules.
+    """Check the objectives and, by promtool, the rules.
 
-    Exits with 1 when something is.
+    The exit status is 1 if a check has failed.
     """
     from sidelight.slo import commands
 
@@ -83,7 +85,7 @@ def check(config: str | None, against: str | None, token_file: str | None) -> No
     "but",
     multiple=True,
     metavar="JOB",
-    help="A job that has rules of its own; may be repeated.",
+    help="A job that has rules of its own. May be repeated.",
 )
 def export(directory: str, but: tuple[str, ...]) -> None:
     """Write the rules for services without objectives into DIRECTORY."""

@@ -110,8 +110,8 @@ def service(*, ruled: bool) -> "ServiceRules":
     """What the settings of the working directory say of the service; its rules where ``ruled``."""
     from sidelight.embedded.settings import ServiceRules
     from sidelight.slo import commands
-    from sidelight.slo.plan import Plan
+    from sidelight.slo.context import RuleContext
     from sidelight.slo.rules import groups
 
     of = commands.service(None)
-    return ServiceRules(groups(Plan(of)) if ruled else [], commands.known_by(of))
+    return ServiceRules(groups(RuleContext(of)) if ruled else [], commands.labels_of(of))

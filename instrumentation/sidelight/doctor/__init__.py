@@ -1,1 +1,1 @@
-"""What is wrong with a set-up, and the line that mends it. Looks only; changes nothing."""
+"""Checks of a set-up. Each problem comes with the line that fixes it. Nothing is changed."""

@@ -1,11 +1,11 @@
-"""One application: is it measured, by whom else, and in the right place of its middleware."""
+"""Checks of an application: that it is measured, once, and by the outermost middleware."""
 
 import importlib
 import sys
 from collections.abc import Iterator
 from typing import Any
 
-from sidelight.asgi import native
+from sidelight.asgi import fastapi_telemetry
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
@@ -20,7 +20,7 @@ OTHERS = {
 
 
 def find(name: str) -> Any:
-    """Import ``module:attribute``. Raises `SidelightError` with what to write instead."""
+    """Import ``module:attribute``. Raises `SidelightError`, with an example."""
     module, colon, attribute = name.partition(":")
     if not colon:
         raise SidelightError(f"{name!r}: an application is MODULE:ATTRIBUTE, as in shop.app:app")
@@ -34,9 +34,9 @@ def find(name: str) -> Any:
 
 
 def check_application(app: Any) -> Iterator[Finding]:
-    """Everything an application's own attributes tell."""
+    """Findings from the attributes of an application."""
     if isinstance(app, SidelightMiddleware):
-        yield from _mine(app)
+        yield from _settings(app)
         app = app.app
         classes: list[Any] = [SidelightMiddleware]
     else:
@@ -44,7 +44,7 @@ def check_application(app: Any) -> Iterator[Finding]:
         classes = [entry.cls for entry in stack]
         for entry in stack:
             if entry.cls is SidelightMiddleware:
-                yield from _mine(SidelightMiddleware(app, **entry.kwargs))
+                yield from _settings(SidelightMiddleware(app, **entry.kwargs))
     if SidelightMiddleware not in classes:
         yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
         return
@@ -53,32 +53,33 @@ def check_application(app: Any) -> Iterator[Finding]:
     yield from _native(app)
 
 
-def _mine(middleware: SidelightMiddleware) -> Iterator[Finding]:
-    if middleware.problem:
-        yield fail(middleware.problem, "correct the option where the middleware is added")
+def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
+    if middleware.lifecycle.problem:
+        yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
     else:
         yield ok("the application is measured")
-        settings = middleware._settings  # noqa: SLF001 our own
+        settings = middleware.lifecycle.settings
         if settings is not None and settings.phase_sample_interval:
             yield from _phases()
 
 
 def _phases() -> Iterator[Finding]:
-    """What FastAPI tells of a request's phases."""
-    if version("fastapi") and not native.tells():
-        mend = "phase_sample_interval=0 says that none are wanted"
-        if not native.KNOWN:
-            mend = f"pip install 'fastapi>={native.FIRST}', or {mend}"
-        yield warn(f"FastAPI {version('fastapi')} tells of no phases of a request", mend)
+    """Whether this FastAPI reports the phases of a request."""
+    if version("fastapi") and not fastapi_telemetry.reports_operations():
+        fix = "phase_sample_interval=0 turns them off"
+        if not fastapi_telemetry.KNOWN:
+            fix = f"pip install 'fastapi>={fastapi_telemetry.FIRST}', or {fix}"
+        yield warn(f"FastAPI {version('fastapi')} does not report the phases of a request", fix)
 
 
 def _order(classes: list[Any]) -> Iterator[Finding]:
     outside = [cls.__name__ for cls in classes[: classes.index(SidelightMiddleware)]]
     if classes.count(SidelightMiddleware) > 1:
-        yield warn("SidelightMiddleware is added twice; one of them does nothing", "add it once")
+        yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
     if outside:
         yield warn(
-            f"{', '.join(outside)} stands outside: what it answers by itself is not measured",
+            f"{', '.join(outside)} is outside of SidelightMiddleware: what it answers itself is "
+            "not measured",
             "call app.add_middleware(SidelightMiddleware) last",
         )
 
@@ -93,8 +94,8 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
 
 
 def _native(app: Any) -> Iterator[Finding]:
-    """FastAPI's own metrics (0.142 and later) under the very same names."""
-    if native.sends_metrics(app):
+    """FastAPI's own metrics (0.142 and later), which have the same names."""
+    if fastapi_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
             TELEMETRY_FIX,

@@ -1,4 +1,4 @@
-"""One thing the doctor has to say."""
+"""The results of checks."""
 
 from typing import Literal, NamedTuple
 
@@ -6,23 +6,23 @@ Level = Literal["ok", "warn", "fail"]
 
 
 class Finding(NamedTuple):
-    """``mend`` is the line to type or to write; empty when there is nothing to mend."""
+    """One result. ``fix`` is the line to type or to write; empty where there is nothing to fix."""
 
     level: Level
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def ok(what: str) -> Finding:
-    """Nothing to do."""
+    """Nothing needs to be done."""
     return Finding("ok", what)
 
 
-def warn(what: str, mend: str) -> Finding:
-    """Numbers may be missing, double or dear."""
-    return Finding("warn", what, mend)
+def warn(what: str, fix: str) -> Finding:
+    """Metrics may be missing, duplicated or expensive."""
+    return Finding("warn", what, fix)
 
 
-def fail(what: str, mend: str) -> Finding:
-    """There are no numbers, or wrong ones."""
-    return Finding("fail", what, mend)
+def fail(what: str, fix: str) -> Finding:
+    """Metrics are missing or wrong."""
+    return Finding("fail", what, fix)

@@ -1,4 +1,4 @@
-"""Versions, settings, shared memory and rights."""
+"""Checks of the machine: versions, settings, shared memory and permissions."""
 
 import os
 import platform
@@ -19,7 +19,7 @@ TMPFS_MOUNTS = frozenset({"tmpfs", "ramfs"})
 
 
 def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """Everything that can be told without the application."""
+    """Findings that do not depend on the application."""
     yield from _versions()
     try:
         settings = load({}, environ)
@@ -30,7 +30,8 @@ def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
         yield fail("SIDELIGHT_DISABLED is set: nothing is measured", "unset SIDELIGHT_DISABLED")
     if environ.get("PROMETHEUS_MULTIPROC_DIR"):
         yield warn(
-            "PROMETHEUS_MULTIPROC_DIR is set: prometheus_client writes files nobody needs here",
+            "PROMETHEUS_MULTIPROC_DIR is set: prometheus_client writes files that Sidelight "
+            "does not read",
             "unset PROMETHEUS_MULTIPROC_DIR",
         )
     yield from _memory(settings)
@@ -56,16 +57,18 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _memory(settings: Settings) -> Iterator[Finding]:
     if os.name == "nt":
-        yield warn("Windows has no shared store: each process measures alone", "run one worker")
+        yield warn(
+            "Windows has no shared store: each process has metrics of its own", "run one worker"
+        )
         return
     where = Path(settings.directory or memory_folder())
     if settings.directory:
         yield from _shared(where)
     else:
-        yield from _own(where / f"sidelight-{os.getuid()}")
+        yield from _default(where / f"sidelight-{os.getuid()}")
     if not where.is_dir():
         return
-    yield from _room(where, settings)
+    yield from _space(where, settings)
     if _filesystem(where) not in TMPFS_MOUNTS:
         yield warn(
             f"{where} is not in memory: every count may cost a write to a disk",
@@ -76,30 +79,32 @@ def _memory(settings: Settings) -> Iterator[Finding]:
 def _shared(where: Path) -> Iterator[Finding]:
     if not where.exists() and not where.is_symlink():
         if where.parent.is_dir() and os.access(where.parent, os.W_OK):
-            yield ok(f"{where} will be made at the first start")
+            yield ok(f"{where} will be created at the first start")
         else:
-            yield fail(f"{where} can't be made", f"mkdir -p {where} && chmod 2770 {where}")
+            yield fail(f"{where} can't be created", f"mkdir -p {where} && chmod 2770 {where}")
     elif where.is_symlink() or not where.is_dir():
-        yield fail(f"{where} is not a directory of its own", "name a real directory")
+        yield fail(f"{where} is not a directory", "name a directory, not a file or a symbolic link")
     elif not os.access(where, os.R_OK | os.W_OK | os.X_OK):
         group = _group(where.stat().st_gid)
-        yield fail(f"{where} is not ours to write", f"usermod -aG {group} USER, or chmod 2770")
+        yield fail(
+            f"{where} can't be written by this user", f"usermod -aG {group} USER, or chmod 2770"
+        )
     elif where.stat().st_mode & stat.S_IWOTH:
         yield fail(f"{where} is writable by everyone", f"chmod 2770 {where}")
     else:
         yield ok(f"{where} can be written")
 
 
-def _own(where: Path) -> Iterator[Finding]:
+def _default(where: Path) -> Iterator[Finding]:
     if not where.parent.is_dir() or not os.access(where.parent, os.W_OK):
         yield fail(f"{where.parent} can't be written", "export SIDELIGHT_DIR=/run/sidelight")
-    elif where.is_symlink() or (where.exists() and not _ours_alone(where)):
-        yield fail(f"{where} is not this user's alone", f"rm -r {where}")
+    elif where.is_symlink() or (where.exists() and not _private(where)):
+        yield fail(f"{where} is open to other users", f"rm -r {where}")
     else:
         yield ok(f"{where.parent} can be written")
 
 
-def _ours_alone(where: Path) -> bool:
+def _private(where: Path) -> bool:
     found = where.stat()
     return where.is_dir() and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
@@ -113,11 +118,11 @@ def _group(gid: int) -> str:
         return str(gid)
 
 
-def _room(where: Path, settings: Settings) -> Iterator[Finding]:
+def _space(where: Path, settings: Settings) -> Iterator[Finding]:
     needed = layout.worker_header(settings.max_series, b"", 0, 0, 0).size
     found = os.statvfs(where)
     fits = found.f_bavail * found.f_frsize // needed
-    text = f"{where} has room for {fits} workers of {needed / 2**20:.1f} MiB"
+    text = f"{where} has space for {fits} workers of {needed / 2**20:.1f} MiB"
     if fits < WORKERS_TO_FIT:
         yield fail(text, "docker run --shm-size=64m, or a larger medium: Memory volume")
     else:
@@ -125,7 +130,7 @@ def _room(where: Path, settings: Settings) -> Iterator[Finding]:
 
 
 def _filesystem(where: Path) -> str:
-    """The type of the filesystem a path is on; tmpfs where that can't be told."""
+    """The type of the filesystem a path is on; tmpfs where that is unknown."""
     try:
         lines = Path("/proc/self/mounts").read_text().splitlines()
     except OSError:

@@ -5,6 +5,7 @@ import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import get_ident
 from weakref import WeakValueDictionary
@@ -86,6 +87,12 @@ class Heartbeat:
             watchdog.watch(self._pulse)
         self._beat(loop)
 
+    def follow(self) -> None:
+        """Move the timer to the running loop now, if it is on another."""
+        with suppress(RuntimeError):  # there is none, or it is not asyncio's
+            if self._loop is not asyncio.get_running_loop():
+                self.wake()
+
     def stop(self) -> None:
         """Stop the timer, whichever loop it is on."""
         if self._timer is not None:
@@ -146,10 +153,10 @@ class Heartbeat:
         if self._chores % PROCESS_EVERY == 0:
             process.publish(self.store.file)
         self._chores += 1
-        self.mend()
+        self.renew_file()
         self.app_metrics.publish_if_due()
 
-    def mend(self) -> None:
+    def renew_file(self) -> None:
         """Make this worker's file again if somebody removed it."""
         try:
             if self.store.renew():

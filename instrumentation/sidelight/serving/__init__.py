@@ -1,1 +1,1 @@
-"""How the sidecar and the viewer are reached: where they listen, who may ask, and their end."""
+"""How the sidecar and the viewer serve HTTP: their address, access control and shutdown."""

@@ -1,4 +1,4 @@
-"""Who may ask: checked before anything else is."""
+"""Access control: the ``Host`` header and the token, checked before anything else."""
 
 import base64
 import binascii
@@ -11,16 +11,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN = frozenset({"/healthz", "/readyz"})
-"""Paths that need no token: they tell nothing, and probes have none."""
+"""Paths that require no token: they reveal nothing, and probes have none."""
 
 
 class Access:
-    """Refuses requests under a foreign ``Host``, and those without the token if there is one.
+    """Refuses requests for a foreign ``Host``, and requests without the token if there is one.
 
-    A page of somebody else's in a browser can have its own name lead to this machine (DNS
-    rebinding), but it can't have an address for a name: addresses, ``localhost`` and the
-    names in ``hosts`` are let in. The token comes as ``Authorization: Bearer TOKEN``, or as
-    the password of Basic authentication, which is what a browser asks for.
+    A web page from elsewhere can make its own host name resolve to this machine (DNS rebinding),
+    but it cannot use an IP address as its name: addresses, ``localhost`` and the names in
+    ``hosts`` are accepted. The token is sent as ``Authorization: Bearer TOKEN``, or as the
+    password of Basic authentication, which a browser asks the user for.
     """
 
     def __init__(self, app: ASGIApp, token: str | None, hosts: Collection[str]) -> None:
@@ -29,42 +29,42 @@ class Access:
         self._hosts = {host.lower() for host in hosts} | {"localhost"}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer it."""
+        """Pass the request on, or refuse it."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await (self.refusal(scope) or self._app)(scope, receive, send)
-        else:  # no page of ours is a WebSocket
+        else:  # no endpoint here is a WebSocket
             await send({"type": "websocket.close", "code": 1008})
 
     def refusal(self, scope: Scope) -> Response | None:
-        """What is answered in place of the application; None where a request is let in."""
+        """The response to a refused request; None where the request is accepted."""
         headers = Headers(scope=scope)
         host = host_of(headers.get("host", ""))
         if not is_address(host) and host not in self._hosts:
             return PlainTextResponse(
-                f"Host {host!r} is none of this server's; start it with --allowed-host NAME\n",
+                f"Host {host!r} is not a name of this server; start it with --allowed-host NAME\n",
                 421,
             )
-        if self._token is None or scope["path"] in OPEN or self._known(headers):
+        if self._token is None or scope["path"] in OPEN or self._has_token(headers):
             return None
         return _challenge()
 
-    def _known(self, headers: Headers) -> bool:
+    def _has_token(self, headers: Headers) -> bool:
         given = credentials(headers.get("authorization", ""))
         return hmac.compare_digest(given.encode(), (self._token or "").encode())
 
 
 def _challenge() -> Response:
-    text = "the token is needed: as a bearer token, or as the password of any user\n"
+    text = "a token is required: as a bearer token, or as the password of any user\n"
     answer = PlainTextResponse(text, 401, {"www-authenticate": 'Basic realm="sidelight"'})
-    # A line of its own: Chromium asks for no password where a line has two challenges.
+    # A header of its own: Chromium asks for no password where one header has two challenges.
     answer.headers.append("www-authenticate", "Bearer")
     return answer
 
 
 def credentials(authorization: str) -> str:
-    """The token in an ``Authorization`` header; empty where there is none to be read."""
+    """The token in an ``Authorization`` header; empty where there is none."""
     kind, _, value = authorization.strip().partition(" ")
     if kind.lower() == "bearer":
         return value.strip()

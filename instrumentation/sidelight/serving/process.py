@@ -1,4 +1,4 @@
-"""The process of a server: its socket, and its end at a signal."""
+"""The listening socket of a server, and its shutdown by a signal."""
 
 import signal
 import socket
@@ -6,21 +6,21 @@ import socket
 import uvicorn
 
 from sidelight.errors import SettingsError
-from sidelight.serving.door import Door
+from sidelight.serving.bind import BindConfig
 
 
-def listen(door: Door, usual: str) -> socket.socket:
-    """The listening socket. Raises `SettingsError`, which names the ``usual`` address."""
-    family = socket.AF_INET6 if ":" in door.host else socket.AF_INET
+def listen(config: BindConfig, default: str) -> socket.socket:
+    """The listening socket. Raises `SettingsError`, whose example is the ``default`` address."""
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
-        return socket.create_server((door.host, door.port), family=family, backlog=128)
+        return socket.create_server((config.host, config.port), family=family, backlog=128)
     except OSError as error:
-        given = f"{door.host}:{door.port}"
-        raise SettingsError("listen", given, str(error), f"--listen {usual}") from error
+        given = f"{config.host}:{config.port}"
+        raise SettingsError("listen", given, str(error), f"--listen {default}") from error
 
 
 def address_of(listener: socket.socket) -> str:
-    """What it listens on, as it stands in a URL."""
+    """The address of a listening socket, as a URL has it."""
     host, port = listener.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
@@ -29,10 +29,11 @@ def serve(config: uvicorn.Config, listener: socket.socket) -> None:
     """Serve until SIGTERM or SIGINT."""
     server = uvicorn.Server(config)
 
-    def end(*_: object) -> None:
+    def stop(*_: object) -> None:
         server.should_exit = True
 
+    # uvicorn sets handlers of its own later, and raises the signal once more when it has stopped.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, end)  # also before uvicorn listens to them, and once more at its end
+        signal.signal(number, stop)
     with listener:
         server.run(sockets=[listener])

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidelight.errors import SettingsError
-from sidelight.serving.door import Door, guarded
+from sidelight.serving import bind
 
 HISTORY_EXTRA = "pip install 'sidelight[history]'"
 LISTEN = "127.0.0.1:9464"
 
 
 @dataclass(frozen=True, slots=True)
-class SidecarConfig(Door):
+class SidecarConfig(bind.BindConfig):
     """How one sidecar runs. Build it with `check`.
 
     ``otlp`` is None where nothing is sent, and empty where OpenTelemetry's own variables name
@@ -40,7 +40,7 @@ def check(  # noqa: PLR0913 one for each option
         raise SettingsError(
             "directory", directory, "names no directory", "--directory /dev/shm/shop"
         )
-    host, port, token = guarded(listen, token_file, LISTEN, insecure=insecure)
+    host, port, token = bind.parse(listen, token_file, LISTEN, insecure=insecure)
     if otlp is None and exports_by_environment(environ):
         otlp = ""
     return SidecarConfig(host, port, token, hosts, str(Path(directory).absolute()), otlp)

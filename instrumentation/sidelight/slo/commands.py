@@ -1,32 +1,32 @@
-"""What ``sidelight rules`` does, without its command line."""
+"""The sub-commands of ``sidelight rules``, without their command line."""
 
 from collections.abc import Iterator
 from fractions import Fraction
-from importlib.resources import files
 from pathlib import Path
 
+from sidelight import packaged
 from sidelight.doctor.finding import Finding, ok, warn
 from sidelight.errors import SettingsError, SidelightError
 from sidelight.settings import from_file, from_folder
-from sidelight.slo import against, objectives, promtool, rules
-from sidelight.slo.objectives import Service
-from sidelight.slo.plan import Plan
+from sidelight.slo import config, objectives, promtool, rules, service_check
+from sidelight.slo.context import RuleContext
+from sidelight.slo.objectives import ServiceConfig
 
 DEFAULT_FILE = "sidelight.yml"
 
 
-def service(config: str | None) -> Service:
+def service(path: str | None) -> ServiceConfig:
     """The service of a file of settings, or of the working directory's own."""
-    if config is None:
-        return objectives.read(from_folder(Path.cwd()))
-    file = Path(config)
+    if path is None:
+        return config.read(from_folder(Path.cwd()))
+    file = Path(path)
     if not file.is_file():
-        raise SettingsError("--config", config, "is no file", "--config sidelight.toml")
-    return objectives.read(from_file(file))
+        raise SettingsError("--config", path, "is no file", "--config sidelight.toml")
+    return config.read(from_file(file))
 
 
-def known_by(of: Service) -> dict[str, str]:
-    """The labels that a service's samples must have for its rules to find them."""
+def labels_of(of: ServiceConfig) -> dict[str, str]:
+    """The labels that a service's samples must have for its rules to match them."""
     return {
         one.label: one.text.replace('\\"', '"').replace("\\\\", "\\")
         for one in of.selector.matchers
@@ -35,7 +35,7 @@ def known_by(of: Service) -> dict[str, str]:
 
 
 def scale(given: str) -> Fraction:
-    """``1/60``, ``0.1`` or ``1``."""
+    """``1/60``, ``0.1`` or ``1``. Raises `SettingsError`."""
     try:
         found = Fraction(given)
     except (ValueError, ZeroDivisionError):
@@ -45,32 +45,37 @@ def scale(given: str) -> Fraction:
     return found
 
 
-def build(of: Service, form: rules.Format, times: Fraction) -> str:
-    """The text of a file of rules."""
+def build(of: ServiceConfig, form: rules.Format, times: Fraction) -> str:
+    """The text of a file of rules. Raises `SidelightError` where the extra is not installed."""
     try:
-        return rules.text(Plan(of, times), form)
+        return rules.text(RuleContext(of, times), form)
     except ModuleNotFoundError as error:
-        raise SidelightError(
-            "rules are written by PyYAML: pip install 'sidelight[rules]'"
-        ) from error
+        raise _needs_extra(error) from error
 
 
-def check(of: Service, source: str | None, token: str | None) -> Iterator[Finding]:
-    """Our own remarks, promtool's, and those of a running service's page."""
+def check(of: ServiceConfig, source: str | None, token: str | None) -> Iterator[Finding]:
+    """Findings about the objectives, the rules (by promtool), and a running service's metrics."""
     text = build(of, "prometheus", Fraction(1))
     yield ok(f"{len(of.objectives)} objectives of {of.name or 'every job'}")
-    for remark in objectives.remarks(of):
-        yield warn(remark, "an objective closer to 100%, or the slower alerts alone")
+    for sentence in objectives.impossible_burn_rates(of):
+        yield warn(sentence, "set an objective closer to 100%, or rely on the slower alerts")
+    for sentence, setting in objectives.placeholders(of):
+        yield warn(sentence, setting)
     yield from promtool.check(text)
     if source is not None:
-        yield from against.check(of, against.parse(against.load(source, token)))
+        try:
+            found = service_check.parse(service_check.load(source, token))
+        except ModuleNotFoundError as error:
+            raise _needs_extra(error) from error
+        yield from service_check.check(of, found)
 
 
 def export(folder: str, but: tuple[str, ...]) -> Path:
-    """Write the rules of services without objectives, except of jobs that have some."""
-    text = files("sidelight.slo").joinpath(DEFAULT_FILE).read_text("utf-8")
+    """Write the rules for services without objectives, except for the jobs ``but``."""
     if but:
         text = build(objectives.default(*but), "prometheus", Fraction(1))
+    else:
+        text = (packaged.folder("rules") / DEFAULT_FILE).read_text("utf-8")
     file = Path(folder) / DEFAULT_FILE
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -78,3 +83,7 @@ def export(folder: str, but: tuple[str, ...]) -> Path:
     except OSError as error:
         raise SidelightError(f"{file}: {error}") from error
     return file
+
+
+def _needs_extra(error: ModuleNotFoundError) -> SidelightError:
+    return SidelightError(f"{error.name} is not installed: pip install 'sidelight[rules]'")

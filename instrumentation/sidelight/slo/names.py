@@ -1,9 +1,10 @@
 """The names of recorded series: level:metric:operation.
 
-Level ``service`` has the labels that make a service (``job``), ``route`` adds method and route,
-``status`` the status code, ``class`` its class, ``le`` the bucket; level ``instance`` has the
-instance in place of a route; level ``slo`` has ``slo`` and, of a route's objective, method and
-route. See https://prometheus.io/docs/practices/rules/.
+The level says which labels a series has. ``service``: those that distinguish services (``job``).
+``route``: also the method and the route. ``status``, ``class`` and ``le``: also the status code,
+its class, or the bucket. ``instance``: the instance in place of the route. ``slo``: ``slo``; the
+method and the route too, where the objective is a route's.
+See https://prometheus.io/docs/practices/rules/.
 """
 
 from typing import Final
@@ -24,7 +25,7 @@ INSTANCE_TIME: Final = "instance:http_server_request_duration_seconds_sum:rate5m
 STARTS: Final = "route:fastapi_time_to_first_byte_seconds_count:rate5m"
 STARTS_LE: Final = "route_le:fastapi_time_to_first_byte_seconds_bucket:rate5m"
 DEPENDENCY: Final = "dependency:fastapi_dependency_duration_seconds:mean5m"
-NEIGHBOUR: Final = "neighbour:http_client_request_duration_seconds:mean5m"
+UPSTREAM: Final = "upstream:http_client_request_duration_seconds:mean5m"
 
 TOTAL_RATE: Final = "slo:requests:rate5m"
 BAD_RATE: Final = "slo:bad_requests:rate5m"
@@ -36,15 +37,15 @@ BUDGET_LEFT: Final = "slo:error_budget_left:ratio"
 
 
 def total(window: str) -> str:
-    """Requests in a window."""
+    """The number of requests in a window."""
     return f"slo:requests:increase{window}"
 
 
 def bad(window: str) -> str:
-    """Bad ones among them."""
+    """The number of bad requests in a window."""
     return f"slo:bad_requests:increase{window}"
 
 
 def ratio(window: str) -> str:
-    """Bad requests per request in a window."""
+    """The share of bad requests in a window."""
     return f"slo:bad_requests_per_requests:ratio_rate{window}"

@@ -1,4 +1,4 @@
-"""Prometheus's own judge of rules, where it is installed."""
+"""The check of rules by Prometheus's own tool, where it is installed."""
 
 import shutil
 import subprocess
@@ -8,14 +8,15 @@ from pathlib import Path
 
 from sidelight.doctor.finding import Finding, fail, ok, warn
 
-SECONDS = 60
+TIMEOUT = 60
 
 
 def check(text: str) -> Iterator[Finding]:
-    """Give rules, as Prometheus reads them, to ``promtool check rules``."""
+    """Run ``promtool check rules`` on the text of a file of rules."""
     promtool = shutil.which("promtool")
     if promtool is None:
-        yield warn("promtool is not installed: nobody but us has read the rules", "see prometheus")
+        what = "promtool is not installed: the rules were not checked by Prometheus"
+        yield warn(what, "install promtool, which is part of Prometheus")
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "rules.yml"
@@ -26,11 +27,11 @@ def check(text: str) -> Iterator[Finding]:
 def _run(command: list[str]) -> Finding:
     try:
         done = subprocess.run(  # noqa: S603 a tool on the user's own PATH
-            command, capture_output=True, text=True, check=False, timeout=SECONDS
+            command, capture_output=True, text=True, check=False, timeout=TIMEOUT
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return fail(f"promtool did not run: {error}", "promtool --version")
-    said = (done.stdout + done.stderr).strip()
     if done.returncode:
-        return fail(f"promtool refuses the rules:\n{said}", "report it: this is our fault")
+        output = (done.stdout + done.stderr).strip()
+        return fail(f"promtool refuses the rules:\n{output}", "report this as a bug of Sidelight")
     return ok("promtool accepts the rules")

@@ -1,78 +1,77 @@
-"""All groups of rules of one build, and the files they are written to."""
+"""All groups of rules of one build, and the file they are written to."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from sidelight.slo import burn, causes, limits, reach, recording
-from sidelight.slo.plan import Group, Plan, Rule
+from sidelight.slo import availability, burn_rate, capacity, recording, saturation
+from sidelight.slo.context import Group, Rule, RuleContext
 from sidelight.slo.windows import INTERVAL, LONG, SHORT, SLOW_INTERVAL
 
 Format = Literal["prometheus", "operator"]
 
-HEALTH = (*reach.ALERTS, *causes.ALERTS, *limits.ALERTS)
-HEAD = "# Made by `sidelight rules`. DO NOT EDIT.\n"
-WIDTH = 1_000_000
-"""No expression is broken into lines."""
+HEALTH: Final = (*availability.ALERTS, *saturation.ALERTS, *capacity.ALERTS)
+HEAD: Final = "# Made by `sidelight rules`. DO NOT EDIT.\n"
+WIDTH: Final = 1_000_000
+"""A line width that no expression reaches, so that none is broken into lines."""
 
 
-def groups(plan: Plan) -> list[Group]:
-    """Recording rules first; within a group each rule sees what those before it recorded."""
-    long = (*LONG, plan.service.window)
-    alerts = [one for one in HEALTH if one.of in {"every", "named" if plan.named else "unnamed"}]
+def groups(context: RuleContext) -> list[Group]:
+    """Recording rules first: within a group, each rule reads what the rules before it recorded."""
+    long = (*LONG, context.service.window)
+    requests = [
+        *recording.requests(context),
+        *recording.objectives(context),
+        *_windows(context, SHORT),
+        *recording.means(context),
+    ]
+    budget = [*_windows(context, long), *recording.budget(context)]
+    burn = [one.rule(context) for one in burn_rate.alerts(context)]
+    health = [one.rule(context) for one in HEALTH if one.applies(context)]
     return [
-        _group(
-            plan,
-            "requests",
-            INTERVAL,
-            [
-                *recording.requests(plan),
-                *recording.objectives(plan),
-                *_windows(plan, SHORT),
-                *recording.means(plan),
-            ],
-        ),
-        _group(plan, "budget", SLOW_INTERVAL, [*_windows(plan, long), *recording.budget(plan)]),
-        _group(plan, "burn", INTERVAL, [one.rule(plan) for one in burn.alerts(plan)]),
-        _group(plan, "health", INTERVAL, [one.rule(plan) for one in alerts]),
+        _group(context, "requests", INTERVAL, requests),
+        _group(context, "budget", SLOW_INTERVAL, budget),
+        _group(context, "burn-rate", INTERVAL, burn),
+        _group(context, "health", INTERVAL, health),
     ]
 
 
-def names(plan: Plan) -> list[str]:
-    """Every alert of a build, once."""
-    rules = (rule for group in groups(plan) for rule in group["rules"])
+def alert_names(context: RuleContext) -> list[str]:
+    """The name of each alert of a build, once."""
+    rules = (rule for group in groups(context) for rule in group["rules"])
     return list(dict.fromkeys(rule["alert"] for rule in rules if "alert" in rule))
 
 
-def text(plan: Plan, form: Format = "prometheus") -> str:
-    """The file, as Prometheus or as its operator reads it."""
+def text(context: RuleContext, form: Format = "prometheus") -> str:
+    """The file, as Prometheus or its operator reads it."""
     import yaml  # type: ignore[import-untyped]  # noqa: PLC0415 the rest works without PyYAML
 
-    found: dict[str, Any] = {"groups": groups(plan)}
+    found: dict[str, Any] = {"groups": groups(context)}
     if form == "operator":
         found = {
             "apiVersion": "monitoring.coreos.com/v1",
             "kind": "PrometheusRule",
-            "metadata": {"name": title(plan)},
+            "metadata": {"name": title(context)},
             "spec": found,
         }
     body = yaml.safe_dump(found, sort_keys=False, width=WIDTH, allow_unicode=True)
     return HEAD + str(body)
 
 
-def title(plan: Plan) -> str:
-    """What groups and objects are called: ``sidelight`` and the service, as DNS has names."""
-    name = plan.service.name or ""
+def title(context: RuleContext) -> str:
+    """The name of the object: ``sidelight`` and the service, in the characters DNS allows."""
+    name = context.service.name or ""
     letters = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
     return "-".join(part for part in ("sidelight", letters.strip("-")) if part)
 
 
-def _windows(plan: Plan, lengths: Iterable[str]) -> Iterator[Rule]:
+def _windows(context: RuleContext, lengths: Iterable[str]) -> Iterator[Rule]:
     for length in lengths:
-        yield from recording.window(plan, length)
+        yield from recording.window(context, length)
 
 
-def _group(plan: Plan, name: str, interval: str, rules: list[Rule]) -> Group:
+def _group(context: RuleContext, name: str, interval: str, rules: list[Rule]) -> Group:
     for rule in rules:
-        if "record" in rule and plan.stamp:
-            rule["labels"] = {**plan.stamp, **rule.get("labels", {})}
-    return {"name": f"{title(plan)}-{name}", "interval": plan.time(interval), "rules": rules}
+        if "record" in rule and context.extra_labels:
+            rule["labels"] = {**context.extra_labels, **rule.get("labels", {})}
+    full_name = f"{title(context)}-{name}"
+    return {"name": full_name, "interval": context.duration(interval), "rules": rules}

@@ -1,4 +1,4 @@
-"""Which series are a service's: PromQL matchers, and the labels they leave."""
+"""The series of one service: PromQL matchers, and the labels that recorded series keep."""
 
 import re
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ EXAMPLE = 'selector = \'job="shop",namespace="prod"\''
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\\n]|\\.)*)"\s*')
 
 
-class Matcher(NamedTuple):
-    """``label``, ``operator`` and the quoted text's inside, still escaped."""
+class SelectorMatcher(NamedTuple):
+    """``label``, ``operator`` and the text between the quotes, still escaped."""
 
     label: str
     operator: str
@@ -23,66 +23,70 @@ class Matcher(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Selector:
-    """Matchers of a service. What they pin to one value stays a label of what is recorded."""
+class ServiceSelector:
+    """The matchers of a service.
 
-    matchers: tuple[Matcher, ...]
+    ``by`` are the labels that a matcher pins to one value. Recorded series keep these only.
+    """
+
+    matchers: tuple[SelectorMatcher, ...]
     by: tuple[str, ...]
 
     @property
-    def raw(self) -> str:
-        """For series as they are scraped."""
+    def scraped(self) -> str:
+        """Matchers of scraped series."""
         return ",".join(map(str, self.matchers))
 
     @property
-    def exact(self) -> bool:
-        """Whether ``by`` alone tells this service from others."""
-        return all(one.label in self.by for one in self.matchers)
-
-    @property
-    def own(self) -> str:
-        """For recorded series, which have no label but ``by``."""
+    def recorded(self) -> str:
+        """Matchers of recorded series, which have no labels but ``by``."""
         return ",".join(str(one) for one in self.matchers if one.label in self.by)
 
+    @property
+    def exact(self) -> bool:
+        """Whether the labels in ``by`` alone distinguish this service from others."""
+        return all(one.label in self.by for one in self.matchers)
 
-def every_job(*but: str) -> Selector:
-    """Each job a service of its own, except those that have rules of their own."""
+
+def every_job(*but: str) -> ServiceSelector:
+    """Each job is a service of its own, except the jobs ``but``."""
     if not but:
-        return Selector((), ("job",))
+        return ServiceSelector((), ("job",))
     text = "|".join(escaped(literal(name)) for name in but)
-    return Selector((Matcher("job", "!~", text),), ("job",))
+    return ServiceSelector((SelectorMatcher("job", "!~", text),), ("job",))
 
 
-def one_job(name: str) -> Selector:
+def one_job(name: str) -> ServiceSelector:
     """The service whose ``job`` is ``name``."""
-    return Selector((Matcher("job", "=", escaped(name)),), ("job",))
+    return ServiceSelector((SelectorMatcher("job", "=", escaped(name)),), ("job",))
 
 
-def parse(key: str, given: Any) -> Selector:
-    """``job="x",namespace="y"``, with or without braces."""
+def parse(key: str, given: Any) -> ServiceSelector:
+    """``job="x",namespace="y"``, with or without braces. Raises `SettingsError`."""
     text = given.strip() if isinstance(given, str) else ""
     inner = text[1:-1] if text.startswith("{") and text.endswith("}") else text
     matchers, at = [], 0
     while found := _MATCHER.match(inner, at):
-        matchers.append(Matcher(found[1], found[2], found[3]))
+        matchers.append(SelectorMatcher(found[1], found[2], found[3]))
         at = found.end()
         if inner[at : at + 1] != ",":
             break
         at += 1
     if not matchers or inner[at:].strip():
-        raise SettingsError(key, given, 'must be matchers, label="value", with commas', EXAMPLE)
+        problem = 'must be matchers, label="value", separated by commas'
+        raise SettingsError(key, given, problem, EXAMPLE)
     by = tuple(dict.fromkeys(one.label for one in matchers if one.operator == "=" and one.text))
     if not by:
-        problem = "must pin at least one label with =, since recorded series keep only such"
+        problem = "must pin at least one label with =, because recorded series keep only such"
         raise SettingsError(key, given, problem, EXAMPLE)
-    return Selector(tuple(matchers), by)
+    return ServiceSelector(tuple(matchers), by)
 
 
 def escaped(text: str) -> str:
-    """Text as it stands between PromQL's double quotes."""
+    """Text as PromQL writes it between double quotes."""
     return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def literal(text: str) -> str:
-    """Text as a regular expression of RE2 that matches it and nothing else."""
+    """An RE2 regular expression that matches this text and nothing else."""
     return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)

@@ -10,7 +10,7 @@ import yaml  # type: ignore[import-untyped] # has no types
 from tests.dashboards.reading import ROOT, dashboards, queries, sent, variables
 
 RULES = (
-    ROOT / "instrumentation" / "sidelight" / "slo" / "sidelight.yml",
+    ROOT / "deploy" / "prometheus" / "rules" / "sidelight.yml",
     ROOT / "deploy" / "prometheus" / "tests" / "shop.yml",
 )
 THRESHOLD: Final = re.compile(r" [<>=!]=? [0-9.]+\b")

@@ -15,7 +15,6 @@ from tests.dashboards.reading import ROOT, dashboards, sent
 from tests.embedded.promql.series_notation import WrittenSeries
 
 RULES = (
-    "instrumentation/sidelight/slo/sidelight.yml",
     "deploy/prometheus/rules/sidelight.yml",
     "deploy/prometheus/tests/shop.yml",
 )

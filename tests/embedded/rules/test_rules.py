@@ -17,7 +17,7 @@ from sidelight.embedded.rules.evaluator import RuleGroup
 from sidelight.embedded.rules.recording import query_samples
 from sidelight.errors import SettingsError
 from sidelight.slo import objectives, rules
-from sidelight.slo.plan import Plan
+from sidelight.slo.context import RuleContext
 from tests.embedded.history.filled_history import ENDED, MIB, ScrapedTarget, stored_samples
 
 
@@ -167,7 +167,7 @@ def test_a_pending_alert_that_pauses_restarts(history: History, target: ScrapedT
 def test_generated_rules_are_supported() -> None:
     """Every rule that Sidelight generates, with and without objectives, is evaluated."""
     found = [
-        *groups_of_settings(rules.groups(Plan(objectives.default()))),
+        *groups_of_settings(rules.groups(RuleContext(objectives.default()))),
         *groups_of_files([str(SHOP)]),
     ]
     assert {rule.kind for one in found for rule in one.rules} == {"record", "alert"}

@@ -10,8 +10,8 @@ from sidelight.embedded.templates.expand import expand_template
 from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS
 from sidelight.embedded.templates.lexer import TemplateError, TemplateToken, text_and_actions
 from sidelight.embedded.templates.parser import parse_template
-from sidelight.slo import objectives, rules
-from sidelight.slo.plan import Plan
+from sidelight.slo import config, objectives, rules
+from sidelight.slo.context import RuleContext
 
 LABELS = {"job": "shop", "route": "/a b&c"}
 SAMPLES = [
@@ -113,8 +113,8 @@ def test_generated_rules_use_supported_functions() -> None:
     import tomllib
 
     used: set[str] = set()
-    for service in (objectives.default(), objectives.read(tomllib.loads(settings.read_text()))):
-        for group in rules.groups(Plan(service)):
+    for service in (objectives.default(), config.read(tomllib.loads(settings.read_text()))):
+        for group in rules.groups(RuleContext(service)):
             for rule in group["rules"]:
                 if "alert" in rule:
                     for text in (*rule["labels"].values(), *rule["annotations"].values()):

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from sidelight.durations import to_seconds
 from sidelight.errors import SettingsError, SidelightError
-from sidelight.serving.door import Door, guarded
+from sidelight.serving import bind
 
 LISTEN = "127.0.0.1:9465"
 SIDECAR = "http://127.0.0.1:9464"
@@ -19,7 +19,7 @@ Login = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class ViewerSettings(Door):
+class ViewerSettings(bind.BindConfig):
     """The settings of one viewer. Build them with `check`.
 
     ``token`` is sent to the sidecar and to Prometheus, and required of the viewer's clients.
@@ -49,7 +49,7 @@ def check(  # noqa: PLR0913 one for each option
     step: str | None = None,
 ) -> ViewerSettings:
     """Check the options of the command line. Raises `SettingsError`."""
-    host, port, token = guarded(listen, token_file, LISTEN, insecure=insecure)
+    host, port, token = bind.parse(listen, token_file, LISTEN, insecure=insecure)
     logins: dict[str, Login] = {}
     sidecar = _url("sidecar", sidecar, SIDECAR, logins)
     if prometheus is not None:

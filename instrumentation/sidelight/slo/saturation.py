@@ -1,0 +1,114 @@
+"""Alerts on why requests are slow or refused: event loops, threads, pools, upstream services."""
+
+from typing import Final
+
+from sidelight.slo import names
+from sidelight.slo.alerts import ROUTE, WORKER, AlertDefinition
+
+
+def _slower(mean: str, count: str, by: str) -> str:
+    """Three times the median of the last day, over 100 ms, and with enough calls to compare."""
+    past = f"quantile_over_time(0.5, {mean}{{<recorded>}}[<1d>] offset <30m>)"
+    calls = f"sum by (<by>, {by}) (rate({count}{{<sel>}}[<5m>])) > 0.1"
+    return (
+        f"{mean}{{<recorded>}} > 3 * {past} and {mean}{{<recorded>}} > 0.1"
+        f" and on (<by>, {by}) {calls}"
+    )
+
+
+ALERTS: Final = (
+    AlertDefinition(
+        name="EventLoopBlocked",
+        severity="warning",
+        hold="2m",
+        expr="max by (<by>, http_route) (sum by (<by>, instance, http_route)"
+        " (rate(asyncio_event_loop_blocked_seconds_total{<sel>}[<5m>]))) > 0.1"
+        " and on (<by>, http_route) max by (<by>, http_route) (sum by (<by>, instance, http_route)"
+        " (increase(asyncio_event_loop_blocks_total{<sel>}[<5m>]))) >= 3",
+        summary=f"{ROUTE} of <service> blocks the event loop",
+        description=f"{ROUTE} blocked event loops for {{{{ $value | humanizeDuration }}}} of each "
+        "second over the last <5m>. All other requests of the same worker wait during that time.",
+        action="find what the route calls without await (slow requests name the line), and run it "
+        "in a thread or in a process.",
+        dashboard="route",
+        opens=("http_route",),
+    ),
+    AlertDefinition(
+        name="ValidationErrorsJumped",
+        severity="warning",
+        hold="5m",
+        expr="sum by (<by>, http_route) (increase(fastapi_validation_errors_total{<sel>}[<15m>]))"
+        " >= 50 unless sum by (<by>, http_route)"
+        " (increase(fastapi_validation_errors_total{<sel>}[<15m>])) <= 5 *"
+        " sum by (<by>, http_route)"
+        " (increase(fastapi_validation_errors_total{<sel>}[<6h>] offset <30m>)) / 24"
+        # A service that is younger than 6 hours has no past to compare with.
+        " and on (<by>) sum by (<by>) (sidelight_workers{<sel>} offset <6h>) > 0",
+        summary=f"{ROUTE} of <service> refuses far more requests than before",
+        description=f"{ROUTE} had {{{{ $value | humanize }}}} validation errors in the last "
+        "<15m>, more than 5 times as many as in the <6h> before. A client was released, or the "
+        "model was changed.",
+        action="see which field it is, by location and type of fastapi_validation_errors_total, "
+        "and which release changed it.",
+        dashboard="route",
+        opens=("http_route",),
+    ),
+    AlertDefinition(
+        name="FastAPIDependencySlow",
+        severity="warning",
+        hold="10m",
+        expr=_slower(
+            names.DEPENDENCY, "fastapi_dependency_duration_seconds_count", "dependency, step"
+        ),
+        summary="The dependency {{ $labels.dependency }} ({{ $labels.step }}) of <service> is slow",
+        description="The {{ $labels.step }} of the dependency {{ $labels.dependency }} takes "
+        "{{ $value | humanizeDuration }} on average, more than 3 times its median over a day.",
+        action="look at what the dependency calls, and at the pool it takes connections from.",
+        dashboard="runtime",
+    ),
+    AlertDefinition(
+        name="HTTPClientSlow",
+        severity="warning",
+        hold="10m",
+        expr=_slower(
+            names.UPSTREAM, "http_client_request_duration_seconds_count", "server_address"
+        ),
+        summary="{{ $labels.server_address }} answers <service> slowly",
+        description="Requests from <service> to {{ $labels.server_address }} take "
+        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day.",
+        action="ask the people who run that server. Meanwhile, see that calls to it have a "
+        "timeout.",
+        dashboard="runtime",
+    ),
+    AlertDefinition(
+        name="ThreadPoolSaturated",
+        severity="warning",
+        hold="1m",
+        expr="max by (<by>, instance, worker)"
+        " (avg_over_time(anyio_threadpool_waiting{<sel>}[<5m>])) >= 1",
+        summary=f"<service>: all threads of {WORKER} are in use",
+        description=f"In {WORKER}, {{{{ $value | humanize }}}} calls waited for a thread on "
+        "average over the last <5m>: synchronous endpoints and dependencies queue.",
+        action="see which synchronous route is slow. Make it async, or give the pool more threads.",
+        dashboard="runtime",
+        opens=("instance",),
+    ),
+    AlertDefinition(
+        name="ConnectionPoolExhausted",
+        severity="warning",
+        hold="1m",
+        expr="max by (<by>, instance, worker, db_client_connection_pool_name)"
+        " (avg_over_time(db_client_connection_pending_requests{<sel>}[<5m>])) >= 1"
+        " or sum by (<by>, instance, db_client_connection_pool_name)"
+        " (increase(db_client_connection_timeouts_total{<sel>}[<5m>])) >= 3",
+        summary="<service>: the pool {{ $labels.db_client_connection_pool_name }} is exhausted",
+        description="On {{ $labels.instance }}{{ with $labels.worker }}, worker {{ . }}{{ end }}, "
+        "{{ $value | humanize }} calls {{ if $labels.worker }}wait for a connection of the pool"
+        "{{ else }}gave up waiting, within <5m>, for a connection of the pool{{ end }} "
+        "{{ $labels.db_client_connection_pool_name }}.",
+        action="see how long connections are used (db_client_connection_use_time_seconds): a slow "
+        "query and a connection that is never returned look alike.",
+        dashboard="runtime",
+        opens=("instance",),
+    ),
+)
