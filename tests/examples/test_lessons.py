@@ -16,7 +16,7 @@ RUN = ROOT / "examples" / "lessons" / "run.py"
 TIMEOUT = 110.0
 Results = dict[str, tuple[float, float]]
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.newest]
 
 
 def run(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
