@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
@@ -17,14 +17,14 @@ class Entry(NamedTuple):
 
     pattern: str
     instead: str
-    where: str
+    where: Sequence[str] = ("*",)
 
 
 def read(name: str) -> list[Entry]:
-    """Entries of a list. Each table of the file says in ``where`` which paths it holds for."""
+    """Entries of a list. ``where`` of a table has the paths that it holds for, with wildcards."""
     tables = tomllib.loads((FOLDER / name).read_text()).values()
     return [
-        Entry(pattern, instead, table.get("where", "*"))
+        Entry(pattern, instead, table.get("where", ["*"]))
         for table in tables
         for pattern, instead in table.get("words", {}).items()
     ]
@@ -38,7 +38,7 @@ def violations(
         (entry, re.compile(rf"(?<!\w)(?:{entry.pattern})(?!\w)", flags)) for entry in entries
     ]
     for path in files():
-        here = [(entry, regex) for entry, regex in compiled if fnmatch(path, entry.where)]
+        here = [pair for pair in compiled if any(fnmatch(path, one) for one in pair[0].where)]
         any_of = re.compile("|".join(regex.pattern for _, regex in here) or r"(?!)", flags)
         for line in text_of(path):
             if any_of.search(line.text):
