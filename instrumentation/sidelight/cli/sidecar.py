@@ -55,13 +55,13 @@ if TYPE_CHECKING:
     "--job",
     envvar="SIDELIGHT_JOB",
     metavar="NAME",
-    help="The label "job" of the samples; otherwise the name of the service.",
+    help="The label job of the samples; otherwise the name of the service.",
 )
 @click.option(
     "--instance",
     envvar="SIDELIGHT_INSTANCE",
     metavar="NAME",
-    help="The label "instance" of the samples; otherwise the address that it listens on.",
+    help="The label instance of the samples; otherwise the address that it listens on.",
 )
 @click.option(
     "--rules",
