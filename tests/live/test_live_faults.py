@@ -75,13 +75,13 @@ def test_shared_memory_that_fills_up_later(small: Mount, uvicorn: Serve) -> None
     fill(filler)
     server.kill(server.workers()[0])
     ask(server, {ITEM: 10})
-    assert requests(scrape(server))[ITEM.asked] == 50
+    assert requests(scrape(server))[ITEM.route_status] == 50
     eventually(lambda: value(scrape(server), INTERNAL, where="fold") >= 1)
-    assert requests(scrape(server))[ITEM.asked] == 50
+    assert requests(scrape(server))[ITEM.route_status] == 50
     assert "No space left on device" in server.log
     filler.unlink()
     ask(server, {ITEM: 1})
-    assert requests(scrape(server))[ITEM.asked] == 51
+    assert requests(scrape(server))[ITEM.route_status] == 51
     assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
 
 
@@ -123,16 +123,16 @@ def test_directory_removed_while_running(uvicorn: Serve, store: Path) -> None:
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
     settle(server, 2)
     ask(server, {ITEM: 30})
-    assert requests(scrape(server))[ITEM.asked] == 30
+    assert requests(scrape(server))[ITEM.route_status] == 30
     shutil.rmtree(store)
     ask(server, {ITEM: 10, MAKE: 5})
     eventually(lambda: len(list(store.glob("*.worker"))) == 2)
     page = scrape(server)
-    assert requests(page)[ITEM.asked] == 40
-    assert requests(page)[MAKE.asked] == 5
+    assert requests(page)[ITEM.route_status] == 40
+    assert requests(page)[MAKE.route_status] == 5
     assert f"was removed; made again at {store}" in server.log
     ask(server, {ITEM: 1})
-    assert requests(scrape(server))[ITEM.asked] == 41
+    assert requests(scrape(server))[ITEM.route_status] == 41
     server.stop()
     assert list(store.glob("*.worker")) == []
 
@@ -143,7 +143,7 @@ def test_the_page_right_after_its_directory_was_removed(uvicorn: Serve, store: P
     ask(server, {ITEM: 30})
     for _ in range(5):
         shutil.rmtree(store)
-        assert requests(scrape(server))[ITEM.asked] == 30
+        assert requests(scrape(server))[ITEM.route_status] == 30
         eventually(store.exists)
 
 
@@ -155,7 +155,7 @@ def test_private_directory_removed_while_running(uvicorn: Serve) -> None:
     eventually(lambda: len(server.files()) == 2)
     ask(server, {ITEM: 3})
     settle(server, 2)
-    assert requests(scrape(server))[ITEM.asked] == 33
+    assert requests(scrape(server))[ITEM.route_status] == 33
     server.stop()
     server.leaves_nothing()
 

@@ -14,8 +14,8 @@ from sidelight.asgi.mark import MARK
 from sidelight.asgi.request import Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
+from sidelight.store.inflight import UNTRACKED, InflightSlot
 from sidelight.store.layout import PATH_BYTES
-from sidelight.store.writer import UNTRACKED, InflightSlot
 
 SMALL = SIZES[0]
 

@@ -2,7 +2,7 @@
 
 from starlette.types import Message, Scope
 
-from sidelight.store.writer import InflightSlot
+from sidelight.store.inflight import InflightSlot
 
 MARK = "sidelight"
 """The key in the scope. Its value is a `Measurement`, until the application has returned."""

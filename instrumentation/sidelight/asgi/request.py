@@ -16,8 +16,9 @@ from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import RouteSeries, size_index
 from sidelight.contract import CLIENT_DISCONNECTED, INCOMPLETE_RESPONSE, METRICS, NANOSECONDS
 from sidelight.runtime.faults import guarded
+from sidelight.store.inflight import InflightSlot
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import InflightSlot, SeriesCounter
+from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]

@@ -13,9 +13,9 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.series import RouteSeries, StatusSeries
 from sidelight.contract import OTHER, UNKNOWN
+from sidelight.store.inflight import InflightSlot
 from sidelight.store.layout import pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.writer import InflightSlot
 
 HASHED_BY_IDENTITY = frozenset({FunctionType, MethodType, type})
 """Endpoints of these types can be looked up; another may have a hash or an ``==`` of its own."""

@@ -10,7 +10,7 @@ from sidelight.asgi.request import EXCEPTIONS
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.contract import METRICS, OTHER
 from sidelight.runtime.faults import guarded
-from sidelight.store.writer import InflightSlot
+from sidelight.store.inflight import InflightSlot
 
 DURATION = METRICS["fastapi_websocket_duration_seconds"]
 REGISTERED = frozenset(range(1000, 1016))

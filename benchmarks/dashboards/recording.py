@@ -1,4 +1,4 @@
-"""What our rules would have recorded: asked of Prometheus rule by rule, and written back."""
+"""The series that the rules record: queried rule by rule, and written to Prometheus."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.dashboards import feed
+from benchmarks.dashboards import remote_write
 from benchmarks.dashboards.engine import Engine, get
 from benchmarks.servers import cpu_ns
 from sidelight.slo import config, rules
@@ -27,9 +27,9 @@ HOUR = 3600
 
 
 def write(engine: Engine, until: int) -> dict[str, float]:
-    """An hour of every recorded series, in the rules' own order.
+    """Write an hour of every recorded series, in the order of the rules.
 
-    Returns seconds of CPU for each name: of one evaluation, as Prometheus makes it every minute.
+    Returns the CPU seconds of one evaluation for each name; Prometheus evaluates every minute.
     """
     port = engine.port
     took: dict[str, float] = {}
@@ -49,7 +49,7 @@ def write(engine: Engine, until: int) -> dict[str, float]:
         if once.error or hour.error:
             raise RuntimeError(f"{name}: {once.error or hour.error}")
         took[name] = took.get(name, 0.0) + spent
-        feed.write(port, _made(name, labels, hour.data["result"]))
+        remote_write.write(port, _made(name, labels, hour.data["result"]))
     return took
 
 
@@ -61,6 +61,6 @@ def _recording() -> Iterator[dict[str, Any]]:
 
 def _made(name: str, labels: dict[str, str], result: list[dict[str, Any]]) -> Iterator[bytes]:
     for row in result:
-        own = {key: text for key, text in row["metric"].items() if key != "__name__"}
+        labelled = {key: text for key, text in row["metric"].items() if key != "__name__"}
         values = ((round(float(at) * 1000), float(value)) for at, value in row["values"])
-        yield feed.series(name, {**own, **labels}, feed.samples(values))
+        yield remote_write.series(name, {**labelled, **labels}, remote_write.samples(values))

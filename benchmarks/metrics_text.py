@@ -1,4 +1,4 @@
-"""Reading a page of metrics, no further than the benchmarks need."""
+"""Reads samples of the text format, as far as the benchmarks need."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def samples(text: str) -> Iterator[tuple[str, dict[str, str], float]]:
 
 
 async def duration_count(app: ASGIApp, route: str) -> int:
-    """How many requests to a route the application's ``/metrics`` reports."""
-    answer = await driver.get(app, "/metrics")
-    if answer.status != 200:
-        raise RuntimeError(f"/metrics answered {answer.status}")
+    """The number of requests to a route, by the application's ``/metrics``."""
+    response = await driver.get(app, "/metrics")
+    if response.status != 200:
+        raise RuntimeError(f"/metrics answered {response.status}")
     return sum(
         int(value)
-        for name, labels, value in samples(answer.body.decode())
+        for name, labels, value in samples(response.body.decode())
         if name == DURATION_COUNT and labels["http_route"] == route
     )

@@ -1,8 +1,9 @@
-"""Samples of the past into a Prometheus, by remote write: protobuf and Snappy by hand.
+"""Writes samples to a Prometheus by remote write.
 
 https://prometheus.io/docs/concepts/remote_write_spec/ and
-https://github.com/google/snappy/blob/main/format_description.txt. Written by hand, since many
-series share the same samples, whose bytes are then made once: a million series are seconds.
+https://github.com/google/snappy/blob/main/format_description.txt. This module encodes protobuf and
+Snappy itself, because many series share their samples, whose bytes are then encoded once: a million
+series take seconds.
 """
 
 from __future__ import annotations
@@ -16,16 +17,15 @@ HEADERS = {
     "Content-Encoding": "snappy",
     "X-Prometheus-Remote-Write-Version": "0.1.0",
 }
-AT_ONCE = 2000
-"""Series in one request."""
+SERIES_PER_REQUEST = 2000
 LITERAL = 0xFC
-"""Snappy's tag of a literal whose length is in the four bytes that follow."""
+"""The tag of Snappy for a literal whose length is in the four bytes that follow."""
 
 Labels = Mapping[str, str]
 
 
 def varint(number: int) -> bytes:
-    """A whole number as protobuf has it: 7 bits a byte, the lowest first."""
+    """An integer in protobuf's encoding: 7 bits per byte, the lowest first."""
     found = bytearray()
     while number > 0x7F:
         found.append(number & 0x7F | 0x80)
@@ -35,19 +35,19 @@ def varint(number: int) -> bytes:
 
 
 def field(number: int, inside: bytes) -> bytes:
-    """A field of protobuf that holds bytes."""
+    """A field of protobuf that contains bytes."""
     return bytes([number << 3 | 2]) + varint(len(inside)) + inside
 
 
 def samples(values: Iterable[tuple[int, float]]) -> bytes:
-    """Milliseconds since 1970 and values, as the samples of a series."""
+    """The encoded samples of a series, from milliseconds since 1970 and values."""
     return b"".join(
         field(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at)) for at, value in values
     )
 
 
 def series(name: str, labels: Labels, values: bytes) -> bytes:
-    """One series: its labels in order, empty ones left out as a scrape does, and its samples."""
+    """An encoded series: its sorted labels, without empty ones, and its samples."""
     full = {"__name__": name, **labels}
     pairs = (
         field(1, field(1, key.encode()) + field(2, full[key].encode()))
@@ -58,30 +58,30 @@ def series(name: str, labels: Labels, values: bytes) -> bytes:
 
 
 def snappy(data: bytes) -> bytes:
-    """Bytes in Snappy's format, as they are: it may leave everything uncompressed."""
+    """Bytes in Snappy's format, uncompressed, which the format allows."""
     return varint(len(data)) + bytes([LITERAL]) + struct.pack("<I", len(data) - 1) + data
 
 
 def write(port: int, made: Iterable[bytes]) -> int:
-    """Send series to a Prometheus on this machine; how many. Raises RuntimeError if it refuses."""
+    """Writes series and returns their number. Raises RuntimeError if Prometheus refuses them."""
     sent, connection = 0, HTTPConnection("127.0.0.1", port, timeout=120)
-    for some in _some(made):
-        connection.request("POST", "/api/v1/write", snappy(b"".join(some)), HEADERS)
-        answer = connection.getresponse()
-        said = answer.read()
-        if answer.status != 204:
-            raise RuntimeError(f"remote write was answered {answer.status}: {said[:500]!r}")
-        sent += len(some)
+    for batch in _batches(made):
+        connection.request("POST", "/api/v1/write", snappy(b"".join(batch)), HEADERS)
+        response = connection.getresponse()
+        body = response.read()
+        if response.status != 204:
+            raise RuntimeError(f"remote write: status {response.status}: {body[:500]!r}")
+        sent += len(batch)
     connection.close()
     return sent
 
 
-def _some(made: Iterable[bytes]) -> Iterator[Sequence[bytes]]:
-    some: list[bytes] = []
+def _batches(made: Iterable[bytes]) -> Iterator[Sequence[bytes]]:
+    batch: list[bytes] = []
     for one in made:
-        some.append(one)
-        if len(some) == AT_ONCE:
-            yield some
-            some = []
-    if some:
-        yield some
+        batch.append(one)
+        if len(batch) == SERIES_PER_REQUEST:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""The applications that the benchmarks' uvicorn processes serve."""
+"""The applications that the uvicorn processes of the benchmarks serve."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from fastapi import FastAPI
 
 from benchmarks.contenders import CONTENDERS
-from benchmarks.held import Held
+from benchmarks.loop_block import LongestTurn
 from benchmarks.services import SERVICES, fill_with_statuses
 from sidelight import SidelightMiddleware
 
@@ -20,7 +20,7 @@ def _add_pid(app: FastAPI) -> None:
 
 
 def contender() -> FastAPI:
-    """Build the contender and service that the environment names."""
+    """The service and the contender that the environment names."""
     service = SERVICES[os.environ["BENCH_SERVICE"]]
     chosen = CONTENDERS[os.environ["BENCH_CONTENDER"]]()
     app = FastAPI(**chosen.options())
@@ -36,19 +36,19 @@ def contender() -> FastAPI:
 
 
 def statuses() -> FastAPI:
-    """200 routes whose status follows a parameter, and a look at the event loop."""
+    """200 routes whose status is a parameter, and routes about the event loop."""
     app = FastAPI()
     fill_with_statuses(app, (20, 10))
     _add_pid(app)
-    held = Held()
+    turns = LongestTurn()
 
-    @app.get("/hold")
-    async def hold(seconds: float) -> None:
+    @app.get("/block")
+    async def block(seconds: float) -> None:
         time.sleep(seconds)  # noqa: ASYNC251 so that the other workers take the next connection
 
-    @app.get("/held")
+    @app.get("/longest-turn")
     async def longest(*, watch: bool) -> tuple[float, float]:
-        return held.since(watch=watch)
+        return turns.take(watch=watch)
 
     app.add_middleware(SidelightMiddleware)
     return app

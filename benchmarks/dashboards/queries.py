@@ -1,4 +1,4 @@
-"""The queries of dashboards as Grafana sends them when one is opened with All chosen."""
+"""The queries that Grafana sends when a dashboard is opened with All selected."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from benchmarks.dashboards.engine import Answer, get
 
 JSON = Path(__file__).parents[2] / "dashboards" / "json"
 SCREEN = (1400, 900)
-"""Pixels across and down."""
+"""Width and height in pixels."""
 AROUND, UNIT = 130, 38
-"""Pixels of Grafana's own head with the variables, and of a unit of height with its gap."""
+"""The pixels of Grafana's header with the variables, and of a grid unit with its gap."""
 FIRST = (SCREEN[1] - AROUND) // UNIT
-"""Panels that begin above this unit are on the first screen."""
+"""Panels that begin above this grid unit are on the first screen."""
 SCRAPED = 30
 FILLED = {
-    # Grafana's own: the larger of step + scrape interval and four scrape intervals.
+    # Grafana's value: the larger of step + scrape interval and four scrape intervals.
     "$__rate_interval": f"{4 * SCRAPED}s",
     "$__interval": f"{SCRAPED}s",
     "$__range": "1h",
@@ -30,11 +30,11 @@ FILLED = {
 HOUR = 3600
 
 
-class Asked(NamedTuple):
-    """One question of a dashboard. ``step`` is None where only the newest value is asked for."""
+class SentQuery(NamedTuple):
+    """A query of a dashboard; ``step`` is None for an instant query."""
 
     board: str
-    what: str
+    name: str
     path: str
     query: str
     step: str | None
@@ -42,10 +42,10 @@ class Asked(NamedTuple):
 
     @property
     def variable(self) -> bool:
-        """Whether it is what a reader chooses from, and no panel's."""
+        """Whether it is the query of a variable."""
         return self.path.startswith("label/")
 
-    def put(self, port: int, until: int) -> Answer:
+    def send(self, port: int, until: int) -> Answer:
         """To a Prometheus, about the hour before ``until``."""
         times = {"start": str(until - HOUR), "end": str(until)}
         if self.variable:
@@ -55,8 +55,8 @@ class Asked(NamedTuple):
         return get(port, "query_range", query=self.query, step=self.step, **times)
 
 
-def everything() -> Iterator[Asked]:
-    """Of all dashboards: variables first, then panels from the top."""
+def all_queries() -> Iterator[SentQuery]:
+    """The queries of all dashboards: variables first, then panels from top to bottom."""
     for path in sorted(JSON.glob("*.json")):
         board = json.loads(path.read_text(encoding="utf-8"))
         yield from _variables(board)
@@ -65,26 +65,26 @@ def everything() -> Iterator[Asked]:
 
 
 def filled(text: str) -> str:
-    """A query with All chosen."""
-    for name, value in FILLED.items():
-        text = text.replace(name, value)
+    """A query with All selected."""
+    for variable, value in FILLED.items():
+        text = text.replace(variable, value)
     return text
 
 
-def _variables(board: dict[str, Any]) -> Iterator[Asked]:
+def _variables(board: dict[str, Any]) -> Iterator[SentQuery]:
     for one in board["templating"]["list"]:
         if one["type"] == "query":
             inside = one["query"]["query"].removeprefix("label_values(").removesuffix(")")
             selector, _, label = inside.rpartition(", ")
-            what = f"variable {one['name']}"
-            yield Asked(
-                board["uid"], what, f"label/{label}/values", filled(selector), None, first=True
+            name = f"variable {one['name']}"
+            yield SentQuery(
+                board["uid"], name, f"label/{label}/values", filled(selector), None, first=True
             )
 
 
-def _panel(uid: str, panel: dict[str, Any]) -> Iterator[Asked]:
+def _panel(uid: str, panel: dict[str, Any]) -> Iterator[SentQuery]:
     for target in panel.get("targets", ()):
         step = None if target.get("instant") else target["interval"]
-        what = f"{panel['title']} {target['refId']}"
+        name = f"{panel['title']} {target['refId']}"
         first = panel["gridPos"]["y"] < FIRST
-        yield Asked(uid, what, "query", filled(target["expr"]), step, first)
+        yield SentQuery(uid, name, "query", filled(target["expr"]), step, first)

@@ -1,7 +1,7 @@
-"""prometheus_client's exposition of as many label sets, for comparison.
+"""The exposition of prometheus_client with the same number of label sets, for comparison.
 
-The way it stores values is chosen when it is imported, so each mode is a process
-of its own: ``python -m benchmarks.exposition single|write|collect``.
+It chooses its storage when it is imported, so each mode runs in a process of its own:
+``python -m benchmarks.client_library single|write|collect``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def fill(registry: CollectorRegistry | None) -> None:
 
 
 def timed(registry: CollectorRegistry, repeat: int) -> list[float]:
-    """CPU ms of each of some expositions."""
+    """The CPU milliseconds of each exposition."""
     generate_latest(registry)
     spent = []
     for _ in range(repeat):
@@ -48,21 +48,21 @@ def timed(registry: CollectorRegistry, repeat: int) -> list[float]:
 
 
 def single(repeat: int) -> list[float]:
-    """All in this process's memory."""
+    """The exposition of values in the memory of this process."""
     registry = CollectorRegistry()
     fill(registry)
     return timed(registry, repeat)
 
 
 def collect(repeat: int) -> list[float]:
-    """From the files that other processes wrote."""
+    """The exposition of values in the files of other processes."""
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return timed(registry, repeat)
 
 
 def in_children(files: int, repeat: int) -> tuple[list[float], list[float]]:
-    """CPU ms in one process, and in multiprocess mode with so many files."""
+    """The CPU milliseconds in one process, and in multiprocess mode with this many files."""
     alone = _child("single", repeat, {})
     with tempfile.TemporaryDirectory() as directory:
         env = {"PROMETHEUS_MULTIPROC_DIR": directory}
@@ -72,7 +72,7 @@ def in_children(files: int, repeat: int) -> tuple[list[float], list[float]]:
 
 
 def _child(mode: str, repeat: int, env: dict[str, str]) -> list[float]:
-    command = [sys.executable, "-m", "benchmarks.exposition", mode, str(repeat)]
+    command = [sys.executable, "-m", "benchmarks.client_library", mode, str(repeat)]
     done = subprocess.run(
         command,
         cwd=ROOT,
@@ -87,7 +87,7 @@ def _child(mode: str, repeat: int, env: dict[str, str]) -> list[float]:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Do one mode and print its times."""
+    """Run one mode and print its times."""
     mode, repeat = arguments[0], int(arguments[1])
     if mode == "write":
         fill(None)
