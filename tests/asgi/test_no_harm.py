@@ -114,6 +114,7 @@ MODULES = [
     "sidelight.store.layout",
     "sidelight.store.route_table",
     "sidelight.store.schema",
+    "sidelight.store.inflight",
     "sidelight.store.writer",
 ]
 # Where messages pass, and where faults end up: to break these is to break the application.

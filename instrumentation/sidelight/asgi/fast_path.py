@@ -14,8 +14,8 @@ from sidelight.asgi.mark import MARK
 from sidelight.asgi.request import Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
+from sidelight.store.inflight import UNTRACKED, InflightSlot
 from sidelight.store.layout import PATH_BYTES
-from sidelight.store.writer import UNTRACKED, InflightSlot
 
 SMALL = SIZES[0]
 
@@ -120,8 +120,8 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
         state.extra = None
         key.unsampled -= 1
         state.since = start = monotonic_ns()
-        if key.slots:
-            state.slot = slot = key.slots.pop()
+        if slots := key.slots:
+            state.slot = slot = slots.pop()
             try:
                 slot.text.value = scope["raw_path"]
             except (KeyError, TypeError, ValueError):  # none, of another type, or too long

@@ -13,9 +13,9 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.series import RouteSeries, StatusSeries
 from sidelight.contract import OTHER, UNKNOWN
+from sidelight.store.inflight import InflightSlot
 from sidelight.store.layout import pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
-from sidelight.store.writer import InflightSlot
 
 HASHED_BY_IDENTITY = frozenset({FunctionType, MethodType, type})
 """Endpoints of these types can be looked up; another may have a hash or an ``==`` of its own."""
@@ -123,7 +123,7 @@ class RequestKey:
         series = self.recorder.route_series(self.method, name, self.scheme, root_of(scope))
         if name == UNKNOWN:
             return series
-        if hashed and self.recorder.labels.table.sure(endpoint) is not None:
+        if hashed and self.recorder.labels.table.template_of(endpoint) is not None:
             self.route_series[endpoint] = series
         elif route is not None:
             if len(self._by_route) >= MOST_BY_ROUTE:
