@@ -84,7 +84,7 @@ def served(
 
 
 @contextmanager
-def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
+def shop(where: Path, jobs: Jobs | None = None) -> Iterator[tuple[Server, Sidecar, int]]:
     """The example shop on two workers, its sidecar, and a Prometheus that scrapes the sidecar."""
     store = where / "store"
     env = {
@@ -95,7 +95,7 @@ def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
     with (
         served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as server,
         Sidecar(store, where) as sidecar,
-        prometheus({"shop": [sidecar.port]}, where) as port,
+        prometheus({"shop": [sidecar.port], **(jobs or {})}, where) as port,
     ):
         eventually(lambda: query(port, 'sum(sidelight_workers{job="shop"}) == 2'))
         yield server, sidecar, port

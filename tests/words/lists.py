@@ -4,6 +4,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,15 +35,20 @@ def violations(
     entries: list[Entry], text_of: Callable[[str], Iterable[Line]], flags: int = 0
 ) -> Iterator[str]:
     """A line for each match: the file, the line's number, the match and its replacement."""
-    compiled = [
-        (entry, re.compile(rf"(?<!\w)(?:{entry.pattern})(?!\w)", flags)) for entry in entries
-    ]
     for path in files():
-        here = [pair for pair in compiled if any(fnmatch(path, one) for one in pair[0].where)]
-        any_of = re.compile("|".join(regex.pattern for _, regex in here) or r"(?!)", flags)
+        here = [entry for entry in entries if any(fnmatch(path, one) for one in entry.where)]
+        if not here:
+            continue
+        any_of = _whole("|".join(entry.pattern for entry in here), flags)
         for line in text_of(path):
             if any_of.search(line.text):
-                for entry, regex in here:
-                    if match := regex.search(line.text):
+                for entry in here:
+                    if match := _whole(entry.pattern, flags).search(line.text):
                         found = f"{line.path}:{line.number}: {match[0]!r}"
                         yield f"{found}: write {entry.instead!r} instead"
+
+
+@cache
+def _whole(pattern: str, flags: int) -> re.Pattern[str]:
+    """A pattern that matches whole words."""
+    return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", flags)

@@ -1,4 +1,4 @@
-"""The service's metrics, as they are at a moment and as they grow between two."""
+"""The service's metrics at one time, and their increases between two."""
 
 from typing import NamedTuple
 
@@ -7,8 +7,8 @@ from prometheus_client.parser import text_string_to_metric_families
 Labels = frozenset[tuple[str, str]]
 
 
-class Scrape:
-    """The service's page at a moment."""
+class LessonScrape:
+    """The samples of one scrape."""
 
     def __init__(self, text: str) -> None:
         self.samples: dict[tuple[str, Labels], float] = {
@@ -18,20 +18,23 @@ class Scrape:
         }
 
     def value(self, name: str, **labels: str) -> float:
+        """The sum of the samples with these labels."""
         wanted = frozenset(labels.items())
         found = self.samples.items()
-        return sum(value for (own, has), value in found if own == name and wanted <= has)
+        return sum(value for (n, has), value in found if n == name and wanted <= has)
 
 
-class Between(NamedTuple):
-    """What happened between two scrapes."""
+class ScrapeDelta(NamedTuple):
+    """Two scrapes."""
 
-    before: Scrape
-    after: Scrape
+    before: LessonScrape
+    after: LessonScrape
 
-    def grew(self, name: str, **labels: str) -> float:
+    def increase(self, name: str, **labels: str) -> float:
+        """The increase of a counter."""
         return self.after.value(name, **labels) - self.before.value(name, **labels)
 
     def mean(self, name: str, **labels: str) -> float:
-        count = self.grew(f"{name}_count", **labels)
-        return self.grew(f"{name}_sum", **labels) / count if count else 0.0
+        """The mean of the observations of a histogram."""
+        count = self.increase(f"{name}_count", **labels)
+        return self.increase(f"{name}_sum", **labels) / count if count else 0.0
