@@ -42,9 +42,5 @@ class SidelightMiddleware:
             raise
         finally:
             scope.pop(MARK, None)
-        if (
-            state.slot is not None
-            or state.extra is not None
-            or monotonic_ns() - state.since >= NOTICEABLE
-        ):
+        if state.slot is not None or monotonic_ns() - state.since >= NOTICEABLE:
             state.end(None)
