@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from sidelight.embedded.api import query_queue
-from tests.live.asking import get, post
+from tests.live.prometheus_api import get, post
 from tests.live.servers import eventually
 from tests.live.sidecars import Sidecar, timed, worker_with_routes
 

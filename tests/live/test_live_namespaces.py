@@ -11,7 +11,6 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ import sidelight
 from tests.live.servers import HERE, PATIENCE, Server, children, eventually, of_uvicorn, running
 from tests.live.sidecars import Sidecar, wait_ended, worker_files
 from tests.live.test_live_sidecar_totals import no_counter_falls, target, wait_for_answers
+from tests.live.tmpfs import tmpfs
 from tests.live.traffic import CALLS, Call, Load, ask, check_counted, counted, scrape, settle, value
 
 pytestmark = pytest.mark.live
@@ -28,6 +28,8 @@ ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
 MAKE = Call("POST", "/items", "/items", "201")
 EXITS = "sidelight_worker_exits_total"
 SERVICE, SIDECAR, GROUP = 12001, 12002, 12000
+SHARED = f"size=64m,mode=2770,gid={GROUP}"
+"""Mount options of the file system that both share: of a group that both have."""
 PLACES = "/srv", "/media"
 """Where the service, and where the sidecar, finds the shared file system."""
 NEEDED = (sys.base_prefix, sys.prefix, str(HERE.parent), str(Path(sidelight.__file__).parents[1]))
@@ -141,25 +143,12 @@ class Containers:
             server.destroy()
 
 
-@contextmanager
-def mounted(path: Path) -> Iterator[Path]:
-    """A tmpfs of a group that both have."""
-    path.mkdir()
-    options = f"size=64m,mode=2770,gid={GROUP}"
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 @pytest.fixture(scope="module")
 def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips the tests where namespaces can't be made, or Python is not reached in one."""
     trial = "import fastapi, uvicorn"  # what is wrong with ours must fail a test
     try:
-        with mounted(tmp_path_factory.mktemp("trial") / "shared") as shared:
+        with tmpfs(tmp_path_factory.mktemp("trial") / "shared", SHARED) as shared:
             subprocess.run(
                 [*in_namespaces(shared, PLACES[0], SERVICE), sys.executable, "-c", trial],
                 check=True,
@@ -174,7 +163,7 @@ def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
 @pytest.fixture
 def containers(tmp_path: Path, namespaces: None) -> Iterator[Containers]:
     """Starts a service and sidecars on a tmpfs, and ends them."""
-    with mounted(tmp_path / "shared") as shared:
+    with tmpfs(tmp_path / "shared", SHARED) as shared:
         found = Containers(shared, tmp_path)
         yield found
         found.end()
@@ -261,15 +250,16 @@ def test_either_may_be_killed(containers: Containers) -> None:
     for _ in range(2):
         service = containers.service(2)
         with Load(service, 4) as load:
-            for _ in range(2):
-                with containers.sidecar(umask="077") as sidecar:
-                    settle(sidecar, 2)
-                    wait_for_answers(load)
-                    service.replaced(service.workers()[0], 2)
-                    settle(sidecar, 2)
-                    for pid in children(sidecar.pid):
-                        os.kill(pid, signal.SIGKILL)
-                    sidecar.process.wait(PATIENCE)
+            with containers.sidecar(umask="077") as sidecar:
+                settle(sidecar, 2)
+                wait_for_answers(load)
+                service.replaced(service.workers()[0], 2)
+                settle(sidecar, 2)
+                for pid in children(sidecar.pid):
+                    os.kill(pid, signal.SIGKILL)
+                sidecar.process.wait(PATIENCE)
+            service.replaced(service.workers()[0], 2)
+            settle(service, 2)
             workers = service.workers()
             os.kill(service.first, signal.SIGKILL)  # its namespace ends with it
             wait_ended(workers)

@@ -3,10 +3,8 @@
 import os
 import signal
 import socket
-import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from tests.live.sidecars import (
     worker_with_routes,
 )
 from tests.live.test_live_sidecar_totals import no_counter_falls
+from tests.live.tmpfs import tmpfs
 from tests.live.traffic import Call, ask, counted, requests, samples, scrape, settle, value
 
 pytestmark = pytest.mark.live
@@ -129,24 +128,9 @@ def test_a_stopped_worker_is_no_dead_one(uvicorn: Serve, store: Path, tmp_path: 
         assert counted(sidecar) == expected
 
 
-@contextmanager
-def mounted(path: Path, options: str) -> Iterator[Path]:
-    """A tmpfs; skips the test where that isn't allowed."""
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"a tmpfs can't be mounted here: {getattr(error, 'stderr', error)}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 def test_folding_where_nothing_can_be_written(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
     """On a full tmpfs the dead stay counted and the log says why; with room they are folded."""
-    with mounted(tmp_path / "small", "size=16m") as small:
+    with tmpfs(tmp_path / "small", "size=16m") as small:
         where = small / "store"
         server = uvicorn(2, SIDELIGHT_DIR=str(where)).ready()
         with Sidecar(where, tmp_path) as sidecar, no_counter_falls(sidecar):

@@ -120,8 +120,8 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
         state.extra = None
         key.unsampled -= 1
         state.since = start = monotonic_ns()
-        if key.slots:
-            state.slot = slot = key.slots.pop()
+        if slots := key.slots:
+            state.slot = slot = slots.pop()
             try:
                 slot.text.value = scope["raw_path"]
             except (KeyError, TypeError, ValueError):  # none, of another type, or too long

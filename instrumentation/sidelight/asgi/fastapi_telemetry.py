@@ -1,7 +1,7 @@
 """FastAPI's own telemetry (0.142 and later): the one file that knows its insides.
 
 It sends metrics under the names we use, and it tells an OpenTelemetry tracer of each of its
-operations. The tracer of a request that is looked at is ours, or passes on to the user's.
+operations. The tracer of a request that is looked at is own, or passes on to the user's.
 """
 
 from collections.abc import Callable
@@ -72,23 +72,23 @@ def listen(scope: Scope, listener: Listener) -> Stop:
     The current span, baggage and sampling stay as they are. Without telemetry of its own the
     request has none for others either: `fastapi.telemetry.get_telemetry_data` stays None.
     """
-    theirs = scope.get("fastapi.telemetry")
-    if isinstance(theirs, _api._RequestTelemetry):  # noqa: SLF001 as in all of this file
-        return _listen_along(theirs, listener)
-    ours = _api._RequestTelemetry(  # noqa: SLF001
+    existing = scope.get("fastapi.telemetry")
+    if isinstance(existing, _api._RequestTelemetry):  # noqa: SLF001 as in all of this file
+        return _listen_to(existing, listener)
+    own = _api._RequestTelemetry(  # noqa: SLF001
         span=None, span_method="", tracer=_Tracer(listener), data=None
     )
-    token = context.attach(context.set_value(_api._REQUEST_TELEMETRY_KEY, ours))  # noqa: SLF001
+    token = context.attach(context.set_value(_api._REQUEST_TELEMETRY_KEY, own))  # noqa: SLF001
     return lambda: context.detach(token)
 
 
-def _listen_along(theirs: Any, listener: Listener) -> Stop:
+def _listen_to(existing: Any, listener: Listener) -> Stop:
     """FastAPI's telemetry is on: what it tells the user's tracer, it tells a listener too."""
-    tracer = theirs.tracer
-    theirs.tracer = _Tracer(listener) if tracer is None else _Along(listener, tracer)
+    tracer = existing.tracer
+    existing.tracer = _Tracer(listener) if tracer is None else _ListeningTracer(listener, tracer)
 
     def stop() -> None:
-        theirs.tracer = tracer
+        existing.tracer = tracer
 
     return stop
 
@@ -103,7 +103,7 @@ class _Tracer(NoOpTracer):
         return _Operation(self._listener, name, NO_SPAN)
 
 
-class _Along:
+class _ListeningTracer:
     """The user's own tracer, listened to."""
 
     def __init__(self, listener: Listener, tracer: Any) -> None:
@@ -127,20 +127,20 @@ class _Operation(AbstractContextManager[Any]):
         self._listener = listener
         self._name = name.removeprefix(PREFIX)
         self._span = span
-        self._heard = False
+        self._reported = False
 
     def __enter__(self) -> Any:
         span = self._span.__enter__()
-        self._heard = self._name in OPERATIONS and self._listener.begin(self._name)
+        self._reported = self._name in OPERATIONS and self._listener.begin(self._name)
         return span
 
     def __exit__(self, *error: Any) -> bool | None:  # noqa: PYI036 as they came
-        if self._heard:
+        if self._reported:
             self._listener.end()
         return self._span.__exit__(*error)
 
 
-class _Heard(list[str]):
+class _OperationLog(list[str]):
     """A listener that remembers."""
 
     def begin(self, operation: str) -> bool:
@@ -165,7 +165,7 @@ async def _fails() -> None:
 
 def _rehearsed(endpoint: Callable[[], Any]) -> list[str]:
     """The operations that a route of our own tells of."""
-    heard = _Heard()
+    log = _OperationLog()
 
     async def receive() -> Message:
         return {"type": "http.request"}
@@ -179,12 +179,12 @@ def _rehearsed(endpoint: Callable[[], Any]) -> list[str]:
 
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "path_params": {}}
     scope.update(headers=[], query_string=b"")
-    stop = listen(scope, heard)
+    stop = listen(scope, log)
     steps = serve()
     try:
         steps.send(None)  # nothing in it waits, so no event loop is needed
     except (StopIteration, _RehearsedError):
-        return heard
+        return log
     finally:
         stop()
         steps.close()

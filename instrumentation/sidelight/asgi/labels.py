@@ -93,7 +93,7 @@ class Labels:
         if not self.table.knows(endpoint) and (endpoint is not None or not self.table.routes):
             self._rebuild(scope)
         template = ""
-        if status == REDIRECT and (endpoint is None or self.table.leads_on(endpoint)):
+        if status == REDIRECT and (endpoint is None or self.table.has_routes(endpoint)):
             template = self.table.redirected(scope, root)
         template = template or self.table.template(scope, root)
         if not template or template == UNKNOWN or not root:

@@ -13,7 +13,7 @@ class LifespanState(Measurement):
     """Follows an application as it starts and stops; every message passes untouched."""
 
     __slots__ = ("_lifecycle", "_receive", "_scope", "_send", "since")
-    extra = slot = None
+    slot = None
     over = False
 
     def __init__(

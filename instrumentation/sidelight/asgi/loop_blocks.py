@@ -11,7 +11,7 @@ from starlette.types import Scope
 
 from sidelight.asgi.labels import Labels
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN
-from sidelight.runtime.watchdog import Sight
+from sidelight.runtime.watchdog import BlockSource
 from sidelight.store import reader
 from sidelight.store.reader import route_of
 from sidelight.store.writer import WorkerFile
@@ -35,42 +35,46 @@ class LoopBlockAttribution:
     def __init__(self, labels: Labels, file: WorkerFile) -> None:
         self._labels = labels
         self._file = file
-        self._said: dict[str, float] = {}
+        self._logged: dict[str, float] = {}
 
-    def see(self, frame: FrameType | None) -> Sight:
-        """What a stack works for; its route is empty outside of any request.
+    def attribute(self, frame: FrameType | None) -> BlockSource:
+        """What a stack works for. Its route is empty outside of any request.
 
         Every part of a request's way down to its endpoint has the scope at hand, also where
         a middleware runs the rest in a task of its own. Without a stack (``frame`` is None)
-        it can only be told when a single request is in flight.
+        it is known only when a single request is in flight.
         """
         if frame is None:
-            return Sight(self._only())
+            return BlockSource(self._only_request())
         scope = scope_of(frame)
-        return Sight("" if scope is None else self._labels.seen(scope), tuple(own_frames(frame)))
+        return BlockSource(
+            "" if scope is None else self._labels.seen(scope), tuple(own_frames(frame))
+        )
 
-    def held(self, sight: Sight, ns: int, *, first: bool) -> None:
-        """Count ``ns`` of a hold against a route; log the first look at it."""
-        route = sight.route
+    def count_block(self, source: BlockSource, ns: int, *, first: bool) -> None:
+        """Count ``ns`` of a block against a route; log the first look at it."""
+        route = source.route
         self._file.count(BLOCKED, (route,), ns)
         if not first:
             return
         self._file.count(BLOCKS, (route,))
         now = time.monotonic()
-        if now - self._said.get(route, -LOG_SECONDS) >= LOG_SECONDS:
-            self._said[route] = now
-            self._log(sight, ns / NANOSECONDS)
+        if now - self._logged.get(route, -LOG_SECONDS) >= LOG_SECONDS:
+            self._logged[route] = now
+            self._log(source, ns / NANOSECONDS)
 
-    def _log(self, sight: Sight, seconds: float) -> None:
+    def _log(self, source: BlockSource, seconds: float) -> None:
         logger.warning(
-            "event loop held for %.3f s so far by %s: %s",
+            "event loop blocked for %.3f s so far by %s: %s",
             seconds,
-            sight.route or "no request",
-            ", called from ".join(sight.where) or "its stack could not be read",
-            extra={"sidelight": {"route": sight.route, "seconds": seconds, "frames": sight.where}},
+            source.route or "no request",
+            ", called from ".join(source.where) or "its stack could not be read",
+            extra={
+                "sidelight": {"route": source.route, "seconds": seconds, "frames": source.where}
+            },
         )
 
-    def _only(self) -> str:
+    def _only_request(self) -> str:
         file = reader.read(self._file.name, self._file.fd, {}, alive=True)
         rows = reader.inflight_requests(file)
         if len(rows) != 1:

@@ -12,14 +12,13 @@ class Measurement:
     """One request, connection or lifespan that is measured.
 
     ``slot`` is where it is shown among those in flight, None if it is not. ``since`` is when it
-    began (CLOCK_MONOTONIC, ns), or was complete. ``extra`` is None unless `end` has more to do
-    than these two tell.
+    began (CLOCK_MONOTONIC, ns), and then when it was complete; 0 where `end` must be called even
+    if the application returns at once.
     """
 
     __slots__ = ()
     slot: InflightSlot | None
     since: int
-    extra: object | None
 
     async def receive(self) -> Message:
         """Look at a message on its way to the application."""

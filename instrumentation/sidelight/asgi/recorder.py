@@ -56,7 +56,9 @@ class Recorder:
         self.sampler = PhaseSampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.writer.increment)
         self._loop_blocks = LoopBlockAttribution(self.labels, self.file)
-        self.heartbeat.join(self._renew, self._loop_blocks, settings.loop_block_threshold)
+        self.heartbeat.add_application(
+            self._renew, self._loop_blocks, settings.loop_block_threshold
+        )
 
     def on_renewal(self, call: Callable[[], None]) -> None:
         """Call this once a second, after the file may have become another."""
@@ -84,7 +86,7 @@ class Recorder:
 
     def close(self) -> None:
         """Record the process and the application's own metrics once more, and close the store."""
-        self.heartbeat.part(self._renew, self._loop_blocks)
+        self.heartbeat.remove_application(self._renew, self._loop_blocks)
         try:
             with guarded("registry", self.faults):
                 if self.store.directory is not None:

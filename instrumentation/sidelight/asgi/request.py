@@ -32,11 +32,20 @@ NOTICEABLE = 10_000_000
 class Extra:
     """What only some requests have: bodies in pieces, request bodies, a client that left."""
 
-    __slots__ = ("body", "chunks", "disconnected", "first_byte", "phases", "size", "trailers")
+    __slots__ = (
+        "body",
+        "chunks",
+        "completed",
+        "disconnected",
+        "first_byte",
+        "phases",
+        "size",
+        "trailers",
+    )
     phases: Phases | None
 
     def __init__(self) -> None:
-        self.body = self.chunks = self.first_byte = self.size = 0
+        self.body = self.chunks = self.completed = self.first_byte = self.size = 0
         self.disconnected = self.trailers = False
         self.phases = None
 
@@ -116,6 +125,8 @@ class UncommonRequest(Measurement):
         writer.add(series.duration, index, ns)
         writer.add(series.size, at_size, size)
         slot, self.slot, self.since = self.slot, None, now
+        if extra is not None and extra.phases is not None:
+            self.since, extra.completed = 0, now
         if slot is not None:
             writer.file.release_slot(slot)
         self._record_details(series.route_series, series.duration, index, ns)
@@ -144,7 +155,7 @@ class UncommonRequest(Measurement):
         """All that is known of a slow request, which has just ended."""
         recorder, extra, now = self.key.recorder, self.extra, monotonic_ns()
         span = tracing.current()
-        blocked, waiting = recorder.heartbeat.met(now - ns, now)
+        blocked, waiting = recorder.heartbeat.conditions(now - ns, now)
         return SlowRequest(
             when=time(),
             route=series.route,
@@ -163,6 +174,7 @@ class UncommonRequest(Measurement):
         """The application returned late, or raised, or left its response unfinished."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None and extra.phases is not None:
+            self.since = self.since or extra.completed
             with guarded("phases", recorder.faults):
                 extra.phases.stop()
         try:

@@ -123,7 +123,7 @@ class RequestKey:
         series = self.recorder.route_series(self.method, name, self.scheme, root_of(scope))
         if name == UNKNOWN:
             return series
-        if hashed and self.recorder.labels.table.sure(endpoint) is not None:
+        if hashed and self.recorder.labels.table.template_of(endpoint) is not None:
             self.route_series[endpoint] = series
         elif route is not None:
             if len(self._by_route) >= MOST_BY_ROUTE:

@@ -23,7 +23,6 @@ class WebSocketState(Measurement):
     """What is known of one connection until it ends."""
 
     __slots__ = ("_receive", "_recorder", "_scope", "_send", "code", "since", "slot")
-    extra = None
     slot: InflightSlot | None
 
     def __init__(self, key: RequestKey, scope: Scope, receive: Receive, send: Send) -> None:

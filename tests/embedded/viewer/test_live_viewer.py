@@ -18,7 +18,7 @@ from sidelight.embedded.viewer.dashboard import load
 from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
 from tests.dashboards.querying import get
-from tests.dashboards.stack import crowd, hold, shop, shoppers
+from tests.dashboards.stack import block_loop, crowd, shop, shoppers
 from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer, context
 from tests.embedded.viewer.hostile import HOSTILE, hostile_target
 from tests.embedded.viewer.test_viewer_units import CASES
@@ -103,7 +103,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
         shoppers(server, 900, "coupon", rate=8),
         crowd(server, {"/orders/1/events": 1}),
     ):
-        hold(server, requests=36)
+        block_loop(server, requests=20)
         time.sleep(10)
         rate = "service:http_server_requests:rate5m"
         eventually(lambda: query(port, f"count({rate} > 0) == 2"))
@@ -342,40 +342,28 @@ def test_how_fast(world: World) -> None:
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )
-def test_an_unreachable_server_and_the_end(
+def test_a_token_an_unreachable_server_and_the_end(
     tmp_path: Path, browser: Browser, number: signal.Signals
 ) -> None:
-    """Panels show that a server can't be reached; a signal ends the viewer with code 0."""
-    server = f"http://127.0.0.1:{free_port()}"
+    """A viewer requires its token, shows that a server can't be reached, and ends cleanly."""
+    server, token = f"http://127.0.0.1:{free_port()}", tmp_path / "token"
+    token.write_text("word")
+    options = ("--prometheus", server, "--sidecar", server, "--token-file", str(token))
+    password = {"username": "any", "password": "word"}
     with (
-        Viewer(tmp_path, "--prometheus", server, "--sidecar", server) as viewer,
-        context(browser) as shared,
+        Viewer(tmp_path, *options) as viewer,
+        context(browser, http_credentials=password) as shared,
         Reader(shared, viewer) as reader,
     ):
+        assert fetch(viewer, "/alerts", {"Host": "localhost"}).status == 401
         reader.open("/slow")
         assert f"{server}/slow can't be reached" in reader.panel("Slow requests").inner_text()
         reader.open(f"/d/sidelight-fleet{NOW}")
         assert set(reader.kinds().values()) == {"error"}
         assert f"{server}/api/v1/query can't be reached" in reader.panel("Services").inner_text()
         assert viewer.stop(number) == 0
-        assert [path.name for path in tmp_path.iterdir()] == [viewer.log_path.name]
+        assert set(tmp_path.iterdir()) == {viewer.log_path, token}
         assert viewer.log.splitlines() == [f"sidelight viewer: {viewer.url}/ shows {server}"]
-
-
-def test_a_token_is_required(tmp_path: Path, world: World) -> None:
-    """A request without the token is refused; a browser with the password shows a dashboard."""
-    token = tmp_path / "token"
-    token.write_text("word")
-    options = ("--prometheus", f"http://127.0.0.1:{world.prometheus}", "--token-file", str(token))
-    with Viewer(tmp_path, *options) as viewer:
-        assert fetch(viewer, "/alerts", {"Host": "localhost"}).status == 401
-        password = {"username": "any", "password": "word"}
-        with (
-            context(world.browser, http_credentials=password) as shared,
-            Reader(shared, viewer) as reader,
-        ):
-            reader.open(f"/d/sidelight-service{NOW}")
-            assert reader.kinds()["Requests"] == "stat"
 
 
 def test_a_hostile_label_is_text(world: World) -> None:

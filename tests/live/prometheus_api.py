@@ -2,15 +2,11 @@
 
 import http.client
 import json
-import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from tests.live.prometheus import tool
-from tests.live.servers import PATIENCE, free_port
+from tests.live.servers import PATIENCE
 
 Fields = Sequence[tuple[str, str]]
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -57,24 +53,3 @@ def vector(port: int, query: str, time: str = "") -> dict[tuple[tuple[str, str],
     fields = [("query", query), *([("time", time)] if time else [])]
     rows = get(port, "query", *fields).data["result"]
     return {tuple(sorted(row["metric"].items())): float(row["value"][1]) for row in rows}
-
-
-@contextmanager
-def prometheus(config: str, where: Path) -> Iterator[int]:
-    """A real Prometheus on a free port, with storage for exemplars."""
-    file, port = where / "prometheus.yml", free_port()
-    file.write_text(config)
-    command = [
-        tool("prometheus"),
-        f"--config.file={file}",
-        f"--storage.tsdb.path={where / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-        "--enable-feature=exemplar-storage",
-    ]
-    with (where / "prometheus.log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=where, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(PATIENCE)
