@@ -1,6 +1,6 @@
-"""Sidelight beside its peers, in one run: ``python -m benchmarks``."""
+"""Sidelight compared with its peers, in one run: ``python -m benchmarks``."""
 
 import os
 
-# OpenTelemetry's instrumentation reads this once, at its first use: it must come before.
+# OpenTelemetry's instrumentation reads this variable once, when it is first used.
 os.environ.setdefault("OTEL_SEMCONV_STABILITY_OPT_IN", "http")

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cpu, memory, report, scale, scrape, wide, wire
+from benchmarks import cpu, memory, report, scale, scrape, wire
 from benchmarks.contenders import CONTENDERS
+from benchmarks.dashboards import report as dashboards
 from benchmarks.report import Section
 from benchmarks.services import SERVICES
 
@@ -31,10 +32,10 @@ PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "scrape": lambda options: scrape.run(quick=options.quick),
     "scale": lambda options: scale.run(quick=options.quick),
     "memory": lambda options: memory.run(quick=options.quick),
-    "dashboards": lambda options: wide.run(quick=options.quick),
+    "dashboards": lambda options: dashboards.run(quick=options.quick),
 }
 BY_NAME = {"dashboards"}
-"""Parts that only run when they are named: they need Prometheus, and write a page of their own."""
+"""Parts that run only if they are named: they require Prometheus and have a report of their own."""
 
 
 def _names(known: dict[str, object]) -> Callable[[str], list[str]]:
@@ -50,7 +51,7 @@ def _names(known: dict[str, object]) -> Callable[[str], list[str]]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="benchmarks", description=_ABOUT)
     parser.add_argument("parts", nargs="*", metavar="part", help=", ".join(PARTS))
-    parser.add_argument("--quick", action="store_true", help="a smoke run")
+    parser.add_argument("--quick", action="store_true", help="a smoke test")
     parser.add_argument("--rounds", type=int, help="of cpu and wire")
     parser.add_argument("--only", type=_names({**CONTENDERS}), default=list(CONTENDERS))
     parser.add_argument("--services", type=_names({**SERVICES}), default=["one", "many"])
@@ -59,27 +60,29 @@ def _options() -> argparse.Namespace:
     if unknown := set(options.parts) - set(PARTS):
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     if "bare" not in options.only:
-        options.only.insert(0, "bare")  # every ratio is to the bare service
+        options.only.insert(0, "bare")  # every ratio is relative to the bare service
     return options
 
 
 def main() -> None:
-    """Run the parts, print the page, and keep it if the run was a full one."""
+    """Run the parts, print the report, and write it to the file if the run was complete."""
     options = _options()
     sections = []
     for name in options.parts or [name for name in PARTS if name not in BY_NAME]:
         print(f"{name} …", file=sys.stderr, flush=True)
         sections.append(PARTS[name](options))
-    page = report.page(sections, quick=options.quick)
-    print(page)
+    text = report.written(sections, quick=options.quick)
+    print(text)
     full = not (options.parts or options.quick or options.rounds) and set(options.only) == set(
         CONTENDERS
     )
     if output := options.output or (RESULTS if full else None):
-        output.write_text(page, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
 
 
-_ABOUT = "Sidelight beside its peers. A full run takes about ten minutes and writes RESULTS.md."
+_ABOUT = (
+    "Compares Sidelight with its peers. A full run takes about ten minutes and writes RESULTS.md."
+)
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""What a contender is, and the one that is nothing."""
+"""The base class of contenders, and the contenders without middleware."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 
 class Bare:
-    """Nothing added; the base of every contender."""
+    """The service without middleware; the base of every contender."""
 
     label = "no middleware"
     per_route = False
@@ -18,14 +18,14 @@ class Bare:
         return {}
 
     def install(self, app: FastAPI) -> None:
-        """Add to an application that has all its routes."""
+        """Add the contender to an application that has all of its routes."""
 
     async def recorded(self, app: FastAPI, route: str) -> int | None:
-        """How many requests to a route are on record; None where nothing is kept."""
+        """The number of recorded requests to a route; None if the contender records none."""
         return None
 
 
 class Control(Bare):
-    """The bare service a second time: what the measurement itself makes of no difference."""
+    """The bare service a second time: the error of the measurement itself."""
 
     label = "no middleware, again (control)"

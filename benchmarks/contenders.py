@@ -1,7 +1,7 @@
-"""Everything that is measured: each contender as its own documentation sets it up.
+"""The contenders, each set up as its documentation says.
 
-A contender says how many requests it has recorded, so that a run can check that
-it really did the work it is timed for.
+A contender reports how many requests it has recorded, so that a run can verify that it did the work
+that was timed.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from starlette.types import ASGIApp
 from starlette_exporter import PrometheusMiddleware
 
 from benchmarks.contender import Bare, Control
+from benchmarks.metrics_text import duration_count
 from benchmarks.otel import FastApiTelemetry, OtelContrib
-from benchmarks.page import duration_count
 from sidelight import SidelightMiddleware
 
 logger = logging.getLogger("benchmarks.timing")
@@ -27,31 +27,31 @@ _prefixes = count()
 
 
 class _Timing(BaseHTTPMiddleware):
-    def __init__(self, app: ASGIApp, seen: list[int]) -> None:
+    def __init__(self, app: ASGIApp, counted: list[int]) -> None:
         super().__init__(app)
-        self.seen = seen
+        self.count = counted
 
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         start = time.time()
         response = await call_next(request)
         seconds = time.time() - start
-        self.seen[0] += 1  # not in the original: it records nothing that could be checked
+        self.count[0] += 1  # not in the original, which records nothing that could be verified
         if seconds > 1.0:
             logger.warning("slow request: %s took %.2fs", request.url.path, seconds)
         return response
 
 
 class Timing(Bare):
-    """Time before and after ``call_next``, and a warning above a second."""
+    """The time around ``call_next``, and a warning above one second."""
 
     label = "`BaseHTTPMiddleware` timing"
 
     def install(self, app: FastAPI) -> None:
-        self.seen = [0]
-        app.add_middleware(_Timing, seen=self.seen)
+        self.count = [0]
+        app.add_middleware(_Timing, counted=self.count)
 
     async def recorded(self, app: FastAPI, route: str) -> int | None:
-        return self.seen[0]
+        return self.count[0]
 
 
 class FastApiInstrumentator(Bare):
@@ -78,7 +78,7 @@ class StarletteExporter(Bare):
     per_route = True
 
     def install(self, app: FastAPI) -> None:
-        self.prefix = f"starlette{next(_prefixes)}"  # its metrics live on the class
+        self.prefix = f"starlette{next(_prefixes)}"  # its metrics are attributes of the class
         app.add_middleware(PrometheusMiddleware, prefix=self.prefix)
 
     async def recorded(self, app: FastAPI, route: str) -> int | None:
@@ -88,7 +88,7 @@ class StarletteExporter(Bare):
 
 
 class Sidelight(Bare):
-    """With its defaults, by its one line."""
+    """With its defaults."""
 
     label = "**Sidelight**"
     per_route = True

@@ -1,4 +1,4 @@
-"""CPU that each contender adds to a request, in one process, on one thread."""
+"""The CPU time that each contender adds to a request, in one process, on one thread."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.contenders import CONTENDERS
 from benchmarks.report import Section, Target, table
 from benchmarks.services import SERVICES, Service
 
-BATCH = 5  # of the sizes tried, the tightest median for the same number of requests
+BATCH = 5  # the size with the smallest error for the same number of requests
 WARM_UP = 400
 MOST_ADDED = 3.0
 MOST_OF_CHEAPEST = 0.1
@@ -26,7 +26,7 @@ MOST_OF_CHEAPEST = 0.1
 
 @dataclass(slots=True)
 class Entry:
-    """A contender in front of its own copy of the service."""
+    """A contender with its own copy of the service."""
 
     name: str
     contender: Bare
@@ -35,7 +35,7 @@ class Entry:
 
 
 def enter(name: str, service: Service) -> Entry:
-    """Build the service and put the contender in front."""
+    """Build the service and add the contender."""
     contender = CONTENDERS[name]()
     app = FastAPI(**contender.options())
     service.fill(app)
@@ -54,7 +54,7 @@ async def measure(service: Service, names: Sequence[str], rounds: int) -> list[E
         gc.freeze()
         for _ in range(rounds):
             for entry in random.sample(entries, len(entries)):
-                await asyncio.sleep(0)  # timers that are due belong to nobody's batch
+                await asyncio.sleep(0)  # so that timers that are due run outside of a batch
                 entry.costs.append(await driver.batch(entry.app, service.path, BATCH))
         for entry in entries:
             await _check(entry, service, WARM_UP + rounds * BATCH)
@@ -105,25 +105,24 @@ def _targets(service: Service, entries: Sequence[Entry]) -> list[Target]:
     added = _added(entries)
     if "sidelight" not in added:
         return []
-    ours = added["sidelight"].median
-    targets = [Target(f"CPU added, {service.name}, µs", ours, MOST_ADDED)]
+    sidelight = added["sidelight"].median
+    targets = [Target(f"CPU added, {service.name}, µs", sidelight, MOST_ADDED)]
     peers = {e.name: added[e.name].median for e in entries if e.contender.per_route}
     peers.pop("sidelight")
     if peers:
         cheapest = min(peers, key=peers.__getitem__)
         name = f"CPU added, {service.name}, as a share of the cheapest peer ({cheapest})"
-        targets.append(Target(name, ours / peers[cheapest], MOST_OF_CHEAPEST, digits=3))
+        targets.append(Target(name, sidelight / peers[cheapest], MOST_OF_CHEAPEST, digits=3))
     return targets
 
 
 _HOW = """\
-{rounds} rounds. In each round every contender, in random order, answers {batch} requests
-driven straight at its ASGI application, in the shape that uvicorn with httptools gives
-them, on uvloop; the CPU time of the thread is divided by {batch}. What a contender adds is
-the median of its differences to the bare service of the same round, with the quartiles of
-these differences and the 95 % interval of the median itself. The heap is collected and
-frozen before; the collector then runs as it does in a service. Work of other threads and
-of timers between requests is not in here; it is in the figures over the wire. After the
-run each contender that keeps a record must have recorded every request under the right
-route.
+{rounds} rounds. In each round every contender, in random order, answers {batch} direct
+requests to its ASGI application, with the scope that uvicorn with httptools makes, on uvloop;
+the CPU time of the thread is divided by {batch}. What a contender adds is the median of its
+differences to the bare service of the same round, with the quartiles of these differences and
+the 95 % interval of the median. The heap is collected and frozen before the run; after that,
+the garbage collector runs as in a service. The work of other threads and of timers between
+requests is not included; the figures over the wire include it. After the run, each contender
+that records requests must have recorded every request under the right route.
 """

@@ -1,4 +1,4 @@
-"""Requests driven straight at an ASGI application, shaped as uvicorn shapes them."""
+"""Requests that call an ASGI application directly, with the scope that uvicorn makes."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Scope
 
 
-class Exchange:
-    """The server's side of one request."""
+class Response:
+    """The response to one request, and the server's side of the connection."""
 
-    __slots__ = ("asked", "body", "done", "status")
+    __slots__ = ("body", "done", "received", "status")
 
     def __init__(self) -> None:
         self.status = 0
         self.body = b""
-        self.asked = self.done = False
+        self.received = self.done = False
 
     async def receive(self) -> Message:
-        """Give an empty body, and then nothing until the answer is out."""
-        if not self.asked:
-            self.asked = True
+        """Return an empty body, and then nothing until the response is complete."""
+        if not self.received:
+            self.received = True
             return {"type": "http.request", "body": b"", "more_body": False}
         if not self.done:
-            await asyncio.Event().wait()  # the client stays
+            await asyncio.Event().wait()  # the client does not disconnect
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
-        """Keep what a client would see."""
+        """Store the status and the body."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
         else:
@@ -40,7 +40,7 @@ class Exchange:
 
 
 def scope(raw_path: bytes, query: bytes = b"") -> Scope:
-    """Make a fresh scope, its keys in the order in which uvicorn with httptools sets them."""
+    """A new scope, with its keys in the order in which uvicorn with httptools sets them."""
     return {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -62,22 +62,22 @@ def scope(raw_path: bytes, query: bytes = b"") -> Scope:
     }
 
 
-async def get(app: ASGIApp, path: str) -> Exchange:
-    """One GET, answered whole."""
-    exchange = Exchange()
-    await app(scope(path.encode()), exchange.receive, exchange.send)
-    return exchange
+async def get(app: ASGIApp, path: str) -> Response:
+    """The complete response to a GET request."""
+    response = Response()
+    await app(scope(path.encode()), response.receive, response.send)
+    return response
 
 
 async def batch(app: ASGIApp, path: str, size: int) -> float:
-    """CPU microseconds a request of this thread, over ``size`` requests in a row."""
+    """The CPU microseconds of this thread per request, over ``size`` successive requests."""
     raw_path = path.encode()
-    calls = [(scope(raw_path), Exchange()) for _ in range(size)]
+    calls = [(scope(raw_path), Response()) for _ in range(size)]
     started = thread_time_ns()
-    for fresh, exchange in calls:
-        await app(fresh, exchange.receive, exchange.send)
+    for fresh, response in calls:
+        await app(fresh, response.receive, response.send)
     spent = thread_time_ns() - started
-    if any(exchange.status != 200 or not exchange.done for _, exchange in calls):
+    if any(response.status != 200 or not response.done for _, response in calls):
         raise RuntimeError(f"{path} was not answered with 200 every time")
     return spent / size / 1000
 
@@ -107,6 +107,6 @@ async def _step(
     name: str, inbox: asyncio.Queue[dict[str, Any]], outbox: asyncio.Queue[Message]
 ) -> None:
     inbox.put_nowait({"type": f"lifespan.{name}"})
-    answer = await asyncio.wait_for(outbox.get(), 30)
-    if answer["type"] != f"lifespan.{name}.complete":
-        raise RuntimeError(f"{name}: {answer}")
+    message = await asyncio.wait_for(outbox.get(), 30)
+    if message["type"] != f"lifespan.{name}.complete":
+        raise RuntimeError(f"{name}: {message}")

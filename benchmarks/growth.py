@@ -1,4 +1,4 @@
-"""One process, many requests, and what is left of them.
+"""The memory of one process before and after many requests.
 
 ``python -m benchmarks.growth sidelight 1000000`` prints the measurements as JSON.
 """
@@ -24,7 +24,7 @@ WARM_UP = 20_000
 
 
 def measured() -> dict[str, int]:
-    """Resident KiB, blocks that Python's allocator holds, and objects the collector tracks."""
+    """Resident KiB, allocated blocks, and objects that the garbage collector tracks."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     return {
@@ -35,19 +35,19 @@ def measured() -> dict[str, int]:
 
 
 async def drive(app: ASGIApp, start: int, requests: int) -> None:
-    """Mostly good requests; every tenth has a path that never was, every tenth a bad parameter."""
+    """Mostly good requests; every tenth has an unknown path, every tenth an invalid parameter."""
     for n in range(start, start + requests):
-        path = {0: f"/nowhere/{n}", 5: f"/r0/items0/no-number-{n}"}.get(n % 10, f"/r0/items0/{n}")
-        exchange = driver.Exchange()
-        await app(driver.scope(path.encode()), exchange.receive, exchange.send)
-        if exchange.status != {0: 404, 5: 422}.get(n % 10, 200):
-            raise RuntimeError(f"{path} answered {exchange.status}")
+        path = {0: f"/nowhere/{n}", 5: f"/r0/items0/invalid-{n}"}.get(n % 10, f"/r0/items0/{n}")
+        response = driver.Response()
+        await app(driver.scope(path.encode()), response.receive, response.send)
+        if response.status != {0: 404, 5: 422}.get(n % 10, 200):
+            raise RuntimeError(f"{path} answered {response.status}")
         if n % 100 == 0:
             await asyncio.sleep(0)
 
 
 async def grow(name: str, requests: int) -> dict[str, dict[str, int]]:
-    """Measure, drive, measure again."""
+    """Measure, send requests, and measure again."""
     entry = enter(name, ONE)
     async with driver.lifespan(entry.app):
         await drive(entry.app, 0, WARM_UP)
@@ -55,7 +55,7 @@ async def grow(name: str, requests: int) -> dict[str, dict[str, int]]:
         await drive(entry.app, WARM_UP, requests)
         after = measured()
         recorded = await entry.contender.recorded(entry.app, ONE.route)
-    driven = (WARM_UP + requests) * 9 // 10  # 200 and 422 are the route's, 404 is nobody's
+    driven = (WARM_UP + requests) * 9 // 10  # 200 and 422 belong to the route, 404 to none
     if recorded is not None and recorded != driven:
         raise RuntimeError(f"{name} recorded {recorded} of {driven}")
     return {"before": before, "after": after}

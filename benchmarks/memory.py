@@ -1,4 +1,4 @@
-"""Shared memory a worker, series a route, and growth over a million requests."""
+"""Shared memory per worker, series per route, and growth over a million requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.page import samples
+from benchmarks.metrics_text import samples
 from benchmarks.report import Section, Target, table
 from benchmarks.servers import ROOT, Server, get
 from benchmarks.services import MANY
@@ -25,7 +25,7 @@ MEASURES = {"rss_kib": "resident, KiB", "blocks": "allocated blocks", "objects":
 
 
 def run(*, quick: bool) -> Section:
-    """Drive in two processes at once while a server shows its files and series."""
+    """Send requests in two processes, and meanwhile measure the files and series of a server."""
     requests = 50_000 if quick else 1_000_000
     with _growing(("bare", "sidelight"), requests) as growing:
         files = _files()
@@ -37,14 +37,14 @@ def run(*, quick: bool) -> Section:
     )
     shared = max((size for _, size in files), default=0) / 2**20
     section.targets = [
-        Target("shared memory a worker, MiB", shared, MOST_SHARED_MIB),
+        Target("shared memory per worker, MiB", shared, MOST_SHARED_MIB),
         Target("series of a used route", sum(series.values()), MOST_SERIES, digits=0),
     ]
     return section
 
 
 def _files() -> list[tuple[str, int]]:
-    """See what four workers allocate in a directory of their own."""
+    """The files of four workers in a directory of their own, with their allocated bytes."""
     with tempfile.TemporaryDirectory(dir=SHM if SHM.is_dir() else None) as directory:
         env = {"SIDELIGHT_DIR": directory}
         with Server("statuses", workers=WORKERS, env=env) as server:
@@ -60,15 +60,15 @@ def _files() -> list[tuple[str, int]]:
 
 
 def _series() -> tuple[Counter[str], int]:
-    """Series by metric of a route answered with 200 and 422, and of one never asked for."""
+    """Series by metric of a route with 200 and 422 responses, and of a route without requests."""
     env = {"BENCH_CONTENDER": "sidelight", "BENCH_SERVICE": MANY.name}
     with Server("contender", env=env) as server:
-        for parameter in ("7", "no-number"):
+        for parameter in ("7", "invalid"):
             server.get(MANY.route.replace("{item_id}", parameter))
-        page = server.get("/metrics")
+        text = server.get("/metrics")
     used: Counter[str] = Counter()
     unused = 0
-    for name, labels, _ in samples(page):
+    for name, labels, _ in samples(text):
         used[name] += labels.get("http_route") == MANY.route
         unused += labels.get("http_route") == "/r0/items0/{item_id}"
     return +used, unused
@@ -109,7 +109,7 @@ def _series_text(series: Counter[str], unused: int) -> str:
     rows = [[f"`{name}`", str(count)] for name, count in series.most_common()]
     rows += [
         ["**a route in use**", str(sum(series.values()))],
-        ["a route never asked for", str(unused)],
+        ["a route without requests", str(unused)],
     ]
     return "\n" + table(["series of one route", ""], rows)
 
@@ -126,7 +126,7 @@ def _growth_table(grown: dict[str, dict[str, dict[str, int]]], requests: int) ->
 
 _HOW = """\
 Files are those of {workers} uvicorn workers with default settings, in a directory of their
-own. Series are those of one route on a service of 200, answered with 200 and with 422. Growth
-is that of one process over {requests} requests driven at the ASGI application, after a
-warm-up of 20,000: a tenth of them to paths that never were, a tenth with a bad parameter.
+own. Series are those of one route of a service with 200 routes, with 200 and 422 responses. Growth
+is that of one process over {requests} direct requests to the ASGI application, after a
+warm-up of 20,000: a tenth of them to unknown paths, a tenth with an invalid parameter.
 """

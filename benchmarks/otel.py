@@ -18,7 +18,7 @@ class _Otel(Bare):
     per_route = True
 
     def __init__(self) -> None:
-        # Its own provider: nothing global, so no contender records for another.
+        # A provider of its own and no global one, so that contenders do not record for each other.
         self.reader = InMemoryMetricReader()
         self.provider = MeterProvider(metric_readers=[self.reader], shutdown_on_exit=False)
 
@@ -51,7 +51,7 @@ class OtelContrib(_Otel):
 
 
 class FastApiTelemetry(_Otel):
-    """What FastAPI itself records where it is given a meter provider."""
+    """What FastAPI records if it has a meter provider."""
 
     label = "FastAPI's own telemetry, metrics only"
 

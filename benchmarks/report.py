@@ -1,4 +1,4 @@
-"""What was measured, where and with which versions, as one page of Markdown."""
+"""The report in Markdown: figures, machine and versions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure and the limit that it promises to keep."""
+    """A figure and its limit."""
 
     name: str
     value: float
@@ -37,7 +37,7 @@ class Target:
 
     @property
     def met(self) -> bool:
-        """Whether the figure keeps its limit."""
+        """Whether the figure is within its limit."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     def row(self) -> list[str]:
@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(slots=True)
 class Section:
-    """One part of the page."""
+    """One part of the report."""
 
     title: str
     text: str
@@ -61,16 +61,16 @@ class Section:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Make a Markdown table; every column after the first is aligned right."""
+    """A Markdown table; every column after the first is aligned right."""
     rule = ["---"] + ["---:"] * (len(head) - 1)
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows))
 
 
-def page(sections: Sequence[Section], *, quick: bool) -> str:
-    """Put the whole report together."""
+def written(sections: Sequence[Section], *, quick: bool) -> str:
+    """The complete report."""
     parts = [_TITLE, f"{_machine()}\n"]
     if quick:
-        parts.append("**A smoke run: its figures mean nothing.**\n")
+        parts.append("**A smoke test: its figures mean nothing.**\n")
     targets = [target.row() for section in sections for target in section.targets]
     if targets:
         parts.append(f"## Targets\n\n{table(['target', 'limit', 'measured', 'met'], targets)}")
@@ -110,7 +110,7 @@ def _version(name: str) -> str:
 
 _TITLE = """\
 <!-- Written by `python -m benchmarks`; do not edit. -->
-# Sidelight beside its peers
+# Sidelight compared with its peers
 
-Medians, with the quartiles in brackets. `python -m benchmarks` measures all of this again.
+Medians, with the quartiles in brackets. `python -m benchmarks` repeats all measurements.
 """

@@ -1,4 +1,4 @@
-"""What a scrape of many workers with many series costs a sidecar, in CPU and in memory."""
+"""The CPU time and memory of a sidecar that is scraped, with many workers and series."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks import stats
-from benchmarks.page import DURATION_COUNT, samples
+from benchmarks.metrics_text import DURATION_COUNT, samples
 from benchmarks.report import Section, Target, table
 from benchmarks.scrape import TEXT, WAYS
 from benchmarks.servers import ROOT, START_SECONDS, cpu_ns, free_port, get
@@ -38,8 +38,8 @@ SETTLE_SECONDS = 0.02
 SPARE_SERIES = 100
 
 
-class Size(NamedTuple):
-    """Routes of one service; each is answered with every status by every worker."""
+class RouteCount(NamedTuple):
+    """The routes of a service; each worker has responses of every status for each."""
 
     routes: int
 
@@ -49,53 +49,53 @@ class Size(NamedTuple):
         return self.routes * len(STATUSES)
 
 
-SMALL, LARGE, HUGE = Size(100), Size(1000), Size(10_000)
+SMALL, LARGE, HUGE = RouteCount(100), RouteCount(1000), RouteCount(10_000)
 
 
 class Worker:
-    """A worker's file as a living worker has it: mapped, locked, and changing."""
+    """The file of a running worker: mapped, locked, and changing."""
 
-    def __init__(self, where: Directory, size: Size) -> None:
+    def __init__(self, where: Directory, size: RouteCount) -> None:
         self.file = WorkerFile(where, schema(DURATION_BUCKETS), size.series + SPARE_SERIES)
         routes = [PublishedRoute(("GET",), path, 1.0) for path in paths(size.routes // 10, 10)]
         self.file.append_block(BlockKind.ROUTES, route_table.encode(routes))
         self.file.append_block(BlockKind.ROOTS, b"http ")
-        self.tallies: list[SeriesCounter] = [
+        self.counters: list[SeriesCounter] = [
             self.file.series(DURATION, ("GET", route.path, status, "", "http"))
             for route in routes
             for status in STATUSES
         ]
 
     def observe(self) -> None:
-        """One request for every label set, so that nothing is as it was at the last scrape."""
+        """One request for every label set, so that every series changes between scrapes."""
         words = self.file.words
-        for number, tally in enumerate(self.tallies):
+        for number, counter in enumerate(self.counters):
             bucket = 1 + number % len(DURATION_BUCKETS)
             for place, more in ((0, 1_234_567 * number), (bucket, 1)):
-                tally.counts[place] += more
-                words[tally.at + place] = tally.counts[place]
+                counter.counts[place] += more
+                words[counter.at + place] = counter.counts[place]
 
 
 @dataclass(slots=True)
 class Costs:
-    """What scrapes of one size cost, in ms of CPU; what they left resident, in MiB."""
+    """The CPU milliseconds of scrapes of one size, and resident memory in MiB."""
 
     cpu: dict[str, list[float]] = field(default_factory=dict)
     first: float = 0.0
     started: float = 0.0
     resident: float = 0.0
     peak: float = 0.0
-    page: int = 0
+    size: int = 0
 
     @property
     def net(self) -> list[float]:
-        """A scrape of the text format, less the median of a pause without a scrape."""
+        """The scrapes of the text format, minus the median of a pause without a scrape."""
         idle = stats.summary(self.cpu["no scrape"]).median
         return [value - idle for value in self.cpu["text"]]
 
 
 def run(*, quick: bool) -> Section:
-    """Scrape a sidecar of 16 workers with three numbers of series."""
+    """Scrape a sidecar of 16 workers, with three numbers of series."""
     scrapes = 8 if quick else 50
     sizes = [SMALL, LARGE] if quick else [SMALL, LARGE, HUGE]
     costs = {size: measured(size, scrapes) for size in sizes}
@@ -110,8 +110,8 @@ def run(*, quick: bool) -> Section:
     return section
 
 
-def measured(size: Size, scrapes: int) -> Costs:
-    """One sidecar over one directory, from its start."""
+def measured(size: RouteCount, scrapes: int) -> Costs:
+    """The costs of one sidecar of one directory, from its start."""
     costs = Costs()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as base:
         where = directory.open_shared(os.path.join(base, "store"))
@@ -127,9 +127,9 @@ def measured(size: Size, scrapes: int) -> Costs:
                     costs.cpu[name].append(scraped(pid, connection, how))
             costs.resident = memory(pid, "VmRSS")
             costs.peak = memory(pid, "VmHWM")
-            page = get(connection, "/metrics", TEXT)
-            costs.page = len(page)
-            _check(page.decode(), size, 1 + scrapes * len(WAYS), workers)
+            body = get(connection, "/metrics", TEXT)
+            costs.size = len(body)
+            _check(body.decode(), size, 1 + scrapes * len(WAYS), workers)
         for worker in workers:
             worker.file.close()
         where.close()
@@ -137,7 +137,7 @@ def measured(size: Size, scrapes: int) -> Costs:
 
 
 def scraped(pid: int, connection: HTTPConnection, headers: dict[str, str] | None) -> float:
-    """CPU ms of a process around one scrape; None scrapes nothing."""
+    """The CPU milliseconds of a process during one scrape; None is a pause without a scrape."""
     before = cpu_ns(pid)
     if headers is not None:
         get(connection, "/metrics", headers)
@@ -148,7 +148,7 @@ def scraped(pid: int, connection: HTTPConnection, headers: dict[str, str] | None
 
 @contextmanager
 def sidecar(path: str) -> Iterator[tuple[int, HTTPConnection]]:
-    """A sidecar of its own process: its pid, and a connection to it."""
+    """A sidecar in a process of its own: its pid, and a connection to it."""
     port = free_port()
     command = [sys.executable, "-c", "from sidelight.cli import main; main()", "sidecar"]
     command += ["--directory", path, "--listen", f"127.0.0.1:{port}", "--history", "0"]
@@ -177,26 +177,26 @@ def _answering(connection: HTTPConnection, process: subprocess.Popen[bytes]) -> 
 
 
 def memory(pid: int, what: str) -> float:
-    """MiB that a process has resident now (``VmRSS``), or had at most (``VmHWM``)."""
+    """The resident MiB of a process now (``VmRSS``), or at most (``VmHWM``)."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
         if line.startswith(what + ":"):
             return int(line.split()[1]) / 1024
     raise RuntimeError(what)
 
 
-def _check(page: str, size: Size, turns: int, workers: list[Worker]) -> None:
-    """Every request of every worker is on the page."""
+def _check(text: str, size: RouteCount, rounds: int, workers: list[Worker]) -> None:
+    """Raises RuntimeError unless the metrics contain every request of every worker."""
     counts: Counter[str] = Counter()
-    for name, labels, value in samples(page):
+    for name, labels, value in samples(text):
         if name == DURATION_COUNT:
             counts[labels["http_response_status_code"]] += int(value)
-    wanted = size.routes * len(workers) * (turns - 1)
-    wrong = {status: counts[status] for status in STATUSES if counts[status] != wanted}
+    expected = size.routes * len(workers) * (rounds - 1)
+    wrong = {status: counts[status] for status in STATUSES if counts[status] != expected}
     if wrong:
-        raise RuntimeError(f"{wrong} where each should be {wanted}")
+        raise RuntimeError(f"{wrong} where each should be {expected}")
 
 
-def _table(costs: dict[Size, Costs]) -> str:
+def _table(costs: dict[RouteCount, Costs]) -> str:
     rows = []
     for size, cost in costs.items():
         idle = stats.summary(cost.cpu["no scrape"]).median
@@ -206,7 +206,7 @@ def _table(costs: dict[Size, Costs]) -> str:
     memories = [
         [
             f"{WORKERS} x {size.series:,}",
-            f"{cost.page:,}",
+            f"{cost.size:,}",
             f"{cost.first:.0f}",
             f"{cost.started:.0f}",
             f"{cost.resident:.0f}",
@@ -214,17 +214,17 @@ def _table(costs: dict[Size, Costs]) -> str:
         ]
         for size, cost in costs.items()
     ]
-    head = ["workers x label sets", "page, bytes", "CPU of the first scrape, ms"]
+    head = ["workers x label sets", "response, bytes", "CPU of the first scrape, ms"]
     head += ["resident at the start, MiB", "in the end", "at most"]
     return f"\n{table(['scrape of', 'CPU, ms'], rows)}\n{table(head, memories)}"
 
 
 _TITLE = "A sidecar of many workers"
 _HOW = """\
-A `sidelight sidecar` without history (docs/history.md has its figures) over a directory of
-{workers} workers' files, held and changed by the process that measures: every route with
-{statuses} statuses, all of them counted once more before each scrape, so that no series is as it
-was. {scrapes} scrapes of each kind. CPU is that of the sidecar's process by its exact CPU clock,
-from the request to 20 ms after the answer, less the median of such a pause without a scrape. Every
-request must be on the page in the end.
+A `sidelight sidecar` without history (docs/history.md has its figures) with a directory of
+{workers} workers' files, which the measuring process locks and changes: every route with
+{statuses} statuses, each of which gets a request before each scrape, so that every series
+changes. {scrapes} scrapes of each kind. CPU is that of the sidecar's process by its exact CPU
+clock, from the request to 20 ms after the response, minus the median of such a pause without a
+scrape. The metrics must contain every request in the end.
 """

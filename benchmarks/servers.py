@@ -1,4 +1,4 @@
-"""Real uvicorn processes on 127.0.0.1: started, asked, pinned, and ended by their pid."""
+"""Real uvicorn processes on 127.0.0.1: started, pinned to cores, and ended by their pid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ START_SECONDS = 30.0
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on just now."""
+    """A free port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -27,7 +27,7 @@ def free_port() -> int:
 
 @contextmanager
 def pinned(cores: set[int] | None) -> Iterator[None]:
-    """Start what is inside on these cores only; None leaves them open."""
+    """Processes that are started inside run on these cores only; None is all cores."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, cores or before)
     try:
@@ -37,12 +37,18 @@ def pinned(cores: set[int] | None) -> Iterator[None]:
 
 
 class Server:
-    """One uvicorn, with its workers."""
+    """One uvicorn process with its workers."""
 
     def __init__(self, factory: str, *, workers: int = 1, env: Mapping[str, str]) -> None:
         self.factory = factory
         self.port = free_port()
-        command = [sys.executable, "-m", "uvicorn", f"benchmarks.served:{factory}", "--factory"]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            f"benchmarks.applications:{factory}",
+            "--factory",
+        ]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(workers)]
         command += ["--loop", "uvloop", "--http", "httptools"]
         command += ["--no-access-log", "--log-level", "warning"]
@@ -68,11 +74,11 @@ class Server:
         self.stop()
 
     def connect(self) -> HTTPConnection:
-        """Open a new connection, kept alive by the caller."""
+        """A new connection, which the caller keeps alive."""
         return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def get(self, path: str) -> str:
-        """One GET on a connection of its own."""
+        """The response to a GET request on a new connection."""
         connection = self.connect()
         try:
             return get(connection, path).decode()
@@ -80,7 +86,7 @@ class Server:
             connection.close()
 
     def stop(self) -> None:
-        """Ask, wait, then insist; the workers too."""
+        """Terminate the process and its workers, and kill them after a timeout."""
         workers = children(self.process.pid)
         self.process.terminate()
         try:
@@ -93,13 +99,13 @@ class Server:
 
 
 def get(connection: HTTPConnection, path: str, headers: Mapping[str, str] | None = None) -> bytes:
-    """One GET on a kept connection, whatever its status."""
+    """The response to a GET request on a connection, whatever its status."""
     connection.request("GET", path, headers=dict(headers or {}))
     return connection.getresponse().read()
 
 
 def children(pid: int) -> list[int]:
-    """List the living child processes of a process."""
+    """The running child processes of a process."""
     try:
         text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
     except OSError:
@@ -108,7 +114,7 @@ def children(pid: int) -> list[int]:
 
 
 def cpu_ns(pid: int) -> int:
-    """CPU time of another process, all threads, in exact nanoseconds.
+    """The CPU time of all threads of another process, in exact nanoseconds.
 
     /proc counts in ticks of 10 ms; Linux's CPU clock of a process does not. Its id
     is what clock_getcpuclockid(3) computes.

@@ -1,4 +1,4 @@
-"""The services that every contender is put in front of."""
+"""The services that contenders are measured with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Endpoint = Callable[..., Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """Some routes in included routers, and the one of them that is measured."""
+    """Routes in included routers, and the measured route."""
 
     name: str
     text: str
@@ -26,7 +26,7 @@ class Service:
 
 
 def paths(routers: int, routes: int) -> list[str]:
-    """List the templates of a service, in the order in which the router tries them."""
+    """The templates of a service, in the order in which the router tries them."""
     return [f"/r{r}/items{i}/{{item_id}}" for r in range(routers) for i in range(routes)]
 
 
@@ -63,7 +63,7 @@ def _service(
 
 
 def include(app: FastAPI, shape: tuple[int, int], endpoint: Callable[[], Endpoint]) -> None:
-    """Add routers by ``include_router``, as services that have grown do."""
+    """Add routers by ``include_router``, as large services do."""
     routers, routes = shape
     for r in range(routers):
         router = APIRouter()
@@ -73,7 +73,7 @@ def include(app: FastAPI, shape: tuple[int, int], endpoint: Callable[[], Endpoin
 
 
 def fill_with_statuses(app: FastAPI, shape: tuple[int, int]) -> None:
-    """Add routes whose status follows a query parameter."""
+    """Add routes whose status is a query parameter."""
     include(app, shape, _item_with_status)
 
 

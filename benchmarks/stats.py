@@ -1,4 +1,4 @@
-"""Medians and quartiles: noise on a shared machine has a long tail, so no means."""
+"""Medians and quartiles, because noise on a shared machine has a long tail."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median, quantiles
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The median of some values, the quartiles around it, and how many there were."""
+    """The median and quartiles of some values, and their number."""
 
     median: float
     low: float
@@ -19,7 +19,7 @@ class Summary:
 
     @property
     def error(self) -> float:
-        """Half the 95 % interval of the median itself (McGill, Tukey and Larsen, 1978)."""
+        """Half the 95 % interval of the median (McGill, Tukey and Larsen, 1978)."""
         return 1.57 * (self.high - self.low) / sqrt(self.count)
 
     def text(self, digits: int = 1) -> str:
@@ -28,22 +28,22 @@ class Summary:
 
 
 def summary(values: Sequence[float]) -> Summary:
-    """Summarise at least two values."""
+    """The summary of at least two values."""
     low, _, high = quantiles(values, n=4, method="inclusive")
     return Summary(median(values), low, high, len(values))
 
 
 def added(values: Sequence[float], bare: Sequence[float]) -> Summary:
-    """Summarise what is added to the bare service measured in the same round."""
+    """The summary of the differences to the bare service in the same round."""
     return summary([value - base for value, base in zip(values, bare, strict=True)])
 
 
 def kept(values: Sequence[float], bare: Sequence[float]) -> Summary:
-    """Summarise the share of the bare service's figure that is left, round by round."""
+    """The summary of the ratios to the bare service in the same round."""
     return summary([value / base for value, base in zip(values, bare, strict=True)])
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Find the smallest value that ``percent`` % of the values do not exceed."""
+    """The smallest value that ``percent`` % of the values do not exceed."""
     ordered = sorted(values)
     return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]

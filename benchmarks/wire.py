@@ -1,4 +1,4 @@
-"""Requests a second over the wire, from a real uvicorn to wrk."""
+"""Requests per second of a real uvicorn, measured with wrk."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from benchmarks.servers import Server, cpu_ns, pinned
 from benchmarks.services import ONE
 
 CONNECTIONS = 8
-ROUNDS_A_SERVER = 3  # a process is a few percent fast or slow for all its life
+ROUNDS_A_SERVER = 3  # a process is a few percent faster or slower than another for its lifetime
 LEAST_KEPT = 0.97
 
 
 @dataclass(slots=True)
 class Entry:
-    """A contender, and what was measured of its servers."""
+    """A contender, and the figures of its servers."""
 
     name: str
     rates: list[float] = field(default_factory=list)
@@ -33,7 +33,7 @@ class Entry:
 
 @dataclass(slots=True)
 class Load:
-    """What one run of wrk saw."""
+    """The figures of one run of wrk."""
 
     rate: float
     requests: int
@@ -41,7 +41,7 @@ class Load:
 
 
 def run(*, rounds: int, names: Sequence[str], quick: bool) -> Section:
-    """Load one server at a time, all of them in random order each round."""
+    """Load one server at a time, in random order in each round."""
     if shutil.which("wrk") is None:
         return Section(_TITLE, "Not measured: `wrk` is not installed (Debian package `wrk`).\n")
     seconds = 1 if quick else 2
@@ -56,7 +56,7 @@ def run(*, rounds: int, names: Sequence[str], quick: bool) -> Section:
 
 
 def _generation(entries: Sequence[Entry], rounds: int, seconds: int) -> None:
-    """Some rounds with fresh servers."""
+    """Rounds with new servers."""
     cores = _cores()
     with ExitStack() as stack:
         with pinned({cores[0]}):
@@ -97,13 +97,13 @@ def _load(server: Server, seconds: int) -> Load:
 def _found(pattern: str, output: str) -> str:
     found = re.search(pattern, output)
     if found is None:
-        raise RuntimeError(f"wrk said: {output}")
+        raise RuntimeError(f"wrk printed: {output}")
     return found[1]
 
 
 def _check(name: str, server: Server, requests: int, loads: int) -> None:
     recorded = server.get("/recorded")
-    # wrk does not count what was in flight on each connection when its time was up.
+    # wrk does not count requests that were in flight when its time was over.
     most = requests + loads * CONNECTIONS + 2
     if recorded != "null" and not requests <= int(recorded) <= most:
         raise RuntimeError(f"{name} recorded {recorded} of {requests} requests")
@@ -124,7 +124,7 @@ def _table(entries: Sequence[Entry]) -> str:
         ]
         for entry in entries
     ]
-    head = ["contender", "share of bare requests/s", "requests/s", "server CPU a request, µs"]
+    head = ["contender", "share of bare requests/s", "requests/s", "server CPU per request, µs"]
     return "\n" + table(head, rows)
 
 
@@ -147,9 +147,9 @@ _HOW = """\
 {rounds} rounds. In each round every contender, in random order, is loaded by
 `wrk -t1 -c{connections} -d{seconds}s`, one at a time: uvicorn with uvloop and httptools, 1 worker,
 no access log, 1 route in 1 included router. The servers share one core and wrk has {where}.
-A process can be a few percent fast or slow for all its life, so all are started afresh
-every {each} rounds. Shares are to the bare server of the same round. The server's CPU is
-that of its whole process, background threads included; it depends less on what else the
-machine was doing. After the run each contender that keeps a record must have recorded every
+A process can be a few percent faster or slower than another for its lifetime, so all are
+restarted every {each} rounds. Shares are relative to the bare server of the same round. The
+server's CPU is that of its whole process with background threads; it depends less on other work
+of the machine. After the run, each contender that records requests must have recorded every
 request that wrk counted.
 """

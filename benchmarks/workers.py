@@ -1,4 +1,4 @@
-"""One kept connection to each worker of a server, and traffic to all of them."""
+"""A connection to each worker of a server, and requests to all of them."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import time
 from collections import Counter
 from http.client import HTTPConnection
 
-from benchmarks.exposition import SHAPE, STATUSES
-from benchmarks.page import DURATION_COUNT, samples
+from benchmarks.client_library import SHAPE, STATUSES
+from benchmarks.metrics_text import DURATION_COUNT, samples
 from benchmarks.servers import Server, get
 from benchmarks.services import paths
 
-HOLD_SECONDS = 0.3
+BLOCK_SECONDS = 0.3
 PATIENCE_SECONDS = 60.0
 
 
 def connect_all(server: Server, workers: int) -> dict[int, HTTPConnection]:
-    """Open a connection to each worker, by pid.
+    """A connection to each worker, by pid.
 
-    Which worker takes a connection is up to the kernel, so the workers already
-    found are held while the next one is opened.
+    The kernel chooses the worker of a connection, so the workers that have one are blocked while
+    the next connection is opened.
     """
     found: dict[int, HTTPConnection] = {}
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -31,13 +31,13 @@ def connect_all(server: Server, workers: int) -> dict[int, HTTPConnection]:
 
 
 def _find_another(server: Server, found: dict[int, HTTPConnection]) -> None:
-    for held in found.values():
-        held.request("GET", f"/hold?seconds={HOLD_SECONDS}")
-    time.sleep(0.05)  # until they have begun to hold
+    for opened in found.values():
+        opened.request("GET", f"/block?seconds={BLOCK_SECONDS}")
+    time.sleep(0.05)  # until they are blocked
     connection = server.connect()
     pid = int(get(connection, "/pid"))
-    for held in found.values():
-        held.getresponse().read()
+    for opened in found.values():
+        opened.getresponse().read()
     if pid in found:
         connection.close()
     else:
@@ -45,18 +45,18 @@ def _find_another(server: Server, found: dict[int, HTTPConnection]) -> None:
 
 
 def drive(connections: dict[int, HTTPConnection]) -> None:
-    """Every label set once on every worker."""
+    """Send one request for every label set to every worker."""
     for connection in connections.values():
         for path in paths(*SHAPE):
             for status in STATUSES:
                 get(connection, f"{path.replace('{item_id}', '7')}?status={status}")
 
 
-def check(page: str, workers: int) -> int:
-    """Every label set must have been counted once a worker; returns all series of the page."""
+def check(text: str, workers: int) -> int:
+    """The number of series. Raises RuntimeError unless each label set has one count per worker."""
     counts: Counter[tuple[str, str]] = Counter()
     series = 0
-    for name, labels, value in samples(page):
+    for name, labels, value in samples(text):
         series += 1
         if name == DURATION_COUNT:
             counts[labels["http_route"], labels["http_response_status_code"]] += int(value)

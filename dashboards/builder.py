@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
 )
 
 from dashboards import colours, queries
-from dashboards.panels import Shown
+from dashboards.panels import PanelBuilder
 from dashboards.queries import DATASOURCE, DURATION, JOB, SELECTED
 
 TITLES: Final = {
@@ -57,7 +57,7 @@ class Row:
     """Panels beside each other, ``height`` units high; widths are in 24ths."""
 
     height: int
-    panels: Sequence[Shown]
+    panels: Sequence[PanelBuilder]
     widths: Sequence[int] = ()
 
 
@@ -100,7 +100,7 @@ def dashboard(
             _annotation("Alerts", alerts, "{{job}}: {{alertname}}", colours.BAD),
         ]
     )
-    # The data source is selected by its type, so that the file contains nobody's uid.
+    # The data source is selected by its type, so that the file contains no uid of a data source.
     source = build.DatasourceVariable("datasource").label("Data source")
     made.with_variable(source.type("prometheus"))
     for name in variables:
@@ -149,7 +149,7 @@ def _place(made: build.Dashboard, sections: Sequence[Section]) -> None:
 class _Placed(Builder[Panel]):
     """A panel with a position; the library's own placing has no rows of a given height."""
 
-    def __init__(self, panel: Shown, position: GridPos) -> None:
+    def __init__(self, panel: PanelBuilder, position: GridPos) -> None:
         self.panel, self.position = panel, position
 
     def build(self) -> Panel:

@@ -4,7 +4,7 @@ from typing import Final
 
 from dashboards.builder import FIRING, Row, Section, dashboard, link_to
 from dashboards.colours import BAD, BUDGET_LEFT, ERROR_RATIO, PLAIN, WARN
-from dashboards.panels import NO_DATA, NO_RULES, count, graph
+from dashboards.panels import NO_DATA, NO_RULES, count_stat, time_series
 from dashboards.queries import (
     SERVICE_WIDE,
     Query,
@@ -16,7 +16,7 @@ from dashboards.queries import (
     total,
 )
 from dashboards.shared import targets_down
-from dashboards.tables import Column, Key, coloured, table
+from dashboards.tables import Column, Key, coloured_column, table
 from sidelight.slo import names
 
 REQUESTS: Final = recorded(names.SERVICE)
@@ -33,12 +33,12 @@ SERVICES: Final = table(
     "service's objectives, the burn rate the highest; a burn rate of 1 spends the budget exactly "
     "over its window.",
     [Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}"))],
-    coloured(ALERTS, "Alerts firing", "short", (1, BAD), decimals=0),
+    coloured_column(ALERTS, "Alerts firing", "short", (1, BAD), decimals=0),
     Column(total(REQUESTS, "job"), "Requests/s", "reqps"),
-    coloured(error_ratio("job"), "Errors", "percentunit", *ERROR_RATIO),
+    coloured_column(error_ratio("job"), "Errors", "percentunit", *ERROR_RATIO),
     Column(P95, "p95", "s"),
     Column(BUDGET, "Budget left", "percentunit", BUDGET_LEFT),
-    coloured(
+    coloured_column(
         f"max by (job) ({burn_rate('1h')})",
         "Burn rate, 1 h",
         "short",
@@ -46,7 +46,7 @@ SERVICES: Final = table(
         (6, BAD),
         decimals=1,
     ),
-    coloured(
+    coloured_column(
         total(f"{raw('up')} {SEEN}", "job"),
         "Instances up",
         "short",
@@ -58,13 +58,13 @@ SERVICES: Final = table(
     empty=NO_RULES,
 )
 COUNTS: Final = [
-    count(
+    count_stat(
         "Services",
         "Services with requests in the last 5 minutes.",
         Query(f"count({REQUESTS} > 0)", "services", recorded=True),
         empty=NO_RULES,
     ),
-    count(
+    count_stat(
         "Alerts firing",
         "Firing alerts of the selected services.",
         Query(f"count({FIRING})", "alerts"),
@@ -74,7 +74,7 @@ COUNTS: Final = [
         "Targets that Prometheus cannot scrape, of services that were seen in the last day.",
         f"({raw('up')} == 0) {SEEN}",
     ),
-    count(
+    count_stat(
         "Without Sidelight",
         "Services that are measured only by FastAPI's own telemetry or by OpenTelemetry's "
         "instrumentation. They have no data on slow requests, event loops, threads and pools.",
@@ -82,13 +82,13 @@ COUNTS: Final = [
     ),
 ]
 TRENDS: Final = [
-    graph(
+    time_series(
         "Services with the most requests",
         "The ten services with the most requests per second.",
         "reqps",
         Query(f"topk(10, {REQUESTS})", "{{job}}", recorded=True),
     ),
-    graph(
+    time_series(
         "Services with the most errors",
         "The ten services with the largest share of failed requests.",
         "percentunit",

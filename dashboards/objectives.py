@@ -4,20 +4,20 @@ from typing import Final
 
 from dashboards.builder import Row, Section, dashboard, link_to
 from dashboards.colours import BAD, BUDGET_LEFT, GOOD, WARN, levels
-from dashboards.panels import NO_DATA, bars, count, dial, figure, graph
+from dashboards.panels import NO_DATA, bar_gauge, count_stat, gauge, stat, time_series
 from dashboards.queries import (
     ROUTE_LABELS,
     SERVICE_WIDE,
     Query,
-    among,
     burn_rate,
     countable,
     failed,
+    in_top,
     level,
-    over,
+    ratio,
     recorded,
 )
-from dashboards.tables import SERVICE, Column, Key, coloured, table
+from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.slo import names
 from sidelight.slo.windows import BURN_RATES, plain
 
@@ -27,7 +27,7 @@ EXHAUSTED_IN: Final = f"({LEFT} > 0) / ({burn_rate('6h')} > 0) * {recorded(names
 """Seconds until no budget is left at the burn rate of 6 hours, whatever the objective's window."""
 
 OVERVIEW: Final = [
-    dial(
+    gauge(
         "Least budget left",
         "The lowest of all objectives. 100 % is untouched; an overspent budget is an empty red "
         "gauge.",
@@ -36,14 +36,14 @@ OVERVIEW: Final = [
         empty=NO_OBJECTIVE,
         colours=BUDGET_LEFT,
     ),
-    count(
+    count_stat(
         "Overspent budgets",
         "Objectives with no budget left.",
         Query(f"count({LEFT} <= 0)", "overspent", recorded=True),
         (1, BAD),
         empty="None, or the rules are not loaded",
     ),
-    figure(
+    stat(
         "Time to exhaustion",
         "The time until the first budget is exhausted, at the burn rate of the last 6 hours.",
         "s",
@@ -51,7 +51,7 @@ OVERVIEW: Final = [
         empty="No budget is being spent, or the rules are not loaded",
         colours=levels((86400, WARN), (604800, GOOD), base=BAD),
     ),
-    count(
+    count_stat(
         "Highest burn rate, 1 h",
         "A burn rate of 1 spends the budget exactly over its window; from 14.4 on, a person is "
         "paged.",
@@ -80,7 +80,7 @@ OBJECTIVES: Final = table(
     Column(LEAST, "Budget left", "percentunit", BUDGET_LEFT),
     Column(OBJECTIVE, "Objective", "percentunit", decimals=3),
     *(
-        coloured(
+        coloured_column(
             f"{WORST} ({burn_rate(one.long)}) {AMONG_LEAST}",
             f"Burn rate, {one.long}",
             "short",
@@ -96,7 +96,7 @@ OBJECTIVES: Final = table(
 )
 
 BURN_RATE_PANELS: Final = [
-    graph(
+    time_series(
         f"Burn rate over {one.long} and {one.short}",
         "The objective with the highest burn rate. An alert fires if both windows are above "
         f"{plain(one.factor)}.",
@@ -115,7 +115,7 @@ BURN_RATE_PANELS: Final = [
     for one in BURN_RATES
 ]
 TRENDS: Final = [
-    graph(
+    time_series(
         "Budget left over time",
         "The ten objectives with the least budget left.",
         "percentunit",
@@ -127,7 +127,7 @@ TRENDS: Final = [
         empty=NO_OBJECTIVE,
         centred=True,
     ),
-    graph(
+    time_series(
         "All requests and bad requests",
         "The requests per second that count for the objectives of whole services.",
         "reqps",
@@ -145,7 +145,7 @@ TRENDS: Final = [
 
 BAD_REQUESTS: Final = failed(*ROUTE_LABELS)
 REQUESTS: Final = countable(*ROUTE_LABELS)
-MOST_FAILED: Final = among(f"{BAD_REQUESTS} > 0", 30, *ROUTE_LABELS)
+MOST_FAILED: Final = in_top(f"{BAD_REQUESTS} > 0", 30, *ROUTE_LABELS)
 SHARE: Final = f"({BAD_REQUESTS}) / on (job) group_left () ({failed('job')} > 0)"
 
 
@@ -166,12 +166,12 @@ SPENDERS: Final = [
         ],
         Column(f"topk(30, {BAD_REQUESTS} > 0)", "Failed/s", "reqps"),
         Column(f"{SHARE} {MOST_FAILED}", "Share of service", "percentunit"),
-        Column(f"{over(BAD_REQUESTS, REQUESTS)} {MOST_FAILED}", "Errors", "percentunit"),
+        Column(f"{ratio(BAD_REQUESTS, REQUESTS)} {MOST_FAILED}", "Errors", "percentunit"),
         Column(f"{REQUESTS} {MOST_FAILED}", "Requests/s", "reqps"),
         sort="Failed/s",
         empty="No failed requests, or the rules are not loaded: see Telemetry health",
     ),
-    bars(
+    bar_gauge(
         "Share of failed requests",
         "The share of its service's failed requests that each route has; the ten largest.",
         "percentunit",

@@ -79,7 +79,7 @@ def total(expression: str, *by: str) -> str:
     return f"sum by ({', '.join(by)}) ({expression})" if by else f"sum({expression})"
 
 
-def over(part: str, whole: str) -> str:
+def ratio(part: str, whole: str) -> str:
     """A ratio that has no value, rather than NaN, where the whole is zero."""
     return f"{part} / ({whole} > 0)"
 
@@ -107,7 +107,7 @@ def level(value: str, of: str) -> str:
 def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
     """The mean observation of a histogram or summary."""
     parts = (total(rate(f"{family}_{part}", *where), *by) for part in ("sum", "count"))
-    return over(*parts)
+    return ratio(*parts)
 
 
 def exemplars(*matchers: str) -> Query:
@@ -130,16 +130,16 @@ def countable(*by: str, matchers: tuple[str, ...] = ()) -> str:
 def error_ratio(*by: str, matchers: tuple[str, ...] = ()) -> str:
     """Failed requests per request; 0 where there were requests and none failed."""
     requests = countable(*by, matchers=matchers)
-    return over(f"({failed(*by, matchers=matchers)} or 0 * {requests})", requests)
+    return ratio(f"({failed(*by, matchers=matchers)} or 0 * {requests})", requests)
 
 
-def among(expression: str, most: int, *by: str) -> str:
+def in_top(expression: str, most: int, *by: str) -> str:
     """A filter for the series with these labels that have the highest values."""
     return f"and on ({', '.join(by)}) topk({most}, {expression})"
 
 
 LOOP_LAG: Final = total(rate("asyncio_event_loop_lag_seconds_bucket"), "le")
-POOL_USAGE: Final = over(
+POOL_USAGE: Final = ratio(
     total(raw("db_client_connection_count", 'db_client_connection_state="used"'), POOL),
     total(raw("db_client_connection_max"), POOL),
 )

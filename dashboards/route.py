@@ -6,7 +6,7 @@ from typing import Final
 from dashboards import shared
 from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, CLIENT_ERROR, PLAIN, QUANTILES, WARN, levels
-from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, Shown, figure, graph
+from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, PanelBuilder, stat, time_series
 from dashboards.queries import (
     ROUTE,
     ROUTE_AND_METHOD,
@@ -16,9 +16,9 @@ from dashboards.queries import (
     exemplars,
     level,
     mean,
-    over,
     quantile,
     rate,
+    ratio,
     raw,
     recorded,
     total,
@@ -38,14 +38,14 @@ OVERVIEW: Final = [
     shared.request_rate(total(recorded(names.ROUTE, ROUTE_AND_METHOD))),
     shared.errors(ROUTE_AND_METHOD),
     shared.p95(BUCKETS),
-    figure(
+    stat(
         "In flight",
         "Requests that have not been answered yet.",
         "short",
         Query(IN_FLIGHT, "in flight"),
         empty=SIDELIGHT_ONLY,
     ),
-    figure(
+    stat(
         "Oldest in flight",
         "The age of the oldest request in flight. It is in no latency until it ends.",
         "s",
@@ -70,7 +70,7 @@ BY_CODE: Final = total(
 EXCEPTIONS: Final = total(rate("fastapi_exceptions_total", ROUTE), "error_type")
 RED: Final = [
     shared.requests_by_status(names.ROUTE_CLASS, ROUTE_AND_METHOD),
-    graph(
+    time_series(
         "4xx and 5xx by code and type",
         "4xx and 5xx responses by status code and error type; the ten most frequent.",
         "reqps",
@@ -81,7 +81,7 @@ RED: Final = [
         ),
         empty=NO_DATA,
     ),
-    graph(
+    time_series(
         "Exceptions",
         "Exceptions that the application did not handle, by class.",
         "cps",
@@ -106,11 +106,11 @@ DURATIONS: Final = [
 ]
 
 
-def _compared(title: str, unit: str, expr: Callable[[str], str]) -> Shown:
+def _compared(title: str, unit: str, expr: Callable[[str], str]) -> PanelBuilder:
     """An expression now, a day ago and a week ago."""
     offsets = {"now": "", "a day ago": " offset 1d", "a week ago": " offset 1w"}
     queries = [Query(expr(offset), name, recorded=True) for name, offset in offsets.items()]
-    return graph(title, "The same time of day, a day and a week ago.", unit, *queries)
+    return time_series(title, "The same time of day, a day and a week ago.", unit, *queries)
 
 
 ALLOWED: Final = recorded(names.BUDGET, ROUTE_AND_METHOD, ANY_ROUTE)
@@ -127,7 +127,7 @@ COMPARISONS: Final = [
             "0.95", f"sum by (le) ({recorded(names.ROUTE_LE, ROUTE_AND_METHOD)}{offset})"
         ),
     ),
-    graph(
+    time_series(
         "Burn rate of the route",
         "Bad requests over an hour as a multiple of what the route's objective allows.",
         "short",
@@ -149,7 +149,7 @@ STREAMED: Final = (
 )
 FAILURES: Final = (ROUTE_AND_METHOD, 'http_response_status_code=~"5.."')
 LATENCY_CAUSES: Final = [
-    graph(
+    time_series(
         "Time by phase",
         "The mean time in each phase of the requests that were sampled.",
         "s",
@@ -157,7 +157,7 @@ LATENCY_CAUSES: Final = [
         empty=SIDELIGHT_ONLY,
         stacked=True,
     ),
-    graph(
+    time_series(
         "First byte and last byte",
         "The p95 of streamed responses. A late first byte is a slow start; a late last byte is a "
         "long stream.",
@@ -167,7 +167,7 @@ LATENCY_CAUSES: Final = [
         empty=SIDELIGHT_ONLY,
         colours={"first byte": QUANTILES["p50"], "last byte": QUANTILES["p99"]},
     ),
-    graph(
+    time_series(
         "Slow requests",
         "Requests per second that took at least the slow request threshold of their route.",
         "reqps",
@@ -177,7 +177,7 @@ LATENCY_CAUSES: Final = [
     ),
 ]
 OTHER_CAUSES: Final = [
-    graph(
+    time_series(
         "Event loop blocked by the route",
         "The share of time for which the route blocked event loops; all other requests of the "
         "worker waited. 200 % is two event loops all of the time.",
@@ -186,20 +186,20 @@ OTHER_CAUSES: Final = [
         empty=SIDELIGHT_ONLY,
         colours={"blocked": WARN},
     ),
-    graph(
+    time_series(
         "Background tasks",
         "The mean time in background tasks after the last byte. It is not part of the latency.",
         "s",
         Query(mean("fastapi_background_task_duration_seconds", where=(ROUTE,)), "background"),
         empty=SIDELIGHT_ONLY,
     ),
-    graph(
+    time_series(
         "Duration of 5xx responses",
         "The mean duration of 5xx responses, which no latency includes. Long ones are timeouts of "
         "an upstream; short ones are faults of the service.",
         "s",
         Query(
-            over(
+            ratio(
                 total(recorded(names.STATUS_TIME, *FAILURES)),
                 total(recorded(names.ROUTE_STATUS, *FAILURES)),
             ),
@@ -227,7 +227,7 @@ CLIENT_ERRORS: Final = [
         sort="Errors",
         empty=SIDELIGHT_ONLY,
     ),
-    graph(
+    time_series(
         "Disconnects, lost requests, invalid responses",
         "Clients that disconnected before the last byte, requests that were lost with their "
         "worker, and responses that did not match their model.",
@@ -240,7 +240,7 @@ CLIENT_ERRORS: Final = [
         empty=SIDELIGHT_ONLY,
         colours={"client disconnect": CLIENT_ERROR, "lost": BAD, "invalid response": WARN},
     ),
-    graph(
+    time_series(
         "Body size",
         "The mean size of request and response bodies.",
         "bytes",
@@ -254,7 +254,7 @@ CLIENT_ERRORS: Final = [
 
 CLOSED: Final = "fastapi_websocket_duration_seconds"
 WEBSOCKETS: Final = [
-    graph(title, description, unit, query, empty="No WebSocket (requires Sidelight)")
+    time_series(title, description, unit, query, empty="No WebSocket (requires Sidelight)")
     for title, description, unit, query in (
         (
             "Open connections",

@@ -9,49 +9,49 @@ from dashboards.panels import (
     NO_DATA,
     NOTHING_WATCHED,
     SIDELIGHT_ONLY,
-    Shown,
-    count,
-    density,
-    figure,
-    graph,
+    PanelBuilder,
+    count_stat,
+    heatmap,
+    stat,
+    time_series,
 )
 from dashboards.queries import (
     INSTANCE_LABELS,
     LOOP_LAG,
     POOL_USAGE,
     Query,
-    among,
+    in_top,
     increase,
     mean,
-    over,
     quantile,
     rate,
+    ratio,
     raw,
     recorded,
     total,
 )
-from dashboards.tables import SERVICE, Column, Key, coloured, table
+from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.contract import POOL
 from sidelight.slo import names
 
 
-def _waiting(title: str, description: str, metric: str, empty: str) -> Shown:
+def _waiting(title: str, description: str, metric: str, empty: str) -> PanelBuilder:
     """Calls that wait for a resource."""
     query = Query(f"sum({raw(metric)})", "waiting")
-    return count(title, description, query, (1, WARN), (10, BAD), empty=empty)
+    return count_stat(title, description, query, (1, WARN), (10, BAD), empty=empty)
 
 
 STUCK: Final = raw("sidelight_workers", 'state="blocked"')
 DIED: Final = raw("sidelight_worker_exits_total", 'how="died"')
 OVERVIEW: Final = [
-    count(
+    count_stat(
         "Blocked workers",
         "Workers whose event loop has not run for several seconds.",
         Query(f"sum({STUCK})", "blocked"),
         (1, BAD),
         empty=SIDELIGHT_ONLY,
     ),
-    figure(
+    stat(
         "Event loop lag, p99",
         "How late event loops run.",
         "s",
@@ -71,13 +71,13 @@ OVERVIEW: Final = [
         "db_client_connection_pending_requests",
         "No pool is watched",
     ),
-    count(
+    count_stat(
         "Workers that died",
         "Workers that were killed or crashed in the selected time range.",
         Query(f"sum(increase({DIED}[$__range]))", "died"),
         (0.5, BAD),
     ),
-    count(
+    count_stat(
         "Workers",
         "Worker processes.",
         Query(f"sum({raw('sidelight_workers')})", "workers"),
@@ -91,7 +91,7 @@ TO_ROUTE: Final = link_to(
     "route", "var-job=${__data.fields.Service}", "var-route=${__data.fields.Route}"
 )
 LOOPS: Final = [
-    density(
+    heatmap(
         "Event loop lag distribution",
         "How late the heartbeats of event loops are. Dark cells at the bottom are normal.",
         Query(LOOP_LAG, "{{le}}"),
@@ -104,14 +104,14 @@ LOOPS: Final = [
         "task; _UNKNOWN is a C extension that did not release the GIL.",
         [SERVICE, Key("http_route", "Route", TO_ROUTE)],
         Column(f"topk(20, {BLOCKED} > 0)", "Blocked", "percentunit", decimals=2),
-        Column(f"{BLOCKS} {among(BLOCKED, 20, 'job', 'http_route')}", "Blocks/s", "cps"),
+        Column(f"{BLOCKS} {in_top(BLOCKED, 20, 'job', 'http_route')}", "Blocks/s", "cps"),
         sort="Blocked",
         empty=SIDELIGHT_ONLY,
     ),
 ]
 LOOP_TRENDS: Final = [
     shared.loop_lag(),
-    graph(
+    time_series(
         "Requests in flight",
         "Requests that have not been answered yet, by method.",
         "short",
@@ -122,7 +122,7 @@ LOOP_TRENDS: Final = [
         empty="None, or not reported",
         stacked=True,
     ),
-    graph(
+    time_series(
         "Oldest heartbeat",
         "The age of the last heartbeat of the selected worker whose event loop ran longest ago.",
         "s",
@@ -133,10 +133,10 @@ LOOP_TRENDS: Final = [
 ]
 
 
-def _executors(title: str, description: str, unit: str, most: int, **parts: str) -> Shown:
+def _executors(title: str, description: str, unit: str, most: int, **parts: str) -> PanelBuilder:
     """The executors with the highest values of each part."""
     queries = [Query(f"topk({most}, {expr})", legend) for legend, expr in parts.items()]
-    return graph(title, description, unit, *queries, empty=NOTHING_WATCHED)
+    return time_series(title, description, unit, *queries, empty=NOTHING_WATCHED)
 
 
 THREADS: Final = [
@@ -148,7 +148,7 @@ THREADS: Final = [
         "percentunit",
         10,
         **{
-            "{{executor}}": over(
+            "{{executor}}": ratio(
                 total(raw("python_executor_in_use"), "executor"),
                 total(raw("python_executor_capacity"), "executor"),
             )
@@ -184,8 +184,8 @@ POOLS: Final = [
         "The current state of the 20 fullest pools. Long waits and short uses: the pool is too "
         "small. Long uses: the code awaits something else while it has a connection.",
         [Key(POOL, "Pool")],
-        coloured(f"topk(20, {POOL_USAGE})", "In use", "percentunit", (0.8, WARN), (1, BAD)),
-        coloured(f"topk(20, {PENDING})", "Waiting", "short", (1, BAD), decimals=0),
+        coloured_column(f"topk(20, {POOL_USAGE})", "In use", "percentunit", (0.8, WARN), (1, BAD)),
+        coloured_column(f"topk(20, {PENDING})", "Waiting", "short", (1, BAD), decimals=0),
         *(
             Column(
                 f"topk(20, {mean(f'db_client_connection_{part}_time_seconds', POOL)})",
@@ -204,8 +204,8 @@ POOLS: Final = [
         [Key("server_address", "Server")],
         Column(f"topk(20, {CALLS})", "Requests/s", "reqps"),
         Column(f"topk(20, {mean(CLIENT, 'server_address')})", "Mean time", "s"),
-        coloured(
-            f"topk(20, {over(f'({FAILED_CALLS} or 0 * {CALLS})', CALLS)})",
+        coloured_column(
+            f"topk(20, {ratio(f'({FAILED_CALLS} or 0 * {CALLS})', CALLS)})",
             "Errors",
             "percentunit",
             (0.01, BAD),
@@ -216,7 +216,7 @@ POOLS: Final = [
 ]
 STEPS: Final = mean("fastapi_dependency_duration_seconds", "dependency", "step")
 DEPENDENCIES: Final = [
-    graph(title, description, "s", query, empty=empty)
+    time_series(title, description, "s", query, empty=empty)
     for title, description, query, empty in (
         (
             "Dependencies",
@@ -244,7 +244,7 @@ DEPENDENCIES: Final = [
 ]
 
 CORES: Final = total(rate("process_cpu_seconds_total"), *INSTANCE_LABELS)
-TOP: Final = among(CORES, 30, *INSTANCE_LABELS)
+TOP: Final = in_top(CORES, 30, *INSTANCE_LABELS)
 MEMORY: Final = total(raw("process_resident_memory_bytes"), *INSTANCE_LABELS)
 VIRTUAL: Final = total(raw("process_virtual_memory_bytes"), *INSTANCE_LABELS)
 MEMORY_LIMIT: Final = f"max by (job, instance) ({raw('sidelight_memory_limit_bytes')})"
@@ -257,15 +257,15 @@ INSTANCES: Final = table(
     [SERVICE, Key("instance", "Instance")],
     Column(f"topk(30, {CORES})", "Cores", "short", decimals=2),
     Column(f"{MEMORY} {TOP}", "Memory", "bytes"),
-    coloured(
-        f"{over(MEMORY, MEMORY_LIMIT)} {TOP}",
+    coloured_column(
+        f"{ratio(MEMORY, MEMORY_LIMIT)} {TOP}",
         "Share of memory limit",
         "percentunit",
         (0.8, WARN),
         (0.9, BAD),
     ),
     Column(f"{VIRTUAL} {TOP}", "Virtual memory", "bytes"),
-    coloured(f"{FILES} {TOP}", "Files", "percentunit", (0.8, BAD)),
+    coloured_column(f"{FILES} {TOP}", "Files", "percentunit", (0.8, BAD)),
     Column(f"time() - {STARTED} {TOP}", "Newest worker's age", "s"),
     sort="Cores",
     empty=SIDELIGHT_ONLY,
@@ -274,7 +274,7 @@ COLLECTIONS: Final = total(rate("python_gc_collections_total"), "generation")
 COLLECTED: Final = total(rate("python_gc_objects_collected_total"), "generation")
 UNCOLLECTABLE: Final = total(rate("python_gc_objects_uncollectable_total"))
 PROCESSES: Final = [
-    graph(
+    time_series(
         "Worker exits",
         "Clean exits, and workers that died: killed, crashed, or without a lifespan.",
         "short",
@@ -282,14 +282,14 @@ PROCESSES: Final = [
         empty=NO_DATA,
         colours={"died": BAD, "clean": GOOD},
     ),
-    graph(
+    time_series(
         "Garbage collections",
         "Collections per second by generation.",
         "cps",
         Query(COLLECTIONS, "generation {{generation}}"),
         empty=SIDELIGHT_ONLY,
     ),
-    graph(
+    time_series(
         "Objects collected",
         "Objects per second by generation. Uncollectable objects are a leak.",
         "cps",

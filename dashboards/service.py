@@ -10,10 +10,10 @@ from dashboards.panels import (
     NO_RULES,
     NOTHING_WATCHED,
     SIDELIGHT_ONLY,
-    Shown,
-    count,
-    figure,
-    graph,
+    PanelBuilder,
+    count_stat,
+    stat,
+    time_series,
 )
 from dashboards.queries import (
     INSTANCE_LABELS,
@@ -21,17 +21,17 @@ from dashboards.queries import (
     ROUTE_LABELS,
     SERVICE_WIDE,
     Query,
-    among,
     error_ratio,
     exemplars,
-    over,
+    in_top,
     quantile,
     rate,
+    ratio,
     raw,
     recorded,
     total,
 )
-from dashboards.tables import SERVICE, Column, Key, coloured, table
+from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.contract import POOL
 from sidelight.slo import names
 
@@ -47,7 +47,7 @@ OVERVIEW: Final = [
         SERVICE_WIDE,
         empty="No objective: see Objectives",
     ),
-    count(
+    count_stat(
         "Instances up",
         "Targets that answer Prometheus. A service that pushes by OTLP has no targets.",
         Query(f"sum({raw('up')})", "up"),
@@ -55,7 +55,7 @@ OVERVIEW: Final = [
         base=BAD,
         empty="No target: pushed by OTLP, or see Telemetry health",
     ),
-    figure(
+    stat(
         "Measured by",
         "Sidelight and its version. A service that is measured only by FastAPI's own telemetry or "
         "by OpenTelemetry's instrumentation has no data on slow requests, event loops, threads and "
@@ -70,10 +70,10 @@ OVERVIEW: Final = [
 
 def _against_objective(
     title: str, description: str, query: Query, objective: str, **options: Any
-) -> Shown:
+) -> PanelBuilder:
     """The share of bad requests, and the share that an objective of the service allows."""
     allowed = recorded(names.BUDGET, SERVICE_WIDE, f'slo="{objective}"')
-    return graph(
+    return time_series(
         title,
         description,
         "percentunit",
@@ -116,7 +116,7 @@ DURATIONS: Final = [
 
 SPENT: Final = total(recorded(names.ROUTE_TIME), *ROUTE_LABELS)
 SHARE: Final = f"topk(30, {SPENT}) / on () group_left () (sum({recorded(names.ROUTE_TIME)}) > 0)"
-TOP: Final = among(SPENT, 30, *ROUTE_LABELS)
+TOP: Final = in_top(SPENT, 30, *ROUTE_LABELS)
 P95: Final = quantile("0.95", total(recorded(names.ROUTE_LE), *ROUTE_LABELS, "le"))
 TO_ROUTE: Final = link_to(
     "route",
@@ -132,9 +132,9 @@ ROUTES: Final = table(
     [SERVICE, Key("http_request_method", "Method"), Key("http_route", "Route", TO_ROUTE)],
     Column(SHARE, "Share of time", "percentunit", decimals=1),
     Column(f"{total(recorded(names.ROUTE), *ROUTE_LABELS)} {TOP}", "Requests/s", "reqps"),
-    coloured(f"({error_ratio(*ROUTE_LABELS)}) {TOP}", "Errors", "percentunit", *ERROR_RATIO),
+    coloured_column(f"({error_ratio(*ROUTE_LABELS)}) {TOP}", "Errors", "percentunit", *ERROR_RATIO),
     Column(f"({P95}) {TOP}", "p95", "s"),
-    coloured(
+    coloured_column(
         f"{total(recorded(names.ROUTE_SLOW), *ROUTE_LABELS)} {TOP}",
         "Slow/s",
         "reqps",
@@ -156,7 +156,7 @@ MEMORY_LIMIT: Final = f"max by (instance) ({raw('sidelight_memory_limit_bytes')}
 SATURATION: Final = [
     shared.loop_lag(),
     shared.threads(),
-    graph(
+    time_series(
         "Connection pool usage",
         "Connections in use as a share of those that the pool may open; the five fullest pools.",
         "percentunit",
@@ -165,14 +165,14 @@ SATURATION: Final = [
     ),
 ]
 RESOURCES: Final = [
-    graph(
+    time_series(
         "CPU",
         "Cores used by the workers of an instance.",
         "short",
         *_spread(total(rate("process_cpu_seconds_total"), "instance")),
         empty=SIDELIGHT_ONLY,
     ),
-    graph(
+    time_series(
         "Memory",
         "Resident memory of the workers of an instance, and the lowest memory limit.",
         "bytes",
@@ -187,21 +187,21 @@ REQUESTS: Final = total(raw(names.INSTANCE_STATUS), *INSTANCE_LABELS)
 FAILED: Final = total(
     raw(names.INSTANCE_STATUS, 'http_response_status_code=~"5.."'), *INSTANCE_LABELS
 )
-MEAN: Final = over(total(raw(names.INSTANCE_TIME), *INSTANCE_LABELS), REQUESTS)
+MEAN: Final = ratio(total(raw(names.INSTANCE_TIME), *INSTANCE_LABELS), REQUESTS)
 DISTANCE: Final = f"abs(({MEAN}) - scalar(quantile(0.5, {MEAN})))"
-FURTHEST: Final = among(DISTANCE, 20, *INSTANCE_LABELS)
+FURTHEST: Final = in_top(DISTANCE, 20, *INSTANCE_LABELS)
 CORES: Final = total(rate("process_cpu_seconds_total"), *INSTANCE_LABELS)
 TO_RUNTIME: Final = link_to(
     "runtime", "var-job=${__data.fields.Service}", "var-instance=${__data.fields.Instance}"
 )
 SPREAD: Final = [
-    graph(
+    time_series(
         "Requests per instance",
         "Shows whether the load is balanced.",
         "reqps",
         *_spread(REQUESTS, by_rule=True),
     ),
-    graph(
+    time_series(
         "Mean latency per instance",
         "A wide band means that some instances are slower than others.",
         "s",
@@ -215,8 +215,8 @@ INSTANCES: Final = table(
     Column(f"topk(20, {DISTANCE})", "Off the median", "s"),
     Column(f"{MEAN} {FURTHEST}", "Mean latency", "s"),
     Column(f"{REQUESTS} {FURTHEST}", "Requests/s", "reqps"),
-    coloured(
-        f"{over(f'({FAILED} or 0 * {REQUESTS})', REQUESTS)} {FURTHEST}",
+    coloured_column(
+        f"{ratio(f'({FAILED} or 0 * {REQUESTS})', REQUESTS)} {FURTHEST}",
         "5xx",
         "percentunit",
         (0.01, BAD),

@@ -7,7 +7,7 @@ of services and routes have no instance.
 from typing import Final
 
 from dashboards import colours
-from dashboards.panels import SIDELIGHT_ONLY, Shown, count, density, figure, graph
+from dashboards.panels import SIDELIGHT_ONLY, PanelBuilder, count_stat, heatmap, stat, time_series
 from dashboards.queries import (
     LOOP_LAG,
     Query,
@@ -24,9 +24,9 @@ from sidelight.slo.recording import CLASS
 ALL_INSTANCES: Final = "All instances of the service, regardless of the Instance variable."
 
 
-def request_rate(expr: str) -> Shown:
+def request_rate(expr: str) -> PanelBuilder:
     """Requests per second."""
-    return figure(
+    return stat(
         "Requests",
         f"Requests per second, over 5 minutes. {ALL_INSTANCES}",
         "reqps",
@@ -34,9 +34,9 @@ def request_rate(expr: str) -> Shown:
     )
 
 
-def errors(*matchers: str) -> Shown:
+def errors(*matchers: str) -> PanelBuilder:
     """The share of requests that failed."""
-    return figure(
+    return stat(
         "Errors",
         "The share of requests that failed: 5xx, and responses that broke off after the status. "
         f"4xx and client disconnects are not errors. {ALL_INSTANCES}",
@@ -46,9 +46,9 @@ def errors(*matchers: str) -> Shown:
     )
 
 
-def p95(buckets: str) -> Shown:
+def p95(buckets: str) -> PanelBuilder:
     """The 95th percentile of the latency."""
-    return figure(
+    return stat(
         "p95",
         f"95 % of good responses took at most this long. {ALL_INSTANCES}",
         "s",
@@ -56,18 +56,16 @@ def p95(buckets: str) -> Shown:
     )
 
 
-def budget_left(title: str, description: str, *matchers: str, empty: str) -> Shown:
+def budget_left(title: str, description: str, *matchers: str, empty: str) -> PanelBuilder:
     """The least error budget that is left."""
     left = f"min({recorded(names.BUDGET_LEFT, *matchers)})"
     query = Query(left, "left", recorded=True)
-    return figure(
-        title, description, "percentunit", query, empty=empty, colours=colours.BUDGET_LEFT
-    )
+    return stat(title, description, "percentunit", query, empty=empty, colours=colours.BUDGET_LEFT)
 
 
-def requests_by_status(series: str, *matchers: str) -> Shown:
+def requests_by_status(series: str, *matchers: str) -> PanelBuilder:
     """Requests per second by class of status."""
-    return graph(
+    return time_series(
         "Requests by status",
         "Requests per second by status class. 4xx responses are caused by the client. "
         f"{ALL_INSTANCES}",
@@ -78,16 +76,16 @@ def requests_by_status(series: str, *matchers: str) -> Shown:
     )
 
 
-def latency(description: str, buckets: str, *more: Query) -> Shown:
+def latency(description: str, buckets: str, *more: Query) -> PanelBuilder:
     """Quantiles of the latency with limits and traces."""
     queries = (*quantiles(buckets, *colours.QUANTILES), *more)
-    return graph("Latency", description, "s", *queries, colours=colours.QUANTILES)
+    return time_series("Latency", description, "s", *queries, colours=colours.QUANTILES)
 
 
-def latency_distribution(buckets: str, *more: Query) -> Shown:
+def latency_distribution(buckets: str, *more: Query) -> PanelBuilder:
     """The buckets of the latency over time."""
     points = " Points are traces." if more else ""
-    return density(
+    return heatmap(
         "Latency distribution",
         "Good responses per second in each bucket. Two bands mean two kinds of request." + points,
         Query(buckets, "{{le}}", recorded=True),
@@ -95,9 +93,9 @@ def latency_distribution(buckets: str, *more: Query) -> Shown:
     )
 
 
-def loop_lag() -> Shown:
+def loop_lag() -> PanelBuilder:
     """How late event loops run."""
-    return graph(
+    return time_series(
         "Event loop lag",
         "How late event loops run. While a call blocks an event loop, all requests of its worker "
         "wait.",
@@ -109,10 +107,10 @@ def loop_lag() -> Shown:
     )
 
 
-def threads() -> Shown:
+def threads() -> PanelBuilder:
     """AnyIO threads in use, and calls that wait for one."""
     legends = {"in_use": "in use", "waiting": "waiting", "capacity": "Limit: capacity"}
-    return graph(
+    return time_series(
         "AnyIO threads",
         "Threads in use by synchronous endpoints and dependencies, all workers together, and "
         "calls that wait for a thread.",
@@ -123,6 +121,8 @@ def threads() -> Shown:
     )
 
 
-def targets_down(description: str, expr: str) -> Shown:
+def targets_down(description: str, expr: str) -> PanelBuilder:
     """Targets that Prometheus cannot scrape."""
-    return count("Targets down", description, Query(f"count({expr})", "down"), (1, colours.BAD))
+    return count_stat(
+        "Targets down", description, Query(f"count({expr})", "down"), (1, colours.BAD)
+    )

@@ -11,7 +11,7 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Dynam
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 from dashboards.colours import PLAIN, Levels
-from dashboards.panels import Shown
+from dashboards.panels import PanelBuilder
 from dashboards.queries import DATASOURCE, RECORDED_STEP, Query, target
 
 
@@ -38,7 +38,7 @@ class Key:
 SERVICE: Final = Key("job", "Service")
 
 
-def coloured(
+def coloured_column(
     expr: str,
     name: str,
     unit: str,
@@ -58,7 +58,7 @@ def table(  # noqa: PLR0913 a table has this many texts and options
     sort: str,
     empty: str,
     descending: bool = True,
-) -> Shown:
+) -> PanelBuilder:
     """A table with one row for each combination of keys, and one column for each query."""
     panel = panels.Panel().title(title).description(description).no_value(empty)
     panel.datasource(DATASOURCE).interval(RECORDED_STEP).unit(columns[0].unit)
@@ -82,7 +82,7 @@ def table(  # noqa: PLR0913 a table has this many texts and options
 
 
 def _names(keys: Sequence[Key], columns: dict[str, Column]) -> dict[str, str]:
-    """Grafana's names of the fields, and ours."""
+    """Grafana's names of the fields, and the names to show."""
     values = {f"Value #{letter}": column.name for letter, column in columns.items()}
     if len(columns) == 1:
         values["Value"] = columns["A"].name  # Grafana's name for the values of a single query

@@ -4,7 +4,7 @@ from typing import Final
 
 from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, GOOD, PLAIN, WARN
-from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, count, figure, graph, note
+from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, count_stat, stat, text, time_series
 from dashboards.queries import (
     DURATION,
     INSTANCE_LABELS,
@@ -16,7 +16,7 @@ from dashboards.queries import (
     total,
 )
 from dashboards.shared import targets_down
-from dashboards.tables import SERVICE, Column, Key, coloured, table
+from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.slo import names
 
 COUNT: Final = f"{DURATION}_count"
@@ -31,21 +31,21 @@ OVERVIEW: Final = [
     targets_down(
         "Targets of the selected jobs that Prometheus cannot scrape.", f"{raw('up')} == 0"
     ),
-    count(
+    count_stat(
         "Targets without metrics",
         "Instances that answer Prometheus and have no request metrics, although their service had "
         "some in the last day: the middleware is missing, or there was no request yet.",
         Query(f"count({SILENT})", "silent"),
         (1, WARN),
     ),
-    figure(
+    stat(
         "Requests",
         "Requests per second, from raw series. 0 is no traffic; no value is no measurement.",
         "reqps",
         Query(total(rate(COUNT)), "requests"),
         empty="Not measured",
     ),
-    count(
+    count_stat(
         "Recorded services",
         "Services whose requests the rules record. Without the rules, most panels are empty.",
         Query(f"count({RECORDED})", "services", recorded=True),
@@ -53,14 +53,14 @@ OVERVIEW: Final = [
         base=BAD,
         empty="None: load the rules",
     ),
-    count(
+    count_stat(
         "Rule failures",
         "Failed evaluations in the selected time range, if Prometheus scrapes itself.",
         Query(f"sum(increase({FAILURES}[$__range]))", "failed"),
         (0.5, BAD),
         empty="Unknown: Prometheus does not scrape itself",
     ),
-    count(
+    count_stat(
         "Internal errors",
         "Internal errors of Sidelight in the selected time range. They fail no request.",
         Query(increase("sidelight_internal_errors_total", window="$__range"), "errors"),
@@ -93,7 +93,7 @@ TARGETS: Final = table(
     "The 30 targets with the slowest scrapes, and the time that Sidelight took.",
     [SERVICE, Key("instance", "Instance")],
     Column(total(SLOWEST, *INSTANCE_LABELS), "Scrape time", "s"),
-    coloured(_of_slowest("up"), "Up", "bool_yes_no", (1, GOOD), base=BAD),
+    coloured_column(_of_slowest("up"), "Up", "bool_yes_no", (1, GOOD), base=BAD),
     Column(_of_slowest("scrape_samples_scraped"), "Samples", "short"),
     Column(_of_slowest("sidelight_series"), "Label sets", "short"),
     Column(_of_slowest("sidelight_scrape_duration_seconds"), "Time in Sidelight", "s"),
@@ -102,7 +102,7 @@ TARGETS: Final = table(
 )
 REPORTED: Final = "count by (job, service_name, service_version)"
 SCRAPES: Final = [
-    graph(
+    time_series(
         "Scrape time",
         "The slowest target and the median.",
         "s",
@@ -129,7 +129,7 @@ SERIES: Final = table(
 )
 
 LOSSES: Final = [
-    graph(
+    time_series(
         "Series overflow",
         "Observations that were counted under the route _OTHER because max_series was reached.",
         "short",
@@ -137,7 +137,7 @@ LOSSES: Final = [
         empty=NO_DATA,
         colours={"overflow": WARN},
     ),
-    graph(
+    time_series(
         "Skipped files and families",
         "Files that could not be read, and metric families of the application that could not be "
         "exported, by reason.",
@@ -148,7 +148,7 @@ LOSSES: Final = [
         ),
         empty=NO_DATA,
     ),
-    graph(
+    time_series(
         "OTLP exports",
         "Exports by outcome. Counters are cumulative, so the first success after a failure "
         "delivers everything.",
@@ -157,7 +157,7 @@ LOSSES: Final = [
         empty="No exports",
         colours={"success": GOOD, "failure": BAD},
     ),
-    graph(
+    time_series(
         "Internal errors by location",
         "The log of the logger `sidelight` has the details.",
         "short",
@@ -166,7 +166,7 @@ LOSSES: Final = [
     ),
 ]
 COSTS: Final = [
-    graph(
+    time_series(
         "Label sets",
         "The label sets of the instance with the most, and the median.",
         "short",
@@ -175,7 +175,7 @@ COSTS: Final = [
         empty=SIDELIGHT_ONLY,
         colours={"most": PLAIN},
     ),
-    graph(
+    time_series(
         "Time to write the metrics",
         "Of the slowest instance.",
         "s",
@@ -184,7 +184,7 @@ COSTS: Final = [
     ),
 ]
 HISTORY: Final = [
-    graph(
+    time_series(
         title,
         description,
         unit,
@@ -218,7 +218,7 @@ HISTORY: Final = [
         ),
     )
 ]
-SKIPPED: Final = graph(
+SKIPPED: Final = time_series(
     "Samples missing from the history",
     "Samples for which there was no memory, samples that came too late, and failed evaluations of "
     "the sidecar's rules.",
@@ -236,7 +236,7 @@ DASHBOARD: Final = dashboard(
     Section(
         "Collection",
         [
-            Row(9, [TARGETS, note("Symptoms", "From symptom to cause.", SYMPTOMS)], (16, 8)),
+            Row(9, [TARGETS, text("Symptoms", "From symptom to cause.", SYMPTOMS)], (16, 8)),
             Row(8, SCRAPES),
             Row(8, [SERIES]),
         ],

@@ -1,61 +1,60 @@
-"""How long the dashboards' queries take, and how much they return, where a service is wide."""
+"""The time and the results of the dashboards' queries for a service with many routes."""
 
 from __future__ import annotations
 
+import statistics
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 from typing import NamedTuple
 
-from benchmarks.dashboards import asked, engine, feed, history, series
-from benchmarks.dashboards.asked import Asked
-from benchmarks.dashboards.series import Size
+from benchmarks.dashboards import engine, generated_series, queries, recording, remote_write
+from benchmarks.dashboards.generated_series import Size
+from benchmarks.dashboards.queries import SentQuery
 
-SMALL, WIDE = Size(100, 4), Size(1000, 20)
+SMALL, LARGE = Size(100, 4), Size(1000, 20)
 
 
-class Put(NamedTuple):
-    """A query and its answer: seconds of each turn, how many series, and the error if it is one."""
+class Timing(NamedTuple):
+    """A query, its seconds in each round, the number of series, and the error, if any."""
 
-    asked: Asked
+    query: SentQuery
     seconds: list[float]
     series: int
     error: str
 
     @property
-    def usual(self) -> float:
-        """The median of its seconds."""
-        return median(self.seconds)
+    def median(self) -> float:
+        """The median of the seconds."""
+        return statistics.median(self.seconds)
 
 
-class Seen(NamedTuple):
-    """What one size led to. ``evaluated`` has the CPU seconds of each recording rule, once."""
+class Result(NamedTuple):
+    """The figures of one size; ``evaluated`` has the CPU seconds of each recording rule."""
 
     size: Size
     written: int
     evaluated: dict[str, float]
-    put: list[Put]
+    timings: list[Timing]
 
-    def first(self) -> list[Put]:
-        """Those of panels on the first screen; what variables choose from is no panel."""
-        return [one for one in self.put if one.asked.first and not one.asked.variable]
+    def first_screen(self) -> list[Timing]:
+        """The queries of panels on the first screen, without those of variables."""
+        return [one for one in self.timings if one.query.first and not one.query.variable]
 
 
-def measured(size: Size, turns: int, *, below: bool = True) -> Seen:
-    """Every query of every dashboard, so often; without ``below`` those of first screens only."""
+def measured(size: Size, rounds: int, *, below: bool = True) -> Result:
+    """The queries of all dashboards; without ``below``, those of the first screens only."""
     until = int(time.time()) // 60 * 60
     with tempfile.TemporaryDirectory() as folder, engine.prometheus(Path(folder)) as found:
-        written = feed.write(found.port, series.made(size, until))
-        evaluated = history.write(found, until)
-        questions = [one for one in asked.everything() if below or one.first]
-        return Seen(
-            size, written, evaluated, [_put(found.port, one, until, turns) for one in questions]
-        )
+        written = remote_write.write(found.port, generated_series.made(size, until))
+        evaluated = recording.write(found, until)
+        sent = [one for one in queries.all_queries() if below or one.first]
+        timings = [_timed(found.port, one, until, rounds) for one in sent]
+        return Result(size, written, evaluated, timings)
 
 
-def _put(port: int, one: Asked, until: int, turns: int) -> Put:
-    answers = [one.put(port, until) for _ in range(turns)]
+def _timed(port: int, query: SentQuery, until: int, rounds: int) -> Timing:
+    answers = [query.send(port, until) for _ in range(rounds)]
     data = answers[-1].data or []
     found = data["result"] if isinstance(data, dict) else data
-    return Put(one, [answer.seconds for answer in answers], len(found), answers[-1].error)
+    return Timing(query, [answer.seconds for answer in answers], len(found), answers[-1].error)

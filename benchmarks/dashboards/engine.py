@@ -1,4 +1,4 @@
-"""A real Prometheus for a past that is written into it, and what it answers."""
+"""A real Prometheus for generated samples, and timed queries."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from typing import Any, NamedTuple
 from benchmarks.servers import free_port
 
 PATIENCE = 600
-"""Seconds for one answer, so that the slow ones are measured and not cut off."""
+"""The timeout of one query in seconds, so that slow queries are measured."""
 READY_SECONDS = 60
 
 
 class Engine(NamedTuple):
-    """A Prometheus: its port on this machine, and its process."""
+    """A Prometheus: its port on this machine, and its pid."""
 
     port: int
     pid: int
 
 
 class Answer(NamedTuple):
-    """What was said, and after how many seconds all of it was there."""
+    """The data or the error, and the seconds to the last byte."""
 
     error: str
     data: Any
@@ -36,7 +36,7 @@ class Answer(NamedTuple):
 
 @contextmanager
 def prometheus(where: Path, command: str = "prometheus") -> Iterator[Engine]:
-    """On a free port; it keeps six hours in its head, so that an hour may be written at will."""
+    """A Prometheus on a free port; its blocks have six hours, so that it accepts old samples."""
     port, config = free_port(), where / "prometheus.yml"
     config.write_text("global: {scrape_interval: 30s}\n", encoding="utf-8")
     with (where / "prometheus.log").open("wb") as log:
@@ -64,11 +64,11 @@ def prometheus(where: Path, command: str = "prometheus") -> Iterator[Engine]:
 
 
 def get(port: int, path: str, **parameters: str) -> Answer:
-    """An answer of its API, timed."""
+    """A timed response of its API."""
     connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     start = time.perf_counter()
     try:
-        # As a form: with a thousand routes named, a query is longer than an address may be.
+        # As a form, because a query that names a thousand routes is too long for a URL.
         body = urllib.parse.urlencode(parameters)
         how = {"Content-Type": "application/x-www-form-urlencoded"}
         if path.startswith("label/"):

@@ -1,4 +1,4 @@
-"""Lesson 2: work for the processor on the event loop, and in an executor."""
+"""Lesson 2: CPU-bound work on the event loop, and in an executor."""
 
 import asyncio
 import hashlib
@@ -14,13 +14,13 @@ executor = watch(ThreadPoolExecutor(4), name="hashing")
 
 
 def digest(password: str) -> str:
-    """A fraction of a second of work. It lets go of the GIL: plain Python would need processes."""
+    """Work of a fraction of a second. It releases the GIL; Python code would need processes."""
     return hashlib.pbkdf2_hmac("sha256", password.encode(), b"salt", ROUNDS).hex()
 
 
 @router.get("/cpu/wrong/{password}")
 async def wrong(password: str) -> str:
-    return digest(password)  # `async` in front of it makes nothing faster
+    return digest(password)  # `async` does not make this faster
 
 
 @router.get("/cpu/right/{password}")
@@ -28,7 +28,7 @@ async def right(password: str) -> str:
     return await asyncio.get_running_loop().run_in_executor(executor, digest, password)
 
 
-@router.get("/cpu/neighbour")
-async def neighbour() -> str:
-    """A request that has nothing to do with either."""
+@router.get("/cpu/other")
+async def other() -> str:
+    """A route without CPU-bound work."""
     return "hello"

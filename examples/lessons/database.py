@@ -1,4 +1,4 @@
-"""Where customers are: PostgreSQL if LESSONS_DSN names one, and else a file of SQLite's."""
+"""The database: the PostgreSQL of LESSONS_DSN, or an SQLite file."""
 
 import os
 import tempfile
@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sidelight import watch
 
 CUSTOMERS = 100
-PATIENCE = 60.0  # seconds; SQLite lets one write at a time, and keeps no queue of who waits
+LOCK_TIMEOUT = 60.0  # seconds; SQLite allows one writer at a time, and has no queue of writers
 NOTES = "Prefers to be called in the morning. " * 100
 TABLES = """
 DROP TABLE IF EXISTS lesson_customers;
@@ -27,17 +27,17 @@ FILE = Path(tempfile.gettempdir()) / f"lessons-{os.getpid()}.sqlite"
 
 
 def address() -> str:
-    """SQLAlchemy's address of the database."""
+    """The address of the database for SQLAlchemy."""
     given = os.environ.get("LESSONS_DSN")
     if given:
         return given.replace("postgresql://", "postgresql+asyncpg://", 1)
-    return f"sqlite+aiosqlite:///{FILE}?timeout={PATIENCE}"
+    return f"sqlite+aiosqlite:///{FILE}?timeout={LOCK_TIMEOUT}"
 
 
 URL = address()
-each_its_own: AsyncEngine = create_async_engine(URL, poolclass=NullPool)
-# A request is one statement. One that fails would keep SQLite's lock in older drivers, until its
-# cursor is collected, if there were a transaction around it.
+without_pool: AsyncEngine = create_async_engine(URL, poolclass=NullPool)
+# Each request is one statement. In a transaction, a statement that fails would keep SQLite's lock
+# in older drivers until its cursor is collected.
 pool: AsyncEngine = create_async_engine(
     URL,
     poolclass=AsyncAdaptedQueuePool,
@@ -45,12 +45,13 @@ pool: AsyncEngine = create_async_engine(
     max_overflow=0,
     isolation_level="AUTOCOMMIT",
 )
-watch(each_its_own, name="each its own")
+watch(without_pool, name="without pool")
 watch(pool, name="pool")
 
 
-async def fill() -> None:
-    async with each_its_own.begin() as connection:
+async def create_tables() -> None:
+    """Create the tables and insert the customers."""
+    async with without_pool.begin() as connection:
         for statement in TABLES.split(";"):
             await connection.execute(text(statement))
         for number in range(CUSTOMERS):
@@ -59,6 +60,8 @@ async def fill() -> None:
             await connection.execute(CUSTOMER, row)
 
 
-async def leave() -> None:
+async def close() -> None:
+    """Close every connection, and delete the SQLite file."""
     await pool.dispose()
+    await without_pool.dispose()
     FILE.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""A service that does four things wrong and right, side by side, measured by one line."""
+"""A service that does four things wrong and right, which one middleware measures."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -15,9 +15,9 @@ from sidelight import SidelightMiddleware
 
 @contextlib.asynccontextmanager
 async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-    await database.fill()
+    await database.create_tables()
     yield
-    await database.leave()
+    await database.close()
 
 
 app = FastAPI(title="Lessons", lifespan=lifespan)

@@ -1,4 +1,4 @@
-"""Lesson 4: a whole row leaves, and a response model lets out what is meant for clients."""
+"""Lesson 4: a response with a whole row, and one with the fields of a response model."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ async def row(customer: int) -> dict[str, Any]:
 
 @router.get("/rows/wrong/{customer}")
 async def wrong(customer: int) -> dict[str, Any]:
-    return await row(customer)  # with the hash of the password
+    return await row(customer)  # contains the hash of the password
 
 
 @router.get("/rows/right/{customer}", response_model=Customer)

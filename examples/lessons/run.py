@@ -1,4 +1,4 @@
-"""Drives each lesson, done wrong and done right, and prints what its metric says of both.
+"""Measures the wrong and the right way of each lesson, and prints the metrics of both.
 
 python examples/lessons/run.py [--seconds 3]
 """
@@ -17,37 +17,41 @@ from pathlib import Path
 
 import httpx
 
-from costs import timings
-from driving import Service
-from measures import Row, cpu, pools, rows, signup
-from served import START, ready, served
+from load_generator import LoadGenerator
+from measurements import LessonResult, cpu, pools, rows, signup
+from overhead import timings
+from server import START_TIMEOUT, running_server, wait_until_ready
 
 
-async def measure(address: str, process: "subprocess.Popen[bytes]", seconds: float) -> list[Row]:
-    found: list[Row] = []
+async def measure(
+    address: str, process: "subprocess.Popen[bytes]", seconds: float
+) -> list[LessonResult]:
+    """The results of the first four lessons."""
+    found: list[LessonResult] = []
     async with httpx.AsyncClient(
         base_url=address,
         limits=httpx.Limits(max_keepalive_connections=0),  # uvicorn closes after a 500
-        timeout=START,
+        timeout=START_TIMEOUT,
         trust_env=False,
     ) as client:
-        await ready(client, process)
-        service = Service(client, seconds)
+        await wait_until_ready(client, process)
+        load = LoadGenerator(client, seconds)
         for lesson in (pools, cpu, signup, rows):
-            found += await lesson(service)
+            found += await lesson(load)
     return found
 
 
-def table(found: Sequence[Row]) -> Iterator[str]:
+def table(found: Sequence[LessonResult]) -> Iterator[str]:
+    """The lines of the table."""
     yield "| lesson | metric | wrong | right |"
     yield "| --- | --- | ---: | ---: |"
     for row in found:
         wrong, right = (f"{value:,.3g}" if value < 100 else f"{value:,.0f}" for value in row[3:])
-        yield f"| {row.lesson} | {row.figure} | {wrong} {row.unit} | {right} {row.unit} |"
+        yield f"| {row.lesson} | {row.metric} | {wrong} {row.unit} | {right} {row.unit} |"
 
 
 def machine() -> str:
-    """What the figures were taken on."""
+    """The machine and the software of the measurement."""
     model = ""
     with contextlib.suppress(OSError):
         text = Path("/proc/cpuinfo").read_text()
@@ -61,11 +65,12 @@ def machine() -> str:
 
 
 def main() -> int:
+    """Run the measurements."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each way of each lesson")
     given = parser.parse_args()
-    logging.getLogger("sidelight").setLevel(logging.ERROR)  # figures only
-    with served() as (address, process):
+    logging.getLogger("sidelight").setLevel(logging.ERROR)  # prints the table only
+    with running_server() as (address, process):
         found = asyncio.run(measure(address, process, given.seconds))
     found += asyncio.run(timings())
     print(f"{machine()}; each way for {given.seconds:g} s:\n")

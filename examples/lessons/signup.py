@@ -1,4 +1,4 @@
-"""Lesson 3: what a client sends is checked by the database, or by a model at the door."""
+"""Lesson 3: input is validated by the database, or by a model."""
 
 from typing import Annotated
 
@@ -12,7 +12,7 @@ router = APIRouter()
 INSERT = text("INSERT INTO lesson_signups VALUES (:email, :age)")
 
 
-class Anything(BaseModel):
+class UnvalidatedSignup(BaseModel):
     email: str
     age: int
 
@@ -23,22 +23,22 @@ class Signup(BaseModel):
 
     @field_validator("email")
     @classmethod
-    def is_of_a_company(cls, email: str) -> str:
+    def check_domain(cls, email: str) -> str:
         if not email.endswith("@corp.example"):
-            raise ValueError("an address of your company, please")
+            raise ValueError("must be an address of the company")
         return email
 
 
-async def keep(email: str, age: int) -> None:
+async def insert(email: str, age: int) -> None:
     async with pool.begin() as connection:
         await connection.execute(INSERT, {"email": email, "age": age})
 
 
 @router.post("/signup/wrong")
-async def wrong(signup: Anything) -> None:
-    await keep(signup.email, signup.age)  # the database refuses, and that is nobody's fault
+async def wrong(signup: UnvalidatedSignup) -> None:
+    await insert(signup.email, signup.age)  # an error of the database becomes a 500
 
 
 @router.post("/signup/right")
 async def right(signup: Signup) -> None:
-    await keep(signup.email, signup.age)
+    await insert(signup.email, signup.age)

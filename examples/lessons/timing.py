@@ -1,4 +1,4 @@
-"""Lesson 5: requests timed by a middleware of one's own, by Sidelight, and not at all."""
+"""Lesson 5: requests timed by a BaseHTTPMiddleware, by Sidelight, and not at all."""
 
 import asyncio
 import logging
@@ -15,14 +15,14 @@ from sidelight import SidelightMiddleware
 SLOW = 1.0
 STREAMED = 0.3
 logger = logging.getLogger(__name__)
-timed: list[float] = []
-"""What the middleware of one's own has seen, in seconds."""
+measured: list[float] = []
+"""The seconds that the BaseHTTPMiddleware measured."""
 
 
-async def pieces() -> AsyncIterator[str]:
+async def chunks() -> AsyncIterator[str]:
     for _ in range(3):
         await asyncio.sleep(STREAMED / 3)
-        yield "piece"
+        yield "chunk"
 
 
 async def item(item: int) -> dict[str, int]:
@@ -30,7 +30,7 @@ async def item(item: int) -> dict[str, int]:
 
 
 async def stream() -> StreamingResponse:
-    return StreamingResponse(pieces())
+    return StreamingResponse(chunks())
 
 
 def service() -> FastAPI:
@@ -43,8 +43,8 @@ def service() -> FastAPI:
 class TimingMiddleware(BaseHTTPMiddleware):
     async def dispatch(self, request: Request, call_next: RequestResponseEndpoint) -> Response:
         began = time.perf_counter()
-        response = await call_next(request)  # returns when the response begins, not when it ends
-        timed.append(seconds := time.perf_counter() - began)
+        response = await call_next(request)  # returns when the response starts, not when it ends
+        measured.append(seconds := time.perf_counter() - began)
         if seconds > SLOW:
             logger.warning("slow: %s took %.3f s", request.url.path, seconds)
         return response

@@ -16,11 +16,11 @@ _SOURCES: Final[dict[Data, str]] = {
     "runbooks": "docs/runbooks",
     "shop": "examples/shop",
 }
-"""Where a checkout that is installed editable has what the wheel has in ``data/``."""
+"""The folders of an editable installation that the wheel has in ``data/``."""
 
 
 def folder(name: Data) -> Path:
-    """The folder that holds these files. Raises `SidelightError` where there is none."""
+    """The folder of these files. Raises `SidelightError` if there is none."""
     for place in (_WHEEL / name, _CHECKOUT / _SOURCES[name]):
         if place.is_dir():
             return place
@@ -28,12 +28,12 @@ def folder(name: Data) -> Path:
 
 
 def dashboards() -> list[Path]:
-    """Grafana's dashboards as JSON. Raises `SidelightError` where there are none."""
+    """The dashboards as JSON files. Raises `SidelightError` if there are none."""
     return sorted(folder("dashboards").glob("sidelight-*.json"))
 
 
 def export_dashboards(target: str) -> Iterator[str]:
-    """Copy the dashboards into a folder, which is made if it is missing; yields each path."""
+    """Copy the dashboards to a folder, which is created if needed. Yields each path."""
     into = Path(target)
     into.mkdir(parents=True, exist_ok=True)
     for path in dashboards():

@@ -13,12 +13,12 @@ from fastapi.responses import StreamingResponse
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import native
-from sidelight.asgi.phases import phases_of
+from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi.mark import MARK
 from tests.asgi.driver import Page, Server, ask, call, connect, http_scope, run, scrape
 
 PHASES = "fastapi_request_phase_duration_seconds"
-TOLD = native.tells()
+TOLD = fastapi_telemetry.reports_operations()
 told = pytest.mark.skipif(not TOLD, reason="FastAPI before 0.142 tells of no phases")
 
 
@@ -40,7 +40,7 @@ def spent(page: Page, route: str, phase: str) -> float:
 
 def test_this_fastapi_is_known() -> None:
     """The newest FastAPI of the tests tells of its operations, and the oldest has none."""
-    assert TOLD is native.KNOWN
+    assert TOLD is fastapi_telemetry.KNOWN
 
 
 @told
@@ -178,7 +178,7 @@ def test_a_rhythm_of_the_traffic_hides_no_route() -> None:
 
 @told
 def test_phases_of_a_request_that_is_still_running() -> None:
-    """Whoever has the scope sees the phases so far, with the one it is in; else None."""
+    """The mark in the scope has the phases so far, with the current one; or none."""
     seen: list[dict[str, float] | None] = []
     for every in (1, 0):
         app = measured(every)
@@ -186,7 +186,8 @@ def test_phases_of_a_request_that_is_still_running() -> None:
         @app.get("/")
         async def home(request: Request) -> None:
             await asyncio.sleep(0.01)
-            seen.append(phases_of(request.scope))
+            extra = request.scope[MARK].extra
+            seen.append(extra and extra.phases.seconds())
 
         assert call(app).status == 200
     running, unseen = seen
@@ -194,7 +195,6 @@ def test_phases_of_a_request_that_is_still_running() -> None:
     assert running is not None
     assert set(running) == {"dependencies", "endpoint"}
     assert running["endpoint"] >= 0.01
-    assert phases_of({"type": "http"}) is None
 
 
 @pytest.mark.parametrize("every", [1, 0], ids=["sampled", "not sampled"])
@@ -402,13 +402,13 @@ def test_nobody_else_gets_telemetry() -> None:
 def test_another_fastapi_has_no_phases(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its insides are not what is known, there are no phases, and no request notices."""
     monkeypatch.delattr(f"fastapi.telemetry._api.{name}")
-    native.tells.cache_clear()
+    fastapi_telemetry.reports_operations.cache_clear()
     try:
-        assert native.tells() is False
+        assert fastapi_telemetry.reports_operations() is False
         app = measured()
         answers(app)
     finally:
-        native.tells.cache_clear()
+        fastapi_telemetry.reports_operations.cache_clear()
         monkeypatch.undo()
     assert call(app, path="/plain").text == '{"a":1}'
 
@@ -416,10 +416,10 @@ def test_another_fastapi_has_no_phases(name: str, monkeypatch: pytest.MonkeyPatc
 @told
 def test_operations_of_another_kind_are_no_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     """A FastAPI that tells of something else, or in another order, is not listened to."""
-    monkeypatch.setattr(native, "OPERATIONS", ("solving", "endpoint", "serialization"))
-    native.tells.cache_clear()
-    assert native.tells() is False
-    native.tells.cache_clear()
+    monkeypatch.setattr(fastapi_telemetry, "OPERATIONS", ("solving", "endpoint", "serialization"))
+    fastapi_telemetry.reports_operations.cache_clear()
+    assert fastapi_telemetry.reports_operations() is False
+    fastapi_telemetry.reports_operations.cache_clear()
 
 
 @told
@@ -428,7 +428,7 @@ def test_a_fault_of_ours_reaches_no_request(monkeypatch: pytest.MonkeyPatch) -> 
     app = measured()
     answers(app)
     assert call(app, path="/plain").status == 200
-    monkeypatch.setattr(native, "listen", None)
+    monkeypatch.setattr(fastapi_telemetry, "listen", None)
     assert call(app, path="/plain").text == '{"a":1}'
     page = scrape(app)
     assert page.value("sidelight_internal_errors_total", where="phases") == 1

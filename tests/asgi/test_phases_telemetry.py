@@ -117,8 +117,8 @@ def told(sampler: Sampler, every: int | None, *, behind: bool, **more: Any) -> t
         for point in metric.data.data_points
     )
     sent = [(answer.sent, str(answer.error)) for answer in got]
-    theirs = (seen, story(exporter), points, sent)
-    return theirs, None if every is None else scrape_at(app)
+    existing = (seen, story(exporter), points, sent)
+    return existing, None if every is None else scrape_at(app)
 
 
 def scrape_at(app: FastAPI) -> Any:
@@ -142,8 +142,8 @@ def test_spans_and_metrics_of_the_user(
     """Spans, their parents, attributes and states, metrics, baggage and answers are the same."""
     with caplog.at_level(logging.WARNING, "opentelemetry"):
         without, _ = told(sampler, None, behind=behind, **more)
-        ours, page = told(sampler, 1, behind=behind, **more)
-    for one, other in zip(without, ours, strict=True):
+        own, page = told(sampler, 1, behind=behind, **more)
+    for one, other in zip(without, own, strict=True):
         assert one == other
     assert not [record for record in caplog.records if "detach" in record.getMessage()]
     found = page.by(PHASES, "http_route", "phase")
@@ -155,7 +155,7 @@ def test_spans_and_metrics_of_the_user(
 
 def test_what_a_tracer_of_the_users_can_do() -> None:
     """A tracer that is listened to still has all that it had."""
-    from sidelight.asgi import native
+    from sidelight.asgi import fastapi_telemetry
 
     class Listener:
         def begin(self, operation: str) -> bool:
@@ -164,13 +164,13 @@ def test_what_a_tracer_of_the_users_can_do() -> None:
         def end(self) -> None: ...
 
     tracer: Any = TracerProvider().get_tracer("service")
-    along = native._Along(Listener(), tracer)
+    along = fastapi_telemetry._ListeningTracer(Listener(), tracer)
     assert along.start_span == tracer.start_span
     assert along.resource is tracer.resource
 
 
 def test_without_an_sdk_there_is_no_telemetry() -> None:
-    """Where nothing is set up, FastAPI's telemetry stays off beside ours."""
+    """Where nothing is set up, FastAPI's telemetry stays off beside own."""
     app = FastAPI()
     app.add_middleware(SidelightMiddleware, phase_sample_interval=1)
     seen: list[Any] = []

@@ -84,7 +84,7 @@ def served(
 
 
 @contextmanager
-def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
+def shop(where: Path, jobs: Jobs | None = None) -> Iterator[tuple[Server, Sidecar, int]]:
     """The example shop on two workers, its sidecar, and a Prometheus that scrapes the sidecar."""
     store = where / "store"
     env = {
@@ -95,13 +95,13 @@ def shop(where: Path) -> Iterator[tuple[Server, Sidecar, int]]:
     with (
         served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as server,
         Sidecar(store, where) as sidecar,
-        prometheus({"shop": [sidecar.port]}, where) as port,
+        prometheus({"shop": [sidecar.port], **(jobs or {})}, where) as port,
     ):
         eventually(lambda: query(port, 'sum(sidelight_workers{job="shop"}) == 2'))
         yield server, sidecar, port
 
 
-def hold(server: Server, requests: int = 72) -> None:
+def block_loop(server: Server, requests: int = 72) -> None:
     """Block the event loop for long, by many concurrent requests that compute on it."""
     with ThreadPoolExecutor(24) as clients:
         list(clients.map(lambda _: server.get("/products/1/barcode"), range(requests)))
@@ -167,7 +167,7 @@ def _leave(port: int, path: str) -> None:
 
 
 @contextmanager
-def page(text: str) -> Iterator[int]:
+def constant_response(text: str) -> Iterator[int]:
     """A port that answers every request with this text."""
 
     class Handler(BaseHTTPRequestHandler):

@@ -24,23 +24,23 @@ MEMORY, DISK, HOSTED = 4.0, 0.10, 5.0  # a GiB, a GiB, 1,000 series; a month
 
 
 def measured(pattern: str) -> float:
-    """A figure of the benchmark's page."""
+    """A figure of the benchmarks' results."""
     found = re.search(pattern, RESULTS)
     assert found, pattern
     return float(found[1].replace(",", ""))
 
 
 USED = int(measured(r"\*\*a route in use\*\* \| (\d+)"))
-UNUSED = int(measured(r"a route never asked for \| (\d+)"))
-_PAGE = measured(r"The page has ([\d,]+) series")
-# Bytes of a series; whole ones, since the page is a few bytes longer or shorter in each run.
-TEXT = round(measured(r"Sidelight, text \| .* \| ([\d,]+) \|") / _PAGE)
-ZIPPED = round(measured(r"Sidelight, text, gzip \| .* \| ([\d,]+) \|") / _PAGE)
+UNUSED = int(measured(r"a route without requests \| (\d+)"))
+_SERIES = measured(r"The response has ([\d,]+) series")
+# Whole bytes of a series, because the size of the response differs by a few bytes in each run.
+TEXT = round(measured(r"Sidelight, text \| .* \| ([\d,]+) \|") / _SERIES)
+ZIPPED = round(measured(r"Sidelight, text, gzip \| .* \| ([\d,]+) \|") / _SERIES)
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One instance: its routes, and its workers."""
+    """One instance: its routes and its workers."""
 
     used: int = 20
     other: int = 10
@@ -49,13 +49,13 @@ class Service:
 
     @property
     def recorded(self) -> int:
-        """Series that rules make of all instances."""
+        """The series that the rules record for all instances."""
         routes = RECORDED_USED * self.used + RECORDED_OTHER * self.other
         return routes + RECORDED_OBJECTIVE * self.objectives + RECORDED_REST
 
     @property
     def series(self) -> int:
-        """Series of one instance."""
+        """The series of one instance."""
         return USED * self.used + UNUSED * self.other + WORKER * self.workers + REST
 
 
@@ -69,8 +69,8 @@ def disk(series: int, every: int, sample: float) -> float:
     return rate(series, every) * DAY * DAYS * sample / GIB
 
 
-def own(series: int) -> float:
-    """What a Prometheus of one's own costs a month, with room for a rollout."""
+def self_hosted(series: int) -> float:
+    """The monthly cost of a self-hosted Prometheus, with room for a rollout."""
     return 2 * series * HEAD[1] / GIB * MEMORY + disk(series, FAST, SAMPLE[1]) * DISK
 
 
@@ -104,7 +104,7 @@ def tables(service: Service) -> list[list[str]]:
                     amount(rate(series, FAST) * ZIPPED / KB),
                 ),
                 (
-                    f"{own(series):,.2f}",
+                    f"{self_hosted(series):,.2f}",
                     f"{series / 1000 * HOSTED:,.2f}",
                     f"{service.recorded / 1000 * HOSTED:,.2f}",
                 ),

@@ -1,4 +1,4 @@
-"""Each lesson's metric tells the wrong way from the right one, in a run as a user starts it."""
+"""The metric of each lesson distinguishes the wrong way from the right way."""
 
 import os
 import re
@@ -13,29 +13,29 @@ from tests.runtime import programs
 
 ROOT = Path(__file__).parents[2]
 RUN = ROOT / "examples" / "lessons" / "run.py"
-PATIENCE = 110.0
-Figures = dict[str, tuple[float, float]]
+TIMEOUT = 110.0
+Results = dict[str, tuple[float, float]]
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.newest]
 
 
 def run(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """The script, in an empty folder, with the packages that this process has."""
+    """Run the script in an empty folder, with the packages of this process."""
     paths = os.pathsep.join(path for path in sys.path if path)
     plain = {name: text for name, text in os.environ.items() if name != "LESSONS_DSN"}
     return subprocess.run(
-        [sys.executable, str(RUN), "--seconds", "1"],
+        [sys.executable, str(RUN), "--seconds", "0.5"],
         cwd=folder,
         env={**plain, "PYTHONPATH": paths, "TMPDIR": str(folder), **environment},
         capture_output=True,
         text=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
 
 
 def address(name: str) -> Iterator[dict[str, str]]:
-    """What the environment says of a database."""
+    """The environment variables of a database."""
     if name == "sqlite":
         yield {}
         return
@@ -43,9 +43,11 @@ def address(name: str) -> Iterator[dict[str, str]]:
         yield {"LESSONS_DSN": f"postgresql://test@/postgres?host={where}"}
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)]
+)
 def printed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What one run prints."""
+    """The output of one run."""
     folder = tmp_path_factory.mktemp("lessons")
     for environment in address(request.param):
         done = run(folder, **environment)
@@ -56,79 +58,79 @@ def printed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def table(text: str) -> list[list[str]]:
-    """The cells of the first table of a text: lesson, figure, wrong, right."""
-    lines = re.findall(r"^\| (.*) \|$", text.partition("What is done")[0], re.MULTILINE)
+    """The cells of the first table of a text: lesson, metric, wrong, right."""
+    lines = re.findall(r"^\| (.*) \|$", text.partition("The two ways")[0], re.MULTILINE)
     return [line.split(" | ") for line in lines]
 
 
 @pytest.fixture(scope="module")
-def figures(printed: str) -> Figures:
-    """What a run says, wrong and right, by what is measured."""
+def results(printed: str) -> Results:
+    """The wrong and the right value of each metric."""
     return {
-        figure: (number(wrong), number(right)) for _, figure, wrong, right in table(printed)[2:]
+        metric: (number(wrong), number(right)) for _, metric, wrong, right in table(printed)[2:]
     }
 
 
 def number(cell: str) -> float:
-    """``1,183 ms`` without its unit."""
+    """The number in a cell such as ``1,183 ms``."""
     return float(cell.split(maxsplit=1)[0].replace(",", ""))
 
 
-def pair(figures: Figures, start: str) -> tuple[float, float]:
-    (found,) = [both for figure, both in figures.items() if figure.startswith(start)]
+def pair(results: Results, start: str) -> tuple[float, float]:
+    (found,) = [both for metric, both in results.items() if metric.startswith(start)]
     return found
 
 
-def test_waits_tell_a_pool_from_connections_made_anew(figures: Figures) -> None:
-    """To make a connection takes a multiple of what it takes to be handed one."""
-    wrong, right = pair(figures, "`db_client_connection_wait_time_seconds`")
+def test_pools(results: Results) -> None:
+    """A new connection takes a multiple of the time of a pooled connection."""
+    wrong, right = pair(results, "`db_client_connection_wait_time_seconds`")
     assert wrong > 1.5 * right > 0
 
 
-def test_held_seconds_tell_the_loop_from_an_executor(figures: Figures) -> None:
-    """Work on the loop is counted against its route; in threads it holds nothing worth a word."""
-    wrong, right = pair(figures, "`asyncio_event_loop_blocked_seconds_total`")
+def test_executor(results: Results) -> None:
+    """Work on the event loop is attributed to its route; work in threads blocks little."""
+    wrong, right = pair(results, "`asyncio_event_loop_blocked_seconds_total`")
     assert wrong > 0.3
     assert wrong > 3 * right
 
 
-def test_statuses_and_validation_errors_tell_late_checks_from_early_ones(figures: Figures) -> None:
-    """Late, half of the requests are errors of the service; early, they are the client's."""
-    failed = pair(figures, "`http_server_request_duration_seconds_count`")
-    invalid = pair(figures, "`fastapi_validation_errors_total`")
+def test_validation_statuses(results: Results) -> None:
+    """Late validation fails half of the requests with 500; early validation with 422."""
+    failed = pair(results, "`http_server_request_duration_seconds_count`")
+    invalid = pair(results, "`fastapi_validation_errors_total`")
     assert failed[0] > 20
     assert failed[1] == 0
     assert invalid[0] == 0
     assert invalid[1] > 20
 
 
-def test_uses_of_the_pool_tell_late_checks_from_early_ones(figures: Figures) -> None:
-    """Late, every request takes a connection; early, only those that are good for something."""
-    wrong, right = pair(figures, "`db_client_connection_use_time_seconds_count`")
+def test_validation_connections(results: Results) -> None:
+    """With late validation every request uses a connection; with early, only valid requests."""
+    wrong, right = pair(results, "`db_client_connection_use_time_seconds_count`")
     assert wrong > 1.3 * right > 0
 
 
-def test_sizes_tell_a_whole_row_from_a_response_model(figures: Figures) -> None:
-    """What isn't meant for clients makes a response many times as large."""
-    wrong, right = pair(figures, "`http_server_response_body_size_bytes`")
+def test_response_model(results: Results) -> None:
+    """A whole row is many times as large as the fields of a response model."""
+    wrong, right = pair(results, "`http_server_response_body_size_bytes`")
     assert wrong > 10 * right > 0
 
 
-def test_timing_of_ones_own_costs_more(figures: Figures) -> None:
-    """A BaseHTTPMiddleware costs a multiple of what Sidelight does."""
-    wrong, right = pair(figures, "CPU added")
+def test_timing_cost(results: Results) -> None:
+    """A BaseHTTPMiddleware costs a multiple of Sidelight."""
+    wrong, right = pair(results, "CPU added")
     assert wrong > 2 * right
 
 
-def test_timing_of_ones_own_does_not_see_a_stream(figures: Figures) -> None:
-    """It stops its clock when a response begins; Sidelight when it ends."""
-    wrong, right = pair(figures, "seen of a stream")
+def test_timing_of_a_stream(results: Results) -> None:
+    """A BaseHTTPMiddleware measures a stream until its start, Sidelight until its end."""
+    wrong, right = pair(results, "measured of a stream")
     assert right >= 0.3
     assert wrong < right / 2
 
 
 def rows(text: str) -> list[list[str]]:
-    """Lessons and their figures, without numbers, of the first table of a text."""
+    """The lessons and metrics of the first table of a text, without values."""
     return [[re.sub(r"\d+ µs", "", cell) for cell in row[:2]] for row in table(text)]
 
 

@@ -7,7 +7,7 @@ from fastapi import BackgroundTasks, FastAPI, WebSocket
 from starlette.responses import StreamingResponse
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi.page import MetricsPage
+from sidelight.asgi.metrics_endpoint import MetricsEndpoint
 from sidelight.contract import METRICS, STATUS, boundaries
 from sidelight.export.otlp import metrics_data, resource
 from sidelight.export.prometheus import render
@@ -57,10 +57,10 @@ def use(app: Any) -> None:
 
 def shot_of(app: SidelightMiddleware) -> Snapshot:
     """A snapshot as it is taken for the page."""
-    if app._recorder is None:
+    if app.lifecycle.recorder is None:
         call(app, "GET", "/metrics")
-    assert app._recorder is not None
-    found: Snapshot = run(MetricsPage(app._recorder)._shot())
+    assert app.lifecycle.recorder is not None
+    found: Snapshot = run(MetricsEndpoint(app.lifecycle.recorder).snapshot())
     return found
 
 

@@ -285,7 +285,7 @@ def test_a_restart(send: Send, tmp_path: Path) -> None:
         found = points(send(shot_of(app)).metrics["http.server.request.duration"])
         starts.append({point.start_time_unix_nano for point in found})
         counts.append(sum(point.count for point in found))
-        app._close()
+        app.lifecycle.close()
     assert starts[0] == starts[1]
     assert len(starts[0]) == 1
     assert counts == [6, 12]

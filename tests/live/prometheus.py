@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.live.servers import PATIENCE, free_port
-from tests.live.traffic import Asked
+from tests.live.traffic import RouteStatus
 
 
 def tool(name: str) -> str:
@@ -74,9 +74,9 @@ def query(port: int, expression: str) -> list[dict[str, Any]]:
     return found
 
 
-def request_of(has: Mapping[str, str]) -> Asked:
+def request_of(has: Mapping[str, str]) -> RouteStatus:
     """What the labels of a count of requests say; Prometheus leaves empty ones out."""
-    return Asked(
+    return RouteStatus(
         has["http_request_method"],
         has.get("http_route", ""),
         has.get("http_response_status_code", ""),

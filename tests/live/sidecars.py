@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,7 +19,6 @@ from sidelight.store import directory
 from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
 from tests.live.servers import PATIENCE, Server, eventually, running
-from tests.live.traffic import Asked, Load, requests, scrape
 from tests.processes import Forked
 
 SIDELIGHT = str(Path(sys.executable).parent / "sidelight")
@@ -165,7 +163,7 @@ def run(*options: str, **env: str) -> subprocess.CompletedProcess[str]:
 
 
 @contextmanager
-def meanwhile(server: Server, path: str) -> Iterator[None]:
+def request_in_background(server: Server, path: str) -> Iterator[None]:
     """A request that is answered while the body runs, or that gets no answer."""
 
     def asks() -> None:
@@ -179,7 +177,7 @@ def meanwhile(server: Server, path: str) -> Iterator[None]:
 
 
 @contextmanager
-def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
+def worker_with_routes(where: Path, series: int) -> Iterator[WorkerFile]:
     """A living worker of the test's own, with so many routes and requests."""
     opened = directory.open_shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
@@ -191,31 +189,12 @@ def crowd(where: Path, series: int) -> Iterator[WorkerFile]:
     opened.close()
 
 
-def within(loads: Sequence[Load], page: Counter[Asked]) -> None:
-    """What was counted is what clients were answered, give or take what was cut."""
-    answered, cut = Counter[Asked](), Counter[Asked]()
-    for load in loads:
-        answered += load.answered
-        cut += load.cut
-        assert not load.wrong
-    for asked in {*answered, *cut, *page}:
-        if asked.route != "/pid":
-            low, high = answered[asked], answered[asked] + cut[asked]
-            assert low <= page[asked] <= high, (asked, low, page[asked], high)
-
-
-def counted(server: Server) -> Counter[Asked]:
-    """Requests by the page, without those that asked whether the service is there."""
-    found = requests(scrape(server))
-    return Counter({asked: number for asked, number in found.items() if asked.route != "/pid"})
-
-
 def worker_files(where: Path, suffix: str = ".worker") -> list[str]:
     """Names of the files in a directory that both share."""
     return sorted(path.name for path in where.glob(f"*{suffix}"))
 
 
-def ended(pids: Sequence[int]) -> None:
+def wait_ended(pids: Sequence[int]) -> None:
     """Wait until none of them runs."""
     eventually(lambda: not any(map(running, pids)))
 

@@ -70,7 +70,7 @@ def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Ser
     assert set(found) - NOBODY == {"/hold/{x}"}, found
     assert found["/hold/{x}"] >= 5 * LEAST, found
     assert sum(found.values()) <= most
-    lines = [text for text in server.log.splitlines() if "event loop held" in text]
+    lines = [text for text in server.log.splitlines() if "event loop blocked" in text]
     (line,) = [text for text in lines if "by /hold/{x}" in text]
     assert "causes.py:" in line
     assert "in hold" in line

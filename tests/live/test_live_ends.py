@@ -57,15 +57,15 @@ def test_two_servers_do_not_mix(uvicorn: Serve) -> None:
     second.ready(2)
     ask(first, {ITEM: 7})
     ask(second, {ITEM: 11, MAKE: 3})
-    assert requests(scrape(first))[ITEM.asked] == 7
-    assert requests(scrape(first))[MAKE.asked] == 0
-    assert requests(scrape(second))[ITEM.asked] == 11
+    assert requests(scrape(first))[ITEM.route_status] == 7
+    assert requests(scrape(first))[MAKE.route_status] == 0
+    assert requests(scrape(second))[ITEM.route_status] == 11
     assert value(scrape(first), "sidelight_workers") == 2
     first.stop()
     first.leaves_nothing()
     assert len(second.files()) == 2
     ask(second, {ITEM: 1})
-    assert requests(scrape(second))[ITEM.asked] == 12
+    assert requests(scrape(second))[ITEM.route_status] == 12
 
 
 def test_a_second_start_after_a_crash_sweeps_what_was_left(uvicorn: Serve) -> None:
@@ -77,7 +77,7 @@ def test_a_second_start_after_a_crash_sweeps_what_was_left(uvicorn: Serve) -> No
     second = uvicorn(2).ready(2)
     first.leaves_nothing()
     ask(second, {ITEM: 2})
-    assert requests(scrape(second))[ITEM.asked] == 2
+    assert requests(scrape(second))[ITEM.route_status] == 2
 
 
 def test_workers_that_outlive_their_supervisor_are_left_alone(uvicorn: Serve) -> None:
@@ -91,7 +91,7 @@ def test_workers_that_outlive_their_supervisor_are_left_alone(uvicorn: Serve) ->
     assert all(map(running, orphans))
     assert len(first.files()) == 2
     ask(first, {ITEM: 5})
-    assert requests(scrape(first))[ITEM.asked] == 10
+    assert requests(scrape(first))[ITEM.route_status] == 10
     for orphan in orphans:
         os.kill(orphan, signal.SIGTERM)
     eventually(lambda: not any(map(running, orphans)))
@@ -110,7 +110,7 @@ def test_a_restart_in_a_shared_directory_goes_on(uvicorn: Serve, store: Path) ->
         assert fallen(before, now) == []
         ask(server, {ITEM: times})
         before = scrape(server)
-        assert requests(before)[ITEM.asked] == times * run
+        assert requests(before)[ITEM.route_status] == times * run
         if run == 2:
             crash(server)
         else:
@@ -128,13 +128,13 @@ def test_uvicorn_reloaded_keeps_the_totals(uvicorn: Serve) -> None:
     server.process.send_signal(signal.SIGHUP)
     eventually(lambda: len(server.workers()) == 2 and not old & set(server.workers()))
     settle(server, 2)
-    assert requests(scrape(server))[ITEM.asked] == 9
+    assert requests(scrape(server))[ITEM.route_status] == 9
     server.process.send_signal(signal.SIGTTIN)
     settle(server, 3)
     assert len(server.files()) == 3
     ask(server, {ITEM: 1})
     page = scrape(server)
-    assert requests(page)[ITEM.asked] == 10
+    assert requests(page)[ITEM.route_status] == 10
     assert value(page, "sidelight_worker_exits_total", how="clean") == 2
     assert value(page, "sidelight_workers") == 3
     server.stop()
@@ -164,8 +164,8 @@ def test_without_lifespan_everything_is_counted(uvicorn: Serve) -> None:
     server = uvicorn(2, "service:app", "--lifespan", "off").ready()
     ask(server, {ITEM: 30, MAKE: 5})
     counted = requests(scrape(server))
-    assert counted[ITEM.asked] == 30
-    assert counted[MAKE.asked] == 5
+    assert counted[ITEM.route_status] == 30
+    assert counted[MAKE.route_status] == 5
     server.stop()
 
 

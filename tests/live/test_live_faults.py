@@ -3,14 +3,15 @@
 import os
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually, fill
+from tests.live.tmpfs import tmpfs
 from tests.live.traffic import Call, Load, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
@@ -20,29 +21,11 @@ MAKE = Call("POST", "/items", "/items", "201")
 INTERNAL = "sidelight_internal_errors_total"
 
 
-class Mount:
-    """A small tmpfs of the test's own."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def mount(self, options: str) -> None:
-        """Mount it; skips the test where that isn't allowed."""
-        self.path.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(self.path)]
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"a tmpfs can't be mounted here: {getattr(error, 'stderr', error)}")
-
-
 @pytest.fixture
-def small(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Mount]:
-    """A tmpfs to be mounted by the test; servers are gone before it is taken away."""
-    found = Mount(tmp_path / "small")
-    yield found
-    if found.path.is_mount():
-        subprocess.run(["umount", "-l", str(found.path)], check=True)
+def small_tmpfs(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Mounts a file system with these options; servers are gone before it is unmounted."""
+    with ExitStack() as mounts:
+        yield lambda options: mounts.enter_context(tmpfs(tmp_path / "small", options))
 
 
 def check_unmeasured(server: Server, where: str, why: str) -> None:
@@ -55,40 +38,42 @@ def check_unmeasured(server: Server, where: str, why: str) -> None:
     assert server.stop() in {0, -signal.SIGTERM}
 
 
-def test_full_shared_memory(small: Mount, uvicorn: Serve) -> None:
+def test_full_shared_memory(small_tmpfs: Callable[[str], Path], uvicorn: Serve) -> None:
     """Without room for a worker's file the service runs unmeasured, and says so."""
-    small.mount("size=1m")
-    server = uvicorn(2, SIDELIGHT_DIR=str(small.path / "store")).ready()
+    small = small_tmpfs("size=1m")
+    server = uvicorn(2, SIDELIGHT_DIR=str(small / "store")).ready()
     check_unmeasured(server, "store_no_space", "No space left on device")
-    assert not list((small.path / "store").glob("*.draft"))
+    assert not list((small / "store").glob("*.draft"))
 
 
-def test_shared_memory_that_fills_up_later(small: Mount, uvicorn: Serve) -> None:
+def test_shared_memory_that_fills_up_later(
+    small_tmpfs: Callable[[str], Path], uvicorn: Serve
+) -> None:
     """While nothing can be written a dead worker's counts stay, and are folded afterwards."""
-    small.mount("size=16m")
-    where = small.path / "store"
+    small = small_tmpfs("size=16m")
+    where = small / "store"
     server = uvicorn(2, SIDELIGHT_DIR=str(where)).ready()
     settle(server, 2)
     ask(server, {ITEM: 40})
     scrape(server)
-    filler = small.path / "filler"
+    filler = small / "filler"
     fill(filler)
     server.kill(server.workers()[0])
     ask(server, {ITEM: 10})
-    assert requests(scrape(server))[ITEM.asked] == 50
+    assert requests(scrape(server))[ITEM.route_status] == 50
     eventually(lambda: value(scrape(server), INTERNAL, where="fold") >= 1)
-    assert requests(scrape(server))[ITEM.asked] == 50
+    assert requests(scrape(server))[ITEM.route_status] == 50
     assert "No space left on device" in server.log
     filler.unlink()
     ask(server, {ITEM: 1})
-    assert requests(scrape(server))[ITEM.asked] == 51
+    assert requests(scrape(server))[ITEM.route_status] == 51
     assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
 
 
-def test_read_only_shared_memory(small: Mount, uvicorn: Serve) -> None:
+def test_read_only_shared_memory(small_tmpfs: Callable[[str], Path], uvicorn: Serve) -> None:
     """On a file system that can't be written to the service runs unmeasured, and says so."""
-    small.mount("size=8m,ro")
-    server = uvicorn(2, SIDELIGHT_DIR=str(small.path / "store")).ready()
+    small = small_tmpfs("size=8m,ro")
+    server = uvicorn(2, SIDELIGHT_DIR=str(small / "store")).ready()
     check_unmeasured(server, "store_read_only", "Read-only file system")
 
 
@@ -123,16 +108,16 @@ def test_directory_removed_while_running(uvicorn: Serve, store: Path) -> None:
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
     settle(server, 2)
     ask(server, {ITEM: 30})
-    assert requests(scrape(server))[ITEM.asked] == 30
+    assert requests(scrape(server))[ITEM.route_status] == 30
     shutil.rmtree(store)
     ask(server, {ITEM: 10, MAKE: 5})
     eventually(lambda: len(list(store.glob("*.worker"))) == 2)
     page = scrape(server)
-    assert requests(page)[ITEM.asked] == 40
-    assert requests(page)[MAKE.asked] == 5
+    assert requests(page)[ITEM.route_status] == 40
+    assert requests(page)[MAKE.route_status] == 5
     assert f"was removed; made again at {store}" in server.log
     ask(server, {ITEM: 1})
-    assert requests(scrape(server))[ITEM.asked] == 41
+    assert requests(scrape(server))[ITEM.route_status] == 41
     server.stop()
     assert list(store.glob("*.worker")) == []
 
@@ -143,7 +128,7 @@ def test_the_page_right_after_its_directory_was_removed(uvicorn: Serve, store: P
     ask(server, {ITEM: 30})
     for _ in range(5):
         shutil.rmtree(store)
-        assert requests(scrape(server))[ITEM.asked] == 30
+        assert requests(scrape(server))[ITEM.route_status] == 30
         eventually(store.exists)
 
 
@@ -155,7 +140,7 @@ def test_private_directory_removed_while_running(uvicorn: Serve) -> None:
     eventually(lambda: len(server.files()) == 2)
     ask(server, {ITEM: 3})
     settle(server, 2)
-    assert requests(scrape(server))[ITEM.asked] == 33
+    assert requests(scrape(server))[ITEM.route_status] == 33
     server.stop()
     server.leaves_nothing()
 

@@ -9,13 +9,13 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Asked, Call, ask, requests, scrape, settle, value
+from tests.live.traffic import Call, RouteStatus, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
 ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-FORKED = Asked("POST", "/fork/{kind}", "200")
-RECORDED = Asked("GET", "/items/{item_id}", "200")
+FORKED = RouteStatus("POST", "/fork/{kind}", "200")
+RECORDED = RouteStatus("GET", "/items/{item_id}", "200")
 
 
 def fork(server: Server, kind: str) -> dict[str, int]:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.killing import check_counts, kill_under_load
+from tests.live.killing import kill_under_load
 from tests.live.servers import Server, eventually
-from tests.live.traffic import Load, Watch, scrape, value
+from tests.live.traffic import Load, Watch, check_counted, counted, scrape, value
 
 pytest.importorskip("granian")
 pytestmark = pytest.mark.live
@@ -24,7 +24,7 @@ def test_granian_counts_exactly(serve: Serve) -> None:
         eventually(lambda: load.total > 150)
     assert watch.falls == []
     assert not load.cut
-    check_counts(load, server)
+    check_counted([load], counted(server))
     assert value(scrape(server), "sidelight_workers") == 2
     server.stop()
     server.leaves_nothing()
@@ -38,7 +38,7 @@ def test_a_killed_granian_worker_loses_nothing(serve: Serve) -> None:
         seen = load.total
         eventually(lambda: load.total > seen + 50)
     assert watch.falls == []
-    check_counts(load, server)
+    check_counted([load], counted(server))
     assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
     server.stop()
     server.leaves_nothing()

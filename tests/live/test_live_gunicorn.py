@@ -10,9 +10,9 @@ import pytest
 
 from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
-from tests.live.killing import check_counts, kill_under_load
+from tests.live.killing import kill_under_load
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Load, Watch, requests, scrape, settle, value
+from tests.live.traffic import Load, Watch, check_counted, counted, requests, scrape, settle, value
 
 pytest.importorskip("gunicorn")
 pytestmark = pytest.mark.live
@@ -53,7 +53,7 @@ def test_gunicorn_counts_exactly(serve: Serve, kind: str, preload: list[str]) ->
     with Watch(server) as watch, Load(server, 4) as load:
         eventually(lambda: load.total > 150)
     assert watch.falls == []
-    check_counts(load, server)
+    check_counted([load], counted(server))
     assert not load.cut
     assert value(scrape(server), "sidelight_workers") == 2
     stops_clean(server)
@@ -69,7 +69,7 @@ def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None
         seen = load.total
         eventually(lambda: load.total > seen + 50)
     assert watch.falls == []
-    check_counts(load, server)
+    check_counted([load], counted(server))
     assert value(scrape(server), EXITS, how="died") == 1
     stops_clean(server)
 
@@ -86,7 +86,7 @@ def test_reload_keeps_the_totals(serve: Serve, kind: str) -> None:
         seen = load.total
         eventually(lambda: load.total > seen + 50)
     assert watch.falls == []
-    check_counts(load, server)
+    check_counted([load], counted(server))
     page = scrape(server)
     assert value(page, EXITS, how="clean") == 2
     assert value(page, EXITS, how="died") == 0
@@ -103,7 +103,7 @@ def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
         eventually(lambda: load.total > 400)
     settle(server, 2)
     assert watch.falls == []
-    check_counts(load, server)
+    check_counted([load], counted(server))
     if kind != "asgi":  # gunicorn's own class ends when and as often as it likes, or not at all
         eventually(lambda: value(scrape(server), EXITS, how="clean") >= 5)
     assert value(scrape(server), EXITS, how="died") == 0
@@ -118,7 +118,7 @@ def test_the_only_worker_recycled_keeps_the_totals(serve: Serve, kind: str) -> N
         eventually(lambda: load.total > 150)
     settle(server, 1)
     assert watch.falls == []
-    check_counts(load, server)
+    check_counted([load], counted(server))
     stops_clean(server)
 
 

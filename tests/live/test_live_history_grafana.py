@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.live.asking import get, post
 from tests.live.conftest import Serve
+from tests.live.prometheus_api import get, post
 from tests.live.servers import eventually
 from tests.live.sidecars import Sidecar, fetch, run
 

@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import pytest
 
 from sidelight.embedded.api import query_queue
-from tests.live.asking import get, post
+from tests.live.prometheus_api import get, post
 from tests.live.servers import eventually
-from tests.live.sidecars import Sidecar, crowd, timed
+from tests.live.sidecars import Sidecar, timed, worker_with_routes
 
 pytestmark = pytest.mark.live
 SLOW = pytest.mark.slow
@@ -66,7 +66,7 @@ def sidecar(
     """A sidecar that has sampled many series for a while."""
     where: Path = tmp_path_factory.mktemp("hostile")
     with (
-        crowd(where / "store", request.param),
+        worker_with_routes(where / "store", request.param),
         Sidecar(where / "store", where, "--history-step", "1s") as one,
     ):
         eventually(lambda: _steps(one) > 10)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.live.asking import Answer, get, post, prometheus
+from tests.live.prometheus import prometheus
+from tests.live.prometheus_api import Answer, get, post
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar
 
@@ -35,6 +36,7 @@ groups:
       - alert: Broken
         expr: shop_orders_total * on (job) {__name__=~"process_.+"}
 """
+EXEMPLARS = "--enable-feature=exemplar-storage"
 CONFIG = """\
 global: {{scrape_interval: 1s}}
 rule_files: [rules.yml]
@@ -69,7 +71,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerPair]:
             server.get(path)
         with (
             Sidecar(store, where, *options) as sidecar,
-            prometheus(CONFIG.format(port=sidecar.port), where) as port,
+            prometheus(CONFIG.format(port=sidecar.port), where, EXEMPLARS) as port,
         ):
             found = ServerPair(sidecar.port, port)
             eventually(lambda: _settled(found))

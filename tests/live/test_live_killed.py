@@ -8,9 +8,9 @@ import time
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.killing import check_counts, kill_under_load
+from tests.live.killing import kill_under_load
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Load, Watch, requests, scrape, settle, value
+from tests.live.traffic import Load, Watch, check_counted, counted, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -28,7 +28,7 @@ def test_killed_workers_lose_and_double_nothing(uvicorn: Serve) -> None:
         seen = load.total
         eventually(lambda: load.total > seen + 50)
     assert load.cut.total() <= kills * clients
-    check_counts(load, server)
+    check_counted([load], counted(server))
     assert watch.falls == []
     assert watch.pages > 10
     page = scrape(server)
@@ -91,7 +91,7 @@ def test_many_kills_under_load(uvicorn: Serve) -> None:
                 )
             )
             settle(server, 4)
-    check_counts(load, server)
+    check_counted([load], counted(server))
     assert watch.falls == []
     assert value(scrape(server), EXITS, how="died") == kills
     assert server.stop() in {0, -signal.SIGTERM}

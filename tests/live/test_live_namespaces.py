@@ -10,17 +10,17 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import sidelight
 from tests.live.servers import HERE, PATIENCE, Server, children, eventually, of_uvicorn, running
-from tests.live.sidecars import Sidecar, counted, ended, within, worker_files
-from tests.live.test_live_sidecar_totals import more, no_fall, target
-from tests.live.traffic import CALLS, Call, Load, ask, scrape, settle, value
+from tests.live.sidecars import Sidecar, wait_ended, worker_files
+from tests.live.test_live_sidecar_totals import no_counter_falls, target, wait_for_answers
+from tests.live.tmpfs import tmpfs
+from tests.live.traffic import CALLS, Call, Load, ask, check_counted, counted, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -28,15 +28,15 @@ ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
 MAKE = Call("POST", "/items", "/items", "201")
 EXITS = "sidelight_worker_exits_total"
 SERVICE, SIDECAR, GROUP = 12001, 12002, 12000
+SHARED = f"size=64m,mode=2770,gid={GROUP}"
+"""Mount options of the file system that both share: of a group that both have."""
 PLACES = "/srv", "/media"
 """Where the service, and where the sidecar, finds the shared file system."""
 NEEDED = (sys.base_prefix, sys.prefix, str(HERE.parent), str(Path(sidelight.__file__).parents[1]))
 NAMESPACES = "unshare", "--pid", "--fork", "--mount-proc", "--mount"
 
-Boxed = Callable[..., tuple[str, ...]]
 
-
-def closed(path: Path) -> Path | None:
+def untraversable(path: Path) -> Path | None:
     """The topmost folder on the way to a path that others may not pass."""
     for folder in [*reversed(path.parents), path]:
         if not folder.stat().st_mode & stat.S_IXOTH:
@@ -44,13 +44,13 @@ def closed(path: Path) -> Path | None:
     return None
 
 
-def opened() -> list[str]:
+def bind_mounts() -> list[str]:
     """Mounts, of this namespace only, by which any user reaches Python and what it runs.
 
     A folder of root's in the way is covered, and what is needed bound to its place again.
     """
     commands = ["mount -t tmpfs tmpfs /mnt"]
-    hidden = {path: closed(Path(path)) for path in dict.fromkeys(NEEDED)}
+    hidden = {path: untraversable(Path(path)) for path in dict.fromkeys(NEEDED)}
     for number, path in enumerate(hidden):
         commands += [f"mkdir /mnt/{number}", f"mount --rbind {shlex.quote(path)} /mnt/{number}"]
     for cover in {folder for folder in hidden.values() if folder}:
@@ -62,11 +62,11 @@ def opened() -> list[str]:
     return commands
 
 
-def box(shared: Path, place: str, user: int, umask: str = "022") -> tuple[str, ...]:
+def in_namespaces(shared: Path, place: str, user: int, umask: str = "022") -> tuple[str, ...]:
     """A command that runs another one in namespaces of its own, as a user of its own."""
     steps = [
         f"mount --bind {shlex.quote(str(shared))} {place}",
-        *opened(),
+        *bind_mounts(),
         "cd /",
         f"umask {umask}",
         f'exec setpriv --reuid={user} --regid={GROUP} --clear-groups -- "$@"',
@@ -74,8 +74,8 @@ def box(shared: Path, place: str, user: int, umask: str = "022") -> tuple[str, .
     return *NAMESPACES, "sh", "-c", " && ".join(steps), "sh"
 
 
-class Inside(Server):
-    """What runs in a box: signals reach it, and not what made the box."""
+class Namespaced(Server):
+    """What runs in namespaces of its own: signals reach it, and not what made the namespaces."""
 
     def destroy(self) -> None:
         """End the first process: its namespace ends with it."""
@@ -84,11 +84,11 @@ class Inside(Server):
         super().destroy()
 
 
-class BoxedSidecar(Inside, Sidecar):
+class NamespacedSidecar(Namespaced, Sidecar):
     """A sidecar as the first process of its namespace."""
 
 
-class Service(Inside):
+class Service(Namespaced):
     """uvicorn with workers as the first process of its namespace; what runs it is ``unshare``."""
 
     @property
@@ -107,7 +107,7 @@ class Service(Inside):
         eventually(lambda: len(self.workers()) == workers and not running(pid))
 
 
-class Apart:
+class Containers:
     """Starts a service and sidecars apart from each other, on one tmpfs."""
 
     def __init__(self, shared: Path, cwd: Path) -> None:
@@ -123,7 +123,7 @@ class Apart:
             (*command, *of_uvicorn(workers)),
             {"SIDELIGHT_DIR": f"{PLACES[0]}/store"},
             self._cwd,
-            box(self.shared, PLACES[0], SERVICE, umask),
+            in_namespaces(self.shared, PLACES[0], SERVICE, umask),
         )
         self._started.append(service)
         service.ready()
@@ -131,9 +131,9 @@ class Apart:
 
     def sidecar(self, umask: str = "022") -> Sidecar:
         """A sidecar, not waited for."""
-        before = box(self.shared, PLACES[1], SIDECAR, umask)
+        before = in_namespaces(self.shared, PLACES[1], SIDECAR, umask)
         where = Path(PLACES[1]) / "store"
-        sidecar = BoxedSidecar(where, self._cwd, "--history", "0", before=before)
+        sidecar = NamespacedSidecar(where, self._cwd, "--history", "0", before=before)
         self._started.append(sidecar)
         return sidecar
 
@@ -143,27 +143,14 @@ class Apart:
             server.destroy()
 
 
-@contextmanager
-def mounted(path: Path) -> Iterator[Path]:
-    """A tmpfs of a group that both have."""
-    path.mkdir()
-    options = f"size=64m,mode=2770,gid={GROUP}"
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 @pytest.fixture(scope="module")
 def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips the tests where namespaces can't be made, or Python is not reached in one."""
     trial = "import fastapi, uvicorn"  # what is wrong with ours must fail a test
     try:
-        with mounted(tmp_path_factory.mktemp("trial") / "shared") as shared:
+        with tmpfs(tmp_path_factory.mktemp("trial") / "shared", SHARED) as shared:
             subprocess.run(
-                [*box(shared, PLACES[0], SERVICE), sys.executable, "-c", trial],
+                [*in_namespaces(shared, PLACES[0], SERVICE), sys.executable, "-c", trial],
                 check=True,
                 capture_output=True,
                 text=True,
@@ -174,10 +161,10 @@ def namespaces(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture
-def apart(tmp_path: Path, namespaces: None) -> Iterator[Apart]:
+def containers(tmp_path: Path, namespaces: None) -> Iterator[Containers]:
     """Starts a service and sidecars on a tmpfs, and ends them."""
-    with mounted(tmp_path / "shared") as shared:
-        found = Apart(shared, tmp_path)
+    with tmpfs(tmp_path / "shared", SHARED) as shared:
+        found = Containers(shared, tmp_path)
         yield found
         found.end()
 
@@ -192,18 +179,18 @@ def owners(store: Path) -> dict[str, tuple[int, int, int]]:
 
 
 @pytest.mark.parametrize("umask", ["077", pytest.param("022", marks=pytest.mark.slow)])
-def test_a_sidecar_sees_who_lives_and_folds_who_died(apart: Apart, umask: str) -> None:
+def test_a_sidecar_sees_who_lives_and_folds_who_died(containers: Containers, umask: str) -> None:
     """Living workers are seen alive, a killed one is folded and its file removed, by the sidecar.
 
     So it is whatever the service's umask.
     """
-    service = apart.service(2, umask)
-    with apart.sidecar() as sidecar, no_fall(sidecar):
+    service = containers.service(2, umask)
+    with containers.sidecar() as sidecar, no_counter_falls(sidecar):
         settle(sidecar, 2)
         expected = ask(service, dict.fromkeys(CALLS, 4))
         assert counted(sidecar) == expected
         assert value(scrape(sidecar), "sidelight_workers", state="serving") == 2
-        files = owners(apart.store)
+        files = owners(containers.store)
         assert {about[0] for name, about in files.items() if ".worker" in name} == {SERVICE}
         assert {about[1] for about in files.values()} == {GROUP}
         assert {about[2] for about in files.values()} == {0o640}
@@ -214,8 +201,8 @@ def test_a_sidecar_sees_who_lives_and_folds_who_died(apart: Apart, umask: str) -
         os.kill(victim, signal.SIGKILL)
         eventually(lambda: value(scrape(sidecar), EXITS, how="died") == 1)
         assert value(scrape(sidecar), "sidelight_workers") == 1
-        assert len(worker_files(apart.store)) == 1
-        assert owners(apart.store)["totals"] == (SIDECAR, GROUP, 0o640)
+        assert len(worker_files(containers.store)) == 1
+        assert owners(containers.store)["totals"] == (SIDECAR, GROUP, 0o640)
         assert counted(sidecar) == expected
         os.kill(other, signal.SIGCONT)
         os.kill(service.first, signal.SIGCONT)
@@ -228,12 +215,12 @@ def test_a_sidecar_sees_who_lives_and_folds_who_died(apart: Apart, umask: str) -
         assert "Permission denied" not in service.log + sidecar.log
 
 
-def test_workers_fold_what_the_sidecar_began(apart: Apart) -> None:
+def test_workers_fold_what_the_sidecar_began(containers: Containers) -> None:
     """Both replace the totals in turn, and both restart: each count is there once."""
-    with apart.sidecar() as sidecar:
+    with containers.sidecar() as sidecar:
         assert sidecar.get("/readyz")[0] == 200
-        assert owners(apart.store.parent)["store"] == (SIDECAR, GROUP, 0o2770)
-        service = apart.service(2)
+        assert owners(containers.store.parent)["store"] == (SIDECAR, GROUP, 0o2770)
+        service = containers.service(2)
         settle(sidecar, 2)
         expected = ask(service, dict.fromkeys(CALLS, 4))
         service.replaced(service.workers()[0], 2)
@@ -245,10 +232,10 @@ def test_workers_fold_what_the_sidecar_began(apart: Apart) -> None:
     assert counted(service) == expected
     os.kill(first, signal.SIGTERM)
     service.process.wait(PATIENCE)
-    with apart.sidecar() as sidecar:
+    with containers.sidecar() as sidecar:
         settle(sidecar, 0)
         assert counted(sidecar) == expected
-        again = apart.service(2)
+        again = containers.service(2)
         settle(sidecar, 2)
         expected += ask(again, {MAKE: 7})
         assert counted(again) == counted(sidecar) == expected
@@ -257,44 +244,45 @@ def test_workers_fold_what_the_sidecar_began(apart: Apart) -> None:
         assert value(page, EXITS, how="clean") == 2
 
 
-def test_either_may_be_killed(apart: Apart) -> None:
+def test_either_may_be_killed(containers: Containers) -> None:
     """SIGKILL of the sidecar, of workers and of the whole service loses and doubles nothing."""
     loads = []
     for _ in range(2):
-        service = apart.service(2)
+        service = containers.service(2)
         with Load(service, 4) as load:
-            for _ in range(2):
-                with apart.sidecar(umask="077") as sidecar:
-                    settle(sidecar, 2)
-                    more(load)
-                    service.replaced(service.workers()[0], 2)
-                    settle(sidecar, 2)
-                    for pid in children(sidecar.pid):
-                        os.kill(pid, signal.SIGKILL)
-                    sidecar.process.wait(PATIENCE)
+            with containers.sidecar(umask="077") as sidecar:
+                settle(sidecar, 2)
+                wait_for_answers(load)
+                service.replaced(service.workers()[0], 2)
+                settle(sidecar, 2)
+                for pid in children(sidecar.pid):
+                    os.kill(pid, signal.SIGKILL)
+                sidecar.process.wait(PATIENCE)
+            service.replaced(service.workers()[0], 2)
+            settle(service, 2)
             workers = service.workers()
             os.kill(service.first, signal.SIGKILL)  # its namespace ends with it
-            ended(workers)
+            wait_ended(workers)
         loads.append(load)
-    with apart.sidecar() as sidecar:
+    with containers.sidecar() as sidecar:
         settle(sidecar, 0)
-        within(loads, counted(sidecar))
+        check_counted(loads, counted(sidecar))
         assert value(scrape(sidecar), EXITS, how="died") == 8
-        assert worker_files(apart.store) == worker_files(apart.store, ".draft") == []
+        assert worker_files(containers.store) == worker_files(containers.store, ".draft") == []
 
 
-def test_a_sidecar_ends_as_the_first_process(apart: Apart) -> None:
+def test_a_sidecar_ends_as_the_first_process(containers: Containers) -> None:
     """As process 1 of a container the sidecar ends at SIGTERM, with 0."""
-    with apart.sidecar() as sidecar:
+    with containers.sidecar() as sidecar:
         [pid] = children(sidecar.pid)
         os.kill(pid, signal.SIGTERM)
         assert sidecar.process.wait(PATIENCE) == 0
 
 
-def test_both_at_once_make_one_directory(apart: Apart) -> None:
+def test_both_at_once_make_one_directory(containers: Containers) -> None:
     """Started at one moment, whoever makes the directory, both use it and have one id."""
-    sidecar = apart.sidecar(umask="077")
-    service = apart.service(1, umask="077")
+    sidecar = containers.sidecar(umask="077")
+    service = containers.service(1, umask="077")
     with sidecar:
         settle(sidecar, 1)
         expected = ask(service, {ITEM: 5})
@@ -305,17 +293,17 @@ def test_both_at_once_make_one_directory(apart: Apart) -> None:
         assert whose[0] == whose[1]
 
 
-def test_totals_that_workers_may_not_read_are_kept(apart: Apart, tmp_path: Path) -> None:
+def test_totals_that_workers_may_not_read_are_kept(containers: Containers, tmp_path: Path) -> None:
     """Without setgid a sidecar of root's may make totals that the service can't read: kept."""
-    apart.shared.chmod(0o755)
-    apart.store.mkdir()
-    os.chown(apart.store, SERVICE, GROUP)
-    apart.store.chmod(0o770)
-    service = apart.service(2)
+    containers.shared.chmod(0o755)
+    containers.store.mkdir()
+    os.chown(containers.store, SERVICE, GROUP)
+    containers.store.chmod(0o770)
+    service = containers.service(2)
     settle(service, 2)
     service.replaced(service.workers()[0], 2)
     settle(service, 2)  # the lock and the first totals are the service's
-    with Sidecar(apart.store, tmp_path) as sidecar:
+    with Sidecar(containers.store, tmp_path) as sidecar:
         settle(sidecar, 2)
         expected = ask(service, dict.fromkeys(CALLS, 4))
         eventually(lambda: value(scrape(sidecar), EXITS, how="died") == 1)
@@ -333,22 +321,22 @@ def test_totals_that_workers_may_not_read_are_kept(apart: Apart, tmp_path: Path)
     eventually(service.answers)
     for _ in range(5):
         service.get("/metrics")  # which folds, if it may
-    assert [path.name for path in apart.store.glob("*.damaged")] == []
-    with Sidecar(apart.store, tmp_path) as sidecar:
+    assert [path.name for path in containers.store.glob("*.damaged")] == []
+    with Sidecar(containers.store, tmp_path) as sidecar:
         settle(sidecar, 2)
         assert counted(sidecar) == expected
 
 
-def test_an_id_that_is_not_written_yet(apart: Apart) -> None:
+def test_an_id_that_is_not_written_yet(containers: Containers) -> None:
     """Whoever comes first, and whosever the file is, service and sidecar show one id."""
-    apart.store.mkdir()
-    lock = apart.store / "number.lock"
+    containers.store.mkdir()
+    lock = containers.store / "number.lock"
     lock.touch(0o640)  # as a worker leaves it while it starts
-    for path in (apart.store, lock):
+    for path in (containers.store, lock):
         os.chown(path, SERVICE, GROUP)
-    apart.store.chmod(0o2770)
-    with apart.sidecar() as sidecar:
+    containers.store.chmod(0o2770)
+    with containers.sidecar() as sidecar:
         assert sidecar.get("/readyz")[0] == 200
-        service = apart.service(1)
+        service = containers.service(1)
         settle(sidecar, 1)
         assert target(sidecar) == target(service)

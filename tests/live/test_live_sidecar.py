@@ -10,8 +10,18 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import Server, eventually
-from tests.live.sidecars import Sidecar, counted, fetch, meanwhile, raw, worker_files
-from tests.live.traffic import Asked, Call, Samples, ask, samples, scrape, settle, value
+from tests.live.sidecars import Sidecar, fetch, raw, request_in_background, worker_files
+from tests.live.traffic import (
+    Call,
+    RouteStatus,
+    Samples,
+    ask,
+    counted,
+    samples,
+    scrape,
+    settle,
+    value,
+)
 
 pytestmark = pytest.mark.live
 
@@ -64,7 +74,9 @@ def check_state(page: Samples) -> None:
     assert value(page, "sidelight_workers") == 1
 
 
-def check_recovered(sidecar: Sidecar, name: str, store: Path, expected: dict[Asked, int]) -> None:
+def check_recovered(
+    sidecar: Sidecar, name: str, store: Path, expected: dict[RouteStatus, int]
+) -> None:
     """The worker is back, it is the same one, and nothing was counted but what happened."""
     eventually(lambda: value(scrape(sidecar), "sidelight_workers", state="serving") == 1)
     eventually(lambda: value(scrape(sidecar), "fastapi_active_requests") == 0)
@@ -93,14 +105,14 @@ def test_answers_while_a_handler_blocks_its_loop(
             check_state(page)
             states.append(value(page, "sidelight_workers", state="blocked"))
 
-        with meanwhile(server, "/block/6"):
+        with request_in_background(server, "/block/6"):
             blocked_at(server)
             with pytest.raises(TimeoutError):
                 server.get("/metrics", timeout=0.5)
             watch_blocked(server, sidecar, "/block/{seconds}", 0.35, each)
             assert states[-1] == 1
             assert states == sorted(states)
-        expected[Asked("GET", "/block/{seconds}", "200")] = 1
+        expected[RouteStatus("GET", "/block/{seconds}", "200")] = 1
         check_recovered(sidecar, name, store, expected)
 
 
@@ -110,12 +122,12 @@ def test_answers_while_a_handler_holds_the_gil(uvicorn: Serve, store: Path, tmp_
     with Sidecar(store, tmp_path) as sidecar:
         expected = ask(server, {ITEM: 20, MAKE: 3})
         [name] = worker_files(store)
-        with meanwhile(server, "/grip/3"):
+        with request_in_background(server, "/grip/3"):
             blocked_at(server)
             with pytest.raises(TimeoutError):
                 server.get("/metrics", timeout=0.2)
             watch_blocked(server, sidecar, "/grip/{seconds}", 0.15, check_state)
-        expected[Asked("GET", "/grip/{seconds}", "200")] = 1
+        expected[RouteStatus("GET", "/grip/{seconds}", "200")] = 1
         check_recovered(sidecar, name, store, expected)
 
 

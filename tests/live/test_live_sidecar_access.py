@@ -11,7 +11,7 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import eventually
-from tests.live.sidecars import Sidecar, crowd, fetch, run
+from tests.live.sidecars import Sidecar, fetch, run, worker_with_routes
 from tests.live.traffic import settle
 
 pytestmark = pytest.mark.live
@@ -239,7 +239,7 @@ def test_the_first_line_says_where_it_is(store: Path, tmp_path: Path) -> None:
 def test_it_ends_when_it_is_told_to(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
     """SIGTERM ends it with 0 in seconds, with a scrape in flight and connections left open."""
     uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
-    with Sidecar(store, tmp_path) as sidecar, crowd(store, 1000):
+    with Sidecar(store, tmp_path) as sidecar, worker_with_routes(store, 1000):
         settle(sidecar, 2)
         idle = http.client.HTTPConnection("127.0.0.1", sidecar.port, timeout=40)
         idle.request("GET", "/healthz")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.sidecars import Sidecar, counted
+from tests.live.sidecars import Sidecar
 from tests.live.test_live_sidecar_hostile import ITEM, MAKE, client
-from tests.live.traffic import Asked, ask, requests, samples, settle
+from tests.live.traffic import RouteStatus, ask, counted, requests, samples, settle
 
 pytestmark = pytest.mark.live
 
@@ -61,7 +61,7 @@ def descriptors(sidecar: Sidecar) -> list[str]:
     return [path.name for path in Path(f"/proc/{sidecar.pid}/fd").iterdir()]
 
 
-def requests_of(page: str) -> Counter[Asked]:
+def requests_of(page: str) -> Counter[RouteStatus]:
     """Requests by the page, without those that asked whether the service is there."""
     found = requests(samples(page))
     return Counter({asked: number for asked, number in found.items() if asked.route != "/pid"})

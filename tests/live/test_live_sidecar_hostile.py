@@ -3,19 +3,25 @@
 import os
 import signal
 import socket
-import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import Serve
 from tests.live.servers import eventually, fill
-from tests.live.sidecars import Sidecar, counted, crowd, fetch, raw, timed, worker_files
-from tests.live.test_live_sidecar_totals import no_fall
-from tests.live.traffic import Call, ask, requests, samples, scrape, settle, value
+from tests.live.sidecars import (
+    Sidecar,
+    fetch,
+    raw,
+    timed,
+    worker_files,
+    worker_with_routes,
+)
+from tests.live.test_live_sidecar_totals import no_counter_falls
+from tests.live.tmpfs import tmpfs
+from tests.live.traffic import Call, ask, counted, requests, samples, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -37,7 +43,11 @@ def client(sidecar: Sidecar, data: bytes = b"") -> socket.socket:
 
 def test_clients_that_never_read_hold_up_nobody(store: Path, tmp_path: Path) -> None:
     """With clients that ask for a big page and don't take it, others get theirs."""
-    with Sidecar(store, tmp_path) as sidecar, crowd(store, 1000), ExitStack() as clients:
+    with (
+        Sidecar(store, tmp_path) as sidecar,
+        worker_with_routes(store, 1000),
+        ExitStack() as clients,
+    ):
         settle(sidecar, 1)
         for _ in range(8):
             clients.enter_context(client(sidecar, ASK))
@@ -103,7 +113,7 @@ def test_requests_that_are_none(store: Path, tmp_path: Path) -> None:
 def test_a_stopped_worker_is_no_dead_one(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
     """A worker that is stopped is blocked and keeps its counts; once it goes on it serves."""
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
-    with Sidecar(store, tmp_path) as sidecar, no_fall(sidecar):
+    with Sidecar(store, tmp_path) as sidecar, no_counter_falls(sidecar):
         settle(sidecar, 2)
         expected = ask(server, {ITEM: 20, MAKE: 5})
         workers = server.workers()
@@ -118,27 +128,12 @@ def test_a_stopped_worker_is_no_dead_one(uvicorn: Serve, store: Path, tmp_path: 
         assert counted(sidecar) == expected
 
 
-@contextmanager
-def mounted(path: Path, options: str) -> Iterator[Path]:
-    """A tmpfs; skips the test where that isn't allowed."""
-    path.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(path)]
-    try:
-        subprocess.run(command, check=True, capture_output=True, text=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"a tmpfs can't be mounted here: {getattr(error, 'stderr', error)}")
-    try:
-        yield path
-    finally:
-        subprocess.run(["umount", "-l", str(path)], check=True)
-
-
 def test_folding_where_nothing_can_be_written(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
     """On a full tmpfs the dead stay counted and the log says why; with room they are folded."""
-    with mounted(tmp_path / "small", "size=16m") as small:
+    with tmpfs(tmp_path / "small", "size=16m") as small:
         where = small / "store"
         server = uvicorn(2, SIDELIGHT_DIR=str(where)).ready()
-        with Sidecar(where, tmp_path) as sidecar, no_fall(sidecar):
+        with Sidecar(where, tmp_path) as sidecar, no_counter_falls(sidecar):
             settle(sidecar, 2)
             expected = ask(server, {ITEM: 20, MAKE: 5})
             os.kill(server.pid, signal.SIGSTOP)
@@ -162,7 +157,7 @@ def test_folding_where_nothing_can_be_written(uvicorn: Serve, store: Path, tmp_p
 def test_files_that_can_not_be_read(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
     """Rubbish in the directory is skipped, said once, and does no harm to what is counted."""
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
-    with Sidecar(store, tmp_path) as sidecar, no_fall(sidecar):
+    with Sidecar(store, tmp_path) as sidecar, no_counter_falls(sidecar):
         settle(sidecar, 2)
         expected = ask(server, {ITEM: 20, MAKE: 5})
         (store / f"{'0' * 32}.worker").write_bytes(b"rubbish")

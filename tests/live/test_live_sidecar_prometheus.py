@@ -9,8 +9,17 @@ import pytest
 from tests.live.conftest import Serve
 from tests.live.prometheus import prometheus, query, request_of, tool
 from tests.live.servers import eventually, roll
-from tests.live.sidecars import Sidecar, counted, within
-from tests.live.traffic import CALLS, DURATION_COUNT, Asked, Load, ask, settle
+from tests.live.sidecars import Sidecar
+from tests.live.traffic import (
+    CALLS,
+    DURATION_COUNT,
+    Load,
+    RouteStatus,
+    ask,
+    check_counted,
+    counted,
+    settle,
+)
 
 pytestmark = pytest.mark.live
 
@@ -32,7 +41,7 @@ def scraping(sidecar: Sidecar, token: Path, where: Path) -> AbstractContextManag
     return prometheus(CONFIG.format(port=sidecar.port, token=token), where)
 
 
-def series(port: int) -> dict[Asked, list[tuple[float, float]]]:
+def series(port: int) -> dict[RouteStatus, list[tuple[float, float]]]:
     """Every count Prometheus has had, with its time, by method, route and status."""
     found = {}
     for row in query(port, f"{DURATION_COUNT}[30m]"):
@@ -41,13 +50,13 @@ def series(port: int) -> dict[Asked, list[tuple[float, float]]]:
     return found
 
 
-def latest(port: int) -> Counter[Asked]:
+def latest(port: int) -> Counter[RouteStatus]:
     """The newest count of each."""
     last = {each: int(values[-1][1]) for each, values in series(port).items()}
     return Counter({each: count for each, count in last.items() if each.route != "/pid"})
 
 
-def increase(port: int, values: list[tuple[float, float]], asked: Asked) -> float:
+def increase(port: int, values: list[tuple[float, float]], asked: RouteStatus) -> float:
     """Prometheus's own answer for exactly the time between the first value and the last."""
     first, last = values[0][0], values[-1][0]
     labels = (
@@ -60,10 +69,10 @@ def increase(port: int, values: list[tuple[float, float]], asked: Asked) -> floa
     return float(row["value"][1])
 
 
-def check_agrees(port: int, first: Counter[Asked], loads: list[Load]) -> None:
+def check_agrees(port: int, first: Counter[RouteStatus], loads: list[Load]) -> None:
     """What Prometheus says it rose by is what clients counted, within 1 %."""
-    clients = sum((load.answered for load in loads), Counter[Asked]())
-    cut = sum((load.cut for load in loads), Counter[Asked]())
+    clients = sum((load.answered for load in loads), Counter[RouteStatus]())
+    cut = sum((load.cut for load in loads), Counter[RouteStatus]())
     total = 0.0
     for asked, values in series(port).items():
         if asked.route == "/pid":
@@ -99,7 +108,7 @@ def test_increase_through_rolling_restarts(uvicorn: Serve, store: Path, tmp_path
                 roll(server, 2)
                 settle(sidecar, 2)
             eventually(lambda: load.total > 600)
-        within([load], counted(sidecar) - first)
+        check_counted([load], counted(sidecar) - first)
         expected = counted(sidecar)
         eventually(lambda: latest(port) == expected)
         check_agrees(port, first, [load])
@@ -127,7 +136,7 @@ def test_a_new_server_beside_the_old_one(uvicorn: Serve, store: Path, tmp_path: 
             old.stop()
             old = new
         settle(sidecar, 2)
-        within(loads, counted(sidecar) - first)
+        check_counted(loads, counted(sidecar) - first)
         expected = counted(sidecar)
         eventually(lambda: latest(port) == expected)
         check_agrees(port, first, loads)

@@ -15,8 +15,20 @@ import pytest
 from tests.live.conftest import Serve
 from tests.live.killing import replaced
 from tests.live.servers import Server, eventually, running
-from tests.live.sidecars import Sidecar, counted, ended, fetch, within, worker_files
-from tests.live.traffic import CALLS, Call, Load, Watch, ask, requests, scrape, settle, value
+from tests.live.sidecars import Sidecar, fetch, wait_ended, worker_files
+from tests.live.traffic import (
+    CALLS,
+    Call,
+    Load,
+    Watch,
+    ask,
+    check_counted,
+    counted,
+    requests,
+    scrape,
+    settle,
+    value,
+)
 
 pytestmark = pytest.mark.live
 
@@ -26,7 +38,7 @@ EXITS = "sidelight_worker_exits_total"
 
 
 @contextmanager
-def no_fall(sidecar: Sidecar) -> Iterator[None]:
+def no_counter_falls(sidecar: Sidecar) -> Iterator[None]:
     """While the body runs no counter of the sidecar's falls; zeros of known routes may go."""
     with Watch(sidecar) as watch:
         yield
@@ -34,7 +46,7 @@ def no_fall(sidecar: Sidecar) -> Iterator[None]:
     assert watch.pages > 0
 
 
-def more(load: Load, answers: int = 50) -> None:
+def wait_for_answers(load: Load, answers: int = 50) -> None:
     """Wait for so many more answers."""
     seen = load.total
     eventually(lambda: load.total > seen + answers)
@@ -74,23 +86,23 @@ def test_restarting_the_service_is_no_counter_reset(
 ) -> None:
     """Through a clean end, a kill of every process and new services, no counter falls."""
     loads = []
-    with Sidecar(store, tmp_path) as sidecar, no_fall(sidecar):
+    with Sidecar(store, tmp_path) as sidecar, no_counter_falls(sidecar):
         for how in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
             server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
             settle(sidecar, 2)
             with Load(server, 4, CALLS) as load:
-                more(load)
+                wait_for_answers(load)
                 if how is signal.SIGKILL:
                     workers = server.workers()
                     server.process.kill()
                     for pid in workers:
                         os.kill(pid, signal.SIGKILL)
-                    ended(workers)
+                    wait_ended(workers)
             if how is signal.SIGTERM:
                 server.stop()
             loads.append(load)
             settle(sidecar, 0)
-            within(loads, counted(sidecar))
+            check_counted(loads, counted(sidecar))
         page = scrape(sidecar)
         assert value(page, EXITS, how="died") == 2
         assert value(page, EXITS, how="clean") == 4
@@ -108,7 +120,7 @@ def test_killing_the_sidecar_while_it_folds(
     server = uvicorn(3, SIDELIGHT_DIR=str(store)).ready()
     with Load(server, 4) as load:
         for _ in range(rounds):
-            more(load, 20)
+            wait_for_answers(load, 20)
             settle(server, 3)
             with Sidecar(store, tmp_path) as sidecar:
                 victims = server.workers()[:2]
@@ -122,7 +134,7 @@ def test_killing_the_sidecar_while_it_folds(
                 eventually(replaced(server, pid, 3))
     with Sidecar(store, tmp_path) as sidecar:
         settle(sidecar, 3)
-        within([load], counted(sidecar))
+        check_counted([load], counted(sidecar))
         page = scrape(sidecar)
         assert value(page, EXITS, how="died") == 2 * rounds
         assert value(page, "sidelight_files_skipped_total") == 0
@@ -139,13 +151,13 @@ def test_killing_the_only_one_who_folds(uvicorn: Serve, store: Path, tmp_path: P
         server = uvicorn(4, SIDELIGHT_DIR=str(store)).ready()
         settle(server, 4)
         with Load(server, 4) as load:
-            more(load)
+            wait_for_answers(load)
         expected.append(load)
         workers = server.workers()
         for pid in (server.pid, *workers):
             os.kill(pid, signal.SIGKILL)
         server.process.wait()
-        ended(workers)
+        wait_ended(workers)
         for _ in range(2):
             sidecar = Sidecar(store, tmp_path)
             try:
@@ -156,7 +168,7 @@ def test_killing_the_only_one_who_folds(uvicorn: Serve, store: Path, tmp_path: P
                 sidecar.destroy()
     with Sidecar(store, tmp_path) as sidecar:
         settle(sidecar, 0)
-        within(expected, counted(sidecar))
+        check_counted(expected, counted(sidecar))
         assert value(scrape(sidecar), EXITS) == 12
         assert worker_files(store) == worker_files(store, ".draft") == []
 
@@ -165,16 +177,16 @@ def test_two_sidecars_on_one_directory(uvicorn: Serve, store: Path, tmp_path: Pa
     """Two sidecars and the workers fold at once, and each shows every count once."""
     server = uvicorn(3, SIDELIGHT_DIR=str(store)).ready()
     with Sidecar(store, tmp_path) as one, Sidecar(store, tmp_path) as other:
-        with no_fall(one), no_fall(other), Load(server, 4) as load:
+        with no_counter_falls(one), no_counter_falls(other), Load(server, 4) as load:
             for _ in range(3):
-                more(load)
+                wait_for_answers(load)
                 victim = server.workers()[0]
                 server.kill(victim)
                 eventually(replaced(server, victim, 3))
                 settle(one, 3)
         for sidecar in (one, other):
             settle(sidecar, 3)
-            within([load], counted(sidecar))
+            check_counted([load], counted(sidecar))
             assert value(scrape(sidecar), EXITS, how="died") == 3
         assert counted(one) == counted(other)
         assert target(one) == target(other)

@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Self
 
 from tests.live.servers import Server, eventually
@@ -19,7 +19,7 @@ Sample = tuple[str, frozenset[tuple[str, str]]]
 Samples = dict[Sample, float]
 
 
-class Asked(NamedTuple):
+class RouteStatus(NamedTuple):
     """What a client counts by."""
 
     method: str
@@ -65,13 +65,13 @@ def _living(server: Server) -> float:
         return -1
 
 
-def requests(found: Samples) -> Counter[Asked]:
+def requests(found: Samples) -> Counter[RouteStatus]:
     """Requests counted, by method, route and status."""
-    counted: Counter[Asked] = Counter()
+    counted: Counter[RouteStatus] = Counter()
     for (name, labels), number in found.items():
         if name == DURATION_COUNT and number:
             has = dict(labels)
-            asked = Asked(
+            asked = RouteStatus(
                 has["http_request_method"], has["http_route"], has["http_response_status_code"]
             )
             counted[asked] += int(number)
@@ -97,9 +97,9 @@ class Call(NamedTuple):
     status: str
 
     @property
-    def asked(self) -> Asked:
+    def route_status(self) -> RouteStatus:
         """What it counts as."""
-        return Asked(self.method, self.route, self.status)
+        return RouteStatus(self.method, self.route, self.status)
 
 
 # None whose answer is complete with its head, as a 204 is: a client has that before the
@@ -128,8 +128,8 @@ class Load:
     PAUSE = 0.005
 
     def __init__(self, server: Server, clients: int = 4, calls: Iterable[Call] = CALLS) -> None:
-        self.answered: Counter[Asked] = Counter()
-        self.cut: Counter[Asked] = Counter()
+        self.answered: Counter[RouteStatus] = Counter()
+        self.cut: Counter[RouteStatus] = Counter()
         self.wrong: list[str] = []
         self._server = server
         self._calls = tuple(calls)
@@ -174,10 +174,10 @@ class Load:
             response.read()
         except (OSError, http.client.HTTPException):
             with self._lock:
-                self.cut[call.asked] += 1
+                self.cut[call.route_status] += 1
             return False
         with self._lock:
-            self.answered[call.asked] += 1
+            self.answered[call.route_status] += 1
             if str(response.status) != call.status:
                 self.wrong.append(f"{call} was answered {response.status}")
         return not response.will_close
@@ -223,10 +223,28 @@ class Watch:
             self._stop.wait(0.05)
 
 
-def ask(server: Server, calls: Mapping[Call, int]) -> Counter[Asked]:
+def ask(server: Server, calls: Mapping[Call, int]) -> Counter[RouteStatus]:
     """Make these requests one after the other: what should have been counted."""
     for call, times in calls.items():
         for _ in range(times):
             status, _body = server.get(call.path, call.method)
             assert str(status) == call.status, call
-    return Counter({call.asked: times for call, times in calls.items()})
+    return Counter({call.route_status: times for call, times in calls.items()})
+
+
+def counted(server: Server) -> Counter[RouteStatus]:
+    """Requests by the page, without those that asked whether the service is there."""
+    found = requests(scrape(server))
+    return Counter({key: number for key, number in found.items() if key.route != "/pid"})
+
+
+def check_counted(loads: Sequence[Load], page: Counter[RouteStatus]) -> None:
+    """What was counted is what clients were answered, give or take what was cut."""
+    answered, cut = Counter[RouteStatus](), Counter[RouteStatus]()
+    for load in loads:
+        answered += load.answered
+        cut += load.cut
+        assert not load.wrong
+    for key in {*answered, *cut, *page}:
+        low, high = answered[key], answered[key] + cut[key]
+        assert low <= page[key] <= high, (key, low, page[key], high)

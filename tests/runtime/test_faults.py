@@ -84,7 +84,7 @@ def test_a_fault_of_the_heartbeat_is_counted_and_seldom_said(
     def fail() -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(heartbeat, "figures", fail)
+    monkeypatch.setattr(heartbeat, "publish_gauges", fail)
 
     async def beat(times: int) -> None:
         for _ in range(times):
@@ -109,7 +109,7 @@ def test_a_fault_in_the_figures_keeps_nothing_else_back(
 ) -> None:
     """A file that somebody removes is made again, whatever else fails in the same beat."""
     heartbeat = Heartbeat(store)
-    monkeypatch.setattr(heartbeat, "figures", None)
+    monkeypatch.setattr(heartbeat, "publish_gauges", None)
     assert store.directory is not None
     Path(store.directory.path, store.file.name).unlink()
 

@@ -8,7 +8,7 @@ import pytest
 
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.runtime import instruments
-from sidelight.runtime.instruments import Reading
+from sidelight.runtime.instruments import GaugeReading
 from tests.runtime.reading import Worker
 
 PENDING = METRICS["db_client_connection_pending_requests"]
@@ -23,26 +23,26 @@ def own_gauges(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_gauge_without_a_reading_is_shown_no_longer(worker: Worker, name: str) -> None:
     """What is not there any more disappears, and is shown again when it comes back."""
-    now: list[Reading] = []
+    now: list[GaugeReading] = []
     instruments.poll(lambda: now)
     assert worker.gauge(PENDING.name, name) is None
-    now.append(Reading(PENDING, (name,), 3))
+    now.append(GaugeReading(PENDING, (name,), 3))
     assert worker.gauge(PENDING.name, name) == 3
     now.clear()
     assert worker.gauge(PENDING.name, name) is None
-    now.append(Reading(PENDING, (name,), 0))
+    now.append(GaugeReading(PENDING, (name,), 0))
     assert worker.gauge(PENDING.name, name) == 0
 
 
 def test_a_gauge_that_raises_keeps_no_other_from_being_shown(worker: Worker, name: str) -> None:
     """What it said before it raised is shown, and so are the gauges after it."""
 
-    def broken() -> Iterator[Reading]:
-        yield Reading(PENDING, (name,), 1)
+    def broken() -> Iterator[GaugeReading]:
+        yield GaugeReading(PENDING, (name,), 1)
         raise RuntimeError
 
     instruments.poll(broken)
-    instruments.poll(lambda: [Reading(PENDING, (name + "-other",), -5)])
+    instruments.poll(lambda: [GaugeReading(PENDING, (name + "-other",), -5)])
     assert worker.gauge(PENDING.name, name) == 1
     assert worker.gauge(PENDING.name, name + "-other") == 0
 

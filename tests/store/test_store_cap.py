@@ -41,7 +41,7 @@ def many(tmp_path: Path) -> Iterator[SidelightMiddleware]:
         loop_block_threshold=60.0,
     )
     yield app
-    app._close()
+    app.lifecycle.close()
 
 
 def ask(app: Any, path: str, method: str = "GET", status: int = 200, **more: Any) -> None:
@@ -81,8 +81,8 @@ def test_a_file_full_to_its_end_harms_no_request(many: SidelightMiddleware) -> N
     """When not even ``_OTHER`` has room, requests are answered and the page still comes."""
     for number in range(60):
         ask(many, f"/route{number}")
-    assert many._recorder is not None
-    file = many._recorder.file
+    assert many.lifecycle.recorder is not None
+    file = many.lifecycle.recorder.file
     statuses = [s for s in range(200, 600) if s not in {204, 205, 304}]
     left = -1
     for status in statuses:
@@ -101,8 +101,8 @@ def test_a_file_full_to_its_end_harms_no_request(many: SidelightMiddleware) -> N
 def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddleware) -> None:
     """The first request with another scheme or ``root_path`` is answered, room or not."""
     ask(many, "/route1")
-    assert many._recorder is not None
-    file = many._recorder.file
+    assert many.lifecycle.recorder is not None
+    file = many.lifecycle.recorder.file
     with pytest.raises(StoreFull):
         fill(file, b"https /" + b"x" * 1000)
     ask(many, "/route1", scheme="https")
@@ -131,7 +131,7 @@ def test_a_table_made_again_and_again_does_not_fill_the_file(
         ask(app, f"/odd{number}")
     ask(app, "/known")
     assert 'http_route="/known",http_response_status_code="200"' in page(app)
-    app._close()
+    app.lifecycle.close()
 
 
 def test_the_cap_holds(where: Directory) -> None:

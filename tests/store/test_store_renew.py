@@ -46,7 +46,7 @@ def service(tmp_path: Path) -> Iterator[SidelightMiddleware]:
         Starlette(routes=[Route("/", home)]), directory=str(tmp_path / "store")
     )
     yield app
-    app._close()
+    app.lifecycle.close()
 
 
 def open_files() -> int:
@@ -61,8 +61,8 @@ def visit(app: SidelightMiddleware, times: int = 1) -> None:
 
 
 def beat(app: SidelightMiddleware) -> None:
-    assert app._recorder is not None
-    app._recorder.heartbeat._do_chores()
+    assert app.lifecycle.recorder is not None
+    app.lifecycle.recorder.heartbeat._do_chores()
 
 
 def test_nothing_is_renewed_while_all_is_there(tmp_path: Path) -> None:
@@ -238,8 +238,8 @@ def test_requests_in_flight_over_a_renewal_are_given_back(
 ) -> None:
     """More requests in flight than there are rows, over a renewal, end as they should."""
     visit(service)
-    assert service._recorder is not None
-    file = service._recorder.file
+    assert service.lifecycle.recorder is not None
+    file = service.lifecycle.recorder.file
     held = [file.acquire_slot(1, b"/", 1) for _ in range(layout.SLOTS)]
     row = file.acquire_slot(0, b"", 1)
     shutil.rmtree(tmp_path / "store")

@@ -47,7 +47,7 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Sideligh
     )
     app = SidelightMiddleware(Starlette(routes=[Route("/items/{n}", item)]), **options)
     yield app
-    app._close()
+    app.lifecycle.close()
 
 
 def shown(text: str, name: str) -> float:

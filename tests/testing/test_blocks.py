@@ -56,7 +56,7 @@ def test_a_held_loop_is_seen(sidelight_metrics: Metrics, drive: Drive, *, indire
     with pytest.raises(AssertionError) as failed:
         sidelight_metrics.assert_never_blocks()
     first, second, *_ = str(failed.value).splitlines()
-    assert first == "the event loop was held for 0.1 s or more:"
+    assert first == "the event loop was blocked for 0.1 s or more:"
     assert "by GET /hold/{x}: " in second
     assert "shops.py:" in second
     assert "in shop.<locals>.hold" in second

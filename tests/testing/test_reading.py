@@ -250,15 +250,15 @@ def test_nothing_stays_of_a_test() -> None:
     import threading
 
     from sidelight import SidelightMiddleware
-    from sidelight.testing.trial import watching
+    from sidelight.testing.measured_test import measuring
 
     def open_files() -> int:
         return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
     gc.collect()
     before, files = (dict(vars(SidelightMiddleware)), asyncio.Handle._run), open_files()
-    for _ in range(20):
-        with watching():
+    for _ in range(5):
+        with measuring():
             TestClient(shop()).get("/quick/1")
     gc.collect()
     assert (dict(vars(SidelightMiddleware)), asyncio.Handle._run) == before

@@ -2,8 +2,9 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,14 +18,14 @@ class Entry(NamedTuple):
 
     pattern: str
     instead: str
-    where: str
+    where: Sequence[str] = ("*",)
 
 
 def read(name: str) -> list[Entry]:
-    """Entries of a list. Each table of the file says in ``where`` which paths it holds for."""
+    """Entries of a list. ``where`` of a table has the paths that it holds for, with wildcards."""
     tables = tomllib.loads((FOLDER / name).read_text()).values()
     return [
-        Entry(pattern, instead, table.get("where", "*"))
+        Entry(pattern, instead, table.get("where", ["*"]))
         for table in tables
         for pattern, instead in table.get("words", {}).items()
     ]
@@ -34,15 +35,20 @@ def violations(
     entries: list[Entry], text_of: Callable[[str], Iterable[Line]], flags: int = 0
 ) -> Iterator[str]:
     """A line for each match: the file, the line's number, the match and its replacement."""
-    compiled = [
-        (entry, re.compile(rf"(?<!\w)(?:{entry.pattern})(?!\w)", flags)) for entry in entries
-    ]
     for path in files():
-        here = [(entry, regex) for entry, regex in compiled if fnmatch(path, entry.where)]
-        any_of = re.compile("|".join(regex.pattern for _, regex in here) or r"(?!)", flags)
+        here = [entry for entry in entries if any(fnmatch(path, one) for one in entry.where)]
+        if not here:
+            continue
+        any_of = _whole("|".join(entry.pattern for entry in here), flags)
         for line in text_of(path):
             if any_of.search(line.text):
-                for entry, regex in here:
-                    if match := regex.search(line.text):
+                for entry in here:
+                    if match := _whole(entry.pattern, flags).search(line.text):
                         found = f"{line.path}:{line.number}: {match[0]!r}"
                         yield f"{found}: write {entry.instead!r} instead"
+
+
+@cache
+def _whole(pattern: str, flags: int) -> re.Pattern[str]:
+    """A pattern that matches whole words."""
+    return re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", flags)

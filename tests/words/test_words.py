@@ -39,7 +39,7 @@ def test_prose_is_found(
     """A listed word is found in each kind of prose, and not in code."""
     monkeypatch.setattr(files, "files", lambda: {path: text})
     monkeypatch.setattr(lists, "files", lambda: {path: text})
-    entry = lists.Entry("old words?", "new word", "*")
+    entry = lists.Entry("old words?", "new word")
     found = list(lists.violations([entry], files.prose, re.IGNORECASE))
     assert [int(line.split(":")[1]) for line in found] == expected
     assert all("'new word' instead" in line for line in found)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sidelight.asgi.locations import ANYTHING, Place, Schema, fields, label
+from sidelight.asgi.locations import ANYTHING, Schema, SchemaNode, fields, label
 
 PARAMETERS = {
     "path": "path_params",
@@ -20,28 +20,28 @@ def location(route: Any, loc: Iterable[object]) -> str:
     if not isinstance(where, str) or (where != BODY and where not in PARAMETERS):
         return ANYTHING
     try:
-        places = list(_body(route)) if where == BODY else list(_parameters(route, where))
-        below = label(rest, places)
+        nodes = list(_body(route)) if where == BODY else list(_parameters(route, where))
+        below = label(rest, nodes)
     except Exception:  # noqa: BLE001 another FastAPI, or another pydantic: nothing is declared
         below = ".".join([ANYTHING] * bool(rest))
     return f"{where}.{below}" if below else where
 
 
-def _body(route: Any) -> Iterator[Place]:
+def _body(route: Any) -> Iterator[SchemaNode]:
     """The body as one field, as FastAPI joins it; a form's models are read one by one."""
     if route.body_field is not None:
-        yield Place(_schema(route.body_field), {})
+        yield SchemaNode(_schema(route.body_field), {})
         for field in _flat(route.dependant, "body_params"):
             if type(field.field_info).__name__ == "Form":
-                yield Place(_schema(field), {})
+                yield SchemaNode(_schema(field), {})
 
 
-def _parameters(route: Any, where: str) -> Iterator[Place]:
+def _parameters(route: Any, where: str) -> Iterator[SchemaNode]:
     """Each by its names, and the fields of those that are models."""
     found = list(_flat(route.dependant, PARAMETERS[where]))
     yield fields((_names(field), _schema(field)) for field in found)
     for field in found:
-        yield Place(_schema(field), {})
+        yield SchemaNode(_schema(field), {})
         if where == "header":
             yield fields(_dashed(field))
 

@@ -33,13 +33,13 @@ class Labels:
         settings: Settings,
         file: WorkerFile,
         routes: Sequence[Any],
-        changed: Callable[[], None],
+        on_change: Callable[[], None],
     ) -> None:
-        """``changed`` is called when routes were added while running."""
+        """``on_change`` is called after routes were added while running."""
         self._slow = settings.slow_request_threshold
         self._file = file
         self._routes = routes
-        self._changed = changed
+        self._on_change = on_change
         self._notes: set[str] = set()
         self._roots: set[str] = set()
         self._published = b""
@@ -49,8 +49,8 @@ class Labels:
     def _publish(self) -> None:
         self._built = time.monotonic()
         self.table = RouteTable(self._routes)
-        priced = [line for route in self.table.routes for line in self._priced(route)]
-        text = route_table.encode(priced)
+        published = [each for route in self.table.routes for each in self._with_threshold(route)]
+        text = route_table.encode(published)
         if text != self._published and self._publications < MOST_PUBLICATIONS:
             self._published = text
             self._publications += 1
@@ -60,10 +60,10 @@ class Labels:
                 logger.warning(
                     "no room to publish %d routes: requests are measured, but those in flight "
                     "have no route, and none is shown at zero; a higher max_series makes room",
-                    len(priced),
+                    len(published),
                 )
 
-    def _priced(self, route: PublishedRoute) -> Iterator[PublishedRoute]:
+    def _with_threshold(self, route: PublishedRoute) -> Iterator[PublishedRoute]:
         """A route's methods with the threshold they have in common, one line each."""
         if route.methods in {(WEBSOCKET,), (ANY,)}:
             yield route
@@ -78,10 +78,9 @@ class Labels:
         """From how many seconds on a request is slow. ``template`` is without ``root_path``."""
         return self._slow.get(f"{method} {template}", self._slow[EVERY_ROUTE])
 
-    def note_root(self, scope: Scope) -> None:
+    def note_root(self, scheme: str, root: str) -> None:
         """Publish a scheme and ``root_path`` when they are new, and not too many."""
-        root = root_of(scope)
-        note = f"{scheme_of(scope)} {root}"
+        note = f"{scheme_label(scheme)} {root}"
         if note not in self._notes and len(self._notes) < MOST_ROOTS:
             self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
             self._notes.add(note)
@@ -94,12 +93,12 @@ class Labels:
         if not self.table.knows(endpoint) and (endpoint is not None or not self.table.routes):
             self._rebuild(scope)
         template = ""
-        if status == REDIRECT and (endpoint is None or self.table.leads_on(endpoint)):
+        if status == REDIRECT and (endpoint is None or self.table.has_routes(endpoint)):
             template = self.table.redirected(scope, root)
         template = template or self.table.template(scope, root)
         if not template or template == UNKNOWN or not root:
             return template
-        self.note_root(scope)  # an application inside of ours may have set it
+        self.note_root(scope.get("scheme", "http"), root)  # an inner application may have set it
         return root + template if root in self._roots else OTHER
 
     def seen(self, scope: Scope) -> str:
@@ -116,18 +115,16 @@ class Labels:
             return
         self._routes = routes_below(scope, None) or self._routes
         self._publish()
-        self._changed()
+        self._on_change()
 
 
-def method_of(scope: Scope) -> str:
-    """The label ``http_request_method``."""
-    method = scope["method"]
-    return method if method in METHODS else OTHER
+def method_label(method: str) -> str:
+    """The label ``http_request_method``; connections have ``WEBSOCKET``."""
+    return method if method in METHODS or method == WEBSOCKET else OTHER
 
 
-def scheme_of(scope: Scope) -> str:
+def scheme_label(scheme: str) -> str:
     """The label ``url_scheme``."""
-    scheme = scope.get("scheme", "http")
     return scheme if scheme in SCHEMES else OTHER
 
 

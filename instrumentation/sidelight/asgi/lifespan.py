@@ -1,47 +1,49 @@
-"""The lifespan as it passes through: it makes start and end cleaner, and nothing needs it."""
+"""The lifespan as it passes through: it makes start and end exact, and nothing needs it."""
 
-import logging
-from collections.abc import Callable
+from time import monotonic_ns
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-logger = logging.getLogger("sidelight")
+from sidelight.asgi.lifecycle import StoreLifecycle
+from sidelight.asgi.mark import Measurement
+from sidelight.runtime.faults import guarded
 
 
-class Lifespan:
-    """Tells when an application has started, is told to stop, and has stopped."""
+class LifespanState(Measurement):
+    """Follows an application as it starts and stops; every message passes untouched."""
+
+    __slots__ = ("_lifecycle", "_receive", "_scope", "_send", "since")
+    slot = None
+    over = False
 
     def __init__(
-        self, started: Callable[[], None], stopping: Callable[[], None], stopped: Callable[[], None]
+        self, lifecycle: StoreLifecycle, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        self._started = started
-        self._stopping = stopping
-        self._stopped = stopped
+        self._lifecycle = lifecycle
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self.since = monotonic_ns()
 
-    async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass every message on, untouched."""
+    async def receive(self) -> Message:
+        """Look at a message on its way to the application."""
+        message = await self._receive()
+        if message["type"] == "lifespan.shutdown":
+            with guarded("lifespan"):
+                self._lifecycle.stopping()
+        return message
 
-        async def watched_receive() -> Message:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                _quietly(self._stopping)
-            return message
-
-        async def watched_send(message: Message) -> None:
+    async def send(self, message: Message) -> None:
+        """Look at a message on its way to the server."""
+        with guarded("lifespan"):
             if message["type"] == "lifespan.startup.complete":
-                _quietly(self._started)
+                self._lifecycle.started(self._scope)
             elif message["type"].startswith("lifespan.shutdown."):
-                _quietly(self._stopped)
-            await send(message)
+                self._lifecycle.close()
+        await self._send(message)
 
-        await app(scope, watched_receive, watched_send)
-
-
-def _quietly(step: Callable[[], None]) -> None:
-    try:
-        step()
-    except Exception:
-        logger.exception("fault in the lifespan; the application is not affected")
+    def end(self, error: BaseException | None) -> None:
+        """There is nothing left to do."""
 
 
 async def refuse(problem: str, receive: Receive, send: Send) -> None:

@@ -2,7 +2,7 @@
 
 Pydantic's ``loc`` holds whatever the client typed as well: keys of dictionaries, misspelt and
 extra names. So it is followed through the core schema of the route's parameters, whose node
-types are pydantic's public interface, and what isn't declared at its place is ``*``.
+types are pydantic's public interface, and what isn't declared at its node_at is ``*``.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping
@@ -26,53 +26,55 @@ INSIDE = (
 """Keys of the schemas that a node wraps without a part of the location for itself."""
 
 
-class Place(NamedTuple):
+class SchemaNode(NamedTuple):
     """A node of a core schema, with what its references refer to."""
 
     node: Schema
     definitions: Mapping[str, Schema]
 
 
-class Step(NamedTuple):
+class LocationStep(NamedTuple):
     """What a part of a location is called, and where it leads."""
 
     name: str
-    places: list[Place]
+    nodes: list[SchemaNode]
 
 
-def label(loc: Iterable[object], places: list[Place]) -> str:
-    """The text of a location below ``places``, such as ``user.email`` or ``items.*.price``."""
+def label(loc: Iterable[object], nodes: list[SchemaNode]) -> str:
+    """The text of a location below ``nodes``, such as ``user.email`` or ``items.*.price``."""
     parts: list[str] = []
     for part in loc:
         if len(parts) == MOST_PARTS:
             return ".".join([*parts, ANYTHING])
-        name, places = _step(places, part)
+        name, nodes = _step(nodes, part)
         parts.append(name)
     return ".".join(parts)
 
 
-def fields(declared: Iterable[tuple[Iterable[str], Schema]]) -> Place:
-    """A place with fields, each by its names."""
+def fields(declared: Iterable[tuple[Iterable[str], Schema]]) -> SchemaNode:
+    """A node_at with fields, each by its names."""
     listed = [
         {"name": name, "schema": schema}
         for names, schema in declared
         for name in dict.fromkeys(names)
     ]
-    return Place({"type": "dataclass-args", "fields": listed}, {})
+    return SchemaNode({"type": "dataclass-args", "fields": listed}, {})
 
 
-def _step(places: list[Place], part: object) -> Step:
-    """Where a part leads from any of the places; declared names go before everything else."""
+def _step(nodes: list[SchemaNode], part: object) -> LocationStep:
+    """Where a part leads from any of the nodes; declared names go before everything else."""
     # Once each: a type that contains itself in many ways leads to the same few nodes again.
-    nodes = {id(found.node): found for place in places for found in _open(place)}
-    steps = [step for found in nodes.values() for step in _from(found, part)]
+    opened = {id(found.node): found for node_at in nodes for found in _open(node_at)}
+    steps = [step for found in opened.values() for step in _from(found, part)]
     name = next((step.name for step in steps if step.name != ANYTHING), ANYTHING)
-    return Step(name, [found for step in steps if step.name == name for found in step.places])
+    return LocationStep(
+        name, [found for step in steps if step.name == name for found in step.nodes]
+    )
 
 
-def _open(place: Place) -> Iterator[Place]:
+def _open(node_at: SchemaNode) -> Iterator[SchemaNode]:
     """The nodes that a part of a location can be a name of, without their wrappers."""
-    waiting = [place]
+    waiting = [node_at]
     for _ in range(MOST_WRAPPERS):
         if not waiting:
             return
@@ -80,35 +82,37 @@ def _open(place: Place) -> Iterator[Place]:
         kind = node.get("type")
         if kind == "definitions":
             known = {found["ref"]: found for found in node["definitions"]}
-            waiting.append(Place(node["schema"], {**definitions, **known}))
+            waiting.append(SchemaNode(node["schema"], {**definitions, **known}))
         elif kind == "definition-ref":
-            waiting.extend(_places([definitions.get(node["schema_ref"])], definitions))
+            waiting.extend(_nodes([definitions.get(node["schema_ref"])], definitions))
         elif kind in _FROM:
-            yield Place(node, definitions)
+            yield SchemaNode(node, definitions)
         else:
             inner = [node.get(key) for key in INSIDE] + [*node.get("steps", ())]
-            waiting.extend(_places(inner, definitions))
+            waiting.extend(_nodes(inner, definitions))
 
 
-def _places(found: Iterable[object], definitions: Mapping[str, Schema]) -> list[Place]:
+def _nodes(found: Iterable[object], definitions: Mapping[str, Schema]) -> list[SchemaNode]:
     """Those of some values that are schemas."""
-    return [Place(node, definitions) for node in found if isinstance(node, Mapping)]
+    return [SchemaNode(node, definitions) for node in found if isinstance(node, Mapping)]
 
 
-def _from(place: Place, part: object) -> Iterator[Step]:
-    return _FROM[place.node["type"]](place, part)
+def _from(node_at: SchemaNode, part: object) -> Iterator[LocationStep]:
+    return _FROM[node_at.node["type"]](node_at, part)
 
 
-def _from_fields(place: Place, part: object) -> Iterator[Step]:
+def _from_fields(node_at: SchemaNode, part: object) -> Iterator[LocationStep]:
     """Fields of a model, a dataclass, a typed dictionary or a call."""
-    node, definitions = place
+    node, definitions = node_at
     for name, field in _fields(node):
         for path in _paths(name, field):
             if part == path[0]:
                 rest = {"type": "path", "path": path[1:], "schema": field["schema"]}
                 shown = str(path[0]) if isinstance(path[0], str) else ANYTHING
-                yield Step(shown, [Place(rest if path[1:] else field["schema"], definitions)])
-    yield Step(ANYTHING, _places([node.get("extras_schema")], definitions))
+                yield LocationStep(
+                    shown, [SchemaNode(rest if path[1:] else field["schema"], definitions)]
+                )
+    yield LocationStep(ANYTHING, _nodes([node.get("extras_schema")], definitions))
 
 
 def _fields(node: Schema) -> Iterator[tuple[str, Schema]]:
@@ -130,49 +134,51 @@ def _paths(name: str, field: Schema) -> Iterator[Path]:
             yield tuple(path)
 
 
-def _from_path(place: Place, part: object) -> Iterator[Step]:
+def _from_path(node_at: SchemaNode, part: object) -> Iterator[LocationStep]:
     """What is left of an alias that is a path."""
-    (first, *rest), schema = place.node["path"], place.node["schema"]
+    (first, *rest), schema = node_at.node["path"], node_at.node["schema"]
     if part == first:
         left = {"type": "path", "path": rest, "schema": schema} if rest else schema
-        yield Step(str(first) if isinstance(first, str) else ANYTHING, [Place(left, place[1])])
+        yield LocationStep(
+            str(first) if isinstance(first, str) else ANYTHING, [SchemaNode(left, node_at[1])]
+        )
 
 
-def _from_items(place: Place, _: object) -> Iterator[Step]:
+def _from_items(node_at: SchemaNode, _: object) -> Iterator[LocationStep]:
     """Anything a client numbers or names itself."""
-    node, definitions = place
+    node, definitions = node_at
     items = node.get("items_schema")
     inner = items if isinstance(items, list | tuple) else [items]
     both = [*inner, node.get("keys_schema"), node.get("values_schema")]
-    yield Step(ANYTHING, _places(both, definitions))
+    yield LocationStep(ANYTHING, _nodes(both, definitions))
 
 
-def _from_union(place: Place, part: object) -> Iterator[Step]:
+def _from_union(node_at: SchemaNode, part: object) -> Iterator[LocationStep]:
     """One of several: pydantic says which by a tag, a class name, or a name of its own making."""
-    node, definitions = place
+    node, definitions = node_at
     choices = list(_choices(node, definitions))
     for name, choice in choices:
         if name == part:
-            yield Step(name, [choice])
-    yield Step(ANYTHING, [choice for _, choice in choices])
+            yield LocationStep(name, [choice])
+    yield LocationStep(ANYTHING, [choice for _, choice in choices])
 
 
-def _choices(node: Schema, definitions: Mapping[str, Schema]) -> Iterator[tuple[str, Place]]:
+def _choices(node: Schema, definitions: Mapping[str, Schema]) -> Iterator[tuple[str, SchemaNode]]:
     choices = node["choices"]
     tagged = isinstance(choices, Mapping)
     pairs: Iterable[tuple[Hashable, Any]]
     pairs = choices.items() if tagged else map(_labelled, choices)
     for tag, choice in pairs:
-        for place in _places([choice], definitions):
-            yield (str(getattr(tag, "value", tag)) if tag else _class_name(place)), place
+        for node_at in _nodes([choice], definitions):
+            yield (str(getattr(tag, "value", tag)) if tag else _class_name(node_at)), node_at
 
 
 def _labelled(choice: Any) -> tuple[str, Any]:
     return (choice[1], choice[0]) if isinstance(choice, tuple) else ("", choice)
 
 
-def _class_name(place: Place) -> str:
-    node, definitions = place
+def _class_name(node_at: SchemaNode) -> str:
+    node, definitions = node_at
     for _ in range(MOST_WRAPPERS):
         if node.get("type") != "definition-ref":
             break

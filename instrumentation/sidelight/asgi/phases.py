@@ -1,37 +1,33 @@
-"""Where the time of a request goes, for one request in so many."""
+"""The phases of a request, measured for one request in ``phase_sample_interval``."""
 
-from contextlib import suppress
 from random import Random
 from threading import get_ident
 from time import monotonic_ns
-from typing import TYPE_CHECKING
 
-from starlette.types import ASGIApp, Message, Receive, Scope
+from starlette.types import Message, Receive, Scope
 
-from sidelight.asgi import native
-from sidelight.asgi.handlers import MARK
+from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi.series import SeriesWriter
 from sidelight.contract import METRICS, NANOSECONDS
-
-if TYPE_CHECKING:
-    from sidelight.asgi.exchange import Exchange
-    from sidelight.asgi.recorder import Recorder
-    from sidelight.store.writer import SeriesCounter
+from sidelight.store.writer import SeriesCounter
 
 PHASE = METRICS["fastapi_request_phase_duration_seconds"]
 BODY = "body"
-DEPENDENCIES, ENDPOINT, _ = native.OPERATIONS
+DEPENDENCIES, ENDPOINT, _ = fastapi_telemetry.OPERATIONS
 THREAD_WAIT = "thread_wait"
 
 
 class Phases:
     """The time one request has spent in each phase so far; none is counted in two."""
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope) -> None:
+        """Listen to the operations of a request, until `stop` is called."""
         self._spent: dict[str, int] = {}
         self._open = ""
         self._since = 0
         self._ready = 0
         self._thread = 0
+        self.stop = fastapi_telemetry.listen(scope, self)
 
     def begin(self, operation: str) -> bool:
         """An operation begins.
@@ -78,53 +74,31 @@ class Phases:
             spent[self._open] = spent.get(self._open, 0) + monotonic_ns() - self._since
         return {phase: ns / NANOSECONDS for phase, ns in spent.items()}
 
-    def record(self, recorder: "Recorder", route: str) -> None:
-        """Hand over what the request has spent."""
-        tallies = recorder.sampler.tallies
-        for phase, ns in dict(self._spent).items():
-            tally = tallies.get((route, phase))
-            if tally is None:
-                tally, exact = recorder.tally(PHASE, (route, phase))
-                if exact:
-                    tallies[route, phase] = tally
-            recorder.add(tally, 1, ns)
+    def spent(self) -> dict[str, int]:
+        """Nanoseconds by phase, of those that have ended."""
+        return dict(self._spent)
 
 
-class Sampler:
-    """Looks at one request in so many, at uneven distances: traffic may have a rhythm."""
+class PhaseSampler:
+    """Chooses one request in so many, at uneven distances, since traffic may have a rhythm."""
+
+    _series: dict[tuple[str, str], SeriesCounter]
 
     def __init__(self, every: int) -> None:
-        self._every = every if every and native.tells() else 0
+        self._every = every if every and fastapi_telemetry.reports_operations() else 0
         self._random = Random()  # noqa: S311 no secret, and not the application's own generator
-        self.tallies: dict[tuple[str, str], SeriesCounter] = {}
-        """The series that were used, by route and phase."""
+        self._series = {}  # those that were used, by route and phase
 
     def gap(self) -> int:
-        """How many requests from now the next one is looked at; -1 is never."""
+        """How many requests from now the next one is measured; -1 is never."""
         return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else -1
 
-    async def run(self, app: ASGIApp, exchange: "Exchange") -> None:
-        """Serve one request, and listen."""
-        page, scope = exchange.page, exchange.scope
-        receive: Receive = exchange.receive
-        page.unsampled = self.gap()
-        stop: native.Stop | None = None
-        try:
-            phases = Phases()
-            stop = native.listen(scope, phases)
-            exchange.listened(phases)
-            receive = phases.listening(receive)
-        except Exception:  # noqa: BLE001 no fault of ours may reach a request
-            page.recorder.fault("phases")
-        try:
-            await app(scope, receive, exchange.send)
-        finally:
-            if stop is not None:
-                with suppress(Exception):
-                    stop()
-
-
-def phases_of(scope: Scope) -> dict[str, float] | None:
-    """Seconds by phase of a request, if it is one that is looked at."""
-    extra = getattr(scope.get(MARK), "extra", None)
-    return extra.phases.seconds() if extra is not None and extra.phases is not None else None
+    def record(self, phases: Phases, writer: SeriesWriter, route: str) -> None:
+        """Add what a request has spent to the series of its route."""
+        for phase, ns in phases.spent().items():
+            series = self._series.get((route, phase))
+            if series is None:
+                series, exact = writer.series(PHASE, (route, phase))
+                if exact:
+                    self._series[route, phase] = series
+            writer.add(series, 1, ns)

@@ -31,18 +31,18 @@ MOST_DEPTH = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
+class RouteMatcher:
     """One way to an endpoint: its template, and what a request must look like to take it."""
 
     template: str
     methods: frozenset[str]
     path: re.Pattern[str]
     host: re.Pattern[str] | None
-    leads_on: bool
+    has_routes: bool
     """A mount of an application with routes of its own: the endpoint says too little."""
 
-    def takes(self, scope: Scope, path: str) -> bool:
-        """Whether this leaf matches; the method is not looked at, so that a 405 has a route."""
+    def matches(self, scope: Scope, path: str) -> bool:
+        """Whether this matcher matches; the method is not looked at, so that a 405 has a route."""
         if self.host is not None and not self.host.match(_host(scope)):
             return False
         return self.path.match(path) is not None
@@ -52,8 +52,8 @@ class RouteTable:
     """The routes below one router, by endpoint."""
 
     def __init__(self, routes: Iterable[Any]) -> None:
-        self._leaves: dict[int, list[Leaf]] = {}
-        self._ordered: list[Leaf] = []
+        self._matchers: dict[int, list[RouteMatcher]] = {}
+        self._ordered: list[RouteMatcher] = []
         self._kept: list[Any] = []
         self.routes: list[PublishedRoute] = []
         """Every route as it is published, in the order in which they are tried."""
@@ -74,7 +74,7 @@ class RouteTable:
                 if depth < MOST_DEPTH:
                     self._walk(inner, prefix + path, host, depth + 1)
                 whole = prefix + path + "/{path:path}"
-                self._add(route.app, whole, {ANY}, host, leads_on=bool(inner))
+                self._add(route.app, whole, {ANY}, host, has_routes=bool(inner))
             elif path is not None and getattr(route, "endpoint", None) is not None:
                 self._add(route.endpoint, prefix + path, _methods(kind, route), host)
 
@@ -85,40 +85,42 @@ class RouteTable:
         methods: set[str],
         host: re.Pattern[str] | None,
         *,
-        leads_on: bool = False,
+        has_routes: bool = False,
     ) -> None:
         route = PublishedRoute(tuple(sorted(methods)), path)
         pattern = re.compile(route_table.regex(path, _convertors()), re.DOTALL)
-        leaf = Leaf(route.template, frozenset(methods), pattern, host, leads_on)
-        self._keep(endpoint, leaf)
-        self._ordered.append(leaf)
+        matcher = RouteMatcher(route.template, frozenset(methods), pattern, host, has_routes)
+        self._keep(endpoint, matcher)
+        self._ordered.append(matcher)
         self.routes.append(route)
 
     def _add_host(self, route: Any) -> None:
         """A host is no part of a template: without a route inside there is none."""
-        leaf = Leaf("", frozenset({ANY}), re.compile(""), route.host_regex, leads_on=True)
-        self._keep(route.app, leaf)
+        matcher = RouteMatcher(
+            "", frozenset({ANY}), re.compile(""), route.host_regex, has_routes=True
+        )
+        self._keep(route.app, matcher)
 
-    def _keep(self, endpoint: object, leaf: Leaf) -> None:
-        self._leaves.setdefault(id(endpoint), []).append(leaf)
+    def _keep(self, endpoint: object, matcher: RouteMatcher) -> None:
+        self._matchers.setdefault(id(endpoint), []).append(matcher)
         self._kept.append(endpoint)  # an id is only good while its object lives
 
-    def sure(self, endpoint: object) -> str | None:
+    def template_of(self, endpoint: object) -> str | None:
         """The template, where the endpoint alone tells it."""
-        leaves = self._leaves.get(id(endpoint), ())
-        templates = {leaf.template for leaf in leaves}
-        if len(templates) == 1 and not any(leaf.leads_on for leaf in leaves):
+        matchers = self._matchers.get(id(endpoint), ())
+        templates = {matcher.template for matcher in matchers}
+        if len(templates) == 1 and not any(matcher.has_routes for matcher in matchers):
             return templates.pop()
         return None
 
     def knows(self, endpoint: object) -> bool:
         """Whether the table has the endpoint at all."""
-        return id(endpoint) in self._leaves
+        return id(endpoint) in self._matchers
 
-    def leads_on(self, endpoint: object) -> bool:
+    def has_routes(self, endpoint: object) -> bool:
         """Whether the endpoint is an application with routes of its own."""
-        leaves = self._leaves.get(id(endpoint), ())
-        return bool(leaves) and all(leaf.leads_on for leaf in leaves)
+        matchers = self._matchers.get(id(endpoint), ())
+        return bool(matchers) and all(matcher.has_routes for matcher in matchers)
 
     def template(self, scope: Scope, root: str) -> str:
         """The template of a request that has been routed, without ``root_path``.
@@ -126,16 +128,20 @@ class RouteTable:
         Empty where no route matched, ``_UNKNOWN`` where the table doesn't know the endpoint.
         """
         endpoint = scope.get("endpoint")
-        leaves = self._leaves.get(id(endpoint), ()) if endpoint is not None else ()
+        matchers = self._matchers.get(id(endpoint), ()) if endpoint is not None else ()
         path = strip_root(scope["path"], root)
-        if endpoint is None or all(leaf.leads_on for leaf in leaves):
+        if endpoint is None or all(matcher.has_routes for matcher in matchers):
             found = _frontend(scope, path) or self._unseen(scope, path)
-            if found or not leaves:
+            if found or not matchers:
                 return found if endpoint is None or found else UNKNOWN
-        for leaf in leaves:
-            if leaf.takes(scope, path) and (scope.get("method") in leaf.methods or leaf.leads_on):
-                return leaf.template
-        return next((leaf.template for leaf in leaves if leaf.takes(scope, path)), UNKNOWN)
+        for matcher in matchers:
+            if matcher.matches(scope, path) and (
+                scope.get("method") in matcher.methods or matcher.has_routes
+            ):
+                return matcher.template
+        return next(
+            (matcher.template for matcher in matchers if matcher.matches(scope, path)), UNKNOWN
+        )
 
     def _unseen(self, scope: Scope, path: str) -> str:
         """Match again where the scope can't tell: a middleware in between passed on a copy.
@@ -149,15 +155,19 @@ class RouteTable:
     def _search(self, scope: Scope, path: str, *, mounts: bool) -> str:
         """Try the routes in their order, as a router does: first with the method, then without."""
         taking = [
-            leaf
-            for leaf in self._ordered
-            if (mounts or not leaf.leads_on)
-            and (WEBSOCKET in leaf.methods) == (scope["type"] == "websocket")
-            and leaf.takes(scope, path)
+            matcher
+            for matcher in self._ordered
+            if (mounts or not matcher.has_routes)
+            and (WEBSOCKET in matcher.methods) == (scope["type"] == "websocket")
+            and matcher.matches(scope, path)
         ]
         wanted = {scope.get("method", WEBSOCKET), ANY}
-        exact = [leaf.template for leaf in taking if wanted & leaf.methods and not leaf.leads_on]
-        return (exact or [leaf.template for leaf in taking] or [""])[0]
+        exact = [
+            matcher.template
+            for matcher in taking
+            if wanted & matcher.methods and not matcher.has_routes
+        ]
+        return (exact or [matcher.template for matcher in taking] or [""])[0]
 
     def redirected(self, scope: Scope, root: str) -> str:
         """The template a slash redirect leads to, or the empty string."""

@@ -5,10 +5,12 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from sidelight.asgi.books import Page
-from sidelight.asgi.exchange import EXCEPTIONS
-from sidelight.asgi.recorder import Recorder
+from sidelight.asgi.mark import Measurement
+from sidelight.asgi.request import EXCEPTIONS
+from sidelight.asgi.request_keys import RequestKey
 from sidelight.contract import METRICS, OTHER
+from sidelight.runtime.faults import guarded
+from sidelight.store.inflight import InflightSlot
 
 DURATION = METRICS["fastapi_websocket_duration_seconds"]
 REGISTERED = frozenset(range(1000, 1016))
@@ -17,61 +19,56 @@ INTERNAL_ERROR = "1011"
 ABNORMAL = "1006"
 
 
-class Session:
+class WebSocketState(Measurement):
     """What is known of one connection until it ends."""
 
-    __slots__ = ("_receive", "_send", "code", "recorder", "row", "scope", "start")
+    __slots__ = ("_receive", "_recorder", "_scope", "_send", "code", "since", "slot")
+    slot: InflightSlot | None
 
-    def __init__(
-        self, recorder: Recorder, page: Page, scope: Scope, receive: Receive, send: Send
-    ) -> None:
-        self.recorder = recorder
-        self.scope = scope
+    def __init__(self, key: RequestKey, scope: Scope, receive: Receive, send: Send) -> None:
+        self._recorder = key.recorder
+        self._scope = scope
         self._receive = receive
         self._send = send
         self.code = ""
         path = scope["path"].encode(errors="replace")
-        self.start = monotonic_ns()
-        self.row = recorder.file.acquire_slot(page.asked, path, self.start)
+        self.since = monotonic_ns()
+        self.slot = key.recorder.file.acquire_slot(key.packed, path, self.since)
 
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server."""
-        try:
+        with guarded("send", self._recorder.faults):
             if message["type"] == "websocket.close" and not self.code:
                 self.code = str(int(message.get("code", 1000)))
             elif message["type"] == "websocket.http.response.start" and not self.code:
                 self.code = OTHER
-        except Exception:  # noqa: BLE001 no fault of ours may reach a connection
-            self.recorder.fault("send")
         return self._send(message)
 
     async def receive(self) -> Message:
         """Look at a message on its way to the application."""
         message = await self._receive()
-        try:
+        with guarded("receive", self._recorder.faults):
             if message["type"] == "websocket.disconnect" and not self.code:
                 code = message.get("code", 1005)
                 self.code = str(code) if code in REGISTERED else OTHER
-        except Exception:  # noqa: BLE001 no fault of ours may reach a connection
-            self.recorder.fault("receive")
         return message
 
     def end(self, error: BaseException | None) -> None:
         """The application is done with the connection."""
-        recorder = self.recorder
+        slot, self.slot = self.slot, None
         try:
-            self._record(error)
-        except Exception:  # noqa: BLE001 no fault of ours may reach a connection
-            recorder.fault("end")
+            with guarded("end", self._recorder.faults):
+                self._record(error)
         finally:
-            recorder.file.release_slot(self.row)
+            if slot is not None:
+                self._recorder.file.release_slot(slot)
 
     def _record(self, error: BaseException | None) -> None:
-        recorder = self.recorder
-        route = recorder.labels.route(self.scope, 0)
+        recorder = self._recorder
+        route = recorder.route_of(self._scope, 0)
         if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
             name = recorder.class_names(type(error).__name__)
-            recorder.increment(EXCEPTIONS, (route, name))
+            recorder.writer.increment(EXCEPTIONS, (route, name))
             self.code = self.code or INTERNAL_ERROR
         code = recorder.close_codes(self.code or ABNORMAL)
-        recorder.observe(DURATION, (route, code), monotonic_ns() - self.start)
+        recorder.writer.observe(DURATION, (route, code), monotonic_ns() - self.since)

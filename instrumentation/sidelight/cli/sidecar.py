@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     "--history",
     envvar="SIDELIGHT_HISTORY",
     metavar="DURATION",
-    help="How long samples are remembered, 0 for not at all. [default: 1h with the extra]",
+    help="The span of the history, such as 1h30m; 0 turns it off. [default: 1h with the extra]",
 )
 @click.option(
     "--history-step",
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     envvar="SIDELIGHT_HISTORY_STEP",
     metavar="DURATION",
     show_default=True,
-    help="From one sample to the next.",
+    help="The interval between two samples.",
 )
 @click.option(
     "--history-memory",
@@ -49,19 +49,19 @@ if TYPE_CHECKING:
     envvar="SIDELIGHT_HISTORY_MEMORY",
     metavar="SIZE",
     show_default=True,
-    help="Most memory of the history; its oldest samples go first.",
+    help="The memory of the history; the oldest samples are dropped first.",
 )
 @click.option(
     "--job",
     envvar="SIDELIGHT_JOB",
     metavar="NAME",
-    help="The label of its samples; else the service's name.",
+    help="The label job of the samples; otherwise the name of the service.",
 )
 @click.option(
     "--instance",
     envvar="SIDELIGHT_INSTANCE",
     metavar="NAME",
-    help="The label of its samples; else the address it listens on.",
+    help="The label instance of the samples; otherwise the address that it listens on.",
 )
 @click.option(
     "--rules",
@@ -69,7 +69,7 @@ if TYPE_CHECKING:
     type=click.Path(),
     envvar="SIDELIGHT_RULES",
     metavar="FILE",
-    help="Evaluate these rules, and not those of the service's objectives.",
+    help="Evaluate these rules instead of those of the service's objectives.",
 )
 def sidecar(  # noqa: PLR0913 one for each option
     directory: str,

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from sidelight.asgi import native
+from sidelight.asgi import fastapi_telemetry
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
@@ -54,21 +54,21 @@ def check_application(app: Any) -> Iterator[Finding]:
 
 
 def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
-    if middleware.problem:
-        yield fail(middleware.problem, "correct the option where the middleware is added")
+    if middleware.lifecycle.problem:
+        yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
     else:
         yield ok("the application is measured")
-        settings = middleware._settings  # noqa: SLF001 our own
+        settings = middleware.lifecycle.settings
         if settings is not None and settings.phase_sample_interval:
             yield from _phases()
 
 
 def _phases() -> Iterator[Finding]:
     """Whether this FastAPI reports the phases of a request."""
-    if version("fastapi") and not native.tells():
+    if version("fastapi") and not fastapi_telemetry.reports_operations():
         fix = "phase_sample_interval=0 turns them off"
-        if not native.KNOWN:
-            fix = f"pip install 'fastapi>={native.FIRST}', or {fix}"
+        if not fastapi_telemetry.KNOWN:
+            fix = f"pip install 'fastapi>={fastapi_telemetry.FIRST}', or {fix}"
         yield warn(f"FastAPI {version('fastapi')} does not report the phases of a request", fix)
 
 
@@ -95,7 +95,7 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
 
 def _native(app: Any) -> Iterator[Finding]:
     """FastAPI's own metrics (0.142 and later), which have the same names."""
-    if native.sends_metrics(app):
+    if fastapi_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
             TELEMETRY_FIX,

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypedDict, Unpack
@@ -102,7 +103,8 @@ def _missing_module() -> str:
     """Return the first required module that is not installed; empty if all are."""
     for name in REQUIRED_MODULES:
         try:
-            importlib.import_module(name)
+            with warnings.catch_warnings(action="ignore"):  # as in promql/parser.py
+                importlib.import_module(name)
         except ImportError:
             return name
     return ""

@@ -1,10 +1,11 @@
-"""A timer on the worker's event loop: says that it runs and how late, and publishes figures."""
+"""A timer on the worker's event loop, which measures how late it is and publishes gauges."""
 
 import asyncio
 import logging
 import time
 from bisect import bisect_right
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from threading import get_ident
 from weakref import WeakValueDictionary
@@ -14,7 +15,7 @@ from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
-from sidelight.runtime.watchdog import Pulse, Witness
+from sidelight.runtime.watchdog import BlockAttribution, WatchedLoop
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
 
@@ -39,33 +40,37 @@ class Heartbeat:
         self.store = store
         self.faults = Faults(store.file.count)
         self.app_metrics = AppMetricsPublisher(store, partial(self.faults.note, "registry"))
-        self._also: list[Callable[[], None]] = []
-        self._witnesses: list[Witness] = []
+        self._on_chores: list[Callable[[], None]] = []
+        self._attributions: list[BlockAttribution] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._limiter = threads.limiter()
-        self._pulse: Pulse | None = None
+        self._watched_loop: WatchedLoop | None = None
         self._waits: list[int] = []
         self._waited_at: list[int] = []
         self._chores = 0
         self._next_chores = 0.0
         instruments.attach(store.file)
 
-    def join(self, also: Callable[[], None], witness: Witness, threshold: float) -> None:
-        """Call ``also`` once a second; ``witness`` says what holds the loop for so many seconds."""
-        self._also.append(also)
-        self._witnesses.append(witness)
-        if self._pulse is None:
-            # A hold begins half a beat before the beat it delays is due, on average.
+    def add_application(
+        self, on_chores: Callable[[], None], attribution: BlockAttribution, threshold: float
+    ) -> None:
+        """Call ``on_chores`` once a second, and attribute blocks of ``threshold`` seconds."""
+        self._on_chores.append(on_chores)
+        self._attributions.append(attribution)
+        if self._watched_loop is None:
+            # A block begins half a beat before the beat that it delays, on average.
             late = max(threshold - PERIOD / 2, PERIOD / 4)
             period = int(PERIOD * NANOSECONDS)
-            self._pulse = Pulse(self._witnesses, int(late * NANOSECONDS), period)
+            self._watched_loop = WatchedLoop(self._attributions, int(late * NANOSECONDS), period)
 
-    def part(self, also: Callable[[], None], witness: Witness) -> None:
+    def remove_application(
+        self, on_chores: Callable[[], None], attribution: BlockAttribution
+    ) -> None:
         """One application less; without any the timer stops."""
-        self._also.remove(also)
-        self._witnesses.remove(witness)
-        if not self._also:
+        self._on_chores.remove(on_chores)
+        self._attributions.remove(attribution)
+        if not self._on_chores:
             self.stop()
             instruments.detach(self.store.file)
 
@@ -81,18 +86,24 @@ class Heartbeat:
             return
         self.stop()
         self._loop, self._limiter = loop, threads.limiter()
-        if self._pulse is not None:
-            self._pulse.loop, self._pulse.thread = loop, get_ident()
-            watchdog.watch(self._pulse)
+        if self._watched_loop is not None:
+            self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
+            watchdog.watch(self._watched_loop)
         self._beat(loop)
+
+    def follow(self) -> None:
+        """Move the timer to the running loop now, if it is on another."""
+        with suppress(RuntimeError):  # there is none, or it is not asyncio's
+            if self._loop is not asyncio.get_running_loop():
+                self.wake()
 
     def stop(self) -> None:
         """Stop the timer, whichever loop it is on."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._pulse is not None:
-            watchdog.leave(self._pulse)
-            self._pulse.due, self._pulse.loop = 0, None
+        if self._watched_loop is not None:
+            watchdog.leave(self._watched_loop)
+            self._watched_loop.due, self._watched_loop.loop = 0, None
         self._timer = self._loop = self._limiter = None
 
     def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -104,17 +115,19 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
-        for part in (self._count_lag, self.figures, self._chores_if_due):
+        for part in (self._count_lag, self.publish_gauges, self._chores_if_due):
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
                 part()
         self._timer = loop.call_later(PERIOD, self._beat, loop)
 
     def _count_lag(self) -> None:
-        if self._pulse is not None:
-            self.store.file.observe(LAG, (), self._pulse.beat(self.store.file.words[HEARTBEAT]))
+        if self._watched_loop is not None:
+            self.store.file.observe(
+                LAG, (), self._watched_loop.beat(self.store.file.words[HEARTBEAT])
+            )
 
-    def figures(self) -> None:
-        """Publish what threads and pools are doing at this moment."""
+    def publish_gauges(self) -> None:
+        """Publish the gauges of threads and pools at this moment."""
         file = self.store.file
         if self._limiter is not None:
             for metric, _, value in threads.readings(self._limiter):
@@ -124,15 +137,15 @@ class Heartbeat:
                     self._waited_at.append(time.monotonic_ns())
         instruments.publish(file)
 
-    def met(self, start: int, end: int) -> tuple[float | None, int | None]:
-        """What a request met: seconds the loop was held, and calls waiting when it began.
+    def conditions(self, start: int, end: int) -> tuple[float | None, int | None]:
+        """Seconds the loop was blocked, and calls that waited for a thread at the start.
 
-        Times are of CLOCK_MONOTONIC, in ns. None where nothing was looked at.
+        Times are of CLOCK_MONOTONIC, in ns. None where nothing was measured.
         """
-        pulse = self._pulse
-        held = None if pulse is None else pulse.held_between(start, end) / NANOSECONDS
+        watched = self._watched_loop
+        blocked = None if watched is None else watched.blocked_between(start, end) / NANOSECONDS
         at = bisect_right(self._waited_at, start) - 1
-        return held, self._waits[at] if at >= 0 else None
+        return blocked, self._waits[at] if at >= 0 else None
 
     def _chores_if_due(self) -> None:
         if time.monotonic() >= self._next_chores:
@@ -146,10 +159,10 @@ class Heartbeat:
         if self._chores % PROCESS_EVERY == 0:
             process.publish(self.store.file)
         self._chores += 1
-        self.mend()
+        self.renew_file()
         self.app_metrics.publish_if_due()
 
-    def mend(self) -> None:
+    def renew_file(self) -> None:
         """Make this worker's file again if somebody removed it."""
         try:
             if self.store.renew():
@@ -161,8 +174,8 @@ class Heartbeat:
         except StoreError as error:
             if self._chores % 60 == 1:
                 logger.error("metrics of this worker can't be read by others: %s", error)  # noqa: TRY400 the message says it all
-        for also in self._also:
-            also()
+        for on_chores in self._on_chores:
+            on_chores()
 
 
 _heartbeats: WeakValueDictionary[int, Heartbeat] = WeakValueDictionary()

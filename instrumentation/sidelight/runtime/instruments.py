@@ -19,7 +19,7 @@ from sidelight.store.writer import StoreFull, WorkerFile
 MOST_EARLY = 10_000
 
 
-class Reading(NamedTuple):
+class GaugeReading(NamedTuple):
     """A gauge's value now; ``labels`` are without ``worker``, which comes last."""
 
     metric: Metric
@@ -27,8 +27,8 @@ class Reading(NamedTuple):
     value: int
 
 
-Gauge = Callable[[], Iterable[Reading]]
-Series = tuple[Metric, tuple[str, ...]]
+Gauge = Callable[[], Iterable[GaugeReading]]
+SeriesName = tuple[Metric, tuple[str, ...]]
 Event = tuple[bool, Metric, tuple[str, ...], int]
 
 _lock = threading.RLock()
@@ -36,7 +36,7 @@ _files: WeakSet[WorkerFile] = WeakSet()
 _targets: tuple[ReferenceType[WorkerFile], ...] = ()
 _early: deque[Event] = deque(maxlen=MOST_EARLY)
 _gauges: list[Gauge] = []
-_shown: WeakKeyDictionary[WorkerFile, set[Series]] = WeakKeyDictionary()
+_shown: WeakKeyDictionary[WorkerFile, set[SeriesName]] = WeakKeyDictionary()
 _publishing = threading.Lock()
 
 
@@ -99,7 +99,7 @@ def publish_all() -> None:
 
 
 def _publish(file: WorkerFile) -> None:
-    shown: set[Series] = set()
+    shown: set[SeriesName] = set()
     for gauge in tuple(_gauges):
         with suppress(Exception):  # somebody else's pool, looked at while it changes
             for metric, labels, value in gauge():

@@ -6,7 +6,7 @@ from anyio import CapacityLimiter
 from anyio.to_thread import current_default_thread_limiter
 
 from sidelight.contract import METRICS
-from sidelight.runtime.instruments import Reading
+from sidelight.runtime.instruments import GaugeReading
 
 CAPACITY = METRICS["anyio_threadpool_capacity"]
 IN_USE = METRICS["anyio_threadpool_in_use"]
@@ -21,9 +21,9 @@ def limiter() -> CapacityLimiter | None:
         return None
 
 
-def readings(found: CapacityLimiter) -> Iterator[Reading]:
+def readings(found: CapacityLimiter) -> Iterator[GaugeReading]:
     """How many threads there may be, how many work, and how many calls wait for one."""
     state = found.statistics()
-    yield Reading(CAPACITY, (), int(min(state.total_tokens, 1 << 32)))
-    yield Reading(IN_USE, (), state.borrowed_tokens)
-    yield Reading(WAITING, (), state.tasks_waiting)
+    yield GaugeReading(CAPACITY, (), int(min(state.total_tokens, 1 << 32)))
+    yield GaugeReading(IN_USE, (), state.borrowed_tokens)
+    yield GaugeReading(WAITING, (), state.tasks_waiting)

@@ -11,7 +11,7 @@ from sidelight.errors import WatchError
 from sidelight.runtime import adapters, instruments
 from sidelight.runtime.adapters.adapter import Adapter
 from sidelight.runtime.adapters.overlay import adapter_of, overlay
-from sidelight.runtime.instruments import Reading
+from sidelight.runtime.instruments import GaugeReading
 from sidelight.settings import disabled
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ def _begin(obj: object, name: str, adapter: type[Adapter]) -> None:
     instruments.poll(_readings)
 
 
-def _readings() -> Iterator[Reading]:
+def _readings() -> Iterator[GaugeReading]:
     """The gauges of all that is watched; what can't be read now is passed over."""
     for adapter in tuple(_watched.values()):
         with suppress(Exception):  # somebody else's pool, looked at while it changes

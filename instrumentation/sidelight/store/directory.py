@@ -1,4 +1,4 @@
-"""The directory the workers of one server share: its rights, its names, its locks."""
+"""The directory that the workers of one server share: its permissions, its names, its locks."""
 
 import errno
 import os
@@ -26,9 +26,10 @@ _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Directory:
-    """One open directory. Every file is reached relative to it; links are not followed.
+    """One open directory. Files are opened relative to it, and links are not followed.
 
-    ``shared`` is one the operator named: it outlives its workers, and its group may read it.
+    A ``shared`` one was named by the operator: it stays after its workers end, and its group may
+    read it.
     """
 
     def __init__(self, path: str, fd: int, *, shared: bool) -> None:
@@ -53,20 +54,20 @@ class Directory:
             os.close(fd)
             raise OSError(errno.EINVAL, "not a regular file", name)
         if flags & os.O_CREAT and found.st_uid == os.geteuid():
-            os.fchmod(fd, self.file_mode)  # whatever the umask: the group is meant to read it
+            os.fchmod(fd, self.file_mode)  # the umask does not apply: the group is meant to read it
             if self.shared:
                 self._set_group(fd, found)
         return fd
 
     def _set_group(self, fd: int, found: os.stat_result) -> None:
-        """Let the directory's group have a file, also where no setgid bit sees to it."""
+        """Give a file to the directory's group, where no setgid bit does."""
         group = os.fstat(self.fd).st_gid
         if found.st_gid != group:
             with suppress(OSError):  # not of that group
                 os.fchown(fd, -1, group)
 
     def read(self, name: str) -> bytes | None:
-        """A file, up to as much of it as any of ours has; None where there is none."""
+        """The first `MAX_READ` bytes of a file; None where there is none."""
         try:
             with os.fdopen(self.open(name), "rb") as file:
                 return file.read(MAX_READ)
@@ -74,7 +75,7 @@ class Directory:
             return None
 
     def write(self, name: str, data: bytes) -> None:
-        """Put a file in place whole: a reader sees the old one or the new one."""
+        """Replace a file at once: a reader sees either the old one or the new one."""
         draft = f"{name}.{os.getpid()}.{time.monotonic_ns()}{DRAFT_SUFFIX}"
         fd = self.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
@@ -86,7 +87,7 @@ class Directory:
             raise
 
     def touch(self, name: str) -> None:
-        """Make an empty file, or make it new again, whoever of the group it belongs to."""
+        """Make an empty file, or set its time to now, whichever user of the group owns it."""
         try:
             os.utime(name, dir_fd=self.fd, follow_symlinks=False)
         except OSError:
@@ -106,7 +107,7 @@ class Directory:
         return time.time() - scraped < seconds
 
     def identity(self, proposal: str) -> str:
-        """The id of this directory: the first that anybody proposed. It lives as long."""
+        """The id of this directory: the first one proposed. It stays as long as the directory."""
         with suppress(OSError, ValueError), self.locked(NUMBER_LOCK, seconds=1.0):
             if not self.names(IDENTITY):
                 self.write(IDENTITY, proposal.encode())
@@ -120,7 +121,7 @@ class Directory:
 
     @contextmanager
     def locked(self, name: str, seconds: float = 0.0) -> Iterator[bool]:
-        """Hold a lock file; yields whether it was had within ``seconds``."""
+        """Hold a lock file; yields whether the lock was acquired within ``seconds``."""
         fd = self.open(name, os.O_RDONLY | os.O_CREAT)
         try:
             yield locks.acquire(fd, seconds)
@@ -128,33 +129,33 @@ class Directory:
             os.close(fd)
 
     def exists(self) -> bool:
-        """Whether the path still leads to this directory."""
+        """Whether the path is still that of this directory."""
         try:
-            there, here = os.stat(self.path, follow_symlinks=False), os.fstat(self.fd)
+            by_path, opened = os.stat(self.path, follow_symlinks=False), os.fstat(self.fd)
         except OSError:
             return False
-        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+        return os.path.samestat(by_path, opened)
 
     def destroy(self) -> None:
-        """Remove what is ours in it, and the directory if that leaves it empty."""
+        """Remove its files, and the directory if that leaves it empty."""
         for name in self.names(""):
             self.remove(name)
         with suppress(OSError):
             os.rmdir(self.path)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Close the descriptor."""
         fd, self.fd = self.fd, -1
         if fd >= 0:
             os.close(fd)
 
     def __del__(self) -> None:
-        """Whoever still works with it, such as a thread that takes a snapshot, has it open."""
+        """Close it once nothing uses it: a thread that takes a snapshot may still do so."""
         self.close()
 
 
 def open_shared(path: str) -> Directory:
-    """The directory an operator named; made (mode 2770) if missing. Raises `StoreError`."""
+    """A directory that the operator named; made (mode 2770) if missing. Raises `StoreError`."""
     with suppress(FileExistsError), _explained(path):
         os.mkdir(path, 0o770)
         os.chmod(path, 0o2770)  # noqa: S103 a group is meant to share it
@@ -168,7 +169,7 @@ def open_shared(path: str) -> Directory:
 
 
 def open_private(group: str) -> Directory:
-    """The directory of one server's workers, under this user's own. Raises `StoreError`."""
+    """The directory of one server's workers, in that of this user. Raises `StoreError`."""
     base = open_user_base()
     remove_abandoned(base, keep=group)
     path = os.path.join(base.path, group)
@@ -181,7 +182,7 @@ def open_private(group: str) -> Directory:
 
 
 def open_user_base() -> Directory:
-    """``sidelight-UID`` on tmpfs, made if missing, refused unless it is ours alone."""
+    """``sidelight-UID`` on tmpfs, made if missing, refused if other users have access to it."""
     path = os.path.join(memory_folder(), f"sidelight-{os.getuid()}")
     with _explained(path):
         with suppress(FileExistsError):
@@ -195,13 +196,13 @@ def open_user_base() -> Directory:
 
 
 def open_existing(path: str) -> Directory:
-    """A directory that is there, to be read; nothing is made. Raises `StoreError`."""
+    """A directory that exists, for reading; nothing is made. Raises `StoreError`."""
     with _explained(path):
         return Directory(path, os.open(path, _OPEN), shared=True)
 
 
 def own_directories() -> list[str]:
-    """Paths of the directories that this user's servers made for themselves."""
+    """Paths of the directories that servers of this user made for themselves."""
     base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
     try:
         return sorted(str(path) for path in base.iterdir() if path.is_dir())
@@ -210,14 +211,14 @@ def own_directories() -> list[str]:
 
 
 def memory_folder() -> str:
-    """Where files live in memory: /dev/shm, or else the temporary folder."""
+    """Where files are kept in memory: /dev/shm, or else the temporary folder."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else tempfile.gettempdir()  # noqa: S108 see open_user_base
 
 
 def remove_abandoned(base: Directory, keep: str) -> None:
-    """Remove what servers that ended without a goodbye left behind."""
+    """Remove the directories of servers that ended without removing them."""
     for group in base.names(""):
-        if group == keep or supervisor.alive(group):
+        if group == keep or supervisor.is_running(group):
             continue
         try:
             fd = os.open(group, _OPEN, dir_fd=base.fd)
@@ -230,7 +231,7 @@ def remove_abandoned(base: Directory, keep: str) -> None:
 
 
 def workers(directory: Directory, *, alive: bool) -> Iterator[str]:
-    """Names of worker files whose process runs, or of those whose process is gone."""
+    """Names of worker files whose process runs, or of those whose process has ended."""
     for name in directory.names(WORKER_SUFFIX):
         with suppress(OSError):
             fd = directory.open(name)
@@ -250,7 +251,7 @@ _REASONS = {
 
 
 def explained(error: OSError, path: str) -> StoreError:
-    """An operating system's error as ours, with a short reason."""
+    """A `StoreError` for an error of the operating system, with a short reason."""
     reason = _REASONS.get(error.errno or 0, "unusable")
     return StoreError(reason, f"{path} can't be used: {error.strerror or error}")
 

@@ -1,15 +1,15 @@
-"""The bytes of a worker's file and of the totals: the only place that knows them.
+"""The layout of a worker's file and of the totals. No other module knows it.
 
-A file is a header, the rows of requests in flight, a table of exemplars, and an arena of
+A file is a header, the slots of requests in flight, a table of exemplars, and an arena of
 blocks, one after the other. A block is a head (checksum, length, kind, number of value
 words, length of its key), its key, and its values; head and key never change once they are
-there, so a reader that finds a checksum right may trust them, and stops at the first that
-is not. All numbers are little-endian; values are 8-byte whole numbers at 8-byte addresses:
+written, so a reader trusts them where the checksum is right, and stops at the first that is
+wrong. All numbers are little-endian; values are 8-byte whole numbers at 8-byte addresses:
 a counter's or gauge's one value, or a histogram's sum and then its buckets with infinity.
 
-A header says how long a row is, and the oldest version that can read the file. So a later
-version may add words to the header, a row or an exemplar, kinds of blocks and families, and
-an older reader still counts all that it knows (docs/decisions/0009).
+A header says how long a slot is, and the oldest version that can read the file. So a later
+version may add words to the header, a slot or an exemplar, kinds of blocks and families, and an
+older reader still counts what it knows (docs/decisions/0009).
 """
 
 import struct
@@ -23,20 +23,20 @@ from sidelight.store.route_table import WEBSOCKET
 
 MAGIC: Final = b"SIDELITE"
 VERSION: Final = 1
-"""Of the files written here."""
+"""The version of the files that are written here."""
 NEEDS: Final = 1
 """The oldest version whose reader understands the files written here."""
 WORD: Final = 8
 
 HEADER: Final = struct.Struct("<8sII16sQQQIIIIIIQQ")
 """Magic, version, needed version, id, worker, pid, start (ns since the epoch), then offset,
-number and bytes of rows, the same of exemplars, the arena's offset, and the whole size.
+number and bytes of slots, the same of exemplars, the arena's offset, and the whole size.
 A checksum follows."""
 HEADER_BYTES: Final = 256
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""More than the largest cap needs; no reader takes a larger file into its memory."""
-# Words of the header that change while the worker lives: its state, when its loop last beat,
-# how many requests in flight found no free row, and the end of the arena's last block.
+"""More than the largest limit of series needs; a reader refuses a larger file."""
+# Words of the header that change while the worker runs: its state, its last heartbeat, the
+# number of requests in flight without a slot, and the end of the arena's last block.
 STATE: Final = 24
 HEARTBEAT: Final = 25
 UNTRACKED: Final = 26
@@ -44,11 +44,11 @@ USED: Final = 27
 
 SLOTS: Final = 1024
 NATIVE: Literal["L", "Q"] = "L" if struct.calcsize("L") == WORD else "Q"
-"""A word as `memoryview` takes it; of the two, ``L`` costs it less."""
+"""The format of a word in a `memoryview`; of the two, ``L`` is faster."""
 SLOT_WORDS: Final = 19
 PATH_BYTES: Final = (SLOT_WORDS - 2) * WORD
-"""A row is a start (CLOCK_MONOTONIC in ns; 0 when free), what is asked for as `asked` has it, and
-the raw path up to a NUL, or cut. The start is written last."""
+"""A slot is a start (CLOCK_MONOTONIC in ns; 0 when free), scheme and method in one word (see
+`pack_method_scheme`), and the raw path up to a NUL, or cut. The start is written last."""
 SCHEMES: Final = ("_OTHER", "http", "https", "ws", "wss")
 
 EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
@@ -57,7 +57,7 @@ EXEMPLARS: Final = 512
 
 SLOW_RECORDS: Final = 256
 SLOW_RECORD_BYTES: Final = 384
-"""A worker's last slow requests: so many slots of so many bytes, the values of one block."""
+"""A worker's last slow requests: so many records of so many bytes, the values of one block."""
 
 HEAD: Final = struct.Struct("<IIHHI")
 BYTES_PER_SERIES: Final = 440
@@ -66,7 +66,7 @@ SEPARATOR: Final = "\0"
 
 
 class WorkerState(IntEnum):
-    """What a worker says of itself."""
+    """The state of a worker, which it writes itself."""
 
     SERVING = 1
     DRAINING = 2
@@ -87,11 +87,11 @@ class BlockKind(IntEnum):
 
 
 LATER: Final = "layout_version"
-"""Why a file of a later version that this one can't read is skipped."""
+"""The reason why a file of a later version that this one cannot read is skipped."""
 
 
 class FileHeader(NamedTuple):
-    """The part of a header that never changes."""
+    """The part of a header that does not change."""
 
     id: bytes
     worker: int
@@ -110,14 +110,14 @@ class FileHeader(NamedTuple):
 def worker_header(
     max_series: int, file_id: bytes, worker: int, pid: int, started: int
 ) -> FileHeader:
-    """Where everything lies in a file for ``max_series`` label sets."""
+    """The header, and so the layout, of a file for ``max_series`` label sets."""
     exemplars_at = HEADER_BYTES + SLOTS * SLOT_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
     size = arena_at + SLACK + SLOW_RECORDS * SLOW_RECORD_BYTES + max_series * BYTES_PER_SERIES
     size = -(-size // 4096) * 4096
-    rows = HEADER_BYTES, SLOTS, SLOT_WORDS * WORD
+    slots = HEADER_BYTES, SLOTS, SLOT_WORDS * WORD
     exemplars = exemplars_at, EXEMPLARS, EXEMPLAR.size
-    return FileHeader(file_id, worker, pid, started, *rows, *exemplars, arena_at, size)
+    return FileHeader(file_id, worker, pid, started, *slots, *exemplars, arena_at, size)
 
 
 def totals_header(file_id: bytes, pid: int, started: int, arena: int) -> FileHeader:
@@ -168,7 +168,7 @@ def pack_method_scheme(scheme: str, method: str) -> int:
 
 
 def unpack_method_scheme(word: int) -> tuple[str, str]:
-    """The inverse of `asked`, for anything that may stand in a file."""
+    """The inverse of `pack_method_scheme`, for any word that a file may contain."""
     scheme, *method = word.to_bytes(WORD, "little")
     name = SCHEMES[scheme] if scheme < len(SCHEMES) else SCHEMES[0]
     return name, bytes(method).rstrip(b"\0").decode("latin-1") or WEBSOCKET
@@ -183,7 +183,7 @@ def pack_block(kind: BlockKind, key: bytes, values: int) -> bytes:
 
 
 def iter_blocks(data: bytes, at: int) -> Iterator[tuple[int, int, bytes, int]]:
-    """Yield ``(kind, values, key, address of the values)`` until nothing valid follows.
+    """Yield ``(kind, values, key, address of the values)`` until a block is not valid.
 
     An address is in bytes from the start of ``data``.
     """

@@ -1,7 +1,7 @@
-"""This process's own worker file, and the directory it belongs to.
+"""The worker file of this process, and its directory.
 
-One file a process and directory, whatever the number of applications; a process without a
-directory has one in its own memory for each application, so that tests don't mix.
+A process has one file per directory, whatever the number of applications; without a directory it
+has one in its own memory for each application, so that tests do not mix.
 """
 
 import os
@@ -26,7 +26,7 @@ ATTEMPTS = 5
 CLEANUP_PROGRAM = os.path.join(os.path.dirname(__file__), "cleanup.py")
 _lock = threading.Lock()
 _shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}
-_living: weakref.WeakSet["Store"] = weakref.WeakSet()
+_open_stores: weakref.WeakSet["Store"] = weakref.WeakSet()
 
 
 class Store:
@@ -36,17 +36,18 @@ class Store:
         """Raises `StoreError`."""
         self._settings = settings
         self.closed = False
-        self._users = 0
+        self._applications = 0
         self.directory, self.file = self._begin()
         self.reader = DirectoryReader(self.directory, (self.file.name, self.file.fd))
-        with suppress(StoreError):  # what can't be folded now is there for the next who tries
+        with suppress(StoreError):  # another process, or a later attempt, merges them then
             self.merge_stopped()
-        _living.add(self)
+        _open_stores.add(self)
 
     def _begin(self) -> tuple[Directory | None, WorkerFile]:
         """Open the directory and make a file in it.
 
-        The last worker of a former set may take the directory away in between: then again.
+        The last worker of the server's former ones may remove the directory in between: then both
+        are made again.
         """
         for left in reversed(range(ATTEMPTS)):
             where = None
@@ -62,7 +63,7 @@ class Store:
         raise AssertionError
 
     def merge_stopped(self, wait: float = 0.0) -> None:
-        """Add what dead workers left to the totals. Raises `StoreError`."""
+        """Merge stopped workers into the totals. Raises `StoreError`."""
         if self.directory is None:
             return
         try:
@@ -71,7 +72,7 @@ class Store:
             raise directory.explained(error, self.directory.path) from error
 
     def renew(self) -> bool:
-        """Make directory and file again if somebody removed them; whether that was needed."""
+        """Make directory and file again if they were removed; whether that was needed."""
         if self.directory is None or (self.file.is_linked() and self.directory.exists()):
             return False
         where = open_directory(self._settings)
@@ -105,10 +106,10 @@ class Store:
         return own if self.directory is None else self.directory.identity(own)
 
     def close(self) -> None:
-        """One user less; with the last one this worker ends cleanly, into the totals."""
+        """End the use by one application; after the last one, merge this worker into the totals."""
         with _lock:
-            self._users -= 1
-            if self._users > 0 or self.directory is None:
+            self._applications -= 1
+            if self._applications > 0 or self.directory is None:
                 return
             self.closed = True
             for key in [key for key, store in _shared.items() if store is self]:
@@ -119,12 +120,12 @@ class Store:
             self._start_cleanup()
 
     def _start_cleanup(self) -> None:
-        """With the last worker of a directory of our own making: see that it goes one day."""
+        """After the last worker of a private directory: start the program that removes it."""
         where = self.directory
         if where is None or where.shared or any(directory.workers(where, alive=True)):
             return
         _, pid, started, *_ = os.path.basename(where.path).split("-")
-        program = subprocess.Popen(  # noqa: S603 our own program, with names of our own making
+        program = subprocess.Popen(  # noqa: S603 Sidelight's own program and names
             [sys.executable, "-I", "-S", CLEANUP_PROGRAM, where.path, pid, started],
             cwd="/",
             start_new_session=True,
@@ -132,7 +133,7 @@ class Store:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        program.returncode = 0  # nobody waits for it, and nobody shall be warned of that
+        program.returncode = 0  # it is not waited for, and no warning of that is wanted
 
 
 def open_directory(settings: Settings) -> Directory | None:
@@ -150,7 +151,7 @@ def open_directory(settings: Settings) -> Directory | None:
 def open_store(settings: Settings) -> Store:
     """This process's store for these settings. Raises `StoreError`."""
     if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        raise StoreError("no_gil", "this Python runs without a GIL, where counts would be lost")
+        raise StoreError("no_gil", "this Python runs without a GIL, and would lose counts")
     where = settings.directory or supervisor.group()
     if where is None or not locks.POSSIBLE:
         return Store(settings)
@@ -158,18 +159,18 @@ def open_store(settings: Settings) -> Store:
     with _lock:
         if key not in _shared:
             _shared[key] = Store(settings)
-        _shared[key]._users += 1  # noqa: SLF001 counted under the lock of all stores
+        _shared[key]._applications += 1  # noqa: SLF001 under the lock of all stores
         return _shared[key]
 
 
 def _after_fork() -> None:
-    """A forked child has its own file, made at its own first use."""
-    global _lock  # noqa: PLW0603 the parent's may have been held by a thread that is not here
+    """In a forked child: it makes a file of its own at its first use."""
+    global _lock  # noqa: PLW0603 a thread of the parent may have held it
     _lock = threading.Lock()
-    if _living:
+    if _open_stores:
         supervisor.orphan()
     _shared.clear()
-    for store in list(_living):
+    for store in list(_open_stores):
         store.closed = True
         with suppress(OSError):
             store.file.abandon()

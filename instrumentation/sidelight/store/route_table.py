@@ -1,10 +1,9 @@
-"""The route table as workers publish it, and a match of a raw path against it.
+"""The route table that workers publish, and the route of a raw path.
 
-A reader in another process names the route of a request whose worker is stuck or dead; the
-application is not there to ask. Lines are ``METHODS <tab> /path/{id:int} <tab> threshold``.
-Custom convertors are read as one path segment: a reader trusts no pattern from a file, and
-follows all the ways a route may match at once, since trying one after the other may take
-for ever.
+A reader in another process finds the route of a request whose worker is blocked or has died, so
+it cannot ask the application. Lines are ``METHODS <tab> /path/{id:int} <tab> threshold``. Custom
+convertors are read as one path segment, since a pattern from a file is not trusted. All ways in
+which a route may match are followed at once: one after the other could take exponential time.
 """
 
 import re
@@ -17,7 +16,7 @@ from sidelight.contract import UNKNOWN
 
 WEBSOCKET = "WEBSOCKET"
 ANY = "*"
-"""In place of methods: a mount, which takes whatever comes."""
+"""In place of methods: a mount, which takes every method."""
 
 _PARAMETER = re.compile(r"{([a-zA-Z_][a-zA-Z0-9_]*)(?::([a-zA-Z_][a-zA-Z0-9_]*))?}")
 _CONVERTORS = {
@@ -32,7 +31,7 @@ _DIGITS = re.compile(_CONVERTORS["int"])
 MAX_ROUTES = 10_000
 MAX_SECONDS = 1e9
 MAX_STEPS = 20_000
-"""Parts of routes that are tried for one path; a table of a thousand routes takes a few."""
+"""The most parts of routes that are tried for one path; usually a few are enough."""
 
 
 class PublishedRoute(NamedTuple):
@@ -44,7 +43,7 @@ class PublishedRoute(NamedTuple):
 
     @property
     def template(self) -> str:
-        """The path without convertors: a label value, once ``root_path`` is in front."""
+        """The path without convertors: a label value, once it is prefixed by ``root_path``."""
         return _template(self.path)
 
 
@@ -54,7 +53,7 @@ def _template(path: str) -> str:
 
 
 def encode(routes: Iterable[PublishedRoute]) -> bytes:
-    """The table as it stands in a file."""
+    """The table as it is stored in a file."""
     return "".join(
         f"{','.join(route.methods)}\t{route.path}\t{'' if route.slow is None else route.slow}\n"
         for route in routes
@@ -64,7 +63,7 @@ def encode(routes: Iterable[PublishedRoute]) -> bytes:
 
 @lru_cache(maxsize=16)
 def decode(text: str) -> tuple[PublishedRoute, ...]:
-    """The inverse of `encode`; lines that are none are left out."""
+    """The inverse of `encode`; invalid lines are left out."""
     found = []
     for line in text.split("\n")[:MAX_ROUTES]:
         if not line:
@@ -81,8 +80,8 @@ def decode(text: str) -> tuple[PublishedRoute, ...]:
     return tuple(found)
 
 
-class _Parts(NamedTuple):
-    """A route taken apart: what every path of it begins with, and what follows."""
+class RouteParts(NamedTuple):
+    """A route in parts: the text that every path begins with, and what follows."""
 
     start: str
     rest: tuple[tuple[str, str], ...]
@@ -90,51 +89,54 @@ class _Parts(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _taking(text: str, method: str) -> tuple[_Parts, ...]:
-    """The routes of a table that take a method, in order."""
+def _routes_of_method(text: str, method: str) -> tuple[RouteParts, ...]:
+    """The routes of a table for a method, in order."""
     return tuple(_parts(route) for route in decode(text) if _takes(route, method))
 
 
-def _parts(route: PublishedRoute) -> _Parts:
-    """``("", text)`` for each piece that is written so, ``(convertor, "")`` for a parameter."""
+def _parts(route: PublishedRoute) -> RouteParts:
+    """``("", text)`` for each fixed part, ``(convertor, "")`` for each parameter."""
     texts = _PARAMETER.split(route.path)
     rest: list[tuple[str, str]] = []
     for name, text in zip(texts[2::3], texts[3::3], strict=True):
         rest.append((name or "str", ""))
         if text:
             rest.append(("", text))
-    return _Parts(texts[0], tuple(rest), route.template)
+    return RouteParts(texts[0], tuple(rest), route.template)
 
 
-def _matches(path: str, parts: _Parts) -> tuple[bool, int]:
-    """Whether a whole path fits a route, and how many of its parts were looked at."""
+def _matches(path: str, parts: RouteParts) -> tuple[bool, int]:
+    """Whether a whole path matches a route, and how many positions were tried."""
     if not path.startswith(parts.start):
         return False, 1
-    places, steps = {len(parts.start)}, 1
+    positions, steps = {len(parts.start)}, 1
     for convertor, text in parts.rest:
-        places = set().union(
-            *(_ends(path, at, convertor, text) for at in _few(path, places, convertor))
+        positions = set().union(
+            *(
+                _ends(path, at, convertor, text)
+                for at in _start_positions(path, positions, convertor)
+            )
         )
-        steps += 1 + len(places)
-        if not places:
+        steps += 1 + len(positions)
+        if not positions:
             break
-    return len(path) in places, steps
+    return len(path) in positions, steps
 
 
-def _few(path: str, places: set[int], convertor: str) -> Iterable[int]:
-    """The places to go on from: from the first one a path takes all it takes from the others."""
+def _start_positions(path: str, positions: set[int], convertor: str) -> Iterable[int]:
+    """The positions to continue from, without those that match no more than another one does."""
     if convertor == "path":
-        return [min(places)]
+        return [min(positions)]
     if convertor in {"", "int", "float", "uuid"}:
-        return places
+        return positions
     firsts: dict[int, int] = {}
-    for at in sorted(places):
+    for at in sorted(positions):
         firsts.setdefault(path.rfind("/", 0, at), at)
     return firsts.values()
 
 
 def _ends(path: str, at: int, convertor: str, text: str) -> Iterable[int]:
-    """Every place where a part may end that begins at one."""
+    """Every position at which a part may end that begins at ``at``."""
     if not convertor:
         return [at + len(text)] if path.startswith(text, at) else []
     if convertor == "path":
@@ -159,7 +161,7 @@ def _numeric(path: str, at: int, *, fraction: bool) -> list[int]:
 
 
 def strip_root(path: str, root: str) -> str:
-    """A path without ``root_path``, if that is there and ends where a segment does."""
+    """A path without its prefix ``root``, if it has it and the prefix ends at a segment's end."""
     rest = path.removeprefix(root)
     return rest if not rest or rest.startswith("/") else path
 
@@ -182,9 +184,9 @@ def regex(path: str, convertors: Mapping[str, str] = _CONVERTORS) -> str:
 
 @lru_cache(maxsize=4096)
 def template_for(text: str, roots: tuple[str, ...], method: str, path: bytes) -> str:
-    """The label value for a raw path: a template with its ``root_path``, or ``""`` for none.
+    """The label value of a raw path: a template with its ``root_path``, or ``""`` for none.
 
-    ``_UNKNOWN`` when there is no table to look it up in.
+    ``_UNKNOWN`` without a table.
     """
     if not text:
         return UNKNOWN
@@ -192,9 +194,9 @@ def template_for(text: str, roots: tuple[str, ...], method: str, path: bytes) ->
     steps = 0
     for wanted in (method, *([ANY] if method != WEBSOCKET else [])):  # a 405 has its route too
         for root in sorted(roots or ("",), key=len, reverse=True):
-            # A proxy may have cut the root off already; the label names it all the same.
+            # A proxy may have removed the root already; the label has it in either case.
             rest = strip_root(plain, root)
-            for parts in _taking(text, wanted):
+            for parts in _routes_of_method(text, wanted):
                 found, more = _matches(rest, parts)
                 if found:
                     return root + parts.template

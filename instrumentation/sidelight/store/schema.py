@@ -1,4 +1,4 @@
-"""What a file says of its own numbers, so that files of different versions can be summed."""
+"""The families of a file, so that files of different versions can be summed."""
 
 import json
 import math
@@ -29,7 +29,7 @@ class StoredFamily:
     def values(self) -> int:
         """Words of one series: the sum and the buckets with infinity, or one value.
 
-        A summary has the one bucket that everything falls into.
+        A summary has one bucket, which counts every value.
         """
         return len(self.bounds) + 2 if self.kind in {"histogram", "summary"} else 1
 
@@ -38,7 +38,7 @@ Schema = tuple[StoredFamily, ...]
 
 
 def schema(duration: tuple[float, ...]) -> Schema:
-    """The families this version keeps, with the configured duration boundaries."""
+    """The families of this version, with the configured duration boundaries."""
     return tuple(
         StoredFamily(metric.name, metric.kind, boundaries(metric.scale, duration))
         for metric in METRICS.values()
@@ -49,8 +49,8 @@ def schema(duration: tuple[float, ...]) -> Schema:
 def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, StoredFamily]:
     """All families by name, each with every boundary any of the schemas gives it.
 
-    Where two disagree on a kind, the first to name the family is right. Boundaries past
-    `MAX_BOUNDS` are left out: their counts go to the next higher one.
+    Where two differ in kind, the first one counts. Boundaries past `MAX_BOUNDS` are left out:
+    their counts are added to the next higher one.
     """
     found = {family.name: family for family in first}
     for family in chain.from_iterable(schemas):
@@ -63,7 +63,7 @@ def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, StoredFam
 
 
 def encode(schema: Schema) -> bytes:
-    """The schema as it stands in a file."""
+    """The schema as it is stored in a file."""
     return json.dumps([[f.name, f.kind, f.bounds] for f in schema]).encode()
 
 
@@ -92,7 +92,7 @@ def _bounds(raw: object) -> tuple[float, ...]:
     if not all(map(math.isfinite, bounds)) or list(bounds) != sorted(set(bounds)):
         raise ValueError(raw)
     if bounds and bounds[0] < 0:
-        raise ValueError(raw)  # no page may show a sum beside a negative boundary
+        raise ValueError(raw)  # OpenMetrics allows no sum beside a negative boundary
     return bounds
 
 
@@ -100,7 +100,7 @@ def _bounds(raw: object) -> tuple[float, ...]:
 def bucket_mapping(source: tuple[float, ...], target: tuple[float, ...]) -> tuple[int, ...] | None:
     """For each bucket of ``source`` (infinity last) its bucket in ``target``; None if the same.
 
-    A boundary that the source lacks thereby gets the count of the next lower one.
+    A boundary that the source lacks so has the count of the next lower one.
     """
     if source == target:
         return None

@@ -1,10 +1,10 @@
-"""What a worker says of itself to readers in other processes: its service and its versions."""
+"""The service and the versions of a worker, published for readers in other processes."""
 
 import json
 from dataclasses import asdict, dataclass, fields
 
 TELEMETRY_FIX = 'FastAPI(telemetry={"metrics": False})'
-"""The line that leaves the metrics to Sidelight, where FastAPI sends the same."""
+"""The setting that leaves the metrics to Sidelight, where FastAPI sends the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,13 @@ class ServiceInfo:
     telemetry: str = ""
 
 
-def encode(about: ServiceInfo) -> bytes:
-    """As it stands in a file."""
-    return json.dumps(asdict(about)).encode()
+def encode(info: ServiceInfo) -> bytes:
+    """The information as it is stored in a file."""
+    return json.dumps(asdict(info)).encode()
 
 
 def decode(data: bytes) -> ServiceInfo:
-    """The inverse of `encode`; what is no text, or unknown, is left out."""
+    """The inverse of `encode`; unknown fields, and values that are no text, are left out."""
     try:
         found = json.loads(data)
         names = {field.name for field in fields(ServiceInfo)} & found.keys()

@@ -1,7 +1,7 @@
 """The last slow requests: a ring in each worker's file, and a list in the totals.
 
-A slot is a checksum, a length, and a record as JSON, so that a reader in another process can
-tell a whole one from one that is being written.
+A record is a checksum, a length, and JSON, so that a reader in another process can distinguish
+a complete record from one that is being written.
 """
 
 import json
@@ -23,9 +23,9 @@ class SlowRequest:
     """One slow request. Times are in seconds, ``when`` since the epoch, at its end.
 
     ``status`` is 0 where none was sent. ``phases`` is None for a request that was not
-    sampled. ``loop_blocked`` is how long the event loop was held during the request, whoever
-    held it; ``threads_waiting`` how many calls waited for a thread when it began. None is
-    what could not be known. ``path`` is empty unless the settings ask for it.
+    sampled. ``loop_blocked`` is how long the event loop was blocked during the request, by any
+    code; ``threads_waiting`` how many calls waited for a thread when it began. None means
+    unknown. ``path`` is empty unless the settings ask for it.
     """
 
     when: float
@@ -42,7 +42,7 @@ class SlowRequest:
     worker: int = -1
 
     def to_dict(self) -> dict[str, Any]:
-        """What is known, by name."""
+        """The fields that are known, by name."""
         return {name: value for name, value in asdict(self).items() if value not in (None, "")}
 
 
@@ -64,7 +64,7 @@ _NEEDED = frozenset({"when", "route", "method", "status", "seconds", "first_byte
 
 
 def pack_record(record: SlowRequest) -> bytes:
-    """A record as it lies in a ring. What doesn't fit is left out: the path, then phases."""
+    """A record as it is stored in a ring. One that is too long loses its path, then its phases."""
     for shorter in (
         record,
         replace(record, path=""),
@@ -81,7 +81,7 @@ def pack_record(record: SlowRequest) -> bytes:
 
 
 def read_ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
-    """The whole records of a ring that starts at byte ``at``."""
+    """The complete records of a ring that starts at byte ``at``."""
     found = []
     for start in range(
         at, min(at + words * WORD, len(data)) - SLOW_RECORD_BYTES + 1, SLOW_RECORD_BYTES
@@ -93,12 +93,12 @@ def read_ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
 
 
 def encode(records: Iterable[SlowRequest]) -> bytes:
-    """The newest of the records, as they lie in the totals."""
+    """The newest of the records, as they are stored in the totals."""
     return json.dumps([record.to_dict() for record in newest(records)]).encode()
 
 
 def decode(data: bytes) -> list[SlowRequest]:
-    """The inverse of `encode`; what is no record is left out."""
+    """The inverse of `encode`; invalid records are left out."""
     try:
         rows = json.loads(data) if data else []
         return [_record(row) for row in rows if _is_record(row)]
@@ -107,7 +107,7 @@ def decode(data: bytes) -> list[SlowRequest]:
 
 
 def newest(records: Iterable[SlowRequest]) -> list[SlowRequest]:
-    """As many as are kept, the newest first."""
+    """The newest records, as many as are kept, the newest first."""
     return sorted(records, key=lambda record: record.when, reverse=True)[:SLOW_RECORDS]
 
 

@@ -1,7 +1,7 @@
-"""Whose worker this process is: how the workers of one server find each other.
+"""Finds the supervisor of this process, which is how the workers of one server find each other.
 
-Knows how uvicorn, granian and gunicorn start their workers. Nothing here is a public
-interface of theirs, so whatever is missing means "alone", never an error.
+It knows how uvicorn, granian and gunicorn start their workers. That is no public interface of
+theirs, so where anything is missing, the process counts as alone; it is never an error.
 """
 
 import hashlib
@@ -20,8 +20,8 @@ _orphaned = False
 
 
 def orphan() -> None:
-    """This process was forked from a worker: it is none, whatever it has inherited."""
-    global _orphaned  # noqa: PLW0603 a fact of the process
+    """Mark this process as forked from a worker: it is none, despite what it has inherited."""
+    global _orphaned  # noqa: PLW0603 state of the process
     _orphaned = True
 
 
@@ -40,7 +40,7 @@ def group() -> str | None:
 
 
 def server() -> str:
-    """The server's name as far as it can be told, else the empty string."""
+    """The server's name; the empty string where it is not known."""
     found = _spawned() or _forked()
     if found:
         return found[0]
@@ -48,7 +48,7 @@ def server() -> str:
 
 
 def _spawned() -> tuple[str, str] | None:
-    """Of uvicorn and granian, which start workers through multiprocessing."""
+    """Server and address of a worker that multiprocessing started, as uvicorn and granian do."""
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid != os.getppid():
         return None
@@ -64,15 +64,15 @@ def _spawned() -> tuple[str, str] | None:
 
 
 def _forked() -> tuple[str, str] | None:
-    """Of gunicorn, which forks its workers from an arbiter, which has one set of addresses."""
+    """The same of a worker that gunicorn's arbiter forked; all its workers share its addresses."""
     arbiter = "gunicorn.arbiter" in sys.modules
     if arbiter and os.environ.get("SERVER_SOFTWARE", "").startswith("gunicorn"):
         return "gunicorn", ""
     return None
 
 
-def alive(group: str) -> bool:
-    """Whether the supervisor of a group runs; True where that can't be told from here."""
+def is_running(group: str) -> bool:
+    """Whether the supervisor of a group runs; True where this process cannot find out."""
     try:
         _, pid, started, namespace, _ = group.split("-")
         number = int(pid)
@@ -80,11 +80,11 @@ def alive(group: str) -> bool:
         return True
     if namespace != _pid_namespace():
         return True
-    return start_time(number) == started if started else _answers(number)
+    return start_time(number) == started if started else _exists(number)
 
 
 def start_time(pid: int) -> str:
-    """The kernel's start time of a process in clock ticks; empty when there is none."""
+    """The kernel's start time of a process in clock ticks; empty when there is no process."""
     with suppress(OSError, IndexError):
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
     return ""
@@ -96,7 +96,7 @@ def _pid_namespace() -> str:
     return ""
 
 
-def _answers(pid: int) -> bool:
+def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

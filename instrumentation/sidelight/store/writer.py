@@ -1,4 +1,4 @@
-"""One process's own file: made at its first use, mapped into memory, held by a lock."""
+"""The file that one worker writes: mapped into memory, and locked as long as the worker runs."""
 
 import mmap
 import os
@@ -8,7 +8,6 @@ import time
 import uuid
 from bisect import bisect_left
 from functools import cached_property
-from typing import Any, Final
 
 from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
 from sidelight.errors import InvalidDataError, StoreError
@@ -21,45 +20,19 @@ from sidelight.store.directory import (
     explained,
     workers,
 )
+from sidelight.store.inflight import UNTRACKED, InflightSlot
 from sidelight.store.layout import WORD, BlockKind, WorkerState
 from sidelight.store.schema import Schema, encode
 
-try:
-    from ctypes import c_char
-
-    Text: Any = c_char * layout.PATH_BYTES
-    """Of all ways to put bytes into shared memory, setting its ``value`` costs least."""
-except ImportError:  # a Python that was built without
-
-    class Text:  # type: ignore[no-redef]
-        """Bytes that are stored up to and with a NUL, as an array of ctypes does it."""
-
-        def __init__(self, memory: mmap.mmap, at: int) -> None:
-            self._memory = memory
-            self._at = at
-
-        @classmethod
-        def from_buffer(cls, memory: mmap.mmap, at: int) -> Any:
-            """As ctypes has it."""
-            return cls(memory, at)
-
-        def _store(self, text: bytes) -> None:
-            if len(text) > layout.PATH_BYTES:
-                raise ValueError("bytes too long")
-            filled = text.ljust(layout.PATH_BYTES, b"\0")
-            self._memory[self._at : self._at + layout.PATH_BYTES] = filled
-
-        value = property(None, _store)
-
 
 class StoreFull(Exception):  # noqa: N818 it says what the file is
-    """No room for one more label set."""
+    """There is no room for another label set."""
 
 
 class SeriesCounter:
     """One series of this process: its values, and the index of its first word in the file.
 
-    The values are kept here too, since reading a list is cheaper than reading shared memory.
+    The values are kept here as well, since reading a list is faster than reading shared memory.
     """
 
     __slots__ = ("at", "counts")
@@ -69,35 +42,12 @@ class SeriesCounter:
         self.counts = [0] * values
 
 
-class InflightSlot:
-    """Where a request in flight is kept: the first word, and the text as ``text.value``."""
-
-    __slots__ = ("text", "word")
-    text: Any
-
-    def __init__(self, word: int, memory: mmap.mmap) -> None:
-        self.word = word
-        self.map_to(memory)
-
-    def map_to(self, memory: mmap.mmap) -> None:
-        """The file is mapped somewhere else now."""
-        self.text = Text.from_buffer(memory, (self.word + 2) * WORD)
-
-    def __deepcopy__(self, _: object) -> "InflightSlot":
-        """There is one of each."""
-        return self
-
-
-UNTRACKED: Final = InflightSlot.__new__(InflightSlot)
-"""What a request gets that finds no row free."""
-
-
 class WorkerFile:
-    """Series, rows and exemplars of this process, in shared memory.
+    """Series, slots of requests in flight, and exemplars of this process, in shared memory.
 
-    ``words`` is the whole file as 8-byte numbers; whoever changes a `SeriesCounter` stores the new
-    value at its place there. Making a series takes a lock; storing a value needs none as long
-    as no other thread can run between its load and its store (see docs/decisions/0002).
+    ``words`` is the whole file as 8-byte numbers; code that changes a `SeriesCounter` stores the
+    new value there too. Making a series takes a lock; storing a value needs none as long as no
+    other thread can run between its load and its store (see docs/decisions/0002).
     """
 
     def __init__(self, directory: Directory | None, schema: Schema, max_series: int) -> None:
@@ -114,21 +64,21 @@ class WorkerFile:
         self.pid = os.getpid()
         self.fd = -1
         self._max_series = max_series
-        self._slow = 0
-        self._lock = threading.RLock()  # a finalizer of somebody's may count, whoever holds it
+        self._slow_requests = 0
+        self._lock = threading.RLock()  # a finalizer may count while this thread holds it
         self._series: dict[bytes, SeriesCounter] = {}
-        self._capped = 0
+        self._capped_series = 0
         if directory is None:
-            self.fd = _nameless()
+            self.fd = _unnamed_file()
             self._fill(None)
         else:
             self._make(directory, None)
         self._slots: list[InflightSlot] = []
         self.free_slots: list[InflightSlot] = []
-        """Those that are free; there is one more whenever none is, up to the header's number."""
+        """Free slots. When there is none, another is made, up to the number of the header."""
 
     def _make(self, directory: Directory, former: mmap.mmap | None) -> None:
-        """Take a number, and put a file in place that is whole. Raises `StoreError`."""
+        """Take a worker number, and rename a complete file into place. Raises `StoreError`."""
         draft = self.id.hex() + DRAFT_SUFFIX
         try:
             with directory.locked(NUMBER_LOCK, seconds=2.0):
@@ -143,9 +93,9 @@ class WorkerFile:
             raise explained(error, directory.path) from error
 
     def _fill(self, former: mmap.mmap | None) -> None:
-        """Give the file its size, header and contents: those of a former one, or a schema.
+        """Give the file its size, header and contents: those of ``former``, or a schema.
 
-        A full tmpfs says so here, and not with a SIGBUS later.
+        A full tmpfs fails here, and not with a SIGBUS later.
         """
         header = layout.worker_header(
             self._max_series, self.id, self.worker, self.pid, time.time_ns()
@@ -174,20 +124,20 @@ class WorkerFile:
         )
 
     def acquire_slot(self, method_scheme: int, path: bytes, start: int) -> InflightSlot:
-        """Show a request among those in flight, for `leave`.
+        """Write a request into a slot, which `release_slot` frees.
 
-        One more than there are rows is counted, and not described.
+        Where no slot is left, the request is counted only.
         """
-        row = self.free_slots.pop() if self.free_slots else self._new_row()
-        if row is UNTRACKED:
+        slot = self.free_slots.pop() if self.free_slots else self._new_slot()
+        if slot is UNTRACKED:
             self.words[layout.UNTRACKED] += 1
         else:
-            row.text.value = path[: layout.PATH_BYTES]
-            self.words[row.word + 1] = method_scheme
-            self.words[row.word] = start
-        return row
+            slot.text.value = path[: layout.PATH_BYTES]
+            self.words[slot.word + 1] = method_scheme
+            self.words[slot.word] = start
+        return slot
 
-    def _new_row(self) -> InflightSlot:
+    def _new_slot(self) -> InflightSlot:
         with self._lock:
             if len(self._slots) == self._header.slots:
                 return UNTRACKED
@@ -195,20 +145,20 @@ class WorkerFile:
             self._slots.append(InflightSlot(at, self.memory))
             return self._slots[-1]
 
-    def release_slot(self, row: InflightSlot) -> None:
-        """Give back what `take` gave."""
-        if row is UNTRACKED:
+    def release_slot(self, slot: InflightSlot) -> None:
+        """Free a slot of `acquire_slot`."""
+        if slot is UNTRACKED:
             self.words[layout.UNTRACKED] -= 1
         else:
-            self.words[row.word] = 0
-            self.free_slots.append(row)
+            self.words[slot.word] = 0
+            self.free_slots.append(slot)
 
     def series(
         self, metric: Metric, labels: tuple[str, ...], *, uncapped: bool = False
     ) -> SeriesCounter:
-        """A series of this process; made with zeros when new.
+        """The counter of a series; a new series starts with zeros.
 
-        ``uncapped`` asks for one of the few that may exceed the cap. Raises `StoreFull`.
+        ``uncapped`` is for the few series that the limit does not apply to. Raises `StoreFull`.
         """
         number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
@@ -217,36 +167,36 @@ class WorkerFile:
             return found
         with self._lock:
             if key not in self._series:
-                if not uncapped and self._capped >= self._max_series:
+                if not uncapped and self._capped_series >= self._max_series:
                     raise StoreFull
                 values = self.schema[number].values
                 spare = 0 if uncapped else layout.SLACK
                 at = self._append(BlockKind.SERIES, key, values, spare)
                 self._series[key] = SeriesCounter(at, values)
-                self._capped += not uncapped
+                self._capped_series += not uncapped
             return self._series[key]
 
     def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
-        """Add to a counter; a counter of Sidelight's own is kept beyond the cap."""
-        tally = self.series(metric, labels, uncapped=True)
-        counts = tally.counts
+        """Add to a counter of Sidelight's own, which the limit of series does not apply to."""
+        counter = self.series(metric, labels, uncapped=True)
+        counts = counter.counts
         with self._lock:
-            counts[0] = self.words[tally.at] = counts[0] + amount
+            counts[0] = self.words[counter.at] = counts[0] + amount
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
-        """Add a value (nanoseconds, or bytes) to a histogram or summary, off the hot path."""
-        tally = self.series(metric, labels, uncapped=True)
+        """Add a value in nanoseconds or bytes. The request path has a faster way."""
+        counter = self.series(metric, labels, uncapped=True)
         bounds = boundaries(metric.scale, self.bounds)
-        place = bisect_left(bounds, value / metric.divisor) + 1
-        counts, words, at = tally.counts, self.words, tally.at
+        index = bisect_left(bounds, value / metric.divisor) + 1
+        counts, words, at = counter.counts, self.words, counter.at
         with self._lock:
             counts[0] = words[at] = counts[0] + value
-            counts[place] = words[at + place] = counts[place] + 1
+            counts[index] = words[at + index] = counts[index] + 1
 
     def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
-        """Set a gauge, or a counter that the system counts for us."""
-        tally = self.series(metric, labels, uncapped=True)
-        tally.counts[0] = self.words[tally.at] = value
+        """Set a gauge, or a counter whose value comes from the operating system."""
+        counter = self.series(metric, labels, uncapped=True)
+        counter.counts[0] = self.words[counter.at] = value
 
     @cached_property
     def bounds(self) -> tuple[float, ...]:
@@ -263,7 +213,7 @@ class WorkerFile:
         start, end = self._end, self._end + len(data) + values * WORD
         if end > self._header.size - spare:
             raise StoreFull
-        # The head with its checksum goes last: until then a reader stops before this block.
+        # The head with its checksum is written last: until then a reader stops before this block.
         self.memory[start + WORD : start + len(data)] = data[WORD:]
         self.memory[start : start + WORD] = data[:WORD]
         self._end = end
@@ -271,19 +221,19 @@ class WorkerFile:
         return (end - values * WORD) // WORD
 
     def set_exemplar(
-        self, tally: SeriesCounter, bucket: int, trace: bytes, span: bytes, value: float
+        self, counter: SeriesCounter, bucket: int, trace: bytes, span: bytes, value: float
     ) -> None:
-        """Remember a trace for a bucket of a series; the newest wins."""
-        rest = struct.pack("<IQ16s8sdd", bucket, tally.at * WORD, trace, span, value, time.time())
-        slot = (tally.at + bucket) % self._header.exemplars
+        """Store the exemplar of a bucket, in place of an earlier one."""
+        rest = struct.pack("<IQ16s8sdd", bucket, counter.at * WORD, trace, span, value, time.time())
+        slot = (counter.at + bucket) % self._header.exemplars
         at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
         self.memory[at : at + layout.EXEMPLAR.size] = layout.with_checksum(rest)
 
     def add_slow_request(self, record: slow_requests.SlowRequest) -> None:
-        """Keep a slow request, in place of the oldest."""
+        """Store a slow request, in place of the oldest one."""
         with self._lock:
-            at = self._ring + self._slow % layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
-            self._slow += 1
+            at = self._ring + self._slow_requests % layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
+            self._slow_requests += 1
         self.memory[at : at + layout.SLOW_RECORD_BYTES] = slow_requests.pack_record(record)
 
     def is_linked(self) -> bool:
@@ -291,9 +241,9 @@ class WorkerFile:
         return self.directory is None or os.fstat(self.fd).st_nlink > 0
 
     def renew(self, directory: Directory) -> None:
-        """Make the file again, with all it holds, where its directory or name was removed.
+        """Write the file again, with its contents, after its directory or name was removed.
 
-        Raises `StoreError`; the old file then goes on, unseen by readers.
+        Raises `StoreError`; the old file is then still in use, though readers do not see it.
         """
         identity = self.id, self.name, self.worker
         former = self.memory, self.words, self.fd, self._header
@@ -307,36 +257,36 @@ class WorkerFile:
             self.memory, self.words, self.fd, self._header = former
             raise
         self.directory = directory
-        for row in self._slots:
-            row.map_to(self.memory)
+        for slot in self._slots:
+            slot.map_to(self.memory)
         if self.worker != identity[2]:
             self._reset_worker_series(identity[2])
         os.close(former[2])
 
     def _reset_worker_series(self, worker: int) -> None:
-        """Take back what was said by a number that is another's now."""
+        """Reset the series of a worker number that another worker has now."""
         with self._lock:
-            for key, tally in self._series.items():
+            for key, counter in self._series.items():
                 number, labels = layout.split_key(key)
                 metric = METRICS[self.schema[number].name]
                 if (WORKER, str(worker)) in zip(metric.labels, labels, strict=False):
-                    # A counter by worker is the system's: the next look at it says it again.
-                    tally.counts[0] = ABSENT if metric.kind == "gauge" else 0
-                    self.words[tally.at] = tally.counts[0]
+                    # A counter by worker is the operating system's: its next reading sets it again.
+                    counter.counts[0] = ABSENT if metric.kind == "gauge" else 0
+                    self.words[counter.at] = counter.counts[0]
 
     def close(self, state: WorkerState = WorkerState.CLOSED) -> None:
-        """Let go: the lock is free, and whoever reads next folds what is here."""
+        """Release the lock, so that the next reader merges the file into the totals."""
         self.words[layout.STATE] = state
         if self.directory is not None:
             locks.release(self.fd)  # the mapping keeps a descriptor of its own
         self._release()
 
     def abandon(self) -> None:
-        """In a forked child: hold no descriptor of the parent's lock, and write nothing there."""
+        """In a forked child: drop the descriptor of the parent's lock, and write nothing there."""
         self._release()
         former, self.memory = self.memory, mmap.mmap(-1, self._header.size)
-        for row in self._slots:
-            row.map_to(self.memory)
+        for slot in self._slots:
+            slot.map_to(self.memory)
         self.words.release()
         former.close()
         self.words = memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
@@ -347,12 +297,12 @@ class WorkerFile:
             os.close(fd)
 
     def __del__(self) -> None:
-        """Without a word: a test that forgets an application must not see a warning."""
+        """Close the file without a warning, which would fail a test that drops an application."""
         self._release()
 
 
-def _nameless() -> int:
-    """A file in memory without a name; it cannot outlive the process."""
+def _unnamed_file() -> int:
+    """A file in memory without a name, which ends with the process."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create("sidelight", os.MFD_CLOEXEC)
     import tempfile  # noqa: PLC0415 only where there is no memfd (macOS)
@@ -361,8 +311,8 @@ def _nameless() -> int:
         return os.dup(file.fileno())
 
 
-def _free_number(directory: Directory, wish: int) -> int:
-    """``wish``, or else the lowest number no living worker has."""
+def _free_number(directory: Directory, wanted: int) -> int:
+    """``wanted``, or else the lowest number that no running worker has."""
     taken = set()
     for name in workers(directory, alive=True):
         try:
@@ -372,6 +322,6 @@ def _free_number(directory: Directory, wish: int) -> int:
             taken.add(layout.worker_number(head))
         except (OSError, InvalidDataError):
             continue
-    if wish not in taken:
-        return wish
+    if wanted not in taken:
+        return wanted
     return next(number for number in range(len(taken) + 1) if number not in taken)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sidelight.contract import DURATION, ERROR, METHOD, METRICS, POOL, ROUTE, SCHEME, STATUS
 from sidelight.errors import SidelightError
-from sidelight.testing.pages import Family, Page, Series
+from sidelight.testing.metric_data import MetricData, MetricFamily, MetricSeries
 
 SHORT = {
     "error": ERROR,
@@ -48,70 +48,70 @@ class Between(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundSeries:
     """A metric, the part of it that was asked for, and the series with the labels given."""
 
-    family: Family
+    family: MetricFamily
     part: str
-    series: list[Series]
+    series: list[MetricSeries]
 
-    def total(self) -> Series:
+    def total(self) -> MetricSeries:
         """All of them in one."""
-        whole = Series()
+        whole = MetricSeries()
         for series in self.series:
             whole.add(series)
         return whole
 
 
-def find(page: Page, name: str, labels: Mapping[str, object], hint: str) -> Found:
+def find(data: MetricData, name: str, labels: Mapping[str, object], hint: str) -> FoundSeries:
     """The series of a metric that have these labels. Raises `UnknownError`.
 
     ``hint`` is why there may be nothing at all.
     """
-    family, part = _family(page, name)
+    family, part = _family(data, name)
     wanted = {_label(family, label, part): _text(value) for label, value in labels.items()}
     limit = wanted.pop("le", None)
     for label in NAMED & wanted.keys():
-        _check(page, family, label, wanted[label], hint)
+        _check(data, family, label, wanted[label], hint)
     pairs = wanted.items()
     series = [found for key, found in family.series.items() if pairs <= set(key)]
     if part == "_bucket":
         series = [_up_to(found, float(limit or "inf")) for found in series]
-    return Found(family, part, series)
+    return FoundSeries(family, part, series)
 
 
-def _up_to(series: Series, limit: float) -> Series:
+def _up_to(series: MetricSeries, limit: float) -> MetricSeries:
     """A histogram's series as the one bucket with this upper bound. Raises `UnknownError`."""
     highs = sorted({high for _, high in series.buckets})
     if limit not in highs:
         listed = ", ".join(f"{high:g}" for high in highs)
         raise UnknownError(f"le={limit:g}: there is no such bucket; there are: {listed}")
-    return Series(sum(n for (_, high), n in series.buckets.items() if high <= limit))
+    return MetricSeries(sum(n for (_, high), n in series.buckets.items() if high <= limit))
 
 
-def _family(page: Page, name: str) -> tuple[Family, str]:
+def _family(data: MetricData, name: str) -> tuple[MetricFamily, str]:
     """A metric by its name with or without its endings, dots for underscores if you like."""
     plain = name.replace(".", "_")
     for part in ("", *PARTS):
-        family = _called(page, plain.removesuffix(part)) if plain.endswith(part) else None
+        family = _called(data, plain.removesuffix(part)) if plain.endswith(part) else None
         if family is not None and (not part or family.kind in {"histogram", "summary"}):
             return family, part
-    known = sorted({*METRICS, *page})
+    known = sorted({*METRICS, *data})
     near = get_close_matches(plain, known, 3, 0.7)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise UnknownError(f"no metric is called {name!r}; {hint}there are: {', '.join(known)}")
 
 
-def _called(page: Page, plain: str) -> Family | None:
+def _called(data: MetricData, plain: str) -> MetricFamily | None:
     for full in (*(plain + ending for ending in ENDINGS), plain.removesuffix("_total")):
-        if full in page:
-            return page[full]
+        if full in data:
+            return data[full]
         if full in METRICS:
-            return Family(full, METRICS[full].kind, METRICS[full].labels)
+            return MetricFamily(full, METRICS[full].kind, METRICS[full].labels)
     return None
 
 
-def _label(family: Family, label: str, part: str) -> str:
+def _label(family: MetricFamily, label: str, part: str) -> str:
     """A label's full name. Raises `UnknownError`."""
     names = (*family.names, "le") if part == "_bucket" else family.names
     if label in names:
@@ -126,21 +126,21 @@ def _text(value: object) -> str:
     return str(value)
 
 
-def _check(page: Page, family: Family, label: str, value: str, hint: str) -> None:
-    known = asked(page) if label == ROUTE else _values([family], label)
+def _check(data: MetricData, family: MetricFamily, label: str, value: str, hint: str) -> None:
+    known = requested_routes(data) if label == ROUTE else _values([family], label)
     if value in known or (label == ROUTE and value in _values([family], label, happened=True)):
         return
     what = "was not asked for" if label == ROUTE else f"is no {label} of {family.name}"
     raise UnknownError(f"{value!r} {what} in this test; there {_listed(known, hint)}")
 
 
-def asked(page: Page) -> set[str]:
+def requested_routes(data: MetricData) -> set[str]:
     """The routes that were asked for, whatever became of it."""
     names = (DURATION.name, ACTIVE, *SOCKETS)
-    return _values([page[name] for name in names if name in page], ROUTE, happened=True)
+    return _values([data[name] for name in names if name in data], ROUTE, happened=True)
 
 
-def _values(families: Iterable[Family], label: str, *, happened: bool = False) -> set[str]:
+def _values(families: Iterable[MetricFamily], label: str, *, happened: bool = False) -> set[str]:
     return {
         dict(labels)[label]
         for family in families
@@ -154,7 +154,7 @@ def _listed(known: Iterable[str], hint: str) -> str:
     return f"were: {found}" if found else f"was nothing at all{hint}"
 
 
-def quantile(series: Series, q: float) -> Between:
+def quantile(series: MetricSeries, q: float) -> Between:
     """The bucket that a quantile is in. ``series`` must not be empty."""
     total = series.count
     seen = 0

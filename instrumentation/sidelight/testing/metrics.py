@@ -4,12 +4,19 @@ from collections.abc import Iterable, Mapping
 from math import inf
 from typing import Any
 
-from sidelight.asgi.middleware import SidelightMiddleware
+from sidelight.asgi.lifecycle import StoreLifecycle
 from sidelight.contract import DURATION, ERROR, METHOD, METRICS, ROUTE, STATUS
-from sidelight.testing.holds import SHORTEST
-from sidelight.testing.lookup import Between, Found, UnknownError, asked, find, quantile
-from sidelight.testing.pages import Labels, Page, Series
-from sidelight.testing.trial import Trial
+from sidelight.testing.blocks import SHORTEST
+from sidelight.testing.lookup import (
+    Between,
+    FoundSeries,
+    UnknownError,
+    find,
+    quantile,
+    requested_routes,
+)
+from sidelight.testing.measured_test import MeasuredTest
+from sidelight.testing.metric_data import Labels, MetricData, MetricSeries
 
 VALIDATION = METRICS["fastapi_validation_errors_total"]
 RESPONSE_VALIDATION = METRICS["fastapi_response_validation_errors_total"]
@@ -26,13 +33,13 @@ class Metrics:
     name, a label or a route that isn't there raises `UnknownError`, which lists those that are.
     """
 
-    def __init__(self, trial: Trial, app: Any = None) -> None:
-        self._trial = trial
+    def __init__(self, test: MeasuredTest, app: Any = None) -> None:
+        self._test = test
         self._app = app
 
     def of(self, app: Any) -> "Metrics":
         """Those of one application alone; what is the process's own is with it."""
-        return Metrics(self._trial, app)
+        return Metrics(self._test, app)
 
     def value(
         self, name: str, labels: Mapping[str, object] | None = None, /, **more: object
@@ -75,7 +82,7 @@ class Metrics:
             raise ValueError(f"q={q!r}: a quantile is above 0 and at most 1, such as 0.95")
         series = self._histogram(name, labels, more)
         if not series.count:
-            raise UnknownError(f"{name} has no observation with these labels{self._trial.why()}")
+            raise UnknownError(f"{name} has no observation with these labels{self._test.why()}")
         return quantile(series, q)
 
     def assert_faster_than(
@@ -102,7 +109,7 @@ class Metrics:
         total = found.total()
         what = f"{method} {route}" if method else route
         if not total.count:
-            raise AssertionError(f"no request of {what} has ended in this test{self._trial.why()}")
+            raise AssertionError(f"no request of {what} has ended in this test{self._test.why()}")
         self._answered(what, route, method)
         slow = [
             _too_slow(what, name, quantile(total, int(name[1:]) / 100), limit)
@@ -112,38 +119,38 @@ class Metrics:
             raise AssertionError("\n".join(filter(None, slow)))
 
     def assert_never_blocks(self, seconds: float = 0.1) -> None:
-        """Fail if a request, or what it or the lifespan left running, held the event loop.
+        """Fail if a request, or what it or the lifespan left running, blocked the event loop.
 
         ``seconds`` is how long is too long, 0.01 at the least.
         """
         __tracebackhide__ = True
         if not SHORTEST <= seconds < inf:
-            raise ValueError(f"seconds={seconds!r}: holds can be told from {SHORTEST} s on")
+            raise ValueError(f"seconds={seconds!r}: blocks can be measured from {SHORTEST} s on")
         only = self._only()
-        if not asked(self._trial.page(only)):
-            raise AssertionError(f"no request was measured in this test{self._trial.why()}")
-        held = [hold for hold in self._trial.holds.found(only) if hold.seconds >= seconds]
-        if held:
-            listed = "\n".join(f"  {hold}" for hold in held[:LISTED])
-            more = f"\n  and {len(held) - LISTED} more" if len(held) > LISTED else ""
+        if not requested_routes(self._test.added(only)):
+            raise AssertionError(f"no request was measured in this test{self._test.why()}")
+        blocks = [each for each in self._test.blocks.found(only) if each.seconds >= seconds]
+        if blocks:
+            listed = "\n".join(f"  {block}" for block in blocks[:LISTED])
+            more = f"\n  and {len(blocks) - LISTED} more" if len(blocks) > LISTED else ""
             raise AssertionError(
-                f"the event loop was held for {seconds:g} s or more:\n{listed}{more}"
+                f"the event loop was blocked for {seconds:g} s or more:\n{listed}{more}"
             )
-        if self._trial.holds.blind:
+        if self._test.blocks.unseen:
             raise AssertionError(
-                "whether the event loop was held can't be seen: an application ran on "
-                f"{', '.join(sorted(self._trial.holds.blind))}; test it on asyncio's own loop"
+                "whether the event loop was blocked can't be seen: an application ran on "
+                f"{', '.join(sorted(self._test.blocks.unseen))}; test it on asyncio's own loop"
             )
 
     def assert_no_validation_errors(self) -> None:
         """Fail if a request or a response did not fit what its route declares."""
         __tracebackhide__ = True
-        page = self._page()
-        if not asked(page):
-            raise AssertionError(f"no request was measured in this test{self._trial.why()}")
+        data = self._data()
+        if not requested_routes(data):
+            raise AssertionError(f"no request was measured in this test{self._test.why()}")
         lines = []
         for metric in (VALIDATION, RESPONSE_VALIDATION):
-            for labels, series in _series(page, metric.name):
+            for labels, series in _series(data, metric.name):
                 if series.value:
                     found = {"location": "response", "type": "not its model", **dict(labels)}
                     where = f"{found[ROUTE]}: {found['location']}: {found['type']}"
@@ -154,7 +161,7 @@ class Metrics:
     def _answered(self, what: str, route: str, method: str | None) -> None:
         """An error is no answer, however quick it is."""
         statuses: dict[str, int] = {}
-        for labels, series in _series(self._page(), DURATION.name):
+        for labels, series in _series(self._data(), DURATION.name):
             found = dict(labels)
             if found[ROUTE] == route and method in {None, found[METHOD]} and series.count:
                 name = found[STATUS] or found[ERROR]
@@ -163,28 +170,28 @@ class Metrics:
             said = ", ".join(f"{count} times {name}" for name, count in sorted(statuses.items()))
             raise AssertionError(f"no request of {what} succeeded: {said}")
 
-    def _only(self) -> SidelightMiddleware | None:
-        return None if self._app is None else self._trial.middleware_of(self._app)
+    def _only(self) -> StoreLifecycle | None:
+        return None if self._app is None else self._test.lifecycle_of(self._app)
 
-    def _page(self) -> Page:
-        return self._trial.page(self._only())
+    def _data(self) -> MetricData:
+        return self._test.added(self._only())
 
     def _find(
         self, name: str, labels: Mapping[str, object] | None, more: Mapping[str, object]
-    ) -> Found:
-        return find(self._page(), name, {**(labels or {}), **more}, self._trial.why())
+    ) -> FoundSeries:
+        return find(self._data(), name, {**(labels or {}), **more}, self._test.why())
 
     def _histogram(
         self, name: str, labels: Mapping[str, object] | None, more: Mapping[str, object]
-    ) -> Series:
+    ) -> MetricSeries:
         found = self._find(name, labels, more)
         if found.part or found.family.kind not in {"histogram", "summary"}:
             raise TypeError(f"{name} is no histogram: ask for its value()")
         return found.total()
 
 
-def _series(page: Page, name: str) -> list[tuple[Labels, Series]]:
-    return list(page[name].series.items()) if name in page else []
+def _series(data: MetricData, name: str) -> list[tuple[Labels, MetricSeries]]:
+    return list(data[name].series.items()) if name in data else []
 
 
 def _listed(what: str, lines: Iterable[str]) -> str:

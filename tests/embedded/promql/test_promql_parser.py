@@ -1,8 +1,10 @@
 """The parsing of queries, valid, invalid and hostile."""
 
+import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -172,6 +174,7 @@ def test_no_query_crashes_the_process() -> None:
     """Deeply nested queries are answered or refused, even on a thread with a small stack."""
     code = f"""
 import threading
+from pathlib import Path
 from sidelight.embedded.promql.engine import instant_query
 from sidelight.embedded.promql.errors import QueryError
 
@@ -208,6 +211,14 @@ def test_the_depth_of_a_query_is_limited() -> None:
     with pytest.raises(QueryError, match="too many operators and brackets"):
         checked_query("1+1+1+(1)", QueryLimits(depth=3))
     assert isinstance(checked_query("1+1+1+(1)", QueryLimits(depth=4)), BinaryExpr)
+
+
+def test_a_warning_of_the_parser_s_import_is_ignored(tmp_path: Path) -> None:
+    """promql-parser 0.12 warns when it is imported on Python 3.15; that is not an error."""
+    (tmp_path / "promql_parser.py").write_text("import warnings\nwarnings.warn('old')\n")
+    code = "import sidelight.embedded.promql.parser"
+    command = sys.executable, "-W", "error:old", "-c", code
+    subprocess.run(command, env={**os.environ, "PYTHONPATH": str(tmp_path)}, check=True)
 
 
 def test_threads_may_parse_at_once() -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, ViewportSize, expect
 
 from tests.live.servers import PATIENCE, Server, eventually
 
-WIDE = {"width": 1400, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1400, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 LOADED = """() => document.querySelector(".sl-panel, .sl-alerts")
   && !document.querySelector(".is-loading, .sl-bar.loading, .sl-alerts > .sl-loading")"""
 COUNT_REFRESHES = """() => {
@@ -88,13 +88,22 @@ def chromium(profile: Path) -> Iterator[str]:
             process.communicate(timeout=PATIENCE)
 
 
+@contextmanager
+def context(browser: Browser, **options: Any) -> Iterator[BrowserContext]:
+    """A browser context without animations. Its pages share a cache."""
+    made = browser.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
+    try:
+        yield made
+    finally:
+        made.close()
+
+
 class Reader:
     """A page in a browser. ``problems`` are its errors, and its requests to other hosts."""
 
-    def __init__(self, browser: Browser, viewer: Viewer, **context: Any) -> None:
+    def __init__(self, context: BrowserContext, viewer: Viewer) -> None:
         self.viewer = viewer
-        self.context = browser.new_context(**{"viewport": WIDE, **context})
-        self.page: Page = self.context.new_page()
+        self.page: Page = context.new_page()
         self.page.set_default_timeout(MILLISECONDS)
         self.problems: list[str] = []
         self.page.on("console", self._on_console)
@@ -105,7 +114,7 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.context.close()
+        self.page.close()
 
     def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
@@ -169,6 +178,12 @@ class Reader:
             return bool(self.page.locator(".sl-tip").is_visible())
 
         eventually(has_tooltip)
+
+    def fits(self, size: ViewportSize) -> bool:
+        """Whether no part of the page is wider than a viewport of this size."""
+        self.page.set_viewport_size(size)
+        width: int = self.page.evaluate("document.documentElement.scrollWidth")
+        return width <= size["width"]
 
     def screenshot(self, folder: Path | None, name: str) -> None:
         """Write a picture of the whole page, if there is a folder for pictures."""

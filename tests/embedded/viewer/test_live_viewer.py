@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect
 
 from sidelight.embedded.viewer.dashboard import load
 from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
 from tests.dashboards.querying import get
-from tests.dashboards.stack import hold, shop, shoppers
-from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer
+from tests.dashboards.stack import block_loop, crowd, shop, shoppers
+from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer, context
+from tests.embedded.viewer.hostile import HOSTILE, hostile_target
 from tests.embedded.viewer.test_viewer_units import CASES
 from tests.live.prometheus import query
 from tests.live.servers import eventually, free_port
@@ -87,6 +88,7 @@ class World(NamedTuple):
 
     viewer: Viewer
     browser: Browser
+    context: BrowserContext
     prometheus: int
     pictures: Path | None
 
@@ -95,30 +97,48 @@ class World(NamedTuple):
 def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[World]:
     """One world for all tests, which change nothing in it."""
     folder = tmp_path_factory.mktemp("viewer")
-    with shop(folder) as (server, sidecar, port), shoppers(server, 900, "coupon"):
-        time.sleep(8)
-        hold(server)
-        eventually(lambda: query(port, "service:http_server_requests:rate5m > 0"))
+    with (
+        hostile_target() as target,
+        shop(folder, {"hostile": [target]}) as (server, sidecar, port),
+        shoppers(server, 900, "coupon", rate=8),
+        crowd(server, {"/orders/1/events": 1}),
+    ):
+        block_loop(server, requests=20)
+        time.sleep(10)
+        rate = "service:http_server_requests:rate5m"
+        eventually(lambda: query(port, f"count({rate} > 0) == 2"))
         servers = (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sidecar.port}")
         options = ("--prometheus", servers[0], "--sidecar", servers[1], "--step", STEP)
-        with Viewer(folder, *options) as viewer:
-            yield World(viewer, browser, port, Path(PICTURES) if PICTURES else None)
+        with Viewer(folder, *options) as viewer, context(browser) as shared:
+            yield World(viewer, browser, shared, port, Path(PICTURES) if PICTURES else None)
+
+
+@pytest.fixture(scope="module")
+def service(world: World) -> Iterator[Reader]:
+    """The dashboard of the service, for tests that do not change the page."""
+    with Reader(world.context, world.viewer) as reader:
+        reader.open(f"/d/sidelight-service{NOW}")
+        yield reader
 
 
 @pytest.mark.parametrize(
     ("size", "theme"),
     [
         pytest.param(WIDE, "light", id="wide-light"),
-        pytest.param(PHONE, "dark", id="phone-dark"),
         pytest.param(WIDE, "dark", id="wide-dark", marks=pytest.mark.slow),
+        pytest.param(PHONE, "dark", id="phone-dark", marks=pytest.mark.slow),
         pytest.param(PHONE, "light", id="phone-light", marks=pytest.mark.slow),
     ],
 )
-def test_every_dashboard_is_shown(world: World, size: dict[str, int], theme: str) -> None:
+def test_every_dashboard_is_shown(world: World, size: ViewportSize, theme: str) -> None:
     """Every dashboard opens without an error or a request to another host, and has data."""
-    with Reader(world.browser, world.viewer, viewport=size, color_scheme=theme) as reader:
+    with (
+        context(world.browser, viewport=size, color_scheme=theme) as sized,
+        Reader(sized, world.viewer) as reader,
+    ):
         without_data = set[str]()
         for dashboard in DASHBOARDS:
+            reader.page.set_viewport_size(size)
             reader.open(f"/d/{dashboard.uid}{NOW}")
             kinds = reader.kinds()
             assert "error" not in kinds.values(), kinds
@@ -128,27 +148,25 @@ def test_every_dashboard_is_shown(world: World, size: dict[str, int], theme: str
                 f"{dashboard.uid}: {title}" for title in empty - MAY_BE_EMPTY[dashboard.uid]
             }
             assert reader.page.locator(".sl-remark").count() == 0
-            width = reader.page.evaluate("document.documentElement.scrollWidth")
-            assert width <= size["width"], (dashboard.uid, width)
+            assert reader.fits(size)
             reader.screenshot(world.pictures, f"{dashboard.uid}-{theme}-{size['width']}")
+            assert reader.fits(PHONE), dashboard.uid
         assert not without_data, ", ".join(sorted(without_data))
         assert reader.problems == []
 
 
-def test_a_graph_is_drawn(world: World) -> None:
+def test_a_graph_is_drawn(service: Reader) -> None:
     """The canvas of a visible graph has more than one color."""
-    with Reader(world.browser, world.viewer) as reader:
-        reader.open(f"/d/sidelight-service{NOW}")
-        canvas = reader.panel("Requests by status").locator("canvas")
-        expect(canvas).to_be_visible()
-        colors = """canvas => new Set(new Uint32Array(canvas.getContext("2d")
-          .getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"""
-        eventually(lambda: canvas.evaluate(colors) > 20)
+    canvas = service.panel("Requests by status").locator("canvas")
+    expect(canvas).to_be_visible()
+    colors = """canvas => new Set(new Uint32Array(canvas.getContext("2d")
+      .getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size"""
+    eventually(lambda: canvas.evaluate(colors) > 20)
 
 
 def test_a_variable_is_selected(world: World) -> None:
     """A selected route filters the panels and is in the address, until All is selected."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-route{NOW}")
         of_all = reader.stat("Requests")
         reader.select("route", "/orders/checkout")
@@ -165,7 +183,7 @@ def test_a_variable_is_selected(world: World) -> None:
 
 def test_several_values_are_selected(world: World) -> None:
     """Several selected routes are queried as one alternation."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-route{NOW}")
         reader.select("route", "/products", "/orders")
         reader.page.wait_for_url("**var-route=%2Fproducts&var-route=%2Forders**")
@@ -177,7 +195,7 @@ def test_several_values_are_selected(world: World) -> None:
 
 def test_a_route_links_to_its_dashboard(world: World) -> None:
     """A route in the table links to its dashboard with the time range; "back" returns."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
         reader.page.get_by_role("link", name="/orders/checkout").first.click()
         reader.page.wait_for_url("**/d/sidelight-route?**")
@@ -194,7 +212,7 @@ def test_a_route_links_to_its_dashboard(world: World) -> None:
 
 def test_a_refresh_changes_only_the_data(world: World) -> None:
     """A refresh changes the numbers and keeps the elements of the panels."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open("/d/sidelight-service?from=now-5m&to=now&refresh=1s")
         reader.page.evaluate("document.querySelectorAll('.sl-panel').forEach(e => e.kept = true)")
         before = reader.page.locator(".sl-stats").all_inner_texts()
@@ -205,7 +223,7 @@ def test_a_refresh_changes_only_the_data(world: World) -> None:
 
 def test_the_time_range_is_selected(world: World) -> None:
     """A range from the list and a range dragged across a graph are in the address."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open(f"/d/sidelight-service{NOW}")
         reader.page.locator('[data-picker="time"] .sl-chip').click()
         reader.page.get_by_role("option", name="Last 15m").click()
@@ -223,7 +241,7 @@ def test_the_time_range_is_selected(world: World) -> None:
 
 def test_an_invalid_time_is_shown(world: World) -> None:
     """The bar shows an invalid time with an example."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.page.goto(f"{world.viewer.url}/d/sidelight-fleet?from=tomorrow&to=now")
         bad = reader.page.locator(".sl-source.failed")
         expect(bad).to_have_text(
@@ -231,34 +249,30 @@ def test_an_invalid_time_is_shown(world: World) -> None:
         )
 
 
-def test_the_crosshair_is_on_every_graph(world: World) -> None:
+def test_the_crosshair_is_on_every_graph(service: Reader) -> None:
     """The time under the pointer is marked on the other graphs, and a tooltip has its values."""
-    with Reader(world.browser, world.viewer) as reader:
-        reader.open(f"/d/sidelight-service{NOW}")
-        reader.hover("Requests by status")
-        expect(reader.panel("Latency").locator(".sl-crosshair")).to_be_visible()
-        expect(reader.panel("Requests by status").locator(".sl-crosshair")).to_be_hidden()
-        tip = reader.page.locator(".sl-tip")
-        expect(tip).to_contain_text("2xx")
-        expect(tip).to_contain_text("req/s")
+    service.hover("Requests by status")
+    expect(service.panel("Latency").locator(".sl-crosshair")).to_be_visible()
+    expect(service.panel("Requests by status").locator(".sl-crosshair")).to_be_hidden()
+    tip = service.page.locator(".sl-tip")
+    expect(tip).to_contain_text("2xx")
+    expect(tip).to_contain_text("req/s")
 
 
-def test_the_browser_formats_numbers_as_python_does(world: World) -> None:
+def test_the_browser_formats_numbers_as_python_does(service: Reader) -> None:
     """The browser and Python format every case of the units' tests in the same way."""
-    with Reader(world.browser, world.viewer) as reader:
-        reader.open(f"/d/sidelight-fleet{NOW}")
-        write = """async cases => { const { write } = await import("sidelight-units");
-          return cases.map(([value, unit, decimals]) => write(value, unit, decimals)); }"""
-        finite = [case for case in CASES if abs(case[0]) < float("inf")]
-        given = [[value, unit(name).to_json(), places] for value, name, places, _ in finite]
-        assert reader.page.evaluate(write, given) == [
-            format_value(value, name, places) for value, name, places, _ in finite
-        ]
+    write = """async cases => { const { write } = await import("sidelight-units");
+      return cases.map(([value, unit, decimals]) => write(value, unit, decimals)); }"""
+    finite = [case for case in CASES if abs(case[0]) < float("inf")]
+    given = [[value, unit(name).to_json(), places] for value, name, places, _ in finite]
+    assert service.page.evaluate(write, given) == [
+        format_value(value, name, places) for value, name, places, _ in finite
+    ]
 
 
 def test_slow_requests(world: World) -> None:
     """The slow requests are listed newest first, and link to their routes."""
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open("/slow")
         rows = reader.panel("Slow requests").locator("tbody tr")
         eventually(lambda: rows.count() > 0)
@@ -274,7 +288,7 @@ def test_alerts_and_runbooks(world: World) -> None:
     """Every rule of Prometheus is listed, and opens its runbook."""
     rules = get(world.prometheus, "rules", type="alert")["data"]["groups"]
     names = [rule["name"] for group in rules for rule in group["rules"]]
-    with Reader(world.browser, world.viewer) as reader:
+    with Reader(world.context, world.viewer) as reader:
         reader.open("/alerts")
         shown_names = reader.page.locator(".sl-alert b").all_inner_texts()
         assert sorted(set(shown_names)) == sorted(set(names))
@@ -313,7 +327,7 @@ def test_how_fast(world: World) -> None:
     """A dashboard loads within seconds; the times are logged."""
     times: dict[str, list[float]] = {}
     for dashboard in DASHBOARDS:
-        with Reader(world.browser, world.viewer) as reader:
+        with Reader(world.context, world.viewer) as reader:
             first = reader.open(f"/d/{dashboard.uid}{NOW}")
             refreshes = []
             for _ in range(5):
@@ -328,33 +342,53 @@ def test_how_fast(world: World) -> None:
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
 )
-def test_an_unreachable_server_and_the_end(
+def test_a_token_an_unreachable_server_and_the_end(
     tmp_path: Path, browser: Browser, number: signal.Signals
 ) -> None:
-    """Panels show that a server can't be reached; a signal ends the viewer with code 0."""
-    server = f"http://127.0.0.1:{free_port()}"
+    """A viewer requires its token, shows that a server can't be reached, and ends cleanly."""
+    server, token = f"http://127.0.0.1:{free_port()}", tmp_path / "token"
+    token.write_text("word")
+    options = ("--prometheus", server, "--sidecar", server, "--token-file", str(token))
+    password = {"username": "any", "password": "word"}
     with (
-        Viewer(tmp_path, "--prometheus", server, "--sidecar", server) as viewer,
-        Reader(browser, viewer) as reader,
+        Viewer(tmp_path, *options) as viewer,
+        context(browser, http_credentials=password) as shared,
+        Reader(shared, viewer) as reader,
     ):
+        assert fetch(viewer, "/alerts", {"Host": "localhost"}).status == 401
         reader.open("/slow")
         assert f"{server}/slow can't be reached" in reader.panel("Slow requests").inner_text()
         reader.open(f"/d/sidelight-fleet{NOW}")
         assert set(reader.kinds().values()) == {"error"}
         assert f"{server}/api/v1/query can't be reached" in reader.panel("Services").inner_text()
         assert viewer.stop(number) == 0
-        assert [path.name for path in tmp_path.iterdir()] == [viewer.log_path.name]
+        assert set(tmp_path.iterdir()) == {viewer.log_path, token}
         assert viewer.log.splitlines() == [f"sidelight viewer: {viewer.url}/ shows {server}"]
 
 
-def test_a_token_is_required(tmp_path: Path, world: World) -> None:
-    """A request without the token is refused; a browser with the password shows a dashboard."""
-    token = tmp_path / "token"
-    token.write_text("word")
-    options = ("--prometheus", f"http://127.0.0.1:{world.prometheus}", "--token-file", str(token))
-    with Viewer(tmp_path, *options) as viewer:
-        assert fetch(viewer, "/alerts", {"Host": "localhost"}).status == 401
-        known = {"username": "any", "password": "word"}
-        with Reader(world.browser, viewer, http_credentials=known) as reader:
-            reader.open(f"/d/sidelight-service{NOW}")
-            assert reader.kinds()["Requests"] == "stat"
+def test_a_hostile_label_is_text(world: World) -> None:
+    """A route of HTML, script and quotes is shown as text everywhere, and can be selected."""
+    with Reader(world.context, world.viewer) as reader:
+        reader.open(f"/d/sidelight-service{NOW}&var-job=hostile")
+        link = reader.panel("Routes by share of time").get_by_role("link", name=HOSTILE)
+        expect(link).to_have_text(HOSTILE)
+        link.click()
+        reader.page.wait_for_url("**/d/sidelight-route?**")
+        reader.wait_until_loaded()
+        assert float(reader.stat("Requests").split()[0]) > 0
+        chip = reader.page.locator('[data-picker="route"] .sl-chip')
+        expect(chip.locator("b")).to_have_text(HOSTILE)
+        chip.click()
+        expect(reader.page.get_by_role("option", name=HOSTILE)).to_be_visible()
+        reader.page.keyboard.press("Escape")
+        eventually(lambda: _refreshed(reader)["Exceptions"] == "chart")
+        expect(reader.panel("Exceptions").locator(".sl-legend button")).to_have_text(HOSTILE)
+        reader.hover("Exceptions")
+        expect(reader.page.locator(".sl-tip")).to_contain_text(HOSTILE)
+        assert reader.page.evaluate("[window.hit, document.images.length]") == [None, 0]
+        assert reader.problems == []
+
+
+def _refreshed(reader: Reader) -> dict[str, str]:
+    reader.refresh()
+    return reader.kinds()

@@ -8,7 +8,7 @@ from functools import partial
 from sidelight.durations import LONGEST
 from sidelight.embedded.api.parameters import ApiParameters, invalid_parameter, now
 from sidelight.embedded.api.responses import ResponseData, format_metric, query_data
-from sidelight.embedded.history.exemplars import Exemplars, StoredExemplar
+from sidelight.embedded.history.exemplars import Exemplars, SeriesExemplar
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.querier import HistoryQuerier
 from sidelight.embedded.promql.ast import selected_matchers
@@ -86,7 +86,7 @@ def query_exemplars(stored: Exemplars, params: ApiParameters, limits: QueryLimit
         raise bad_data("end timestamp must not be before start timestamp")
     found = selected_matchers(parse(params.text("query"), limits))
     tests = [label_set_test(one) for one in found]
-    by_series: dict[str, list[StoredExemplar]] = {}
+    by_series: dict[str, list[SeriesExemplar]] = {}
     for one in stored.between(begin, end):
         if any(test(one.series) for test in tests):
             by_series.setdefault(format_metric(one.series), []).append(one)
@@ -96,7 +96,7 @@ def query_exemplars(stored: Exemplars, params: ApiParameters, limits: QueryLimit
     return ResponseData(f"[{rows}]")
 
 
-def _exemplars_of_series(labels: str, exemplars: list[StoredExemplar]) -> str:
+def _exemplars_of_series(labels: str, exemplars: list[SeriesExemplar]) -> str:
     exemplars.sort(key=lambda one: one.time)
     texts = (
         f'{{"labels":{json.dumps(one.exemplar.labels)},"value":"{format_value(one.exemplar.value)}",'

@@ -9,7 +9,7 @@ from sidelight.embedded.api.parameters import MATCH, ApiParameters, invalid_para
 from sidelight.embedded.api.responses import ResponseData
 from sidelight.embedded.promql.errors import bad_data
 from sidelight.embedded.promql.formatting import format_scientific
-from sidelight.embedded.rules.alerting import ActiveAlert
+from sidelight.embedded.rules.alerting import EvaluatedAlert
 from sidelight.embedded.rules.evaluator import EvaluatedRule, RuleGroup
 
 TYPES = {"alert": "alert", "record": "record", "": ""}
@@ -104,12 +104,12 @@ def _rule(evaluated: EvaluatedRule, *, hidden: bool) -> dict[str, Any]:
     }
 
 
-def _state(active: Iterable[ActiveAlert]) -> str:
+def _state(active: Iterable[EvaluatedAlert]) -> str:
     states = {one.state for one in active}
     return next((state for state in ("firing", "pending") if state in states), "inactive")
 
 
-def _alert(one: ActiveAlert) -> dict[str, Any]:
+def _alert(one: EvaluatedAlert) -> dict[str, Any]:
     return {
         "labels": dict(sorted(one.labels.items())),
         "annotations": one.annotations,

@@ -49,17 +49,17 @@ class Chunk:
         """Return the values of these series at its end, from those at its start."""
         values = values.copy()
         for part in self.parts:
-            mine, at = positions(part, ids)
-            values[mine] = last_values(part, at)
+            matching, at = positions(part, ids)
+            values[matching] = last_values(part, at)
         return values
 
     def all_steps(self, ids: SeriesIds, values: SampleBits) -> SampleBits:
         """Return the values of these series at every step."""
         out = np.repeat(values, self.count).reshape(len(ids), self.count)
         for part in self.parts:
-            mine, at = positions(part, ids)
-            if len(mine):
-                out[mine] = all_steps(part, at, values[mine], self.count)
+            matching, at = positions(part, ids)
+            if len(matching):
+                out[matching] = all_steps(part, at, values[matching], self.count)
         return out
 
 
@@ -82,7 +82,7 @@ def head_steps(steps: Sequence[StreamStep], ids: SeriesIds, values: SampleBits) 
     for number, step in enumerate(steps):
         if len(step.ids):
             at = np.minimum(np.searchsorted(step.ids, ids), len(step.ids) - 1)
-            mine = np.flatnonzero(step.ids[at] == ids)
-            values[mine] = step.values[at[mine]]
+            matching = np.flatnonzero(step.ids[at] == ids)
+            values[matching] = step.values[at[matching]]
         out[:, number] = values
     return out

@@ -80,17 +80,17 @@ def _parts(  # noqa: PLR0913, PLR0917 the columns of one table
 ) -> Iterator[EncodedPart]:
     of_change = np.repeat(kind, lengths)
     for one in np.unique(kind):
-        mine, its = kind == one, of_change == one
+        series, changes = kind == one, of_change == one
         width, full = divmod(int(one), 2)
-        found: NDArray[Any] = values[its]
+        found: NDArray[Any] = values[changes]
         if width < len(WIDTHS):
-            above = to_floats(found) - np.repeat(low[mine], lengths[mine])
+            above = to_floats(found) - np.repeat(low[series], lengths[series])
             found = above.astype(WIDTHS[width])
         yield EncodedPart(
-            rows[mine],
-            np.cumsum(lengths[mine]).astype(np.int32),
-            None if full else steps[its],
-            low[mine] if width < len(WIDTHS) else None,
+            rows[series],
+            np.cumsum(lengths[series]).astype(np.int32),
+            None if full else steps[changes],
+            low[series] if width < len(WIDTHS) else None,
             found,
         )
 
@@ -114,8 +114,8 @@ def _widths(
 def positions(part: EncodedPart, ids: SeriesIds) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the positions, in ``ids`` and in the part, of the ids that the part has."""
     at = np.minimum(np.searchsorted(part.rows, ids), len(part.rows) - 1)
-    mine = np.flatnonzero(part.rows[at] == ids)
-    return mine, at[mine]
+    matching = np.flatnonzero(part.rows[at] == ids)
+    return matching, at[matching]
 
 
 def last_values(part: EncodedPart, at: NDArray[np.int64]) -> SampleBits:

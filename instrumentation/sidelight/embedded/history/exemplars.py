@@ -13,7 +13,7 @@ EXEMPLAR_SIZE = 700
 """The bytes of an exemplar besides its text: two small dicts and their strings."""
 
 
-class StoredExemplar(NamedTuple):
+class SeriesExemplar(NamedTuple):
     """An exemplar of a series; ``time`` in milliseconds."""
 
     series: Mapping[str, str]
@@ -25,7 +25,7 @@ class Exemplars:
     """Exemplars by series and text; the oldest are dropped first."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[bytes, bytes], StoredExemplar] = OrderedDict()
+        self._kept: OrderedDict[tuple[bytes, bytes], SeriesExemplar] = OrderedDict()
         self._lock = Lock()
         self.size = 0
 
@@ -38,7 +38,7 @@ class Exemplars:
             return
         when = time if found.seconds is None else round(found.seconds * 1000)
         with self._lock:
-            self._kept[key, text] = StoredExemplar(series, found, when)
+            self._kept[key, text] = SeriesExemplar(series, found, when)
             self.size += EXEMPLAR_SIZE + getsizeof(text)
             if len(self._kept) > MAX_EXEMPLARS:
                 self._drop()
@@ -53,7 +53,7 @@ class Exemplars:
         (_, text), _ = self._kept.popitem(last=False)
         self.size -= EXEMPLAR_SIZE + getsizeof(text)
 
-    def between(self, begin: int, end: int) -> Iterator[StoredExemplar]:
+    def between(self, begin: int, end: int) -> Iterator[SeriesExemplar]:
         """Return the exemplars of this time range, both ends included."""
         with self._lock:
             found = list(self._kept.values())

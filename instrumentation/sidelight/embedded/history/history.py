@@ -90,7 +90,7 @@ class History:
             self.stats = self._compute_stats()
 
     def _drop_old(self, now: int, current: SeriesStream) -> None:
-        """Drop what is too old, then the oldest chunks until the rest fits into the memory.
+        """Drop samples that are too old, then the oldest chunks until the rest fits.
 
         Only the current stream frees ids: another thread may be about to add a step to another
         stream with ids that it has already looked up.

@@ -100,30 +100,30 @@ class SeriesIndex:
             self.size += LABEL_VALUE_SIZE + len(value)
         return column.code(value)
 
-    def remove(self, gone: SeriesIds) -> None:
+    def remove(self, removed: SeriesIds) -> None:
         """Remove these series; their ids may be used again."""
-        for number in gone.tolist():
+        for number in removed.tolist():
             key = self._keys[number]
             assert key is not None  # noqa: S101 for mypy: an id is removed once
             del self.ids[key]
             self._keys[number] = None
             self.size -= getsizeof(key) + SERIES_SIZE
-        self._free.extend(gone.tolist())
+        self._free.extend(removed.tolist())
         for names, table in list(self._tables.items()):
-            self._remove_rows(names, table, gone)
+            self._remove_rows(names, table, removed)
         self._remove_unused_values()
 
-    def _remove_rows(self, names: tuple[str, ...], table: LabelTable, gone: SeriesIds) -> None:
+    def _remove_rows(self, names: tuple[str, ...], table: LabelTable, removed: SeriesIds) -> None:
         ids, codes = table.columns()
-        stay = ~np.isin(ids, gone)
-        if stay.all():
+        kept = ~np.isin(ids, removed)
+        if kept.all():
             return
-        self.size -= 4 * len(names) * int((~stay).sum())
-        if not stay.any():
+        self.size -= 4 * len(names) * int((~kept).sum())
+        if not kept.any():
             del self._tables[names]
             return
-        table.ids = array("i", ids[stay].tobytes())
-        table.codes = array("i", codes[stay].tobytes())
+        table.ids = array("i", ids[kept].tobytes())
+        table.codes = array("i", codes[kept].tobytes())
 
     def _remove_unused_values(self) -> None:
         """Remove label values that no series has."""
@@ -197,8 +197,8 @@ class SeriesIndex:
                 continue
             if matcher not in accepted:
                 accepted[matcher] = self._columns[matcher.name].accepted(matcher)
-            stay = accepted[matcher][codes[:, table.names.index(matcher.name)]]
-            ids, codes = ids[stay], codes[stay]
+            kept = accepted[matcher][codes[:, table.names.index(matcher.name)]]
+            ids, codes = ids[kept], codes[kept]
             if not len(ids):
                 return None
         return ids, codes

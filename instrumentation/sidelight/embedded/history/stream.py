@@ -126,11 +126,11 @@ class SeriesStream:
         """Remove series that ended before the first step; their ids may be used again."""
         width = self.index.width
         ended = (self._last[:width] == STALE) & (self._changed[:width] < self._first)
-        gone = np.flatnonzero(ended).astype(np.int32)
-        if len(gone):
-            self._base[gone] = ABSENT
-            self._last[gone] = ABSENT
-            self.index.remove(gone)
+        removed = np.flatnonzero(ended).astype(np.int32)
+        if len(removed):
+            self._base[removed] = ABSENT
+            self._last[removed] = ABSENT
+            self.index.remove(removed)
 
     def clear(self) -> None:
         """Drop all samples."""

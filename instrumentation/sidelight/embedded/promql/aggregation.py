@@ -105,8 +105,8 @@ def count_values(label: str, frame: Frame, grouping: Grouping, usage: QueryUsage
     if not len(rows):
         return empty_frame(frame.values.shape[1])
     bits = frame.values[rows, steps].view(np.int64)  # 0 and -0 differ, and NaN equals itself
-    known, which = np.unique(bits, return_inverse=True)
-    values = known.view(np.float64)
+    distinct, which = np.unique(bits, return_inverse=True)
+    values = distinct.view(np.float64)
     pairs = groups.index[rows] * len(values) + which
     made, target = np.unique(pairs, return_inverse=True)
     usage.check_samples(len(made) * frame.values.shape[1])

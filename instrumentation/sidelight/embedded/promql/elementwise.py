@@ -115,9 +115,9 @@ _END: Final = 2.0**63
 def _dates(values: Floats) -> Dates:
     """Times that do not fit become the last one, as in Prometheus on amd64."""
     whole = np.trunc(values)
-    known = np.abs(whole) < _END
+    fits = np.abs(whole) < _END
     seconds = np.full(values.shape, 2**63 - 8, np.int64)
-    seconds[known] = whole[known].astype(np.int64)
+    seconds[fits] = whole[fits].astype(np.int64)
     return seconds.astype("datetime64[s]")
 
 

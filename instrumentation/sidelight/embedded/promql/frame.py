@@ -78,11 +78,11 @@ def _merged(frame: Frame, first: NDArray[np.intp], problem: str) -> Frame:
     values = frame.values[kept]
     present = frame.present[kept]
     for row in np.flatnonzero(first != np.arange(len(first))):
-        into, there = index[row], frame.present[row]
-        if (present[into] & there).any():
+        into, row_present = index[row], frame.present[row]
+        if (present[into] & row_present).any():
             raise execution_error(problem)
-        values[into] = np.where(there, frame.values[row], values[into])
-        present[into] |= there
+        values[into] = np.where(row_present, frame.values[row], values[into])
+        present[into] |= row_present
     labels = frame.series.cached(
         "distinct", lambda: LabelSets([frame.series.labels[row] for row in kept])
     )

@@ -51,7 +51,7 @@ def histogram_quantiles(q: Floats, frame: Frame, usage: QueryUsage) -> Frame:
         search.bucket(bound, *_bucket(frame, histograms, rows, shape))
     values = search.values()
     _search_nan_counts(q, frame, layout, search, values)
-    return Frame(layout.series, values, search.any).merged_per_step()
+    return Frame(layout.series, values, search.seen).merged_per_step()
 
 
 def _search_nan_counts(
@@ -68,9 +68,9 @@ def _buckets(frame: Frame, layout: _BucketLayout, number: int, step: int) -> Ite
     """Yield the buckets of one histogram that are present at one step."""
     for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
         mine = rows[histograms == number]
-        there = mine[frame.present[mine, step]]
-        if len(there):
-            yield bound, float(frame.values[there, step].sum())
+        present = mine[frame.present[mine, step]]
+        if len(present):
+            yield bound, float(frame.values[present, step].sum())
 
 
 def _bucket(
@@ -79,10 +79,10 @@ def _bucket(
     """Return counts and presence of one bound in each histogram; equal bounds are added."""
     if len(histograms) == shape[0] and (histograms == np.arange(shape[0])).all():
         return frame.values[rows], frame.present[rows]
-    counts, there = np.zeros(shape), np.zeros(shape, bool)
+    counts, present = np.zeros(shape), np.zeros(shape, bool)
     np.add.at(counts, histograms, np.where(frame.present[rows], frame.values[rows], 0.0))
-    np.logical_or.at(there, histograms, frame.present[rows])
-    return counts, there
+    np.logical_or.at(present, histograms, frame.present[rows])
+    return counts, present
 
 
 class _BucketSearch:
@@ -93,24 +93,24 @@ class _BucketSearch:
 
     def __init__(self, q: Floats, shape: tuple[int, int]) -> None:
         self.q = q
-        self.any = np.zeros(shape, bool)
+        self.seen = np.zeros(shape, bool)
         self.buckets = np.zeros(shape, np.int32)
         self.highest = np.zeros(shape)  # the count of the highest bucket so far
         self.has_inf = np.zeros(shape, bool)
         self.has_nan = np.zeros(shape, bool)
 
-    def size(self, bound: float, counts: Floats, there: Bools) -> None:
+    def size(self, bound: float, counts: Floats, present: Bools) -> None:
         """First pass: count the buckets and all observations."""
-        self.highest = np.where(there, self._lifted(counts, there), self.highest)
-        self.any |= there
-        self.has_nan |= there & np.isnan(counts)
-        self.buckets += there
+        self.highest = np.where(present, self._lifted(counts, present), self.highest)
+        self.seen |= present
+        self.has_nan |= present & np.isnan(counts)
+        self.buckets += present
         if bound == np.inf:
-            self.has_inf = there
+            self.has_inf = present
 
-    def _lifted(self, counts: Floats, there: Bools) -> Floats:
+    def _lifted(self, counts: Floats, present: Bools) -> Floats:
         before = self.highest
-        falls = self.any & there & ((counts < before) | _nearly_equal(before, counts))
+        falls = self.seen & present & ((counts < before) | _nearly_equal(before, counts))
         return np.where(falls, before, counts)
 
     def begin(self) -> None:
@@ -118,34 +118,34 @@ class _BucketSearch:
         self.total = self.highest
         self.rank = self.q * self.total
         self.highest = np.zeros_like(self.total)
-        self.any[:] = False
+        self.seen[:] = False
         self.bound = np.zeros_like(self.total)  # of the bucket before
-        self.found = np.zeros_like(self.any)
+        self.found = np.zeros_like(self.seen)
         self.result = np.full_like(self.total, np.nan)
 
-    def bucket(self, bound: float, counts: Floats, there: Bools) -> None:
+    def bucket(self, bound: float, counts: Floats, present: Bools) -> None:
         """Second pass: interpolate the observation if it is in this bucket."""
-        lifted = self._lifted(counts, there)
+        lifted = self._lifted(counts, present)
         if bound == np.inf:
-            self._beyond(there)
+            self._beyond(present)
         else:
-            self._within(bound, lifted, there)
-        self.highest = np.where(there, lifted, self.highest)
-        self.bound = np.where(there, bound, self.bound)
-        self.any |= there
+            self._within(bound, lifted, present)
+        self.highest = np.where(present, lifted, self.highest)
+        self.bound = np.where(present, bound, self.bound)
+        self.seen |= present
 
-    def _within(self, bound: float, counts: Floats, there: Bools) -> None:
-        here = there & ~self.found & (counts >= self.rank)
-        start = np.where(self.any, self.bound, 0.0)
-        under = np.where(self.any, self.highest, 0.0)
+    def _within(self, bound: float, counts: Floats, present: Bools) -> None:
+        here = present & ~self.found & (counts >= self.rank)
+        start = np.where(self.seen, self.bound, 0.0)
+        under = np.where(self.seen, self.highest, 0.0)
         value = start + (bound - start) * ((self.rank - under) / (counts - under))
-        value = np.where(~self.any & (bound <= 0), bound, value)
+        value = np.where(~self.seen & (bound <= 0), bound, value)
         self.result = np.where(here, value, self.result)
         self.found |= here
 
-    def _beyond(self, there: Bools) -> None:
+    def _beyond(self, present: Bools) -> None:
         """An observation in the last bucket gets the bound before it."""
-        self.result = np.where(there & ~self.found, self.bound, self.result)
+        self.result = np.where(present & ~self.found, self.bound, self.result)
 
     def values(self) -> Floats:
         """Return the quantiles, n x s; NaN where the buckets do not determine one."""

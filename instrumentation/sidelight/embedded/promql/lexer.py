@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from sidelight.durations import UNITS
 from sidelight.embedded.promql.errors import QueryError, bad_data, parse_error, unsupported
 from sidelight.embedded.promql.formatting import unquote
 from sidelight.embedded.promql.limits import QueryLimits
@@ -28,9 +29,7 @@ _TOKEN: Final = re.compile(
     r"|(?P<operator>==|!=|>=|<=|[-+*/%^<>])|(?P<other>=~|!~|[=@,:])"
 )
 _DURATION_PART: Final = re.compile(r"([0-9]+)(ms|[smhdwy])")
-_SCALES: Final = (1, 1000, 60_000, 3_600_000, 86_400_000, 7 * 86_400_000, 365 * 86_400_000)
-UNITS: Final = dict(zip(("ms", "s", "m", "h", "d", "w", "y"), _SCALES, strict=True))
-LONGEST: Final = 100 * UNITS["y"]
+_LONGEST: Final = 100 * UNITS["y"]
 GUARD_LABEL: Final = "-"
 GUARD_MATCHER: Final = f'"{GUARD_LABEL}"="-",'
 """A matcher that no label set meets. It is put first into each selector, and removed afterwards.
@@ -116,7 +115,7 @@ class _Sanitizer:
         duration = self.before in _BEFORE_DURATION
         if kind == "number" and not duration:
             return
-        if _duration(token) > LONGEST:
+        if _duration(token) > _LONGEST:
             raise self._error("duration out of range", at)
 
     def _bracket(self, token: str, at: int) -> None:

@@ -1,12 +1,11 @@
 """A query's text becomes a tree. promql-parser, which follows Prometheus's grammar, parses it."""
 
 import re
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
-
-import promql_parser
 
 from sidelight.embedded.promql.ast import (
     AggregateExpr,
@@ -29,6 +28,9 @@ from sidelight.embedded.promql.formatting import quote
 from sidelight.embedded.promql.lexer import GUARD_LABEL, SanitizedQuery, sanitize
 from sidelight.embedded.promql.limits import QueryLimits
 from sidelight.embedded.promql.storage import LabelMatcher, value_test
+
+with warnings.catch_warnings(action="ignore"):  # promql-parser 0.12 warns on Python 3.15
+    import promql_parser
 
 DEFAULT_STEP: Final = 60_000
 """The step of a subquery without one: Prometheus's default evaluation interval."""

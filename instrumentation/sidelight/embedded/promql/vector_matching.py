@@ -86,11 +86,11 @@ def _check_one_side(many: Frame, one: Frame, by: Grouping, side: str) -> None:
 
 def _clash(rows: list[int], present: Bools) -> tuple[int, int, int] | None:
     """Return the first step at which two of the rows are present, then the second and the first."""
-    there = present[rows]
-    steps = np.flatnonzero(there.sum(axis=0) > 1)
+    both = present[rows]
+    steps = np.flatnonzero(both.sum(axis=0) > 1)
     if not len(steps):
         return None
-    first, second = np.flatnonzero(there[:, steps[0]])[:2]
+    first, second = np.flatnonzero(both[:, steps[0]])[:2]
     return int(steps[0]), rows[second], rows[first]
 
 
@@ -104,8 +104,8 @@ def _group(labels: Labels, by: Grouping) -> str:
 
 def _pairs(many: LabelSets, one: LabelSets, by: Grouping, usage: QueryUsage, steps: int) -> _Pairs:
     rows = rows_by_key(one, by)
-    known = rows_by_key(many, by)
-    size = sum(len(mine) * len(rows.get(key, ())) for key, mine in known.items())
+    many_rows = rows_by_key(many, by)
+    size = sum(len(of_key) * len(rows.get(key, ())) for key, of_key in many_rows.items())
     usage.check_samples(size * steps)
     return many.cached(("pairs", by, one), lambda: _find_pairs(many, rows, by))
 

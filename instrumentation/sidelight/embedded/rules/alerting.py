@@ -21,7 +21,7 @@ from sidelight.embedded.templates.lexer import TemplateError
 
 
 @dataclass(slots=True)
-class ActiveAlert:
+class EvaluatedAlert:
     """One label set of an alert; times in milliseconds, 0 for none.
 
     ``keep_firing_since``: since when its expression is empty while ``keep_firing_for`` applies.
@@ -35,16 +35,16 @@ class ActiveAlert:
     keep_firing_since: int = 0
 
 
-class AlertingRule:
+class AlertStates:
     """The pending and firing alerts of one rule."""
 
     def __init__(self, rule: RuleDefinition) -> None:
         self.rule = rule
-        self.active: dict[bytes, ActiveAlert] = {}
+        self.active: dict[bytes, EvaluatedAlert] = {}
 
     def evaluate(self, history: History, at: int) -> list[RuleSample]:
         """Evaluate the rule; return ALERTS and ALERTS_FOR_STATE. Raises `QueryError`."""
-        found: dict[bytes, ActiveAlert] = {}
+        found: dict[bytes, EvaluatedAlert] = {}
         for labels, value in query_samples(history, self.rule.expr, at):
             one = self._alert(history, labels, value, at)
             if label_key(one.labels) in found:
@@ -61,7 +61,7 @@ class AlertingRule:
                 one.state = "firing"
         return [sample for one in self.active.values() for sample in _samples(one)]
 
-    def _update(self, key: bytes, one: ActiveAlert) -> None:
+    def _update(self, key: bytes, one: EvaluatedAlert) -> None:
         before = self.active.get(key)
         if before is None:
             self.active[key] = one
@@ -79,7 +79,7 @@ class AlertingRule:
 
     def _alert(
         self, history: History, labels: dict[str, str], value: float, at: int
-    ) -> ActiveAlert:
+    ) -> EvaluatedAlert:
         def expanded(text: str) -> str:
             return self._expanded(
                 text, labels, value, lambda query: template_samples(history, query, at)
@@ -89,7 +89,7 @@ class AlertingRule:
         merged |= {name: expanded(text) for name, text in self.rule.labels.items()}
         merged["alertname"] = self.rule.name
         annotations = {name: expanded(text) for name, text in self.rule.annotations.items()}
-        return ActiveAlert(
+        return EvaluatedAlert(
             {name: text for name, text in merged.items() if text}, annotations, value, at
         )
 
@@ -105,7 +105,7 @@ class AlertingRule:
             return f"<error expanding template: {error}>"
 
 
-def _samples(one: ActiveAlert) -> list[RuleSample]:
+def _samples(one: EvaluatedAlert) -> list[RuleSample]:
     labels = {**one.labels, "__name__": "ALERTS", "alertstate": one.state}
     since = {**one.labels, "__name__": "ALERTS_FOR_STATE"}
     return [(labels, 1.0), (since, float(one.active_at // 1000))]

@@ -11,7 +11,7 @@ import anyio.to_thread
 from sidelight.embedded.history.history import History
 from sidelight.embedded.promql.errors import QueryError
 from sidelight.embedded.promql.labels import format_labels
-from sidelight.embedded.rules.alerting import AlertingRule
+from sidelight.embedded.rules.alerting import AlertStates
 from sidelight.embedded.rules.definition import GroupDefinition, RuleDefinition
 from sidelight.embedded.rules.recording import evaluate_recording_rule, record_samples
 
@@ -26,7 +26,7 @@ class EvaluatedRule:
     """
 
     definition: RuleDefinition
-    alerting: AlertingRule | None
+    alerting: AlertStates | None
     health: str = "unknown"
     error: str = ""
     evaluation_time: float = 0.0
@@ -41,7 +41,7 @@ class RuleGroup:
     def __init__(self, number: int, group: GroupDefinition) -> None:
         self.definition = group
         self.rules = [
-            EvaluatedRule(rule, AlertingRule(rule) if rule.kind == "alert" else None)
+            EvaluatedRule(rule, AlertStates(rule) if rule.kind == "alert" else None)
             for rule in group.rules
         ]
         self.evaluation_time = 0.0

@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sidelight.runtime.instruments import Reading
+from sidelight.runtime.instruments import GaugeReading
 
 Method = Callable[..., Any]
 
@@ -39,7 +39,7 @@ class Adapter:
         """Whether there is nothing left to watch, so that the name is free again."""
         return self.source is None
 
-    def readings(self) -> Iterable[Reading]:
+    def readings(self) -> Iterable[GaugeReading]:
         """The gauges of this moment."""
         return ()
 

@@ -13,7 +13,7 @@ from sidelight.contract import METRICS
 from sidelight.runtime import instruments
 from sidelight.runtime.adapters.adapter import Adapter
 from sidelight.runtime.faults import guarded
-from sidelight.runtime.instruments import Reading
+from sidelight.runtime.instruments import GaugeReading
 
 COUNT = METRICS["db_client_connection_count"]
 MOST = METRICS["db_client_connection_max"]
@@ -86,18 +86,18 @@ class Pool(Adapter):
         """The connections of this moment; None if there is nothing to count yet, or any more."""
         raise NotImplementedError
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[GaugeReading]:
         """The gauges of this moment."""
         source = self.source
         counts = None if source is None else self.counts(source)
         if counts is None:
             return
-        yield Reading(COUNT, (self.name, "used"), counts.used)
-        yield Reading(PENDING, (self.name,), len(self.waiting))
+        yield GaugeReading(COUNT, (self.name, "used"), counts.used)
+        yield GaugeReading(PENDING, (self.name,), len(self.waiting))
         if counts.idle is not None:
-            yield Reading(COUNT, (self.name, "idle"), counts.idle)
+            yield GaugeReading(COUNT, (self.name, "idle"), counts.idle)
         if counts.most is not None:
-            yield Reading(MOST, (self.name,), counts.most)
+            yield GaugeReading(MOST, (self.name,), counts.most)
 
     def forked(self) -> None:
         """The parent's callers are not here."""

@@ -43,7 +43,7 @@ def _labels(method: str, server: str, status: int | None, error: str) -> tuple[s
     return (OTHER, OTHER, "", OTHER if kind else "")
 
 
-class Exchange:
+class ClientRequest:
     """One request, and what became of it: to be entered until there is a response."""
 
     __slots__ = ("_began", "_method", "_server", "error", "status")
@@ -91,7 +91,7 @@ class Exchange:
         stream = response.stream
         base: Any = type(stream)
         stream.__class__ = _timed(base)
-        stream.sidelight_exchange = self
+        stream.sidelight_request = self
 
 
 class HttpxClient(Adapter):
@@ -105,18 +105,18 @@ class HttpxClient(Adapter):
 
     def _sync(self, base: Any) -> Method:
         def _send_single_request(client: Any, request: Any) -> Any:
-            with Exchange(request) as exchange:
+            with ClientRequest(request) as sent:
                 response = base._send_single_request(client, request)  # noqa: SLF001 no public one for each hop
-            exchange.answered(response)
+            sent.answered(response)
             return response
 
         return _send_single_request
 
     def _async(self, base: Any) -> Method:
         async def _send_single_request(client: Any, request: Any) -> Any:
-            with Exchange(request) as exchange:
+            with ClientRequest(request) as sent:
                 response = await base._send_single_request(client, request)  # noqa: SLF001 as above
-            exchange.answered(response)
+            sent.answered(response)
             return response
 
         return _send_single_request
@@ -142,14 +142,14 @@ def _sync_stream(base: Any) -> dict[str, Method]:
         except GeneratorExit:  # a consumer that has enough
             raise
         except BaseException as error:
-            stream.sidelight_exchange.failed(error)
+            stream.sidelight_request.failed(error)
             raise
 
     def close(stream: Any) -> None:
         try:
             base.close(stream)
         finally:
-            stream.sidelight_exchange.end()
+            stream.sidelight_request.end()
 
     return {"__iter__": iterate, "close": close}
 
@@ -162,14 +162,14 @@ def _async_stream(base: Any) -> dict[str, Method]:
         except GeneratorExit:  # a consumer that has enough
             raise
         except BaseException as error:
-            stream.sidelight_exchange.failed(error)
+            stream.sidelight_request.failed(error)
             raise
 
     async def aclose(stream: Any) -> None:
         try:
             await base.aclose(stream)
         finally:
-            stream.sidelight_exchange.end()
+            stream.sidelight_request.end()
 
     return {"__aiter__": iterate, "aclose": aclose}
 

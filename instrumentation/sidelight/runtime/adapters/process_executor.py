@@ -9,7 +9,7 @@ from typing import Any
 
 from sidelight.runtime.adapters.adapter import Adapter, Method
 from sidelight.runtime.adapters.thread_executor import CAPACITY, IN_USE
-from sidelight.runtime.instruments import Reading
+from sidelight.runtime.instruments import GaugeReading
 
 
 class ProcessExecutor(Adapter):
@@ -38,13 +38,13 @@ class ProcessExecutor(Adapter):
         shut = any(getattr(executor, name, False) for name in ends)
         return executor is None or (shut and not self._handed)
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[GaugeReading]:
         """Processes there may be, and calls handed over."""
         executor = self.source
         if executor is None or self.over():
             return
-        yield Reading(CAPACITY, (self.name,), executor._max_workers)  # noqa: SLF001 said nowhere else
-        yield Reading(IN_USE, (self.name,), len(self._handed))
+        yield GaugeReading(CAPACITY, (self.name,), executor._max_workers)  # noqa: SLF001 said nowhere else
+        yield GaugeReading(IN_USE, (self.name,), len(self._handed))
 
     def forked(self) -> None:
         """The parent's calls are its own."""

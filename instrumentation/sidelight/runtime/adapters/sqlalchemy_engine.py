@@ -14,7 +14,7 @@ def _engine(given: Any) -> Any:
     return getattr(engine, "_proxied", engine)
 
 
-class Engine(Pool):
+class SqlalchemyPool(Pool):
     """One engine. ``dispose()`` makes a new pool of the old one's class and events: ours too."""
 
     def __init__(self, given: Any, name: str) -> None:
@@ -60,4 +60,4 @@ class Engine(Pool):
         return Counts(pool.checkedin(), pool.checkedout(), size + more if bounded else None)
 
 
-ADAPTER = Engine
+ADAPTER = SqlalchemyPool

@@ -8,7 +8,7 @@ from sidelight.contract import METRICS
 from sidelight.runtime import instruments
 from sidelight.runtime.adapters.adapter import Adapter, Method
 from sidelight.runtime.faults import guarded
-from sidelight.runtime.instruments import Reading
+from sidelight.runtime.instruments import GaugeReading
 
 CAPACITY = METRICS["python_executor_capacity"]
 IN_USE = METRICS["python_executor_in_use"]
@@ -22,8 +22,8 @@ class ThreadExecutor(Adapter):
 
     def __init__(self, given: Any, name: str) -> None:
         super().__init__(given, name)
-        self.queued: set[Call] = set()
-        self.running: set[Call] = set()
+        self.queued: set[SubmittedCall] = set()
+        self.running: set[SubmittedCall] = set()
 
     def methods(self, base: Any) -> Iterator[Method]:
         """`map` and an event loop's `run_in_executor` submit too."""
@@ -31,7 +31,7 @@ class ThreadExecutor(Adapter):
         def submit(executor: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
             if not callable(fn):  # a subclass with arguments of its own
                 return base.submit(executor, fn, *args, **kwargs)
-            call = Call(self, fn)
+            call = SubmittedCall(self, fn)
             self.queued.add(call)
             try:
                 future = base.submit(executor, call, *args, **kwargs)
@@ -49,14 +49,14 @@ class ThreadExecutor(Adapter):
         busy = self.queued or self.running
         return executor is None or (getattr(executor, "_shutdown", False) and not busy)
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[GaugeReading]:
         """Threads there may be, calls that run and calls that wait."""
         executor = self.source
         if executor is None or self.over():
             return
-        yield Reading(CAPACITY, (self.name,), executor._max_workers)  # noqa: SLF001 said nowhere else
-        yield Reading(IN_USE, (self.name,), len(self.running))
-        yield Reading(QUEUED, (self.name,), len(self.queued))
+        yield GaugeReading(CAPACITY, (self.name,), executor._max_workers)  # noqa: SLF001 said nowhere else
+        yield GaugeReading(IN_USE, (self.name,), len(self.running))
+        yield GaugeReading(QUEUED, (self.name,), len(self.queued))
 
     def forked(self) -> None:
         """The parent's threads are not here."""
@@ -64,7 +64,7 @@ class ThreadExecutor(Adapter):
         self.running.clear()
 
 
-class Call:
+class SubmittedCall:
     """One call, in place of the function that was submitted."""
 
     __slots__ = ("_executor", "_function", "_submitted")

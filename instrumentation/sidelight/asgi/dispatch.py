@@ -1,0 +1,119 @@
+"""Where everything begins that is no common request, by what kind of thing it is."""
+
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sidelight.asgi.fast_path import RequestState, begin
+from sidelight.asgi.lifecycle import OpenStore, StoreLifecycle, observers
+from sidelight.asgi.lifespan import LifespanState, refuse
+from sidelight.asgi.mark import MARK, Measurement, measurement_of
+from sidelight.asgi.metrics_endpoint import refusal, unmeasured_response
+from sidelight.asgi.phases import Phases
+from sidelight.asgi.request_keys import Target, target_of
+from sidelight.asgi.websocket import WebSocketState
+from sidelight.runtime.faults import guarded
+
+Serve = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
+
+
+class Observed(Measurement):
+    """The mark of what observers run, until it is measured."""
+
+    slot = None
+
+
+class Dispatch:
+    """Begins, or serves by itself, what an application is called for."""
+
+    def __init__(self, app: ASGIApp, lifecycle: StoreLifecycle, whole: Serve) -> None:
+        """``whole`` is the middleware itself."""
+        self._app = app
+        self._lifecycle = lifecycle
+        self._whole = whole
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Measurement | None:
+        """What measures the call of the application; None if it has been served."""
+        kind = scope["type"]
+        if self._lifecycle.disabled or measurement_of(scope) is not None:
+            await self._app(scope, receive, send)
+        elif MARK not in scope and observers():
+            await self._observed(scope, receive, send)
+        elif kind == "lifespan":
+            return await self._lifespan(scope, receive, send)
+        elif kind not in {"http", "websocket"}:
+            await self._app(scope, receive, send)
+        elif (store := self._lifecycle.open(scope)) is None:
+            await self._unmeasured(scope, receive, send)
+        else:
+            return await self._measured(store, scope, receive, send)
+        return None
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Begin once more, in the hands of the observers."""
+        steps = self._whole(scope, receive, send)
+        for observer in observers():
+            steps = observer.serve(self._lifecycle, scope, steps)
+        scope[MARK] = Observed()
+        try:
+            await steps
+        finally:
+            scope.pop(MARK, None)
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> Measurement | None:
+        if self._lifecycle.problem is not None:
+            await refuse(self._lifecycle.problem, receive, send)
+            return None
+        scope[MARK] = state = LifespanState(self._lifecycle, scope, receive, send)
+        return state
+
+    async def _unmeasured(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Without a store there are no metrics but the one that says so."""
+        app, settings, exclusions = self._app, self._lifecycle.settings, self._lifecycle.exclusions
+        if settings is not None and exclusions is not None and scope["type"] == "http":
+            with guarded("endpoint"):
+                target = target_of(scope)
+                if exclusions.is_metrics(target.method, target.path, target.root_path):
+                    answer = refusal(settings.metrics_token, scope)
+                    app = answer or unmeasured_response(self._lifecycle.unmeasured, scope)
+        await app(scope, receive, send)
+
+    async def _measured(
+        self, store: OpenStore, scope: Scope, receive: Receive, send: Send
+    ) -> Measurement | None:
+        """A connection, or a request that is the first of its key, or sampled, or excluded."""
+        app, recorder, exclusions = self._app, store.recorder, store.exclusions
+        state: Measurement | None = None
+        with guarded("begin", recorder.faults):
+            target = target_of(scope)
+            if not exclusions.excludes(target.path, target.root_path):
+                state = self._begin(store, target, scope, receive, send)
+            elif exclusions.is_metrics(target.method, target.path, target.root_path):
+                app = store.endpoint
+        if state is None:
+            await app(scope, receive, send)
+        return state
+
+    def _begin(
+        self, store: OpenStore, target: Target, scope: Scope, receive: Receive, send: Send
+    ) -> Measurement | None:
+        key, kept = store.keys.find(target)
+        if scope["type"] == "websocket":
+            scope[MARK] = connection = WebSocketState(key, scope, receive, send)
+            return connection
+        if kept:
+            self._lifecycle.learn(key)
+        state = begin({}, scope, receive, send, key)
+        if state is not None and key.unsampled == 0:
+            with guarded("phases", store.recorder.faults):
+                sample(state)
+        return state
+
+
+def sample(state: RequestState) -> None:
+    """Measure the phases of a request, and choose the next whose phases are measured."""
+    state.key.unsampled = state.key.recorder.sampler.gap()
+    phases = Phases(state.scope)
+    state.set_extra().phases = phases
+    state.server_receive = phases.listening(state.server_receive)

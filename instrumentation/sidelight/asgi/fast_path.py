@@ -1,0 +1,158 @@
+"""The common request's way: from its scope to its counted response, with nothing unusual.
+
+Each line here is paid for by every request (benchmarks/RESULTS.md), which is why there are so
+few calls, and why so much is looked up in one place. A request is common if its key is known and
+neither its path nor its turn in the sampling is special; all others begin in `dispatch`.
+"""
+
+from time import monotonic_ns
+from typing import Any
+
+from starlette.types import Message, Receive, Scope, Send
+
+from sidelight.asgi.mark import MARK
+from sidelight.asgi.request import Extra, UncommonRequest
+from sidelight.asgi.request_keys import RequestKey
+from sidelight.asgi.series import SIZES, size_index
+from sidelight.store.inflight import UNTRACKED, InflightSlot
+from sidelight.store.layout import PATH_BYTES
+
+SMALL = SIZES[0]
+
+
+class RequestState(UncommonRequest):
+    """A request, as the application's ``receive`` and ``send`` see it."""
+
+    __slots__ = ()
+
+    def send(self, message: Message) -> Any:
+        """Look at a message on its way to the server; what it returns is the server's own."""
+        try:
+            kind = message["type"]
+            if kind == "http.response.start":
+                self.status = message["status"]
+                if "trailers" in message and message["trailers"]:  # noqa: RUF019 less than get()
+                    self.set_extra().trailers = True
+            elif (
+                kind != "http.response.body"
+                or "more_body" in message
+                or self.extra is not None
+                or (slot := self.slot) is None
+            ):
+                self.look_at(kind, message)
+            else:  # a response whose body is one piece
+                now = monotonic_ns()
+                size = len(message["body"]) if "body" in message else 0
+                key, ns = self.key, now - self.since
+                try:
+                    series = key.last_series[self.scope["endpoint"]]
+                except Exception:  # noqa: BLE001 a hash that is not Python's own may raise anything
+                    series = None
+                if series is None or series.status != self.status or ns > series.fast_path_limit:
+                    self.finish(size, now)
+                else:
+                    index = 1 if size <= SMALL else size_index(size)
+                    words = key.words
+                    # No call until the slot is free: so these sums are exact without a lock.
+                    counts, at = series.durations, series.at
+                    counts[0] = words[at] = counts[0] + ns
+                    counts[1] = words[at + 1] = counts[1] + 1
+                    counts, at = series.sizes, series.size_at
+                    counts[0] = words[at] = counts[0] + size
+                    counts[index] = words[at + index] = counts[index] + 1
+                    words[slot.word] = 0
+                    self.slot = None
+                    self.since = now
+                    key.slots.append(slot)
+        except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
+            self.key.recorder.faults.note("send")
+        return self.server_send(message)
+
+    async def receive(self) -> Message:
+        """Look at a message on its way to the application."""
+        message = await self.server_receive()
+        try:
+            if message["type"] == "http.disconnect":
+                if self.slot is not None:
+                    self.set_extra().disconnected = True
+            elif message.get("body"):
+                self.set_extra().body += len(message["body"])
+        except Exception:  # noqa: BLE001 as above
+            self.key.recorder.faults.note("receive")
+        return message
+
+
+def begin(  # noqa: C901 one function, since each call costs every request 50 ns
+    keys: dict[str, RequestKey],
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    key: RequestKey | None = None,
+) -> RequestState | None:
+    """Start the clock of a request, and show it among those in flight. Never raises.
+
+    Without a ``key``, which `dispatch` gives, this is None unless the request is common; ``keys``
+    are those of common requests, by method. It is also None if something fails.
+    """
+    slot = None
+    try:
+        if key is None:
+            try:
+                key = keys[scope["method"]]
+                path = scope["path"]
+                if scope["root_path"] != key.root_path or scope["scheme"] != key.scheme:
+                    return None
+            except KeyError:  # no key yet, no request, or what ASGI allows a server to omit
+                return None
+            if (
+                path == key.metrics_path
+                or MARK in scope
+                or key.unsampled == 1
+                or (key.exclusions is not None and key.exclusions.cover(path))
+            ):
+                return None
+        state = RequestState()
+        state.key = key
+        state.scope = scope
+        state.server_receive = receive
+        state.server_send = send
+        state.status = 0
+        state.extra = None
+        key.unsampled -= 1
+        state.since = start = monotonic_ns()
+        if slots := key.slots:
+            state.slot = slot = slots.pop()
+            try:
+                slot.text.value = scope["raw_path"]
+            except (KeyError, TypeError, ValueError):  # none, of another type, or too long
+                slot.text.value = _path(scope)
+            words, at = key.words, slot.word
+            words[at + 1] = key.packed
+            words[at] = start
+        else:
+            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
+            if slot is UNTRACKED:
+                state.extra = Extra()
+        scope[MARK] = state
+        if start > key.due:
+            key.recorder.wake()
+    except Exception:  # noqa: BLE001 as above
+        if key is not None:
+            give_up(key, scope, slot)
+        return None
+    return state
+
+
+def give_up(key: RequestKey, scope: Scope, slot: InflightSlot | None) -> None:
+    """A request could not be begun, because of the exception being handled."""
+    key.recorder.faults.note("begin")
+    scope.pop(MARK, None)
+    if slot is not None:
+        key.recorder.file.release_slot(slot)
+
+
+def _path(scope: Scope) -> bytes:
+    path = scope.get("raw_path")
+    if not isinstance(path, bytes):
+        path = scope["path"].encode(errors="replace")
+    return path[:PATH_BYTES]

@@ -1,0 +1,191 @@
+"""FastAPI's own telemetry (0.142 and later): the one file that knows its insides.
+
+It sends metrics under the names we use, and it tells an OpenTelemetry tracer of each of its
+operations. The tracer of a request that is looked at is own, or passes on to the user's.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
+from functools import cache
+from typing import Any, Protocol
+
+from starlette.types import Message, Scope
+
+try:
+    from fastapi.routing import APIRoute
+    from fastapi.telemetry import _api
+    from opentelemetry import context
+    from opentelemetry.trace import INVALID_SPAN, NoOpTracer
+
+    KNOWN = True
+except ImportError:  # Starlette alone, or FastAPI before 0.142
+    KNOWN = False
+    INVALID_SPAN = None  # type: ignore[assignment]
+    NoOpTracer = object  # type: ignore[assignment, misc]
+
+FIRST = "0.142"
+"""The first FastAPI that tells of its operations."""
+
+NO_SPAN = nullcontext(INVALID_SPAN)
+PREFIX = "fastapi."
+OPERATIONS = ("dependencies", "endpoint", "serialization")
+"""Those of every request, in their order; each begins when the one before it has ended."""
+
+Stop = Callable[[], None]
+
+
+class Listener(Protocol):
+    """Hears of the operations of one request, from any thread."""
+
+    def begin(self, operation: str) -> bool:
+        """An operation begins; whether to tell of its end."""
+
+    def end(self) -> None:
+        """It has ended."""
+
+
+def sends_metrics(app: Any) -> bool:
+    """Whether an application of FastAPI's sends request metrics of its own."""
+    telemetry = getattr(app, "_native_telemetry", None)
+    config = getattr(app, "_telemetry", None) or {}
+    return telemetry is not None and bool(config.get("metrics")) and bool(telemetry.enabled())
+
+
+@cache
+def reports_operations() -> bool:
+    """Whether this FastAPI tells a listener of its operations, as a rehearsal shows.
+
+    That is what keeps a change of its insides from failing a request: then there are none.
+    """
+    try:
+        return KNOWN and (_rehearsed(_answers), _rehearsed(_fails)) == (
+            [*OPERATIONS],
+            [*OPERATIONS[:2]],
+        )
+    except Exception:  # noqa: BLE001 whatever they are now, they aren't what is known here
+        return False
+
+
+def listen(scope: Scope, listener: Listener) -> Stop:
+    """Tell a listener of the operations of a request, until what is returned is called.
+
+    The current span, baggage and sampling stay as they are. Without telemetry of its own the
+    request has none for others either: `fastapi.telemetry.get_telemetry_data` stays None.
+    """
+    existing = scope.get("fastapi.telemetry")
+    if isinstance(existing, _api._RequestTelemetry):  # noqa: SLF001 as in all of this file
+        return _listen_to(existing, listener)
+    own = _api._RequestTelemetry(  # noqa: SLF001
+        span=None, span_method="", tracer=_Tracer(listener), data=None
+    )
+    token = context.attach(context.set_value(_api._REQUEST_TELEMETRY_KEY, own))  # noqa: SLF001
+    return lambda: context.detach(token)
+
+
+def _listen_to(existing: Any, listener: Listener) -> Stop:
+    """FastAPI's telemetry is on: what it tells the user's tracer, it tells a listener too."""
+    tracer = existing.tracer
+    existing.tracer = _Tracer(listener) if tracer is None else _ListeningTracer(listener, tracer)
+
+    def stop() -> None:
+        existing.tracer = tracer
+
+    return stop
+
+
+class _Tracer(NoOpTracer):
+    """Has no spans: it only listens."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def start_as_current_span(self, name: str, *_: Any, **__: Any) -> Any:
+        return _Operation(self._listener, name, NO_SPAN)
+
+
+class _ListeningTracer:
+    """The user's own tracer, listened to."""
+
+    def __init__(self, listener: Listener, tracer: Any) -> None:
+        self._listener = listener
+        self._tracer = tracer
+
+    def start_as_current_span(self, name: str, *args: Any, **options: Any) -> Any:
+        span = self._tracer.start_as_current_span(name, *args, **options)
+        return _Operation(self._listener, name, span)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._tracer, name)
+
+
+class _Operation(AbstractContextManager[Any]):
+    """One operation, within the span it has."""
+
+    def __init__(
+        self, listener: Listener, name: str, span: AbstractContextManager[Any, bool | None]
+    ) -> None:
+        self._listener = listener
+        self._name = name.removeprefix(PREFIX)
+        self._span = span
+        self._reported = False
+
+    def __enter__(self) -> Any:
+        span = self._span.__enter__()
+        self._reported = self._name in OPERATIONS and self._listener.begin(self._name)
+        return span
+
+    def __exit__(self, *error: Any) -> bool | None:  # noqa: PYI036 as they came
+        if self._reported:
+            self._listener.end()
+        return self._span.__exit__(*error)
+
+
+class _OperationLog(list[str]):
+    """A listener that remembers."""
+
+    def begin(self, operation: str) -> bool:
+        self.append(operation)
+        return False
+
+    def end(self) -> None: ...
+
+
+class _RehearsedError(Exception):
+    """What the second endpoint of the rehearsal raises."""
+
+
+# At module level: FastAPI remembers endpoints by their id, so these must never go.
+async def _answers() -> dict[str, str]:
+    return {}
+
+
+async def _fails() -> None:
+    raise _RehearsedError
+
+
+def _rehearsed(endpoint: Callable[[], Any]) -> list[str]:
+    """The operations that a route of our own tells of."""
+    log = _OperationLog()
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None: ...
+
+    async def serve() -> None:
+        async with AsyncExitStack() as stack:
+            scope["fastapi_middleware_astack"] = stack
+            await APIRoute("/", endpoint, response_model=None).app(scope, receive, send)
+
+    scope: Scope = {"type": "http", "method": "GET", "path": "/", "path_params": {}}
+    scope.update(headers=[], query_string=b"")
+    stop = listen(scope, log)
+    steps = serve()
+    try:
+        steps.send(None)  # nothing in it waits, so no event loop is needed
+    except (StopIteration, _RehearsedError):
+        return log
+    finally:
+        stop()
+        steps.close()
+    return []

@@ -1,0 +1,211 @@
+"""One application's store in this process: opened, tried again, left after a fork, closed."""
+
+import logging
+import os
+import time
+import weakref
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+from starlette.types import ASGIApp, Scope
+
+from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi.exception_handlers import watch
+from sidelight.asgi.exclusions import Exclusions
+from sidelight.asgi.metrics_endpoint import MetricsEndpoint
+from sidelight.asgi.recorder import Recorder
+from sidelight.asgi.request_keys import RequestKey, RequestKeys
+from sidelight.asgi.routes import RouteTable, routes_below
+from sidelight.errors import StoreError
+from sidelight.runtime.faults import guarded
+from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
+from sidelight.store.layout import STATE, WorkerState
+from sidelight.store.process_store import open_store
+
+logger = logging.getLogger("sidelight")
+
+RETRY_SECONDS = 30.0
+
+_lifecycles: "weakref.WeakSet[StoreLifecycle]" = weakref.WeakSet()
+_observers: "list[Observer]" = []
+
+
+class OpenStore(NamedTuple):
+    """What there is while a store is open: where requests are recorded, looked up and read."""
+
+    recorder: Recorder
+    keys: RequestKeys
+    exclusions: Exclusions
+    endpoint: MetricsEndpoint
+
+
+class StoreLifecycle:
+    """Opens and closes what measures one application in this process.
+
+    ``problem`` is what is wrong with the options, in words. ``settings`` is None with a problem,
+    and where SIDELIGHT_DISABLED turns everything off. ``unmeasured`` is the reason, as the
+    label ``where`` has it, why there is no store after an attempt to open it. ``common_keys``
+    are those of requests that may go the fast path, by method.
+    """
+
+    def __init__(self, app: ASGIApp, options: Mapping[str, Any]) -> None:
+        """Never raises."""
+        self.settings: Settings | None = None
+        self.exclusions: Exclusions | None = None
+        self.problem: str | None = None
+        self.unmeasured = ""
+        self.common_keys: dict[str, RequestKey] = {}
+        self._app = app
+        self._open_store: OpenStore | None = None
+        self._retry = 0.0
+        if not disabled():
+            try:
+                self.settings = load(options)
+                self.exclusions = Exclusions(self.settings)
+            except Exception as error:  # noqa: BLE001 whatever it is, the problem says it
+                self.problem = f"SidelightMiddleware: {error}"
+        _lifecycles.add(self)
+
+    @property
+    def disabled(self) -> bool:
+        """Whether SIDELIGHT_DISABLED turns everything off."""
+        return self.settings is None and self.problem is None
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """Where requests are recorded while the store is open."""
+        return None if self._open_store is None else self._open_store.recorder
+
+    def open(self, scope: Scope) -> OpenStore | None:
+        """The open store; None, and why is logged, when it can't be had. Never raises."""
+        if self._open_store is not None:
+            return self._open_store
+        if self.settings is None or self.exclusions is None:
+            if self.problem and not self.unmeasured:
+                self.unmeasured = "settings"
+                logger.error("%s; requests pass through unmeasured", self.problem)
+            return None
+        if time.monotonic() < self._retry:
+            return None
+        try:
+            self._open_store = self._open(self.settings, self.exclusions, scope)
+        except Exception as error:
+            reason = error.reason if isinstance(error, StoreError) else "fault"
+            self._retry = time.monotonic() + RETRY_SECONDS
+            self.unmeasured = f"store_{reason}"
+            logger.error(  # noqa: TRY400 a reason in words needs no traceback
+                "requests of this worker pass through unmeasured: %s",
+                error,
+                exc_info=not isinstance(error, StoreError),
+            )
+            return None
+        self.unmeasured = ""
+        for observer in _observers:
+            observer.opened(self)
+        return self._open_store
+
+    def _open(self, settings: Settings, exclusions: Exclusions, scope: Scope) -> OpenStore:
+        for observer in _observers:
+            settings = observer.opening(settings)
+        store = open_store(settings)
+        routes = routes_below(scope, self._app)
+        twice = fastapi_telemetry.sends_metrics(scope.get("app"))
+        recorder = Recorder(settings, store, routes, "metrics" if twice else "")
+        with guarded("settings", recorder.faults):
+            check_routes(settings, exclusions, recorder.labels.table)
+        with guarded("validation", recorder.faults):
+            watch(self._app)
+        keys = RequestKeys(recorder, exclusions)
+        return OpenStore(recorder, keys, exclusions, MetricsEndpoint(recorder))
+
+    def learn(self, key: RequestKey) -> None:
+        """Requests with this key can go the fast path from now on."""
+        if not _observers:
+            self.common_keys[key.method] = key
+
+    def started(self, scope: Scope) -> None:
+        """The application has started: open the store, and start the heartbeat."""
+        opened = self.open(scope)
+        if opened is not None:
+            opened.recorder.heartbeat.wake()
+
+    def stopping(self) -> None:
+        """The application is told to stop."""
+        if self._open_store is not None:
+            self._open_store.recorder.file.words[STATE] = WorkerState.DRAINING
+
+    def close(self) -> None:
+        """The application has stopped: leave what was counted to the others."""
+        recorder = self.recorder
+        self.forget()
+        if recorder is not None:
+            recorder.close()
+
+    def forget(self) -> None:
+        """Leave the store as it is, and open one at the next request."""
+        self._open_store = None
+        self.common_keys.clear()
+
+
+def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
+    """Log what in the settings doesn't fit the application's routes."""
+    known = {f"{method} {route.template}" for route in table.routes for method in route.methods}
+    for name in settings.slow_request_threshold:
+        if name not in {EVERY_ROUTE, *known}:
+            logger.warning(
+                "slow_request_threshold names %r, which is no route of this application", name
+            )
+    taken = {f"GET {settings.metrics_path}", f"* {settings.metrics_path}/{{path}}"}
+    if taken & known:
+        logger.warning(
+            "%s is a route of the application's own and keeps its answer; "
+            'set metrics_path="/sidelight" to have the metrics beside it',
+            settings.metrics_path,
+        )
+        exclusions.leave_metrics_path()
+
+
+class Observer(Protocol):
+    """Follows every application of this process while it is `observing`."""
+
+    def opening(self, settings: Settings) -> Settings:
+        """The settings with which an application opens its store, in place of its own."""
+
+    def opened(self, lifecycle: StoreLifecycle) -> None:
+        """An application has opened its store."""
+
+    async def serve(
+        self, lifecycle: StoreLifecycle, scope: Scope, steps: Coroutine[Any, Any, None]
+    ) -> None:
+        """Run the steps that serve a request, a connection or a lifespan."""
+
+
+@contextmanager
+def observing(observer: Observer) -> Iterator[list[StoreLifecycle]]:
+    """Call an observer in a block; what is given are the applications there are already.
+
+    No request goes the fast path meanwhile, so that the fast path need not look for observers.
+    """
+    _observers.append(observer)
+    before = list(_lifecycles)
+    for lifecycle in before:
+        lifecycle.common_keys.clear()
+    try:
+        yield before
+    finally:
+        _observers.remove(observer)
+
+
+def observers() -> tuple[Observer, ...]:
+    """Whoever observes now."""
+    return tuple(_observers)
+
+
+def _after_fork() -> None:
+    for lifecycle in list(_lifecycles):
+        lifecycle.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

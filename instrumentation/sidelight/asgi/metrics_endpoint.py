@@ -1,0 +1,96 @@
+"""``GET /metrics`` of a worker: who may read it, and what the response contains."""
+
+import hmac
+import time
+
+import anyio
+import anyio.to_thread
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Receive, Scope, Send
+
+from sidelight.app_metrics.registry import default_registry
+from sidelight.asgi.recorder import Recorder
+from sidelight.contract import METRICS
+from sidelight.cooperative import run_in_slices
+from sidelight.export.collector import Collector
+from sidelight.export.negotiation import wanted_format
+from sidelight.export.response import metrics_response
+from sidelight.export.snapshot import Snapshot
+from sidelight.runtime import process
+from sidelight.runtime.faults import guarded
+from sidelight.store.stopped_workers import merge_stopped_workers
+from sidelight.text_format import ExpositionFormat, header, label_set
+
+INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
+
+
+class MetricsEndpoint:
+    """The metrics of one application, and of all workers it shares a directory with."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._store = recorder.store
+        self._collector: Collector | None = None
+        self._lock = anyio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET or HEAD."""
+        answer = refusal(self._recorder.settings.metrics_token, scope)
+        if answer is None:
+            answer = PlainTextResponse("the metrics can't be read; the log says why\n", 500)
+            with guarded("endpoint", self._recorder.faults):
+                answer = await metrics_response(Headers(scope=scope), self.snapshot)
+        await answer(scope, receive, send)
+
+    async def snapshot(self) -> Snapshot:
+        """All metrics of this moment. Raises whatever goes wrong."""
+        began = time.perf_counter_ns()
+        store, heartbeat = self._store, self._recorder.heartbeat
+        async with self._lock:
+            if self._collector is None:
+                self._collector = Collector(store.reader, self._recorder.file)
+            app_metrics = await self._app_metrics()
+            heartbeat.renew_file()
+            process.publish(store.file)
+            if store.directory is not None:
+                with guarded("fold", self._recorder.faults):
+                    store.directory.mark_scraped()
+                    await run_in_slices(merge_stopped_workers(store.reader))
+            found = await run_in_slices(self._collector.collect(app_metrics))
+            self._collector.add_target_info(found, self._recorder.about)
+            self._collector.add_duration(found, time.perf_counter_ns() - began)
+        return found
+
+    async def _app_metrics(self) -> bytes:
+        """The application's own registry, as it is now; the last snapshot if that fails."""
+        publisher = self._recorder.heartbeat.app_metrics
+        if default_registry() is None:
+            return b""
+        with guarded("registry", self._recorder.faults):
+            if publisher.is_quick:
+                return publisher.publish()
+            return await anyio.to_thread.run_sync(publisher.publish)
+        return publisher.latest
+
+
+def refusal(token: str | None, scope: Scope) -> Response | None:
+    """The response to a client without the right token; None for one with it."""
+    if token is None:
+        return None
+    given = Headers(scope=scope).get("authorization", "")
+    kind, _, value = given.partition(" ")
+    if kind.lower() == "bearer" and hmac.compare_digest(value.strip().encode(), token.encode()):
+        return None
+    return PlainTextResponse(
+        "a bearer token is needed\n", 401, headers={"www-authenticate": "Bearer"}
+    )
+
+
+def unmeasured_response(where: str, scope: Scope) -> Response:
+    """The one metric of a process that has no store: ``where`` says why."""
+    form = wanted_format(Headers(scope=scope).get("accept", ""))
+    text = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
+    text += f"{INTERNAL_ERRORS.name}{label_set((('where', where),))} 1.0\n"
+    text += "# EOF\n" if form is ExpositionFormat.OPENMETRICS else ""
+    return Response(text, media_type=form.value)

@@ -1,0 +1,219 @@
+"""One HTTP request, and how what is not common about it is recorded.
+
+The common request, whose response is one piece and quick, is recorded by `fast_path` alone.
+"""
+
+import asyncio
+from time import monotonic_ns, time
+
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope, Send
+
+from sidelight.asgi import tracing
+from sidelight.asgi.mark import Measurement
+from sidelight.asgi.phases import Phases
+from sidelight.asgi.request_keys import RequestKey
+from sidelight.asgi.series import RouteSeries, size_index
+from sidelight.contract import CLIENT_DISCONNECTED, INCOMPLETE_RESPONSE, METRICS, NANOSECONDS
+from sidelight.runtime.faults import guarded
+from sidelight.store.inflight import InflightSlot
+from sidelight.store.slow_requests import SlowRequest
+from sidelight.store.writer import SeriesCounter
+
+BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
+DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
+EXCEPTIONS = METRICS["fastapi_exceptions_total"]
+FIRST_BYTE = METRICS["fastapi_time_to_first_byte_seconds"]
+
+NOTICEABLE = 10_000_000
+"""Nanoseconds: less than this between two moments of a request is the event loop at its work."""
+
+
+class Extra:
+    """What only some requests have: bodies in pieces, request bodies, a client that left."""
+
+    __slots__ = (
+        "body",
+        "chunks",
+        "completed",
+        "disconnected",
+        "first_byte",
+        "phases",
+        "size",
+        "trailers",
+    )
+    phases: Phases | None
+
+    def __init__(self) -> None:
+        self.body = self.chunks = self.completed = self.first_byte = self.size = 0
+        self.disconnected = self.trailers = False
+        self.phases = None
+
+
+class UncommonRequest(Measurement):
+    """What is known of one request until its response is complete.
+
+    Whoever makes one sets every attribute, which costs less than a constructor. ``slot`` is
+    None once the request is recorded.
+    """
+
+    __slots__ = (
+        "extra",
+        "key",
+        "scope",
+        "server_receive",
+        "server_send",
+        "since",
+        "slot",
+        "status",
+    )
+    extra: Extra | None
+    key: RequestKey
+    scope: Scope
+    server_receive: Receive
+    server_send: Send
+    since: int
+    slot: InflightSlot | None
+    status: int
+
+    def set_extra(self) -> Extra:
+        """The extra of this request, made when it is first needed."""
+        if self.extra is None:
+            self.extra = Extra()
+        return self.extra
+
+    def handled(self, scope: Scope, error: BaseException) -> None:
+        """An exception handler of the application's is about to answer an exception."""
+        recorder = self.key.recorder
+        with guarded("validation", recorder.faults):
+            recorder.validation.handled(scope, error)
+
+    def look_at(self, kind: str, message: Message) -> None:
+        """A body in pieces, a response that ends with trailers, a file that the server sends."""
+        if self.slot is None:
+            return
+        extra = self.set_extra()
+        if kind == "http.response.body":
+            size = len(message.get("body", b""))
+            extra.size += size
+            extra.chunks += 1 if size else 0
+            if not message.get("more_body"):
+                if not extra.trailers:
+                    self.finish(0, monotonic_ns())
+            elif size and not extra.first_byte:
+                extra.first_byte = monotonic_ns() - self.since
+        elif (
+            kind == "http.response.pathsend"
+            or (kind == "http.response.zerocopysend" and not message.get("more_body"))
+            or (kind == "http.response.trailers" and not message.get("more_trailers"))
+        ):
+            self.finish(0, monotonic_ns())
+
+    def finish(self, size: int, now: int) -> None:
+        """Record a complete response, whose last piece has ``size`` bytes if it is the only one."""
+        if not self.status:  # a body that nothing began: the server will object
+            return
+        extra = self.extra
+        if extra is not None:
+            if extra.disconnected:  # `end` records it
+                return
+            size += extra.size
+        writer = self.key.recorder.writer
+        series = self.key.find_status(self.scope, self.status)
+        ns = now - self.since
+        index, at_size = writer.bucket_index(ns), size_index(size)
+        writer.add(series.duration, index, ns)
+        writer.add(series.size, at_size, size)
+        slot, self.slot, self.since = self.slot, None, now
+        if extra is not None and extra.phases is not None:
+            self.since, extra.completed = 0, now
+        if slot is not None:
+            writer.file.release_slot(slot)
+        self._record_details(series.route_series, series.duration, index, ns)
+
+    def _record_details(
+        self, series: RouteSeries, duration: SeriesCounter, index: int, ns: int
+    ) -> None:
+        """What only some responses have: a stream, a request body, slowness, a trace."""
+        recorder, extra = self.key.recorder, self.extra
+        if extra is not None:
+            if extra.phases is not None:
+                recorder.sampler.record(extra.phases, recorder.writer, series.route)
+            if extra.body:
+                recorder.writer.add(series.request_size(), size_index(extra.body), extra.body)
+            first = extra.first_byte
+            if first and (extra.chunks > 1 or ns - first > NOTICEABLE):
+                recorder.writer.observe(FIRST_BYTE, (series.method, series.route), first)
+        if ns >= series.slow_ns:
+            recorder.slow(series, self._slow_request(series, ns))
+        if recorder.tracing:
+            span = tracing.current()
+            if span is not None:
+                recorder.file.set_exemplar(duration, index - 1, *span, ns / NANOSECONDS)
+
+    def _slow_request(self, series: RouteSeries, ns: int) -> SlowRequest:
+        """All that is known of a slow request, which has just ended."""
+        recorder, extra, now = self.key.recorder, self.extra, monotonic_ns()
+        span = tracing.current()
+        blocked, waiting = recorder.heartbeat.conditions(now - ns, now)
+        return SlowRequest(
+            when=time(),
+            route=series.route,
+            method=series.method,
+            status=self.status,
+            seconds=ns / NANOSECONDS,
+            first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
+            phases=extra.phases.seconds() if extra and extra.phases else None,
+            loop_blocked=blocked,
+            threads_waiting=waiting,
+            trace_id=span[0].hex() if span else "",
+            path=self.scope["path"] if recorder.settings.log_request_path else "",
+        )
+
+    def end(self, error: BaseException | None) -> None:
+        """The application returned late, or raised, or left its response unfinished."""
+        recorder, extra = self.key.recorder, self.extra
+        if extra is not None and extra.phases is not None:
+            self.since = self.since or extra.completed
+            with guarded("phases", recorder.faults):
+                extra.phases.stop()
+        try:
+            with guarded("end", recorder.faults):
+                self._record_end(error)
+        finally:
+            slot, self.slot = self.slot, None
+            if slot is not None:
+                recorder.file.release_slot(slot)
+
+    def _record_end(self, error: BaseException | None) -> None:
+        recorder = self.key.recorder
+        disconnected = (self.extra is not None and self.extra.disconnected) or isinstance(
+            error, (asyncio.CancelledError, ClientDisconnect)
+        )
+        if self.slot is not None:
+            self._record_incomplete(disconnected=disconnected)
+        elif (after := monotonic_ns() - self.since) >= NOTICEABLE:
+            route = self.key.find_route(self.scope, self.status).route
+            recorder.writer.observe(BACKGROUND, (route,), after)
+        if error is not None and not disconnected:
+            route = self.key.find_route(self.scope, self.status).route
+            name = recorder.class_names(type(error).__name__)
+            recorder.writer.increment(EXCEPTIONS, (route, name))
+            recorder.validation.escaped(self.scope, error)
+
+    def _record_incomplete(self, *, disconnected: bool) -> None:
+        """Record a request whose response never became complete."""
+        ns = monotonic_ns() - self.since
+        writer = self.key.recorder.writer
+        kind = INCOMPLETE_RESPONSE if self.status else ""
+        if disconnected:
+            kind = CLIENT_DISCONNECTED
+        elif not self.status:
+            self.status = 500  # what the server answers instead
+        series = self.key.find_route(self.scope, self.status)
+        duration = series.duration(self.status, kind)
+        index = writer.bucket_index(ns)
+        writer.add(duration, index, ns)
+        if disconnected:
+            writer.increment(DISCONNECTS, (series.method, series.route))
+        self._record_details(series, duration, index, ns)

@@ -1,0 +1,177 @@
+"""The series that requests are counted in, and how values are added to them."""
+
+from bisect import bisect_left
+
+from sidelight.contract import (
+    DURATION,
+    METRICS,
+    NANOSECONDS,
+    OTHER,
+    ROUTE,
+    SIZE_BUCKETS,
+    Metric,
+    boundaries,
+)
+from sidelight.store.writer import SeriesCounter, StoreFull, WorkerFile
+
+REQUEST_SIZE = METRICS["http_server_request_body_size_bytes"]
+RESPONSE_SIZE = METRICS["http_server_response_body_size_bytes"]
+OVERFLOW = METRICS["sidelight_series_overflow_total"]
+
+SERVER_ERROR = 500
+SIZES = [int(bound) for bound in SIZE_BUCKETS]
+
+
+class SeriesWriter:
+    """Adds values to the series of one worker's file, within its cap on label sets."""
+
+    def __init__(self, file: WorkerFile) -> None:
+        self.file = file
+        self.bounds = [round(bound * NANOSECONDS) for bound in file.bounds]
+        """Of duration histograms, in nanoseconds."""
+
+    def series(self, metric: Metric, labels: tuple[str, ...]) -> tuple[SeriesCounter, bool]:
+        """A series, and whether it is exactly this one.
+
+        Past the cap it is the one whose route is ``_OTHER``, and that is counted. Raises
+        `StoreFull` when not even that has room.
+        """
+        try:
+            return self.file.series(metric, labels), True
+        except StoreFull:
+            self.file.count(OVERFLOW)
+            at = metric.labels.index(ROUTE)
+            other = (*labels[:at], OTHER, *labels[at + 1 :])
+            return self.file.series(metric, other, uncapped=True), False
+
+    def add(self, series: SeriesCounter, index: int, value: int) -> None:
+        """Add one observation to the bucket at ``index``, and its value to the sum."""
+        counts, words, at = series.counts, self.file.words, series.at
+        counts[0] = words[at] = counts[0] + value
+        counts[index] = words[at + index] = counts[index] + 1
+
+    def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
+        """Add one observation (nanoseconds or bytes) to a histogram, off the fast path."""
+        series, _ = self.series(metric, labels)
+        bounds = boundaries(metric.scale, self.file.bounds)
+        self.add(series, bisect_left(bounds, value / metric.divisor) + 1, value)
+
+    def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> SeriesCounter:
+        """Add to a counter with a route."""
+        series, _ = self.series(metric, labels)
+        counts, words = series.counts, self.file.words
+        counts[0] = words[series.at] = counts[0] + amount
+        return series
+
+    def bucket_index(self, ns: int) -> int:
+        """The index of a duration among a series' values, of which the first is the sum."""
+        return bisect_left(self.bounds, ns) + 1
+
+
+class RouteSeries:
+    """One method of one route: its labels, and the series it has used."""
+
+    __slots__ = (
+        "_durations",
+        "_request_size",
+        "_response_size",
+        "_writer",
+        "by_status",
+        "method",
+        "route",
+        "scheme",
+        "slow_ns",
+    )
+
+    def __init__(
+        self, writer: SeriesWriter, method: str, route: str, scheme: str, slow_ns: int
+    ) -> None:
+        self._writer = writer
+        self.method = method
+        self.route = route
+        self.scheme = scheme
+        self.slow_ns = slow_ns
+        self.by_status: dict[int, StatusSeries] = {}
+        self._durations: dict[int, SeriesCounter] = {}
+        self._request_size: SeriesCounter | None = None
+        self._response_size: SeriesCounter | None = None
+
+    def duration(self, status: int, error: str = "") -> SeriesCounter:
+        """The series of durations with a status; 0 is a status that was never sent."""
+        if not error and status in self._durations:
+            return self._durations[status]
+        code = str(status) if status else ""
+        kind = error or (code if status >= SERVER_ERROR else "")
+        labels = (self.method, self.route, code, kind, self.scheme)
+        series, exact = self._writer.series(DURATION, labels)
+        if exact and not error:
+            self._durations[status] = series
+        return series
+
+    def request_size(self) -> SeriesCounter:
+        """The series of request body sizes."""
+        if self._request_size is not None:
+            return self._request_size
+        series, exact = self._writer.series(REQUEST_SIZE, (self.method, self.route))
+        self._request_size = series if exact else None
+        return series
+
+    def response_size(self) -> SeriesCounter:
+        """The series of response body sizes."""
+        if self._response_size is not None:
+            return self._response_size
+        series, exact = self._writer.series(RESPONSE_SIZE, (self.method, self.route))
+        self._response_size = series if exact else None
+        return series
+
+    def status_series(self, status: int, *, tracing: bool) -> "StatusSeries":
+        """Where whole responses with a status are counted."""
+        found = self.by_status.get(status)
+        if found is None:
+            duration, size = self.duration(status), self.response_size()
+            limit = -1 if tracing else min(self._writer.bounds[0], self.slow_ns - 1)
+            found = StatusSeries(self, status, duration, size, limit)
+            if duration is self._durations.get(status) and size is self._response_size:
+                self.by_status[status] = found
+        return found
+
+
+class StatusSeries:
+    """Where whole responses of a route with one status are counted: durations and sizes.
+
+    A response that took at most ``fast_path_limit`` nanoseconds belongs in the first bucket,
+    and there is nothing to record of it but its duration and size.
+    """
+
+    __slots__ = (
+        "at",
+        "duration",
+        "durations",
+        "fast_path_limit",
+        "route_series",
+        "size",
+        "size_at",
+        "sizes",
+        "status",
+    )
+
+    def __init__(
+        self,
+        route_series: RouteSeries,
+        status: int,
+        duration: SeriesCounter,
+        size: SeriesCounter,
+        fast_path_limit: int,
+    ) -> None:
+        self.route_series = route_series
+        self.status = status
+        self.duration = duration
+        self.durations, self.at = duration.counts, duration.at
+        self.size = size
+        self.sizes, self.size_at = size.counts, size.at
+        self.fast_path_limit = fast_path_limit
+
+
+def size_index(size: int) -> int:
+    """The index of a size among a series' values, of which the first is the sum."""
+    return bisect_left(SIZES, size) + 1
