@@ -73,7 +73,7 @@ def learn(scope: Scope) -> None:
         known = any(isinstance(handler, CountingHandler) for handler in handlers.values())
         if not known and watch_these(handlers, by_status):
             error = sys.exc_info()[1]
-            while error is not None:  # ours is raised while the application's is handled
+            while error is not None:  # Sidelight's is raised while the application's is handled
                 count(scope, error)
                 error = error.__context__
 

@@ -70,7 +70,7 @@ class AsyncpgPool(Pool):
         return self._closed or gone or self.overlaid() is None
 
     def counts(self, source: Any) -> Counts | None:
-        """The queue holds places, with or without a connection, that nobody uses."""
+        """The queue contains the holders that are not in use, with or without a connection."""
         if self._closed:
             return None
         free = tuple(source._queue)  # noqa: SLF001 asyncio's queue has no public way to look
