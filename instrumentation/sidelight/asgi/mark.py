@@ -19,8 +19,8 @@ class Marking(Protocol):
 Mark = tuple[Marking | None, InflightSlot | None, int]
 """The key of a request or connection, its slot, and when it began. Those of a lifespan are None.
 
-That of a common request is not removed, which would cost more than a mark that shows by itself that
-its request is over. A mark refers to nothing that refers to the scope, so that both are freed at once.
+That of a common request is not removed, which would cost more than a mark that shows by itself
+that its request is over. It refers to nothing that refers to the scope, so both are freed at once.
 """
 MARK = "sidelight"
 """The key in the scope. It is in every copy of the scope."""
