@@ -325,12 +325,12 @@ def test_what_prometheus_client_makes_stays_as_it_is(where: Directory, mine: Wor
     where.write(
         mine.name.replace(".worker", ".user"), app_families.encode(collect_families(source))
     )
-    shot = Reader(where).shot()
-    assert {family.kind for family in shot.app_families.values()} == {
+    snapshot = Reader(where).snapshot()
+    assert {family.kind for family in snapshot.app_families.values()} == {
         *("counter", "gauge", "histogram", "summary", "info", "stateset")
     }
     exposition = pytest.importorskip("prometheus_client.openmetrics.exposition")
     text = exposition.generate_latest(source).decode()
-    actual, expected = parsed(shot), samples(open_parser.text_string_to_metric_families(text))
+    actual, expected = parsed(snapshot), samples(open_parser.text_string_to_metric_families(text))
     found = {(name, frozenset(p for p in labels if p[0] != "worker")) for name, labels in actual}
     assert {key for key in expected if not key[0].endswith("_created")} <= found

@@ -15,7 +15,7 @@ from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.otlp import environment
 from sidelight.otlp.exporter import OtlpExporter
 from sidelight.store.schema import StoredFamily
-from tests.export.otlp_service import data_of, page_of, service, shot_of, use
+from tests.export.otlp_service import data_of, page_of, service, snapshot_of, use
 from tests.export.otlp_translation import points, samples
 from tests.live.otlp_receiver import Receiver, down
 
@@ -78,21 +78,21 @@ def test_down_and_up_again(
     caplog.set_level(logging.INFO)
     app = service()
     use(app)
-    exporter.offer(data_of(shot_of(app)))
+    exporter.offer(data_of(snapshot_of(app)))
     until(lambda: exporter.outcomes["success"] == 1)
     with down(receiver):
         for failures in (1, 2):
             use(app)
-            exporter.offer(data_of(shot_of(app)))
+            exporter.offer(data_of(snapshot_of(app)))
             until(lambda wanted=failures: exporter.outcomes["failure"] == wanted)
-    shot = shot_of(app)
-    exporter.offer(data_of(shot))
+    snapshot = snapshot_of(app)
+    exporter.offer(data_of(snapshot))
     until(lambda: exporter.outcomes["success"] == 2)
     assert exporter.outcomes == {"success": 2, "failure": 2}
     name = "http_server_request_duration_seconds_count"
     found = samples(receiver.arrived[-1].metrics.values())
     sent = sum(value for (sample, _), value in found.items() if sample == name)
-    assert sent == page_of(shot).value(name) == 6 * 3
+    assert sent == page_of(snapshot).value(name) == 6 * 3
     first, second = of_ours(caplog)
     assert first[0] == "WARNING"
     assert f"metrics do not reach {receiver.url}/v1/metrics" in first[1]

@@ -337,11 +337,11 @@ def test_many_boundaries_cost_a_page_no_more_than_they_may(where: Directory, ali
         fds.append(held(alive / name, data))
     began = time.thread_time()
     staying = Reader(where)
-    shot = staying.shot()
+    snapshot = staying.snapshot()
     assert time.thread_time() - began < 2
-    found = sum(sum(v[1:]) for key, v in shot.sums.items() if key.family.name == DURATION.name)
+    found = sum(sum(v[1:]) for key, v in snapshot.sums.items() if key.family.name == DURATION.name)
     assert found == REAL + 2 * 20 * 1001
-    assert all(len(key.family.bounds) <= schema.MAX_BOUNDS for key in shot.sums)
+    assert all(len(key.family.bounds) <= schema.MAX_BOUNDS for key in snapshot.sums)
     for fd in fds:
         os.close(fd)
 
@@ -412,8 +412,8 @@ def test_exemplars_of_no_bucket_and_no_time_are_left_out(where: Directory, alive
                 data[start : start + layout.EXEMPLAR.size] = layout.with_checksum(rest)
                 slot += 1
     fd = held(alive / name, data)
-    shot = Reader(where).shot()
-    assert shot.exemplars
+    snapshot = Reader(where).snapshot()
+    assert snapshot.exemplars
     Reader(where).page()
     os.close(fd)
 
@@ -424,8 +424,8 @@ def test_an_exemplar_is_in_its_own_bucket_under_other_boundaries(where: Director
     second = worker(where, 1, (0.5, 1.0, 1.5, 2.0))
     tally = first.series(DURATION, LABELS)
     first.set_exemplar(tally, 1, b"t" * 16, b"s" * 8, 1.8)
-    shot = Reader(where).shot()
-    ((key, bucket),) = shot.exemplars
+    snapshot = Reader(where).snapshot()
+    ((key, bucket),) = snapshot.exemplars
     assert key.family.bounds[bucket] == 2.0
     killed(first)
     killed(second)
@@ -487,12 +487,14 @@ def test_all_files_together_take_only_so_much_memory(where: Directory, alive: Pa
         os.truncate(path, layout.MAX_BYTES)
     tracemalloc.start()
     staying = Reader(where)
-    shot = staying.shot()
+    snapshot = staying.snapshot()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6 * layout.MAX_BYTES
     assert "too_large" in staying.reasons
-    assert sum(sum(v[1:]) for k, v in shot.sums.items() if k.family.name == DURATION.name) == REAL
+    assert (
+        sum(sum(v[1:]) for k, v in snapshot.sums.items() if k.family.name == DURATION.name) == REAL
+    )
     for fd in fds:
         os.close(fd)
 

@@ -99,7 +99,7 @@ def test_a_living_later_worker_is_read_beside_ours(where: Directory) -> None:
             == 2
         )
         assert in_flight(page) == 1
-        assert [trace.value for trace in staying.shot().exemplars.values()] == [0.003]
+        assert [trace.value for trace in staying.snapshot().exemplars.values()] == [0.003]
         assert named(page, "sidelight_families_skipped_total", reason="later_version") == 1
         assert set(staying.reader.skipped) == {(other.name, "later_blocks")}
         count(current, 1)
