@@ -179,7 +179,7 @@ def test_one_resource_one_scope(send: Send, used: Snapshot) -> None:
 
 
 def test_the_resource_of_the_environment(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
-    """OTEL_RESOURCE_ATTRIBUTES yield to OTEL_SERVICE_NAME, and both to what is told."""
+    """OTEL_RESOURCE_ATTRIBUTES yield to OTEL_SERVICE_NAME, and both to the given service."""
     monkeypatch.setenv(
         "OTEL_RESOURCE_ATTRIBUTES", "service.name=a,service.version=1,k8s.pod.name=b%20c"
     )

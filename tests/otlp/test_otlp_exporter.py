@@ -74,7 +74,7 @@ def of_ours(logged: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def test_down_and_up_again(
     receiver: Receiver, exporter: OtlpExporter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After a collector was down its totals are the service's; one line says so at each turn."""
+    """After a collector was down its totals are the service's; each change is logged once."""
     caplog.set_level(logging.INFO)
     app = service()
     use(app)
@@ -120,7 +120,7 @@ def test_a_collector_that_refuses(
 def test_a_collector_that_is_busy(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A collector that asks to come again gets it a moment later, and nobody hears of it."""
+    """A collector that asks for a retry gets it a moment later, and nothing is logged."""
     caplog.set_level(logging.INFO)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "10")
     receiver.status = 503
@@ -163,7 +163,7 @@ def patient(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Otl
 
 
 def test_an_offer_never_blocks(patient: OtlpExporter) -> None:
-    """A collector that doesn't answer holds up nobody who offers."""
+    """An offer does not wait for a collector that does not answer."""
     data = counted(2)
     for _ in range(1_000):
         patient.offer(data)

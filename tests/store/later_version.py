@@ -41,7 +41,7 @@ def exemplar(file: Any, tally: Any) -> None:
 
 
 def say(text: str) -> None:
-    """A line for whoever started this."""
+    """Write a line to the process that started this one."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 

@@ -129,7 +129,7 @@ def test_what_is_no_file_of_ours_is_skipped(where: Directory, alive: Path, kind:
 def test_a_snapshot_that_is_none_takes_no_counts_with_it(
     where: Directory, alive: Path, kind: str
 ) -> None:
-    """Whatever lies in place of a worker's snapshot, its own counts are there, and it is said."""
+    """Whatever is in place of a worker's snapshot, its counts are exported, with a reason."""
     (name,) = where.names(".worker")
     junk(alive / name.replace(".worker", ".user"), kind)
     check(where, "too_large" if kind == "sparse" else "unreadable")
@@ -312,7 +312,7 @@ def test_a_file_that_shrinks_what_it_uses_is_skipped(where: Directory, alive: Pa
 
 
 def test_a_second_schema_in_a_file_is_no_schema(where: Directory, alive: Path) -> None:
-    """A file that changes its schema midway is skipped, alive or dead, and breaks no merge."""
+    """A file that changes its schema midway is skipped, and breaks no merge."""
     families = schema.schema(DURATION_BUCKETS)
     other = schema.encode((StoredFamily("made_up", "counter", ()),))
     name, data, _ = made(families, [(0, LABELS, [1] * families[0].values)])
@@ -357,7 +357,7 @@ def test_a_negative_boundary_is_skipped(where: Directory, alive: Path) -> None:
 def test_families_without_number_never_make_totals_that_no_one_reads(
     where: Directory, alive: Path
 ) -> None:
-    """Dead files with more families than totals may hold: what fits is merged, the rest waits."""
+    """Of stopped workers with too many families for the totals, those that fit are merged."""
     for part in range(3):
         families = tuple(StoredFamily(f"made_{part}_{n}", "counter", ()) for n in range(400))
         name, data, _ = made(families, [(0, ("",), [7])])
@@ -375,7 +375,7 @@ def test_families_without_number_never_make_totals_that_no_one_reads(
 def test_totals_never_grow_past_what_a_reader_takes(
     where: Directory, alive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dead file that would make the totals too large stays, and goes on being counted."""
+    """A stopped worker's file that would make the totals too large stays, and is still counted."""
     from sidelight.store import totals
 
     monkeypatch.setattr(totals, "MAX_SERIES", 5)
@@ -444,7 +444,7 @@ def test_an_exemplar_is_in_its_own_bucket_under_other_boundaries(where: Director
     ],
 )
 def test_no_route_table_makes_a_scrape_hang(where: Directory, alive: Path, table: str) -> None:
-    """Tables made to be matched for ever, beside long paths in flight, are matched in a moment."""
+    """Tables that a naive matcher needs exponential time for are matched quickly."""
     name, data, header = made(
         schema.schema(DURATION_BUCKETS),
         [],

@@ -97,12 +97,12 @@ def orders(snapshot: Snapshot) -> float:
 
 
 def requests(snapshot: Snapshot) -> int:
-    """Requests of ours."""
+    """Requests that Sidelight counted."""
     return sum(sum(v[1:]) for key, v in snapshot.sums.items() if key.family.name == DURATION.name)
 
 
 def test_a_merge_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None:
-    """However far a scrape is when another process merges the dead, it has every count once."""
+    """At whatever step of a scrape another process merges, the scrape has every count once."""
     for turn in range(100):
         path = tmp_path / str(turn)
         where = shared(path)
