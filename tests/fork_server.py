@@ -39,7 +39,7 @@ PRELOADED = (
     "yaml",
 )
 OURS = "asgi", "cli", "export", "runtime", "serving", "sidecar", "slo", "store", "embedded"
-NOT_OURS = "sidelight.embedded.viewer", "sidelight.embedded.demo", "sidelight.store.janitor"
+NOT_OURS = "sidelight.embedded.viewer", "sidelight.embedded.demo", "sidelight.store.cleanup"
 """Modules that few servers need, and one that is a program."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 

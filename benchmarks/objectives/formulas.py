@@ -20,7 +20,7 @@ from benchmarks.objectives.service import Month
 
 @dataclass(frozen=True, slots=True)
 class Burn:
-    """One pair of windows: how long, how fast, for how long, and whether it wakes somebody."""
+    """One pair of windows: how long, how fast, for how long, and whether it pages."""
 
     long: int
     short: int
@@ -35,7 +35,7 @@ class Tool:
 
     name: str
     spent: float  # the share of the budget
-    pages: Sequence[bool]  # at each evaluation, whether an alert that wakes somebody fires
+    pages: Sequence[bool]  # at each evaluation, whether an alert that pages fires
     warnings: Sequence[bool]
 
 

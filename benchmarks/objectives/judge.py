@@ -26,7 +26,7 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AlertResult:
     """What was due and what came."""
 
     due: int
@@ -63,7 +63,7 @@ def due(month: Month, objective: float, worth: Iterable[tuple[int, float]]) -> l
     ]
 
 
-def judge(firing: Sequence[bool], spans: Sequence[Span], grace: int) -> Verdict:
+def judge(firing: Sequence[bool], spans: Sequence[Span], grace: int) -> AlertResult:
     """Hold one tool's alerts against the incidents that were due one."""
     began = [(n + 1) * STEP for n, now in enumerate(firing) if now and not (n and firing[n - 1])]
     delays, right = [], 0
@@ -71,4 +71,4 @@ def judge(firing: Sequence[bool], spans: Sequence[Span], grace: int) -> Verdict:
         inside = [time for time in began if start <= time <= end + grace]
         right += len(inside)
         delays += [inside[0] - start] if inside else []
-    return Verdict(len(spans), len(began), len(spans) - len(delays), len(began) - right, delays)
+    return AlertResult(len(spans), len(began), len(spans) - len(delays), len(began) - right, delays)

@@ -9,7 +9,7 @@ from math import isnan
 from benchmarks.objectives import formulas, judge
 from benchmarks.objectives.clock import HOUR, MINUTE
 from benchmarks.objectives.formulas import Scraped, Tool
-from benchmarks.objectives.judge import Verdict
+from benchmarks.objectives.judge import AlertResult
 from benchmarks.objectives.scenarios import OBJECTIVE, SCENARIOS
 from benchmarks.objectives.service import Scenario, simulate
 from benchmarks.report import table
@@ -27,8 +27,8 @@ class Figures:
     truth: float
     tools: Sequence[Tool]
     guarded: float
-    pages: Sequence[Verdict]
-    warnings: Sequence[Verdict]
+    pages: Sequence[AlertResult]
+    warnings: Sequence[AlertResult]
 
 
 def figures(scenario: Scenario) -> Figures:
@@ -57,14 +57,14 @@ def budget_row(month: Figures) -> list[str]:
     return [month.scenario.name, *counts, *(_percent(value) for value in values)]
 
 
-def alert_row(month: Figures, verdicts: Sequence[Verdict]) -> list[str]:
+def alert_row(month: Figures, results: Sequence[AlertResult]) -> list[str]:
     """Due; then for each tool raised / missed / false, and the delays."""
-    first = verdicts[0]
+    first = results[0]
     return [
         month.scenario.name,
         str(first.due),
-        *(verdict.text() for verdict in verdicts),
-        "; ".join(_delay(verdict) for verdict in verdicts) if first.due else "",
+        *(result.text() for result in results),
+        "; ".join(_delay(result) for result in results) if first.due else "",
     ]
 
 
@@ -72,12 +72,12 @@ def _percent(value: float) -> str:
     return "NaN" if isnan(value) else f"{100 * value:,.1f}"
 
 
-def _delay(verdict: Verdict) -> str:
-    if not verdict.delays:
+def _delay(result: AlertResult) -> str:
+    if not result.delays:
         return "never"
     return ", ".join(
         f"{delay / HOUR:.1f} h" if delay >= 2 * HOUR else f"{delay // MINUTE} min"
-        for delay in verdict.delays
+        for delay in result.delays
     )
 
 

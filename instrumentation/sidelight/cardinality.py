@@ -1,4 +1,4 @@
-"""Label values that nobody can foresee, and yet no more than a few of them."""
+"""Label values that are not known in advance, limited in number."""
 
 from sidelight.contract import OTHER
 

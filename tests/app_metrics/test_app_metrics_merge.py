@@ -26,7 +26,7 @@ def family(kind: str, mode: str, value: float) -> AppFamily:
 def merged(
     kind: str, mode: str, *, alive: tuple[float, ...], dead: tuple[float, ...]
 ) -> list[float]:
-    """Values after merging the dead, then the living, who are worker 0, 1 and so on."""
+    """Values after merging stopped workers, then running ones, which are worker 0, 1 and so on."""
     into: dict[str, AppFamily] = {}
     for value in dead:
         merge(into, [family(kind, mode, value)], None)
@@ -63,7 +63,7 @@ def test_each_kind_is_merged_by_its_mode(kind: str, mode: str, expected: list[fl
 
 
 def test_an_info_is_shown_once() -> None:
-    """The same info of every worker, dead ones too, is one sample of 1."""
+    """The same info of every worker, stopped ones too, is one sample of 1."""
     assert merged("info", "", alive=(1.0, 1.0), dead=(1.0,)) == [1.0]
 
 

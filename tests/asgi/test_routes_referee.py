@@ -18,7 +18,7 @@ metrics = pytest.importorskip("opentelemetry.sdk.metrics")
 
 
 def judged(path: str, host: str) -> bool:
-    """Whether the referee sees: it sits in FastAPI's routers, and not in Starlette's own."""
+    """Whether the oracle sees: it sits in FastAPI's routers, and not in Starlette's own."""
     return host == "test" and not path.startswith(("/star/", "/same/"))
 
 
@@ -59,8 +59,8 @@ class Referee:
 
 
 @pytest.fixture
-def referee() -> Any:
-    """A referee that is shut down after its game."""
+def oracle() -> Any:
+    """A oracle that is shut down after its game."""
     found = Referee()
     yield found
     found.provider.shutdown()
@@ -71,50 +71,48 @@ def ours(app: Any) -> dict[tuple[str, str, str], float]:
 
 
 @pytest.mark.parametrize("case", JUDGED, ids=lambda case: " ".join(case[:3]))
-def test_both_agree(referee: Referee, case: tuple[str, str, str, str, int]) -> None:
+def test_both_agree(oracle: Referee, case: tuple[str, str, str, str, int]) -> None:
     """Method, template and status are those that FastAPI itself reports."""
     method, path, host, _, _ = case
-    app = service(**referee.options)
+    app = service(**oracle.options)
     app.add_middleware(SidelightMiddleware)
     call(app, method, path, headers={"host": host})
-    seen = referee.seen
+    seen = oracle.seen
     assert sum(seen.values()) == 1
     assert ours(app) == seen
 
 
 @pytest.mark.parametrize("case", JUDGED, ids=lambda case: " ".join(case[:3]))
 def test_both_agree_below_a_root_path(
-    referee: Referee, case: tuple[str, str, str, str, int]
+    oracle: Referee, case: tuple[str, str, str, str, int]
 ) -> None:
     """With a root_path from the server too, templates are those that FastAPI reports."""
     method, path, host, _, _ = case
-    app = service(**referee.options)
+    app = service(**oracle.options)
     app.add_middleware(SidelightMiddleware)
     scope = {"root_path": "/api/v2"}
     call(app, method, "/api/v2" + path, headers={"host": host}, scope=scope)
-    seen = referee.seen
+    seen = oracle.seen
     assert sum(seen.values()) == 1
     assert ours(app) == seen
 
 
 @pytest.mark.parametrize(("path", "template"), REDIRECTS)
-def test_both_agree_on_redirects_or_one_has_none(
-    referee: Referee, path: str, template: str
-) -> None:
-    """For a slash redirect ours is the referee's template, or the one it leads to, or none."""
-    app = service(**referee.options)
+def test_both_agree_on_redirects_or_one_has_none(oracle: Referee, path: str, template: str) -> None:
+    """For a slash redirect ours is the oracle's template, or the one it leads to, or none."""
+    app = service(**oracle.options)
     app.add_middleware(SidelightMiddleware)
     call(app, "GET", path)
-    ((_, theirs, status),) = referee.seen
+    ((_, theirs, status),) = oracle.seen
     ((_, mine, our_status),) = ours(app)
     assert (status, our_status) == ("307", "307")
     assert mine in {theirs, template, ""}
     assert theirs in {template, ""}
 
 
-def test_both_agree_on_an_exception(referee: Referee) -> None:
-    """The template of a route that raises is the referee's."""
-    app = FastAPI(**referee.options)
+def test_both_agree_on_an_exception(oracle: Referee) -> None:
+    """The template of a route that raises is the oracle's."""
+    app = FastAPI(**oracle.options)
 
     @app.get("/broken/{x}")
     async def broken(x: str) -> None:
@@ -122,39 +120,39 @@ def test_both_agree_on_an_exception(referee: Referee) -> None:
 
     app.add_middleware(SidelightMiddleware)
     call(app, "GET", "/broken/1")
-    assert {key[:2] for key in referee.seen} == {key[:2] for key in ours(app)}
+    assert {key[:2] for key in oracle.seen} == {key[:2] for key in ours(app)}
 
 
-def test_both_count_what_a_middleware_answers(referee: Referee) -> None:
+def test_both_count_what_a_middleware_answers(oracle: Referee) -> None:
     """A preflight answered before any route is one request to both."""
-    app = service(**referee.options)
+    app = service(**oracle.options)
     app.add_middleware(CORSMiddleware, allow_origins=["*"])
     app.add_middleware(SidelightMiddleware)
     headers = {"origin": "https://a.example", "access-control-request-method": "GET"}
     call(app, "OPTIONS", "/users/5", headers=headers)
-    assert list(referee.seen.values()) == list(ours(app).values()) == [1]
+    assert list(oracle.seen.values()) == list(ours(app).values()) == [1]
 
 
-def test_both_agree_on_a_frontend(referee: Referee, tmp_path: Any) -> None:
-    """Files of a frontend have the referee's template."""
+def test_both_agree_on_a_frontend(oracle: Referee, tmp_path: Any) -> None:
+    """Files of a frontend have the oracle's template."""
     if not hasattr(FastAPI, "frontend"):
         pytest.skip("this FastAPI has no app.frontend")
     (tmp_path / "index.html").write_text("<html></html>")
-    app = FastAPI(**referee.options)
+    app = FastAPI(**oracle.options)
     app.frontend("/web", directory=tmp_path)
     app.add_middleware(SidelightMiddleware)
     call(app, "GET", "/web/index.html")
     call(app, "GET", "/web/")
     call(app, "GET", "/nowhere")
-    seen = referee.seen  # before our page, which is a request to the referee
+    seen = oracle.seen  # before our page, which is a request to the oracle
     assert ours(app) == seen
 
 
-def test_referee_sees_nothing_of_the_page(referee: Referee) -> None:
+def test_oracle_sees_nothing_of_the_page(oracle: Referee) -> None:
     """A scrape is no request of ours, though FastAPI counts it."""
-    app = service(**referee.options)
+    app = service(**oracle.options)
     app.add_middleware(SidelightMiddleware)
     for _ in range(3):
         scrape(app)
     assert ours(app) == {}
-    assert referee.seen == {("GET", "", "200"): 4}
+    assert oracle.seen == {("GET", "", "200"): 4}

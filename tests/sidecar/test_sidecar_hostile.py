@@ -165,7 +165,7 @@ def test_a_worker_whose_file_is_cut_and_mended_is_there_again(
 def test_a_merge_lock_that_is_none_keeps_counts_on_the_page(
     where: Directory, sidecar: Sidecar
 ) -> None:
-    """Where a folder is in place of the lock, the dead are shown not merged, and it is said."""
+    """Where the lock is a folder, stopped workers are shown unmerged, and a log line says so."""
     path = Path(where.path)
     (path / "fold.lock").unlink(missing_ok=True)
     (path / "fold.lock").mkdir()

@@ -138,7 +138,7 @@ def test_a_lock_that_is_held_is_not_had(where: Directory) -> None:
 
 
 def test_numbers_of_workers_are_small_and_used_again(where: Directory) -> None:
-    """A new worker takes the lowest number that no living worker has."""
+    """A new worker takes the lowest number that no running worker has."""
     first, second, third = (worker(where) for _ in range(3))
     assert [first.worker, second.worker, third.worker] == [0, 1, 2]
     killed(second)

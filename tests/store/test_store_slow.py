@@ -1,4 +1,4 @@
-"""SlowRequest requests are remembered: by the living, by the totals, and never by half."""
+"""Slow requests are kept by running workers and by the totals, never in part."""
 
 import os
 import struct

@@ -102,7 +102,7 @@ def requests(shot: Snapshot) -> int:
 
 
 def test_a_merge_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None:
-    """However far a scrape is when another process merges the dead, it has every count once."""
+    """At whatever point of a scrape another process merges workers, it has every count once."""
     for turn in range(100):
         path = tmp_path / str(turn)
         where = shared(path)
