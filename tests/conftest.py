@@ -26,24 +26,25 @@ def pytest_unconfigure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share what their module has started run in one process; those that wait, first.
+    """Tests that share something started run in one process; tests that wait run first.
 
     What waits last is waited for by all.
     """
     for item in items:
-        if shares(item) and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+        shared = sharing(item)
+        if shared and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(shared))
     items.sort(key=lambda item: item.get_closest_marker("live") is None)
 
 
-def shares(item: pytest.Item) -> bool:
-    """Whether a test uses a fixture of ours that its whole module has one of."""
+def sharing(item: pytest.Item) -> str:
+    """Whose fixture a test shares: its module's, or a folder's that has one for all tests."""
     known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    return any(
-        definition.scope in {"module", "package"}
-        for definitions in known.values()
-        for definition in definitions
-    )
+    fixtures = [fixture for fixtures in known.values() for fixture in fixtures]
+    for fixture in fixtures:
+        if fixture.scope == "session" and fixture.baseid.startswith("tests/"):
+            return fixture.baseid
+    return item.path.stem if any(fixture.scope == "module" for fixture in fixtures) else ""
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ IMPORT_THE_CORE = """
 import importlib, pathlib, sys
 for path in sorted(pathlib.Path(sys.argv[1]).rglob("*.py")):
     name = ".".join(path.relative_to(sys.argv[1]).with_suffix("").parts)
-    if not name.startswith("embedded.") and name.split(".")[-1] not in {"__main__", "janitor"}:
+    if not name.startswith("embedded.") and name.split(".")[-1] not in {"__main__", "cleanup"}:
         importlib.import_module("sidelight." + name.removesuffix(".__init__"))
 print([name for name in sys.modules if name.startswith("sidelight.embedded.")])
 """

@@ -83,25 +83,25 @@ def failure(options: Any, environ: Any = None, folder: Path | None = None) -> st
     return str(caught.value)
 
 
-@pytest.mark.parametrize(("key", "given", "wrong"), BAD)
-def test_a_wrong_option(key: str, given: Any, wrong: str, empty_folder: Path) -> None:
-    """The message names the key, what was given, what is wrong, and an example that works."""
-    message = failure({key: given})
-    assert message.startswith(f"{key}=")
-    part = given if not isinstance(given, dict | list) else None
-    assert part is None or repr(part) in message
-    assert wrong in message
-    assert "for example " in message
+def test_wrong_options(empty_folder: Path) -> None:
+    """The message names the key, what was given, what is wrong, and an example."""
+    for key, given, wrong in BAD:
+        message = failure({key: given})
+        assert message.startswith(f"{key}="), (key, given)
+        if not isinstance(given, dict | list):
+            assert repr(given) in message
+        assert wrong in message
+        assert "for example " in message
 
 
-@pytest.mark.parametrize(("key", "given", "wrong"), BAD)
-def test_the_example_works(key: str, given: Any, wrong: str, empty_folder: Path) -> None:
-    """The example of a message can be used as it stands."""
-    example = failure({key: given}).rpartition("for example ")[2]
-    for one in example.split(" or "):
-        name, _, value = one.partition("=")
-        options = eval(f"{{{name!r}: {value}}}")  # noqa: S307 our own message
-        assert isinstance(load(options, {}), Settings)
+def test_the_examples_work(empty_folder: Path) -> None:
+    """The example of a message can be used as it is written."""
+    for key, given, _wrong in BAD:
+        example = failure({key: given}).rpartition("for example ")[2]
+        for one in example.split(" or "):
+            name, _, value = one.partition("=")
+            options = eval(f"{{{name!r}: {value}}}")  # noqa: S307 our own message
+            assert isinstance(load(options, {}), Settings), (key, given)
 
 
 def test_an_unknown_option_hears_of_the_known(empty_folder: Path) -> None:
@@ -128,66 +128,66 @@ def test_defaults(empty_folder: Path) -> None:
     assert (found.metrics_token, found.directory, found.service) == (None, None, None)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "key", "value"),
-    [
-        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "0.5", "slow_request_threshold", {"*": 0.5}),
-        (
-            "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
-            "POST /a=0.3,*=2",
-            "slow_request_threshold",
-            {"POST /a": 0.3, "*": 2.0},
-        ),
-        (
-            "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
-            " POST /a=0.3 , GET /b=1 ",
-            "slow_request_threshold",
-            {"POST /a": 0.3, "GET /b": 1.0, "*": 1.0},
-        ),
-        ("SIDELIGHT_BUCKETS", "0.5,2", "buckets", (0.5, 1.0, 2.0)),
-        ("SIDELIGHT_LOG_REQUEST_PATH", "1", "log_request_path", True),
-        ("SIDELIGHT_LOG_REQUEST_PATH", "False", "log_request_path", False),
-        ("SIDELIGHT_EXCLUDE", "/a,/b/*", "exclude", ("/a", "/b/*")),
-        ("SIDELIGHT_METRICS_PATH", "/m", "metrics_path", "/m"),
-        ("SIDELIGHT_METRICS_PATH", "none", "metrics_path", None),
-        ("SIDELIGHT_METRICS_PATH", "", "metrics_path", None),
-        ("SIDELIGHT_METRICS_TOKEN", "t", "metrics_token", "t"),
-        ("SIDELIGHT_MAX_SERIES", "100", "max_series", 100),
-        ("SIDELIGHT_PHASE_SAMPLE_INTERVAL", "0", "phase_sample_interval", 0),
-        ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
-        ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
-    ],
-)
-def test_the_environment(name: str, text: str, key: str, value: Any, empty_folder: Path) -> None:
+ENVIRONMENT: list[tuple[str, str, str, Any]] = [
+    ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "0.5", "slow_request_threshold", {"*": 0.5}),
+    (
+        "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
+        "POST /a=0.3,*=2",
+        "slow_request_threshold",
+        {"POST /a": 0.3, "*": 2.0},
+    ),
+    (
+        "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
+        " POST /a=0.3 , GET /b=1 ",
+        "slow_request_threshold",
+        {"POST /a": 0.3, "GET /b": 1.0, "*": 1.0},
+    ),
+    ("SIDELIGHT_BUCKETS", "0.5,2", "buckets", (0.5, 1.0, 2.0)),
+    ("SIDELIGHT_LOG_REQUEST_PATH", "1", "log_request_path", True),
+    ("SIDELIGHT_LOG_REQUEST_PATH", "False", "log_request_path", False),
+    ("SIDELIGHT_EXCLUDE", "/a,/b/*", "exclude", ("/a", "/b/*")),
+    ("SIDELIGHT_METRICS_PATH", "/m", "metrics_path", "/m"),
+    ("SIDELIGHT_METRICS_PATH", "none", "metrics_path", None),
+    ("SIDELIGHT_METRICS_PATH", "", "metrics_path", None),
+    ("SIDELIGHT_METRICS_TOKEN", "t", "metrics_token", "t"),
+    ("SIDELIGHT_MAX_SERIES", "100", "max_series", 100),
+    ("SIDELIGHT_PHASE_SAMPLE_INTERVAL", "0", "phase_sample_interval", 0),
+    ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
+    ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
+]
+
+
+def test_the_environment(empty_folder: Path) -> None:
     """Each setting can be given by the environment."""
-    assert getattr(load({}, {name: text}), key) == value
+    for name, text, key, value in ENVIRONMENT:
+        assert getattr(load({}, {name: text}), key) == value, (name, text)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "key"),
-    [
-        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "soon", "slow_request_threshold"),
-        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "0", "slow_request_threshold"),
-        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "", "slow_request_threshold"),
-        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "GET /a=0.3,oops", "slow_request_threshold"),
-        ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "GET /a=", "slow_request_threshold"),
-        ("SIDELIGHT_BUCKETS", "2,1", "buckets"),
-        ("SIDELIGHT_BUCKETS", "", "buckets"),
-        ("SIDELIGHT_BUCKETS", "1;2", "buckets"),
-        ("SIDELIGHT_LOG_REQUEST_PATH", "maybe", "log_request_path"),
-        ("SIDELIGHT_EXCLUDE", "health", "exclude"),
-        ("SIDELIGHT_METRICS_PATH", "m", "metrics_path"),
-        ("SIDELIGHT_MAX_SERIES", "1e6", "max_series"),
-        ("SIDELIGHT_MAX_SERIES", "", "max_series"),
-        ("SIDELIGHT_DIR", "relative", "directory"),
-        ("SIDELIGHT_SERVICE", " ", "service"),
-    ],
-)
-def test_a_wrong_environment(name: str, text: str, key: str, empty_folder: Path) -> None:
+WRONG_ENVIRONMENT = [
+    ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "soon", "slow_request_threshold"),
+    ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "0", "slow_request_threshold"),
+    ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "", "slow_request_threshold"),
+    ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "GET /a=0.3,oops", "slow_request_threshold"),
+    ("SIDELIGHT_SLOW_REQUEST_THRESHOLD", "GET /a=", "slow_request_threshold"),
+    ("SIDELIGHT_BUCKETS", "2,1", "buckets"),
+    ("SIDELIGHT_BUCKETS", "", "buckets"),
+    ("SIDELIGHT_BUCKETS", "1;2", "buckets"),
+    ("SIDELIGHT_LOG_REQUEST_PATH", "maybe", "log_request_path"),
+    ("SIDELIGHT_EXCLUDE", "health", "exclude"),
+    ("SIDELIGHT_METRICS_PATH", "m", "metrics_path"),
+    ("SIDELIGHT_MAX_SERIES", "1e6", "max_series"),
+    ("SIDELIGHT_MAX_SERIES", "", "max_series"),
+    ("SIDELIGHT_DIR", "relative", "directory"),
+    ("SIDELIGHT_SERVICE", " ", "service"),
+]
+
+
+def test_a_wrong_environment(empty_folder: Path) -> None:
     """A wrong variable gets the same message, with its key and what was given."""
-    message = failure({}, {name: text})
-    assert message.startswith(f"{key}=")
-    assert "for example " in message
+    for name, text, key in WRONG_ENVIRONMENT:
+        message = failure({}, {name: text})
+        assert message.startswith(f"{key}="), (name, text)
+        assert "for example " in message
 
 
 def write(folder: Path, name: str, text: str) -> None:
@@ -224,23 +224,28 @@ def test_a_parents_file_is_not_read(empty_folder: Path, monkeypatch: pytest.Monk
     assert load({}, {}).service is None
 
 
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("sidelight.toml", "slow_request_threshold = ["),
-        ("sidelight.toml", "slow_request_threshold = 0"),
-        ("sidelight.toml", "nonsense = 1"),
-        ("sidelight.toml", "service = \xff"),
-        ("pyproject.toml", "[tool"),
-        ("pyproject.toml", "tool = 5"),
-        ("pyproject.toml", "[tool]\nsidelight = 5"),
-        ("pyproject.toml", "[tool]\nsidelight = [1]"),
-    ],
-)
-def test_a_wrong_file(name: str, text: str, empty_folder: Path) -> None:
-    """A file that can't be read, or says what can't be used, is a message that names it."""
-    (empty_folder / name).write_bytes(text.encode("latin-1"))
-    assert "for example " in failure({})
+VALUES = "slow_request_threshold=0: ", "nonsense=1: "
+WRONG_FILES = [
+    ("sidelight.toml", "slow_request_threshold = ["),
+    ("sidelight.toml", "slow_request_threshold = 0"),
+    ("sidelight.toml", "nonsense = 1"),
+    ("sidelight.toml", "service = \xff"),
+    ("pyproject.toml", "[tool"),
+    ("pyproject.toml", "tool = 5"),
+    ("pyproject.toml", "[tool]\nsidelight = 5"),
+    ("pyproject.toml", "[tool]\nsidelight = [1]"),
+]
+
+
+def test_a_wrong_file(empty_folder: Path) -> None:
+    """The message names the file that can't be read, or the value that can't be used."""
+    for name, text in WRONG_FILES:
+        path = empty_folder / name
+        path.write_bytes(text.encode("latin-1"))
+        message = failure({})
+        assert message.startswith((f"file='{name}': ", *VALUES)), message
+        assert "for example " in message
+        path.unlink()
 
 
 def test_the_nearest_source_wins(empty_folder: Path) -> None:
@@ -273,11 +278,10 @@ def test_settings_are_frozen(empty_folder: Path) -> None:
         found.service = "other"  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [("1", True), ("true", True), ("Yes", True), ("on", True), ("0", False), ("", False)],
-)
-def test_disabled(*, value: str, expected: bool) -> None:
+def test_disabled() -> None:
     """The switch that turns everything off."""
-    assert disabled({"SIDELIGHT_DISABLED": value}) is expected
+    for value in ("1", "true", "Yes", "on"):
+        assert disabled({"SIDELIGHT_DISABLED": value}) is True
+    for value in ("0", ""):
+        assert disabled({"SIDELIGHT_DISABLED": value}) is False
     assert disabled({}) is False

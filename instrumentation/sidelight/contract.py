@@ -62,14 +62,14 @@ DURATION_BUCKETS: Final = (
 SIZE_BUCKETS: Final = (1_000.0, 10_000.0, 100_000.0, 1_000_000.0)
 """Bytes."""
 SESSION_BUCKETS: Final = (1.0, 10.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 43_200.0)
-"""Seconds; WebSockets live from a moment to half a day."""
+"""Seconds; WebSocket connections last from a moment to half a day."""
 
 LAG_BUCKETS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Seconds; how late a timer of an event loop runs."""
 
 NANOSECONDS: Final = 1_000_000_000
 ABSENT: Final = (1 << 64) - 1
-"""Stored for a gauge that is there no longer; a file keeps its series as long as it lives."""
+"""Stored for a gauge that no longer exists; a file keeps its series until it is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,8 @@ class Metric:
     """One metric family as it is exported.
 
     A summary is a sum and a count, without quantiles; it is stored as a histogram without
-    boundaries.
-    ``name`` is the Prometheus name (a counter's ends in ``_total``). Values are kept as
-    whole numbers: nanoseconds where ``unit`` is seconds, otherwise the unit itself.
+    boundaries. ``name`` is the Prometheus name (a counter's ends in ``_total``). Values are
+    stored as integers: nanoseconds where ``unit`` is seconds, otherwise the unit itself.
     """
 
     name: str
@@ -91,7 +90,7 @@ class Metric:
 
     @property
     def divisor(self) -> int:
-        """What a stored whole number is divided by on its way out."""
+        """The number that a stored value is divided by when it is exported."""
         return NANOSECONDS if self.unit == "seconds" else 1
 
 
@@ -128,7 +127,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "bytes",
         (METHOD, ROUTE),
-        "Size of request bodies that were read, where there was one.",
+        "Size of request bodies that the application read.",
         "size",
     ),
     Metric(
@@ -136,7 +135,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "bytes",
         (METHOD, ROUTE),
-        "Size of response bodies as handed to the server.",
+        "Size of response bodies as passed to the server.",
         "size",
     ),
     Metric(
@@ -167,7 +166,7 @@ METRICS: Final = _catalogue(
         "gauge",
         "seconds",
         (METHOD, ROUTE),
-        "From how long on a request of this route counts as slow.",
+        "Time from which a request of this route counts as slow.",
     ),
     Metric(
         "fastapi_exceptions_total",
@@ -181,7 +180,7 @@ METRICS: Final = _catalogue(
         "counter",
         "",
         (METHOD, ROUTE),
-        "Requests whose client left before the last byte.",
+        "Requests whose client disconnected before the last byte.",
     ),
     Metric(
         "fastapi_requests_lost_total",
@@ -219,13 +218,13 @@ METRICS: Final = _catalogue(
         (ROUTE,),
         "Responses that did not fit their route's response model.",
     ),
-    Metric("fastapi_websocket_active", "gauge", "", (ROUTE,), "WebSocket connections open."),
+    Metric("fastapi_websocket_active", "gauge", "", (ROUTE,), "Open WebSocket connections."),
     Metric(
         "fastapi_websocket_duration_seconds",
         "histogram",
         "seconds",
         (ROUTE, "close_code"),
-        "How long WebSocket connections lived.",
+        "Duration of WebSocket connections.",
         "session",
     ),
     Metric(
@@ -241,14 +240,14 @@ METRICS: Final = _catalogue(
         "counter",
         "seconds",
         (ROUTE,),
-        "Time an event loop was held, by the route that held it; empty outside of any request.",
+        "Time an event loop was blocked, by route; empty outside of any request.",
     ),
     Metric(
         "asyncio_event_loop_blocks_total",
         "counter",
         "",
         (ROUTE,),
-        "Times an event loop was held for longer than the threshold, by route.",
+        "Times an event loop was blocked for longer than the threshold, by route.",
     ),
     Metric(
         "anyio_threadpool_capacity",
@@ -257,9 +256,19 @@ METRICS: Final = _catalogue(
         (WORKER,),
         "Threads that synchronous endpoints and dependencies may use.",
     ),
-    Metric("anyio_threadpool_in_use", "gauge", "", (WORKER,), "Threads of these in use."),
     Metric(
-        "anyio_threadpool_waiting", "gauge", "", (WORKER,), "Calls that wait for such a thread."
+        "anyio_threadpool_in_use",
+        "gauge",
+        "",
+        (WORKER,),
+        "Threads for synchronous endpoints and dependencies that are in use.",
+    ),
+    Metric(
+        "anyio_threadpool_waiting",
+        "gauge",
+        "",
+        (WORKER,),
+        "Calls that wait for a thread for synchronous endpoints and dependencies.",
     ),
     Metric(
         "python_executor_capacity",
@@ -273,7 +282,7 @@ METRICS: Final = _catalogue(
         "gauge",
         "",
         ("executor", WORKER),
-        "Calls that run in a watched executor; of processes, those handed over.",
+        "Calls that run in a watched executor; of a process pool, those submitted to it.",
     ),
     Metric(
         "python_executor_queued",
@@ -310,7 +319,7 @@ METRICS: Final = _catalogue(
         "gauge",
         "",
         (POOL, WORKER),
-        "Connections a watched pool may open.",
+        "Maximum number of connections of a watched pool.",
     ),
     Metric(
         "db_client_connection_pending_requests",
@@ -332,7 +341,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "seconds",
         (POOL,),
-        "Time between taking a connection and giving it back.",
+        "Time from acquiring a connection to releasing it.",
         "duration",
     ),
     Metric(
@@ -340,7 +349,7 @@ METRICS: Final = _catalogue(
         "counter",
         "",
         (POOL,),
-        "Waits for a connection that were given up.",
+        "Waits for a connection that timed out.",
     ),
     Metric(
         "http_client_request_duration_seconds",
@@ -360,7 +369,7 @@ METRICS: Final = _catalogue(
     Metric("process_resident_memory_bytes", "gauge", "bytes", (WORKER,), "Resident memory."),
     Metric("process_virtual_memory_bytes", "gauge", "bytes", (WORKER,), "Virtual memory."),
     Metric("process_open_fds", "gauge", "", (WORKER,), "Open file descriptors."),
-    Metric("process_max_fds", "gauge", "", (WORKER,), "Most file descriptors it may open."),
+    Metric("process_max_fds", "gauge", "", (WORKER,), "Maximum number of open file descriptors."),
     Metric(
         "process_start_time_seconds",
         "gauge",
@@ -415,7 +424,7 @@ METRICS: Final = _catalogue(
         "gauge",
         "",
         ("state",),
-        "Worker processes that share this page's numbers.",
+        "Worker processes, by state: serving, blocked or draining.",
     ),
     Metric(
         "sidelight_worker_heartbeat_age_seconds",
@@ -431,27 +440,27 @@ METRICS: Final = _catalogue(
         ("how",),
         "Workers that ended: clean, or died (killed, crashed, or without a lifespan).",
     ),
-    Metric("sidelight_series", "gauge", "", (), "Label sets kept, all workers merged."),
+    Metric("sidelight_series", "gauge", "", (), "Label sets stored by all workers."),
     Metric(
         "sidelight_series_overflow_total",
         "counter",
         "",
         (),
-        "Observations counted under the route _OTHER because the cap was reached.",
+        "Observations counted under the route _OTHER because the series limit was reached.",
     ),
     Metric(
         "sidelight_files_skipped_total",
         "counter",
         "",
         ("reason",),
-        "Files of the directory that could not be read, once each.",
+        "Files of the directory that could not be read; each counts once.",
     ),
     Metric(
         "sidelight_families_skipped_total",
         "counter",
         "",
         ("reason",),
-        "Metric families of the application that could not be shown.",
+        "Metric families that could not be exported.",
     ),
     Metric(
         "sidelight_internal_errors_total",
@@ -467,42 +476,42 @@ METRICS: Final = _catalogue(
         ("outcome",),
         "Exports to an OpenTelemetry collector: success, or failure after every retry.",
     ),
-    Metric("sidelight_history_series", "gauge", "", (), "Series that the sidecar's history knows."),
+    Metric("sidelight_history_series", "gauge", "", (), "Series in the history of the sidecar."),
     Metric(
         "sidelight_history_samples",
         "gauge",
         "",
         (),
-        "Samples it keeps: one for each change of a value.",
+        "Samples in the history: one for each change of a value.",
     ),
-    Metric("sidelight_history_bytes", "gauge", "bytes", (), "Memory it takes."),
+    Metric("sidelight_history_bytes", "gauge", "bytes", (), "Memory of the history."),
     Metric(
         "sidelight_history_span_seconds",
         "gauge",
         "seconds",
         (),
-        "Time from its oldest sample to its newest.",
+        "Time from the oldest to the newest sample of the history.",
     ),
     Metric(
         "sidelight_history_skipped_total",
         "counter",
         "",
         ("reason",),
-        "What it left out: samples of series it had no room for, steps that came too late.",
+        "Samples left out for lack of memory, and steps left out as too late, by reason.",
     ),
     Metric(
         "sidelight_rule_failures_total",
         "counter",
         "",
         (),
-        "Evaluations of the sidecar's rules that failed.",
+        "Failed evaluations of the sidecar's rules.",
     ),
     Metric(
         "sidelight_scrape_duration_seconds",
         "gauge",
         "seconds",
         (),
-        "Time it took to make this page.",
+        "Time to collect these metrics.",
     ),
 )
 

@@ -13,12 +13,12 @@ from fastapi.responses import StreamingResponse
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.mark import MARK
 from tests.asgi.driver import Page, Server, ask, call, connect, http_scope, run, scrape
 
 PHASES = "fastapi_request_phase_duration_seconds"
-TOLD = fastapi_telemetry.reports_operations()
+TOLD = builtin_telemetry.reports_operations()
 told = pytest.mark.skipif(not TOLD, reason="FastAPI before 0.142 tells of no phases")
 
 
@@ -40,7 +40,7 @@ def spent(page: Page, route: str, phase: str) -> float:
 
 def test_this_fastapi_is_known() -> None:
     """The newest FastAPI of the tests tells of its operations, and the oldest has none."""
-    assert TOLD is fastapi_telemetry.KNOWN
+    assert TOLD is builtin_telemetry.KNOWN
 
 
 @told
@@ -402,13 +402,13 @@ def test_nobody_else_gets_telemetry() -> None:
 def test_another_fastapi_has_no_phases(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its insides are not what is known, there are no phases, and no request notices."""
     monkeypatch.delattr(f"fastapi.telemetry._api.{name}")
-    fastapi_telemetry.reports_operations.cache_clear()
+    builtin_telemetry.reports_operations.cache_clear()
     try:
-        assert fastapi_telemetry.reports_operations() is False
+        assert builtin_telemetry.reports_operations() is False
         app = measured()
         answers(app)
     finally:
-        fastapi_telemetry.reports_operations.cache_clear()
+        builtin_telemetry.reports_operations.cache_clear()
         monkeypatch.undo()
     assert call(app, path="/plain").text == '{"a":1}'
 
@@ -416,10 +416,10 @@ def test_another_fastapi_has_no_phases(name: str, monkeypatch: pytest.MonkeyPatc
 @told
 def test_operations_of_another_kind_are_no_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     """A FastAPI that tells of something else, or in another order, is not listened to."""
-    monkeypatch.setattr(fastapi_telemetry, "OPERATIONS", ("solving", "endpoint", "serialization"))
-    fastapi_telemetry.reports_operations.cache_clear()
-    assert fastapi_telemetry.reports_operations() is False
-    fastapi_telemetry.reports_operations.cache_clear()
+    monkeypatch.setattr(builtin_telemetry, "OPERATIONS", ("solving", "endpoint", "serialization"))
+    builtin_telemetry.reports_operations.cache_clear()
+    assert builtin_telemetry.reports_operations() is False
+    builtin_telemetry.reports_operations.cache_clear()
 
 
 @told
@@ -428,7 +428,7 @@ def test_a_fault_of_ours_reaches_no_request(monkeypatch: pytest.MonkeyPatch) -> 
     app = measured()
     answers(app)
     assert call(app, path="/plain").status == 200
-    monkeypatch.setattr(fastapi_telemetry, "listen", None)
+    monkeypatch.setattr(builtin_telemetry, "listen", None)
     assert call(app, path="/plain").text == '{"a":1}'
     page = scrape(app)
     assert page.value("sidelight_internal_errors_total", where="phases") == 1

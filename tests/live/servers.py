@@ -203,7 +203,9 @@ class Server:
             os.killpg(self.pid, signal.SIGKILL)  # its own session: forked children too
         self.process.wait(10)
         for folder in self.folders():
-            shutil.rmtree(folder, ignore_errors=True)  # the server's own janitor may be at it
+            shutil.rmtree(
+                folder, ignore_errors=True
+            )  # the server's cleanup program may remove it too
 
 
 def of_uvicorn(workers: int) -> list[str]:

@@ -11,6 +11,8 @@ from sidelight import watch
 from tests.runtime.clients import ASYNC, CLIENTS, ROUNDS, SIZE, SYNC, Seen, pending, tasks, threads
 from tests.runtime.reading import POOL, Worker, soon
 
+pytestmark = pytest.mark.xdist_group("tests/runtime")  # as what has its servers by their names
+
 PATIENT = 60.0
 IMPATIENT = 0.15
 

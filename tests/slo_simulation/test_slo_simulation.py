@@ -17,8 +17,8 @@ from sidelight.slo import burn_rate, windows
 
 MONTHS = {scenario.name: scenario for scenario in SCENARIOS}
 LONE, RARE, NIGHT, NOON, OUTAGE, NOBODY, LEAK, BURSTS = MONTHS
-QUICK = (LONE, RARE, NIGHT, NOBODY)  # three seconds each; the others in `make test-all`
-ALL = [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in MONTHS]
+ALL = [name if name == LONE else pytest.param(name, marks=pytest.mark.slow) for name in MONTHS]
+"""A month takes three seconds: one is in `make test`, the others are in `make test-all`."""
 OURS, SLOTHS, PYRRAS = range(3)
 
 
@@ -65,6 +65,7 @@ def test_one_failure_counts_once_where_rules_run_as_often_as_scrapes(
         assert counted - 1e-9 <= most
 
 
+@pytest.mark.slow
 def test_a_mean_of_ratios_is_not_the_budget_under_uneven_traffic() -> None:
     """Errors at night are nine times as dear in a mean of 5-minute ratios as in requests."""
     assert month(NIGHT).tools[SLOTHS].spent > 9 * month(NIGHT).truth
@@ -87,6 +88,7 @@ def test_increase_over_the_month_is_the_truth(name: str) -> None:
     assert month(name).tools[PYRRAS].spent == pytest.approx(month(name).truth, rel=0.01)
 
 
+@pytest.mark.slow
 def test_no_formula_knows_of_requests_that_reached_nobody() -> None:
     """While no process is there, nobody's budget moves, and nobody's burn alert speaks."""
     assert all(tool.spent < month(NOBODY).truth / 3 for tool in month(NOBODY).tools)
@@ -100,6 +102,7 @@ def test_a_lone_error_at_night_wakes_nobody() -> None:
     assert month(LONE).pages[PYRRAS].false == 6
 
 
+@pytest.mark.slow
 def test_the_floor_misses_a_short_outage_of_few_requests() -> None:
     """Eight failures in two hours, all there were: we miss them, and find the next 2 hours late."""
     ours, sloths = month(RARE).pages[OURS], month(RARE).pages[SLOTHS]
@@ -107,6 +110,7 @@ def test_the_floor_misses_a_short_outage_of_few_requests() -> None:
     assert min(ours.delays) > 2 * 60 * MINUTE
 
 
+@pytest.mark.slow
 def test_all_page_for_a_night_that_costs_little() -> None:
     """A burn compares a window with itself: every tool pages for nights that spend 10 % in all."""
     assert all(verdict.due == 0 < verdict.false for verdict in month(NIGHT).pages)
