@@ -1,4 +1,4 @@
-"""Label values that are not known in advance, limited in number."""
+"""A limit on the number of values of a label."""
 
 from sidelight.contract import OTHER
 

@@ -58,7 +58,7 @@ def merged(
     ],
 )
 def test_each_kind_is_merged_by_its_mode(kind: str, mode: str, expected: list[float]) -> None:
-    """Two dead (1 and 2) and two living (3 and 4) make these values."""
+    """Two stopped workers (1 and 2) and two running ones (3 and 4) make these values."""
     assert merged(kind, mode, alive=(3.0, 4.0), dead=(1.0, 2.0)) == expected
 
 
@@ -140,8 +140,8 @@ def test_a_hostile_snapshot_is_refused(data: bytes) -> None:
 def test_a_label_that_is_no_text_does_not_take_the_page_away(form: ExpositionFormat) -> None:
     """A lone surrogate, as in a file's name that is not UTF-8, still makes a page."""
     samples: dict[tuple[str, app_families.AppLabels], float] = {("", (("file", "a\udc80"),)): 1.0}
-    shot = Snapshot(
+    snapshot = Snapshot(
         app_families={"depth": AppFamily("depth", "gauge", "H.\udc80", "", "", samples)}
     )
-    page = b"".join(render(shot, form)).decode()
+    page = b"".join(render(snapshot, form)).decode()
     assert page.count("\ndepth{") == 1

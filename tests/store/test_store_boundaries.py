@@ -26,7 +26,7 @@ def filled(bounds: tuple[float, ...], observed: list[float]) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("bounds", [(), (1.0,), (0.1, 1.0)])
 def test_the_same_boundaries_need_no_move(bounds: tuple[float, ...]) -> None:
-    """Equal boundaries are distinguished from others, so that nothing is moved."""
+    """Equal boundaries are recognized, so that no value is moved."""
     assert bucket_mapping(bounds, bounds) is None
 
 

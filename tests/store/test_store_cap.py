@@ -56,7 +56,7 @@ def fill(file: WorkerFile, key: bytes) -> None:
 
 
 def test_past_the_cap_nothing_is_lost_but_the_route(many: SidelightMiddleware) -> None:
-    """Each request past the cap is counted under ``_OTHER``, and an overflow says so."""
+    """Each request past the cap is counted under ``_OTHER``, and the overflow is counted."""
     for number in range(ROUTES):
         ask(many, f"/route{number}", status=500 if number % 2 else 200)
     text = page(many)

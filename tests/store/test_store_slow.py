@@ -1,4 +1,4 @@
-"""Slow requests are kept by running workers and by the totals, never in part."""
+"""Slow requests are stored by workers and by the totals, and never in part."""
 
 import os
 import struct
