@@ -144,20 +144,20 @@ def test_its_page_is_a_workers(uvicorn: Serve, store: Path, tmp_path: Path, acce
         server.kill(server.workers()[0])
         settle(sidecar, 2)
         ask(server, {ITEM: 10})
-        mine, theirs = (fetch(s, "/metrics", {"Accept": accept}) for s in (sidecar, server))
-        assert mine.headers["content-type"] == theirs.headers["content-type"]
-        assert mine.headers["vary"] == theirs.headers["vary"]
-        assert types_of(mine.text) == types_of(theirs.text)
+        own, served = (fetch(s, "/metrics", {"Accept": accept}) for s in (sidecar, server))
+        assert own.headers["content-type"] == served.headers["content-type"]
+        assert own.headers["vary"] == served.headers["vary"]
+        assert types_of(own.text) == types_of(served.text)
         names = ("http_", "fastapi_")
         shown, expected = (
             {key: v for key, v in samples(page.text).items() if key[0].startswith(names)}
-            for page in (mine, theirs)
+            for page in (own, served)
         )
         assert shown == expected
-        assert {key for key in samples(mine.text) if key[0] == "target_info"} == {
-            key for key in samples(theirs.text) if key[0] == "target_info"
+        assert {key for key in samples(own.text) if key[0] == "target_info"} == {
+            key for key in samples(served.text) if key[0] == "target_info"
         }
-        assert mine.text.endswith("# EOF\n") is (accept == OPENMETRICS)
+        assert own.text.endswith("# EOF\n") is (accept == OPENMETRICS)
 
 
 def types_of(page: str) -> list[str]:
