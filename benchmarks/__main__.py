@@ -35,7 +35,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "dashboards": lambda options: dashboards.run(quick=options.quick),
 }
 BY_NAME = {"dashboards"}
-"""Parts that run only if they are named: they require Prometheus and have a page of their own."""
+"""Parts that run only if they are named: they require Prometheus and have a report of their own."""
 
 
 def _names(known: dict[str, object]) -> Callable[[str], list[str]]:
@@ -71,13 +71,13 @@ def main() -> None:
     for name in options.parts or [name for name in PARTS if name not in BY_NAME]:
         print(f"{name} …", file=sys.stderr, flush=True)
         sections.append(PARTS[name](options))
-    page = report.page(sections, quick=options.quick)
-    print(page)
+    text = report.written(sections, quick=options.quick)
+    print(text)
     full = not (options.parts or options.quick or options.rounds) and set(options.only) == set(
         CONTENDERS
     )
     if output := options.output or (RESULTS if full else None):
-        output.write_text(page, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
 
 
 _ABOUT = (

@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(slots=True)
 class Section:
-    """One part of the page."""
+    """One part of the report."""
 
     title: str
     text: str
@@ -66,7 +66,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows))
 
 
-def page(sections: Sequence[Section], *, quick: bool) -> str:
+def written(sections: Sequence[Section], *, quick: bool) -> str:
     """The complete report."""
     parts = [_TITLE, f"{_machine()}\n"]
     if quick:

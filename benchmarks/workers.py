@@ -31,13 +31,13 @@ def connect_all(server: Server, workers: int) -> dict[int, HTTPConnection]:
 
 
 def _find_another(server: Server, found: dict[int, HTTPConnection]) -> None:
-    for known in found.values():
-        known.request("GET", f"/block?seconds={BLOCK_SECONDS}")
+    for opened in found.values():
+        opened.request("GET", f"/block?seconds={BLOCK_SECONDS}")
     time.sleep(0.05)  # until they are blocked
     connection = server.connect()
     pid = int(get(connection, "/pid"))
-    for known in found.values():
-        known.getresponse().read()
+    for opened in found.values():
+        opened.getresponse().read()
     if pid in found:
         connection.close()
     else:

@@ -100,7 +100,7 @@ def dashboard(
             _annotation("Alerts", alerts, "{{job}}: {{alertname}}", colours.BAD),
         ]
     )
-    # The data source is selected by its type, so that the file contains nobody's uid.
+    # The data source is selected by its type, so that the file contains no uid of a data source.
     source = build.DatasourceVariable("datasource").label("Data source")
     made.with_variable(source.type("prometheus"))
     for name in variables:

@@ -82,7 +82,7 @@ def table(  # noqa: PLR0913 a table has this many texts and options
 
 
 def _names(keys: Sequence[Key], columns: dict[str, Column]) -> dict[str, str]:
-    """Grafana's names of the fields, and ours."""
+    """Grafana's names of the fields, and the names to show."""
     values = {f"Value #{letter}": column.name for letter, column in columns.items()}
     if len(columns) == 1:
         values["Value"] = columns["A"].name  # Grafana's name for the values of a single query

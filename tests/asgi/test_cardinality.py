@@ -57,14 +57,15 @@ def counted(page: Page) -> float:
     return page.value(SERIES) - len([one for one in chances if one.endswith(("_count", "_total"))])
 
 
+@pytest.mark.parametrize("number", [600, pytest.param(10_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("what", ["paths", "methods", "hosts", "queries", "agents", "schemes"])
-def test_ten_thousand_of_anything_make_no_series(what: str) -> None:
-    """After the first few, ten thousand different ones of what a client chooses add no series."""
-    app = service(phase_sample_interval=1)
+def test_what_clients_choose_makes_no_series(what: str, number: int) -> None:
+    """After the first ten, any number of different values that a client chooses adds no series."""
+    app = service(phase_sample_interval=1, slow_request_threshold=3600)
     random_ = random.Random(5)  # noqa: S311 the same words in every run
 
-    async def storm(number: int) -> None:
-        for _ in range(number):
+    async def storm(times: int) -> None:
+        for _ in range(times):
             some = word(random_)
             method, path, headers, scope = "GET", "/r0", {}, {}
             if what == "paths":
@@ -83,11 +84,11 @@ def test_ten_thousand_of_anything_make_no_series(what: str) -> None:
 
     run(storm(10))
     before = scrape(app)
-    run(storm(10_000))
+    run(storm(number))
     after = scrape(app)
     assert shape(after) == shape(before)
     assert counted(after) == counted(before)
-    assert sum(after.requests.values()) == 10_010
+    assert sum(after.requests.values()) == 10 + number
     assert after.value(OVERFLOW) == 0
 
 
@@ -101,7 +102,7 @@ def test_close_codes_and_paths_of_connections() -> None:
 
     run(storm(3000, 3010))
     before = shape(scrape(app))
-    run(storm(3010, 4000))
+    run(storm(3010, 3200))
     assert shape(scrape(app)) == before
 
 
@@ -141,7 +142,7 @@ def test_more_routes_than_the_cap() -> None:
 def test_far_past_the_cap(buckets: list[float]) -> None:
     """With every status and method far past the cap, each request still counts and none breaks."""
     app = FastAPI(openapi_url=None)
-    for number in range(60):
+    for number in range(12):
 
         async def endpoint(status: int) -> Any:
             from starlette.responses import Response
@@ -153,7 +154,7 @@ def test_far_past_the_cap(buckets: list[float]) -> None:
     app.add_middleware(SidelightMiddleware, max_series=100, buckets=buckets)
 
     async def storm() -> None:
-        for number in range(60):
+        for number in range(12):
             for status in (200, 201, 400, 403, 404, 409, 500, 503):
                 for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
                     for scheme in ("http", "https"):
@@ -164,17 +165,17 @@ def test_far_past_the_cap(buckets: list[float]) -> None:
 
     run(storm())
     page = scrape(app)
-    assert sum(page.requests.values()) == 60 * 8 * 5 * 2
-    assert page.value(f"{DURATION}_count", http_response_status_code="503") == 600
+    assert sum(page.requests.values()) == 12 * 8 * 5 * 2
+    assert page.value(f"{DURATION}_count", http_response_status_code="503") == 120
     assert page.value("fastapi_active_requests") == 0
 
 
 def test_a_scheme_that_comes_when_all_is_full() -> None:
     """The first https request of a service whose store is full is answered like any other."""
-    app = service(150, max_series=100, buckets=[n / 10 for n in range(1, 61)])
+    app = service(70, max_series=100, buckets=[n / 10 for n in range(1, 61)])
 
     async def storm() -> None:
-        for number in range(150):
+        for number in range(70):
             await ask(app, "GET", f"/r{number}")
         for number in range(2):
             scope = {"scheme": "https", "root_path": f"/root{number}"}
@@ -183,7 +184,7 @@ def test_a_scheme_that_comes_when_all_is_full() -> None:
 
     run(storm())
     page = scrape(app)
-    assert sum(page.requests.values()) == 152
+    assert sum(page.requests.values()) == 72
 
 
 @pytest.mark.parametrize("roots", [1, 40])
@@ -238,7 +239,7 @@ def test_what_never_happens_exports_nothing() -> None:
 
 
 def test_nothing_grows_with_requests() -> None:
-    """Many thousands of requests leave the process no larger."""
+    """A thousand requests leave the process no larger."""
     app = service(5)
 
     async def storm(number: int) -> None:
@@ -246,12 +247,12 @@ def test_nothing_grows_with_requests() -> None:
             await ask(app, "GET", f"/r{each % 5}")
             await ask(app, "GET", f"/no/{each}")
 
-    run(storm(6000))
+    run(storm(1200))
     gc.collect()
     before = len(gc.get_objects())
-    run(storm(6000))
+    run(storm(1200))
     gc.collect()
-    assert len(gc.get_objects()) - before < 500
+    assert len(gc.get_objects()) - before < 200
 
 
 def test_a_route_table_too_large_to_publish(caplog: pytest.LogCaptureFixture) -> None:
@@ -261,10 +262,11 @@ def test_a_route_table_too_large_to_publish(caplog: pytest.LogCaptureFixture) ->
     async def answer(x: str) -> str:
         return x
 
-    for number in range(1500):
-        app.get(f"/a/rather/long/path/for/a/route/of/number/{number}/{{x}}")(answer)
+    long = "/a/rather/long/path" * 8
+    for number in range(400):
+        app.get(f"{long}/{number}/{{x}}")(answer)
     app.add_middleware(SidelightMiddleware, max_series=100)
     with caplog.at_level("WARNING", "sidelight"):
-        assert call(app, "GET", "/a/rather/long/path/for/a/route/of/number/7/1").status == 200
-    assert scrape(app).routes == {"/a/rather/long/path/for/a/route/of/number/7/{x}": 1}
-    assert "no room to publish 1500 routes" in caplog.text
+        assert call(app, "GET", f"{long}/7/1").status == 200
+    assert scrape(app).routes == {f"{long}/7/{{x}}": 1}
+    assert "no room to publish 400 routes" in caplog.text

@@ -13,12 +13,12 @@ from fastapi.responses import StreamingResponse
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.mark import MARK
 from tests.asgi.driver import Page, Server, ask, call, connect, http_scope, run, scrape
 
 PHASES = "fastapi_request_phase_duration_seconds"
-TOLD = fastapi_telemetry.reports_operations()
+TOLD = builtin_telemetry.reports_operations()
 told = pytest.mark.skipif(not TOLD, reason="FastAPI before 0.142 tells of no phases")
 
 
@@ -40,7 +40,7 @@ def spent(page: Page, route: str, phase: str) -> float:
 
 def test_this_fastapi_is_known() -> None:
     """The newest FastAPI of the tests tells of its operations, and the oldest has none."""
-    assert TOLD is fastapi_telemetry.KNOWN
+    assert TOLD is builtin_telemetry.KNOWN
 
 
 @told
@@ -205,12 +205,12 @@ def test_a_scope_can_still_be_copied(every: int) -> None:
 
     @app.get("/")
     async def home(request: Request) -> None:
-        ours = {name: value for name, value in request.scope.items() if name == "sidelight"}
-        seen.append(copy.deepcopy(ours))
+        mark = {name: value for name, value in request.scope.items() if name == "sidelight"}
+        seen.append(copy.deepcopy(mark))
 
     for _ in range(3):
         assert call(app).status == 200
-    assert [list(ours) for ours in seen] == [["sidelight"]] * 3
+    assert [list(mark) for mark in seen] == [["sidelight"]] * 3
 
 
 @told
@@ -292,17 +292,17 @@ WAYS = ["/plain", "/sync", "/sync?number=x", "/stream", "/forbidden", "/broken",
 @pytest.mark.parametrize("behind", [False, True])
 def test_answers_and_exceptions_stay_as_they_are(path: str, *, behind: bool) -> None:
     """A request that is looked at is answered, or fails, as without Sidelight."""
-    plain, ours = answers(FastAPI()), answers(FastAPI())
-    for app in (plain, ours):
+    plain, measured = answers(FastAPI()), answers(FastAPI())
+    for app in (plain, measured):
         if behind:
             app.add_middleware(BaseHTTPMiddleware, dispatch=_passes)
-    ours.add_middleware(SidelightMiddleware, phase_sample_interval=1)
-    one, other = call(plain, path=path), call(ours, path=path)
+    measured.add_middleware(SidelightMiddleware, phase_sample_interval=1)
+    one, other = call(plain, path=path), call(measured, path=path)
     assert type(one.error) is type(other.error)
     assert repr(one.error) == repr(other.error)
     assert one.sent == other.sent
-    assert plain.openapi() == ours.openapi()
-    assert "sidelight_internal_errors_total" not in scrape(ours).names
+    assert plain.openapi() == measured.openapi()
+    assert "sidelight_internal_errors_total" not in scrape(measured).names
 
 
 async def _passes(request: Request, call_next: Any) -> Any:
@@ -402,13 +402,13 @@ def test_nobody_else_gets_telemetry() -> None:
 def test_another_fastapi_has_no_phases(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where its insides are not what is known, there are no phases, and no request notices."""
     monkeypatch.delattr(f"fastapi.telemetry._api.{name}")
-    fastapi_telemetry.reports_operations.cache_clear()
+    builtin_telemetry.reports_operations.cache_clear()
     try:
-        assert fastapi_telemetry.reports_operations() is False
+        assert builtin_telemetry.reports_operations() is False
         app = measured()
         answers(app)
     finally:
-        fastapi_telemetry.reports_operations.cache_clear()
+        builtin_telemetry.reports_operations.cache_clear()
         monkeypatch.undo()
     assert call(app, path="/plain").text == '{"a":1}'
 
@@ -416,10 +416,10 @@ def test_another_fastapi_has_no_phases(name: str, monkeypatch: pytest.MonkeyPatc
 @told
 def test_operations_of_another_kind_are_no_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     """A FastAPI that tells of something else, or in another order, is not listened to."""
-    monkeypatch.setattr(fastapi_telemetry, "OPERATIONS", ("solving", "endpoint", "serialization"))
-    fastapi_telemetry.reports_operations.cache_clear()
-    assert fastapi_telemetry.reports_operations() is False
-    fastapi_telemetry.reports_operations.cache_clear()
+    monkeypatch.setattr(builtin_telemetry, "OPERATIONS", ("solving", "endpoint", "serialization"))
+    builtin_telemetry.reports_operations.cache_clear()
+    assert builtin_telemetry.reports_operations() is False
+    builtin_telemetry.reports_operations.cache_clear()
 
 
 @told
@@ -428,7 +428,7 @@ def test_a_fault_of_ours_reaches_no_request(monkeypatch: pytest.MonkeyPatch) -> 
     app = measured()
     answers(app)
     assert call(app, path="/plain").status == 200
-    monkeypatch.setattr(fastapi_telemetry, "listen", None)
+    monkeypatch.setattr(builtin_telemetry, "listen", None)
     assert call(app, path="/plain").text == '{"a":1}'
     page = scrape(app)
     assert page.value("sidelight_internal_errors_total", where="phases") == 1

@@ -155,7 +155,7 @@ def test_spans_and_metrics_of_the_user(
 
 def test_what_a_tracer_of_the_users_can_do() -> None:
     """A tracer that is listened to still has all that it had."""
-    from sidelight.asgi import fastapi_telemetry
+    from sidelight.asgi import builtin_telemetry
 
     class Listener:
         def begin(self, operation: str) -> bool:
@@ -164,7 +164,7 @@ def test_what_a_tracer_of_the_users_can_do() -> None:
         def end(self) -> None: ...
 
     tracer: Any = TracerProvider().get_tracer("service")
-    along = fastapi_telemetry._ListeningTracer(Listener(), tracer)
+    along = builtin_telemetry._ListeningTracer(Listener(), tracer)
     assert along.start_span == tracer.start_span
     assert along.resource is tracer.resource
 

@@ -523,7 +523,7 @@ TYPED = st.recursive(
     st.dictionaries(st.sampled_from([*Order.model_fields, "SKU", "outer"]), TYPED, max_size=5),
     st.dictionaries(st.text(min_size=1, max_size=8), TYPED, max_size=3),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_nothing_a_client_types_becomes_a_label(known: Any, unknown: Any) -> None:
     """Whatever the body, locations are made of declared names, and types are pydantic's."""
     body = {**unknown, **known, "alice@example.com": 1}
@@ -541,9 +541,9 @@ ANY = measured()
 
 def without() -> Iterator[tuple[FastAPI, FastAPI]]:
     """Applications as they are, and the same ones measured."""
-    plain, ours = measured(), measured()
+    plain, with_sidelight = measured(), measured()
     plain.user_middleware.clear()
-    yield plain, ours
+    yield plain, with_sidelight
 
 
 @pytest.mark.parametrize("body", [{}, {"SKU": "a", "lines": [{"kind": "x"}]}, [1]])

@@ -60,7 +60,7 @@ def variables(board: Made) -> list[Made]:
 
 def sent(expr: str, **chosen: str) -> str:
     """A query with its variables filled in; a variable that is not chosen is All."""
-    known = {**WINDOWS, **EVERY, **{f"${name}": text for name, text in chosen.items()}}
-    for name in sorted(known, key=len, reverse=True):
-        expr = expr.replace(name, known[name])
+    values = {**WINDOWS, **EVERY, **{f"${name}": text for name, text in chosen.items()}}
+    for name in sorted(values, key=len, reverse=True):
+        expr = expr.replace(name, values[name])
     return expr

@@ -101,7 +101,7 @@ def shop(where: Path, jobs: Jobs | None = None) -> Iterator[tuple[Server, Sideca
         yield server, sidecar, port
 
 
-def hold(server: Server, requests: int = 72) -> None:
+def block_loop(server: Server, requests: int = 72) -> None:
     """Block the event loop for long, by many concurrent requests that compute on it."""
     with ThreadPoolExecutor(24) as clients:
         list(clients.map(lambda _: server.get("/products/1/barcode"), range(requests)))
@@ -167,7 +167,7 @@ def _leave(port: int, path: str) -> None:
 
 
 @contextmanager
-def page(text: str) -> Iterator[int]:
+def constant_response(text: str) -> Iterator[int]:
     """A port that answers every request with this text."""
 
     class Handler(BaseHTTPRequestHandler):

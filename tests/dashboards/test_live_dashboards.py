@@ -84,14 +84,14 @@ def test_a_small_pool_is_full(shared_world: World) -> None:
 def test_a_trace_is_found_by_its_exemplar(shared_world: World) -> None:
     """Each query for exemplars finds the trace of a request."""
 
-    def seen(query: PanelQuery) -> bool:
+    def found(query: PanelQuery) -> bool:
         """Whether it was the only one of its bucket between two scrapes."""
         shared_world.shop.get("/products/1", headers=TRACED)
         return TRACE in traces(shared_world.port, query)
 
     for query in all_queries():
         if query.target["exemplar"]:
-            assert eventually(lambda: seen(query)), str(query)  # noqa: B023 called at once
+            assert eventually(lambda: found(query)), str(query)  # noqa: B023 called at once
 
 
 def test_what_may_be_silent_is_there() -> None:

@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.dashboards.querying import check_sound
-from tests.dashboards.stack import OBJECTIVES, SHOP, crowd, hold, page, prometheus, served, shoppers
+from tests.dashboards.stack import (
+    OBJECTIVES,
+    SHOP,
+    block_loop,
+    constant_response,
+    crowd,
+    prometheus,
+    served,
+    shoppers,
+)
 from tests.live.otlp_receiver import Receiver
 from tests.live.prometheus import query
 from tests.live.servers import Server, eventually, free_port, of_uvicorn
@@ -18,11 +27,11 @@ from tests.live.sidecars import Sidecar
 BUSY = {
     "/health": 4,
     "/products/none": 1,
-    "/held": 10,
-    "/printed": 4,
-    "/paid": 1,
-    "/unpaid": 1,
-    "/misfit": 1,
+    "/busy-pool": 10,
+    "/busy-executor": 4,
+    "/upstream": 1,
+    "/upstream-error": 1,
+    "/invalid-response": 1,
     "/orders/1/events": 1,
     "!/orders/1/events": 1,
 }
@@ -43,7 +52,7 @@ class World(NamedTuple):
 
     def harm(self) -> None:
         """Block a loop, tear a file, reach the series limit, fail an export, kill a worker."""
-        hold(self.shop)
+        block_loop(self.shop)
         (self.store / "torn.worker").write_bytes(b"torn" * 64)
         self.collector.status = 503
         for number in range(120):
@@ -80,7 +89,7 @@ def servers(where: Path) -> Iterator[World]:
         shop = parts.enter_context(served("busy:app", where, _env(store, faulty), *of_uvicorn(2)))
         often = {"OTEL_METRIC_EXPORT_INTERVAL": "500"}
         sidecar = parts.enter_context(Sidecar(store, where, "--otlp", collector.url, **often))
-        silent = parts.enter_context(page("nothing_of_ours 1\n"))
+        silent = parts.enter_context(constant_response("other_metric 1\n"))
         jobs = {
             "shop": [sidecar.port, silent, free_port()],
             "faulty": [faulty.port],

@@ -69,8 +69,8 @@ def disk(series: int, every: int, sample: float) -> float:
     return rate(series, every) * DAY * DAYS * sample / GIB
 
 
-def own(series: int) -> float:
-    """What a Prometheus of one's own costs a month, with room for a rollout."""
+def self_hosted(series: int) -> float:
+    """The monthly cost of a self-hosted Prometheus, with room for a rollout."""
     return 2 * series * HEAD[1] / GIB * MEMORY + disk(series, FAST, SAMPLE[1]) * DISK
 
 
@@ -104,7 +104,7 @@ def tables(service: Service) -> list[list[str]]:
                     amount(rate(series, FAST) * ZIPPED / KB),
                 ),
                 (
-                    f"{own(series):,.2f}",
+                    f"{self_hosted(series):,.2f}",
                     f"{series / 1000 * HOSTED:,.2f}",
                     f"{service.recorded / 1000 * HOSTED:,.2f}",
                 ),

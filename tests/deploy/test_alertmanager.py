@@ -1,4 +1,4 @@
-"""Alertmanager's file: what its own tool makes of it, and what a real one silences."""
+"""Alertmanager's configuration: its routes by amtool, its inhibitions by a real Alertmanager."""
 
 import http.client
 import json
@@ -48,67 +48,66 @@ Labels = dict[str, str]
 
 
 def alerts(service: ServiceConfig) -> list[Labels]:
-    """The labels of each alerting rule, with the job's where a template asks for it."""
+    """The labels of each alerting rule, with the job in the place of templates."""
     groups = rules.groups(RuleContext(service))
     return [labels(rule) for group in groups for rule in group["rules"] if "alert" in rule]
 
 
 def labels(rule: Rule) -> Labels:
-    """As Prometheus sends them."""
+    """The labels that Prometheus sends."""
     found = {"alertname": rule["alert"], "job": "shop", **rule["labels"]}
     return {name: text.replace("{{ $labels.job }}", "shop") for name, text in found.items()}
 
 
 OF_SHOP = alerts(NAMED)
 ALERTS = OF_SHOP + [one for one in alerts(objectives.default()) if one not in OF_SHOP]
-"""Of a service with objectives and of a job without, each once."""
-
-
-def identity(alert: Labels) -> str:
-    """How a test of it is called."""
-    parts = (alert["alertname"], alert["severity"], alert.get("http_route"), alert.get("window"))
-    return "-".join(part for part in parts if part)
+"""The alerts of a service with objectives and of a job without, each once."""
 
 
 def test_amtool_accepts_the_configuration() -> None:
     """``amtool check-config`` finds the route, both receivers and the inhibitions."""
-    said = run("amtool", "check-config", str(FILE), package=DEBIAN).stdout
+    output = run("amtool", "check-config", str(FILE), package=DEBIAN).stdout
     inhibitions = len(load(FILE)["inhibit_rules"])
-    assert "SUCCESS" in said
-    assert "- 2 receivers" in said
-    assert f"- {inhibitions} inhibit rules" in said
+    assert "SUCCESS" in output
+    assert "- 2 receivers" in output
+    assert f"- {inhibitions} inhibit rules" in output
 
 
-@pytest.mark.parametrize("alert", ALERTS, ids=identity)
-def test_an_alert_goes_where_its_severity_says(alert: Labels) -> None:
-    """``amtool config routes test`` sends critical to pages and warning to tickets."""
-    pairs = [f"{name}={text}" for name, text in alert.items()]
-    receiver = RECEIVER[alert["severity"]]
-    verify = f"--verify.receivers={receiver}"
-    said = run("amtool", *ROUTES, verify, *pairs, package=DEBIAN).stdout
-    assert said.split() == [receiver]
+def test_an_alert_is_routed_by_its_severity() -> None:
+    """``amtool config routes test`` sends critical alerts to pages, and warnings to tickets.
+
+    One alert of each name and severity is enough: routes match no other labels.
+    """
+    routes = load(FILE)["route"]["routes"]
+    matched = {re.split("[=!]", text)[0] for one in routes for text in one["matchers"]}
+    assert matched == {"severity", "alertname"}
+    for alert in {(one["alertname"], one["severity"]): one for one in ALERTS}.values():
+        pairs = [f"{name}={text}" for name, text in alert.items()]
+        verify = f"--verify.receivers={RECEIVER[alert['severity']]}"
+        output = run("amtool", *ROUTES, verify, *pairs, package=DEBIAN).stdout
+        assert output.split() == [RECEIVER[alert["severity"]]]
 
 
-def test_an_alert_without_severity_wakes_nobody() -> None:
-    """Somebody else's alert, with no severity of ours, becomes a ticket."""
-    said = run("amtool", *ROUTES, "alertname=PrometheusNotIngesting", package=DEBIAN).stdout
-    assert said.split() == ["tickets"]
+def test_an_alert_without_severity_is_a_ticket() -> None:
+    """An alert of another project, without a severity, becomes a ticket."""
+    output = run("amtool", *ROUTES, "alertname=PrometheusNotIngesting", package=DEBIAN).stdout
+    assert output.split() == ["tickets"]
 
 
 def test_receivers_are_stubs() -> None:
-    """No receiver sends anything before a user has said where to."""
+    """No receiver sends anything until a user configures it."""
     assert load(FILE)["receivers"] == [{"name": "pages"}, {"name": "tickets"}]
 
 
-def test_reminders_come_before_they_are_forgotten() -> None:
-    """No repeat_interval is longer than Alertmanager remembers what it sent: 120h by default."""
+def test_reminders_are_within_the_retention() -> None:
+    """No repeat_interval is longer than Alertmanager's default retention of 120h."""
     top = load(FILE)["route"]
     hours = [int(one["repeat_interval"].removesuffix("h")) for one in (top, *top["routes"])]
     assert max(hours) < 120
 
 
-def test_every_name_in_the_file_is_an_alerts() -> None:
-    """Each name or pattern that it matches by is the name of some alert, so that none is stale."""
+def test_every_name_in_the_file_is_an_alert() -> None:
+    """Each alert name or pattern in the file matches an alert, so that none is stale."""
     known = {alert["alertname"] for alert in ALERTS}
     for pattern in re.findall(r'alertname=~?"([^"]+)"', FILE.read_text()):
         for name in pattern.split("|"):
@@ -116,15 +115,15 @@ def test_every_name_in_the_file_is_an_alerts() -> None:
 
 
 class Case(NamedTuple):
-    """Alerts of one service that fire together, and those among them that are silenced."""
+    """Alerts of one service that fire at the same time; those in ``inhibited`` are inhibited."""
 
     claim: str
-    tells: tuple[Labels, ...]
-    silenced: tuple[Labels, ...]
+    sent: tuple[Labels, ...]
+    inhibited: tuple[Labels, ...]
 
 
 def some(name: str, **more: str) -> tuple[Labels, ...]:
-    """The labels of each alert of that name, those that have these labels only; "" is without."""
+    """The labels of each alert with this name and these labels; "" is for no such label."""
     found = tuple(
         alert
         for alert in ALERTS
@@ -141,14 +140,14 @@ AVAILABLE = (
     *some("ErrorBudgetExhausted", **SERVICE),
     *some("LowTrafficHighErrorRatio", **SERVICE),
 )
-FOLLOWS_CRITICAL = (
+CONSEQUENCES_CRITICAL = (
     *some("AvailabilityErrorBudgetBurn", severity="critical"),
     *some("LatencyErrorBudgetBurn", severity="critical"),
     *some("TrafficStopped"),
     *some("WorkerBlocked", severity="critical"),
     *some("RequestsStuck", severity="critical"),
 )
-FOLLOWS = (
+CONSEQUENCES = (
     *some("AvailabilityErrorBudgetBurn", severity="warning"),
     *some("LatencyErrorBudgetBurn", severity="warning"),
     *some("ErrorBudgetExhausted"),
@@ -170,12 +169,12 @@ CAUSES = (
 )
 CASES = (
     Case(
-        "a page about an objective silences its warnings, of whichever window",
+        "a page about an objective inhibits its warnings, of each window",
         some("AvailabilityErrorBudgetBurn", severity="critical", **SERVICE),
         AVAILABLE,
     ),
     Case(
-        "no other objective's warnings, neither of another kind nor of a route",
+        "it does not inhibit the warnings of another objective, of another kind or of a route",
         (
             *some("AvailabilityErrorBudgetBurn", severity="critical", **SERVICE),
             *some("LatencyErrorBudgetBurn", severity="warning"),
@@ -185,7 +184,7 @@ CASES = (
         (),
     ),
     Case(
-        "a page about a route silences that route's warnings, and not the service's",
+        "a page about a route inhibits that route's warnings, and not the service's",
         (
             *some("AvailabilityErrorBudgetBurn", severity="critical", **CHECKOUT),
             *some("AvailabilityErrorBudgetBurn", severity="warning", **SERVICE),
@@ -193,38 +192,38 @@ CASES = (
         some("AvailabilityErrorBudgetBurn", severity="warning", **CHECKOUT),
     ),
     Case(
-        "a page silences no cause",
+        "a page inhibits no cause",
         (*some("AvailabilityErrorBudgetBurn", severity="critical"), *CAUSES),
         (),
     ),
-    Case("warnings silence nothing", (*AVAILABLE, *CAUSES), ()),
+    Case("warnings inhibit nothing", (*AVAILABLE, *CAUSES), ()),
     Case(
-        "a service that is down silences what follows from it, and no cause",
+        "a service that is down inhibits the consequences, and no cause",
         (*some("TargetsDown", severity="critical"), *CAUSES),
-        (*FOLLOWS_CRITICAL, *FOLLOWS, *some("TargetsDown", severity="warning")),
+        (*CONSEQUENCES_CRITICAL, *CONSEQUENCES, *some("TargetsDown", severity="warning")),
     ),
     Case(
         "a service with objectives that has vanished does the same",
         (*some("ServiceVanished", severity="critical"), *CAUSES),
-        (*FOLLOWS_CRITICAL, *FOLLOWS),
+        (*CONSEQUENCES_CRITICAL, *CONSEQUENCES),
     ),
     Case(
-        "a job without objectives that has vanished, a warning, silences warnings only",
-        (*some("ServiceVanished", severity="warning"), *FOLLOWS_CRITICAL[:1], *CAUSES),
-        FOLLOWS,
+        "a job without objectives that has vanished inhibits warnings only",
+        (*some("ServiceVanished", severity="warning"), *CONSEQUENCES_CRITICAL[:1], *CAUSES),
+        CONSEQUENCES,
     ),
     Case(
-        "some targets down silence nothing",
+        "some targets that are down inhibit nothing",
         (
             *some("TargetsDown", severity="warning"),
-            *FOLLOWS_CRITICAL[:1],
+            *CONSEQUENCES_CRITICAL[:1],
             *some("RequestsStuck", severity="warning"),
             *CAUSES,
         ),
         (),
     ),
     Case(
-        "every worker blocked silences the single ones and traffic that seems to stop",
+        "all workers blocked inhibits one worker blocked, and traffic stopped",
         (
             *some("WorkerBlocked", severity="critical"),
             *some("RequestsStuck", severity="warning"),
@@ -233,17 +232,17 @@ CASES = (
         (*some("WorkerBlocked", severity="warning"), *some("TrafficStopped")),
     ),
     Case(
-        "every worker blocked says more than that no request ends",
+        "all workers blocked inhibits all requests stuck",
         (*some("WorkerBlocked", severity="critical"), *CAUSES),
         some("RequestsStuck"),
     ),
     Case(
-        "that no request ends silences single ones that hang, and no cause",
+        "all requests stuck inhibits one request stuck, and no cause",
         (*some("RequestsStuck", severity="critical"), *CAUSES),
         some("RequestsStuck", severity="warning"),
     ),
     Case(
-        "one worker blocked doesn't silence that traffic stopped",
+        "one worker blocked does not inhibit traffic stopped",
         (*some("WorkerBlocked", severity="warning"), *some("TrafficStopped")),
         (),
     ),
@@ -251,7 +250,7 @@ CASES = (
 
 
 class Alertmanager:
-    """A real one, on a free port of this machine and without peers."""
+    """A real Alertmanager, on a free port of this machine and without peers."""
 
     def __init__(self, program: str, folder: Path) -> None:
         self.port = free_port()
@@ -271,7 +270,7 @@ class Alertmanager:
                 start_new_session=True,
             )
 
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
+    def request(self, method: str, path: str, body: Any = None) -> tuple[int, bytes]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             text = None if body is None else json.dumps(body)
@@ -284,20 +283,20 @@ class Alertmanager:
     def ready(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         with suppress(OSError):
-            return self.ask("GET", "/-/ready")[0] == 200
+            return self.request("GET", "/-/ready")[0] == 200
         return False
 
     def post(self, firing: Iterable[Labels]) -> None:
-        status, said = self.ask("POST", "/api/v2/alerts", [{"labels": one} for one in firing])
-        assert status == 200, said
+        status, body = self.request("POST", "/api/v2/alerts", [{"labels": one} for one in firing])
+        assert status == 200, body
 
-    def silenced(self) -> dict[frozenset[tuple[str, str]], bool]:
-        """Each alert it has, and whether another one inhibits it."""
-        status, said = self.ask("GET", "/api/v2/alerts")
-        assert status == 200, said
+    def inhibited(self) -> dict[frozenset[tuple[str, str]], bool]:
+        """Each alert, and whether another one inhibits it."""
+        status, body = self.request("GET", "/api/v2/alerts")
+        assert status == 200, body
         return {
             frozenset(one["labels"].items()): bool(one["status"]["inhibitedBy"])
-            for one in json.loads(said)
+            for one in json.loads(body)
         }
 
     def end(self) -> None:
@@ -326,26 +325,26 @@ NUMBER = count()
 
 
 def moved(firing: Iterable[Labels], place: Mapping[str, str]) -> set[frozenset[tuple[str, str]]]:
-    """The same alerts of another service or place, so that cases keep out of each other's way."""
+    """The same alerts of another service or place, so that cases do not affect each other."""
     return {frozenset({**one, **place}.items()) for one in firing}
 
 
 @pytest.mark.live
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.claim)
 def test_inhibitions(alertmanager: Alertmanager, case: Case) -> None:
-    """A real Alertmanager silences exactly these of the alerts that fire together."""
+    """A real Alertmanager inhibits exactly these of the alerts that fire at the same time."""
     name = f"shop-{next(NUMBER)}"
     place = {"service": name, "job": name}
-    tells, silenced = moved(case.tells, place), moved(case.silenced, place)
-    alertmanager.post(map(dict, tells | silenced))
+    sent, inhibited = moved(case.sent, place), moved(case.inhibited, place)
+    alertmanager.post(map(dict, sent | inhibited))
 
     def settled() -> bool:
-        found = alertmanager.silenced()
-        return tells | silenced <= found.keys() and all(found[one] for one in silenced)
+        found = alertmanager.inhibited()
+        return sent | inhibited <= found.keys() and all(found[one] for one in inhibited)
 
     eventually(settled)
-    found = alertmanager.silenced()
-    assert {one for one in tells if found[one]} == set()
+    found = alertmanager.inhibited()
+    assert {one for one in sent if found[one]} == set()
 
 
 @pytest.mark.live
@@ -353,19 +352,19 @@ def test_inhibitions(alertmanager: Alertmanager, case: Case) -> None:
     "elsewhere", [{"service": "cart"}, {"namespace": "staging"}, {"cluster": "b"}]
 )
 def test_no_inhibition_elsewhere(alertmanager: Alertmanager, elsewhere: Labels) -> None:
-    """What is down silences nothing of another service, namespace or cluster."""
+    """A service that is down inhibits no alert of another service, namespace or cluster."""
     home = {"service": f"shop-{next(NUMBER)}", "namespace": "prod", "cluster": "a"}
     (down,) = moved(some("TargetsDown", severity="critical")[:1], home)
     (follows,) = moved(some("TrafficStopped")[:1], home)
     (other,) = moved(some("TrafficStopped")[:1], {**home, **elsewhere})
     alertmanager.post(map(dict, (down, follows, other)))
-    eventually(lambda: alertmanager.silenced().get(follows))
-    assert alertmanager.silenced()[other] is False
+    eventually(lambda: alertmanager.inhibited().get(follows))
+    assert alertmanager.inhibited()[other] is False
 
 
 @pytest.mark.live
 def test_groups(alertmanager: Alertmanager) -> None:
-    """Both windows of an objective are one group; another objective and the rest are others."""
+    """Both windows of an objective are one group; other objectives and other alerts are others."""
     name = f"shop-{next(NUMBER)}"
     alertmanager.post(
         map(
@@ -375,10 +374,10 @@ def test_groups(alertmanager: Alertmanager) -> None:
     alertmanager.post(map(dict, moved(CAUSES[:4], {"service": name})))
 
     def groups() -> list[tuple[str, str, int]]:
-        _, said = alertmanager.ask("GET", "/api/v2/alerts/groups")
+        _, body = alertmanager.request("GET", "/api/v2/alerts/groups")
         return sorted(
             (one["labels"].get("slo", ""), one["labels"].get("http_route", ""), len(one["alerts"]))
-            for one in json.loads(said)
+            for one in json.loads(body)
             if one["labels"].get("service") == name
         )
 

@@ -28,11 +28,11 @@ def client() -> list[str]:
         if found is None:
             continue
         words = [found, *command[1:]]
-        said = subprocess.run(
+        done = subprocess.run(
             [*words, "version", "--short"], capture_output=True, text=True, check=False
         )
-        version = re.match(r"v?(\d+)\.", said.stdout)
-        if said.returncode == 0 and version and int(version[1]) >= 2:
+        version = re.match(r"v?(\d+)\.", done.stdout)
+        if done.returncode == 0 and version and int(version[1]) >= 2:
             return words
     pytest.skip("neither `docker compose` nor docker-compose 2 or later is installed")
 
@@ -142,7 +142,7 @@ def test_grafana_reads_the_mounted_dashboards() -> None:
 def test_configurations_are_read_from_where_they_are_mounted() -> None:
     """Each ``--config.file`` is a file of the mounted folder."""
     services = [*compose().items(), *OTLP["services"].items()]
-    seen = set()
+    found = set()
     for name, service in services:
         volumes = service.get("volumes") or compose()[name]["volumes"]
         for word in service.get("command", []):
@@ -152,8 +152,8 @@ def test_configurations_are_read_from_where_they_are_mounted() -> None:
                     each["source"] for each in volumes if Path(path).parent == Path(each["target"])
                 )
                 assert (COMPOSE / source / Path(path).name).is_file()
-                seen.add(Path(path).name)
-    assert seen == {"prometheus.yml", "prometheus-otlp.yml", "alertmanager.yml", "receive.yaml"}
+                found.add(Path(path).name)
+    assert found == {"prometheus.yml", "prometheus-otlp.yml", "alertmanager.yml", "receive.yaml"}
 
 
 def test_otlp_counts_nothing_twice() -> None:

@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and the collector: configurations that their own tools accept."""
+"""The configurations of Prometheus, Alertmanager and the collector, checked by their tools."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ COLLECTORS = ("receive.yaml", "scrape.yaml")
 
 
 def checkable(text: str, folder: Path) -> str:
-    """The same with a token's file that is there, since promtool looks for it."""
+    """The same with a token file that exists, because promtool looks for it."""
     token = folder / "token"
     token.write_text("secret")
     return text.replace(SECRET, str(token))
@@ -23,7 +23,7 @@ def checkable(text: str, folder: Path) -> str:
 
 @pytest.mark.parametrize("name", ["prometheus.yml", "prometheus-otlp.yml"])
 def test_promtool_accepts_the_configuration(name: str, tmp_path: Path) -> None:
-    """``promtool check config`` has nothing against it, rules included."""
+    """``promtool check config`` accepts the configuration and its rules."""
     folder = tmp_path / "prometheus"
     shutil.copytree(DEPLOY / "prometheus", folder)
     file = folder / name
@@ -32,13 +32,13 @@ def test_promtool_accepts_the_configuration(name: str, tmp_path: Path) -> None:
 
 
 def test_amtool_accepts_the_configuration() -> None:
-    """``amtool check-config`` has nothing against Alertmanager's file."""
+    """``amtool check-config`` accepts the configuration of Alertmanager."""
     file = DEPLOY / "alertmanager" / "alertmanager.yml"
     run("amtool", "check-config", str(file), package="Debian: prometheus-alertmanager")
 
 
 def test_the_sidecar_is_scraped_once_and_with_the_token() -> None:
-    """One job asks the sidecar, by the name it allows, with the mounted secret; none the shop."""
+    """One job scrapes the sidecar, by an allowed host and with the token, and none the shop."""
     jobs = load(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]
     targets = [
         (job["job_name"], target)
@@ -52,8 +52,8 @@ def test_the_sidecar_is_scraped_once_and_with_the_token() -> None:
     assert shop["authorization"] == {"type": "Bearer", "credentials_file": SECRET}
 
 
-def test_there_is_room_for_rules() -> None:
-    """Rules put into `deploy/prometheus/rules/` are read, in both set-ups."""
+def test_rule_files_are_read() -> None:
+    """Both configurations read the rules in `deploy/prometheus/rules/`."""
     for name in ("prometheus.yml", "prometheus-otlp.yml"):
         assert load(DEPLOY / "prometheus" / name)["rule_files"] == ["rules/*.yml"]
 
@@ -65,8 +65,8 @@ def collector(name: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", COLLECTORS)
-def test_a_pipeline_uses_what_is_defined(name: str) -> None:
-    """Every part of the pipeline is defined, every definition used, memory limited first."""
+def test_a_pipeline_uses_its_definitions(name: str) -> None:
+    """The pipeline uses all definitions and no others, and limits the memory first."""
     config = collector(name)
     pipeline = config["service"]["pipelines"]["metrics"]
     for kind in ("receivers", "processors", "exporters"):
@@ -76,8 +76,8 @@ def test_a_pipeline_uses_what_is_defined(name: str) -> None:
     assert config["exporters"]["prometheusremotewrite"]["endpoint"] == "${env:REMOTE_WRITE_URL}"
 
 
-def test_the_collectors_scrape_job_is_one(tmp_path: Path) -> None:
-    """``promtool`` accepts what the collector's Prometheus receiver is given."""
+def test_the_collectors_scrape_job_is_valid(tmp_path: Path) -> None:
+    """``promtool`` accepts the configuration of the collector's Prometheus receiver."""
     inner = collector("scrape.yaml")["receivers"]["prometheus"]["config"]
     text = yaml.safe_dump(inner).replace("${env:SIDELIGHT_TARGET}", f"127.0.0.1:{PORT}")
     file = tmp_path / "inner.yml"
@@ -87,8 +87,8 @@ def test_the_collectors_scrape_job_is_one(tmp_path: Path) -> None:
     assert job["authorization"] == {"type": "Bearer", "credentials_file": SECRET}
 
 
-def test_both_collectors_forward_alike() -> None:
-    """The two files differ in how numbers come in, and in nothing else."""
+def test_both_collectors_forward_the_same_way() -> None:
+    """The two files differ in their receivers only."""
     receive, scrape = (collector(name) for name in COLLECTORS)
     for config in (receive, scrape):
         del config["receivers"], config["service"]["pipelines"]["metrics"]["receivers"]

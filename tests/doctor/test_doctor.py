@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi import builtin_telemetry
 from sidelight.cli import main
 from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
@@ -53,11 +53,11 @@ def test_a_measured_application_has_no_problem() -> None:
 
 def test_a_fastapi_without_phases(monkeypatch: pytest.MonkeyPatch) -> None:
     """A FastAPI that is too old, or not supported yet, is named, unless phases are turned off."""
-    assert wrong(check_application(measured())) == {} or not fastapi_telemetry.KNOWN
-    monkeypatch.setattr(fastapi_telemetry, "reports_operations", lambda: False)
+    assert wrong(check_application(measured())) == {} or not builtin_telemetry.KNOWN
+    monkeypatch.setattr(builtin_telemetry, "reports_operations", lambda: False)
     assert wrong(check_application(measured(phase_sample_interval=0))) == {}
     for known, fix in ((False, "fastapi>=0.142"), (True, "phase_sample_interval=0")):
-        monkeypatch.setattr(fastapi_telemetry, "KNOWN", known)
+        monkeypatch.setattr(builtin_telemetry, "KNOWN", known)
         ((what, how),) = wrong(check_application(measured())).items()
         assert what == f"FastAPI {fastapi.__version__} does not report the phases of a request"
         assert fix in how

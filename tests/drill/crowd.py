@@ -41,6 +41,11 @@ def steady(_: float) -> float:
     return 60.0
 
 
+def slow(_: float) -> float:
+    """15 requests per second: enough for the short drill."""
+    return 15.0
+
+
 def bursty(seconds: float) -> float:
     """Of every 20 seconds, 4 in a burst of 150 a second, then few, then 40 a second."""
     at = seconds % 20

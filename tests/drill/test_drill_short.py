@@ -1,11 +1,11 @@
-"""The short form of the drill: two of its faults, an hour in a minute."""
+"""The short drill: two of the faults, with an hour of the rules in a minute."""
 
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from tests.drill.crowd import Crowd
+from tests.drill.crowd import Crowd, slow
 from tests.drill.drilling import drill
 from tests.drill.faults import FAULTS
 from tests.drill.stack import stack
@@ -17,7 +17,7 @@ SHORT = {fault.claim: fault for fault in FAULTS}
 
 
 def test_errors_then_down(tmp_path: Path) -> None:
-    """Errors on a route and then the service's end page once each, by name, and resolve."""
-    with stack(tmp_path, SCALE) as found, Crowd(found.port) as crowd:
+    """Errors on a route, and then the stop of the service, page once each, and resolve."""
+    with stack(tmp_path, SCALE) as found, Crowd(found.port, pace=slow, clients=6) as crowd:
         drill(found, crowd, SHORT["errors on one route"])
         drill(found, crowd, SHORT["the service down"])

@@ -72,37 +72,20 @@ def run(folder: Path, *options: str, **environment: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-def test_pytest_finds_the_fixture_by_itself(folder: Path) -> None:
-    """A test that names the fixture has it, and each test counts for itself."""
-    (folder / "test_it.py").write_text(COUNTS)
-    code, output = run(folder)
-    assert code == 0, output
-    assert "10 passed" in output
+def test_the_plugin_is_found_light_and_shows_the_tests_line(folder: Path) -> None:
+    """The fixture is there by itself; unused it imports nothing; a failure is at the test's line.
 
-
-def test_it_can_be_turned_off(folder: Path) -> None:
-    """With ``-p no:sidelight`` there is no such fixture."""
-    (folder / "test_it.py").write_text(COUNTS)
-    code, output = run(folder, "-p", "no:sidelight")
-    assert code == 1, output
-    assert "fixture 'sidelight_metrics' not found" in output
-
-
-def test_it_imports_nothing_until_it_is_used(folder: Path) -> None:
-    """In a run that doesn't use it, only names were imported: no Starlette, no AnyIO of ours."""
-    (folder / "test_it.py").write_text(
+    In one run, since each starts a Python: files run in the order of their names.
+    """
+    (folder / "test_1_light.py").write_text(
         "import sys\n"
-        "def test_it():\n"
-        "    found = {n for n in sys.modules if n.split('.')[0] in {'sidelight', 'starlette'}}\n"
-        f"    assert found == {LIGHT!r}\n"
+        "OURS = {'sidelight', 'starlette'}\n"
+        "AT_COLLECTION = {n for n in sys.modules if n.split('.')[0] in OURS}\n"
+        "def test_light():\n"
+        f"    assert AT_COLLECTION == {LIGHT!r}\n"
     )
-    code, output = run(folder)
-    assert code == 0, output
-
-
-def test_a_failure_points_at_the_tests_own_line(folder: Path) -> None:
-    """A limit that isn't kept shows the line of the test, and not the inside of the plugin."""
-    (folder / "test_it.py").write_text(
+    (folder / "test_2_counts.py").write_text(COUNTS)
+    (folder / "test_3_fails.py").write_text(
         "from service import TestClient, app\n"
         "def test_it(sidelight_metrics):\n"
         "    TestClient(app).get('/1')\n"
@@ -110,10 +93,21 @@ def test_a_failure_points_at_the_tests_own_line(folder: Path) -> None:
     )
     code, output = run(folder)
     assert code == 1, output
-    assert "test_it.py:4: AssertionError" in output
+    assert "11 passed" in output
+    assert "1 failed" in output
+    assert "test_3_fails.py:4: AssertionError" in output
     assert "testing/metrics.py" not in output
 
 
+def test_it_can_be_turned_off(folder: Path) -> None:
+    """With ``-p no:sidelight`` there is no such fixture."""
+    (folder / "test_it.py").write_text("def test_it(sidelight_metrics): ...\n")
+    code, output = run(folder, "-p", "no:sidelight")
+    assert code == 1, output
+    assert "fixture 'sidelight_metrics' not found" in output
+
+
+@pytest.mark.slow
 def test_workers_of_a_run_do_not_mix(folder: Path, tmp_path: Path) -> None:
     """Runs at the same time with one shared directory each count their own."""
     (folder / "test_it.py").write_text(COUNTS)

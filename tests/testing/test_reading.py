@@ -257,7 +257,7 @@ def test_nothing_stays_of_a_test() -> None:
 
     gc.collect()
     before, files = (dict(vars(SidelightMiddleware)), asyncio.Handle._run), open_files()
-    for _ in range(20):
+    for _ in range(5):
         with measuring():
             TestClient(shop()).get("/quick/1")
     gc.collect()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from starlette.types import ASGIApp, Scope
 
-from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
@@ -110,7 +110,7 @@ class StoreLifecycle:
             settings = observer.opening(settings)
         store = open_store(settings)
         routes = routes_below(scope, self._app)
-        twice = fastapi_telemetry.sends_metrics(scope.get("app"))
+        twice = builtin_telemetry.sends_metrics(scope.get("app"))
         recorder = Recorder(settings, store, routes, "metrics" if twice else "")
         with guarded("settings", recorder.faults):
             check_routes(settings, exclusions, recorder.labels.table)
@@ -198,7 +198,7 @@ def observing(observer: Observer) -> Iterator[list[StoreLifecycle]]:
 
 
 def observers() -> tuple[Observer, ...]:
-    """Whoever observes now."""
+    """The present observers."""
     return tuple(_observers)
 
 

@@ -38,9 +38,10 @@ class SidelightMiddleware:
         try:
             await self.app(scope, state.receive, state.send)
         except BaseException as error:
+            scope.pop(MARK, None)
             state.end(error)
             raise
-        finally:
-            scope.pop(MARK, None)
+        if MARK in scope:  # an application may have emptied it
+            del scope[MARK]
         if state.slot is not None or monotonic_ns() - state.since >= NOTICEABLE:
             state.end(None)

@@ -6,14 +6,14 @@ from time import monotonic_ns
 
 from starlette.types import Message, Receive, Scope
 
-from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.series import SeriesWriter
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.store.writer import SeriesCounter
 
 PHASE = METRICS["fastapi_request_phase_duration_seconds"]
 BODY = "body"
-DEPENDENCIES, ENDPOINT, _ = fastapi_telemetry.OPERATIONS
+DEPENDENCIES, ENDPOINT, _ = builtin_telemetry.OPERATIONS
 THREAD_WAIT = "thread_wait"
 
 
@@ -27,7 +27,7 @@ class Phases:
         self._since = 0
         self._ready = 0
         self._thread = 0
-        self.stop = fastapi_telemetry.listen(scope, self)
+        self.stop = builtin_telemetry.listen(scope, self)
 
     def begin(self, operation: str) -> bool:
         """An operation begins.
@@ -85,7 +85,7 @@ class PhaseSampler:
     _series: dict[tuple[str, str], SeriesCounter]
 
     def __init__(self, every: int) -> None:
-        self._every = every if every and fastapi_telemetry.reports_operations() else 0
+        self._every = every if every and builtin_telemetry.reports_operations() else 0
         self._random = Random()  # noqa: S311 no secret, and not the application's own generator
         self._series = {}  # those that were used, by route and phase
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from sidelight.asgi import fastapi_telemetry
+from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
@@ -65,10 +65,10 @@ def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
 
 def _phases() -> Iterator[Finding]:
     """Whether this FastAPI reports the phases of a request."""
-    if version("fastapi") and not fastapi_telemetry.reports_operations():
+    if version("fastapi") and not builtin_telemetry.reports_operations():
         fix = "phase_sample_interval=0 turns them off"
-        if not fastapi_telemetry.KNOWN:
-            fix = f"pip install 'fastapi>={fastapi_telemetry.FIRST}', or {fix}"
+        if not builtin_telemetry.KNOWN:
+            fix = f"pip install 'fastapi>={builtin_telemetry.FIRST}', or {fix}"
         yield warn(f"FastAPI {version('fastapi')} does not report the phases of a request", fix)
 
 
@@ -95,7 +95,7 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
 
 def _native(app: Any) -> Iterator[Finding]:
     """FastAPI's own metrics (0.142 and later), which have the same names."""
-    if fastapi_telemetry.sends_metrics(app):
+    if builtin_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
             TELEMETRY_FIX,

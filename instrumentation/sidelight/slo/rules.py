@@ -53,7 +53,8 @@ def text(context: RuleContext, form: Format = "prometheus") -> str:
             "metadata": {"name": title(context)},
             "spec": found,
         }
-    body = yaml.safe_dump(found, sort_keys=False, width=WIDTH, allow_unicode=True)
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)  # the one in C is ten times as fast
+    body = yaml.dump(found, Dumper=dumper, sort_keys=False, width=WIDTH, allow_unicode=True)
     return HEAD + str(body)
 
 

@@ -31,8 +31,8 @@ pool = watch(
     ),
     name="narrow",
 )
-press = watch(ThreadPoolExecutor(2), name="slowpress")
-bank = watch(httpx.AsyncClient(timeout=2), name="upstream")
+executor = watch(ThreadPoolExecutor(2), name="executor")
+client = watch(httpx.AsyncClient(timeout=2), name="upstream")
 
 
 class Label(BaseModel):
@@ -45,29 +45,29 @@ async def connection() -> AsyncIterator[AsyncConnection]:
         yield found
 
 
-@app.get("/held")
-async def held(found: Annotated[AsyncConnection, Depends(connection)]) -> int:
+@app.get("/busy-pool")
+async def busy_pool(found: Annotated[AsyncConnection, Depends(connection)]) -> int:
     """Keep a connection while awaiting something else."""
     await asyncio.sleep(0.3)
     return int((await found.execute(text("SELECT 1"))).scalar_one())
 
 
-@app.get("/printed")
-async def printed() -> None:
-    await asyncio.get_running_loop().run_in_executor(press, time.sleep, 0.3)
+@app.get("/busy-executor")
+async def busy_executor() -> None:
+    await asyncio.get_running_loop().run_in_executor(executor, time.sleep, 0.3)
 
 
-@app.get("/paid")
-async def paid() -> int:
-    return (await bank.get(f"{UPSTREAM}/things/1")).status_code
+@app.get("/upstream")
+async def upstream() -> int:
+    return (await client.get(f"{UPSTREAM}/things/1")).status_code
 
 
-@app.get("/unpaid")
-async def unpaid() -> int:
+@app.get("/upstream-error")
+async def upstream_error() -> int:
     """The upstream has no such route."""
-    return (await bank.get(f"{UPSTREAM}/nothing")).status_code
+    return (await client.get(f"{UPSTREAM}/nothing")).status_code
 
 
-@app.get("/misfit", response_model=Label)
-async def misfit() -> dict[str, int]:
+@app.get("/invalid-response", response_model=Label)
+async def invalid_response() -> dict[str, int]:
     return {"text": 1}

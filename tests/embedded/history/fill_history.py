@@ -12,7 +12,7 @@ from tests.embedded.history.filled_history import MIB, ScrapedTarget
 
 LABELS = 'method="GET",route="/v1/customers/{id}/orders/%d",status="200",scheme="http"'
 NUMBERS = np.random.default_rng(1)
-HABITS: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
+CHANGES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
     "random": lambda values: NUMBERS.random(len(values)),
     "counting": lambda values: values + NUMBERS.integers(0, 50, len(values)),
     "still": lambda values: values,
@@ -35,7 +35,7 @@ def _piece(rows: list[bytes], values: NDArray[np.float64]) -> bytes:
     return b"".join(b"%b %r\n" % pair for pair in zip(rows, values.tolist(), strict=True))
 
 
-def main(series: int, habit: str, steps: int) -> None:
+def main(series: int, changes: str, steps: int) -> None:
     """Print the peak memory, the size that the history counted, its span, and what was skipped."""
     return_memory_early()
     names, values = keys(series), NUMBERS.integers(0, 9, series).astype(float)
@@ -44,7 +44,7 @@ def main(series: int, habit: str, steps: int) -> None:
     rows = [name.encode() for name in names]
     before = most = memory()
     for step in range(steps):
-        values = HABITS[habit](values)
+        values = CHANGES[changes](values)
         target.step(
             step * 5,
             *(_piece(rows[a : a + 2000], values[a : a + 2000]) for a in range(0, series, 2000)),

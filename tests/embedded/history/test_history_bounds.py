@@ -118,7 +118,7 @@ def test_no_memory_for_any_sample() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(
-    ("series", "habit", "span"),
+    ("series", "changes", "span"),
     [
         (10_000, "random", 2900),
         (10_000, "counting", 3595),
@@ -126,20 +126,20 @@ def test_no_memory_for_any_sample() -> None:
         (100_000, "random", 20),
     ],
 )
-def test_real_memory_is_bounded(series: int, habit: str, span: int) -> None:
+def test_real_memory_is_bounded(series: int, changes: str, span: int) -> None:
     """The whole process takes at most 64 MiB more, however many values change in a step."""
     command = [
         sys.executable,
         "-m",
         "tests.embedded.history.fill_history",
         str(series),
-        habit,
+        changes,
         str(9_000_000 // series),
     ]
     paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(command, capture_output=True, text=True, check=True, env=paths)
     most, size, seconds, _ = map(int, ended.stdout.split())
-    print(f"\n{series} {habit}: {most / MIB:.1f} MiB, counted {size / MIB:.1f}, {seconds} s")  # noqa: T201
+    print(f"\n{series} {changes}: {most / MIB:.1f} MiB, counted {size / MIB:.1f}, {seconds} s")  # noqa: T201
     assert size <= 64 * MIB
     assert most <= 64 * MIB
     assert seconds >= span

@@ -110,3 +110,9 @@ def test_sort_puts_nan_last() -> None:
     source = WrittenSeries('x{a="1"} 2\nx{a="2"} NaN\nx{a="3"} 1\n')
     assert list(instant("sort(x)", source)) == ['x{a="3"}', 'x{a="1"}', 'x{a="2"}']
     assert list(instant("sort_desc(x)", source)) == ['x{a="1"}', 'x{a="3"}', 'x{a="2"}']
+
+
+def test_count_values_of_large_integers() -> None:
+    """A whole number has no fraction in the label, however large it is."""
+    counted = instant('count_values("v", x)', WrittenSeries("x 9007199254740993"))
+    assert counted == {'{v="9007199254740992"}': 1}

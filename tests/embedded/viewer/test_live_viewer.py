@@ -18,7 +18,7 @@ from sidelight.embedded.viewer.dashboard import load
 from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
 from tests.dashboards.querying import get
-from tests.dashboards.stack import crowd, hold, shop, shoppers
+from tests.dashboards.stack import block_loop, crowd, shop, shoppers
 from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer, context
 from tests.embedded.viewer.hostile import HOSTILE, hostile_target
 from tests.embedded.viewer.test_viewer_units import CASES
@@ -103,7 +103,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
         shoppers(server, 900, "coupon", rate=8),
         crowd(server, {"/orders/1/events": 1}),
     ):
-        hold(server, requests=20)
+        block_loop(server, requests=20)
         time.sleep(10)
         rate = "service:http_server_requests:rate5m"
         eventually(lambda: query(port, f"count({rate} > 0) == 2"))

@@ -13,7 +13,7 @@ from rich.text import Text
 from sidelight.embedded.demo.scenario import step_at
 from sidelight.embedded.demo.screenshots import Screenshots
 from sidelight.embedded.demo.services import DemoServices, demo_services
-from sidelight.embedded.demo.terminal import RouteTable, console
+from sidelight.embedded.demo.terminal import RouteStatsTable, console
 
 POLL_INTERVAL = 0.5
 """Seconds."""
@@ -49,7 +49,7 @@ async def _run_scenario(port: int, seconds: float, folder: Path | None, screen: 
         )
         screenshots = None if folder is None else Screenshots(url("viewer"), folder)
         scenario = ScenarioRun(services, seconds, screenshots)
-        table = RouteTable(f"{url('shop')}/metrics", screen, scenario.heading)
+        table = RouteStatsTable(f"{url('shop')}/metrics", screen, scenario.heading)
         ends = [server.fail_at_end() for server in services.servers]
         await _until_first(scenario.run(), table.run(), *ends)
 

@@ -20,7 +20,7 @@ MAX_HEIGHT: Final = 3600
 """Pixels."""
 LOAD_TIME: Final = 3.0
 """Seconds from the load of a page until its panels are drawn."""
-QUERY: Final = "from=now-6m&to=now&refresh=off"
+QUERY: Final = "from=now-6m&to=now&refresh="
 PAGES: Final = ("slow", "alerts")
 
 

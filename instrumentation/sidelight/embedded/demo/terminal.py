@@ -43,7 +43,7 @@ LEGEND: Final = f"last {WINDOW:.0f} s; errors are 5xx; Ctrl-C stops"
 Show = Callable[[RenderableType], None]
 
 
-class RouteTable:
+class RouteStatsTable:
     """Scrapes one address and shows the statistics of its routes."""
 
     def __init__(self, url: str, console: Console, heading: Callable[[], RenderableType]) -> None:

@@ -14,10 +14,7 @@ _NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", r
 
 def format_decimal(number: float) -> str:
     """Return the shortest text that reads back as this number, without an exponent."""
-    text = repr(number)
-    if text in NOT_FINITE:
-        return NOT_FINITE[text]
-    return format(Decimal(text), "f") if "e" in text else text.removesuffix(".0")
+    return _without_exponent(repr(number))
 
 
 def format_value(number: float) -> str:
@@ -25,9 +22,16 @@ def format_value(number: float) -> str:
 
     https://github.com/prometheus/prometheus/blob/main/util/jsonutil/marshal.go
     """
-    if "e" in repr(number) and not _LOW <= abs(number) < _HIGH:
+    text = repr(number)
+    if "e" in text and not _LOW <= abs(number) < _HIGH:
         return format_scientific(number)
-    return format_decimal(number)
+    return _without_exponent(text)
+
+
+def _without_exponent(text: str) -> str:
+    if text in NOT_FINITE:
+        return NOT_FINITE[text]
+    return format(Decimal(text), "f") if "e" in text else text.removesuffix(".0")
 
 
 def format_scientific(number: float) -> str:

@@ -38,33 +38,37 @@ def option(
     cells = {key: value for key, value in cells.items() if value > minimum}
     if not cells:
         return None
-    axis_unit = panel.options.get("yAxis", {}).get("unit", "none")
-    cell_unit = panel.options.get("cellValues", {}).get("unit") or field_config(panel, "").unit
     rows = [row for _, row in cells]
+    axis_unit = panel.options.get("yAxis", {}).get("unit", "none")
     levels = int(panel.options.get("color", {}).get("steps", 32))
+    edge_texts = [_edge_text(edge, axis_unit) for edge in edges]
+    value_axis = {"type": "value", "min": max(min(rows) - 1, 0), "max": max(rows) + 1}
     return {
-        "heat": {
-            "step": round(step * 1000),
-            "edges": [_edge_text(edge, axis_unit) for edge in edges],
-            "lightColors": _colors(LIGHT_SCALE, levels),
-            "darkColors": _colors(DARK_SCALE, levels),
-            "gap": panel.options.get("cellGap", 1),
-            "low": format_value(min(cells.values()), cell_unit),
-            "high": format_value(max(cells.values()), cell_unit),
-            "exemplarColor": panel.options.get("exemplars", {}).get("color", "#e5a72e"),
-        },
+        "heat": {"step": round(step * 1000), "edges": edge_texts} | _legend(panel, cells, levels),
         "series": [_cell_series(cells, levels), *_exemplar_series(exemplars, edges)],
         "xAxis": time_axis(period),
-        "yAxis": {
-            "type": "value",
-            "min": max(min(rows) - 1, 0),
-            "max": max(rows) + 1,
-            "interval": 1,
-        },
-        "unit": unit(cell_unit).to_json(),
+        "yAxis": {**value_axis, "interval": 1},
+        "unit": unit(_cell_unit(panel)).to_json(),
         "axisUnit": unit(axis_unit).to_json(),
         "legend": [],
         "annotations": [],
+    }
+
+
+def _cell_unit(panel: Panel) -> str:
+    name: str = panel.options.get("cellValues", {}).get("unit") or field_config(panel, "").unit
+    return name
+
+
+def _legend(panel: Panel, cells: Cells, levels: int) -> Json:
+    """The colors of the cells, and the values at both ends of the scale."""
+    return {
+        "lightColors": _colors(LIGHT_SCALE, levels),
+        "darkColors": _colors(DARK_SCALE, levels),
+        "exemplarColor": panel.options.get("exemplars", {}).get("color", "#e5a72e"),
+        "gap": panel.options.get("cellGap", 1),
+        "low": format_value(min(cells.values()), _cell_unit(panel)),
+        "high": format_value(max(cells.values()), _cell_unit(panel)),
     }
 
 

@@ -61,30 +61,7 @@ def application(context: ViewerContext) -> FastAPI:
     """The application, to which NiceGUI is added."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     ui.add_head_html(_head(), shared=True)
-
-    @ui.page("/")
-    def root() -> Response:
-        return RedirectResponse(START)
-
-    @ui.page("/d/{uid}")
-    def dashboard(request: Request, uid: str) -> Response | None:
-        if uid not in context.dashboards:
-            return RedirectResponse(START)
-        show(request)
-        return None
-
-    @ui.page("/slow")
-    def slow(request: Request) -> None:
-        show(request)
-
-    @ui.page("/alerts")
-    def alerts(request: Request) -> None:
-        show(request)
-
-    def show(request: Request) -> None:
-        view = BrowserView(context, ui.context.client)
-        view.open(f"{request.url.path}?{request.url.query}")
-
+    _add_pages(context)
     ui.run_with(
         app,
         title="Sidelight",
@@ -97,6 +74,26 @@ def application(context: ViewerContext) -> FastAPI:
     )
     nicegui_app.on_shutdown(context.close)
     return app
+
+
+def _add_pages(context: ViewerContext) -> None:
+    def show(request: Request) -> None:
+        view = BrowserView(context, ui.context.client)
+        view.open(f"{request.url.path}?{request.url.query}")
+
+    def root() -> Response:
+        return RedirectResponse(START)
+
+    def dashboard(request: Request, uid: str) -> Response | None:
+        if uid not in context.dashboards:
+            return RedirectResponse(START)
+        show(request)
+        return None
+
+    ui.page("/")(root)
+    ui.page("/d/{uid}")(dashboard)
+    ui.page("/slow")(show)
+    ui.page("/alerts")(show)
 
 
 def _head() -> str:
