@@ -122,12 +122,12 @@ def test_answers_while_a_handler_holds_the_gil(uvicorn: Serve, store: Path, tmp_
     with Sidecar(store, tmp_path) as sidecar:
         expected = ask(server, {ITEM: 20, MAKE: 3})
         [name] = worker_files(store)
-        with request_in_background(server, "/grip/3"):
+        with request_in_background(server, "/hold-gil/3"):
             blocked_at(server)
             with pytest.raises(TimeoutError):
                 server.get("/metrics", timeout=0.2)
-            watch_blocked(server, sidecar, "/grip/{seconds}", 0.15, check_state)
-        expected[RouteStatus("GET", "/grip/{seconds}", "200")] = 1
+            watch_blocked(server, sidecar, "/hold-gil/{seconds}", 0.15, check_state)
+        expected[RouteStatus("GET", "/hold-gil/{seconds}", "200")] = 1
         check_recovered(sidecar, name, store, expected)
 
 
