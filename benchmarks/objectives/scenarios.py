@@ -86,7 +86,7 @@ SCENARIOS = (
         usual=0.0001,
     ),
     Scenario(
-        "total outage, nobody there",
+        "total outage, no target",
         "20 requests a second; no process answers, or is scraped, for 10 minutes",
         steady,
         faults=[Fault(at(17, 15), at(17, 15) + 10 * MINUTE, 1.0, absent=True)],

@@ -112,7 +112,7 @@ def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddlewa
 def test_a_table_made_again_and_again_does_not_fill_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Endpoints that no table knows don't use up the room of later routes."""
+    """Endpoints that no table knows don't use up the space of later routes."""
     from sidelight.asgi import labels
 
     monkeypatch.setattr(labels, "REBUILD_SECONDS", 0.0)
