@@ -1,4 +1,4 @@
-"""Label values that nobody can foresee, and yet no more than a few of them."""
+"""A limit on the number of values of a label."""
 
 from sidelight.contract import OTHER
 

@@ -1,4 +1,4 @@
-"""Who holds the event loop, and who waits for a thread, on a real server under real clients."""
+"""What blocks the event loop, and what waits for a thread, on a real server under real clients."""
 
 import time
 from collections.abc import Callable, Iterable

@@ -180,7 +180,7 @@ def owners(store: Path) -> dict[str, tuple[int, int, int]]:
 
 @pytest.mark.parametrize("umask", ["077", pytest.param("022", marks=pytest.mark.slow)])
 def test_a_sidecar_sees_who_lives_and_folds_who_died(containers: Containers, umask: str) -> None:
-    """Living workers are seen alive, a killed one is folded and its file removed, by the sidecar.
+    """The sidecar sees that workers run, and merges a killed one and removes its file.
 
     So it is whatever the service's umask.
     """

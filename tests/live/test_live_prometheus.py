@@ -131,7 +131,7 @@ def test_promtool_accepts_the_page(uvicorn: Serve, app: str) -> None:
         stderr=subprocess.STDOUT,
         check=False,
     )
-    ours = [
+    found = [
         text for text in checked.stdout.splitlines() if not text.startswith(("shop_", "custom_"))
     ]
-    assert ours == []
+    assert found == []

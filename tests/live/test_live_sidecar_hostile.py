@@ -1,4 +1,4 @@
-"""A sidecar among bad neighbours: clients, files and machines that misbehave."""
+"""A sidecar with clients, files and machines that misbehave."""
 
 import os
 import signal
@@ -129,7 +129,7 @@ def test_a_stopped_worker_is_no_dead_one(uvicorn: Serve, store: Path, tmp_path: 
 
 
 def test_folding_where_nothing_can_be_written(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
-    """On a full tmpfs the dead stay counted and the log says why; with room they are folded."""
+    """On a full tmpfs, stopped workers stay counted and the log says why; with space they merge."""
     with tmpfs(tmp_path / "small", "size=16m") as small:
         where = small / "store"
         server = uvicorn(2, SIDELIGHT_DIR=str(where)).ready()

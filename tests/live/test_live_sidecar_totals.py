@@ -207,7 +207,7 @@ def test_a_sidecar_before_its_service(uvicorn: Serve, store: Path, tmp_path: Pat
 
 
 def test_a_directory_that_is_taken_away(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
-    """Sidecar and service make a removed directory again, with what living workers counted."""
+    """Sidecar and service make a removed directory again, with what running workers counted."""
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
     with Sidecar(store, tmp_path) as sidecar:
         settle(sidecar, 2)

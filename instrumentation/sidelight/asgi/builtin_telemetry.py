@@ -1,7 +1,7 @@
 """FastAPI's own telemetry (0.142 and later): the one file that knows its insides.
 
 It sends metrics under the names we use, and it tells an OpenTelemetry tracer of each of its
-operations. The tracer of a request that is looked at is own, or passes on to the user's.
+operations. A sampled request has its own tracer, which passes operations on to the user's.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,7 @@ Stop = Callable[[], None]
 
 
 class Listener(Protocol):
-    """Hears of the operations of one request, from any thread."""
+    """Receives the operations of one request, from any thread."""
 
     def begin(self, operation: str) -> bool:
         """An operation begins; whether to tell of its end."""

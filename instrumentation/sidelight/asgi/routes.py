@@ -42,7 +42,7 @@ class RouteMatcher:
     """A mount of an application with routes of its own: the endpoint says too little."""
 
     def matches(self, scope: Scope, path: str) -> bool:
-        """Whether this matcher matches; the method is not looked at, so that a 405 has a route."""
+        """Whether this matcher matches; the method is not compared, so that a 405 has a route."""
         if self.host is not None and not self.host.match(_host(scope)):
             return False
         return self.path.match(path) is not None

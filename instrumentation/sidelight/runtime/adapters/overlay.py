@@ -1,4 +1,4 @@
-"""Puts methods of ours above those of one object, and of no other of its class.
+"""Puts Sidelight's methods above those of one object, and of no other of its class.
 
 The object gets a class of its own, below its former one. Unlike functions stored on the
 object, this makes no reference cycles, so that the object is freed when it was before; it
