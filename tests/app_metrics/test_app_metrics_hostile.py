@@ -142,6 +142,19 @@ def test_two_families_that_share_a_name_are_not_both_shown(
     assert named(found, "orders_total") == (2 if swap else 1)
 
 
+def test_a_counter_named_like_its_samples_has_a_header_of_its_own(
+    where: Directory, mine: WorkerFile
+) -> None:
+    """A counter whose family name ends in ``_total`` is not taken for the family without it."""
+    both = [
+        family("orders_total", "counter", ["_total", [], 1]),
+        family("orders", "summary", ["_count", [], 2], ["_sum", [], 3]),
+    ]
+    found = page(where, mine, *both)
+    assert named(found, "orders_total_total") == 1
+    assert named(found, "orders_count") == 2
+
+
 def bucket(bound: str, value: float, *labels: Any) -> Any:
     return ["_bucket", [*labels, ["le", bound]], value]
 
