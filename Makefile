@@ -127,7 +127,7 @@ test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each
 
 .PHONY: coverage
 coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
-	$(NEWEST)/bin/python -m pytest -q -n 0 --cov --cov-report=term-missing:skip-covered \
+	$(NEWEST)/bin/python -m pytest -q -n 2 --cov --cov-report=term-missing:skip-covered \
 	  -m "not slow" tests/asgi tests/store
 
 .PHONY: lint
