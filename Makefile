@@ -23,7 +23,8 @@ PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
 # What old versions of FastAPI and of the libraries that Sidelight watches could break. The servers
 # and tools are the same at both ends, so of the live tests three are enough, and what is marked
 # `newest` (matrices of faults and of sizes) runs once. `make test-all` runs all on both.
-ON_OLDEST := tests/app_metrics tests/asgi tests/doctor tests/examples tests/export tests/runtime tests/testing \
+ON_OLDEST := tests/app_metrics tests/asgi tests/doctor tests/examples tests/export tests/otlp \
+  tests/runtime tests/testing \
   tests/live/test_live_app_metrics.py tests/live/test_live_ends.py tests/live/test_live_gunicorn.py
 CODE := instrumentation tests examples benchmarks dashboards
 
@@ -126,7 +127,7 @@ test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each
 
 .PHONY: coverage
 coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
-	$(NEWEST)/bin/python -m pytest -q -n 0 --cov --cov-report=term-missing:skip-covered \
+	$(NEWEST)/bin/python -m pytest -q -n 2 --cov --cov-report=term-missing:skip-covered \
 	  -m "not slow" tests/asgi tests/store
 
 .PHONY: lint

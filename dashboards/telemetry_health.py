@@ -71,12 +71,12 @@ OVERVIEW: Final = [
 SYMPTOMS: Final = """\
 | symptom | cause |
 | --- | --- |
-| targets are up, requests are 0 | no traffic |
-| a target is down | the service, its sidecar or the network does not answer Prometheus |
-| *Targets without metrics* is above 0 | the middleware is missing, or there was no request yet |
-| *Measured by* is *OpenTelemetry only* | slow requests, loops, threads and pools need Sidelight |
-| *Recorded services* is empty | load `deploy/prometheus/rules`, or `sidelight rules`' output |
-| *Rule failures* is above 0 | run `promtool check rules`, and read Prometheus's log |
+| targets up, no requests | no traffic |
+| a target is down | the service, its sidecar or the network does not answer |
+| *Targets without metrics* | no middleware, or no request yet |
+| *OpenTelemetry only* | causes and saturation require Sidelight |
+| no *Recorded services* | load the output of `sidelight rules build` |
+| *Rule failures* | see `promtool check rules` and Prometheus's log |
 """
 NO_TARGET: Final = "No target: pushed by OTLP, or not scraped"
 SCRAPE: Final = "scrape_duration_seconds"

@@ -16,7 +16,7 @@ ROUNDS = 100
 
 
 def marked(mark: bytes) -> list[int]:
-    """Living processes whose environment has the mark."""
+    """Running processes whose environment has the mark."""
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 no module more
         with suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:  # noqa: PTH123

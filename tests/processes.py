@@ -113,24 +113,24 @@ class _ForkServer:
         with cls._lock:
             server, cls._started = cls._started, None
         if server is not None:
-            server._ours.shutdown(socket.SHUT_RDWR)
+            server._own_end.shutdown(socket.SHUT_RDWR)
             server._answers.close()
-            server._ours.close()
+            server._own_end.close()
             server._process.wait()
 
     def __init__(self) -> None:
-        self._ours, theirs = socket.socketpair()
+        self._own_end, other_end = socket.socketpair()
         environment = {key: text for key, text in os.environ.items() if key != "PYTHONPATH"}
-        with theirs:
+        with other_end:
             self._process = subprocess.Popen(
-                [sys.executable, FORK_SERVER, str(theirs.fileno())],
+                [sys.executable, FORK_SERVER, str(other_end.fileno())],
                 env=environment,
-                pass_fds=[theirs.fileno()],
+                pass_fds=[other_end.fileno()],
                 stdin=subprocess.DEVNULL,
             )
-        self._answers = self._ours.makefile("r")
+        self._answers = self._own_end.makefile("r")
 
     def ask(self, **request: object) -> int:
         with self._lock:
-            self._ours.sendall(json.dumps(request).encode() + b"\n")
+            self._own_end.sendall(json.dumps(request).encode() + b"\n")
             return int(self._answers.readline())

@@ -130,12 +130,12 @@ def test_every_recorded_name_is_in_its_page() -> None:
 def test_metrics_named_in_the_docs_exist() -> None:
     """No page names a metric of ours that isn't there."""
     families = "http_server|http_client|fastapi|sidelight|asyncio|anyio|db_client|process"
-    ours = re.compile(rf"(?<![:\w.])((?:{families})_[a-z_]+[a-z])(?![:\w*(])")
+    named = re.compile(rf"(?<![:\w.])((?:{families})_[a-z_]+[a-z])(?![:\w*(])")
     labels = {label for metric in METRICS.values() for label in metric.labels}
     parts = {f"{name}{part}" for name in METRICS for part in ("_bucket", "_sum", "_count")}
     for page in PAGES:
         if page.name not in {"migrate.md", "CHANGELOG.md"}:  # names of others, and old ones
-            found = set(ours.findall(page.read_text()))
+            found = set(named.findall(page.read_text()))
             assert found - {*METRICS, *labels, *parts, *NO_METRICS} == set(), page.name
 
 

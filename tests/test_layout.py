@@ -1,8 +1,10 @@
 """The layout of the package: what the import contracts of `pyproject.toml` can not say."""
 
+import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -34,3 +36,14 @@ def test_the_tree_has_one_line_a_package() -> None:
     packages = {path.parent.name for path in PACKAGE.glob("**/__init__.py")}
     assert sorted(inside) == sorted(packages - {"sidelight", "adapters"})
     assert all((ROOT / name).is_dir() for name in outside)
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """Each class of the package has a name of its own."""
+    classes = Counter(
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert [name for name, count in classes.items() if count > 1] == []

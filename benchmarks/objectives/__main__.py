@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.objectives.page import PAGE, filled
+from benchmarks.objectives.document import DOCUMENT, filled
 from benchmarks.objectives.table import months, tables
 
 
 def main() -> None:
-    """Simulate, compute, print."""
+    """Simulate the months, and print their tables."""
     parser = argparse.ArgumentParser(prog="benchmarks.objectives", description=__doc__)
-    parser.add_argument("--write", action="store_true", help=f"renew the tables of {PAGE.name}")
+    parser.add_argument("--write", action="store_true", help=f"renew the tables of {DOCUMENT.name}")
     options = parser.parse_args()
     found = tables(list(months()))
     for name, text in found.items():
         print(f"{name}\n\n{text}")
     if options.write:
-        PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
+        DOCUMENT.write_text(filled(DOCUMENT.read_text(encoding="utf-8"), found), encoding="utf-8")
 
 
 if __name__ == "__main__":

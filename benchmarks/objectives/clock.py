@@ -1,4 +1,4 @@
-"""Time in the simulation: seconds from the month's begin, and how long things are."""
+"""Time in the simulation: seconds since the begin of the month, and lengths of time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Budget and burn alerts as each tool's rules compute them. Sources: ``docs/slo.md``."""
+"""Error budget and burn rate alerts, by the rules of each tool. Sources: ``docs/slo.md``."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from benchmarks.objectives.service import Month
 
 
 @dataclass(frozen=True, slots=True)
-class Burn:
-    """One pair of windows: how long, how fast, for how long, and whether it wakes somebody."""
+class BurnRate:
+    """One pair of windows, with its factor and its ``for``. ``page`` is for a critical alert."""
 
     long: int
     short: int
@@ -30,29 +30,29 @@ class Burn:
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
-    """What one tool computes, and what it says."""
+class ToolResult:
+    """The budget that one tool computes, and its alerts."""
 
     name: str
     spent: float  # the share of the budget
-    pages: Sequence[bool]  # at each evaluation, whether an alert that wakes somebody fires
+    pages: Sequence[bool]  # at each evaluation, whether a critical alert fires
     warnings: Sequence[bool]
 
 
 def _scaled(seconds: float) -> int:
-    """A window of Pyrra, which gives them for 28 days and rounds to minutes."""
+    """A window of Pyrra, which defines windows for 28 days, scales them and rounds to minutes."""
     return round(seconds * (MONTH / (28 * DAY)) / MINUTE) * MINUTE
 
 
 SIDELIGHT = (
-    Burn(1 * HOUR, 5 * MINUTE, 14.4, page=True, hold=2 * MINUTE),
-    Burn(6 * HOUR, 30 * MINUTE, 6, page=True, hold=5 * MINUTE),
-    Burn(1 * DAY, 2 * HOUR, 3, page=False, hold=15 * MINUTE),
-    Burn(3 * DAY, 6 * HOUR, 1, page=False, hold=30 * MINUTE),
+    BurnRate(1 * HOUR, 5 * MINUTE, 14.4, page=True, hold=2 * MINUTE),
+    BurnRate(6 * HOUR, 30 * MINUTE, 6, page=True, hold=5 * MINUTE),
+    BurnRate(1 * DAY, 2 * HOUR, 3, page=False, hold=15 * MINUTE),
+    BurnRate(3 * DAY, 6 * HOUR, 1, page=False, hold=30 * MINUTE),
 )
 SLOTH = tuple(replace(burn, hold=0) for burn in SIDELIGHT)
 PYRRA = tuple(
-    Burn(_scaled(long), _scaled(short), factor, page, _scaled(hold))
+    BurnRate(_scaled(long), _scaled(short), factor, page, _scaled(hold))
     for long, short, factor, page, hold in (
         (1 * HOUR, 5 * MINUTE, 14, True, 2 * MINUTE),
         (6 * HOUR, 30 * MINUTE, 7, True, 15 * MINUTE),
@@ -62,8 +62,8 @@ PYRRA = tuple(
 )
 SHORTEST = 5 * MINUTE
 MIN_BAD_EVENTS = 10
-FEW = 3
-SLOW, SLOWLY = DAY, 4 * MINUTE  # Sidelight sums windows of a day and longer every 4 minutes
+MIN_FAILED = 3
+SLOW, SLOW_INTERVAL = DAY, 4 * MINUTE  # Sidelight sums windows of a day and longer every 4 minutes
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Scraped:
     _known: dict[int, tuple[Recorded, Recorded]] = field(default_factory=dict)
 
     def bad_and_total(self, window: int) -> tuple[Recorded, Recorded]:
-        """``sum(rate(…[window]))`` of what failed, and of all."""
+        """``sum(rate(…[window]))`` of failed requests, and of all."""
         if window not in self._known:
             bad, good = (
                 sum_of_rates(series, window) for series in (self.month.bad, self.month.good)
@@ -86,11 +86,11 @@ class Scraped:
         return self._known[window]
 
     def ratio(self, window: int) -> Recorded:
-        """What failed of all, over one window."""
+        """The share of failed requests, over one window."""
         return divided(*self.bad_and_total(window))
 
     def raw(self) -> float:
-        """What failed of all by ``increase`` over the whole month."""
+        """The share of failed requests, by ``increase`` over the whole month."""
         bad, good = (_increase(series) for series in (self.month.bad, self.month.good))
         return bad / (bad + good) if bad + good else nan
 
@@ -99,8 +99,8 @@ def _increase(series: Iterable[Counter]) -> float:
     return increase(series, MONTH)
 
 
-def sidelight(scraped: Scraped, objective: float) -> Tool:
-    """Bad and total recorded over 5 minutes; all else is sums of these, divided last."""
+def sidelight(scraped: Scraped, objective: float) -> ToolResult:
+    """Rates of bad and of all requests over 5 minutes are recorded; the rest is sums of these."""
     recorded = scraped.bad_and_total(SHORTEST)
 
     def counts(window: int) -> tuple[Recorded, Recorded]:
@@ -110,22 +110,22 @@ def sidelight(scraped: Scraped, objective: float) -> Tool:
     def ratio(window: int) -> Recorded:
         return divided(*(recorded if window == SHORTEST else counts(window)))
 
-    def fires(burn: Burn) -> list[bool]:
+    def fires(burn: BurnRate) -> list[bool]:
         burning = _both(ratio(burn.long), ratio(burn.short), burn.factor * (1 - objective))
         return [
             yes and events is not None and events >= MIN_BAD_EVENTS
             for yes, events in zip(burning, counts(burn.long)[0], strict=True)
         ]
 
-    def few() -> list[bool]:
+    def low_traffic() -> list[bool]:
         failing = _both(ratio(6 * HOUR), ratio(2 * HOUR), 0.5)
         return [
-            yes and events is not None and FEW <= events < MIN_BAD_EVENTS
+            yes and events is not None and MIN_FAILED <= events < MIN_BAD_EVENTS
             for yes, events in zip(failing, counts(6 * HOUR)[0], strict=True)
         ]
 
     tool = _tool("Sidelight", ratio(MONTH)[-1], objective, SIDELIGHT, fires)
-    rarely_used = _held(few(), 5 * MINUTE)
+    rarely_used = _held(low_traffic(), 5 * MINUTE)
     warnings = [a or b for a, b in zip(tool.warnings, rarely_used, strict=True)]
     return replace(tool, warnings=warnings)
 
@@ -135,11 +135,11 @@ def _events(rates: Recorded, window: int) -> Recorded:
     summed = [None if rate is None else rate * STEP for rate in sum_over_time(rates, window)]
     if window < SLOW:
         return summed
-    each = SLOWLY // STEP
+    each = SLOW_INTERVAL // STEP
     return [summed[max(0, (n + 1) // each * each - 1)] for n in range(STEPS)]
 
 
-def sloth(scraped: Scraped, objective: float) -> Tool:
+def sloth(scraped: Scraped, objective: float) -> ToolResult:
     """A ratio for each window from the raw counters; the month's is the mean of 5-minute ones."""
     return _tool(
         "Sloth", _mean(scraped.ratio(SHORTEST)), objective, SLOTH, _plain(scraped, objective)
@@ -147,13 +147,13 @@ def sloth(scraped: Scraped, objective: float) -> Tool:
 
 
 def sloth_guarded(scraped: Scraped, objective: float) -> float:
-    """The budget of Sloth where the user's query leaves out what had no traffic."""
+    """The budget of Sloth where the user's query leaves out windows without traffic."""
     kept: Recorded = [value for value in scraped.ratio(SHORTEST) if value == value]  # noqa: PLR0124 (NaN)
     return _mean(kept) / (1 - objective)
 
 
-def pyrra(scraped: Scraped, objective: float) -> Tool:
-    """The budget by ``increase`` over the month; burns as Sloth's, with windows of its own."""
+def pyrra(scraped: Scraped, objective: float) -> ToolResult:
+    """The budget by ``increase`` over the month; alerts as Sloth's, with other windows."""
     return _tool("Pyrra", scraped.raw(), objective, PYRRA, _plain(scraped, objective))
 
 
@@ -161,18 +161,18 @@ def _tool(
     name: str,
     ratio: float | None,
     objective: float,
-    burns: Sequence[Burn],
-    fires: Callable[[Burn], list[bool]],
-) -> Tool:
+    burns: Sequence[BurnRate],
+    fires: Callable[[BurnRate], list[bool]],
+) -> ToolResult:
     alerts: dict[bool, list[bool]] = {True: [False] * STEPS, False: [False] * STEPS}
     for burn in burns:
         held = _held(fires(burn), burn.hold)
         alerts[burn.page] = [a or b for a, b in zip(alerts[burn.page], held, strict=True)]
     spent = nan if ratio is None else ratio / (1 - objective)
-    return Tool(name, spent, alerts[True], alerts[False])
+    return ToolResult(name, spent, alerts[True], alerts[False])
 
 
-def _plain(scraped: Scraped, objective: float) -> Callable[[Burn], list[bool]]:
+def _plain(scraped: Scraped, objective: float) -> Callable[[BurnRate], list[bool]]:
     return lambda burn: _both(
         scraped.ratio(burn.long), scraped.ratio(burn.short), burn.factor * (1 - objective)
     )

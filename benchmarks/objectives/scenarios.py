@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from math import cos, exp, log, pi
 
-from benchmarks.objectives.chance import Chance
 from benchmarks.objectives.clock import DAY, HOUR, MINUTE, MONTH, at
+from benchmarks.objectives.random_counts import RandomCounts
 from benchmarks.objectives.service import Fault, Scenario
 
 OBJECTIVE = 0.999
 
 
 def few(_: float) -> float:
-    """Four requests an hour."""
+    """Four requests per hour."""
     return 4 / HOUR
 
 
 def steady(_: float) -> float:
-    """Twenty requests a second."""
+    """Twenty requests per second."""
     return 20.0
 
 
 def uneven(time: float) -> float:
-    """200 a second at 14:00, 0.2 at 2:00."""
+    """200 requests per second at 14:00, 0.2 at 2:00."""
     day = (cos(2 * pi * (time - 14 * HOUR) / DAY) - 1) / 2  # 0 at 14:00, -1 at 2:00
     return 200.0 * exp(day * log(1000.0))
 
 
 def _bursts() -> list[bool]:
     """Whether a minute of the month is in a burst: four a day, of 2 to 10 minutes."""
-    chance, minutes = Chance("bursts"), [False] * (MONTH // MINUTE)
+    random, minutes = RandomCounts("bursts"), [False] * (MONTH // MINUTE)
     while_left = 0
     for minute in range(len(minutes)):
-        if not while_left and chance.poisson(4 * MINUTE / DAY):
-            while_left = 2 + min(8, chance.poisson(4))
+        if not while_left and random.poisson(4 * MINUTE / DAY):
+            while_left = 2 + min(8, random.poisson(4))
         minutes[minute] = while_left > 0
         while_left = max(0, while_left - 1)
     return minutes
@@ -43,7 +43,7 @@ _BURST = _bursts()
 
 
 def bursty(time: float) -> float:
-    """Five a second, and 300 in bursts."""
+    """5 requests per second, and 300 in bursts."""
     return 300.0 if _BURST[min(int(time // MINUTE), len(_BURST) - 1)] else 5.0
 
 
@@ -86,10 +86,10 @@ SCENARIOS = (
         usual=0.0001,
     ),
     Scenario(
-        "total outage, nobody there",
+        "total outage, no target",
         "20 requests a second; no process answers, or is scraped, for 10 minutes",
         steady,
-        faults=[Fault(at(17, 15), at(17, 15) + 10 * MINUTE, 1.0, dead=True)],
+        faults=[Fault(at(17, 15), at(17, 15) + 10 * MINUTE, 1.0, absent=True)],
         usual=0.0001,
     ),
     Scenario(

@@ -1,4 +1,4 @@
-"""A service through one month: its pods, what they answered, and what Prometheus saw of it."""
+"""A service during one month: its pods, their responses, and what Prometheus scraped."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
 
-from benchmarks.objectives.chance import Chance
 from benchmarks.objectives.clock import DAY, EVERY, MINUTE, MONTH
 from benchmarks.objectives.counters import Counter
+from benchmarks.objectives.random_counts import RandomCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +19,12 @@ class Fault:
     start: int
     end: int
     share: float
-    dead: bool = False  # no process is there: no request arrives, no scrape succeeds
+    absent: bool = False  # no process is there: no request arrives, no scrape succeeds
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What a month is like."""
+    """The load and the faults of a month."""
 
     name: str
     about: str
@@ -39,7 +39,7 @@ class Scenario:
 
 @dataclass(slots=True)
 class Month:
-    """What was answered (the truth), and what was scraped."""
+    """The responses, and what was scraped."""
 
     scenario: Scenario
     good: list[Counter] = field(default_factory=list)
@@ -48,29 +48,29 @@ class Month:
     failed: list[int] = field(default_factory=lambda: [0] * (MONTH // MINUTE))  # each minute
 
     def spent(self, objective: float) -> float:
-        """The share of the error budget that is gone, from the requests themselves."""
+        """The share of the error budget that is spent, by the responses themselves."""
         return sum(self.failed) / self.total / (1 - objective)
 
 
 def simulate(scenario: Scenario) -> Month:
-    """Run through the month."""
-    chance = Chance(scenario.name)
+    """Simulate the month."""
+    random = RandomCounts(scenario.name)
     month = Month(scenario)
     for pod in range(scenario.pods):
         for life in _lives(scenario, pod):
-            _live(month, chance, pod, life)
+            _live(month, random, pod, life)
     for fault in scenario.faults:
-        if fault.dead:
-            _turned_away(month, chance, fault)
+        if fault.absent:
+            _refused(month, random, fault)
     return month
 
 
 def _lives(scenario: Scenario, pod: int) -> Iterator[tuple[int, int]]:
-    """From when to when each of a pod's successors lives: one pod a minute is replaced."""
+    """The begin and end of each of a pod's processes: one pod per minute is replaced."""
     cuts = {0: 0, MONTH: MONTH}
     cuts |= {t + MINUTE * pod: t + MINUTE * pod for t in range(0, MONTH, scenario.deploy_every)[1:]}
     for fault in scenario.faults:
-        if fault.dead:
+        if fault.absent:
             cuts = {end: begin for end, begin in cuts.items() if not fault.start <= end < fault.end}
             cuts[fault.start] = fault.end
     ends = sorted(cuts)
@@ -78,8 +78,8 @@ def _lives(scenario: Scenario, pod: int) -> Iterator[tuple[int, int]]:
         yield cuts[end], following
 
 
-def _live(month: Month, chance: Chance, pod: int, life: tuple[int, int]) -> None:
-    """One pod's life: what it counts, and its two series."""
+def _live(month: Month, random: RandomCounts, pod: int, life: tuple[int, int]) -> None:
+    """One process: what it counts, and its two series."""
     scenario, (born, dies) = month.scenario, life
     phase = 3.7 + 8.9 * pod  # when this pod is scraped, in each 30 seconds
     since, good, bad, seen = float(born), 0, 0, False
@@ -87,7 +87,7 @@ def _live(month: Month, chance: Chance, pod: int, life: tuple[int, int]) -> None
     goods: list[int] = []
     bads: list[int] = []
     for scrape in _scrapes(born, dies, phase):
-        more_good, more_bad = _answers(month, chance, since, scrape, lone=pod == 0)
+        more_good, more_bad = _answers(month, random, since, scrape, lone=pod == 0)
         if int(scrape // scenario.crash_every) > int(since // scenario.crash_every) and goods:
             good = bad = 0  # what was counted between the last scrape and the crash is lost
         else:
@@ -104,7 +104,7 @@ def _live(month: Month, chance: Chance, pod: int, life: tuple[int, int]) -> None
 
 
 def _scrapes(born: int, dies: int, phase: float) -> Iterator[float]:
-    """All scrapes of a life, and one past its end, which finds nobody."""
+    """All scrapes of a process, and one after its end, which fails."""
     number = ceil((born - phase) / EVERY)
     while (scrape := number * EVERY + phase) <= dies:
         yield scrape
@@ -114,16 +114,16 @@ def _scrapes(born: int, dies: int, phase: float) -> Iterator[float]:
 
 
 def _answers(
-    month: Month, chance: Chance, since: float, until: float, *, lone: bool
+    month: Month, random: RandomCounts, since: float, until: float, *, lone: bool
 ) -> tuple[int, int]:
-    """Good and bad answers of one pod between two scrapes."""
+    """Good and bad responses of one pod between two scrapes."""
     scenario, middle = month.scenario, (since + until) / 2
     share = max(
         (fault.share for fault in scenario.faults if fault.start <= middle < fault.end),
         default=scenario.usual,
     )
     load = scenario.load(middle) * (until - since) / scenario.pods
-    good, bad = chance.poisson(load * (1 - share)), chance.poisson(load * share)
+    good, bad = random.poisson(load * (1 - share)), random.poisson(load * share)
     if lone:
         bad += sum(since < time <= until for time in scenario.lone)
     month.total += good + bad
@@ -131,9 +131,9 @@ def _answers(
     return good, bad
 
 
-def _turned_away(month: Month, chance: Chance, fault: Fault) -> None:
-    """Requests for which there was no process: users count them, no counter does."""
+def _refused(month: Month, random: RandomCounts, fault: Fault) -> None:
+    """Requests for which there was no process: they failed, and no counter has them."""
     for minute in range(fault.start // MINUTE, fault.end // MINUTE):
-        lost = chance.poisson(month.scenario.load((minute + 0.5) * MINUTE) * MINUTE)
+        lost = random.poisson(month.scenario.load((minute + 0.5) * MINUTE) * MINUTE)
         month.total += lost
         month.failed[minute] += lost

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isnan
 
-from benchmarks.objectives import formulas, judge
+from benchmarks.objectives import evaluation, formulas
 from benchmarks.objectives.clock import HOUR, MINUTE
-from benchmarks.objectives.formulas import Scraped, Tool
-from benchmarks.objectives.judge import Verdict
+from benchmarks.objectives.evaluation import AlertScore
+from benchmarks.objectives.formulas import Scraped, ToolResult
 from benchmarks.objectives.scenarios import OBJECTIVE, SCENARIOS
 from benchmarks.objectives.service import Scenario, simulate
 from benchmarks.report import table
@@ -19,25 +19,25 @@ TOOLS = (formulas.sidelight, formulas.sloth, formulas.pyrra)
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """One month: the truth, and what each tool made of it."""
+    """One month: its requests, and the result of each tool."""
 
     scenario: Scenario
     total: int
     failed: int
     truth: float
-    tools: Sequence[Tool]
+    tools: Sequence[ToolResult]
     guarded: float
-    pages: Sequence[Verdict]
-    warnings: Sequence[Verdict]
+    pages: Sequence[AlertScore]
+    warnings: Sequence[AlertScore]
 
 
 def figures(scenario: Scenario) -> Figures:
-    """Simulate one month and let each tool judge it."""
+    """Simulate one month, and apply the rules of each tool."""
     month = simulate(scenario)
     scraped = Scraped(month)
     tools = [tool(scraped, OBJECTIVE) for tool in TOOLS]
-    pages = judge.due(month, OBJECTIVE, judge.WORTH_A_PAGE)
-    warnings = judge.due(month, OBJECTIVE, judge.WORTH_A_WARNING)
+    pages = evaluation.due(month, OBJECTIVE, evaluation.WORTH_A_PAGE)
+    warnings = evaluation.due(month, OBJECTIVE, evaluation.WORTH_A_WARNING)
     return Figures(
         scenario,
         month.total,
@@ -45,8 +45,8 @@ def figures(scenario: Scenario) -> Figures:
         month.spent(OBJECTIVE),
         tools,
         formulas.sloth_guarded(scraped, OBJECTIVE),
-        [judge.judge(tool.pages, pages, judge.GRACE_OF_PAGE) for tool in tools],
-        [judge.judge(tool.warnings, warnings, judge.GRACE_OF_WARNING) for tool in tools],
+        [evaluation.score(tool.pages, pages, evaluation.GRACE_OF_PAGE) for tool in tools],
+        [evaluation.score(tool.warnings, warnings, evaluation.GRACE_OF_WARNING) for tool in tools],
     )
 
 
@@ -57,14 +57,14 @@ def budget_row(month: Figures) -> list[str]:
     return [month.scenario.name, *counts, *(_percent(value) for value in values)]
 
 
-def alert_row(month: Figures, verdicts: Sequence[Verdict]) -> list[str]:
+def alert_row(month: Figures, scores: Sequence[AlertScore]) -> list[str]:
     """Due; then for each tool raised / missed / false, and the delays."""
-    first = verdicts[0]
+    first = scores[0]
     return [
         month.scenario.name,
         str(first.due),
-        *(verdict.text() for verdict in verdicts),
-        "; ".join(_delay(verdict) for verdict in verdicts) if first.due else "",
+        *(score.text() for score in scores),
+        "; ".join(_delay(score) for score in scores) if first.due else "",
     ]
 
 
@@ -72,12 +72,12 @@ def _percent(value: float) -> str:
     return "NaN" if isnan(value) else f"{100 * value:,.1f}"
 
 
-def _delay(verdict: Verdict) -> str:
-    if not verdict.delays:
+def _delay(score: AlertScore) -> str:
+    if not score.delays:
         return "never"
     return ", ".join(
         f"{delay / HOUR:.1f} h" if delay >= 2 * HOUR else f"{delay // MINUTE} min"
-        for delay in verdict.delays
+        for delay in score.delays
     )
 
 

@@ -34,6 +34,10 @@ class LoadGenerator:
         )
         return ScrapeDelta(before, await self.scrape())
 
+    async def warm_up(self, function: RequestFunction) -> None:
+        """Send one request with each client, so that a pool has opened its connections."""
+        await asyncio.gather(*(function(self._client, number) for number in range(CLIENTS)))
+
     async def _repeat(self, function: RequestFunction, until: float) -> None:
         for number in itertools.count():
             await function(self._client, number)

@@ -29,6 +29,7 @@ class LessonResult(NamedTuple):
 
 async def pools(load: LoadGenerator) -> list[LessonResult]:
     """Lesson 1."""
+    await load.warm_up(get("/pools/right"))
     wrong = await load.run(get("/pools/wrong"))
     right = await load.run(get("/pools/right"))
     pool = "db_client_connection_pool_name"

@@ -17,7 +17,7 @@ _LATER = {
     "timed": "sidelight.runtime.timed",
     "watch": "sidelight.runtime.watching",
 }
-"""Names that not everybody uses, and the modules they are in: every run of pytest imports this."""
+"""Names that are imported at their first use: every run of pytest imports this module."""
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""A limit on the number of values of a label that is not known in advance."""
+"""A limit on the number of values of a label."""
 
 from sidelight.contract import OTHER
 

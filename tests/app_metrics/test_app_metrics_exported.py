@@ -163,7 +163,7 @@ def test_no_family_without_a_registry(app: FastAPI) -> None:
     ids=range(11),
 )
 def test_a_name_that_is_taken(app: FastAPI, registry: Any, make: Any) -> None:
-    """A family that would show under a name of ours is left out and counted; others stay."""
+    """A family with a name of Sidelight's own is left out and counted; others stay."""
     make(registry)
     client.Counter("orders", "Orders.", registry=registry).inc(4)
     for opened in (False, True):
@@ -175,7 +175,7 @@ def test_a_name_that_is_taken(app: FastAPI, registry: Any, make: Any) -> None:
 
 
 def test_the_default_collectors_are_left_out(app: FastAPI, registry: Any) -> None:
-    """prometheus_client's process, platform and garbage collectors don't double ours."""
+    """prometheus_client's process, platform and garbage collectors add no second series."""
     client.ProcessCollector(registry=registry)
     client.PlatformCollector(registry=registry)
     client.GCCollector(registry=registry)
@@ -223,7 +223,7 @@ def test_a_gauge_with_a_mode_needs_no_worker(app: FastAPI, registry: Any, mode: 
 
 @pytest.mark.parametrize("mode", ["all", "liveall", "mostrecent", "livemostrecent"])
 def test_a_gauge_without_a_mode_goes_by_worker(app: FastAPI, registry: Any, mode: str) -> None:
-    """A gauge of which a sum might lie, or whose newest value nobody knows, goes by worker."""
+    """A gauge that cannot be summed, or whose newest value is unknown, has the label worker."""
     client.Gauge("jobs", "Jobs.", multiprocess_mode=mode, registry=registry).set(3)
     assert scrape(app).series("jobs") == [{"worker": "0"}]
 

@@ -110,7 +110,7 @@ OURS = [
 
 @pytest.mark.parametrize("kind", ["gauge", "counter", "info", "unknown"])
 def test_no_family_of_ours_can_be_forged(where: Directory, mine: WorkerFile, kind: str) -> None:
-    """Whatever kind it says it is, a family with a name of ours is not shown."""
+    """Of whatever kind, a family with a name of Sidelight's own is not exported."""
     (suffix,) = app_families.SUFFIXES[kind]
     names = set(OURS)
     forged = [family(name, kind, [suffix, [["forged", "yes"]], 1]) for name in sorted(names)]
@@ -122,7 +122,7 @@ def test_no_family_of_ours_can_be_forged(where: Directory, mine: WorkerFile, kin
 def test_the_split_of_a_broken_family_can_forge_none_either(
     where: Directory, mine: WorkerFile
 ) -> None:
-    """A family that is shown by its samples may still not take a name of ours."""
+    """A family that is exported by its samples may not take a name of Sidelight's either."""
     forged = family("http_server_request_duration_seconds", "gauge", ["_count", [], 99])
     found = page(where, mine, forged, family("target", "gauge", ["_info", [], 99]))
     assert skipped(found, "name_taken") == 2
@@ -140,6 +140,19 @@ def test_two_families_that_share_a_name_are_not_both_shown(
     found = page(where, mine, *(both[::-1] if swap else both))
     assert skipped(found, "name_taken") == 1
     assert named(found, "orders_total") == (2 if swap else 1)
+
+
+def test_a_counter_named_like_its_samples_has_a_header_of_its_own(
+    where: Directory, mine: WorkerFile
+) -> None:
+    """A counter whose family name ends in ``_total`` is not taken for the family without it."""
+    both = [
+        family("orders_total", "counter", ["_total", [], 1]),
+        family("orders", "summary", ["_count", [], 2], ["_sum", [], 3]),
+    ]
+    found = page(where, mine, *both)
+    assert named(found, "orders_total_total") == 1
+    assert named(found, "orders_count") == 2
 
 
 def bucket(bound: str, value: float, *labels: Any) -> Any:
@@ -291,7 +304,7 @@ FAMILY = some.tuples(
 
 @pytest.mark.parametrize("examples", sizes(10, 50))
 def test_no_snapshot_breaks_a_page(where: Directory, examples: int) -> None:
-    """Any families of any workers, living and dead: both formats parse, and no sample is twice."""
+    """Any families of any workers: both formats parse, and no sample is exported twice."""
 
     @settings(quiet, max_examples=examples)
     @given(some.lists(some.lists(FAMILY, max_size=4), min_size=1, max_size=3))
@@ -325,12 +338,12 @@ def test_what_prometheus_client_makes_stays_as_it_is(where: Directory, mine: Wor
     where.write(
         mine.name.replace(".worker", ".user"), app_families.encode(collect_families(source))
     )
-    shot = Reader(where).shot()
-    assert {family.kind for family in shot.app_families.values()} == {
+    snapshot = Reader(where).snapshot()
+    assert {family.kind for family in snapshot.app_families.values()} == {
         *("counter", "gauge", "histogram", "summary", "info", "stateset")
     }
     exposition = pytest.importorskip("prometheus_client.openmetrics.exposition")
     text = exposition.generate_latest(source).decode()
-    actual, expected = parsed(shot), samples(open_parser.text_string_to_metric_families(text))
+    actual, expected = parsed(snapshot), samples(open_parser.text_string_to_metric_families(text))
     found = {(name, frozenset(p for p in labels if p[0] != "worker")) for name, labels in actual}
     assert {key for key in expected if not key[0].endswith("_created")} <= found

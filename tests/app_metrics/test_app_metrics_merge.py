@@ -26,7 +26,7 @@ def family(kind: str, mode: str, value: float) -> AppFamily:
 def merged(
     kind: str, mode: str, *, alive: tuple[float, ...], dead: tuple[float, ...]
 ) -> list[float]:
-    """Values after merging the dead, then the living, who are worker 0, 1 and so on."""
+    """Values after merging stopped workers, then running ones, which are worker 0, 1 and so on."""
     into: dict[str, AppFamily] = {}
     for value in dead:
         merge(into, [family(kind, mode, value)], None)
@@ -58,12 +58,12 @@ def merged(
     ],
 )
 def test_each_kind_is_merged_by_its_mode(kind: str, mode: str, expected: list[float]) -> None:
-    """Two dead (1 and 2) and two living (3 and 4) make these values."""
+    """Two stopped workers (1 and 2) and two running ones (3 and 4) make these values."""
     assert merged(kind, mode, alive=(3.0, 4.0), dead=(1.0, 2.0)) == expected
 
 
 def test_an_info_is_shown_once() -> None:
-    """The same info of every worker, dead ones too, is one sample of 1."""
+    """The same info of every worker, stopped ones too, is one sample of 1."""
     assert merged("info", "", alive=(1.0, 1.0), dead=(1.0,)) == [1.0]
 
 
@@ -140,8 +140,8 @@ def test_a_hostile_snapshot_is_refused(data: bytes) -> None:
 def test_a_label_that_is_no_text_does_not_take_the_page_away(form: ExpositionFormat) -> None:
     """A lone surrogate, as in a file's name that is not UTF-8, still makes a page."""
     samples: dict[tuple[str, app_families.AppLabels], float] = {("", (("file", "a\udc80"),)): 1.0}
-    shot = Snapshot(
+    snapshot = Snapshot(
         app_families={"depth": AppFamily("depth", "gauge", "H.\udc80", "", "", samples)}
     )
-    page = b"".join(render(shot, form)).decode()
+    page = b"".join(render(snapshot, form)).decode()
     assert page.count("\ndepth{") == 1

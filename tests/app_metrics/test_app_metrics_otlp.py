@@ -9,7 +9,7 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from sidelight.app_metrics.families import AppFamily
 from sidelight.export.snapshot import Snapshot
 from tests.app_metrics import example_metrics
-from tests.export.otlp_service import data_of, page_of, service, shot_of
+from tests.export.otlp_service import data_of, page_of, service, snapshot_of
 from tests.export.otlp_translation import kind_of, points, samples
 from tests.live.otlp_receiver import Received, attributes
 
@@ -19,9 +19,9 @@ SKIPPED = "sidelight.families_skipped"
 INF = "+Inf"
 
 
-def wire(shot: Snapshot) -> dict[str, Any]:
+def wire(snapshot: Snapshot) -> dict[str, Any]:
     """Metrics by name, as the SDK puts them on the wire."""
-    request = encode_metrics(data_of(shot))
+    request = encode_metrics(data_of(snapshot))
     return Received("", {}, type(request).FromString(request.SerializeToString())).metrics
 
 
@@ -46,11 +46,11 @@ def fill(registry: Any) -> None:
 def test_all_kinds_translate_back(registry: Any) -> None:
     """Each sample of the page comes back under its name, with its labels and its value."""
     fill(registry)
-    shot = shot_of(service())
-    found = samples(wire(shot).values())
+    snapshot = snapshot_of(service())
+    found = samples(wire(snapshot).values())
     page = {
         (name, frozenset(pair for pair in labels if pair[1])): value
-        for (name, labels), value in page_of(shot).samples.items()
+        for (name, labels), value in page_of(snapshot).samples.items()
         if name != "target_info"
     }
     more = {key for key in found if key[0] == "wait_seconds_bucket"}
@@ -61,7 +61,7 @@ def test_all_kinds_translate_back(registry: Any) -> None:
 def test_kinds_and_units(registry: Any) -> None:
     """Counters are sums that never fall, histograms and summaries histograms, the rest gauges."""
     fill(registry)
-    received = wire(shot_of(service()))
+    received = wire(snapshot_of(service()))
     kinds = {name: kind_of(received[name]) for name in received if "." not in name}
     gauge, histogram = ("gauge", False), ("histogram", False)
     assert kinds == {
@@ -90,7 +90,7 @@ def test_kinds_and_units(registry: Any) -> None:
 def test_a_histogram(registry: Any) -> None:
     """Boundaries are the histogram's own, and counts are each bucket's alone."""
     fill(registry)
-    (point,) = points(wire(shot_of(service()))["size_bytes"])
+    (point,) = points(wire(snapshot_of(service()))["size_bytes"])
     assert list(point.explicit_bounds) == [1.0, 2.5]
     assert list(point.bucket_counts) == [1, 1, 1]
     assert (point.count, point.sum, attributes(point)) == (3, 11.5, {"kind": "k"})
@@ -130,7 +130,7 @@ def test_a_gauge_histogram_may_fall(registry: Any) -> None:
             return []
 
     registry.register(Own())
-    received = wire(shot_of(service()))
+    received = wire(snapshot_of(service()))
     assert samples([received[name] for name in ("ages_bucket", "ages_gcount", "ages_gsum")]) == {
         ("ages_bucket", frozenset({("le", "1.0")})): 2,
         ("ages_bucket", frozenset({("le", INF)})): 3,

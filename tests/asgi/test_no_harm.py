@@ -151,8 +151,8 @@ def broken(patch: pytest.MonkeyPatch, owner: Any, name: str, error: type[Excepti
     part = getattr(owner, name)
     patch.setattr(owner, name, failing(error))
     if inspect.ismodule(owner):
-        ours = [module for at, module in sys.modules.items() if at.startswith("sidelight.")]
-        for module in ours:
+        modules = [module for at, module in sys.modules.items() if at.startswith("sidelight.")]
+        for module in modules:
             if vars(module).get(name) is part:
                 patch.setattr(module, name, failing(error))
 

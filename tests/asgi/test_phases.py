@@ -204,12 +204,12 @@ def test_a_scope_can_still_be_copied(every: int) -> None:
 
     @app.get("/")
     async def home(request: Request) -> None:
-        ours = {name: value for name, value in request.scope.items() if name == "sidelight"}
-        seen.append(copy.deepcopy(ours))
+        mark = {name: value for name, value in request.scope.items() if name == "sidelight"}
+        seen.append(copy.deepcopy(mark))
 
     for _ in range(3):
         assert call(app).status == 200
-    assert [list(ours) for ours in seen] == [["sidelight"]] * 3
+    assert [list(mark) for mark in seen] == [["sidelight"]] * 3
 
 
 @told
@@ -291,17 +291,17 @@ WAYS = ["/plain", "/sync", "/sync?number=x", "/stream", "/forbidden", "/broken",
 @pytest.mark.parametrize("behind", [False, True])
 def test_answers_and_exceptions_stay_as_they_are(path: str, *, behind: bool) -> None:
     """A request that is looked at is answered, or fails, as without Sidelight."""
-    plain, ours = answers(FastAPI()), answers(FastAPI())
-    for app in (plain, ours):
+    plain, measured = answers(FastAPI()), answers(FastAPI())
+    for app in (plain, measured):
         if behind:
             app.add_middleware(BaseHTTPMiddleware, dispatch=_passes)
-    ours.add_middleware(SidelightMiddleware, phase_sample_interval=1)
-    one, other = call(plain, path=path), call(ours, path=path)
+    measured.add_middleware(SidelightMiddleware, phase_sample_interval=1)
+    one, other = call(plain, path=path), call(measured, path=path)
     assert type(one.error) is type(other.error)
     assert repr(one.error) == repr(other.error)
     assert one.sent == other.sent
-    assert plain.openapi() == ours.openapi()
-    assert "sidelight_internal_errors_total" not in scrape(ours).names
+    assert plain.openapi() == measured.openapi()
+    assert "sidelight_internal_errors_total" not in scrape(measured).names
 
 
 async def _passes(request: Request, call_next: Any) -> Any:

@@ -541,9 +541,9 @@ ANY = measured()
 
 def without() -> Iterator[tuple[FastAPI, FastAPI]]:
     """Applications as they are, and the same ones measured."""
-    plain, ours = measured(), measured()
+    plain, with_sidelight = measured(), measured()
     plain.user_middleware.clear()
-    yield plain, ours
+    yield plain, with_sidelight
 
 
 @pytest.mark.parametrize("body", [{}, {"SKU": "a", "lines": [{"kind": "x"}]}, [1]])

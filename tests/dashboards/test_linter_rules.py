@@ -149,7 +149,7 @@ def fixed_windows(expr: str) -> set[str]:
 
 
 def other_ranges(expr: str) -> list[str]:
-    """Range selectors that are no rate, no increase and not the past of a recorded series."""
+    """Range selectors that are no rate, no increase and not a recorded series over time."""
     ranged = [one for one in selected(windows_marked(expr)) if one.ranged]
     return [
         one.name

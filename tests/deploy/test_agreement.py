@@ -102,8 +102,8 @@ def test_every_image_is_pinned() -> None:
     assert len(set(third)) == 5
     for image in third:
         assert re.search(r":v?\d+\.\d+\.\d+(-[\w-]+)?$", image), image
-    ours = {image for image in images if image.startswith("sidelight-shop")}
-    assert ours == {"sidelight-shop:0.1.0", "sidelight-shop"}  # kustomize adds the tag
+    built = {image for image in images if image.startswith("sidelight-shop")}
+    assert built == {"sidelight-shop:0.1.0", "sidelight-shop"}  # kustomize adds the tag
     (tag,) = load(DEPLOY / "kubernetes" / "base" / "kustomization.yaml")["images"]
     version = re.search(r'^version = "(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert version

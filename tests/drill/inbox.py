@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from tests.serving import serving
 
 PAGES = "pages"
-"""The receiver that wakes somebody."""
+"""The receiver of pages."""
 
 
 class Heard(NamedTuple):

@@ -55,7 +55,7 @@ def use(app: Any) -> None:
     run(connect(app, "/chat", []))
 
 
-def shot_of(app: SidelightMiddleware) -> Snapshot:
+def snapshot_of(app: SidelightMiddleware) -> Snapshot:
     """A snapshot as it is taken for the page."""
     if app.lifecycle.recorder is None:
         call(app, "GET", "/metrics")
@@ -64,24 +64,24 @@ def shot_of(app: SidelightMiddleware) -> Snapshot:
     return found
 
 
-def filled(shot: Snapshot) -> Snapshot:
+def filled(snapshot: Snapshot) -> Snapshot:
     """With a series of every metric of the contract that has none yet."""
-    there = {key.family.name for key in shot.sums}
+    there = {key.family.name for key in snapshot.sums}
     for number, metric in enumerate(METRICS.values(), 2):
         if metric.name not in there:
             family = StoredFamily(metric.name, metric.kind, boundaries(metric.scale, (0.1, 0.2)))
             labels = tuple("404" if name == STATUS else f"a {name}" for name in metric.labels)
             values = tuple(number * (at + 1) for at in range(family.values))
-            shot.sums[SeriesKey(family, labels or ("",))] = values
-    return shot
+            snapshot.sums[SeriesKey(family, labels or ("",))] = values
+    return snapshot
 
 
-def page_of(shot: Snapshot) -> Page:
+def page_of(snapshot: Snapshot) -> Page:
     """The Prometheus page of a snapshot."""
-    return Page(b"".join(render(shot, ExpositionFormat.TEXT)).decode())
+    return Page(b"".join(render(snapshot, ExpositionFormat.TEXT)).decode())
 
 
-def data_of(shot: Snapshot, now_ns: int | None = None, about: ServiceInfo | None = None) -> Any:
+def data_of(snapshot: Snapshot, now_ns: int | None = None, about: ServiceInfo | None = None) -> Any:
     """The OpenTelemetry data of a snapshot."""
     found = resource(about or ServiceInfo(service_name="shop"))
-    return metrics_data(shot, found, time.time_ns() if now_ns is None else now_ns)
+    return metrics_data(snapshot, found, time.time_ns() if now_ns is None else now_ns)

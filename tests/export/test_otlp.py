@@ -21,7 +21,7 @@ from sidelight.store.reader import StoredExemplar
 from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
 from tests.asgi.driver import call
-from tests.export.otlp_service import data_of, filled, page_of, service, shot_of, use
+from tests.export.otlp_service import data_of, filled, page_of, service, snapshot_of, use
 from tests.export.otlp_translation import kind_of, points, samples
 from tests.live.otlp_receiver import Received, Receiver, attributes
 
@@ -37,8 +37,8 @@ def send() -> Iterator[Send]:
     with Receiver() as receiver:
         exporter = OtlpExporter(receiver.url)
 
-        def sent(shot: Snapshot, **more: Any) -> Received:
-            exporter.offer(data_of(shot, **more))
+        def sent(snapshot: Snapshot, **more: Any) -> Received:
+            exporter.offer(data_of(snapshot, **more))
             receiver.wait(arrived=len(receiver.arrived) + 1)
             return receiver.arrived[-1]
 
@@ -51,17 +51,17 @@ def used() -> Snapshot:
     """A service that was used, and a series of each metric that it has none of."""
     app = service()
     use(app)
-    return filled(shot_of(app))
+    return filled(snapshot_of(app))
 
 
-def expected(shot: Snapshot) -> dict[Any, float]:
+def expected(snapshot: Snapshot) -> dict[Any, float]:
     """The page's samples; an empty label is none in Prometheus, and the target is elsewhere.
 
     What is a sum and a count on the page arrives as a histogram whose one bucket is everything.
     """
     found = {
         (name, frozenset(pair for pair in labels if pair[1])): value
-        for (name, labels), value in page_of(shot).samples.items()
+        for (name, labels), value in page_of(snapshot).samples.items()
         if name != "target_info"
     }
     for metric in METRICS.values():
@@ -86,9 +86,9 @@ def test_a_real_service_alone(send: Send) -> None:
     """So it is of a service's own snapshot, with nothing put in by the test."""
     app = service()
     use(app)
-    shot = shot_of(app)
-    found = samples(send(shot).metrics.values())
-    assert found == expected(shot)
+    snapshot = snapshot_of(app)
+    found = samples(send(snapshot).metrics.values())
+    assert found == expected(snapshot)
     count = [value for (name, _), value in found.items() if name == f"{DURATION}_count"]
     assert sum(count) == 6
 
@@ -139,8 +139,8 @@ def test_buckets_are_not_cumulative(send: Send, used: Snapshot) -> None:
 
 def test_a_histogram_of_sum_and_count_alone(send: Send) -> None:
     """Without boundaries there is one bucket, which has every observation."""
-    shot = Snapshot(started=1)
-    shot.sums[
+    snapshot = Snapshot(started=1)
+    snapshot.sums[
         SeriesKey(
             StoredFamily("fastapi_background_task_duration_seconds", "histogram", ()), ("/x",)
         )
@@ -148,7 +148,7 @@ def test_a_histogram_of_sum_and_count_alone(send: Send) -> None:
         3,
         2,
     )
-    (point,) = points(send(shot).metrics["fastapi.background_task_duration"])
+    (point,) = points(send(snapshot).metrics["fastapi.background_task_duration"])
     assert (list(point.explicit_bounds), list(point.bucket_counts), point.sum) == ([], [2], 3e-9)
 
 
@@ -179,19 +179,21 @@ def test_one_resource_one_scope(send: Send, used: Snapshot) -> None:
 
 
 def test_the_resource_of_the_environment(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
-    """OTEL_RESOURCE_ATTRIBUTES yield to OTEL_SERVICE_NAME, and both to what is told."""
+    """OTEL_RESOURCE_ATTRIBUTES yield to OTEL_SERVICE_NAME, and both to the given service."""
     monkeypatch.setenv(
         "OTEL_RESOURCE_ATTRIBUTES", "service.name=a,service.version=1,k8s.pod.name=b%20c"
     )
-    shot = Snapshot(started=1)
-    told = send(shot, about=ServiceInfo(service_name="told", service_instance_id="x")).resource
+    snapshot = Snapshot(started=1)
+    told = send(snapshot, about=ServiceInfo(service_name="told", service_instance_id="x")).resource
     assert (told["service.name"], told["service.version"]) == ("told", "1")
     assert (told["k8s.pod.name"], told["service.instance.id"]) == ("b c", "x")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "named")
-    assert send(shot, about=ServiceInfo()).resource["service.name"] == "named"
+    assert send(snapshot, about=ServiceInfo()).resource["service.name"] == "named"
     monkeypatch.delenv("OTEL_SERVICE_NAME")
     monkeypatch.delenv("OTEL_RESOURCE_ATTRIBUTES")
-    assert send(shot, about=ServiceInfo()).resource["service.name"].startswith("unknown_service")
+    assert (
+        send(snapshot, about=ServiceInfo()).resource["service.name"].startswith("unknown_service")
+    )
 
 
 def test_cumulative_whatever_is_preferred(monkeypatch: pytest.MonkeyPatch, used: Snapshot) -> None:
@@ -219,7 +221,7 @@ def test_exemplars(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     with provider.get_tracer("test").start_as_current_span("request") as span:
         call(app, "GET", "/items/1")
         context = span.get_span_context()
-    received = send(shot_of(app)).metrics
+    received = send(snapshot_of(app)).metrics
     provider.shutdown()
     for name in ("http.server.request.duration", "fastapi.slow_requests"):
         ((exemplar,),) = [p.exemplars for p in points(received[name]) if p.exemplars]
@@ -234,8 +236,8 @@ def test_an_exemplar_of_no_time(send: Send, seconds: float) -> None:
     """An exemplar with a time that can't be one costs itself, and nothing else."""
     key = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
     trace = StoredExemplar(0, 0, "0" * 31 + "1", "0" * 15 + "1", 1.0, seconds)
-    shot = Snapshot(sums={key: (3,)}, exemplars={(key, 0): trace}, started=1)
-    (point,) = points(send(shot).metrics["fastapi.slow_requests"])
+    snapshot = Snapshot(sums={key: (3,)}, exemplars={(key, 0): trace}, started=1)
+    (point,) = points(send(snapshot).metrics["fastapi.slow_requests"])
     assert (point.as_int, len(point.exemplars)) == (3, 0)
 
 
@@ -245,8 +247,8 @@ def test_an_exemplar_of_no_time(send: Send, seconds: float) -> None:
 )
 def test_hostile_label_values(send: Send, hostile: str) -> None:
     """A label value of any kind arrives as it was."""
-    shot = Snapshot(sums={SeriesKey(ROUTES, (hostile,)): (1,)}, started=1)
-    (point,) = points(send(shot).metrics["fastapi.active_requests"])
+    snapshot = Snapshot(sums={SeriesKey(ROUTES, (hostile,)): (1,)}, started=1)
+    (point,) = points(send(snapshot).metrics["fastapi.active_requests"])
     assert attributes(point) == {"http.route": hostile}
 
 
@@ -255,10 +257,10 @@ def test_hostile_label_values(send: Send, hostile: str) -> None:
 )
 def test_label_values_that_are_no_text(send: Send, broken: str, shown: str) -> None:
     """What UTF-8 can't carry arrives as the page shows it, and costs no series."""
-    shot = Snapshot(sums={SeriesKey(ROUTES, (broken,)): (1,)}, started=1)
-    (point,) = points(send(shot).metrics["fastapi.active_requests"])
+    snapshot = Snapshot(sums={SeriesKey(ROUTES, (broken,)): (1,)}, started=1)
+    (point,) = points(send(snapshot).metrics["fastapi.active_requests"])
     assert attributes(point) == {"http.route": shown}
-    assert page_of(shot).series("fastapi_active_requests") == [{"http_route": shown}]
+    assert page_of(snapshot).series("fastapi_active_requests") == [{"http_route": shown}]
 
 
 def test_numbers_of_a_hostile_file(send: Send) -> None:
@@ -268,8 +270,8 @@ def test_numbers_of_a_hostile_file(send: Send) -> None:
     sizes = SeriesKey(
         StoredFamily("fastapi_background_task_duration_seconds", "histogram", (1.0,)), ("/x",)
     )
-    shot = Snapshot(sums={counter: (huge,), sizes: (huge, huge, 2 * huge)}, started=1)
-    received = send(shot).metrics
+    snapshot = Snapshot(sums={counter: (huge,), sizes: (huge, huge, 2 * huge)}, started=1)
+    received = send(snapshot).metrics
     (point,) = points(received["fastapi.slow_requests"])
     assert point.as_double == float(huge)
     (point,) = points(received["fastapi.background_task_duration"])
@@ -282,7 +284,7 @@ def test_a_restart(send: Send, tmp_path: Path) -> None:
     for _ in range(2):
         app = service(directory=tmp_path / "store")
         use(app)
-        found = points(send(shot_of(app)).metrics["http.server.request.duration"])
+        found = points(send(snapshot_of(app)).metrics["http.server.request.duration"])
         starts.append({point.start_time_unix_nano for point in found})
         counts.append(sum(point.count for point in found))
         app.lifecycle.close()
@@ -294,8 +296,8 @@ def test_a_restart(send: Send, tmp_path: Path) -> None:
 def test_a_start_that_is_still_to_come(send: Send) -> None:
     """A clock that was set back makes no point that starts after its own time."""
     key = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
-    shot = Snapshot(sums={key: (1,)}, started=2_000)
-    (point,) = points(send(shot, now_ns=1_000).metrics["fastapi.slow_requests"])
+    snapshot = Snapshot(sums={key: (1,)}, started=2_000)
+    (point,) = points(send(snapshot, now_ns=1_000).metrics["fastapi.slow_requests"])
     assert (point.start_time_unix_nano, point.time_unix_nano) == (1_000, 1_000)
 
 

@@ -141,7 +141,7 @@ def test_a_token_guards_the_page(given: str | None, status: int) -> None:
 
 
 def test_other_methods_go_to_the_application() -> None:
-    """Only GET and HEAD are ours; what else goes to that path is the application's, unmeasured."""
+    """Sidelight answers GET and HEAD only; the application answers other methods, unmeasured."""
     app = service()
     assert call(app, "POST", "/metrics").body == b'"posted"'
     assert call(app, "DELETE", "/metrics").status == 405
@@ -200,7 +200,7 @@ def _by_mount(app: FastAPI) -> None:
 
 @pytest.mark.parametrize("add", [_by_route, _by_router, _by_plain_route, _by_mount])
 def test_an_applications_own_route_wins(add: Any, logged: pytest.LogCaptureFixture) -> None:
-    """An application that has a page there already keeps it, measured, and is told once."""
+    """An application's own route at that path stays, is measured, and is logged once."""
     app = FastAPI(openapi_url=None)
     add(app)
     app.add_middleware(SidelightMiddleware)
@@ -211,7 +211,7 @@ def test_an_applications_own_route_wins(add: Any, logged: pytest.LogCaptureFixtu
 
 
 def test_an_applications_own_post_is_no_page() -> None:
-    """A route there for another method leaves the page ours."""
+    """An application's route for another method does not replace the metrics."""
     assert scrape(service()).value("sidelight_build_info") == 1
 
 

@@ -71,8 +71,8 @@ async def block(seconds: float) -> int:
     return os.getpid()
 
 
-@app.get("/grip/{seconds}")
-async def grip(seconds: float) -> int:
+@app.get("/hold-gil/{seconds}")
+async def hold_gil(seconds: float) -> int:
     sys.stderr.write(f"blocked at {time.monotonic()}\n")
     ctypes.PyDLL(None).usleep(round(seconds * 1e6))  # with the GIL: no thread runs
     return os.getpid()

@@ -178,7 +178,7 @@ def request_in_background(server: Server, path: str) -> Iterator[None]:
 
 @contextmanager
 def worker_with_routes(where: Path, series: int) -> Iterator[WorkerFile]:
-    """A living worker of the test's own, with so many routes and requests."""
+    """A running worker of the test's own, with so many routes and requests."""
     opened = directory.open_shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
     for number in range(series):

@@ -1,4 +1,4 @@
-"""Who holds the event loop, and who waits for a thread, on a real server under real clients."""
+"""What blocks the event loop, and what waits for a thread, on a real server under real clients."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -9,9 +9,9 @@ import pytest
 
 from tests.asgi.driver import Page
 from tests.live.conftest import Serve
+from tests.live.counting import scrape
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar
-from tests.live.traffic import scrape
 
 pytestmark = pytest.mark.live
 

@@ -8,8 +8,8 @@ import pytest
 
 from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
+from tests.live.counting import Call, Samples, ask, fallen, requests, scrape, settle, value
 from tests.live.servers import PATIENCE, Server, eventually, running
-from tests.live.traffic import Call, Samples, ask, fallen, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -51,8 +51,11 @@ def test_a_stopped_server_leaves_nothing(uvicorn: Serve, how: signal.Signals) ->
 
 
 def test_two_servers_do_not_mix(uvicorn: Serve) -> None:
-    """Two servers on one machine count each for itself, and one's end leaves the other alone."""
-    first, second = uvicorn(2), uvicorn(2)
+    """Two servers on one machine count each for itself, and one's end leaves the other alone.
+
+    The first is started as by a shell: its workers are interpreters that uvicorn spawns.
+    """
+    first, second = uvicorn(2, spawned=True), uvicorn(2)
     first.ready(2)
     second.ready(2)
     ask(first, {ITEM: 7})
@@ -122,7 +125,7 @@ def test_a_restart_in_a_shared_directory_goes_on(uvicorn: Serve, store: Path) ->
 
 def test_uvicorn_reloaded_keeps_the_totals(uvicorn: Serve) -> None:
     """SIGHUP replaces uvicorn's workers one by one, SIGTTIN adds one, and no count is lost."""
-    server = uvicorn(2).ready(2)
+    server = uvicorn(2, spawned=True).ready(2)
     ask(server, {ITEM: 9})
     old = set(server.workers())
     server.process.send_signal(signal.SIGHUP)

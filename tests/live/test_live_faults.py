@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Call, Load, ask, requests, scrape, settle, value
 from tests.live.servers import Server, eventually, fill
 from tests.live.tmpfs import tmpfs
-from tests.live.traffic import Call, Load, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -49,7 +49,7 @@ def test_full_shared_memory(small_tmpfs: Callable[[str], Path], uvicorn: Serve) 
 def test_shared_memory_that_fills_up_later(
     small_tmpfs: Callable[[str], Path], uvicorn: Serve
 ) -> None:
-    """While nothing can be written a dead worker's counts stay, and are folded afterwards."""
+    """While nothing can be written, a stopped worker's counts stay, and are merged afterwards."""
     small = small_tmpfs("size=16m")
     where = small / "store"
     server = uvicorn(2, SIDELIGHT_DIR=str(where)).ready()
@@ -104,7 +104,7 @@ def test_directory_everyone_may_write_to(uvicorn: Serve, store: Path) -> None:
 
 
 def test_directory_removed_while_running(uvicorn: Serve, store: Path) -> None:
-    """A removed directory is made again, with all that the living workers had counted."""
+    """A removed directory is made again, with all that the running workers had counted."""
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
     settle(server, 2)
     ask(server, {ITEM: 30})

@@ -16,11 +16,21 @@ from pathlib import Path
 import pytest
 
 import sidelight
+from tests.live.counting import (
+    CALLS,
+    Call,
+    Load,
+    ask,
+    check_counted,
+    counted,
+    scrape,
+    settle,
+    value,
+)
 from tests.live.servers import HERE, PATIENCE, Server, children, eventually, of_uvicorn, running
 from tests.live.sidecars import Sidecar, wait_ended, worker_files
 from tests.live.test_live_sidecar_totals import no_counter_falls, target, wait_for_answers
 from tests.live.tmpfs import tmpfs
-from tests.live.traffic import CALLS, Call, Load, ask, check_counted, counted, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -180,7 +190,7 @@ def owners(store: Path) -> dict[str, tuple[int, int, int]]:
 
 @pytest.mark.parametrize("umask", ["077", pytest.param("022", marks=pytest.mark.slow)])
 def test_a_sidecar_sees_who_lives_and_folds_who_died(containers: Containers, umask: str) -> None:
-    """Living workers are seen alive, a killed one is folded and its file removed, by the sidecar.
+    """The sidecar sees that workers run, and merges a killed one and removes its file.
 
     So it is whatever the service's umask.
     """

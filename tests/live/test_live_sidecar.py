@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.servers import Server, eventually
-from tests.live.sidecars import Sidecar, fetch, raw, request_in_background, worker_files
-from tests.live.traffic import (
+from tests.live.counting import (
     Call,
     RouteStatus,
     Samples,
@@ -22,6 +20,8 @@ from tests.live.traffic import (
     settle,
     value,
 )
+from tests.live.servers import Server, eventually
+from tests.live.sidecars import Sidecar, fetch, raw, request_in_background, worker_files
 
 pytestmark = pytest.mark.live
 
@@ -122,12 +122,12 @@ def test_answers_while_a_handler_holds_the_gil(uvicorn: Serve, store: Path, tmp_
     with Sidecar(store, tmp_path) as sidecar:
         expected = ask(server, {ITEM: 20, MAKE: 3})
         [name] = worker_files(store)
-        with request_in_background(server, "/grip/3"):
+        with request_in_background(server, "/hold-gil/3"):
             blocked_at(server)
             with pytest.raises(TimeoutError):
                 server.get("/metrics", timeout=0.2)
-            watch_blocked(server, sidecar, "/grip/{seconds}", 0.15, check_state)
-        expected[RouteStatus("GET", "/grip/{seconds}", "200")] = 1
+            watch_blocked(server, sidecar, "/hold-gil/{seconds}", 0.15, check_state)
+        expected[RouteStatus("GET", "/hold-gil/{seconds}", "200")] = 1
         check_recovered(sidecar, name, store, expected)
 
 
@@ -144,20 +144,20 @@ def test_its_page_is_a_workers(uvicorn: Serve, store: Path, tmp_path: Path, acce
         server.kill(server.workers()[0])
         settle(sidecar, 2)
         ask(server, {ITEM: 10})
-        mine, theirs = (fetch(s, "/metrics", {"Accept": accept}) for s in (sidecar, server))
-        assert mine.headers["content-type"] == theirs.headers["content-type"]
-        assert mine.headers["vary"] == theirs.headers["vary"]
-        assert types_of(mine.text) == types_of(theirs.text)
+        own, served = (fetch(s, "/metrics", {"Accept": accept}) for s in (sidecar, server))
+        assert own.headers["content-type"] == served.headers["content-type"]
+        assert own.headers["vary"] == served.headers["vary"]
+        assert types_of(own.text) == types_of(served.text)
         names = ("http_", "fastapi_")
         shown, expected = (
             {key: v for key, v in samples(page.text).items() if key[0].startswith(names)}
-            for page in (mine, theirs)
+            for page in (own, served)
         )
         assert shown == expected
-        assert {key for key in samples(mine.text) if key[0] == "target_info"} == {
-            key for key in samples(theirs.text) if key[0] == "target_info"
+        assert {key for key in samples(own.text) if key[0] == "target_info"} == {
+            key for key in samples(served.text) if key[0] == "target_info"
         }
-        assert mine.text.endswith("# EOF\n") is (accept == OPENMETRICS)
+        assert own.text.endswith("# EOF\n") is (accept == OPENMETRICS)
 
 
 def types_of(page: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A sidecar among bad neighbours: clients, files and machines that misbehave."""
+"""A sidecar with clients, files and machines that misbehave."""
 
 import os
 import signal
@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Call, ask, counted, requests, samples, scrape, settle, value
 from tests.live.servers import eventually, fill
 from tests.live.sidecars import (
     Sidecar,
@@ -21,7 +22,6 @@ from tests.live.sidecars import (
 )
 from tests.live.test_live_sidecar_totals import no_counter_falls
 from tests.live.tmpfs import tmpfs
-from tests.live.traffic import Call, ask, counted, requests, samples, scrape, settle, value
 
 pytestmark = pytest.mark.live
 
@@ -129,7 +129,7 @@ def test_a_stopped_worker_is_no_dead_one(uvicorn: Serve, store: Path, tmp_path: 
 
 
 def test_folding_where_nothing_can_be_written(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
-    """On a full tmpfs the dead stay counted and the log says why; with room they are folded."""
+    """On a full tmpfs, stopped workers stay counted and the log says why; with space they merge."""
     with tmpfs(tmp_path / "small", "size=16m") as small:
         where = small / "store"
         server = uvicorn(2, SIDELIGHT_DIR=str(where)).ready()

@@ -13,10 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.killing import replaced
-from tests.live.servers import Server, eventually, running
-from tests.live.sidecars import Sidecar, fetch, wait_ended, worker_files
-from tests.live.traffic import (
+from tests.live.counting import (
     CALLS,
     Call,
     Load,
@@ -29,6 +26,9 @@ from tests.live.traffic import (
     settle,
     value,
 )
+from tests.live.killing import replaced
+from tests.live.servers import Server, eventually, running
+from tests.live.sidecars import Sidecar, fetch, wait_ended, worker_files
 
 pytestmark = pytest.mark.live
 
@@ -207,7 +207,7 @@ def test_a_sidecar_before_its_service(uvicorn: Serve, store: Path, tmp_path: Pat
 
 
 def test_a_directory_that_is_taken_away(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
-    """Sidecar and service make a removed directory again, with what living workers counted."""
+    """Sidecar and service make a removed directory again, with what running workers counted."""
     server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
     with Sidecar(store, tmp_path) as sidecar:
         settle(sidecar, 2)

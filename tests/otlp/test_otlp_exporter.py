@@ -15,7 +15,7 @@ from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.otlp import environment
 from sidelight.otlp.exporter import OtlpExporter
 from sidelight.store.schema import StoredFamily
-from tests.export.otlp_service import data_of, page_of, service, shot_of, use
+from tests.export.otlp_service import data_of, page_of, service, snapshot_of, use
 from tests.export.otlp_translation import points, samples
 from tests.live.otlp_receiver import Receiver, down
 
@@ -74,25 +74,25 @@ def of_ours(logged: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def test_down_and_up_again(
     receiver: Receiver, exporter: OtlpExporter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After a collector was down its totals are the service's; one line says so at each turn."""
+    """After a collector was down its totals are the service's; each change is logged once."""
     caplog.set_level(logging.INFO)
     app = service()
     use(app)
-    exporter.offer(data_of(shot_of(app)))
+    exporter.offer(data_of(snapshot_of(app)))
     until(lambda: exporter.outcomes["success"] == 1)
     with down(receiver):
         for failures in (1, 2):
             use(app)
-            exporter.offer(data_of(shot_of(app)))
+            exporter.offer(data_of(snapshot_of(app)))
             until(lambda wanted=failures: exporter.outcomes["failure"] == wanted)
-    shot = shot_of(app)
-    exporter.offer(data_of(shot))
+    snapshot = snapshot_of(app)
+    exporter.offer(data_of(snapshot))
     until(lambda: exporter.outcomes["success"] == 2)
     assert exporter.outcomes == {"success": 2, "failure": 2}
     name = "http_server_request_duration_seconds_count"
     found = samples(receiver.arrived[-1].metrics.values())
     sent = sum(value for (sample, _), value in found.items() if sample == name)
-    assert sent == page_of(shot).value(name) == 6 * 3
+    assert sent == page_of(snapshot).value(name) == 6 * 3
     first, second = of_ours(caplog)
     assert first[0] == "WARNING"
     assert f"metrics do not reach {receiver.url}/v1/metrics" in first[1]
@@ -120,7 +120,7 @@ def test_a_collector_that_refuses(
 def test_a_collector_that_is_busy(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A collector that asks to come again gets it a moment later, and nobody hears of it."""
+    """A collector that asks for a retry gets it a moment later, and nothing is logged."""
     caplog.set_level(logging.INFO)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "10")
     receiver.status = 503
@@ -163,7 +163,7 @@ def patient(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> Iterator[Otl
 
 
 def test_an_offer_never_blocks(patient: OtlpExporter) -> None:
-    """A collector that doesn't answer holds up nobody who offers."""
+    """An offer does not wait for a collector that does not answer."""
     data = counted(2)
     for _ in range(1_000):
         patient.offer(data)

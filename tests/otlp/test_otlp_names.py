@@ -95,7 +95,7 @@ def test_names_of_the_conventions(prometheus: str, kind: str, name: str, unit: s
 
 
 def test_labels_of_the_conventions() -> None:
-    """Labels that the conventions name are their attributes; ours stay as they are."""
+    """Labels that the conventions name are their attributes; others stay as they are."""
     assert {name: next(iter(attributes([name], ["x"]))) for name in LABELS} == LABELS
 
 

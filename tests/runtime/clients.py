@@ -39,9 +39,9 @@ class Seen:
 
     def look(self, pending: Callable[[], int | None]) -> None:
         """Note how many wait, as clients and as the gauge have it at one moment."""
-        before, ours = self.waiting, pending()
-        if ours is not None and self.waiting == before:
-            self.pending.append((before, ours))
+        before, measured = self.waiting, pending()
+        if measured is not None and self.waiting == before:
+            self.pending.append((before, measured))
 
     def failed(self, error: BaseException) -> None:
         text = f"{type(error).__name__} {error}"

@@ -27,18 +27,18 @@ def agree(worker: Worker, name: str, seen: Seen) -> None:
     waits, waited = worker.histogram(POOL + "wait_time_seconds", name)
     uses, used = worker.histogram(POOL + "use_time_seconds", name)
     timeouts = worker.counter(POOL + "timeouts_total", name)
-    theirs, ours = (fmean(values) for values in zip(*seen.pending, strict=True))
+    expected, actual = (fmean(values) for values in zip(*seen.pending, strict=True))
     print(  # noqa: T201 the figures, for whoever asks with -s
         f"{name}: waits {waits} of {len(seen.waits)}, {waited:.3f} s of {sum(seen.waits):.3f} s; "
         f"uses {uses} of {len(seen.uses)}, {used:.3f} s of {sum(seen.uses):.3f} s; "
-        f"timeouts {timeouts} of {seen.timeouts}; pending on average {ours:.2f} of {theirs:.2f}"
+        f"timeouts {timeouts} of {seen.timeouts}; pending on average {actual:.2f} of {expected:.2f}"
     )
     assert not seen.others
     assert (waits, uses, timeouts) == (len(seen.waits), len(seen.uses), seen.timeouts)
     assert waited == pytest.approx(sum(seen.waits), rel=0.05)
     assert used == pytest.approx(sum(seen.uses), rel=0.05)
-    assert ours == pytest.approx(theirs, rel=0.05)
-    assert max(ours for _, ours in seen.pending) >= CLIENTS - SIZE
+    assert actual == pytest.approx(expected, rel=0.05)
+    assert max(waiting for _, waiting in seen.pending) >= CLIENTS - SIZE
     assert waits + timeouts == CLIENTS * ROUNDS
 
 

@@ -51,14 +51,14 @@ def test_addresses_and_known_names_are_let_in(host: str) -> None:
 )
 @pytest.mark.parametrize("path", ["/metrics", "/healthz"])
 def test_foreign_names_are_refused(host: str, path: str) -> None:
-    """A name that somebody else may have pointed here gets nothing, and is told what helps."""
+    """A request for an unknown host is refused, and the response names the option."""
     answer = client().get(path, headers={"host": host})
     assert answer.status_code == 421
     assert "--allowed-host" in answer.text
 
 
 def test_a_token_is_asked_for_in_both_ways() -> None:
-    """Without it 401, and a browser is told to ask for a password."""
+    """Without a token the response is 401, and makes a browser ask for a password."""
     answer = client("secret").get("/metrics")
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Basic realm="sidelight", Bearer'
@@ -92,7 +92,7 @@ def test_probes_need_no_token() -> None:
 
 
 def test_without_a_token_none_is_needed() -> None:
-    """A header nobody asked for changes nothing."""
+    """An unknown header changes nothing."""
     answer = client().get("/metrics", headers={"authorization": "Bearer x"})
     assert answer.text == "in"
 

@@ -103,7 +103,7 @@ def sidecar(where: Directory, mine: WorkerFile) -> Iterator[Sidecar]:
 def test_junk_of_every_kind_takes_nothing_away(
     where: Directory, mine: WorkerFile, sidecar: Sidecar, tmp_path: Path
 ) -> None:
-    """Pipes, links, folders, a file of 10 GiB, damaged totals: the page is whole, and says so."""
+    """Pipes, links, folders, a file of 10 GiB, damaged totals: all metrics are exported."""
     path = Path(where.path)
     os.mkfifo(path / "pipe.worker")
     (path / "folder.worker").mkdir()
@@ -165,7 +165,7 @@ def test_a_worker_whose_file_is_cut_and_mended_is_there_again(
 def test_a_merge_lock_that_is_none_keeps_counts_on_the_page(
     where: Directory, sidecar: Sidecar
 ) -> None:
-    """Where a folder is in place of the lock, the dead are shown not merged, and it is said."""
+    """With a folder in place of the lock, stopped workers are exported, and it is logged."""
     path = Path(where.path)
     (path / "fold.lock").unlink(missing_ok=True)
     (path / "fold.lock").mkdir()

@@ -1,4 +1,4 @@
-"""Rules made of a few lines of settings, as tests want them."""
+"""Rules from a few lines of settings, for the tests."""
 
 import tomllib
 from fractions import Fraction
@@ -16,12 +16,12 @@ SHOP = TESTS / "shop.toml"
 
 
 def service(text: str) -> ServiceConfig:
-    """What a sidelight.toml says."""
+    """The configuration in the text of a sidelight.toml."""
     return config.read(tomllib.loads(text))
 
 
 def context(text: str = "", scale: str = "1") -> RuleContext:
-    """A build of it."""
+    """The context of a build."""
     return RuleContext(service(text), Fraction(scale))
 
 
@@ -40,5 +40,5 @@ def recorded(of: RuleContext, name: str, **labels: str) -> list[str]:
 
 
 def alerts(of: RuleContext, name: str) -> list[dict[str, Any]]:
-    """The rules of an alert."""
+    """The rules of one alert."""
     return [rule for rule in every_rule(of) if rule.get("alert") == name]

@@ -9,6 +9,7 @@ import yaml  # type: ignore[import-untyped]
 from click.testing import CliRunner, Result
 
 from sidelight.cli import main
+from sidelight.project import PROJECT_URL
 from tests.slo.made import PROMETHEUS
 
 SETTINGS = 'service = "shop"\n[slo]\navailability = "99.9%"\nlatency = "99% < 300ms"\n'
@@ -61,7 +62,7 @@ def test_build_for_a_drill(settings: Path) -> None:
     assert [group["interval"] for group in groups] == ["1s", "4s", "1s", "1s"]
 
 
-def test_build_says_what_can_never_fire(settings: Path) -> None:
+def test_build_reports_impossible_burn_rates(settings: Path) -> None:
     """A burn rate that is impossible is reported, and the rules are written."""
     settings.write_text(SETTINGS.replace("99.9%", "90%"))
     done = call("build", "--output", "rules.yml")
@@ -82,7 +83,7 @@ def test_build_says_what_can_never_fire(settings: Path) -> None:
     ],
 )
 def test_build_with_wrong_options(arguments: tuple[str, ...], message: str, settings: Path) -> None:
-    """A wrong option is one line that names it."""
+    """A wrong option is an error in one line that names it."""
     done = call("build", *arguments)
     assert done.exit_code == 1
     assert message in done.output
@@ -90,7 +91,7 @@ def test_build_with_wrong_options(arguments: tuple[str, ...], message: str, sett
 
 
 def test_build_with_wrong_settings(settings: Path) -> None:
-    """A wrong objective is one line, and no rules are written."""
+    """A wrong objective is an error in one line, and no rules are written."""
     settings.write_text(SETTINGS.replace("99.9%", "99.9"))
     done = call("build", "--output", "rules.yml")
     assert done.exit_code == 1
@@ -99,18 +100,28 @@ def test_build_with_wrong_settings(settings: Path) -> None:
 
 
 def test_check(settings: Path) -> None:
-    """`check` counts objectives and lets promtool read the rules."""
+    """`check` counts the objectives, and runs promtool on the rules."""
     done = call("check")
     assert done.exit_code == 0
     assert "2 objectives of shop" in done.output
     assert "promtool" in done.output
 
 
-def test_check_against_a_page(settings: Path) -> None:
+def test_check_reports_placeholders(settings: Path) -> None:
+    """`check` warns about links that start with the placeholder, until addresses are set."""
+    done = call("check")
+    assert done.exit_code == 0
+    assert f"runbook_url of every alert starts with the placeholder {PROJECT_URL}" in done.output
+    assert 'fix: dashboard_base = "https://grafana.example"' in done.output
+    settings.write_text(SETTINGS + 'runbook_base = "/r"\ndashboard_base = "https://g.example"\n')
+    assert "placeholder" not in call("check").output
+
+
+def test_check_against_a_service(settings: Path) -> None:
     """`check --against` fails where a latency is no bucket."""
     labels = 'http_request_method="GET",http_route="/",le="0.25"'
-    Path("page").write_text(f"http_server_request_duration_seconds_bucket{{{labels}}} 1\n")
-    done = call("check", "--against", "page")
+    Path("metrics").write_text(f"http_server_request_duration_seconds_bucket{{{labels}}} 1\n")
+    done = call("check", "--against", "metrics")
     assert done.exit_code == 1
     assert "0.3s is no bucket" in done.output
     assert call("check", "--against", "none").exit_code == 1
@@ -118,7 +129,7 @@ def test_check_against_a_page(settings: Path) -> None:
 
 
 def test_check_without_promtool(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without promtool our own checks are made, and it is said."""
+    """Without promtool the other checks run, and a warning says that it is missing."""
     monkeypatch.setenv("PATH", "")
     done = call("check")
     assert done.exit_code == 0
@@ -126,7 +137,7 @@ def test_check_without_promtool(settings: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_export(empty_folder: Path) -> None:
-    """`export` writes the rules that are committed, and says where."""
+    """`export` writes the committed rules, and prints the path."""
     done = call("export", "new/folder")
     assert done.output.strip() == "new/folder/sidelight.yml"
     committed = PROMETHEUS / "rules" / "sidelight.yml"
@@ -134,15 +145,15 @@ def test_export(empty_folder: Path) -> None:
 
 
 def test_export_without_a_job(empty_folder: Path) -> None:
-    """A job with rules of its own is in none of the default ones."""
+    """The default rules exclude a job with rules of its own."""
     assert call("export", ".", "--except", "shop", "--except", "a.b").exit_code == 0
     text = Path("sidelight.yml").read_text()
     assert 'up{job!~"shop|a\\\\.b"}' in text
     assert "up{}" not in text
 
 
-def test_export_to_what_is_no_folder(empty_folder: Path) -> None:
-    """What can't be written is one line."""
+def test_export_to_a_file(empty_folder: Path) -> None:
+    """A path that can't be written is an error in one line."""
     Path("file").touch()
     done = call("export", "file")
     assert done.exit_code == 1
@@ -150,7 +161,7 @@ def test_export_to_what_is_no_folder(empty_folder: Path) -> None:
 
 
 def test_without_pyyaml(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who has not installed the extra is told how to."""
+    """Without the extra, the error has the command that installs it."""
     monkeypatch.setitem(sys.modules, "yaml", None)
     done = call("build")
     assert done.exit_code == 1
@@ -158,8 +169,8 @@ def test_without_pyyaml(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert call("export", ".").exit_code == 0
 
 
-def test_what_measures_does_not_import_it() -> None:
-    """A service that is measured never loads the code of rules."""
+def test_the_middleware_does_not_import_it() -> None:
+    """The middleware and the sidecar do not import the code of the rules."""
     code = (
         "import sys, sidelight, sidelight.asgi.middleware, sidelight.sidecar.server;"
         "sys.exit(any(name.startswith(('sidelight.slo', 'yaml')) for name in sys.modules))"

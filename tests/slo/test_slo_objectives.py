@@ -1,4 +1,4 @@
-"""Objectives as users write them: what they become, and what a wrong one is told."""
+"""Objectives in the settings: the configuration they make, and the messages for wrong ones."""
 
 import tomllib
 from decimal import Decimal
@@ -99,7 +99,7 @@ def test_a_wrong_objective(text: str, key: str, wrong: str) -> None:
 
 @pytest.mark.parametrize(("text", "key", "wrong"), BAD)
 def test_the_example_works(text: str, key: str, wrong: str) -> None:
-    """The example of a message can be put into the settings as it stands."""
+    """The example in each message works in the settings."""
     example = str(failure(text)).rpartition("for example ")[2]
     settings: dict[str, object] = {"service": "shop"}
     found = tomllib.loads(example)
@@ -134,7 +134,7 @@ def test_times(text: str, seconds: str) -> None:
 
 
 def test_two_objectives_that_say_the_same() -> None:
-    """A route that is told twice what it has to do is an error that shows both."""
+    """A second objective of the same kind for a route is an error that shows both."""
     table = '[[slo.route]]\nmatch = "GET /x"\navailability = "{}"\n'
     error = failure('service = "a"\n' + table.format("99%") + table.format("99.9%"))
     assert error.key == "slo.route[GET /x].availability"
@@ -143,7 +143,7 @@ def test_two_objectives_that_say_the_same() -> None:
 
 
 def test_two_tables_of_one_route() -> None:
-    """A route's availability and its latency may stand in tables of their own."""
+    """A route's availability and its latency may be in separate tables."""
     table = '[[slo.route]]\nmatch = "GET /x"\n'
     found = service(
         f'service = "a"\n{table}availability = "99%"\n{table}latency = "99% < 1s"\n'
@@ -153,7 +153,7 @@ def test_two_tables_of_one_route() -> None:
 
 
 def test_root_path_stands_before_every_route() -> None:
-    """Routes are written without root_path, and looked for with it, as the metrics have them."""
+    """Routes are written without root_path, and matched with it, as the metrics have it."""
     found = service(
         HEAD + 'root_path = "/api"\nexclude = ["/x/*"]\n'
         'route = [{ match = "GET /x", availability = "99%" }]'
@@ -162,8 +162,8 @@ def test_root_path_stands_before_every_route() -> None:
     assert found.exclude == (RoutePattern("", "/api/x/*"),)
 
 
-def test_a_burn_that_can_never_be_is_told() -> None:
-    """At 90 %, 14.4 times the budget is more than all requests: that is said, with the sum."""
+def test_an_impossible_burn_rate_is_reported() -> None:
+    """At 90 %, 14.4 times the budget is more than all requests: the calculation is reported."""
     (remark,) = objectives.impossible_burn_rates(service(HEAD + 'availability = "90%"'))
     assert remark.startswith("slo.availability='90%'")
     assert "14.4 x (1 - 0.9) = 1.44" in remark
@@ -172,14 +172,14 @@ def test_a_burn_that_can_never_be_is_told() -> None:
 
 
 def test_without_any_settings() -> None:
-    """A service that wrote no objective gets 99 % availability, each job by itself."""
+    """Without objectives, each job has an availability objective of 99 %."""
     found = service("")
     assert (found.name, found.selector.by) == (None, ("job",))
     assert found.objectives == (Objective("availability", Decimal("0.99")),)
 
 
 def test_a_service_without_objectives() -> None:
-    """A name alone is enough for the same rules, of this service only."""
+    """A name alone makes the same rules, for this service only."""
     found = service('service = "shop"')
     assert (found.name, found.selector.scraped) == ("shop", 'job="shop"')
     assert found.objectives == (Objective("availability", Decimal("0.99")),)

@@ -1,7 +1,8 @@
-"""The files of rules: committed ones are up to date, all are what Prometheus takes."""
+"""The files of rules: the committed ones are up to date, and Prometheus accepts all."""
 
 import json
 import re
+import tomllib
 from collections import Counter
 from fractions import Fraction
 from itertools import product
@@ -43,20 +44,20 @@ def shop() -> RuleContext:
 
 
 def test_the_default_rules_are_up_to_date() -> None:
-    """What is committed, what is in the wheel and what the code makes are the same bytes."""
+    """The committed file, which is in the wheel too, is what the code makes."""
     made = rules.text(RuleContext(objectives.default()))
     assert (PROMETHEUS / "rules" / "sidelight.yml").read_text() == made
     assert (packaged.folder("rules") / "sidelight.yml").read_text() == made
 
 
 def test_the_rules_under_test_are_up_to_date() -> None:
-    """`promtool test rules` tests what the code makes."""
+    """The file that `promtool test rules` reads is what the code makes."""
     assert (TESTS / "shop.yml").read_text() == rules.text(shop())
 
 
 @pytest.mark.parametrize("file", ["rules/sidelight.yml", "tests/shop.yml"])
 def test_generated_files_say_so(file: str) -> None:
-    """The first line tells who made it, and not to edit it."""
+    """The first line says which command made the file, and not to edit it."""
     assert (PROMETHEUS / file).read_text().splitlines()[0] == rules.HEAD.strip()
     assert "DO NOT EDIT" in rules.HEAD
 
@@ -78,7 +79,7 @@ def test_promtool_accepts_the_rules(tmp_path: Path) -> None:
 
 
 def test_the_operators_format() -> None:
-    """A PrometheusRule holds the same groups, under a name that DNS takes."""
+    """A PrometheusRule holds the same groups, under a name that DNS allows."""
     of = context('service = "Shop & Co"\nslo = { availability = "99%" }')
     found = yaml.safe_load(rules.text(of, "operator"))
     assert (found["apiVersion"], found["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
@@ -87,7 +88,7 @@ def test_the_operators_format() -> None:
 
 
 def test_every_metric_is_in_the_contract() -> None:
-    """No expression and no annotation names a metric that Sidelight does not have."""
+    """Each metric in an expression or an annotation is in the contract."""
     for rule in (*every_rule(shop()), *every_rule(context())):
         texts = [rule["expr"], *rule.get("annotations", {}).values()]
         for name in METRIC.findall(" ".join(texts)):
@@ -95,7 +96,7 @@ def test_every_metric_is_in_the_contract() -> None:
 
 
 def test_raw_series_are_read_over_one_window_only() -> None:
-    """A recording rule reads raw series over 5 minutes; longer windows read what was recorded."""
+    """A recording rule reads raw series over 5 minutes; longer windows read recorded series."""
     for rule in every_rule(shop()):
         if "record" in rule:
             for window in re.findall(r"(?:rate|increase)\([^)]*\[(\w+)\]", rule["expr"]):
@@ -127,7 +128,7 @@ def test_names_have_a_level_a_metric_and_an_operation() -> None:
 
 
 def test_decimals_are_exact() -> None:
-    """No number of an expression has the tail of a binary fraction."""
+    """No number in an expression has the rounding error of a binary fraction."""
     text = 'service = "a"\nslo = { availability = "99.97%", latency = "99.99% < 70ms" }'
     for rule in every_rule(context(text)):
         for number in re.findall(r"\d+\.\d+", rule["expr"]):
@@ -138,7 +139,7 @@ def test_decimals_are_exact() -> None:
 
 
 def test_an_objective_says_its_seconds_and_its_window() -> None:
-    """A latency's seconds are recorded as they were written; how long a budget is for, of both."""
+    """The seconds of a latency and the window of the budget are recorded."""
     of = context('service = "a"\nslo = { availability = "99%", latency = "99% < 300ms" }')
     (line,) = recorded(of, names.SECONDS, slo="latency")
     assert line.endswith(" + 0.3")
@@ -161,7 +162,7 @@ def test_an_objective_says_its_seconds_and_its_window() -> None:
     ],
 )
 def test_le_has_two_spellings(latency: str, matcher: str) -> None:
-    """A whole bound is found as 1 and as 1.0, a broken one as it is, and no other bound is."""
+    """A whole boundary matches 1 and 1.0, and a fraction matches itself only."""
     (bad,) = recorded(
         context(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.BAD_RATE
     )
@@ -169,7 +170,7 @@ def test_le_has_two_spellings(latency: str, matcher: str) -> None:
 
 
 def test_a_route_is_matched_whole() -> None:
-    """A template's braces and dots are text, and only /* at its end is a pattern."""
+    """Braces and dots of a template are matched literally; only a /* at its end is a pattern."""
     assert RoutePattern("GET", "/a.b/{id}").matchers == (
         'http_request_method="GET",http_route="/a.b/{id}"'
     )
@@ -177,7 +178,7 @@ def test_a_route_is_matched_whole() -> None:
 
 
 def test_a_stream_is_not_in_the_services_latency() -> None:
-    """A route whose first byte counts is left out where whole responses are timed."""
+    """The service's latency excludes routes that are measured to their first byte."""
     of = context(
         LATENCY + '[[slo.route]]\nmatch = "GET /feed"\nlatency = "95% < 1s"\nfirst_byte = true\n'
     )
@@ -188,29 +189,29 @@ def test_a_stream_is_not_in_the_services_latency() -> None:
 
 
 def test_a_service_that_streams() -> None:
-    """With first_byte, the routes that stream are judged by their first byte, the others whole."""
+    """With first_byte, streaming routes are measured to the first byte, and others to the end."""
     (total,) = recorded(context(LATENCY + "first_byte = true"), names.TOTAL_RATE)
     assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
     assert f"or {names.STARTS}" in total
 
 
-def test_a_burn_that_can_never_be_has_no_rule() -> None:
-    """At 90 % there is no 14.4 times; the other three are there."""
+def test_an_impossible_burn_rate_has_no_rule() -> None:
+    """At 90 % there is no rule for a burn rate of 14.4, and the other three are there."""
     of = context('service = "a"\nslo = { availability = "90%" }')
     found = alerts(of, "AvailabilityErrorBudgetBurn")
     assert [rule["labels"]["window"] for rule in found] == ["6h", "1d", "3d"]
 
 
 def test_the_floor_is_the_users() -> None:
-    """`min_bad_events` is in each burn alert, of the long window."""
+    """Each burn rate alert compares `min_bad_events` with its long window."""
     of = context('service = "a"\nslo = { availability = "99%", min_bad_events = 25 }')
     for rule in alerts(of, "AvailabilityErrorBudgetBurn"):
         assert rule["expr"].endswith(" >= 25")
         assert names.bad(rule["labels"]["window"]) in rule["expr"]
 
 
-def test_every_alert_says_what_to_do() -> None:
-    """Each has a wait, a severity, its service, a summary, what to do first, and two links."""
+def test_every_alert_is_complete() -> None:
+    """Each alert has a ``for``, a severity, a service, a summary, a first action and two links."""
     for of in (shop(), context()):
         for rule in every_rule(of):
             if "alert" in rule:
@@ -224,8 +225,8 @@ def test_every_alert_says_what_to_do() -> None:
                 assert not re.search(r"<[\w,]+>", str(rule)), rule
 
 
-def test_every_alert_opens_a_dashboard_at_what_it_is_about() -> None:
-    """The dashboard is one that is shipped, has each variable, and is the route's for a route."""
+def test_every_alert_opens_a_dashboard() -> None:
+    """The dashboard exists and has each variable in the link, and a route opens the route's."""
     for of in (
         shop(),
         context(),
@@ -244,7 +245,7 @@ def test_every_alert_opens_a_dashboard_at_what_it_is_about() -> None:
 
 
 def test_users_add_labels_annotations_and_addresses() -> None:
-    """What users add is on every alert, and their addresses stand before ours."""
+    """Each alert has the user's labels and annotations, and links with the user's addresses."""
     of = context(
         'service = "a"\n[slo]\navailability = "99%"\nlabels = { team = "x" }\n'
         'annotations = { chat = "#x" }\nrunbook_base = "https://wiki.example/r/"\n'
@@ -261,7 +262,7 @@ def test_users_add_labels_annotations_and_addresses() -> None:
 
 
 def test_the_window_is_the_users() -> None:
-    """The budget is that of the window, and says so."""
+    """The error budget is that of the user's window, and the description names it."""
     of = context('service = "a"\nslo = { availability = "99%", window = "4w" }')
     assert recorded(of, names.ratio("4w"))
     (rule,) = alerts(of, "ErrorBudgetExhausted")
@@ -278,8 +279,8 @@ def test_no_rule_is_there_twice() -> None:
         assert [key for key, number in keys.items() if number > 1] == []
 
 
-def test_few_alerts_wake_anybody() -> None:
-    """Critical is what users feel now, and nothing else."""
+def test_critical_alerts() -> None:
+    """Only alerts about what affects users now are critical."""
     critical = {
         rule["alert"]
         for rule in every_rule(shop())
@@ -297,6 +298,12 @@ def test_few_alerts_wake_anybody() -> None:
 
 
 def test_scales_are_fractions() -> None:
-    """A scale that is no neat fraction still makes durations that Prometheus reads."""
+    """Durations are valid for Prometheus with any scale."""
     of = RuleContext(objectives.default(), Fraction(1, 7))
     assert all(re.fullmatch(r"(\d+(ms|[smhd]))+", group["interval"]) for group in rules.groups(of))
+
+
+def test_the_project_has_one_address() -> None:
+    """The links of pyproject.toml start with the address that the alerts' links start with."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert all(url.startswith(f"{PROJECT_URL}/") for url in project["urls"].values())

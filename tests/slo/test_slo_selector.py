@@ -1,4 +1,4 @@
-"""Selectors: which series are a service's, and which labels are left of them."""
+"""Selectors: the series of a service, and the labels that recorded series keep."""
 
 import pytest
 
@@ -21,7 +21,7 @@ LOOSE = 'service = "a"\nselector = \'job=~"a-.*",namespace="x"\'\n[slo]\navailab
     ],
 )
 def test_what_is_pinned_stays(text: str, by: tuple[str, ...]) -> None:
-    """Labels with = are those of what is recorded."""
+    """Recorded series keep the labels with =."""
     assert selector.parse("selector", text).by == by
 
 
@@ -29,20 +29,20 @@ def test_what_is_pinned_stays(text: str, by: tuple[str, ...]) -> None:
     "text", ["", "job", "job=x", 'job="x" namespace="y"', 'job=~"x"', 'job=""', '{job="x"', 5, None]
 )
 def test_a_wrong_selector(text: object) -> None:
-    """What is no selector, or pins nothing, is told with an example."""
+    """An invalid selector, or one without =, is an error with an example."""
     with pytest.raises(SettingsError, match=r"selector=.* for example selector = 'job="):
         selector.parse("selector", text)
 
 
 def test_every_rule_asks_for_its_own_service() -> None:
-    """No expression of a service reads a series of another."""
+    """No expression of a service reads a series of another service."""
     for rule in every_rule(context('service = "shop"\nslo = { latency = "99% < 1s" }')):
         selectors = rule["expr"].replace('"${1}xx"', "").count("{")
         assert selectors == rule["expr"].count('job="shop"'), rule
 
 
 def test_a_selector_that_does_not_tell_services_apart() -> None:
-    """Where matchers are lost in sums, all that is recorded and read has the service's name."""
+    """Where the labels do not distinguish services, recorded series have the service's name."""
     for rule in every_rule(context(LOOSE)):
         if "record" in rule:
             assert rule["labels"]["service"] == "a"
@@ -51,12 +51,12 @@ def test_a_selector_that_does_not_tell_services_apart() -> None:
 
 
 def test_the_name_of_a_service_with_a_selector() -> None:
-    """Without a name of its own, it is called what its job is called."""
+    """Without a name, the service has the name of its job."""
     text = 'selector = \'namespace="y",job="x"\'\n[slo]\navailability = "99%"'
     assert service(text).name == "x"
 
 
 def test_defaults_without_some_jobs() -> None:
-    """Jobs with rules of their own are left out by name, and only they."""
+    """Jobs with rules of their own are excluded by name, and only these."""
     assert selector.every_job("a.b", 'c"').scraped == 'job!~"a\\\\.b|c\\""'
     assert selector.every_job().scraped == ""

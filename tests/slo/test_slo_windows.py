@@ -1,4 +1,4 @@
-"""Windows and factors: exact, and shortened alike."""
+"""Windows and factors are exact, and a scale shortens all of them."""
 
 import re
 from decimal import Decimal
@@ -27,7 +27,7 @@ from tests.slo.made import context, every_rule
     ],
 )
 def test_shortened(duration: str, scale: str, shorter: str) -> None:
-    """A drill's duration is what Prometheus reads, down to a millisecond."""
+    """A shortened duration is one that Prometheus accepts, down to a millisecond."""
     assert windows.shortened(duration, Fraction(scale)) == shorter
 
 
@@ -43,7 +43,7 @@ def test_every_alert_of_a_drill_is_the_same_alert() -> None:
         assert re.sub(times, "", one["expr"]) == re.sub(times, "", other["expr"])
 
 
-def test_factors_spend_what_the_book_says() -> None:
+def test_factors_are_those_of_the_workbook() -> None:
     """14.4 for an hour is 2 % of 30 days, 6 for 6 hours 5 %, 3 for a day 10 %, 1 for three 10 %."""
     month = to_milliseconds("30d")
     spent = [one.factor * to_milliseconds(one.long) / month for one in windows.BURN_RATES]
@@ -51,7 +51,7 @@ def test_factors_spend_what_the_book_says() -> None:
 
 
 def test_a_short_window_is_a_twelfth() -> None:
-    """Each long window has a short one of a twelfth, which ends the alert."""
+    """Each long window has a short one of a twelfth, which resolves the alert."""
     for one in windows.BURN_RATES:
         assert to_milliseconds(one.long) == 12 * to_milliseconds(one.short)
 

@@ -49,7 +49,7 @@ def count(file: WorkerFile, times: int) -> None:
 
 
 def killed(file: WorkerFile) -> None:
-    """End a worker without a goodbye: its lock is gone, its file stays."""
+    """End a worker as SIGKILL does: its lock is released, its file stays."""
     file.words.release()
     file.free_slots.clear()  # each has its text in the mapping
     file._slots.clear()

@@ -41,7 +41,7 @@ def exemplar(file: Any, tally: Any) -> None:
 
 
 def say(text: str) -> None:
-    """A line for whoever started this."""
+    """Write a line to the process that started this one."""
     sys.stdout.write(f"{text}\n")
     sys.stdout.flush()
 
@@ -80,9 +80,9 @@ def read(path: str, *, merge: bool) -> None:
     reader = DirectoryReader(directory.open_shared(path))
     if merge:
         run_to_end(merge_stopped_workers(reader))
-    shot = run_to_end(Collector(reader).collect())
+    snapshot = run_to_end(Collector(reader).collect())
     found: dict[str, int] = {}
-    for key, values in shot.sums.items():
+    for key, values in snapshot.sums.items():
         counted = sum(values[1:]) if key.family.kind == "histogram" else values[0]
         found[key.family.name] = found.get(key.family.name, 0) + counted
     say(json.dumps([found, list(reader.skipped)]))

@@ -27,7 +27,7 @@ class Reader:
         self.reader = DirectoryReader(where)
         self.collector = Collector(self.reader)
 
-    def shot(self, *, merge: bool = True) -> Snapshot:
+    def snapshot(self, *, merge: bool = True) -> Snapshot:
         """Merge, then collect, as a scrape does."""
         if merge:
             run_to_end(merge_stopped_workers(self.reader))
@@ -35,7 +35,7 @@ class Reader:
 
     def page(self, *, merge: bool = True) -> Samples:
         """The samples of the page: both formats parse, and no sample is there twice."""
-        return parsed(self.shot(merge=merge))
+        return parsed(self.snapshot(merge=merge))
 
     @property
     def reasons(self) -> set[str]:
@@ -43,11 +43,11 @@ class Reader:
         return {reason for _, reason in self.reader.skipped}
 
 
-def parsed(shot: Snapshot) -> Samples:
+def parsed(snapshot: Snapshot) -> Samples:
     """Both formats of a snapshot, parsed to the end; the samples of the open one."""
-    text = b"".join(render(shot, ExpositionFormat.TEXT)).decode()
+    text = b"".join(render(snapshot, ExpositionFormat.TEXT)).decode()
     samples(text_parser.text_string_to_metric_families(text))
-    open_text = b"".join(render(shot, ExpositionFormat.OPENMETRICS)).decode()
+    open_text = b"".join(render(snapshot, ExpositionFormat.OPENMETRICS)).decode()
     return samples(open_parser.text_string_to_metric_families(open_text))
 
 

@@ -26,7 +26,7 @@ def filled(bounds: tuple[float, ...], observed: list[float]) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("bounds", [(), (1.0,), (0.1, 1.0)])
 def test_the_same_boundaries_need_no_move(bounds: tuple[float, ...]) -> None:
-    """Equal boundaries are told apart from others, so that nothing is moved."""
+    """Equal boundaries are recognized, so that no value is moved."""
     assert bucket_mapping(bounds, bounds) is None
 
 
@@ -55,7 +55,7 @@ def test_a_move_keeps_count_and_sum(
 
 
 def test_workers_of_different_boundaries_are_merged_together(where: Directory) -> None:
-    """The dead of two settings are summed, with the boundaries of both."""
+    """Stopped workers of two settings are summed, with the boundaries of both."""
     killed(worker(where, 5, (0.001, 1.0)))
     merge_all(where)
     killed(worker(where, 6, (0.5, 1.0, 2.0)))

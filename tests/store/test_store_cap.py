@@ -56,7 +56,7 @@ def fill(file: WorkerFile, key: bytes) -> None:
 
 
 def test_past_the_cap_nothing_is_lost_but_the_route(many: SidelightMiddleware) -> None:
-    """Each request past the cap is counted under ``_OTHER``, and an overflow says so."""
+    """Each request past the cap is counted under ``_OTHER``, and the overflow is counted."""
     for number in range(ROUTES):
         ask(many, f"/route{number}", status=500 if number % 2 else 200)
     text = page(many)
@@ -112,7 +112,7 @@ def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddlewa
 def test_a_table_made_again_and_again_does_not_fill_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Endpoints that no table knows don't use up the room of later routes."""
+    """Endpoints that no table knows don't use up the space of later routes."""
     from sidelight.asgi import labels
 
     monkeypatch.setattr(labels, "REBUILD_SECONDS", 0.0)

@@ -96,7 +96,7 @@ def test_links_in_place_of_a_directory_are_refused(memory: Path, which: str) -> 
 
 
 def test_only_regular_files_are_opened(where: Directory, tmp_path: Path) -> None:
-    """Links, pipes and folders raise OSError at once, and nobody waits for a pipe's writer."""
+    """Links, pipes and folders raise OSError at once, without waiting for the writer of a pipe."""
     store = tmp_path / "store"
     (store / "real").write_text("x")
     (store / "link").symlink_to(store / "real")
@@ -126,7 +126,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
 
 
 def test_a_lock_that_is_held_is_not_had(where: Directory) -> None:
-    """A second holder is told so, at once or after it has waited, and can have it later."""
+    """A second process does not get the lock, at once or after a wait, until it is released."""
     with where.locked("fold.lock") as first:
         assert first
         with where.locked("fold.lock") as second:
@@ -138,7 +138,7 @@ def test_a_lock_that_is_held_is_not_had(where: Directory) -> None:
 
 
 def test_numbers_of_workers_are_small_and_used_again(where: Directory) -> None:
-    """A new worker takes the lowest number that no living worker has."""
+    """A new worker takes the lowest number that no running worker has."""
     first, second, third = (worker(where) for _ in range(3))
     assert [first.worker, second.worker, third.worker] == [0, 1, 2]
     killed(second)
@@ -192,7 +192,7 @@ def test_a_mark_that_leads_elsewhere_touches_nothing(tmp_path: Path) -> None:
 
 
 def test_an_identity_is_the_first_that_was_proposed(tmp_path: Path) -> None:
-    """For whoever asks; what is no id is passed over."""
+    """Every process gets the same id; an invalid one is replaced."""
     where = shared(tmp_path / "store")
     first, second = str(uuid.uuid4()), str(uuid.uuid4())
     assert where.identity(first) == where.identity(second) == first
@@ -202,7 +202,7 @@ def test_an_identity_is_the_first_that_was_proposed(tmp_path: Path) -> None:
 
 
 def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
-    """A sparse file of any size costs its reader no more than the largest of ours."""
+    """A sparse file of any size costs its reader no more than the largest valid file."""
     where = shared(tmp_path / "store")
     with (tmp_path / "store" / directory.IDENTITY).open("wb") as file:
         file.truncate(1 << 40)
@@ -225,7 +225,7 @@ def test_a_store_that_is_over_leaves_no_descriptor(tmp_path: Path) -> None:
 
 
 def test_a_directory_that_is_in_use_stays_open(tmp_path: Path) -> None:
-    """A closed store's directory is there for whoever holds it still."""
+    """A closed store's directory stays usable for code that still holds it."""
     store = open_store(tmp_path / "store")
     where = store.directory
     assert where is not None

@@ -129,7 +129,7 @@ def test_what_is_no_file_of_ours_is_skipped(where: Directory, alive: Path, kind:
 def test_a_snapshot_that_is_none_takes_no_counts_with_it(
     where: Directory, alive: Path, kind: str
 ) -> None:
-    """Whatever lies in place of a worker's snapshot, its own counts are there, and it is said."""
+    """Whatever is in place of a worker's snapshot, its counts are exported, with a reason."""
     (name,) = where.names(".worker")
     junk(alive / name.replace(".worker", ".user"), kind)
     check(where, "too_large" if kind == "sparse" else "unreadable")
@@ -312,7 +312,7 @@ def test_a_file_that_shrinks_what_it_uses_is_skipped(where: Directory, alive: Pa
 
 
 def test_a_second_schema_in_a_file_is_no_schema(where: Directory, alive: Path) -> None:
-    """A file that changes its schema midway is skipped, alive or dead, and breaks no merge."""
+    """A file that changes its schema midway is skipped, and breaks no merge."""
     families = schema.schema(DURATION_BUCKETS)
     other = schema.encode((StoredFamily("made_up", "counter", ()),))
     name, data, _ = made(families, [(0, LABELS, [1] * families[0].values)])
@@ -337,11 +337,11 @@ def test_many_boundaries_cost_a_page_no_more_than_they_may(where: Directory, ali
         fds.append(held(alive / name, data))
     began = time.thread_time()
     staying = Reader(where)
-    shot = staying.shot()
+    snapshot = staying.snapshot()
     assert time.thread_time() - began < 2
-    found = sum(sum(v[1:]) for key, v in shot.sums.items() if key.family.name == DURATION.name)
+    found = sum(sum(v[1:]) for key, v in snapshot.sums.items() if key.family.name == DURATION.name)
     assert found == REAL + 2 * 20 * 1001
-    assert all(len(key.family.bounds) <= schema.MAX_BOUNDS for key in shot.sums)
+    assert all(len(key.family.bounds) <= schema.MAX_BOUNDS for key in snapshot.sums)
     for fd in fds:
         os.close(fd)
 
@@ -357,7 +357,7 @@ def test_a_negative_boundary_is_skipped(where: Directory, alive: Path) -> None:
 def test_families_without_number_never_make_totals_that_no_one_reads(
     where: Directory, alive: Path
 ) -> None:
-    """Dead files with more families than totals may hold: what fits is merged, the rest waits."""
+    """Of stopped workers with too many families for the totals, those that fit are merged."""
     for part in range(3):
         families = tuple(StoredFamily(f"made_{part}_{n}", "counter", ()) for n in range(400))
         name, data, _ = made(families, [(0, ("",), [7])])
@@ -375,7 +375,7 @@ def test_families_without_number_never_make_totals_that_no_one_reads(
 def test_totals_never_grow_past_what_a_reader_takes(
     where: Directory, alive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dead file that would make the totals too large stays, and goes on being counted."""
+    """A stopped worker's file that would make the totals too large stays, and is still counted."""
     from sidelight.store import totals
 
     monkeypatch.setattr(totals, "MAX_SERIES", 5)
@@ -412,8 +412,8 @@ def test_exemplars_of_no_bucket_and_no_time_are_left_out(where: Directory, alive
                 data[start : start + layout.EXEMPLAR.size] = layout.with_checksum(rest)
                 slot += 1
     fd = held(alive / name, data)
-    shot = Reader(where).shot()
-    assert shot.exemplars
+    snapshot = Reader(where).snapshot()
+    assert snapshot.exemplars
     Reader(where).page()
     os.close(fd)
 
@@ -424,8 +424,8 @@ def test_an_exemplar_is_in_its_own_bucket_under_other_boundaries(where: Director
     second = worker(where, 1, (0.5, 1.0, 1.5, 2.0))
     tally = first.series(DURATION, LABELS)
     first.set_exemplar(tally, 1, b"t" * 16, b"s" * 8, 1.8)
-    shot = Reader(where).shot()
-    ((key, bucket),) = shot.exemplars
+    snapshot = Reader(where).snapshot()
+    ((key, bucket),) = snapshot.exemplars
     assert key.family.bounds[bucket] == 2.0
     killed(first)
     killed(second)
@@ -444,7 +444,7 @@ def test_an_exemplar_is_in_its_own_bucket_under_other_boundaries(where: Director
     ],
 )
 def test_no_route_table_makes_a_scrape_hang(where: Directory, alive: Path, table: str) -> None:
-    """Tables made to be matched for ever, beside long paths in flight, are matched in a moment."""
+    """Tables that a naive matcher needs exponential time for are matched quickly."""
     name, data, header = made(
         schema.schema(DURATION_BUCKETS),
         [],
@@ -487,12 +487,14 @@ def test_all_files_together_take_only_so_much_memory(where: Directory, alive: Pa
         os.truncate(path, layout.MAX_BYTES)
     tracemalloc.start()
     staying = Reader(where)
-    shot = staying.shot()
+    snapshot = staying.snapshot()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 6 * layout.MAX_BYTES
     assert "too_large" in staying.reasons
-    assert sum(sum(v[1:]) for k, v in shot.sums.items() if k.family.name == DURATION.name) == REAL
+    assert (
+        sum(sum(v[1:]) for k, v in snapshot.sums.items() if k.family.name == DURATION.name) == REAL
+    )
     for fd in fds:
         os.close(fd)
 

@@ -71,7 +71,7 @@ def dead_worker(where: Directory, requests: int) -> None:
 
 
 def prepared(path: Path) -> Directory:
-    """A directory with totals of 3, two dead workers of 5 and 7, and a living one."""
+    """A directory with totals of 3, and two killed workers of 5 and 7."""
     where = shared(path)
     dead_worker(where, 3)
     merge_all(where)
@@ -109,7 +109,7 @@ def test_a_merge_killed_at_any_step_doubles_and_drops_nothing(
 def test_a_merge_killed_at_any_step_leaves_nothing_for_ever(
     run: Run, tmp_path: Path, stride: int
 ) -> None:
-    """What a killed merge left half done (drafts, snapshots of the dead) is gone in the end."""
+    """Drafts and snapshots that a killed merge leaves are removed by the next merge."""
     left = set()
     for last in range(0, 200, stride):
         where = prepared(tmp_path / str(last))

@@ -149,7 +149,7 @@ def place() -> Iterator[Path]:
 def test_a_made_up_file_never_breaks_a_merge(
     place: Path, families: list[StoredFamily], keys: list[bytes], draw: Any
 ) -> None:
-    """A dead file with right checksums and any families in it is merged or skipped, no more."""
+    """A stopped worker's file with right checksums and any families is merged or skipped."""
     where = open_shared(str(place))
     for name in where.names(""):
         (place / name).unlink()
@@ -193,13 +193,13 @@ def hostile(families: list[StoredFamily]) -> bytes:
 def test_boundaries_that_are_no_numbers_are_skipped(
     where: Directory, tmp_path: Path, bounds: tuple[float, ...]
 ) -> None:
-    """A dead file with NaN or infinity among its boundaries is skipped, not merged."""
+    """A stopped worker's file with NaN or infinity among its boundaries is skipped, not merged."""
     family = StoredFamily("http_server_request_duration_seconds", "histogram", bounds)
     check(where, tmp_path / "store", hostile([family]))
 
 
 def test_a_counter_with_boundaries_is_skipped(where: Directory, tmp_path: Path) -> None:
-    """A dead file that gives boundaries to a counter is skipped, not merged."""
+    """A stopped worker's file that gives boundaries to a counter is skipped, not merged."""
     family = StoredFamily("sidelight_worker_exits_total", "counter", (1.0,))
     check(where, tmp_path / "store", hostile([family]))
 

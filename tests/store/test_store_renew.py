@@ -92,7 +92,7 @@ def test_a_renewed_file_holds_what_was_counted(tmp_path: Path) -> None:
 
 
 def test_workers_keep_their_numbers_in_whatever_order_they_renew(tmp_path: Path) -> None:
-    """The second of two workers renews first: each figure is still said once, by its own."""
+    """The second of two workers renews first: each value is exported once, by its own worker."""
     stores = [open_in(tmp_path / "store") for _ in range(2)]
     for store in stores:
         _publish(store)

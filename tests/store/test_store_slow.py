@@ -1,4 +1,4 @@
-"""SlowRequest requests are remembered: by the living, by the totals, and never by half."""
+"""Slow requests are stored by workers and by the totals, and never in part."""
 
 import os
 import struct

@@ -90,19 +90,19 @@ def test_threads_with_loops_of_their_own_lose_no_request(
     assert "sidelight_internal_errors_total" not in text
 
 
-def orders(shot: Snapshot) -> float:
+def orders(snapshot: Snapshot) -> float:
     """The application's own counter."""
-    family = shot.app_families.get("orders")
+    family = snapshot.app_families.get("orders")
     return sum(family.samples.values()) if family else 0.0
 
 
-def requests(shot: Snapshot) -> int:
-    """Requests of ours."""
-    return sum(sum(v[1:]) for key, v in shot.sums.items() if key.family.name == DURATION.name)
+def requests(snapshot: Snapshot) -> int:
+    """Requests that Sidelight counted."""
+    return sum(sum(v[1:]) for key, v in snapshot.sums.items() if key.family.name == DURATION.name)
 
 
 def test_a_merge_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> None:
-    """However far a scrape is when another process merges the dead, it has every count once."""
+    """At whatever step of a scrape another process merges, the scrape has every count once."""
     for turn in range(100):
         path = tmp_path / str(turn)
         where = shared(path)
@@ -124,10 +124,10 @@ def test_a_merge_at_any_moment_of_a_scrape_changes_no_sum(tmp_path: Path) -> Non
             while True:
                 next(steps)
         except StopIteration as stop:
-            shot: Snapshot = stop.value
+            snapshot: Snapshot = stop.value
             complete = not where.names("totals")
-        assert requests(shot) == 7, turn
-        assert orders(shot) == 7, turn
+        assert requests(snapshot) == 7, turn
+        assert orders(snapshot) == 7, turn
         store.close()
         where.close()
         if complete:

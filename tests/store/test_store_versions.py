@@ -43,7 +43,7 @@ class Later:
         return self.process.stdout.readline().strip()
 
     def kill(self) -> None:
-        """SIGKILL: no goodbye."""
+        """End it with SIGKILL."""
         self.process.send_signal(signal.SIGKILL)
         self.process.communicate()
 
@@ -86,7 +86,7 @@ def in_flight(page: Any) -> float:
 
 
 def test_a_living_later_worker_is_read_beside_ours(where: Directory) -> None:
-    """A later worker's counts, rows and exemplars are there; what is unknown is said."""
+    """A later worker's counts, requests and exemplars are read; unknown parts are reported."""
     current = worker(where, 5)
     with later(where, 7) as other:
         staying = Reader(where)
@@ -99,7 +99,7 @@ def test_a_living_later_worker_is_read_beside_ours(where: Directory) -> None:
             == 2
         )
         assert in_flight(page) == 1
-        assert [trace.value for trace in staying.shot().exemplars.values()] == [0.003]
+        assert [trace.value for trace in staying.snapshot().exemplars.values()] == [0.003]
         assert named(page, "sidelight_families_skipped_total", reason="later_version") == 1
         assert set(staying.reader.skipped) == {(other.name, "later_blocks")}
         count(current, 1)
@@ -166,7 +166,7 @@ def test_what_the_later_version_keeps_survives_many_of_our_merges(where: Directo
 
 
 def test_a_later_worker_we_cannot_read_is_left_where_it_is(where: Directory) -> None:
-    """With a layout past this version is skipped and said, alive or dead, and never removed."""
+    """A file of an unknown layout is skipped and reported, and never removed."""
     current = worker(where, 5)
     staying = Reader(where)
     with later(where, 7, needs=2) as other:
@@ -191,7 +191,7 @@ def test_a_later_worker_we_cannot_read_is_left_where_it_is(where: Directory) -> 
 
 
 def test_later_totals_we_cannot_read_are_not_replaced(where: Directory) -> None:
-    """Our dead wait beside them, counted, until one comes that understands both."""
+    """Stopped workers stay beside them, counted, until a version merges that reads both."""
     with later(where, 7, needs=2):
         pass
     seen_later(where, merge=True, needs=2)

@@ -107,7 +107,7 @@ def test_a_lifespan_that_began_before_the_test(request: pytest.FixtureRequest) -
 
 
 def test_the_tests_own_code_is_no_application(sidelight_metrics: Metrics) -> None:
-    """A test that holds its own loop, before, between and after requests, is not to blame."""
+    """A test that blocks its own loop before, between and after requests is no route's block."""
 
     async def ask(client: httpx.AsyncClient) -> None:
         time.sleep(HELD)  # noqa: ASYNC251 the case under test
@@ -120,7 +120,7 @@ def test_the_tests_own_code_is_no_application(sidelight_metrics: Metrics) -> Non
 
 
 def test_one_application_of_several(sidelight_metrics: Metrics) -> None:
-    """``of`` holds one application to the limit, and not its neighbour."""
+    """``of`` holds one application to the limit, and not another one."""
     good, bad = shop(), shop()
     bare(good, "/quick/1")
     bare(bad, "/hold/1")

@@ -10,7 +10,7 @@ DEFAULT_COLLECTORS = frozenset({"ProcessCollector", "PlatformCollector", "GCColl
 
 
 def default_registry() -> Any:
-    """prometheus_client's default registry, or None where nobody uses it."""
+    """prometheus_client's default registry, or None where it is not in use."""
     module = sys.modules.get("prometheus_client")
     return getattr(module, "REGISTRY", None)
 

@@ -10,12 +10,10 @@ LINES_AT_ONCE = 1000
 
 def render_family(family: AppFamily, form: ExpositionFormat) -> Iterator[bytes]:
     """The lines of a family, in pieces."""
-    if form is ExpositionFormat.OPENMETRICS:
-        yield header(family.name, family.kind, family.help, family.unit, form)
-    else:
-        suffix = {"counter": "_total", "info": "_info"}.get(family.kind, "")
-        kind = "histogram" if family.kind == "gaugehistogram" else family.kind
-        yield header(family.name + suffix, kind, family.help, "", form)
+    name = family.name + {"counter": "_total", "info": "_info"}.get(family.kind, "")
+    text = form is ExpositionFormat.TEXT
+    kind = "histogram" if text and family.kind == "gaugehistogram" else family.kind
+    yield header(name, kind, family.help, family.unit, form)
     lines = []
     for (suffix, labels), value in family.samples.items():
         lines.append(_line(family, suffix, labels, value, form))

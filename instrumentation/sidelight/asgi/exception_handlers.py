@@ -2,7 +2,7 @@
 
 Handlers live in a dictionary of each application's `ExceptionMiddleware`. Those that can meet
 a validation error are replaced there by a `CountingHandler` of themselves. No handler is added, so
-an exception that nobody handles goes on its way as it did.
+an exception without a handler propagates as before.
 """
 
 import inspect
@@ -132,5 +132,5 @@ def _awaits(handler: Any) -> bool:
     """Whether Starlette would await it, or give it to a thread."""
     while isinstance(handler, partial):
         handler = handler.func
-    call = getattr(handler, "__call__", None)  # noqa: B004 the method itself is looked at
+    call = getattr(handler, "__call__", None)  # noqa: B004 the method itself is examined
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(call)

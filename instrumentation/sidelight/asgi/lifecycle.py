@@ -198,7 +198,7 @@ def observing(observer: Observer) -> Iterator[list[StoreLifecycle]]:
 
 
 def observers() -> tuple[Observer, ...]:
-    """Whoever observes now."""
+    """The present observers."""
     return tuple(_observers)
 
 

@@ -26,7 +26,7 @@ LIBRARIES = tuple(
     {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     | {str(Path(__file__).parent.parent), "<"}
 )
-"""Code that lies here is not the user's own."""
+"""Code in these folders is not the application's."""
 
 
 class LoopBlockAttribution:

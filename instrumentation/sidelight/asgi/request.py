@@ -53,7 +53,7 @@ class Extra:
 class UncommonRequest(Measurement):
     """What is known of one request until its response is complete.
 
-    Whoever makes one sets every attribute, which costs less than a constructor. ``slot`` is
+    Its creator sets every attribute, which costs less than a constructor. ``slot`` is
     None once the request is recorded.
     """
 

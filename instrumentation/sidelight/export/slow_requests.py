@@ -11,9 +11,9 @@ HEAD = (
     "request",
     "status",
     "first byte",
-    "loop held",
+    "loop blocked",
     "waiting",
-    "where it went",
+    "time by phase",
 )
 
 

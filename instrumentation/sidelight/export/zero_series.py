@@ -43,10 +43,10 @@ class ZeroSeries:
         for table in sorted(tables)[:MAX_TABLES]:
             routes = yield from self._of_table(*table)
             for start in range(0, len(routes), CHUNK):
-                for route in routes[start : start + CHUNK]:
-                    snapshot.sums.setdefault(route.failed, route.zeros)
-                    snapshot.sums.setdefault(route.slow, (0,))
-                    snapshot.sums[route.threshold] = route.nanoseconds
+                for failed, zeros, slow, threshold, nanoseconds in routes[start : start + CHUNK]:
+                    snapshot.sums.setdefault(failed, zeros)
+                    snapshot.sums.setdefault(slow, (0,))
+                    snapshot.sums[threshold] = nanoseconds
                 yield
 
     def _of_table(self, root: str, table: str) -> Generator[None, None, list[RouteZeros]]:

@@ -163,7 +163,7 @@ class Heartbeat:
         self.app_metrics.publish_if_due()
 
     def renew_file(self) -> None:
-        """Make this worker's file again if somebody removed it."""
+        """Make this worker's file again if it was removed."""
         try:
             if self.store.renew():
                 logger.error(

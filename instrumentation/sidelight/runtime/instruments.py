@@ -82,7 +82,7 @@ def poll(gauge: Gauge) -> None:
 def publish(file: WorkerFile) -> None:
     """Write the gauges' readings of this moment to a file. Never raises."""
     if not _gauges or not _publishing.acquire(blocking=False):
-        return  # nobody to ask, or another thread is asking now
+        return  # nothing to read, or another thread is reading now
     try:
         with suppress(Exception):
             _publish(file)
@@ -101,7 +101,7 @@ def publish_all() -> None:
 def _publish(file: WorkerFile) -> None:
     shown: set[SeriesName] = set()
     for gauge in tuple(_gauges):
-        with suppress(Exception):  # somebody else's pool, looked at while it changes
+        with suppress(Exception):  # a pool of a library, read while it changes
             for metric, labels, value in gauge():
                 worker = (str(file.worker),) if WORKER in metric.labels else ()
                 file.set(metric, (*labels, *worker), max(0, value))
@@ -118,7 +118,7 @@ def _event(event: Event) -> None:
                 _aim()
                 if not _write(event):
                     _early.append(event)
-    except Exception:  # noqa: BLE001, S110 a fault of ours is not the caller's business
+    except Exception:  # noqa: BLE001, S110 a fault of Sidelight must not reach the caller
         pass
 
 

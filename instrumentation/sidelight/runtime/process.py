@@ -92,7 +92,7 @@ def _limits(_pid: int) -> tuple[Path, ...]:
 def _possible() -> Iterator[Path]:
     """Where a limit may be, of either version of control groups.
 
-    A container may be told of groups that it can't see: then only the roots are there.
+    A container may be in groups that it can not see: then only the roots exist.
     """
     groups = ""
     with suppress(OSError):

@@ -74,7 +74,7 @@ def _begin(obj: object, name: str, adapter: type[Adapter]) -> None:
 def _readings() -> Iterator[GaugeReading]:
     """The gauges of all that is watched; what can't be read now is passed over."""
     for adapter in tuple(_watched.values()):
-        with suppress(Exception):  # somebody else's pool, looked at while it changes
+        with suppress(Exception):  # a pool of a library, read while it changes
             yield from tuple(adapter.readings())
 
 

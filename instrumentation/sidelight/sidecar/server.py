@@ -104,4 +104,4 @@ def _log_start(
         },
     )
     if config.open:
-        logger.warning("--insecure: whoever reaches %s can read the metrics", where)
+        logger.warning("--insecure: any client that reaches %s can read the metrics", where)

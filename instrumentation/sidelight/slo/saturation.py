@@ -76,8 +76,7 @@ ALERTS: Final = (
         summary="{{ $labels.server_address }} answers <service> slowly",
         description="Requests from <service> to {{ $labels.server_address }} take "
         "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day.",
-        action="ask the people who run that server. Meanwhile, see that calls to it have a "
-        "timeout.",
+        action="ask the operators of that server. Meanwhile, see that calls to it have a timeout.",
         dashboard="runtime",
     ),
     AlertDefinition(

@@ -6,7 +6,7 @@ try:
     from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, flock
 
     POSSIBLE = True
-except ImportError:  # Windows: a process there is alone, and nobody reads its file
+except ImportError:  # Windows: a process there is alone, and no other process reads its file
     POSSIBLE = False
 
 POLL = 0.002

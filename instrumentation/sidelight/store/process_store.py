@@ -93,7 +93,7 @@ class Store:
     def publish_app_metrics(self, data: bytes) -> None:
         """Write a snapshot of the application's metrics beside this worker's file.
 
-        Without that file nobody would read the snapshot, nor ever remove it.
+        Without that file, no process would read or remove the snapshot.
         """
         if self.directory is not None and not self.closed and self.file.is_linked():
             name = self.file.name.removesuffix(WORKER_SUFFIX) + APP_METRICS_SUFFIX

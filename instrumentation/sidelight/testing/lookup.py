@@ -21,7 +21,7 @@ SHORT = {
 }
 """What a label may be called for short."""
 NAMED = frozenset({ROUTE, POOL, "executor", "dependency", "phase", "server_address"})
-"""Labels whose values somebody gave a name: one that isn't there is a slip of the pen."""
+"""Labels whose values are names in the code: a name that does not exist is a typing error."""
 ENDINGS = ("", "_total", "_seconds", "_bytes", "_seconds_total")
 PARTS = ("_count", "_sum", "_bucket")
 ACTIVE = "fastapi_active_requests"

@@ -119,7 +119,7 @@ class MeasuredTest:
         )
 
     def _with_own_file(self, found: StoreLifecycle) -> StoreLifecycle:
-        """One that shares its file can't be told from those it shares it with."""
+        """One that shares its file can't be distinguished from those it shares it with."""
         for other, files in self._used.items():
             if other is not found and files & self._used[found]:
                 raise UnknownError(

@@ -97,9 +97,9 @@ def joined(process: MetricData, applications: Iterable[MetricData]) -> MetricDat
 
 def read(name: str, fd: int) -> MetricData:
     """What the file of a worker holds."""
-    shot = run_to_end(Collector(DirectoryReader(None, (name, fd))).collect())
+    snapshot = run_to_end(Collector(DirectoryReader(None, (name, fd))).collect())
     data: MetricData = {}
-    for key, values in shot.sums.items():
+    for key, values in snapshot.sums.items():
         metric = METRICS[key.family.name]
         family = data.setdefault(metric.name, MetricFamily(metric.name, metric.kind, metric.labels))
         series = MetricSeries(values[0] / metric.divisor)

@@ -207,7 +207,7 @@ def _too_slow(what: str, name: str, found: Between, limit: float) -> str:
     doubt = ""
     if found.low < limit:
         doubt = (
-            f", so it may be within the limit or not: "
-            f"SidelightMiddleware(buckets=…) with {limit:g} among them decides it"
+            f", so whether it is within the limit is unknown: "
+            f"SidelightMiddleware(buckets=…) with {limit:g} among them tells"
         )
     return f"{name} of {what} is {found}; the limit is {limit:g} s{doubt}"

@@ -50,7 +50,7 @@ class SqlalchemyPool(Pool):
     def counts(self, source: Any) -> Counts:
         """What a queue pool says; of other pools only what was seen to be taken.
 
-        A StaticPool gives its one connection to everybody: it is in use or not.
+        A StaticPool gives its one connection to all callers: it is in use or not.
         """
         pool = source.pool
         if not hasattr(pool, "checkedout"):

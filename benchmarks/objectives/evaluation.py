@@ -1,10 +1,10 @@
-"""Which alerts were due, from the requests themselves, and which came.
+"""The alerts that were due, by the requests themselves, and the alerts that fired.
 
 A page is due in an incident of which some hour spends 2 % of the month's budget, or some six
-hours 5 %, with at least five failed requests; a warning, where some three days spend 10 %. It is
-the workbook's own table, with requests counted in the place of rates. A page is right between the
-begin of an incident that is worth one and an hour after its end (a warning: six hours), since a
-window still looks back at it then, and false anywhere else.
+hours 5 %, with at least five failed requests; a warning, where some three days spend 10 %. This is
+the workbook's table, with requests instead of rates. A page is correct from the begin of an
+incident for which one is due until an hour after its end (a warning: six hours), because windows
+still include the incident. At any other time it is false.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmarks.objectives.service import Month
 
 WORTH_A_PAGE = ((1 * HOUR, 0.02), (6 * HOUR, 0.05))
 WORTH_A_WARNING = (*WORTH_A_PAGE, (3 * DAY, 0.10))
-FEWEST = 5  # failed requests
+MIN_FAILED = 5  # failed requests
 GRACE_OF_PAGE = 1 * HOUR
 GRACE_OF_WARNING = 6 * HOUR
 
@@ -26,8 +26,8 @@ Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What was due and what came."""
+class AlertScore:
+    """How many alerts were due, fired, missed and false."""
 
     due: int
     raised: int
@@ -41,13 +41,13 @@ class Verdict:
 
 
 def incidents(month: Month) -> list[Span]:
-    """All that went wrong on purpose: faults and lone errors."""
+    """The simulated incidents: faults and single errors."""
     faults = [(fault.start, fault.end) for fault in month.scenario.faults]
     return sorted(faults + [(time, time + MINUTE) for time in month.scenario.lone])
 
 
 def due(month: Month, objective: float, worth: Iterable[tuple[int, float]]) -> list[Span]:
-    """The incidents that spend enough of the month's budget soon enough."""
+    """The incidents that spend enough of the month's budget in a short enough time."""
     budget = month.total * (1 - objective)
     sums = [0, *accumulate(month.failed)]
 
@@ -59,16 +59,16 @@ def due(month: Month, objective: float, worth: Iterable[tuple[int, float]]) -> l
     return [
         span
         for span in incidents(month)
-        if any(most(span, window) >= max(FEWEST, share * budget) for window, share in worth)
+        if any(most(span, window) >= max(MIN_FAILED, share * budget) for window, share in worth)
     ]
 
 
-def judge(firing: Sequence[bool], spans: Sequence[Span], grace: int) -> Verdict:
-    """Hold one tool's alerts against the incidents that were due one."""
+def score(firing: Sequence[bool], spans: Sequence[Span], grace: int) -> AlertScore:
+    """Compare a tool's alerts with the incidents for which alerts were due."""
     began = [(n + 1) * STEP for n, now in enumerate(firing) if now and not (n and firing[n - 1])]
     delays, right = [], 0
     for start, end in spans:
         inside = [time for time in began if start <= time <= end + grace]
         right += len(inside)
         delays += [inside[0] - start] if inside else []
-    return Verdict(len(spans), len(began), len(spans) - len(delays), len(began) - right, delays)
+    return AlertScore(len(spans), len(began), len(spans) - len(delays), len(began) - right, delays)

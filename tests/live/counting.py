@@ -54,7 +54,7 @@ def value(found: Samples, name: str, **labels: str) -> float:
 
 
 def settle(server: Server, workers: int) -> None:
-    """Wait until the page knows so many living workers: those that died are folded then."""
+    """Wait until this many workers run: those that stopped are merged then."""
     eventually(lambda: _living(server) == workers)
 
 

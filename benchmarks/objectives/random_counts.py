@@ -10,7 +10,7 @@ _NORMAL = NormalDist().inv_cdf
 _MANY = 20.0  # from here on a Poisson count is drawn as a rounded normal
 
 
-class Chance:
+class RandomCounts:
     """Poisson counts from one seed, by inversion: one uniform number each."""
 
     __slots__ = ("_uniform",)
@@ -19,7 +19,7 @@ class Chance:
         self._uniform = Random(seed).random
 
     def poisson(self, mean: float) -> int:
-        """How many of what happens ``mean`` times on average."""
+        """A count of events that happen ``mean`` times on average."""
         if mean <= 0:
             return 0
         uniform = self._uniform()

@@ -1,4 +1,4 @@
-"""``docs/slo.md``, whose tables stand between comments that name them."""
+"""``docs/slo.md``, whose tables are between comments that name them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "slo.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "slo.md"
 
 
 def filled(page: str, tables: Mapping[str, str]) -> str:
-    """Put each table where its comment is."""
+    """Replace each table between its comments."""
     for name, text in tables.items():
         head, _, tail = _parts(page, name)
         page = f"{head}\n{text}{tail}"
