@@ -8,8 +8,8 @@ from typing import NamedTuple
 from tests.drill.crowd import Call, Crowd
 from tests.drill.inbox import Heard
 from tests.drill.stack import WORKERS, Stack
+from tests.live.counting import settle
 from tests.live.servers import eventually
-from tests.live.traffic import settle
 
 Names = Callable[[Heard], bool]
 STEADY = "min_over_time({rate}[{half}]) > 1 and {rate} offset {half}"

@@ -14,10 +14,10 @@ from sidelight.slo import windows
 from sidelight.store.layout import unpack_header
 from tests.deploy.artefacts import DEPLOY, ROOT, load
 from tests.drill.inbox import Inbox, listening
+from tests.live.counting import settle
 from tests.live.prometheus import prometheus, query, started, tool
 from tests.live.servers import PATIENCE, Server, eventually, free_port
 from tests.live.sidecars import SIDELIGHT, Sidecar
-from tests.live.traffic import settle
 
 WORKERS = 2
 SETTINGS = """\

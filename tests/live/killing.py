@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
+from tests.live.counting import Load, settle
 from tests.live.servers import Server, eventually
-from tests.live.traffic import Load, settle
 
 
 def replaced(server: Server, gone: int, workers: int) -> Callable[[], bool]:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.live.counting import RouteStatus
 from tests.live.servers import PATIENCE, free_port
-from tests.live.traffic import RouteStatus
 
 
 def tool(name: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Samples, scrape, settle, value
 from tests.live.servers import Server, eventually
-from tests.live.traffic import Samples, scrape, settle, value
 
 pytest.importorskip("prometheus_client")
 pytestmark = pytest.mark.live

@@ -9,9 +9,9 @@ import pytest
 
 from tests.asgi.driver import Page
 from tests.live.conftest import Serve
+from tests.live.counting import scrape
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar
-from tests.live.traffic import scrape
 
 pytestmark = pytest.mark.live
 

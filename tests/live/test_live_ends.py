@@ -8,8 +8,8 @@ import pytest
 
 from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
+from tests.live.counting import Call, Samples, ask, fallen, requests, scrape, settle, value
 from tests.live.servers import PATIENCE, Server, eventually, running
-from tests.live.traffic import Call, Samples, ask, fallen, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Call, Load, ask, requests, scrape, settle, value
 from tests.live.servers import Server, eventually, fill
 from tests.live.tmpfs import tmpfs
-from tests.live.traffic import Call, Load, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Call, RouteStatus, ask, requests, scrape, settle, value
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Call, RouteStatus, ask, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 

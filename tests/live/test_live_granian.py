@@ -3,9 +3,9 @@
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Load, Watch, check_counted, counted, scrape, value
 from tests.live.killing import kill_under_load
 from tests.live.servers import Server, eventually
-from tests.live.traffic import Load, Watch, check_counted, counted, scrape, value
 
 pytest.importorskip("granian")
 pytestmark = pytest.mark.live

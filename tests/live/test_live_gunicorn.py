@@ -10,9 +10,9 @@ import pytest
 
 from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
+from tests.live.counting import Load, Watch, check_counted, counted, requests, scrape, settle, value
 from tests.live.killing import kill_under_load
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Load, Watch, check_counted, counted, requests, scrape, settle, value
 
 pytest.importorskip("gunicorn")
 pytestmark = pytest.mark.live

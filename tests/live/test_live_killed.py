@@ -8,9 +8,9 @@ import time
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Load, Watch, check_counted, counted, requests, scrape, settle, value
 from tests.live.killing import kill_under_load
 from tests.live.servers import Server, eventually, running
-from tests.live.traffic import Load, Watch, check_counted, counted, requests, scrape, settle, value
 
 pytestmark = pytest.mark.live
 

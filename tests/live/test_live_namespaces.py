@@ -16,11 +16,21 @@ from pathlib import Path
 import pytest
 
 import sidelight
+from tests.live.counting import (
+    CALLS,
+    Call,
+    Load,
+    ask,
+    check_counted,
+    counted,
+    scrape,
+    settle,
+    value,
+)
 from tests.live.servers import HERE, PATIENCE, Server, children, eventually, of_uvicorn, running
 from tests.live.sidecars import Sidecar, wait_ended, worker_files
 from tests.live.test_live_sidecar_totals import no_counter_falls, target, wait_for_answers
 from tests.live.tmpfs import tmpfs
-from tests.live.traffic import CALLS, Call, Load, ask, check_counted, counted, scrape, settle, value
 
 pytestmark = pytest.mark.live
 

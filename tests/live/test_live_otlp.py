@@ -9,10 +9,10 @@ import pytest
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
 from tests.live.conftest import Serve
+from tests.live.counting import CALLS, ask, settle
 from tests.live.otlp_receiver import Received, Receiver, attributes, down
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar, fetch, run
-from tests.live.traffic import CALLS, ask, settle
 
 pytestmark = pytest.mark.live
 

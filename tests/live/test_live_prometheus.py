@@ -13,10 +13,7 @@ from typing import Any
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.prometheus import prometheus, query, request_of, tool
-from tests.live.servers import PATIENCE, Server, eventually
-from tests.live.sidecars import request_in_background
-from tests.live.traffic import (
+from tests.live.counting import (
     DURATION_COUNT,
     Load,
     RouteStatus,
@@ -25,6 +22,9 @@ from tests.live.traffic import (
     scrape,
     settle,
 )
+from tests.live.prometheus import prometheus, query, request_of, tool
+from tests.live.servers import PATIENCE, Server, eventually
+from tests.live.sidecars import request_in_background
 from tests.serving import serving
 
 pytestmark = pytest.mark.live

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.servers import Server, eventually
-from tests.live.sidecars import Sidecar, fetch, raw, request_in_background, worker_files
-from tests.live.traffic import (
+from tests.live.counting import (
     Call,
     RouteStatus,
     Samples,
@@ -22,6 +20,8 @@ from tests.live.traffic import (
     settle,
     value,
 )
+from tests.live.servers import Server, eventually
+from tests.live.sidecars import Sidecar, fetch, raw, request_in_background, worker_files
 
 pytestmark = pytest.mark.live
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import settle
 from tests.live.servers import eventually
 from tests.live.sidecars import Sidecar, fetch, run, worker_with_routes
-from tests.live.traffic import settle
 
 pytestmark = pytest.mark.live
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
+from tests.live.counting import Call, ask, counted, requests, samples, scrape, settle, value
 from tests.live.servers import eventually, fill
 from tests.live.sidecars import (
     Sidecar,
@@ -21,7 +22,6 @@ from tests.live.sidecars import (
 )
 from tests.live.test_live_sidecar_totals import no_counter_falls
 from tests.live.tmpfs import tmpfs
-from tests.live.traffic import Call, ask, counted, requests, samples, scrape, settle, value
 
 pytestmark = pytest.mark.live
 

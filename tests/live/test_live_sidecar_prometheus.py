@@ -7,10 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.prometheus import prometheus, query, request_of, tool
-from tests.live.servers import eventually, roll
-from tests.live.sidecars import Sidecar
-from tests.live.traffic import (
+from tests.live.counting import (
     CALLS,
     DURATION_COUNT,
     Load,
@@ -20,6 +17,9 @@ from tests.live.traffic import (
     counted,
     settle,
 )
+from tests.live.prometheus import prometheus, query, request_of, tool
+from tests.live.servers import eventually, roll
+from tests.live.sidecars import Sidecar
 
 pytestmark = pytest.mark.live
 

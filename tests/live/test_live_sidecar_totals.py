@@ -13,10 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.killing import replaced
-from tests.live.servers import Server, eventually, running
-from tests.live.sidecars import Sidecar, fetch, wait_ended, worker_files
-from tests.live.traffic import (
+from tests.live.counting import (
     CALLS,
     Call,
     Load,
@@ -29,6 +26,9 @@ from tests.live.traffic import (
     settle,
     value,
 )
+from tests.live.killing import replaced
+from tests.live.servers import Server, eventually, running
+from tests.live.sidecars import Sidecar, fetch, wait_ended, worker_files
 
 pytestmark = pytest.mark.live
 

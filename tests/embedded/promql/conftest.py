@@ -17,7 +17,7 @@ from tests.embedded.promql.sample_data import START, sample_blocks
 if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
     collect_ignore_glob = ["test_*.py"]  # not in the oldest environment
 else:
-    from tests.live.traffic import Samples
+    from tests.live.counting import Samples
 
     NO_PROMETHEUS_3 = "there is no Prometheus 3 here: on Debian, `make system` unpacks one"
     NO_PROMETHEUS_2 = "there is no Prometheus 2 here (Debian 12: apt install prometheus)"

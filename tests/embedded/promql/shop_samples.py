@@ -13,8 +13,8 @@ from tests.embedded.promql.oracle_server import OracleServer
 from tests.embedded.promql.sample_blocks import MARKER, LabelPairs, block
 from tests.embedded.promql.sample_data import START, STEP
 from tests.embedded.promql.shipped_queries import RULES, rules_of
+from tests.live.counting import Samples, scrape
 from tests.live.servers import Server, eventually
-from tests.live.traffic import Samples, scrape
 
 COUNT: Final = 41
 LATE: Final = 12
