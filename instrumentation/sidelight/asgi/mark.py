@@ -31,7 +31,7 @@ def mark_of(scope: Scope) -> Mark | None:
     """The mark of a request that is being measured; None also for one that is over."""
     mark = scope.get(MARK)
     try:
-        marking, slot, start = mark  # type: ignore[misc]  # the mark may be somebody else's
+        marking, slot, start = mark  # type: ignore[misc]  # the key may be in use by other code
         if marking is None or slot is UNTRACKED or marking.words[slot.word] == start:
             return mark
     except Exception:  # noqa: BLE001 no mark at all, or the file is closed

@@ -21,7 +21,7 @@ class AsyncpgPool(Pool):
 
     @guarded("watch")
     def _meet(self, pool: Any) -> None:
-        queue = pool._queue  # noqa: SLF001 nobody but the pool holds it
+        queue = pool._queue  # noqa: SLF001 only the pool holds it
         if self._queue is None and queue is not None:
             self._queue = weakref.ref(queue)
             self._most = pool.get_max_size()
