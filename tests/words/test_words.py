@@ -43,3 +43,9 @@ def test_prose_is_found(
     found = list(lists.violations([entry], files.prose, re.IGNORECASE))
     assert [int(line.split(":")[1]) for line in found] == expected
     assert all("'new word' instead" in line for line in found)
+
+
+def test_no_merge_is_half_done() -> None:
+    """No file contains the markers of a conflict of a merge."""
+    marker = re.compile("^(?:[<]{7}|[>]{7}) |[<]{7} HEAD|[>]{7} main", re.MULTILINE)
+    report([path for path, text in files.files().items() if marker.search(text)])
