@@ -38,6 +38,8 @@ class LifespanState(Measurement):
             if message["type"] == "lifespan.startup.complete":
                 self._lifecycle.started(self._scope)
             elif message["type"].startswith("lifespan.shutdown."):
+                if self._lifecycle.recorder is not None:
+                    await self._lifecycle.recorder.collect_app_metrics()
                 self._lifecycle.close()
         await self._send(message)
 

@@ -41,6 +41,7 @@ class Recorder:
         self.file = store.file
         self.writer = SeriesWriter(store.file)
         self.heartbeat = heartbeat(store)
+        self.heartbeat.app_metrics.add_registry(settings.registry)
         self.faults = self.heartbeat.faults
         self.tracing = tracing.active()
         self.class_names = CardinalityLimiter(MOST_CLASSES)
@@ -84,14 +85,19 @@ class Recorder:
         with guarded("heartbeat", self.faults):
             self.heartbeat.wake()
 
+    async def collect_app_metrics(self) -> None:
+        """Record the application's own metrics once more, for the workers that go on."""
+        if self.store.directory is not None:
+            with guarded("registry", self.faults):
+                await self.heartbeat.app_metrics.collect()
+
     def close(self) -> None:
-        """Record the process and the application's own metrics once more, and close the store."""
+        """Record the process once more, and close the store."""
         self.heartbeat.remove_application(self._renew, self._loop_blocks)
         try:
-            with guarded("registry", self.faults):
+            with guarded("process", self.faults):
                 if self.store.directory is not None:
                     process.publish(self.file)
-                    self.heartbeat.app_metrics.publish()
         finally:
             self.store.close()
 
