@@ -28,13 +28,13 @@ class Options(TypedDict, total=False):
 
     ``slow_request_threshold``: from how long on a request is slow, one number for all routes or
     a mapping by ``"METHOD /template"``. ``loop_block_threshold``: how long an event loop may be
-    held before that counts as blocked. ``log_request_path``: log the path of a slow request,
+    busy before that counts as blocked. ``log_request_path``: log the path of a slow request,
     without its query. ``buckets``: boundaries of duration histograms. ``exclude``: paths that
-    are not measured, exact or ending in ``/*``. ``metrics_path``: where the page is; None for no
-    page. ``metrics_token``: the bearer token it asks for. ``max_series``: label sets a worker
-    keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0 for
-    none. ``directory``: where workers meet, if a sidecar is to read them too. ``service``: the
-    service's name.
+    are not measured, exact or ending in ``/*``. ``metrics_path``: the path of the metrics; None
+    for none. ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label
+    sets a worker keeps. ``phase_sample_interval``: the phases of one request in so many are
+    measured, 0 for none. ``directory``: the directory that the workers share, if a sidecar is
+    to read it too. ``service``: the service's name.
     """
 
     slow_request_threshold: float | Mapping[str, float]
@@ -146,7 +146,7 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
 
 
 class _Text(str):
-    """A value from the environment: text that its check may have to take apart."""
+    """A value from the environment: text that its check may have to parse."""
 
     __slots__ = ()
 
@@ -224,7 +224,7 @@ def _metrics_path(key: str, value: Any) -> str | None:
     if value is None or (isinstance(value, _Text) and value.lower() in {"", "none", "off"}):
         return None
     if not isinstance(value, str) or not value.startswith("/") or value == "/":
-        raise SettingsError(key, value, "must be a path, or None for no page", f'{key}="/metrics"')
+        raise SettingsError(key, value, "must be a path, or None for none", f'{key}="/metrics"')
     return str(value)
 
 

@@ -204,6 +204,11 @@ class Watch:
         self._stop.set()
         self._thread.join()
 
+    @property
+    def falls_of_counts(self) -> list[str]:
+        """Without zeros that are gone: routes are known at zero while a worker lives."""
+        return [fall for fall in self.falls if not fall.endswith(": 0.0 then None")]
+
     def _run(self) -> None:
         while not self._stop.is_set():
             try:

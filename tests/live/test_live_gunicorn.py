@@ -102,7 +102,7 @@ def test_recycled_workers_keep_the_totals(serve: Serve, kind: str) -> None:
     with Watch(server) as watch, Load(server, 4) as load:
         eventually(lambda: load.total > 400)
     settle(server, 2)
-    assert watch.falls == []
+    assert watch.falls_of_counts == []
     check_counted([load], counted(server))
     if kind != "asgi":  # gunicorn's own class ends when and as often as it likes, or not at all
         eventually(lambda: value(scrape(server), EXITS, how="clean") >= 5)
@@ -117,7 +117,7 @@ def test_the_only_worker_recycled_keeps_the_totals(serve: Serve, kind: str) -> N
     with Watch(server) as watch, Load(server, 2) as load:
         eventually(lambda: load.total > 150)
     settle(server, 1)
-    assert watch.falls == []
+    assert watch.falls_of_counts == []
     check_counted([load], counted(server))
     stops_clean(server)
 

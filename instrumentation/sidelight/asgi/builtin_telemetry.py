@@ -1,7 +1,7 @@
 """FastAPI's own telemetry (0.142 and later): the one file that knows its insides.
 
-It sends metrics under the names we use, and it tells an OpenTelemetry tracer of each of its
-operations. A sampled request has its own tracer, which passes operations on to the user's.
+It sends metrics under the same names as Sidelight, and reports each of its operations to an
+OpenTelemetry tracer. The tracer of a sampled request is Sidelight's, or passes on to the user's.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ except ImportError:  # Starlette alone, or FastAPI before 0.142
     NoOpTracer = object  # type: ignore[assignment, misc]
 
 FIRST = "0.142"
-"""The first FastAPI that tells of its operations."""
+"""The first FastAPI that reports its operations."""
 
 NO_SPAN = nullcontext(INVALID_SPAN)
 PREFIX = "fastapi."
@@ -35,10 +35,10 @@ Stop = Callable[[], None]
 
 
 class Listener(Protocol):
-    """Receives the operations of one request, from any thread."""
+    """Is called for the operations of one request, from any thread."""
 
     def begin(self, operation: str) -> bool:
-        """An operation begins; whether to tell of its end."""
+        """An operation begins; returns whether `end` is to be called."""
 
     def end(self) -> None:
         """It has ended."""
@@ -53,7 +53,7 @@ def sends_metrics(app: Any) -> bool:
 
 @cache
 def reports_operations() -> bool:
-    """Whether this FastAPI tells a listener of its operations, as a rehearsal shows.
+    """Whether this FastAPI reports its operations to a listener, which a rehearsal shows.
 
     That is what keeps a change of its insides from failing a request: then there are none.
     """
@@ -67,7 +67,7 @@ def reports_operations() -> bool:
 
 
 def listen(scope: Scope, listener: Listener) -> Stop:
-    """Tell a listener of the operations of a request, until what is returned is called.
+    """Report the operations of a request to a listener, until the returned function is called.
 
     The current span, baggage and sampling stay as they are. Without telemetry of its own the
     request has none for others either: `fastapi.telemetry.get_telemetry_data` stays None.
@@ -83,7 +83,7 @@ def listen(scope: Scope, listener: Listener) -> Stop:
 
 
 def _listen_to(existing: Any, listener: Listener) -> Stop:
-    """FastAPI's telemetry is on: what it tells the user's tracer, it tells a listener too."""
+    """FastAPI's telemetry is on: a listener gets the operations that the user's tracer gets."""
     tracer = existing.tracer
     existing.tracer = _Tracer(listener) if tracer is None else _ListeningTracer(listener, tracer)
 
@@ -164,7 +164,7 @@ async def _fails() -> None:
 
 
 def _rehearsed(endpoint: Callable[[], Any]) -> list[str]:
-    """The operations that a route of our own tells of."""
+    """The operations that a route of Sidelight's own reports."""
     log = _OperationLog()
 
     async def receive() -> Message:

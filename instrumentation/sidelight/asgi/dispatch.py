@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sidelight.asgi.fast_path import RequestState, begin
 from sidelight.asgi.lifecycle import OpenStore, StoreLifecycle, observers
 from sidelight.asgi.lifespan import LifespanState, refuse
-from sidelight.asgi.mark import MARK, Measurement, measurement_of
+from sidelight.asgi.mark import LIFESPAN, MARK, Measurement, mark_of
 from sidelight.asgi.metrics_endpoint import refusal, unmeasured_response
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import Target, target_of
@@ -18,10 +18,8 @@ from sidelight.runtime.faults import guarded
 Serve = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
 
-class Observed(Measurement):
-    """The mark of what observers run, until it is measured."""
-
-    slot = None
+OBSERVED = "sidelight.observed"
+"""The key in the scope of what observers run already."""
 
 
 class Dispatch:
@@ -36,9 +34,9 @@ class Dispatch:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Measurement | None:
         """What measures the call of the application; None if it has been served."""
         kind = scope["type"]
-        if self._lifecycle.disabled or measurement_of(scope) is not None:
+        if self._lifecycle.disabled or mark_of(scope) is not None:
             await self._app(scope, receive, send)
-        elif MARK not in scope and observers():
+        elif OBSERVED not in scope and observers():
             await self._observed(scope, receive, send)
         elif kind == "lifespan":
             return await self._lifespan(scope, receive, send)
@@ -55,18 +53,18 @@ class Dispatch:
         steps = self._whole(scope, receive, send)
         for observer in observers():
             steps = observer.serve(self._lifecycle, scope, steps)
-        scope[MARK] = Observed()
+        scope[OBSERVED] = True
         try:
             await steps
         finally:
-            scope.pop(MARK, None)
+            scope.pop(OBSERVED, None)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> Measurement | None:
         if self._lifecycle.problem is not None:
             await refuse(self._lifecycle.problem, receive, send)
             return None
-        scope[MARK] = state = LifespanState(self._lifecycle, scope, receive, send)
-        return state
+        scope[MARK] = LIFESPAN
+        return LifespanState(self._lifecycle, scope, receive, send)
 
     async def _unmeasured(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Without a store there are no metrics but the one that says so."""
@@ -100,7 +98,8 @@ class Dispatch:
     ) -> Measurement | None:
         key, kept = store.keys.find(target)
         if scope["type"] == "websocket":
-            scope[MARK] = connection = WebSocketState(key, scope, receive, send)
+            connection = WebSocketState(key, scope, receive, send)
+            scope[MARK] = key, connection.slot, connection.since
             return connection
         if kept:
             self._lifecycle.learn(key)

@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Scope
 
-from sidelight.asgi.mark import MARK, Measurement
+from sidelight.asgi.mark import mark_of
 from sidelight.asgi.routes import mounted, routes_of
 from sidelight.asgi.validation import RELATED, UNPROCESSABLE
 from sidelight.runtime.faults import guarded
@@ -43,9 +43,9 @@ class CountingHandler:
 
 def count(scope: Scope, error: BaseException) -> None:
     """An exception of a request is about to be answered."""
-    found = scope.get(MARK)
-    if isinstance(found, Measurement):
-        found.handled(scope, error)
+    mark = mark_of(scope)
+    if mark is not None and mark[0] is not None and scope["type"] == "http":
+        mark[0].handled(scope, error)
 
 
 def watch(app: Any, depth: int = 0) -> None:
@@ -73,7 +73,7 @@ def learn(scope: Scope) -> None:
         known = any(isinstance(handler, CountingHandler) for handler in handlers.values())
         if not known and watch_these(handlers, by_status):
             error = sys.exc_info()[1]
-            while error is not None:  # ours is raised while the application's is handled
+            while error is not None:  # Sidelight's is raised while the application's is handled
                 count(scope, error)
                 error = error.__context__
 

@@ -133,7 +133,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
             if slot is UNTRACKED:
                 state.extra = Extra()
-        scope[MARK] = state
+        scope[MARK] = key, slot, start
         if start > key.due:
             key.recorder.wake()
     except Exception:  # noqa: BLE001 as above

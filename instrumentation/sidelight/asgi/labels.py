@@ -102,7 +102,7 @@ class Labels:
         return root + template if root in self._roots else OTHER
 
     def seen(self, scope: Scope) -> str:
-        """The route of a request as far as it is known now; safe from any thread."""
+        """The route of a request as far as it is known now; may be called from any thread."""
         root = root_of(scope)
         template = self.table.template(scope, root)
         if not template or template == UNKNOWN or not root:

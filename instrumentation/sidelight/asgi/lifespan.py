@@ -14,7 +14,6 @@ class LifespanState(Measurement):
 
     __slots__ = ("_lifecycle", "_receive", "_scope", "_send", "since")
     slot = None
-    over = False
 
     def __init__(
         self, lifecycle: StoreLifecycle, scope: Scope, receive: Receive, send: Send

@@ -1,11 +1,42 @@
 """The mark in the scope of whatever is measured, so that nothing is measured twice."""
 
+from typing import Protocol
+
 from starlette.types import Message, Scope
 
-from sidelight.store.inflight import InflightSlot
+from sidelight.store.inflight import UNTRACKED, InflightSlot
 
+
+class Marking(Protocol):
+    """What a mark says of a request: where its file is, and who counts its validation errors."""
+
+    words: memoryview
+
+    def handled(self, scope: Scope, error: BaseException) -> None:
+        """An exception handler of the application's is about to answer an exception."""
+
+
+Mark = tuple[Marking | None, InflightSlot | None, int]
+"""The key of a request or connection, its slot, and when it began. Those of a lifespan are None.
+
+That of a common request is not removed, which would cost more than a mark that shows by itself
+that its request is over. It refers to nothing that refers to the scope, so both are freed at once.
+"""
 MARK = "sidelight"
-"""The key in the scope. Its value is a `Measurement`, until the application has returned."""
+"""The key in the scope. It is in every copy of the scope."""
+LIFESPAN: Mark = (None, None, 0)
+
+
+def mark_of(scope: Scope) -> Mark | None:
+    """The mark of a request that is being measured; None also for one that is over."""
+    mark = scope.get(MARK)
+    try:
+        marking, slot, start = mark  # type: ignore[misc]  # the key may be in use by other code
+        if marking is None or slot is UNTRACKED or marking.words[slot.word] == start:
+            return mark
+    except Exception:  # noqa: BLE001 no mark at all, or the file is closed
+        return None
+    return None
 
 
 class Measurement:
@@ -30,21 +61,3 @@ class Measurement:
 
     def end(self, error: BaseException | None) -> None:
         """The application returned, or raised ``error``."""
-
-    @property
-    def over(self) -> bool:
-        """Whether its response is complete, so that the scope may be used for another request."""
-        return self.slot is None
-
-    def handled(self, scope: Scope, error: BaseException) -> None:
-        """An exception handler of the application's is about to answer an exception."""
-
-    def __deepcopy__(self, _: object) -> "Measurement":
-        """A copy of a scope still belongs to the same request."""
-        return self
-
-
-def measurement_of(scope: Scope) -> Measurement | None:
-    """What measures a request already, if anything does."""
-    found = scope.get(MARK)
-    return found if isinstance(found, Measurement) and not found.over else None

@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sidelight.asgi.dispatch import Dispatch
 from sidelight.asgi.fast_path import begin
 from sidelight.asgi.lifecycle import StoreLifecycle
-from sidelight.asgi.mark import MARK, Measurement
+from sidelight.asgi.mark import MARK
 from sidelight.asgi.request import NOTICEABLE
 from sidelight.settings import Options
 
@@ -30,18 +30,17 @@ class SidelightMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, connection or lifespan."""
-        state: Measurement | None = begin(self._common_keys, scope, receive, send)
+        common = begin(self._common_keys, scope, receive, send)
+        state = common or await self._dispatch(scope, receive, send)
         if state is None:
-            state = await self._dispatch(scope, receive, send)
-            if state is None:
-                return
+            return
         try:
             await self.app(scope, state.receive, state.send)
         except BaseException as error:
             scope.pop(MARK, None)
             state.end(error)
             raise
-        if MARK in scope:  # an application may have emptied it
-            del scope[MARK]
+        if common is None:
+            scope.pop(MARK, None)
         if state.slot is not None or monotonic_ns() - state.since >= NOTICEABLE:
             state.end(None)

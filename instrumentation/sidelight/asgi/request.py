@@ -82,12 +82,6 @@ class UncommonRequest(Measurement):
             self.extra = Extra()
         return self.extra
 
-    def handled(self, scope: Scope, error: BaseException) -> None:
-        """An exception handler of the application's is about to answer an exception."""
-        recorder = self.key.recorder
-        with guarded("validation", recorder.faults):
-            recorder.validation.handled(scope, error)
-
     def look_at(self, kind: str, message: Message) -> None:
         """A body in pieces, a response that ends with trailers, a file that the server sends."""
         if self.slot is None:

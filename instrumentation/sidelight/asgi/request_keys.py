@@ -13,6 +13,7 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.routes import chosen
 from sidelight.asgi.series import RouteSeries, StatusSeries
 from sidelight.contract import OTHER, UNKNOWN
+from sidelight.runtime.faults import guarded
 from sidelight.store.inflight import InflightSlot
 from sidelight.store.layout import pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
@@ -93,6 +94,15 @@ class RequestKey:
         self.recorder = recorder
         self.unsampled = recorder.sampler.gap()
         self.renew()
+
+    def __deepcopy__(self, _: object) -> "RequestKey":
+        """A copy of a scope belongs to the same request."""
+        return self
+
+    def handled(self, scope: Scope, error: BaseException) -> None:
+        """An exception handler of the application's is about to answer an exception."""
+        with guarded("validation", self.recorder.faults):
+            self.recorder.validation.handled(scope, error)
 
     def renew(self) -> None:
         """Read again what may have changed: the file, and when the heartbeat is due."""

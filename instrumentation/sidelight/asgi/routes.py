@@ -39,10 +39,10 @@ class RouteMatcher:
     path: re.Pattern[str]
     host: re.Pattern[str] | None
     has_routes: bool
-    """A mount of an application with routes of its own: the endpoint says too little."""
+    """A mount of an application with routes of its own: the endpoint alone is not enough."""
 
     def matches(self, scope: Scope, path: str) -> bool:
-        """Whether this matcher matches; the method is not compared, so that a 405 has a route."""
+        """Whether the host and path match; the method is ignored, so that a 405 has a route."""
         if self.host is not None and not self.host.match(_host(scope)):
             return False
         return self.path.match(path) is not None
@@ -106,7 +106,7 @@ class RouteTable:
         self._kept.append(endpoint)  # an id is only good while its object lives
 
     def template_of(self, endpoint: object) -> str | None:
-        """The template, where the endpoint alone tells it."""
+        """The template of an endpoint that has only one; None for others."""
         matchers = self._matchers.get(id(endpoint), ())
         templates = {matcher.template for matcher in matchers}
         if len(templates) == 1 and not any(matcher.has_routes for matcher in matchers):

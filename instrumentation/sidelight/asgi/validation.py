@@ -36,7 +36,7 @@ RELATED: tuple[type, ...] = (ValidationException, HTTPException)
 TYPES = frozenset(get_args(ErrorType))
 UNPROCESSABLE = 422
 MOST_ERRORS = 100
-"""Errors of one request that are examined; a client may cause as many as it likes."""
+"""Errors of one request that are counted by location; a client may cause any number."""
 MOST_PLACES = 50
 """Locations with their types that one route may have, and all of them ten times as many."""
 

@@ -1,4 +1,4 @@
-"""What a process says of itself: its service, by OpenTelemetry's variables, and its versions.
+"""The service that a process belongs to, by OpenTelemetry's variables, and its versions.
 
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/
 """

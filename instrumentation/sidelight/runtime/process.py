@@ -20,7 +20,7 @@ _PROC = Path("/proc/self")
 _GROUPS = Path("/sys/fs/cgroup")
 _V1, _V2 = "memory.limit_in_bytes", "memory.max"
 _UNLIMITED = 1 << 60
-"""Version 1 says a number near 2**63 where there is no limit."""
+"""Version 1 has a number near 2**63 where there is no limit."""
 _GC = {
     "collections": METRICS["python_gc_collections_total"],
     "collected": METRICS["python_gc_objects_collected_total"],
@@ -55,8 +55,8 @@ def publish(file: WorkerFile) -> None:
 def open_fds() -> int:
     """Descriptors this process has. Raises OSError."""
     listing = _PROC / "fd"
-    told = listing.stat().st_size  # by Linux 6.2 and later
-    return told or len(os.listdir(listing)) - 1  # noqa: PTH208 iterdir() makes a path of each
+    number = listing.stat().st_size  # by Linux 6.2 and later
+    return number or len(os.listdir(listing)) - 1  # noqa: PTH208 iterdir() makes a path of each
 
 
 @lru_cache(maxsize=1)
@@ -94,10 +94,10 @@ def _possible() -> Iterator[Path]:
 
     A container may be in groups that it can not see: then only the roots exist.
     """
-    told = ""
+    groups = ""
     with suppress(OSError):
-        told = (_PROC / "cgroup").read_text()
-    for line in told.splitlines():
+        groups = (_PROC / "cgroup").read_text()
+    for line in groups.splitlines():
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")
         parts = group.strip("/").split("/")

@@ -1,4 +1,4 @@
-"""Finding series by a metric's name and labels; what isn't there is an error that says what is."""
+"""Finds series by a metric's name and labels; an unknown one is an error that lists those known."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -135,7 +135,7 @@ def _check(data: MetricData, family: MetricFamily, label: str, value: str, hint:
 
 
 def requested_routes(data: MetricData) -> set[str]:
-    """The routes that were asked for, whatever became of it."""
+    """The routes that were requested, whatever the outcome."""
     names = (DURATION.name, ACTIVE, *SOCKETS)
     return _values([data[name] for name in names if name in data], ROUTE, happened=True)
 

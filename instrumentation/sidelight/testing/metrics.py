@@ -1,4 +1,4 @@
-"""What a test asks: metrics of the applications under test, since the test began."""
+"""What a test reads: metrics of the applications under test, since the test began."""
 
 from collections.abc import Iterable, Mapping
 from math import inf
@@ -167,8 +167,8 @@ class Metrics:
                 name = found[STATUS] or found[ERROR]
                 statuses[name] = statuses.get(name, 0) + series.count
         if not any(status.isdigit() and int(status) < FAILED for status in statuses):
-            said = ", ".join(f"{count} times {name}" for name, count in sorted(statuses.items()))
-            raise AssertionError(f"no request of {what} succeeded: {said}")
+            listed = ", ".join(f"{count} times {name}" for name, count in sorted(statuses.items()))
+            raise AssertionError(f"no request of {what} succeeded: {listed}")
 
     def _only(self) -> StoreLifecycle | None:
         return None if self._app is None else self._test.lifecycle_of(self._app)

@@ -10,7 +10,7 @@ Method = Callable[..., Any]
 
 
 class Adapter:
-    """How one object is watched. It holds the object weakly, and is held by its class.
+    """How one object is watched. Its reference to the object is weak.
 
     ``overlaid`` is that class, which no other object has.
     """

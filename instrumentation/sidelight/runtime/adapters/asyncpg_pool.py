@@ -21,7 +21,7 @@ class AsyncpgPool(Pool):
 
     @guarded("watch")
     def _meet(self, pool: Any) -> None:
-        queue = pool._queue  # noqa: SLF001 only the pool refers to it
+        queue = pool._queue  # noqa: SLF001 only the pool holds it
         if self._queue is None and queue is not None:
             self._queue = weakref.ref(queue)
             self._most = pool.get_max_size()
@@ -70,7 +70,7 @@ class AsyncpgPool(Pool):
         return self._closed or gone or self.overlaid() is None
 
     def counts(self, source: Any) -> Counts | None:
-        """The queue holds places, with or without a connection, that are not in use."""
+        """The queue contains the holders that are not in use, with or without a connection."""
         if self._closed:
             return None
         free = tuple(source._queue)  # noqa: SLF001 asyncio's queue has no public way to look

@@ -30,7 +30,7 @@ _series: set[tuple[str, ...]] = set()
 
 
 def _labels(method: str, server: str, status: int | None, error: str) -> tuple[str, ...]:
-    """A bounded set, whatever the servers of this world answer."""
+    """A bounded set of labels, whatever servers answer."""
     method = method if method in METHODS else OTHER
     kind = _errors(error) if error else ""
     if not kind and status is not None and status >= CLIENT_ERROR:

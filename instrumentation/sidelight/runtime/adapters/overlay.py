@@ -1,4 +1,4 @@
-"""Puts Sidelight's methods above those of one object, and of no other of its class.
+"""Overlays methods of one object, and of no other object of its class.
 
 The object gets a class of its own, below its former one. Unlike functions stored on the
 object, this makes no reference cycles, so that the object is freed when it was before; it
