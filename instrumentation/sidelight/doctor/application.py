@@ -54,6 +54,7 @@ def check_application(app: Any) -> Iterator[Finding]:
 
 
 def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
+    middleware.lifecycle.prepare()
     if middleware.lifecycle.problem:
         yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
     else:
