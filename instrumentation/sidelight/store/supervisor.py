@@ -95,7 +95,7 @@ def is_running(group: str) -> bool | None:
 def start_time(pid: int) -> str:
     """The kernel's start time of a process in clock ticks; empty when there is no process."""
     with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[19]
     return ""
 
 
