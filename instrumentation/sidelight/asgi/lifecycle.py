@@ -97,21 +97,26 @@ class StoreLifecycle:
 
         It is opened in a thread, since the event loop must not wait for files.
         """
-        if self._open_store is not None:
-            return self._open_store
+        if self._open_store is None:
+            await self._open_once(scope)
+        return self._open_store
+
+    async def _open_once(self, scope: Scope) -> None:
+        """Open the store, or wait until another request has."""
         if self._opening is not None:
             await self._opening.wait()
-        elif not self._refused() and time.monotonic() >= self._retry:
-            self._opening = done = anyio.Event()
-            try:
-                await _in_thread(self._try, scope)
-            finally:
-                self._opening = None
-                done.set()
-            if self._open_store is not None:
-                for observer in _observers:
-                    observer.opened(self)
-        return self._open_store
+            return
+        if self._refused() or time.monotonic() < self._retry:
+            return
+        self._opening = done = anyio.Event()
+        try:
+            await _in_thread(self._try, scope)
+        finally:
+            self._opening = None
+            done.set()
+        if self._open_store is not None:
+            for observer in _observers:
+                observer.opened(self)
 
     def _refused(self) -> bool:
         """Whether an option is wrong, which is logged once."""
