@@ -81,9 +81,9 @@ class Recorder:
             call()
 
     def wake(self) -> None:
-        """Start the heartbeat on the running loop."""
+        """Start the heartbeat on the running loop, after the present request's turn."""
         with guarded("heartbeat", self.faults):
-            self.heartbeat.wake()
+            self.heartbeat.wake(soon=True)
 
     async def collect_app_metrics(self) -> None:
         """Record the application's own metrics once more, for the workers that go on."""

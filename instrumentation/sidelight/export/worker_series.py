@@ -72,9 +72,10 @@ def add_workers(snapshot: Snapshot, files: Iterable[FileContents], key_of: KeyOf
             if taken in snapshot.sums:  # the file has the time of the values
                 snapshot.sums[taken] = (max(0, now - snapshot.sums[taken][0]),)
             info = file.index.service_info
-            snapshot.services.append(info)
-            labels = info.version, info.python_version, info.fastapi_version, info.server
-            snapshot.sums[key_of("sidelight_build_info", labels)] = (1,)
+            if info.version:  # a worker publishes it a moment after it made its file
+                snapshot.services.append(info)
+                labels = info.version, info.python_version, info.fastapi_version, info.server
+                snapshot.sums[key_of("sidelight_build_info", labels)] = (1,)
     for state, number in states.items():
         snapshot.sums[key_of("sidelight_workers", (state,))] = (number,)
     for how in ("clean", "died"):  # from the start, so that increase() sees the first
