@@ -70,14 +70,19 @@ def test_no_collector_runs_on_the_event_loop(app: FastAPI, registry: Any) -> Non
 def test_a_collector_that_waits_does_not_hold_the_event_loop(app: FastAPI, registry: Any) -> None:
     """While a collector waits for its source, the event loop serves others; it is then shown."""
     started, go_on = threading.Event(), threading.Event()
-    registry.register(Source(lambda: (started.set(), go_on.wait(60))))
+
+    def wait() -> None:
+        started.set()
+        go_on.wait(60)
+
+    registry.register(Source(wait))
 
     async def scrape_meanwhile() -> str:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as asking:
             task = asyncio.create_task(asking.get("http://test/metrics"))
             assert await asyncio.to_thread(started.wait, 60)
             go_on.set()  # only an event loop that runs can do this
-            return (await task).text
+            return str((await task).text)
 
     assert "\nsource_level" in asyncio.run(scrape_meanwhile())
 
@@ -154,7 +159,7 @@ def test_the_threads_of_the_application_are_all_in_use(registry: Any) -> None:
         for holder in holders:
             limiter.acquire_on_behalf_of_nowait(holder)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(found)) as asking:
-            return (await asking.get("http://test/metrics")).text
+            return str((await asking.get("http://test/metrics")).text)
 
     assert "orders_total 4.0" in call(found, "GET", "/full").text.replace("\\n", "\n")
 
