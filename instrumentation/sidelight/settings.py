@@ -9,7 +9,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypedDict
 
+from sidelight import bearer_token
 from sidelight.contract import DURATION_BUCKETS
+from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
 from sidelight.latency import latencies
 
@@ -141,7 +143,8 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     for field in fields(Settings):
         name = "SIDELIGHT_DIR" if field.name == "directory" else f"SIDELIGHT_{field.name.upper()}"
         if name in environ:
-            found[field.name] = _Text(environ[name])
+            value = environ[name]
+            found[field.name] = _Text(value if field.name == "directory" else utf8(value))
     return found
 
 
@@ -229,18 +232,22 @@ def _metrics_path(key: str, value: Any) -> str | None:
 
 
 def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not _is_unicode(value):
         raise SettingsError(key, value, "must be text that is not empty", f'{key}="shop"')
     return str(value)
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogates, which stand for bytes that are not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _secret(key: str, value: Any) -> str:
-    try:
-        return _text(key, value)
-    except SettingsError:
-        shown = value if isinstance(value, str | int | float) else type(value).__name__
-        problem = "must be text that is not empty"
-        raise SettingsError(key, shown, problem, f'{key}="a long random word"') from None
+    example = f'{key}="a-long-random-word"'
+    if not isinstance(value, str):
+        shown = value if isinstance(value, int | float) else type(value).__name__
+        raise SettingsError(key, shown, "must be text that is not empty", example)
+    return bearer_token.check(key, value, "..." if value.strip() else value, example)
 
 
 def _directory(key: str, value: Any) -> str:

@@ -107,6 +107,32 @@ def test_fastapis_own_telemetry() -> None:
         assert fixes == (['FastAPI(telemetry={"metrics": False})'] if wanted else [])
 
 
+def test_traces_and_logs_are_no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastAPI's metrics are reported where a MeterProvider receives them, and never without one."""
+    pytest.importorskip("fastapi.telemetry", reason="FastAPI before 0.142 has no telemetry")
+    from opentelemetry import metrics
+    from opentelemetry.sdk import metrics as sdk
+    from opentelemetry.sdk.trace import TracerProvider
+
+    def sends(**given: Any) -> bool:
+        telemetry: Any = {"tracer_provider": TracerProvider(), **given}
+        app = FastAPI(telemetry=telemetry)
+        app.add_middleware(SidelightMiddleware)
+        found = wrong(check_application(app)).values()
+        return 'FastAPI(telemetry={"metrics": False})' in found
+
+    assert not sends()
+    assert not sends(meter_provider=metrics.NoOpMeterProvider())
+    assert sends(meter_provider=sdk.MeterProvider())
+    assert not sends(auto_configure=True)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    assert sends(auto_configure=True)
+    assert not sends(auto_configure=False)
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert not sends(auto_configure=True)
+    assert not sends(meter_provider=sdk.MeterProvider())
+
+
 def test_settings_of_the_environment() -> None:
     """An invalid value, a switch that is off and an unused directory are reported."""
     assert any(

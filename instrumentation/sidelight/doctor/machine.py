@@ -132,7 +132,7 @@ def _space(where: Path, settings: Settings) -> Iterator[Finding]:
 def _filesystem(where: Path) -> str:
     """The type of the filesystem a path is on; tmpfs where that is unknown."""
     try:
-        lines = Path("/proc/self/mounts").read_text().splitlines()
+        lines = os.fsdecode(Path("/proc/self/mounts").read_bytes()).splitlines()
     except OSError:
         return "tmpfs"
     real = os.path.realpath(where)

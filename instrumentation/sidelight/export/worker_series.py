@@ -69,9 +69,10 @@ def add_workers(snapshot: Snapshot, files: Iterable[FileContents], key_of: KeyOf
             name = "sidelight_worker_heartbeat_age_seconds"
             snapshot.sums[key_of(name, (str(file.header.worker),))] = (age,)
             info = file.index.service_info
-            snapshot.services.append(info)
-            labels = info.version, info.python_version, info.fastapi_version, info.server
-            snapshot.sums[key_of("sidelight_build_info", labels)] = (1,)
+            if info.version:  # a worker publishes it a moment after it made its file
+                snapshot.services.append(info)
+                labels = info.version, info.python_version, info.fastapi_version, info.server
+                snapshot.sums[key_of("sidelight_build_info", labels)] = (1,)
     for state, number in states.items():
         snapshot.sums[key_of("sidelight_workers", (state,))] = (number,)
     for how in ("clean", "died"):  # from the start, so that increase() sees the first

@@ -19,8 +19,8 @@ class OtlpExporter:
 
     ``endpoint`` is the collector's base address (``http://collector:4318``) or the complete one;
     without it OpenTelemetry's variables name it. They also give headers, timeout, compression
-    and certificates. Data is sent cumulative, whatever temporality they prefer. Raises
-    `SettingsError` for an invalid value.
+    and certificates; a protocol other than ``http/protobuf`` is refused. Data is sent cumulative,
+    whatever temporality they prefer. Raises `SettingsError` for an invalid value.
 
     ``period`` is the number of seconds between two offers; ``outcomes`` counts successful and
     failed exports. No global state of OpenTelemetry is set.
@@ -86,8 +86,9 @@ class OtlpExporter:
             logger.info("metrics reach %s again", where)
         elif not sent and not self._failing:
             logger.warning(
-                "metrics do not reach %s; no count is lost, the next export has them all: %s",
+                "metrics do not reach %s%s; no count is lost, the next export has them all: %s",
                 where,
+                environment.hint(self.endpoint),
                 " ".join(problem.split())[:300] or "no reason given",
             )
         self._failing = not sent

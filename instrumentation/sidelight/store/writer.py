@@ -7,6 +7,7 @@ import threading
 import time
 import uuid
 from bisect import bisect_left
+from contextlib import suppress
 from functools import cached_property
 
 from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
@@ -239,6 +240,11 @@ class WorkerFile:
     def is_linked(self) -> bool:
         """Whether the file still has its name."""
         return self.directory is None or os.fstat(self.fd).st_nlink > 0
+
+    def touch(self) -> None:
+        """Set the time of the file to now: a write to mapped memory does not change it."""
+        with suppress(OSError):
+            os.utime(self.fd)
 
     def renew(self, directory: Directory) -> None:
         """Write the file again, with its contents, after its directory or name was removed.

@@ -7,8 +7,7 @@ import pytest
 from sidelight.embedded.history import querier
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.querier import HistoryQuerier
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import TOO_MANY, QueryLimits
+from sidelight.embedded.promql.limits import TOO_MANY, QueryError, QueryLimits
 from sidelight.embedded.promql.storage import LabelMatcher
 from tests.embedded.history.filled_history import MIB, ScrapedTarget, lines
 

@@ -7,8 +7,7 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryError, QueryLimits
 
 T = TypeVar("T")
 

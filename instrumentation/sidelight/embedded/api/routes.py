@@ -21,8 +21,7 @@ from sidelight.embedded.api.responses import (
 from sidelight.embedded.history.exemplars import Exemplars
 from sidelight.embedded.history.exposition import MetricMetadata
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryError, QueryLimits
 from sidelight.embedded.rules.evaluator import RuleGroup
 
 logger = logging.getLogger("sidelight.sidecar")

@@ -6,8 +6,7 @@ from typing import Self
 
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.reader import LazyBlocks
-from sidelight.embedded.promql.errors import QueryError, execution_error
-from sidelight.embedded.promql.limits import TOO_MANY, QueryLimits
+from sidelight.embedded.promql.limits import TOO_MANY, QueryError, QueryLimits, execution_error
 from sidelight.embedded.promql.storage import LabelMatcher, SampleBlock
 
 LARGE_QUERY = 1_000_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import QueryError, execution_error
+from sidelight.embedded.promql.limits import QueryError, execution_error
 from sidelight.embedded.rules.definition import RuleDefinition
 from sidelight.embedded.rules.recording import (
     RuleSample,
