@@ -8,9 +8,8 @@ from functools import partial
 from sidelight.durations import LONGEST
 from sidelight.embedded.api.parameters import ApiParameters, invalid_parameter, now
 from sidelight.embedded.api.responses import ResponseData, format_metric, query_data
-from sidelight.embedded.history.exemplars import Exemplars, SeriesExemplar
-from sidelight.embedded.history.history import History
-from sidelight.embedded.history.querier import HistoryQuerier
+from sidelight.embedded.history.exposition import Exemplars, SeriesExemplar
+from sidelight.embedded.history.history import History, HistoryQuerier
 from sidelight.embedded.promql.ast import selected_matchers
 from sidelight.embedded.promql.engine import Matrix, Result, Vector, instant_query, range_query
 from sidelight.embedded.promql.formatting import format_seconds, format_value

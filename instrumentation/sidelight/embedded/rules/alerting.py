@@ -17,7 +17,7 @@ from sidelight.embedded.rules.recording import (
     template_samples,
 )
 from sidelight.embedded.templates.expand import expand_template
-from sidelight.embedded.templates.lexer import TemplateError
+from sidelight.embedded.templates.functions import TemplateError
 
 
 @dataclass(slots=True)
