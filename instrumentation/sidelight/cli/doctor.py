@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def doctor(app: str | None, prometheus: str | None) -> None:
     """Check this set-up, and print the fix for each problem.
 
-    APP is MODULE:ATTRIBUTE, as uvicorn accepts it. The application is imported. Nothing is
-    changed. The exit status is 1 if a check has failed.
+    APP is MODULE:ATTRIBUTE, an application or a factory, as uvicorn accepts it. It is imported.
+    Nothing is changed. The exit status is 1 if a check has failed.
     """
-    from sidelight.doctor import application, machine, scrapes
+    from sidelight.doctor import application, loading, machine, scrapes
 
     findings: list[Iterable[Finding]] = [machine.check_machine()]
     if app is not None:
-        findings.append(application.check_application(application.find(app)))
+        findings.append(application.check_application(loading.load(app)))
     if prometheus is not None:
         findings.append(scrapes.check_scrapes(prometheus))
     failed = show(chain.from_iterable(findings))

@@ -4,12 +4,14 @@ import os
 import platform
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError
+from sidelight.nearest import nearest
 from sidelight.runtime.about import version
-from sidelight.settings import Settings, disabled, load
+from sidelight.settings import Settings, disabled, load, variable
 from sidelight.store.capacity import worker_file_bytes
 from sidelight.store.directory import memory_folder
 from sidelight.store.schema import schema
@@ -22,6 +24,7 @@ TMPFS_MOUNTS = frozenset({"tmpfs", "ramfs"})
 def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Findings that do not depend on the application."""
     yield from _versions()
+    yield from _misspelt(environ)
     try:
         settings = load({}, environ)
     except SettingsError as error:
@@ -36,6 +39,19 @@ def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
             "unset PROMETHEUS_MULTIPROC_DIR",
         )
     yield from _memory(settings)
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that no setting reads, and that are similar to one that a setting does."""
+    variables = {field.name: variable(field.name) for field in fields(Settings)}
+    for name in environ:
+        if name.startswith("SIDELIGHT_") and name not in variables.values():
+            near = nearest(name.removeprefix("SIDELIGHT_"), variables, cutoff=0.8)
+            if near:
+                yield warn(
+                    f"{name} has no effect: no setting has that name",
+                    f"rename it to {variables[near]}",
+                )
 
 
 def _versions() -> Iterator[Finding]:
