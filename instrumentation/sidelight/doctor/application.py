@@ -63,6 +63,7 @@ def _outside(path: list[Any]) -> Iterator[Finding]:
 
 
 def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
+    middleware.lifecycle.prepare()
     if middleware.lifecycle.problem:
         yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
     else:
