@@ -12,8 +12,9 @@ from sidelight.errors import SettingsError
 from sidelight.nearest import nearest
 from sidelight.runtime.about import version
 from sidelight.settings import Settings, disabled, load, variable
-from sidelight.store import layout
+from sidelight.store.capacity import worker_file_bytes
 from sidelight.store.directory import memory_folder
+from sidelight.store.schema import schema
 
 OLDEST = {"fastapi": (0, 115), "starlette": (0, 38), "prometheus_client": (0, 19)}
 WORKERS_TO_FIT = 4
@@ -135,7 +136,7 @@ def _group(gid: int) -> str:
 
 
 def _space(where: Path, settings: Settings) -> Iterator[Finding]:
-    needed = layout.worker_header(settings.max_series, b"", 0, 0, 0).size
+    needed = worker_file_bytes(schema(settings.buckets), settings.max_series)
     found = os.statvfs(where)
     fits = found.f_bavail * found.f_frsize // needed
     text = f"{where} has space for {fits} workers of {needed / 2**20:.1f} MiB"
