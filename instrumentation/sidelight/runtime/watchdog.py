@@ -9,6 +9,7 @@ nothing can be seen.
 import os
 import threading
 import time
+from pathlib import Path
 from weakref import WeakSet
 
 from sidelight.contract import NANOSECONDS
@@ -16,19 +17,31 @@ from sidelight.runtime import instruments
 from sidelight.runtime.faults import guarded
 from sidelight.runtime.watched_loop import IDLE, WatchedLoop
 
+FORK_SECONDS = 0.1
+"""How long a fork waits at most for the thread to end."""
+
 _watched_loops: WeakSet[WatchedLoop] = WeakSet()
 _thread: threading.Thread | None = None
+_stop = threading.Event()
+"""Ends the present thread. Each thread has one of its own."""
 _starting = threading.Lock()
 
 
 def watch(watched: WatchedLoop) -> None:
     """Watch a loop from now on, in this process's one thread for all of them."""
-    global _thread  # noqa: PLW0603 one a process
     with _starting:
         _watched_loops.add(watched)
-        if _thread is None or not _thread.is_alive():
-            _thread = threading.Thread(target=_run, name="sidelight-watchdog", daemon=True)
-            _thread.start()
+        _start()
+
+
+def _start() -> None:
+    global _thread, _stop  # noqa: PLW0603 one a process
+    if _thread is None or not _thread.is_alive():
+        _stop = threading.Event()
+        _thread = threading.Thread(
+            target=_run, args=(_stop,), name="sidelight-watchdog", daemon=True
+        )
+        _thread.start()
 
 
 def leave(watched: WatchedLoop) -> None:
@@ -37,9 +50,11 @@ def leave(watched: WatchedLoop) -> None:
         _watched_loops.discard(watched)
 
 
-def _run() -> None:
+def _run(stop: threading.Event) -> None:
     while (planned := _plan()) is not None:
-        time.sleep(max(0, planned - time.monotonic_ns()) / NANOSECONDS)  # and blocks no watched
+        # Nothing here refers to a loop while this thread sleeps.
+        if stop.wait(max(0, planned - time.monotonic_ns()) / NANOSECONDS):
+            return
         _look(planned)
 
 
@@ -67,11 +82,39 @@ def _look(planned: int) -> None:
         instruments.publish_all()  # in place of the loop that can't
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    """End the thread, since Python warns of a fork in a process that has several."""
+    global _thread
+    with _starting:
+        thread, _thread = _thread, None
+        _stop.set()
+    if thread is not None and thread is not threading.current_thread():
+        thread.join(FORK_SECONDS)
+        _wait_for_end(Path(f"/proc/self/task/{thread.native_id}"))
+
+
+def _wait_for_end(task: Path) -> None:
+    """Wait until Linux has removed a thread that has ended: Python counts those of the system."""
+    end = time.monotonic() + FORK_SECONDS
+    while task.exists() and time.monotonic() < end:
+        time.sleep(0.0001)
+
+
+def _after_fork_in_parent() -> None:
+    with _starting:
+        if _watched_loops:
+            _start()
+
+
+def _after_fork_in_child() -> None:
     global _thread, _starting
     _thread, _starting = None, threading.Lock()
     _watched_loops.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )
