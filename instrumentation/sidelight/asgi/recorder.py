@@ -20,7 +20,7 @@ from sidelight.runtime.about import about
 from sidelight.runtime.faults import guarded
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
-from sidelight.store.layout import BlockKind
+from sidelight.store.layout import STATE, BlockKind, WorkerState
 from sidelight.store.process_store import Store
 from sidelight.store.service_info import encode
 from sidelight.store.slow_requests import SlowRequest
@@ -56,9 +56,7 @@ class Recorder:
         self.sampler = PhaseSampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.writer.increment)
         self._loop_blocks = LoopBlockAttribution(self.labels, self.file)
-        self.heartbeat.add_application(
-            self._renew, self._loop_blocks, settings.loop_block_threshold
-        )
+        self.resume()
 
     def on_renewal(self, call: Callable[[], None]) -> None:
         """Call this once a second, after the file may have become another."""
@@ -83,6 +81,13 @@ class Recorder:
         """Start the heartbeat on the running loop, after the present request's turn."""
         with guarded("heartbeat", self.faults):
             self.heartbeat.wake(soon=True)
+
+    def resume(self) -> None:
+        """Serve, for the first time or after `close` in a process that is alone."""
+        self.file.words[STATE] = WorkerState.SERVING
+        self.heartbeat.add_application(
+            self._renew, self._loop_blocks, self.settings.loop_block_threshold
+        )
 
     def close(self) -> None:
         """Record the process and the application's own metrics once more, and close the store."""

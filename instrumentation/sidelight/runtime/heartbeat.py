@@ -50,12 +50,12 @@ class Heartbeat:
         self._waited_at: list[int] = []
         self._chores = 0
         self._next_chores = 0.0
-        instruments.attach(store.file)
 
     def add_application(
         self, on_chores: Callable[[], None], attribution: BlockAttribution, threshold: float
     ) -> None:
         """Call ``on_chores`` once a second, and attribute blocks of ``threshold`` seconds."""
+        instruments.attach(self.store.file)
         self._on_chores.append(on_chores)
         self._attributions.append(attribution)
         if self._watched_loop is None:
