@@ -5,6 +5,7 @@ Content negotiation is that of RFC 9110, section 12.
 
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -12,23 +13,53 @@ from starlette.responses import Response
 from sidelight.cooperative import in_slices
 from sidelight.export.prometheus import render
 from sidelight.export.snapshot import Snapshot
-from sidelight.text_format import ExpositionFormat
+from sidelight.text_format import Escaping, ExpositionFormat
 
 GZIP_LEVEL = 1
+_TEXT_TYPES = ("text/plain", "text/*", "*/*")
+_SUPPORTED = {
+    **{
+        ("application/openmetrics-text", version): ExpositionFormat.OPENMETRICS
+        for version in ("", "1.0.0", "0.0.1")
+    },
+    **{
+        (media, version): ExpositionFormat.TEXT
+        for media in _TEXT_TYPES
+        for version in ("", "0.0.4", "1.0.0")
+    },
+}
+"""Formats by media type and version."""
+_ESCAPINGS = {escaping.value: escaping for escaping in Escaping}
 
 
-def wanted_format(accept: str) -> ExpositionFormat:
-    """The format a client prefers. Text 0.0.4 where it names none, or none that is supported."""
-    text = openmetrics = 0.0
+class WantedFormat(NamedTuple):
+    """A format, and how names are escaped in it: None where the client does not say."""
+
+    form: ExpositionFormat
+    escaping: Escaping | None = None
+
+    @property
+    def content_type(self) -> str:
+        """The format in the words of the response."""
+        return self.form.value + (f"; escaping={self.escaping.value}" if self.escaping else "")
+
+
+def wanted_format(accept: str) -> WantedFormat:
+    """The format a client prefers. Text 0.0.4 where it names none, or none that is supported.
+
+    Text 1.0.0 differs from 0.0.4 only in that names may be quoted, which ``escaping`` says too.
+    """
+    best, wanted = 0.0, WantedFormat(ExpositionFormat.TEXT)
     for part in accept.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
         quality = _quality(parameters)
-        version = dict(p.split("=", 1) for p in parameters if "=" in p).get("version", "")
-        if media == "application/openmetrics-text" and version in {"", "1.0.0", "0.0.1"}:
-            openmetrics = max(openmetrics, quality)
-        elif media in {"text/plain", "text/*", "*/*"} and version in {"", "0.0.4"}:
-            text = max(text, quality)
-    return ExpositionFormat.OPENMETRICS if openmetrics > text else ExpositionFormat.TEXT
+        pairs = (text.partition("=") for text in parameters)
+        named = {key.strip(): value.strip(' "') for key, _, value in pairs}
+        form = _SUPPORTED.get((media, named.get("version", "")))
+        text_first = form is ExpositionFormat.TEXT and wanted.form is not form
+        if form and (quality > best or (text_first and quality == best)):
+            best, wanted = quality, WantedFormat(form, _ESCAPINGS.get(named.get("escaping", "")))
+    return wanted
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -54,9 +85,10 @@ async def metrics_response(
     headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]]
 ) -> Response:
     """The snapshot in the format and content coding that the client prefers."""
-    form = wanted_format(headers.get("accept", ""))
-    answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
-    pieces = in_slices(render(await snapshot(), form))
+    wanted = wanted_format(headers.get("accept", ""))
+    answer = {"content-type": wanted.content_type, "vary": "Accept, Accept-Encoding"}
+    escaping = wanted.escaping or Escaping.UNDERSCORES
+    pieces = in_slices(render(await snapshot(), wanted.form, escaping))
     if accepts_gzip(headers.get("accept-encoding", "")):
         answer["content-encoding"] = "gzip"
         pieces = _compressed(pieces)
