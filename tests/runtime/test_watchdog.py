@@ -164,3 +164,13 @@ def test_a_loop_that_is_not_running_is_not_held(
     watched.look(5000 * MS, 5000 * MS)
     assert watched.beat(6000 * MS) == 0
     assert attribution.held_by == {}
+
+
+def test_a_block_of_two_applications_is_counted_once() -> None:
+    """Applications on one loop share one file: a block is counted by the first of them alone."""
+    first, second = BlockAttribution(), BlockAttribution()
+    watched = WatchedLoop([first, second], THRESHOLD, PERIOD)
+    watched.beat(1000 * MS)
+    watched.beat(1250 * MS)
+    assert (first.held_by, second.held_by) == ({"_UNKNOWN": 225 * MS}, {})
+    assert (first.firsts, second.firsts) == (["_UNKNOWN"], [])
