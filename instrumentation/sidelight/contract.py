@@ -23,6 +23,8 @@ OTHER: Final = "_OTHER"
 """Label value for what is past a cap, or a method that is not a known one."""
 UNKNOWN: Final = "_UNKNOWN"
 """Label value for a route that could not be read."""
+UNMATCHED: Final = "_UNMATCHED"
+"""Label value, in metrics of the event loop, for a request that no route matched."""
 CLIENT_DISCONNECTED: Final = "client_disconnected"
 INCOMPLETE_RESPONSE: Final = "incomplete_response"
 
@@ -240,7 +242,8 @@ METRICS: Final = _catalogue(
         "counter",
         "seconds",
         (ROUTE,),
-        "Time an event loop was blocked, by route; empty outside of any request.",
+        "Time an event loop was blocked, by route: _UNMATCHED for a request without a route, "
+        "empty outside of any request.",
     ),
     Metric(
         "asyncio_event_loop_blocks_total",
@@ -470,6 +473,13 @@ METRICS: Final = _catalogue(
         "Faults inside Sidelight; none of them reached a request.",
     ),
     Metric(
+        "sidelight_collector_errors_total",
+        "counter",
+        "",
+        ("collector",),
+        "Collectors of the application's own metrics that raised, or that had not ended in time.",
+    ),
+    Metric(
         "sidelight_otlp_exports_total",
         "counter",
         "",
@@ -505,6 +515,13 @@ METRICS: Final = _catalogue(
         "",
         (),
         "Failed evaluations of the sidecar's rules.",
+    ),
+    Metric(
+        "sidelight_snapshot_age_seconds",
+        "gauge",
+        "seconds",
+        (WORKER,),
+        "Age of the oldest values that are shown of the application's own metrics.",
     ),
     Metric(
         "sidelight_scrape_duration_seconds",

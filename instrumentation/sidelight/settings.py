@@ -14,6 +14,7 @@ from sidelight.contract import DURATION_BUCKETS
 from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
 from sidelight.latency import latencies
+from sidelight.nearest import unknown
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
@@ -36,7 +37,8 @@ class Options(TypedDict, total=False):
     for none. ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label
     sets a worker keeps. ``phase_sample_interval``: the phases of one request in so many are
     measured, 0 for none. ``directory``: the directory that the workers share, if a sidecar is
-    to read it too. ``service``: the service's name.
+    to read it too. ``service``: the service's name. ``registry``: the ``CollectorRegistry`` of
+    the application's own metrics, in place of prometheus_client's default one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
@@ -50,6 +52,7 @@ class Options(TypedDict, total=False):
     phase_sample_interval: int
     directory: str | os.PathLike[str]
     service: str
+    registry: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Settings:
     phase_sample_interval: int = 100
     directory: str | None = None
     service: str | None = None
+    registry: Any = None
 
 
 def load(
@@ -88,10 +92,8 @@ def load(
     given: dict[str, Any] = {**file, **_from_environ(environ), **options}
     for key, value in given.items():
         if key not in _CHECKS:
-            known = ", ".join(sorted(_CHECKS))
-            raise SettingsError(
-                key, value, f"unknown option (known: {known})", "slow_request_threshold=1.0"
-            )
+            problem = unknown("option", key, sorted(_CHECKS))
+            raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
     slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
@@ -141,11 +143,16 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     """``SIDELIGHT_MAX_SERIES=100`` is ``max_series``; ``SIDELIGHT_DIR`` is ``directory``."""
     found = {}
     for field in fields(Settings):
-        name = "SIDELIGHT_DIR" if field.name == "directory" else f"SIDELIGHT_{field.name.upper()}"
+        name = variable(field.name)
         if name in environ:
             value = environ[name]
             found[field.name] = _Text(value if field.name == "directory" else utf8(value))
     return found
+
+
+def variable(key: str) -> str:
+    """The environment variable of a key."""
+    return "SIDELIGHT_DIR" if key == "directory" else f"SIDELIGHT_{key.upper()}"
 
 
 class _Text(str):
@@ -264,6 +271,17 @@ def _phases(key: str, value: Any) -> int:
     return _whole(key, value, 0, RAREST_PHASES, f"{key}=100")
 
 
+def _registry(key: str, value: Any) -> Any:
+    example = f"{key}=prometheus_client.REGISTRY"
+    if value is None or isinstance(value, type) or not callable(getattr(value, "collect", None)):
+        raise SettingsError(key, value, "must be a CollectorRegistry", example)
+    collectors = getattr(value, "_collector_to_names", ())
+    if any(type(one).__name__ == "MultiProcessCollector" for one in collectors):
+        problem = "has a MultiProcessCollector, and Sidelight adds up the workers itself"
+        raise SettingsError(key, value, problem, example)
+    return value
+
+
 def _whole(key: str, value: Any, least: int, most: int, example: str) -> int:
     try:
         number = least - 1 if isinstance(value, bool | float) else int(value)
@@ -286,4 +304,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "phase_sample_interval": _phases,
     "directory": _directory,
     "service": _text,
+    "registry": _registry,
 }
+KEYS = (*_CHECKS, *FOR_RULES)
+"""The keys of a file of settings."""

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import fastapi
 import pytest
@@ -109,6 +110,32 @@ def test_fastapis_own_telemetry() -> None:
         assert fixes == (['FastAPI(telemetry={"metrics": False})'] if wanted else [])
 
 
+def test_traces_and_logs_are_no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastAPI's metrics are reported where a MeterProvider receives them, and never without one."""
+    pytest.importorskip("fastapi.telemetry", reason="FastAPI before 0.142 has no telemetry")
+    from opentelemetry import metrics
+    from opentelemetry.sdk import metrics as sdk
+    from opentelemetry.sdk.trace import TracerProvider
+
+    def sends(**given: Any) -> bool:
+        telemetry: Any = {"tracer_provider": TracerProvider(), **given}
+        app = FastAPI(telemetry=telemetry)
+        app.add_middleware(SidelightMiddleware)
+        found = wrong(check_application(app)).values()
+        return 'FastAPI(telemetry={"metrics": False})' in found
+
+    assert not sends()
+    assert not sends(meter_provider=metrics.NoOpMeterProvider())
+    assert sends(meter_provider=sdk.MeterProvider())
+    assert not sends(auto_configure=True)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    assert sends(auto_configure=True)
+    assert not sends(auto_configure=False)
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert not sends(auto_configure=True)
+    assert not sends(meter_provider=sdk.MeterProvider())
+
+
 def test_settings_of_the_environment() -> None:
     """An invalid value, a switch that is off and an unused directory are reported."""
     assert any(
@@ -118,6 +145,23 @@ def test_settings_of_the_environment() -> None:
     assert "unset SIDELIGHT_DISABLED" in wrong(check_machine({"SIDELIGHT_DISABLED": "1"})).values()
     old = {"PROMETHEUS_MULTIPROC_DIR": "/somewhere"}
     assert "unset PROMETHEUS_MULTIPROC_DIR" in wrong(check_machine(old)).values()
+
+
+def test_variables_with_a_misspelt_name() -> None:
+    """A variable that is similar to a setting's is named; those of the commands are not."""
+    found = wrong(check_machine({"SIDELIGHT_MAX_SERIE": "200", "SIDELIGHT_DIRECTORY": "/run"}))
+    assert found == {
+        "SIDELIGHT_MAX_SERIE has no effect: no setting has that name": (
+            "rename it to SIDELIGHT_MAX_SERIES"
+        ),
+        "SIDELIGHT_DIRECTORY has no effect: no setting has that name": "rename it to SIDELIGHT_DIR",
+    }
+    options = [option for command in main.commands.values() for option in command.params]
+    names = {str(one.envvar): "1" for one in options if one.envvar}
+    del names["SIDELIGHT_DIR"]
+    assert len(names) > 15
+    others = {"SIDELIGHT_DISABLED": "0", "SIDELIGHT_SERVICE_HOST": "10.0.0.1", "OTHER": "1"}
+    assert wrong(check_machine(names | others)) == {}
 
 
 def test_directories(tmp_path: Path) -> None:
@@ -152,13 +196,17 @@ class Prometheus(http.server.BaseHTTPRequestHandler):
     """Answers queries with a test's results: a real one needs minutes to see two targets."""
 
     found: ClassVar[dict[str, list[Any]]] = {}
+    config: ClassVar[str] = ""
 
     def do_GET(self) -> None:
-        kind = "build" if "sidelight_build_info" in self.path else "target"
-        body = json.dumps({"data": {"result": self.found[kind]}}).encode()
+        text = unquote(self.path)
+        names = {"(sidelight_build_info) unless": "no buckets", "sidelight_build_info": "build"}
+        names |= {"target_info": "target", "(http_server": "native"}
+        kind = next((kind for part, kind in names.items() if part in text), "")
+        body = json.dumps({"data": {"result": self.found.get(kind, []), "yaml": self.config}})
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body.encode())
 
     def log_message(self, *args: Any) -> None: ...
 
@@ -180,6 +228,21 @@ def test_what_prometheus_scrapes(prometheus: str) -> None:
     Prometheus.found = {"build": [], "target": []}
     assert any("scrapes no" in what for what in wrong(check_scrapes(prometheus)))
     assert any("doesn't answer" in what for what in wrong(check_scrapes("http://127.0.0.1:1")))
+
+
+def test_histograms_that_prometheus_converts(prometheus: str) -> None:
+    """A job without buckets is named if it has native histograms, or the conversion drops them."""
+    one = {"metric": {}, "value": [0, "1"]}
+    shop, bank = ({"metric": {"job": job}, "value": [0, "1"]} for job in ("shop", "bank"))
+    Prometheus.found = {"build": [one], "native": [shop], "no buckets": [shop, bank]}
+    Prometheus.config = "global: {}"
+    (what,) = wrong(check_scrapes(prometheus))
+    assert what.startswith("Prometheus converts the histograms of the job 'shop' to native ones")
+    Prometheus.config = "global:\n  convert_classic_histograms_to_nhcb: true\n"
+    first, second = wrong(check_scrapes(prometheus)).items()
+    assert "job 'bank'" in first[0]
+    assert "job 'shop'" in second[0]
+    assert first[1].startswith("always_scrape_classic_histograms: true")
 
 
 def test_a_port_that_is_no_prometheus() -> None:

@@ -1,5 +1,6 @@
 """Exemplars of several workers."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,6 @@ import pytest
 from sidelight.contract import DURATION
 from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
-from sidelight.store import writer
 from sidelight.store.directory_reader import DirectoryReader
 from tests.store.driving import LABELS, killed, shared, worker
 
@@ -18,10 +18,10 @@ def test_of_two_exemplars_in_a_bucket_the_newer_one_is_exported(
     """In each bucket the newest exemplar of all workers is exported, whichever worker has it."""
     where = shared(tmp_path)
     files = [worker(where, 1), worker(where, 1)]
-    for file, bucket, seconds in ((0, 0, 10.0), (1, 0, 20.0), (0, 1, 20.0), (1, 1, 10.0)):
-        monkeypatch.setattr(writer.time, "time", lambda now=seconds: now)
-        series = files[file].series(DURATION, LABELS)
-        files[file].set_exemplar(series, bucket, bytes([file]) * 16, b"s" * 8, 0.003)
+    for number, bucket, seconds in ((0, 0, 10.0), (1, 0, 20.0), (0, 1, 20.0), (1, 1, 10.0)):
+        monkeypatch.setattr(time, "time", lambda now=seconds: now)
+        series = files[number].series(DURATION, LABELS)
+        files[number].set_exemplar(series, bucket, bytes([number]) * 16, b"s" * 8, 0.003)
     snapshot = run_to_end(Collector(DirectoryReader(where)).collect())
     found = {bucket: one.trace_id for (_, bucket), one in snapshot.exemplars.items()}
     assert found == {0: "01" * 16, 1: "00" * 16}

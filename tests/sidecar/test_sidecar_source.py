@@ -15,7 +15,9 @@ def test_name_and_version_may_come_from_different_workers(tmp_path: Path) -> Non
     """The service has the name and the version of the first worker that states each."""
     where = shared(tmp_path)
     files = [worker(where), worker(where)]
-    for file, info in zip(files, (ServiceInfo("shop"), ServiceInfo("", "7")), strict=True):
+    for file, info in zip(
+        files, (ServiceInfo("shop", version="1"), ServiceInfo("", "7", version="1")), strict=True
+    ):
         file.append_block(BlockKind.SERVICE_INFO, encode(info))
     source = MetricsSource(load({}, {}, tmp_path), str(tmp_path))
     anyio.run(source.snapshot)

@@ -5,6 +5,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from sidelight.app_metrics import publisher
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.cooperative import run_to_end
@@ -49,10 +49,13 @@ def service(tmp_path: Path) -> Iterator[SidelightMiddleware]:
     app.lifecycle.close()
 
 
-def open_files() -> int:
-    """Descriptors of this process, where the system tells."""
-    listing = Path("/proc/self/fd")
-    return sum(1 for _ in listing.iterdir()) if listing.exists() else 0
+def open_files(below: Path) -> int:
+    """How many files below a directory this process has open, where the system tells."""
+    found = 0
+    for link in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):
+            found += link.readlink().is_relative_to(below)
+    return found
 
 
 def visit(app: SidelightMiddleware, times: int = 1) -> None:
@@ -78,7 +81,7 @@ def test_a_renewed_file_holds_what_was_counted(tmp_path: Path) -> None:
     """A fresh reader finds the same counts in the directory that was made again."""
     store = open_in(tmp_path / "store")
     count(store.file, 7)
-    before = open_files()
+    before = open_files(tmp_path)
     for times in range(1, 4):
         shutil.rmtree(tmp_path / "store")
         assert store.renew()
@@ -86,7 +89,7 @@ def test_a_renewed_file_holds_what_was_counted(tmp_path: Path) -> None:
         where = shared(tmp_path / "store")
         assert totalled(where) == 7 + times
         where.close()
-    after = open_files()
+    after = open_files(tmp_path)
     assert after == before
     store.close()
 
@@ -187,11 +190,11 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         def collect(self) -> list[Any]:
             return []
 
-    monkeypatch.setattr(publisher, "default_registry", Registry)
     store = open_in(tmp_path / "store")
     count(store.file, 7)
     app_metrics = heartbeat(store).app_metrics
-    app_metrics.publish()
+    app_metrics.add_registry(Registry())
+    asyncio.run(app_metrics.collect())
     assert len(list((tmp_path / "store").glob("*.user"))) == 1
     for path in (tmp_path / "store").iterdir():
         path.unlink()
@@ -202,12 +205,12 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         for _ in range(3):
             with pytest.raises(StoreError, match="full"):
                 store.renew()
-            app_metrics.publish()
+            asyncio.run(app_metrics.collect())
     assert (store.file.id, store.file.name, store.file.worker) == before
     assert requests(reader.read(store.file.name, store.file.fd, {}, alive=True)) == 7
     assert list((tmp_path / "store").glob("*.user")) == []
     assert store.renew()
-    app_metrics.publish()
+    asyncio.run(app_metrics.collect())
     (left,) = (tmp_path / "store").glob("*.user")
     assert left.stem == store.file.id.hex()
     store.close()

@@ -38,7 +38,7 @@ class InterruptedCounts(list[int]):
 def test_two_threads_lose_no_count(
     family: Any, labels: tuple[str, ...], count: Callable[[WorkerFile], None], expected: list[int]
 ) -> None:
-    """A thread that counts while another has read the old value and not stored the new one waits."""
+    """A thread that counts while another has only read the old value waits for the new one."""
     file = WorkerFile(None, schema(DURATION_BUCKETS), 100)
     series = file.series(family, labels, uncapped=True)
     series.counts = counts = InterruptedCounts(series.counts)

@@ -15,7 +15,7 @@ from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
-from sidelight.runtime.watchdog import BlockAttribution, WatchedLoop
+from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
 
@@ -29,6 +29,7 @@ PROCESS_EVERY = 5
 MOST_WAITS = 1024
 OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
+COLLECTOR_ERRORS = METRICS["sidelight_collector_errors_total"]
 LAG = METRICS["asyncio_event_loop_lag_seconds"]
 
 
@@ -39,7 +40,10 @@ class Heartbeat:
         self.due = 0
         self.store = store
         self.faults = Faults(store.file.count)
-        self.app_metrics = AppMetricsPublisher(store, partial(self.faults.note, "registry"))
+        collectors = Faults(store.file.count, COLLECTOR_ERRORS, "the collector %s failed")
+        self.app_metrics = AppMetricsPublisher(
+            store, collectors.note, partial(self.faults.note, "registry")
+        )
         self._on_chores: list[Callable[[], None]] = []
         self._attributions: list[BlockAttribution] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -50,12 +54,12 @@ class Heartbeat:
         self._waited_at: list[int] = []
         self._chores = 0
         self._next_chores = 0.0
-        instruments.attach(store.file)
 
     def add_application(
         self, on_chores: Callable[[], None], attribution: BlockAttribution, threshold: float
     ) -> None:
         """Call ``on_chores`` once a second, and attribute blocks of ``threshold`` seconds."""
+        instruments.attach(self.store.file)
         self._on_chores.append(on_chores)
         self._attributions.append(attribution)
         if self._watched_loop is None:
@@ -74,8 +78,11 @@ class Heartbeat:
             self.stop()
             instruments.detach(self.store.file)
 
-    def wake(self) -> None:
-        """Start the timer on the running loop; without asyncio only beat once."""
+    def wake(self, *, soon: bool = False) -> None:
+        """Start the timer on the running loop; without asyncio only beat once.
+
+        ``soon`` leaves the first beat, which reads files, to the loop's next turn.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -89,7 +96,10 @@ class Heartbeat:
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             watchdog.watch(self._watched_loop)
-        self._beat(loop)
+        if soon:
+            self._timer = loop.call_later(0, self._beat, loop)
+        else:
+            self._beat(loop)
 
     def follow(self) -> None:
         """Move the timer to the running loop now, if it is on another."""

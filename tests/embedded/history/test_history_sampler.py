@@ -6,7 +6,7 @@ from typing import Any, cast
 import anyio
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.history.sampler import HistorySampler
+from sidelight.embedded.history.scrape import HistorySampler
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.service_info import ServiceInfo
 from tests.embedded.history.filled_history import MIB, TARGET
