@@ -16,7 +16,7 @@ from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
-from sidelight.asgi.routes import RouteTable, routes_below
+from sidelight.asgi.routes import RouteTable, router_below
 from sidelight.errors import StoreError
 from sidelight.runtime.faults import guarded
 from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
@@ -109,9 +109,9 @@ class StoreLifecycle:
         for observer in _observers:
             settings = observer.opening(settings)
         store = open_store(settings)
-        routes = routes_below(scope, self._app)
+        router = router_below(scope, self._app)
         twice = builtin_telemetry.sends_metrics(scope.get("app"))
-        recorder = Recorder(settings, store, routes, "metrics" if twice else "")
+        recorder = Recorder(settings, store, router, "metrics" if twice else "")
         with guarded("settings", recorder.faults):
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
