@@ -16,6 +16,7 @@ LIBRARIES = {
     "uvicorn": "uvicorn",
     "gunicorn": "gunicorn",
     "granian": "granian",
+    "hypercorn": "hypercorn",
     "pydantic": "pydantic",
     "prometheus_client": "prometheus_client",
     "OpenTelemetry SDK": "opentelemetry-sdk",

@@ -46,6 +46,12 @@ BAD: list[tuple[str, Any, str]] = [
     ("exclude", ["/health*"], "/*"),
     ("exclude", [5], "/"),
     ("exclude", 5, "list"),
+    ("path_templates", "/a/{b}", "list"),
+    ("path_templates", ["a/{b}"], "/"),
+    ("path_templates", ["/a/{b"], "{name}"),
+    ("path_templates", ["/a/{b:odd}"], "{name}"),
+    ("path_templates", ["/a/*"], "{name}"),
+    ("path_templates", [f"/{n}" for n in range(1001)], "more than 1000"),
     ("metrics_path", "metrics", "path"),
     ("metrics_path", "/", "path"),
     ("metrics_path", "", "path"),
@@ -74,6 +80,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("service", 5, "text"),
     ("slo", 1, "unknown option"),
     ("Slow", 1, "unknown option"),
+    ("max_serie", 200, "unknown option, did you mean max_series?"),
+    ("Metrics-Path", "/m", "unknown option, did you mean metrics_path?"),
+    ("nonsense", 1, "unknown option (known: buckets, "),
 ]
 
 
@@ -146,6 +155,7 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
     ("SIDELIGHT_LOG_REQUEST_PATH", "1", "log_request_path", True),
     ("SIDELIGHT_LOG_REQUEST_PATH", "False", "log_request_path", False),
     ("SIDELIGHT_EXCLUDE", "/a,/b/*", "exclude", ("/a", "/b/*")),
+    ("SIDELIGHT_PATH_TEMPLATES", "/a/{b},/c/{d:path}", "path_templates", ("/a/{b}", "/c/{d:path}")),
     ("SIDELIGHT_METRICS_PATH", "/m", "metrics_path", "/m"),
     ("SIDELIGHT_METRICS_PATH", "none", "metrics_path", None),
     ("SIDELIGHT_METRICS_PATH", "", "metrics_path", None),

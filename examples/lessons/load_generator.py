@@ -25,12 +25,19 @@ class LoadGenerator:
         """Scrape the service."""
         return LessonScrape((await self._client.get("/metrics")).text)
 
-    async def run(self, *functions: RequestFunction) -> ScrapeDelta:
-        """Send each request with four clients, and return what changed in the metrics."""
+    async def run(self, *functions: RequestFunction, at_least: int = 1) -> ScrapeDelta:
+        """Send each request with four clients, and return what changed in the metrics.
+
+        Each client sends ``at_least`` so many requests, also if that takes longer.
+        """
         before = await self.scrape()
         until = time.monotonic() + self._seconds
         await asyncio.gather(
-            *(self._repeat(function, until) for function in functions for _ in range(CLIENTS))
+            *(
+                self._repeat(function, until, at_least)
+                for function in functions
+                for _ in range(CLIENTS)
+            )
         )
         return ScrapeDelta(before, await self.scrape())
 
@@ -38,11 +45,11 @@ class LoadGenerator:
         """Send one request with each client, so that a pool has opened its connections."""
         await asyncio.gather(*(function(self._client, number) for number in range(CLIENTS)))
 
-    async def _repeat(self, function: RequestFunction, until: float) -> None:
+    async def _repeat(self, function: RequestFunction, until: float, at_least: int) -> None:
         for number in itertools.count():
-            await function(self._client, number)
-            if time.monotonic() >= until:
+            if number >= at_least and time.monotonic() >= until:
                 return
+            await function(self._client, number)
 
 
 def get(path: str) -> RequestFunction:

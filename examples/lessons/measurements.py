@@ -76,8 +76,8 @@ async def cpu(load: LoadGenerator) -> list[LessonResult]:
 
 async def signup(load: LoadGenerator) -> list[LessonResult]:
     """Lesson 3."""
-    wrong = await load.run(sign_up("/signup/wrong"))
-    right = await load.run(sign_up("/signup/right"))
+    wrong = await load.run(sign_up("/signup/wrong"), at_least=8)
+    right = await load.run(sign_up("/signup/right"), at_least=8)
     both = (wrong, "/signup/wrong"), (right, "/signup/right")
     pool = {"db_client_connection_pool_name": "pool"}
     status = "http_response_status_code"

@@ -10,9 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypedDict
 
+from sidelight import bearer_token
 from sidelight.contract import DURATION_BUCKETS
+from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
 from sidelight.latency import latencies
+from sidelight.nearest import unknown
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
@@ -92,10 +95,8 @@ def load(
     given: dict[str, Any] = {**file, **_from_environ(environ), **options}
     for key, value in given.items():
         if key not in _CHECKS:
-            known = ", ".join(sorted(_CHECKS))
-            raise SettingsError(
-                key, value, f"unknown option (known: {known})", "slow_request_threshold=1.0"
-            )
+            problem = unknown("option", key, sorted(_CHECKS))
+            raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
     slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
@@ -145,10 +146,16 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     """``SIDELIGHT_MAX_SERIES=100`` is ``max_series``; ``SIDELIGHT_DIR`` is ``directory``."""
     found = {}
     for field in fields(Settings):
-        name = "SIDELIGHT_DIR" if field.name == "directory" else f"SIDELIGHT_{field.name.upper()}"
+        name = variable(field.name)
         if name in environ:
-            found[field.name] = _Text(environ[name])
+            value = environ[name]
+            found[field.name] = _Text(value if field.name == "directory" else utf8(value))
     return found
+
+
+def variable(key: str) -> str:
+    """The environment variable of a key."""
+    return "SIDELIGHT_DIR" if key == "directory" else f"SIDELIGHT_{key.upper()}"
 
 
 class _Text(str):
@@ -254,18 +261,22 @@ def _metrics_path(key: str, value: Any) -> str | None:
 
 
 def _text(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
+    if not isinstance(value, str) or not value.strip() or not _is_unicode(value):
         raise SettingsError(key, value, "must be text that is not empty", f'{key}="shop"')
     return str(value)
 
 
+def _is_unicode(text: str) -> bool:
+    """Whether a text has no lone surrogates, which stand for bytes that are not UTF-8."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _secret(key: str, value: Any) -> str:
-    try:
-        return _text(key, value)
-    except SettingsError:
-        shown = value if isinstance(value, str | int | float) else type(value).__name__
-        problem = "must be text that is not empty"
-        raise SettingsError(key, shown, problem, f'{key}="a long random word"') from None
+    example = f'{key}="a-long-random-word"'
+    if not isinstance(value, str):
+        shown = value if isinstance(value, int | float) else type(value).__name__
+        raise SettingsError(key, shown, "must be text that is not empty", example)
+    return bearer_token.check(key, value, "..." if value.strip() else value, example)
 
 
 def _directory(key: str, value: Any) -> str:
@@ -306,3 +317,5 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "directory": _directory,
     "service": _text,
 }
+KEYS = (*_CHECKS, *FOR_RULES)
+"""The keys of a file of settings."""

@@ -2,15 +2,17 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from blockbuster import blockbuster_ctx
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from sidelight import SidelightMiddleware
-from sidelight.errors import SidelightError
+from sidelight.errors import SettingsError, SidelightError
 from tests.asgi.driver import Page, ask, call, lifespan, run, scrape
 
 COMPLETE = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
@@ -35,13 +37,51 @@ def kinds(sent: list[Any]) -> list[str]:
     "bad", [{"slow_request_threshold": 0}, {"nonsense": 1}, {"buckets": [2, 1]}]
 )
 def test_a_bad_option_stops_the_start(bad: dict[str, Any]) -> None:
-    """With a lifespan, a bad option is a failed start with the message, and no exception."""
-    sent = run(lifespan(service(**bad)))
+    """With a lifespan, a bad option is a failed start with the reason, which is then raised."""
+    sent: list[Any] = []
+
+    async def start() -> None:
+        async def receive() -> Any:
+            return {"type": "lifespan.startup"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await service(**bad)({"type": "lifespan", "asgi": {}, "state": {}}, receive, send)
+
+    with pytest.raises(SettingsError) as raised:
+        run(start())
     assert kinds(sent) == ["lifespan.startup.failed"]
     (key,) = bad
-    assert key in sent[0]["message"]
-    assert repr(bad[key]) in sent[0]["message"]
+    assert sent[0]["message"] == f"SidelightMiddleware: {raised.value}"
+    assert f"{key}={bad[key]!r}" in sent[0]["message"]
     assert "for example" in sent[0]["message"]
+
+
+def test_a_wrong_option_ends_a_test_client() -> None:
+    """A TestClient raises a wrong option's reason at once, instead of waiting for ever."""
+    with pytest.raises(SettingsError, match="nonsense"), TestClient(service(nonsense=1)):
+        raise AssertionError
+
+
+@pytest.mark.parametrize("started", [True, False])
+@pytest.mark.parametrize("broken", ["load", "open_store"])
+def test_only_a_wrong_option_stops_a_start(
+    broken: str, *, started: bool, monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture
+) -> None:
+    """Any other fault of ours is logged, and requests pass through unmeasured."""
+
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("no option is wrong")
+
+    monkeypatch.setattr(f"sidelight.asgi.lifecycle.{broken}", fail)
+    app = service()
+    with TestClient(app) if started else nullcontext(TestClient(app)) as client:
+        assert client.get("/x").json() == "x"
+        assert client.get("/metrics").status_code == (404 if broken == "load" else 200)
+    messages = [record.getMessage() for record in logged.records]
+    expected = "requests of this worker pass through unmeasured: no option is wrong"
+    assert messages.count(expected) == 1
 
 
 @pytest.mark.parametrize(
@@ -86,6 +126,22 @@ def test_the_constructor_never_raises(options: dict[str, Any]) -> None:
     """Whatever is given, making the middleware raises nothing, and requests pass."""
     app = service(**options)
     assert call(app, "GET", "/x").status == 200
+
+
+@pytest.mark.parametrize("started", [True, False])
+def test_a_measured_request_makes_no_blocking_call(*, started: bool) -> None:
+    """Where blocking calls on the event loop raise, each request is measured, from the first on.
+
+    What the heartbeat reads once a second is no part of a request.
+    """
+    app = service()
+    with TestClient(app) if started else nullcontext(TestClient(app)) as client:
+        with blockbuster_ctx():
+            for _ in range(3):
+                assert client.get("/x").json() == "x"
+        page = Page(client.get("/metrics").text)
+    assert page.routes == {"/x": 3}
+    assert page.by("sidelight_internal_errors_total", "where").keys() <= {"heartbeat"}
 
 
 def test_the_applications_own_lifespan_runs() -> None:
@@ -247,6 +303,4 @@ def test_other_scopes_pass() -> None:
 
 def test_errors_have_one_base() -> None:
     """What Sidelight raises itself can be told from all else."""
-    from sidelight import SettingsError
-
     assert issubclass(SettingsError, SidelightError)

@@ -107,6 +107,32 @@ def test_fastapis_own_telemetry() -> None:
         assert fixes == (['FastAPI(telemetry={"metrics": False})'] if wanted else [])
 
 
+def test_traces_and_logs_are_no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FastAPI's metrics are reported where a MeterProvider receives them, and never without one."""
+    pytest.importorskip("fastapi.telemetry", reason="FastAPI before 0.142 has no telemetry")
+    from opentelemetry import metrics
+    from opentelemetry.sdk import metrics as sdk
+    from opentelemetry.sdk.trace import TracerProvider
+
+    def sends(**given: Any) -> bool:
+        telemetry: Any = {"tracer_provider": TracerProvider(), **given}
+        app = FastAPI(telemetry=telemetry)
+        app.add_middleware(SidelightMiddleware)
+        found = wrong(check_application(app)).values()
+        return 'FastAPI(telemetry={"metrics": False})' in found
+
+    assert not sends()
+    assert not sends(meter_provider=metrics.NoOpMeterProvider())
+    assert sends(meter_provider=sdk.MeterProvider())
+    assert not sends(auto_configure=True)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:9")
+    assert sends(auto_configure=True)
+    assert not sends(auto_configure=False)
+    monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
+    assert not sends(auto_configure=True)
+    assert not sends(meter_provider=sdk.MeterProvider())
+
+
 def test_settings_of_the_environment() -> None:
     """An invalid value, a switch that is off and an unused directory are reported."""
     assert any(
@@ -116,6 +142,23 @@ def test_settings_of_the_environment() -> None:
     assert "unset SIDELIGHT_DISABLED" in wrong(check_machine({"SIDELIGHT_DISABLED": "1"})).values()
     old = {"PROMETHEUS_MULTIPROC_DIR": "/somewhere"}
     assert "unset PROMETHEUS_MULTIPROC_DIR" in wrong(check_machine(old)).values()
+
+
+def test_variables_with_a_misspelt_name() -> None:
+    """A variable that is similar to a setting's is named; those of the commands are not."""
+    found = wrong(check_machine({"SIDELIGHT_MAX_SERIE": "200", "SIDELIGHT_DIRECTORY": "/run"}))
+    assert found == {
+        "SIDELIGHT_MAX_SERIE has no effect: no setting has that name": (
+            "rename it to SIDELIGHT_MAX_SERIES"
+        ),
+        "SIDELIGHT_DIRECTORY has no effect: no setting has that name": "rename it to SIDELIGHT_DIR",
+    }
+    options = [option for command in main.commands.values() for option in command.params]
+    names = {str(one.envvar): "1" for one in options if one.envvar}
+    del names["SIDELIGHT_DIR"]
+    assert len(names) > 15
+    others = {"SIDELIGHT_DISABLED": "0", "SIDELIGHT_SERVICE_HOST": "10.0.0.1", "OTHER": "1"}
+    assert wrong(check_machine(names | others)) == {}
 
 
 def test_directories(tmp_path: Path) -> None:

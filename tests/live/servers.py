@@ -159,7 +159,9 @@ class Server:
     def folders(self) -> list[Path]:
         """Directories in memory that were made for this server."""
         base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
-        names = (f"{server}-{self.pid}-*" for server in ("uvicorn", "gunicorn", "granian"))
+        names = (
+            f"{server}-{self.pid}-*" for server in ("uvicorn", "gunicorn", "granian", "hypercorn")
+        )
         return [folder for name in names for folder in base.glob(name)]
 
     def files(self, suffix: str = ".worker") -> list[Path]:

@@ -58,6 +58,7 @@ def test_shared_memory_that_fills_up_later(
     scrape(server)
     filler = small / "filler"
     fill(filler)
+    os.kill(server.pid, signal.SIGSTOP)  # a new worker would find no room, and measure nothing
     server.kill(server.workers()[0])
     ask(server, {ITEM: 10})
     assert requests(scrape(server))[ITEM.route_status] == 50
@@ -68,6 +69,7 @@ def test_shared_memory_that_fills_up_later(
     ask(server, {ITEM: 1})
     assert requests(scrape(server))[ITEM.route_status] == 51
     assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
+    os.kill(server.pid, signal.SIGCONT)
 
 
 def test_read_only_shared_memory(small_tmpfs: Callable[[str], Path], uvicorn: Serve) -> None:

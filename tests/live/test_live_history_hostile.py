@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from sidelight.embedded.api import query_queue
+from sidelight.embedded.api import routes
 from tests.live.prometheus_api import get, post
 from tests.live.servers import eventually
 from tests.live.sidecars import Sidecar, timed, worker_with_routes
@@ -172,7 +172,7 @@ def test_a_query_that_waits_too_long_is_refused(sidecar: Sidecar) -> None:
     def ask() -> None:
         answers.append(post(sidecar.port, "query", ("query", HOSTILE[2]), ("timeout", "10ms")))
 
-    clients = [threading.Thread(target=ask) for _ in range(4 * query_queue.CONCURRENCY)]
+    clients = [threading.Thread(target=ask) for _ in range(4 * routes.CONCURRENCY)]
     for client in clients:
         client.start()
     for client in clients:

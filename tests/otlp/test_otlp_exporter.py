@@ -22,6 +22,7 @@ from tests.live.otlp_receiver import Receiver, down
 SLOW = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
 BASE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 WHOLE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+METRICS_PROTOCOL = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"
 
 
 def counted(number: int) -> MetricsData:
@@ -297,6 +298,39 @@ def test_values_that_are_wrong(
     assert str(caught.value).endswith(f"for example {key}={works}")
     monkeypatch.setenv(key, works)
     OtlpExporter("http://127.0.0.1:9").close()
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "GRPC", "http/json", "http"])
+@pytest.mark.parametrize("key", ["OTEL_EXPORTER_OTLP_PROTOCOL", METRICS_PROTOCOL])
+def test_a_protocol_that_is_not_sent_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, key: str, protocol: str
+) -> None:
+    """Any other protocol than http/protobuf is refused, with the variables that correct it."""
+    monkeypatch.setenv(key, protocol)
+    for endpoint in ("http://127.0.0.1:9", None):
+        with pytest.raises(SettingsError) as caught:
+            OtlpExporter(endpoint)
+        assert str(caught.value) == (
+            f"{key}={protocol!r}: is not supported: metrics are sent as http/protobuf; for example "
+            "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf with "
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=http://localhost:4318/v1/metrics"
+        )
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", " HTTP/Protobuf "])
+def test_the_protocol_of_metrics_comes_first(
+    monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    """Traces may be sent by gRPC, where metrics have a protocol of their own."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
+    monkeypatch.setenv(METRICS_PROTOCOL, protocol)
+    OtlpExporter("http://127.0.0.1:9").close()
+
+
+def test_the_port_of_grpc_is_named() -> None:
+    """A failure at port 4317 is logged with what is usually wrong, and no other port is."""
+    assert "4317 usually expects gRPC" in environment.hint("http://c:4317/v1/metrics")
+    assert environment.hint("http://c:4318/v1/metrics") == environment.hint("https://c/x") == ""
 
 
 @pytest.mark.parametrize(("given", "seconds"), [(None, 60.0), ("", 60.0), ("1500", 1.5)])

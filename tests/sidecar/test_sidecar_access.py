@@ -61,7 +61,7 @@ def test_a_token_is_asked_for_in_both_ways() -> None:
     """Without a token the response is 401, and makes a browser ask for a password."""
     answer = client("secret").get("/metrics")
     assert answer.status_code == 401
-    assert answer.headers["www-authenticate"] == 'Basic realm="sidelight", Bearer'
+    assert answer.headers["www-authenticate"] == 'Basic realm="sidelight", charset="UTF-8", Bearer'
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_without_a_token_none_is_needed() -> None:
 
 def test_an_empty_token_is_not_a_token() -> None:
     """No header is not the same as the right one."""
-    assert credentials("") == credentials("Bearer ") == ""
+    assert credentials("") == credentials("Bearer ") == b""
     assert client("secret").get("/metrics", headers={"authorization": ""}).status_code == 401
 
 

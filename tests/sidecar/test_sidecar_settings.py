@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from sidelight import bearer_token
 from sidelight.errors import SettingsError
-from sidelight.serving.bind import address, is_loopback, read_token
+from sidelight.serving.bind import address, is_loopback
 from sidelight.sidecar.settings import LISTEN, check, exports_by_environment
 
 
@@ -80,7 +81,7 @@ def test_a_token_file_holds_one_word(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
-        read_token(str(file))
+        bearer_token.read(str(file))
     assert f"token_file={str(file)!r}" in str(caught.value)
     assert "two words" not in str(caught.value)
 
@@ -88,7 +89,7 @@ def test_a_token_file_holds_one_word(tmp_path: Path, content: bytes) -> None:
 def test_a_missing_token_file_is_named() -> None:
     """The file that can't be read, and why."""
     with pytest.raises(SettingsError, match="No such file") as caught:
-        read_token("/nowhere/token")
+        bearer_token.read("/nowhere/token")
     assert "'/nowhere/token'" in str(caught.value)
 
 
@@ -100,6 +101,11 @@ def test_a_missing_token_file_is_named() -> None:
         ({"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://c:4318/v1/metrics"}, True),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "none"}, False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "otlp"}, True),
+        (
+            {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "console, otlp"},
+            True,
+        ),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_METRICS_EXPORTER": "console"}, False),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "", "OTEL_METRICS_EXPORTER": "otlp"}, False),
     ],
 )

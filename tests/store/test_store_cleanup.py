@@ -1,14 +1,16 @@
-"""The cleanup, where the system tells no start times of processes."""
+"""The cleanup: when it is started, and how it sees the end of a server without start times."""
 
 import os
 import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from sidelight.store import cleanup
+from sidelight.settings import load
+from sidelight.store import cleanup, directory, process_store, supervisor
 
 
 @pytest.fixture(autouse=True)
@@ -44,3 +46,55 @@ def test_a_server_that_runs_is_not_gone(ended: str) -> None:
     assert not cleanup.has_ended(str(os.getpid()), "")
     assert not cleanup.has_ended("1", "")
     assert cleanup.has_ended(ended, "")
+
+
+def stop_last_worker(memory: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Open and close the store of a server's only worker; the programs that this starts."""
+    started: list[str] = []
+
+    def start(command: list[str], **_: object) -> SimpleNamespace:
+        started.append(command[0])
+        return SimpleNamespace()
+
+    group = f"uvicorn-{os.getpid()}-{supervisor.start_time(os.getpid())}-1-abc"
+    monkeypatch.delenv("SIDELIGHT_DIR", raising=False)
+    monkeypatch.setattr(directory, "memory_folder", lambda: str(memory))
+    monkeypatch.setattr(supervisor, "group", lambda: group)
+    monkeypatch.setattr(process_store, "_shared", {})
+    monkeypatch.setattr(subprocess, "Popen", start)
+    process_store.open_store(load({}, {}, memory)).close()
+    return started
+
+
+def test_the_cleanup_runs_with_the_interpreter_of_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last worker of a server starts one program, by its own interpreter."""
+    assert stop_last_worker(tmp_path, monkeypatch) == [sys.executable]
+
+
+@pytest.mark.parametrize("kind", ["frozen", "embedded", "linked", "missing", "none", "zipped"])
+def test_no_program_is_started_that_is_not_an_interpreter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A frozen service, or a server that embeds Python, is not started a second time."""
+    service = tmp_path / "service"
+    service.write_bytes(b"")
+    (tmp_path / "python3").symlink_to(service)
+    if kind == "frozen":
+        monkeypatch.setattr(sys, "frozen", True, raising=False)
+    elif kind == "zipped":
+        monkeypatch.setattr(process_store, "CLEANUP_PROGRAM", "service.zip/cleanup.py")
+    else:
+        paths = {"embedded": service, "linked": tmp_path / "python3", "missing": "/no/python3"}
+        monkeypatch.setattr(sys, "executable", str(paths.get(kind, "")))
+    assert stop_last_worker(tmp_path, monkeypatch) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["python", "python3", "python3.14", "python3.13t", "python3.12d", "pypy3.11"]
+)
+def test_interpreters_are_known_by_their_names(tmp_path: Path, name: str) -> None:
+    """Interpreters have these names, in a virtual environment or outside of one."""
+    (tmp_path / name).write_bytes(b"")
+    assert process_store.is_interpreter(str(tmp_path / name))

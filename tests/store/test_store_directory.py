@@ -3,6 +3,7 @@
 import gc
 import os
 import stat
+import time
 import uuid
 from pathlib import Path
 
@@ -176,6 +177,35 @@ def test_only_what_nobody_uses_is_swept(memory: Path) -> None:
     remove_abandoned(base, keep="none")
     assert not folders["orphaned"].exists()
     orphan.close()
+    base.close()
+
+
+def test_a_killed_containers_directory_is_removed_once_it_is_old(memory: Path) -> None:
+    """A directory of another PID namespace goes when no lock is held and nothing in it is recent.
+
+    A worker's sign that it runs is recent although its file is only written through memory.
+    """
+    base = directory.open_user_base()
+    folder = Path(base.path) / "uvicorn-1-5-1-aa"
+    folder.mkdir(mode=0o700)
+    other = Directory(str(folder), os.open(folder, os.O_RDONLY), shared=False)
+    running = worker(other, 1)
+    old = time.time() - directory.ABANDONED_AFTER - 1
+
+    def swept(*recent: str) -> bool:
+        for path in (*folder.iterdir(), folder):
+            if path.name not in recent:
+                os.utime(path, (old, old))
+        remove_abandoned(base, keep="none")
+        return not folder.exists()
+
+    assert not swept()  # the lock is held
+    running.touch()
+    name = running.name
+    killed(running)
+    assert not swept(name)
+    assert swept()
+    other.close()
     base.close()
 
 

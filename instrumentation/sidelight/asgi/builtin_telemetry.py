@@ -4,6 +4,7 @@ It sends metrics under the same names as Sidelight, and reports each of its oper
 OpenTelemetry tracer. The tracer of a sampled request is Sidelight's, or passes on to the user's.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, AsyncExitStack, nullcontext
 from functools import cache
@@ -14,7 +15,7 @@ from starlette.types import Message, Scope
 try:
     from fastapi.routing import APIRoute
     from fastapi.telemetry import _api
-    from opentelemetry import context
+    from opentelemetry import context, metrics
     from opentelemetry.trace import INVALID_SPAN, NoOpTracer
 
     KNOWN = True
@@ -45,10 +46,35 @@ class Listener(Protocol):
 
 
 def sends_metrics(app: Any) -> bool:
-    """Whether an application of FastAPI's sends request metrics of its own."""
+    """Whether an application of FastAPI's sends request metrics of its own.
+
+    It does with a MeterProvider. A provider for traces or logs alone leads to no metrics.
+    """
     telemetry = getattr(app, "_native_telemetry", None)
     config = getattr(app, "_telemetry", None) or {}
-    return telemetry is not None and bool(config.get("metrics")) and bool(telemetry.enabled())
+    if telemetry is None or not config.get("metrics"):
+        return False
+    try:
+        return _has_meter(type(telemetry), config) or _will_have_meter(config)
+    except Exception:  # noqa: BLE001 an error of the insides, or of the provider, is no answer
+        return False
+
+
+def _has_meter(kind: Any, config: Any) -> bool:
+    """Whether there is a MeterProvider now, one that is not disabled."""
+    if not kind({**config, "tracing": False, "logs": False}).enabled():
+        return False
+    provider = config.get("meter_provider") or metrics.get_meter_provider()
+    return not isinstance(provider.get_meter("fastapi"), metrics.NoOpMeter)
+
+
+def _will_have_meter(config: Any) -> bool:
+    """Whether FastAPI makes a MeterProvider when it starts, as its environment asks for."""
+    if not config.get("auto_configure") or os.environ.get("OTEL_SDK_DISABLED") == "true":
+        return False
+    from fastapi.telemetry import _runtime  # noqa: PLC0415 not every version has it
+
+    return _runtime._export_endpoint("METRICS") is not None  # noqa: SLF001 as in all of this file
 
 
 @cache

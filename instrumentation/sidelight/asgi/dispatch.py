@@ -43,7 +43,7 @@ class Dispatch:
             return await self._lifespan(scope, receive, send)
         elif kind not in {"http", "websocket"}:
             await self._app(scope, receive, send)
-        elif (store := self._lifecycle.open(scope)) is None:
+        elif (store := await self._lifecycle.open(scope)) is None:
             await self._unmeasured(scope, receive, send)
         else:
             return await self._measured(store, scope, receive, send)
@@ -61,9 +61,9 @@ class Dispatch:
             scope.pop(OBSERVED, None)
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> Measurement | None:
-        if self._lifecycle.problem is not None:
-            await refuse(self._lifecycle.problem, receive, send)
-            return None
+        await self._lifecycle.read_settings()
+        if self._lifecycle.error is not None:
+            await refuse(self._lifecycle.error, self._lifecycle.problem, receive, send)
         scope[MARK] = LIFESPAN
         return LifespanState(self._lifecycle, scope, receive, send)
 

@@ -85,7 +85,7 @@ class Labels:
                 )
 
     def _in_order(self) -> list[PublishedRoute]:
-        """The routes with those below mounts, which are looked at before a mount is."""
+        """The routes, with those below mounts in front of the first mount."""
         routes, at = self.table.routes, self.table.before_open
         return [*routes[:at], *self._below_mounts, *routes[at:]]
 
@@ -105,11 +105,17 @@ class Labels:
         return self._slow.get(f"{method} {template}", self._slow[EVERY_ROUTE])
 
     def note_root(self, scope: Scope) -> str | None:
-        """The ``root_path`` as a label has it, published with the scheme when it is new."""
+        """The ``root_path`` as a label has it, published with the scheme when it is new.
+
+        None where there are too many or the file is full.
+        """
         root = self.root_paths.label(scope)
         note = f"{scheme_label(scope.get('scheme', 'http'))} {root}"
         if root is not None and note not in self._notes and len(self._notes) < MOST_ROOTS:
-            self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
+            try:
+                self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
+            except StoreFull:
+                return None if root else ""
             self._notes.add(note)
         return root
 

@@ -4,10 +4,12 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
+import anyio
+import anyio.to_thread
 from starlette.types import ASGIApp, Scope
 
 from sidelight.asgi import builtin_telemetry
@@ -17,7 +19,8 @@ from sidelight.asgi.metrics_endpoint import MetricsEndpoint
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.routes import RouteTable, router_below
-from sidelight.errors import StoreError
+from sidelight.errors import SettingsError, StoreError
+from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
 from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
 from sidelight.store.layout import STATE, WorkerState
@@ -43,52 +46,92 @@ class OpenStore(NamedTuple):
 class StoreLifecycle:
     """Opens and closes what measures one application in this process.
 
-    ``problem`` is what is wrong with the options, in words. ``settings`` is None with a problem,
-    and where SIDELIGHT_DISABLED turns everything off. ``unmeasured`` is the reason, as the
-    label ``where`` has it, why there is no store after an attempt to open it. ``common_keys``
-    are those of requests that may go the fast path, by method.
+    ``error`` is what is wrong with the options. ``settings`` is None until `prepare` was called,
+    with an error, and where SIDELIGHT_DISABLED turns everything off. ``unmeasured`` is the
+    reason, as the label ``where`` has it, why there is no store after an attempt to open it.
+    ``common_keys`` are those of requests that may go the fast path, by method.
     """
 
     def __init__(self, app: ASGIApp, options: Mapping[str, Any]) -> None:
-        """Never raises."""
+        """Never raises, and reads no file: it may be called on an event loop."""
+        self.disabled = disabled()
+        """Whether SIDELIGHT_DISABLED turns everything off."""
         self.settings: Settings | None = None
         self.exclusions: Exclusions | None = None
-        self.problem: str | None = None
+        self.error: SettingsError | None = None
         self.unmeasured = ""
         self.common_keys: dict[str, RequestKey] = {}
         self._app = app
+        self._options = options
         self._open_store: OpenStore | None = None
+        self._opening: anyio.Event | None = None
         self._retry = 0.0
-        if not disabled():
-            try:
-                self.settings = load(options)
-                self.exclusions = Exclusions(self.settings)
-            except Exception as error:  # noqa: BLE001 whatever it is, the problem says it
-                self.problem = f"SidelightMiddleware: {error}"
         _lifecycles.add(self)
 
     @property
-    def disabled(self) -> bool:
-        """Whether SIDELIGHT_DISABLED turns everything off."""
-        return self.settings is None and self.problem is None
+    def problem(self) -> str:
+        """What is wrong with the options, in words; empty where nothing is."""
+        return "" if self.error is None else f"SidelightMiddleware: {self.error}"
+
+    def prepare(self) -> None:
+        """Read the settings, once. Raises whatever is no fault of the options."""
+        if self.settings is None and self.error is None and not self.disabled:
+            try:
+                settings = load(self._options)
+                self.settings, self.exclusions = settings, Exclusions(settings)
+            except SettingsError as error:
+                self.error = error
 
     @property
     def recorder(self) -> Recorder | None:
         """Where requests are recorded while the store is open."""
         return None if self._open_store is None else self._open_store.recorder
 
-    def open(self, scope: Scope) -> OpenStore | None:
-        """The open store; None, and why is logged, when it can't be had. Never raises."""
-        if self._open_store is not None:
-            return self._open_store
-        if self.settings is None or self.exclusions is None:
-            if self.problem and not self.unmeasured:
-                self.unmeasured = "settings"
-                logger.error("%s; requests pass through unmeasured", self.problem)
-            return None
-        if time.monotonic() < self._retry:
-            return None
+    async def read_settings(self) -> None:
+        """Call `prepare` in a thread, since it reads files. Never raises."""
+        with suppress(Exception):  # `open` tries it again, and logs why it fails
+            await _in_thread(self.prepare)
+
+    async def open(self, scope: Scope) -> OpenStore | None:
+        """The open store; None, and why is logged, when it can't be had. Never raises.
+
+        It is opened in a thread, since the event loop must not wait for files.
+        """
+        if self._open_store is None:
+            await self._open_once(scope)
+        return self._open_store
+
+    async def _open_once(self, scope: Scope) -> None:
+        """Open the store, or wait until another request has."""
+        if self._opening is not None:
+            await self._opening.wait()
+            return
+        if self._refused() or time.monotonic() < self._retry:
+            return
+        self._opening = done = anyio.Event()
         try:
+            await _in_thread(self._try, scope)
+        finally:
+            self._opening = None
+            done.set()
+        if self._open_store is not None:
+            for observer in _observers:
+                observer.opened(self)
+
+    def _refused(self) -> bool:
+        """Whether an option is wrong, which is logged once."""
+        if self.error is not None and not self.unmeasured:
+            self.unmeasured = "settings"
+            logger.error("%s; requests pass through unmeasured", self.problem)
+        return self.error is not None
+
+    def _try(self, scope: Scope) -> None:
+        """Open the store, or log why that is not possible. Never raises."""
+        try:
+            self.prepare()
+            if self.settings is None or self.exclusions is None:
+                self._refused()
+                return
             self._open_store = self._open(self.settings, self.exclusions, scope)
         except Exception as error:
             reason = error.reason if isinstance(error, StoreError) else "fault"
@@ -99,11 +142,8 @@ class StoreLifecycle:
                 error,
                 exc_info=not isinstance(error, StoreError),
             )
-            return None
+            return
         self.unmeasured = ""
-        for observer in _observers:
-            observer.opened(self)
-        return self._open_store
 
     def _open(self, settings: Settings, exclusions: Exclusions, scope: Scope) -> OpenStore:
         for observer in _observers:
@@ -124,9 +164,9 @@ class StoreLifecycle:
         if not _observers:
             self.common_keys[key.method] = key
 
-    def started(self, scope: Scope) -> None:
+    async def started(self, scope: Scope) -> None:
         """The application has started: open the store, and start the heartbeat."""
-        opened = self.open(scope)
+        opened = await self.open(scope)
         if opened is not None:
             opened.recorder.heartbeat.wake()
 
@@ -146,6 +186,17 @@ class StoreLifecycle:
         """Leave the store as it is, and open one at the next request."""
         self._open_store = None
         self.common_keys.clear()
+
+
+async def _in_thread(call: Callable[..., None], *args: object) -> None:
+    """Call in a thread; in this one where no event loop that AnyIO knows is running.
+
+    Not with the application's own limit of threads, which may all be in use.
+    """
+    if threads.limiter() is None:
+        call(*args)
+    else:
+        await anyio.to_thread.run_sync(call, *args, limiter=anyio.CapacityLimiter(1))
 
 
 def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:

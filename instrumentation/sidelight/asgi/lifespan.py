@@ -1,11 +1,13 @@
 """The lifespan as it passes through: it makes start and end exact, and nothing needs it."""
 
 from time import monotonic_ns
+from typing import NoReturn
 
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi.lifecycle import StoreLifecycle
 from sidelight.asgi.mark import Measurement
+from sidelight.errors import SettingsError
 from sidelight.runtime.faults import guarded
 
 
@@ -36,7 +38,7 @@ class LifespanState(Measurement):
         """Look at a message on its way to the server."""
         with guarded("lifespan"):
             if message["type"] == "lifespan.startup.complete":
-                self._lifecycle.started(self._scope)
+                await self._lifecycle.started(self._scope)
             elif message["type"].startswith("lifespan.shutdown."):
                 self._lifecycle.close()
         await self._send(message)
@@ -45,7 +47,11 @@ class LifespanState(Measurement):
         """There is nothing left to do."""
 
 
-async def refuse(problem: str, receive: Receive, send: Send) -> None:
-    """Answer that the application can't start, and why."""
+async def refuse(error: SettingsError, problem: str, receive: Receive, send: Send) -> NoReturn:
+    """Answer that the application can't start, and why, and raise the reason as Starlette does.
+
+    Some servers and test clients go on waiting if nothing is raised.
+    """
     await receive()
     await send({"type": "lifespan.startup.failed", "message": problem})
+    raise error

@@ -1,6 +1,5 @@
 """``GET /metrics`` of a worker: who may read it, and what the response contains."""
 
-import hmac
 import time
 
 import anyio
@@ -9,13 +8,13 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from sidelight import bearer_token
 from sidelight.app_metrics.registry import default_registry
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
 from sidelight.cooperative import run_in_slices
 from sidelight.export.collector import Collector
-from sidelight.export.negotiation import wanted_format
-from sidelight.export.response import metrics_response
+from sidelight.export.response import metrics_response, wanted_format
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.faults import guarded
@@ -78,9 +77,8 @@ def refusal(token: str | None, scope: Scope) -> Response | None:
     """The response to a client without the right token; None for one with it."""
     if token is None:
         return None
-    given = Headers(scope=scope).get("authorization", "")
-    kind, _, value = given.partition(" ")
-    if kind.lower() == "bearer" and hmac.compare_digest(value.strip().encode(), token.encode()):
+    given = bearer_token.presented(Headers(scope=scope).get("authorization", ""))
+    if bearer_token.matches(given, token):
         return None
     return PlainTextResponse(
         "a bearer token is needed\n", 401, headers={"www-authenticate": "Bearer"}

@@ -18,8 +18,8 @@ class SidelightMiddleware:
 
     Options are those of `sidelight.settings.Options`; all have defaults. Nothing that goes
     wrong in here reaches a request. The constructor never raises: a wrong option answers
-    ``lifespan.startup.failed`` with the reason, or is logged once where the server has no
-    lifespan, and requests pass through unmeasured.
+    ``lifespan.startup.failed`` with the reason and raises it, or is logged once where the server
+    has no lifespan, and requests pass through unmeasured.
     """
 
     def __init__(self, app: ASGIApp, **options: Unpack[Options]) -> None:

@@ -79,9 +79,9 @@ class Recorder:
             call()
 
     def wake(self) -> None:
-        """Start the heartbeat on the running loop."""
+        """Start the heartbeat on the running loop, after the present request's turn."""
         with guarded("heartbeat", self.faults):
-            self.heartbeat.wake()
+            self.heartbeat.wake(soon=True)
 
     def close(self) -> None:
         """Record the process and the application's own metrics once more, and close the store."""

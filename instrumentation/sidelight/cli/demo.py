@@ -30,9 +30,9 @@ def demo(port: int, minutes: float | None, folder: str | None) -> None:
     from sidelight.embedded.viewer.settings import require_extra
 
     require_extra()
-    from sidelight.embedded.demo import runner, scenario, screenshots
+    from sidelight.embedded.demo import runner, screenshots
 
     if folder is not None:
         screenshots.check()
-    length = minutes or (60.0 if folder is None else scenario.LENGTH / 60)
+    length = minutes or (60.0 if folder is None else runner.LENGTH / 60)
     asyncio.run(runner.run(port, length, None if folder is None else Path(folder)))

@@ -1,16 +1,25 @@
-"""``sidelight doctor``."""
+"""``sidelight doctor``, and the findings of a check on the terminal."""
 
+from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Final
 
 import click
 
-from sidelight.cli.findings import show
+from sidelight.doctor.finding import Finding
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
-    from sidelight.doctor.finding import Finding
+
+def show(findings: Iterable[Finding]) -> bool:
+    """Print each finding as soon as it is there. True if one of them is a failure."""
+    failed = False
+    for level, what, fix in findings:
+        failed = failed or level == "fail"
+        click.echo(f"{click.style(f'{level:<4}', fg=COLOURS[level], bold=level != 'ok')}  {what}")
+        if fix:
+            click.echo(f"      fix: {fix}")
+    return failed
 
 
 @click.command()
@@ -21,14 +30,14 @@ if TYPE_CHECKING:
 def doctor(app: str | None, prometheus: str | None) -> None:
     """Check this set-up, and print the fix for each problem.
 
-    APP is MODULE:ATTRIBUTE, as uvicorn accepts it. The application is imported. Nothing is
-    changed. The exit status is 1 if a check has failed.
+    APP is MODULE:ATTRIBUTE, an application or a factory, as uvicorn accepts it. It is imported.
+    Nothing is changed. The exit status is 1 if a check has failed.
     """
-    from sidelight.doctor import application, machine, scrapes
+    from sidelight.doctor import application, loading, machine, scrapes
 
     findings: list[Iterable[Finding]] = [machine.check_machine()]
     if app is not None:
-        findings.append(application.check_application(application.find(app)))
+        findings.append(application.check_application(loading.load(app)))
     if prometheus is not None:
         findings.append(scrapes.check_scrapes(prometheus))
     failed = show(chain.from_iterable(findings))

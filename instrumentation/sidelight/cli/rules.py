@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sidelight.cli.findings import COLOURS, show
+from sidelight.cli.doctor import COLOURS, show
 
 if TYPE_CHECKING:
     from sidelight.slo.rules import Format
@@ -71,9 +71,10 @@ def check(config: str | None, against: str | None, token_file: str | None) -> No
 
     The exit status is 1 if a check has failed.
     """
+    from sidelight import bearer_token
     from sidelight.slo import commands
 
-    token = Path(token_file).read_text("utf-8").strip() if token_file else None
+    token = bearer_token.read(token_file) if token_file else None
     failed = show(commands.check(commands.service(config), against, token))
     raise SystemExit(1 if failed else 0)
 

@@ -1,14 +1,12 @@
 """Checks of an application: that it is measured, once, and by the outermost middleware."""
 
-import importlib
-import sys
 from collections.abc import Iterator
 from typing import Any
 
 from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
-from sidelight.errors import SidelightError
+from sidelight.doctor.wrappers import is_application, path_to
 from sidelight.runtime.about import version
 from sidelight.store.service_info import TELEMETRY_FIX
 
@@ -19,41 +17,53 @@ OTHERS = {
 }
 
 
-def find(name: str) -> Any:
-    """Import ``module:attribute``. Raises `SidelightError`, with an example."""
-    module, colon, attribute = name.partition(":")
-    if not colon:
-        raise SidelightError(f"{name!r}: an application is MODULE:ATTRIBUTE, as in shop.app:app")
-    sys.path.insert(0, "")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise SidelightError(f"{name} can't be imported: {error!r}") from error
-    finally:
-        sys.path.remove("")
-
-
 def check_application(app: Any) -> Iterator[Finding]:
-    """Findings from the attributes of an application."""
-    if isinstance(app, SidelightMiddleware):
-        yield from _settings(app)
-        app = app.app
-        classes: list[Any] = [SidelightMiddleware]
-    else:
-        stack = list(getattr(app, "user_middleware", ()))
-        classes = [entry.cls for entry in stack]
-        for entry in stack:
-            if entry.cls is SidelightMiddleware:
-                yield from _settings(SidelightMiddleware(app, **entry.kwargs))
-    if SidelightMiddleware not in classes:
+    """Findings from the attributes of an application, and of what wraps it."""
+    path = path_to(app, lambda one: SidelightMiddleware in _classes(one))
+    if not path:
         yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
         return
-    yield from _order(classes)
+    path += path_to(path[-1], is_application)[1:]
+    for one in path:
+        if isinstance(one, SidelightMiddleware):
+            yield from _settings(one)
+        for entry in getattr(one, "user_middleware", ()):
+            if entry.cls is SidelightMiddleware:
+                yield from _settings(SidelightMiddleware(one, **entry.kwargs))
+    classes = [cls for one in path for cls in _classes(one)]
+    if classes.count(SidelightMiddleware) > 1:
+        yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
+    yield from _outside(path)
     yield from _others(classes)
-    yield from _native(app)
+    yield from _native(path[-1])
+
+
+def _classes(app: Any) -> list[Any]:
+    """The middleware of an application; of a wrapper, its class."""
+    if is_application(app):
+        return [entry.cls for entry in app.user_middleware]
+    return [type(app)]
+
+
+def _outside(path: list[Any]) -> Iterator[Finding]:
+    """What each request goes through before it comes to Sidelight."""
+    for one in path:
+        classes = _classes(one)
+        if SidelightMiddleware in classes:
+            names = [cls.__name__ for cls in classes[: classes.index(SidelightMiddleware)]]
+            fix = "call app.add_middleware(SidelightMiddleware) last"
+        else:
+            names = [getattr(one, "__qualname__", type(one).__name__)]
+            fix = f"SidelightMiddleware({names[0]}(...)), if its requests are to be measured too"
+        if names:
+            what = "is outside of SidelightMiddleware: what it answers itself is not measured"
+            yield warn(f"{', '.join(names)} {what}", fix)
+        if SidelightMiddleware in classes:
+            return
 
 
 def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
+    middleware.lifecycle.prepare()
     if middleware.lifecycle.problem:
         yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
     else:
@@ -70,18 +80,6 @@ def _phases() -> Iterator[Finding]:
         if not builtin_telemetry.KNOWN:
             fix = f"pip install 'fastapi>={builtin_telemetry.FIRST}', or {fix}"
         yield warn(f"FastAPI {version('fastapi')} does not report the phases of a request", fix)
-
-
-def _order(classes: list[Any]) -> Iterator[Finding]:
-    outside = [cls.__name__ for cls in classes[: classes.index(SidelightMiddleware)]]
-    if classes.count(SidelightMiddleware) > 1:
-        yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
-    if outside:
-        yield warn(
-            f"{', '.join(outside)} is outside of SidelightMiddleware: what it answers itself is "
-            "not measured",
-            "call app.add_middleware(SidelightMiddleware) last",
-        )
 
 
 def _others(classes: list[Any]) -> Iterator[Finding]:

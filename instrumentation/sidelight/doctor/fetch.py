@@ -5,6 +5,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from sidelight import bearer_token
+
 MAX_BYTES: Final = 64 * 1024 * 1024
 SCHEMES: Final = frozenset({"http", "https"})
 
@@ -22,7 +24,8 @@ def fetch(url: str, timeout: float, token: str | None = None) -> bytes:
     """
     request = Request(url)  # noqa: S310 the callers check the scheme with is_url
     if token:
-        request.add_header("Authorization", f"Bearer {token}")
+        # http.client encodes text as Latin-1.
+        request.add_header("Authorization", bearer_token.authorization(token).decode("latin-1"))
     try:
         with urlopen(request, timeout=timeout) as response:  # noqa: S310 as above
             body: bytes = response.read(MAX_BYTES)

@@ -16,8 +16,12 @@ COMPLETE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 TIMEOUTS = "OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"
 COMPRESSIONS = "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION"
+PROTOCOLS = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
+PROTOCOL = "http/protobuf"
+"""The only protocol that is supported."""
 KNOWN_COMPRESSIONS = frozenset({"none", "gzip", "deflate"})
 LOCAL = "http://localhost:4318"
+GRPC_PORT = 4317
 
 
 def url(endpoint: str | None, environ: Mapping[str, str]) -> str:
@@ -63,7 +67,7 @@ def period(environ: Mapping[str, str]) -> float:
 
 
 def check(environ: Mapping[str, str]) -> None:
-    """Check values that the SDK fails on, or silently replaces. Raises `SettingsError`.
+    """Check values that the SDK fails on, ignores, or silently replaces. Raises `SettingsError`.
 
     The SDK for Python takes timeouts in seconds, not in the specification's milliseconds.
     """
@@ -73,6 +77,24 @@ def check(environ: Mapping[str, str]) -> None:
         given = environ.get(key) or "none"
         if given.strip().lower() not in KNOWN_COMPRESSIONS:
             raise SettingsError(key, given, "must be gzip, deflate or none", f"{key}=gzip")
+    _check_protocol(environ)
+
+
+def _check_protocol(environ: Mapping[str, str]) -> None:
+    """Refuse any other protocol: HTTP would be sent to the port of that one."""
+    key = next((key for key in PROTOCOLS if environ.get(key)), PROTOCOLS[0])
+    given = environ.get(key) or PROTOCOL
+    if given.strip().lower() != PROTOCOL:
+        problem = f"is not supported: metrics are sent as {PROTOCOL}"
+        example = f"{PROTOCOLS[0]}={PROTOCOL} with {COMPLETE}={LOCAL}{PATH}"
+        raise SettingsError(key, given, problem, example)
+
+
+def hint(address: str) -> str:
+    """Why an address may be wrong; empty without a reason."""
+    if urlsplit(address).port == GRPC_PORT:
+        return f" (port {GRPC_PORT} usually expects gRPC, and 4318 HTTP, which is sent)"
+    return ""
 
 
 def _positive(key: str, given: str, unit: str, example: str) -> int:

@@ -4,12 +4,54 @@ import logging
 import os
 import threading
 from contextlib import suppress
+from typing import Self
 
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from sidelight.otlp import environment
-from sidelight.otlp.log_filter import LogFilter
+
+LOGGERS = (
+    "opentelemetry.exporter.otlp.common.http",
+    "opentelemetry.exporter.otlp.proto.common._internal",
+    "opentelemetry.exporter.otlp.proto.common._internal.metrics_encoder",
+    "opentelemetry.exporter.otlp.proto.http._common",
+    "opentelemetry.exporter.otlp.proto.http.metric_exporter",
+    "urllib3.connection",
+    "urllib3.connectionpool",
+    "urllib3.util.retry",
+)
+
+
+class LogFilter(logging.Filter):
+    """Filters out warnings of the thread that enters it; other threads log as before.
+
+    ``first_warning`` is the first that was filtered out since it was last emptied: the cause is
+    logged before its consequences.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first_warning = ""
+        self._thread = 0
+
+    def __enter__(self) -> Self:
+        self._thread = threading.get_ident()
+        for name in LOGGERS:
+            logging.getLogger(name).addFilter(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for name in LOGGERS:
+            logging.getLogger(name).removeFilter(self)
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is logged."""
+        if record.levelno < logging.WARNING or threading.get_ident() != self._thread:
+            return True
+        self.first_warning = self.first_warning or record.getMessage()
+        return False
+
 
 logger = logging.getLogger("sidelight.otlp")
 
@@ -19,8 +61,8 @@ class OtlpExporter:
 
     ``endpoint`` is the collector's base address (``http://collector:4318``) or the complete one;
     without it OpenTelemetry's variables name it. They also give headers, timeout, compression
-    and certificates. Data is sent cumulative, whatever temporality they prefer. Raises
-    `SettingsError` for an invalid value.
+    and certificates; a protocol other than ``http/protobuf`` is refused. Data is sent cumulative,
+    whatever temporality they prefer. Raises `SettingsError` for an invalid value.
 
     ``period`` is the number of seconds between two offers; ``outcomes`` counts successful and
     failed exports. No global state of OpenTelemetry is set.
@@ -86,8 +128,9 @@ class OtlpExporter:
             logger.info("metrics reach %s again", where)
         elif not sent and not self._failing:
             logger.warning(
-                "metrics do not reach %s; no count is lost, the next export has them all: %s",
+                "metrics do not reach %s%s; no count is lost, the next export has them all: %s",
                 where,
+                environment.hint(self.endpoint),
                 " ".join(problem.split())[:300] or "no reason given",
             )
         self._failing = not sent

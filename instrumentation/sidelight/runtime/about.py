@@ -10,6 +10,7 @@ from functools import lru_cache
 from importlib import metadata
 from urllib.parse import unquote
 
+from sidelight.environ_text import utf8
 from sidelight.settings import Settings
 from sidelight.store import supervisor
 from sidelight.store.service_info import ServiceInfo
@@ -47,9 +48,14 @@ def about(
 
 def resource(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Resource attributes from ``OTEL_RESOURCE_ATTRIBUTES`` and ``OTEL_SERVICE_NAME``."""
-    text = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    text = _text(environ.get("OTEL_RESOURCE_ATTRIBUTES", ""))
     pairs = (part.partition("=") for part in text.split(",") if "=" in part)
     found = {unquote(key.strip()): unquote(value.strip()) for key, _, value in pairs}
     if name := environ.get("OTEL_SERVICE_NAME"):
-        found["service.name"] = name
+        found["service.name"] = _text(name)
     return found
+
+
+def _text(value: str) -> str:
+    """A value as UTF-8; each byte that is not is replaced, so that a label can have it."""
+    return utf8(value).encode("utf-8", "replace").decode()

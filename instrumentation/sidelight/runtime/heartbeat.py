@@ -15,7 +15,7 @@ from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
-from sidelight.runtime.watchdog import BlockAttribution, WatchedLoop
+from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
 
@@ -74,8 +74,11 @@ class Heartbeat:
             self.stop()
             instruments.detach(self.store.file)
 
-    def wake(self) -> None:
-        """Start the timer on the running loop; without asyncio only beat once."""
+    def wake(self, *, soon: bool = False) -> None:
+        """Start the timer on the running loop; without asyncio only beat once.
+
+        ``soon`` leaves the first beat, which reads files, to the loop's next turn.
+        """
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -89,7 +92,10 @@ class Heartbeat:
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             watchdog.watch(self._watched_loop)
-        self._beat(loop)
+        if soon:
+            self._timer = loop.call_later(0, self._beat, loop)
+        else:
+            self._beat(loop)
 
     def follow(self) -> None:
         """Move the timer to the running loop now, if it is on another."""

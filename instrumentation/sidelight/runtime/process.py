@@ -66,7 +66,7 @@ def start_time(_pid: int) -> int | None:
     Found once a process: it comes of two clocks, and would be another a moment later.
     """
     with suppress(OSError, ValueError, IndexError):
-        ticks = int((_PROC / "stat").read_text().rpartition(")")[2].split()[19])
+        ticks = int((_PROC / "stat").read_text("latin-1").rpartition(")")[2].split()[19])
         boot = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         return boot + ticks * NANOSECONDS // os.sysconf("SC_CLK_TCK")
     return None
@@ -96,7 +96,7 @@ def _possible() -> Iterator[Path]:
     """
     groups = ""
     with suppress(OSError):
-        groups = (_PROC / "cgroup").read_text()
+        groups = os.fsdecode((_PROC / "cgroup").read_bytes())
     for line in groups.splitlines():
         _, _, rest = line.partition(":")
         controllers, _, group = rest.partition(":")

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
-import hmac
 import ipaddress
 from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sidelight import bearer_token
 
 OPEN = frozenset({"/healthz", "/readyz"})
 """Paths that require no token: they reveal nothing, and probes have none."""
@@ -52,29 +53,28 @@ class Access:
 
     def _has_token(self, headers: Headers) -> bool:
         given = credentials(headers.get("authorization", ""))
-        return hmac.compare_digest(given.encode(), (self._token or "").encode())
+        return bearer_token.matches(given, self._token or "")
 
 
 def _challenge() -> Response:
     text = "a token is required: as a bearer token, or as the password of any user\n"
-    answer = PlainTextResponse(text, 401, {"www-authenticate": 'Basic realm="sidelight"'})
+    basic = 'Basic realm="sidelight", charset="UTF-8"'  # RFC 7617, section 2.1
+    answer = PlainTextResponse(text, 401, {"www-authenticate": basic})
     # A header of its own: Chromium asks for no password where one header has two challenges.
     answer.headers.append("www-authenticate", "Bearer")
     return answer
 
 
-def credentials(authorization: str) -> str:
+def credentials(authorization: str) -> bytes:
     """The token in an ``Authorization`` header; empty where there is none."""
     kind, _, value = authorization.strip().partition(" ")
-    if kind.lower() == "bearer":
-        return value.strip()
-    if kind.lower() == "basic":
-        try:
-            pair = base64.b64decode(value, validate=True).decode("utf-8", "replace")
-        except (binascii.Error, ValueError):
-            return ""
-        return pair.partition(":")[2]
-    return ""
+    if kind.lower() != "basic":
+        return bearer_token.presented(authorization)
+    try:
+        pair = base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+    return pair.partition(b":")[2]
 
 
 def host_of(header: str) -> str:

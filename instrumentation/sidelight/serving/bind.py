@@ -2,8 +2,8 @@
 
 import ipaddress
 from dataclasses import dataclass
-from pathlib import Path
 
+from sidelight import bearer_token
 from sidelight.errors import SettingsError
 
 MAX_PORT = 65_535
@@ -31,13 +31,13 @@ def parse(
     host, port = address(listen, default)
     if token_file is not None and insecure:
         raise SettingsError("insecure", "", "contradicts --token-file", "one of the two")
-    token = None if token_file is None else read_token(token_file)
+    token = None if token_file is None else bearer_token.read(token_file)
     if token is None and not insecure and not is_loopback(host):
         raise SettingsError(
             "listen",
             listen,
             "is open to other machines, so it needs a token (or --insecure)",
-            f"--listen {listen} --token-file /run/secrets/sidelight-token",
+            f"--listen {listen} {bearer_token.FILE_EXAMPLE}",
         )
     return host, port, token
 
@@ -57,15 +57,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host.lower() == "localhost"
-
-
-def read_token(path: str) -> str:
-    """The token in a file, without surrounding white space. Raises `SettingsError`."""
-    example = "--token-file /run/secrets/sidelight-token"
-    try:
-        token = Path(path).read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise SettingsError("token_file", path, f"can't be read: {error}", example) from error
-    if not token or not token.isprintable() or " " in token:
-        raise SettingsError("token_file", path, "must contain one word", example)
-    return token

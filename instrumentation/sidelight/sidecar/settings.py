@@ -51,7 +51,8 @@ def exports_by_environment(environ: Mapping[str, str]) -> bool:
 
     https://opentelemetry.io/docs/specs/otel/protocol/exporter/
     """
-    if environ.get("OTEL_METRICS_EXPORTER", "otlp").strip() not in {"", "otlp"}:
+    exporters = environ.get("OTEL_METRICS_EXPORTER", "").strip() or "otlp"
+    if "otlp" not in {name.strip() for name in exporters.split(",")}:
         return False
     names = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
     return any(environ.get(name) for name in names)

@@ -19,7 +19,7 @@ POLL = 0.02
 def start_time(pid: str) -> str:
     """The kernel's start time of a process; empty when it has ended."""
     try:
-        with open(f"/proc/{pid}/stat") as file:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:
             return file.read().rpartition(")")[2].split()[19]
     except (OSError, IndexError):
         return ""

@@ -22,6 +22,8 @@ NUMBER_LOCK = "number.lock"
 IDENTITY = "identity"
 SCRAPE_MARK = "scraped"
 MAX_READ = 4 * 1024 * 1024
+ABANDONED_AFTER = 600.0
+"""Seconds. A worker sets the time of its file every second, and is replaced sooner than this."""
 _OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -136,6 +138,14 @@ class Directory:
             return False
         return os.path.samestat(by_path, opened)
 
+    def unused_for(self) -> float:
+        """Seconds since the last change of the directory or of one of its files."""
+        times = [os.fstat(self.fd).st_mtime]
+        for name in self.names(""):
+            with suppress(OSError):
+                times.append(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mtime)
+        return time.time() - max(times)
+
     def destroy(self) -> None:
         """Remove its files, and the directory if that leaves it empty."""
         for name in self.names(""):
@@ -216,16 +226,22 @@ def memory_folder() -> str:
 
 
 def remove_abandoned(base: Directory, keep: str) -> None:
-    """Remove the directories of servers that ended without removing them."""
+    """Remove the directories of servers that ended without removing them.
+
+    Whether a supervisor in another container runs is not known: its directory is removed when it
+    has no worker and nothing in it has changed for `ABANDONED_AFTER` seconds.
+    """
     for group in base.names(""):
-        if group == keep or supervisor.is_running(group):
+        running = supervisor.is_running(group)
+        if group == keep or running:
             continue
         try:
             fd = os.open(group, _OPEN, dir_fd=base.fd)
         except OSError:
             continue
         left = Directory(os.path.join(base.path, group), fd, shared=False)
-        if not any(workers(left, alive=True)):
+        recent = running is None and left.unused_for() < ABANDONED_AFTER
+        if not recent and not any(workers(left, alive=True)):
             left.destroy()
         left.close()
 

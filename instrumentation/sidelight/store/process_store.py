@@ -5,6 +5,7 @@ has one in its own memory for each application, so that tests do not mix.
 """
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -24,6 +25,7 @@ from sidelight.store.writer import WorkerFile
 
 ATTEMPTS = 5
 CLEANUP_PROGRAM = os.path.join(os.path.dirname(__file__), "cleanup.py")
+INTERPRETER = re.compile(r"(python|pypy|graalpy)[0-9.]*[a-z]*")
 _lock = threading.Lock()
 _shared: dict[tuple[str, tuple[float, ...], int], "Store"] = {}
 _open_stores: weakref.WeakSet["Store"] = weakref.WeakSet()
@@ -73,7 +75,10 @@ class Store:
 
     def renew(self) -> bool:
         """Make directory and file again if they were removed; whether that was needed."""
-        if self.directory is None or (self.file.is_linked() and self.directory.exists()):
+        if self.directory is None:
+            return False
+        if self.file.is_linked() and self.directory.exists():
+            self.file.touch()
             return False
         where = open_directory(self._settings)
         if where is None:
@@ -120,9 +125,14 @@ class Store:
             self._start_cleanup()
 
     def _start_cleanup(self) -> None:
-        """After the last worker of a private directory: start the program that removes it."""
+        """After the last worker of a private directory: start the program that removes it.
+
+        Without a Python interpreter to run it, the next start removes the directory.
+        """
         where = self.directory
         if where is None or where.shared or any(directory.workers(where, alive=True)):
+            return
+        if not is_interpreter(sys.executable) or not os.path.isfile(CLEANUP_PROGRAM):
             return
         _, pid, started, *_ = os.path.basename(where.path).split("-")
         program = subprocess.Popen(  # noqa: S603 Sidelight's own program and names
@@ -134,6 +144,17 @@ class Store:
             stderr=subprocess.DEVNULL,
         )
         program.returncode = 0  # it is not waited for, and no warning of that is wanted
+
+
+def is_interpreter(executable: str | None) -> bool:
+    """Whether a path is that of a Python interpreter.
+
+    In a frozen service, or one that embeds Python, ``sys.executable`` is the service itself.
+    """
+    if getattr(sys, "frozen", False) or not executable or not os.path.isfile(executable):
+        return False
+    names = os.path.basename(executable), os.path.basename(os.path.realpath(executable))
+    return all(map(INTERPRETER.fullmatch, names))
 
 
 def open_directory(settings: Settings) -> Directory | None:

@@ -1,7 +1,7 @@
 """Finds the supervisor of this process, which is how the workers of one server find each other.
 
-It knows how uvicorn, granian and gunicorn start their workers. That is no public interface of
-theirs, so where anything is missing, the process counts as alone; it is never an error.
+It knows how uvicorn, granian, hypercorn and gunicorn start their workers. These servers do not
+promise to keep that, so where anything is missing, the process counts as alone, without an error.
 """
 
 import hashlib
@@ -13,8 +13,12 @@ from pathlib import Path
 from typing import Any
 
 # The module of the function a worker process was started with.
-_WORKER_MODULES = {"uvicorn._subprocess": "uvicorn", "granian.server.mp": "granian"}
-
+_WORKER_MODULES = {
+    "uvicorn._subprocess": "uvicorn",
+    "granian.server.mp": "granian",
+    "hypercorn.asyncio.run": "hypercorn",
+    "hypercorn.trio.run": "hypercorn",
+}
 
 _orphaned = False
 
@@ -48,7 +52,7 @@ def server() -> str:
 
 
 def _spawned() -> tuple[str, str] | None:
-    """Server and address of a worker that multiprocessing started, as uvicorn and granian do."""
+    """Server and address of a worker that multiprocessing started, as all but gunicorn do."""
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid != os.getppid():
         return None
@@ -57,8 +61,10 @@ def _spawned() -> tuple[str, str] | None:
     name = _WORKER_MODULES.get(getattr(target, "__module__", ""))
     if name is None:
         return None
-    sockets = getattr(process, "_kwargs", {}).get("sockets") or ()
+    sockets: Any = getattr(process, "_kwargs", {}).get("sockets") or ()
     with suppress(Exception):
+        if name == "hypercorn":
+            sockets = [*sockets.secure_sockets, *sockets.insecure_sockets]
         return name, " ".join(str(socket.getsockname()) for socket in sockets)
     return name, ""
 
@@ -71,22 +77,25 @@ def _forked() -> tuple[str, str] | None:
     return None
 
 
-def is_running(group: str) -> bool:
-    """Whether the supervisor of a group runs; True where this process cannot find out."""
+def is_running(group: str) -> bool | None:
+    """Whether the supervisor of a group runs; None where it is in another PID namespace.
+
+    A name that no group has counts as one that runs.
+    """
     try:
         _, pid, started, namespace, _ = group.split("-")
         number = int(pid)
     except ValueError:
         return True
     if namespace != _pid_namespace():
-        return True
+        return None
     return start_time(number) == started if started else _exists(number)
 
 
 def start_time(pid: int) -> str:
     """The kernel's start time of a process in clock ticks; empty when there is no process."""
     with suppress(OSError, IndexError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+        return Path(f"/proc/{pid}/stat").read_text("latin-1").rpartition(")")[2].split()[19]
     return ""
 
 

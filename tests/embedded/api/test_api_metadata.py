@@ -8,8 +8,7 @@ import pytest
 from sidelight.embedded.api import metadata
 from sidelight.embedded.api.parameters import ApiParameters
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryError, QueryLimits
 from tests.embedded.history.filled_history import MIB, ScrapedTarget
 
 LISTS = {

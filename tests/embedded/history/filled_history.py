@@ -4,8 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from sidelight.embedded.history.exemplars import Exemplars
-from sidelight.embedded.history.exposition import MetricMetadata
+from sidelight.embedded.history.exposition import Exemplars, MetricMetadata
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.scrape import Scrape, ScrapeTarget
 from sidelight.embedded.promql.storage import ABSENT_BITS, STALE_BITS, LabelMatcher

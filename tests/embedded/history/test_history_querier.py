@@ -4,11 +4,8 @@ import threading
 
 import pytest
 
-from sidelight.embedded.history import querier
-from sidelight.embedded.history.history import History
-from sidelight.embedded.history.querier import HistoryQuerier
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import TOO_MANY, QueryLimits
+from sidelight.embedded.history.history import History, HistoryQuerier
+from sidelight.embedded.promql.limits import TOO_MANY, QueryError, QueryLimits
 from sidelight.embedded.promql.storage import LabelMatcher
 from tests.embedded.history.filled_history import MIB, ScrapedTarget, lines
 
@@ -18,7 +15,7 @@ ALL = [LabelMatcher("__name__", "=", "a")]
 @pytest.fixture
 def history(monkeypatch: pytest.MonkeyPatch) -> History:
     """A history of a hundred samples, of which fifty are a large query."""
-    monkeypatch.setattr(querier, "LARGE_QUERY", 50)
+    monkeypatch.setattr("sidelight.embedded.history.history.LARGE_QUERY", 50)
     found = History(3_600_000, 64 * MIB)
     target = ScrapedTarget(found)
     for second in range(10):

@@ -10,7 +10,7 @@ from sidelight.embedded.promql.engine import (
     instant_query,
     range_query,
 )
-from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import QueryError
 from sidelight.embedded.promql.storage import Source
 from tests.embedded.promql.answers import Answer, LabelKey, keyed, once
 from tests.embedded.promql.series_notation import points

@@ -18,7 +18,7 @@ from sidelight.embedded.promql.engine import (
     instant_query,
     range_query,
 )
-from sidelight.embedded.promql.labels import Labels
+from sidelight.embedded.promql.frame import Labels
 from sidelight.embedded.promql.limits import QueryLimits
 from sidelight.embedded.promql.storage import (
     ABSENT_BITS,

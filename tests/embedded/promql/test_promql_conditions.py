@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import QueryError
 from sidelight.embedded.promql.storage import (
     LabelMatcher,
     label_set_test,

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import QueryError
 from tests.embedded.promql.series_notation import WrittenSeries, instant, number, ranged, string
 
 MOMENT = 1_709_211_845

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from sidelight.embedded.promql.engine import instant_query, range_query
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.labels import LabelSets
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.frame import LabelSets
+from sidelight.embedded.promql.limits import QueryError, QueryLimits
 from sidelight.embedded.promql.storage import LabelMatcher, SampleBlock
 from tests.embedded.promql.sample_blocks import matched
 from tests.embedded.promql.series_notation import WrittenSeries, instant

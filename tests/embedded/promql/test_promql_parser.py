@@ -17,8 +17,7 @@ from sidelight.embedded.promql.ast import (
     VectorSelector,
 )
 from sidelight.embedded.promql.engine import checked_query
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryError, QueryLimits
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.storage import LabelMatcher
 
@@ -176,7 +175,7 @@ def test_no_query_crashes_the_process() -> None:
 import threading
 from pathlib import Path
 from sidelight.embedded.promql.engine import instant_query
-from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import QueryError
 
 class Nothing:
     def select(self, *asked):

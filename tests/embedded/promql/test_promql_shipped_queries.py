@@ -10,7 +10,7 @@ import promql_parser
 import yaml  # type: ignore[import-untyped] # its types are another package
 
 from sidelight.embedded.promql.engine import checked_query, instant_query, range_query
-from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import QueryError
 from tests.dashboards.reading import ROOT, dashboards, sent
 from tests.embedded.promql.series_notation import WrittenSeries
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidelight.embedded.promql.errors import QueryError
+from sidelight.embedded.promql.limits import QueryError
 from tests.embedded.promql.series_notation import WrittenSeries, instant, ranged
 
 SHOP = """

@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from sidelight.embedded.templates.expand import expand_template
-from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS
-from sidelight.embedded.templates.lexer import TemplateError, TemplateToken, text_and_actions
-from sidelight.embedded.templates.parser import parse_template
+from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS, TemplateError
+from sidelight.embedded.templates.parser import TemplateToken, parse_template, text_and_actions
 from sidelight.slo import config, objectives, rules
 from sidelight.slo.context import RuleContext
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from sidelight.embedded.viewer import heatmap, timeseries
-from sidelight.embedded.viewer.annotations import Annotation, annotation_series, annotations
 from sidelight.embedded.viewer.dashboard import AnnotationQuery
 from sidelight.embedded.viewer.fields import field_config
 from sidelight.embedded.viewer.query_result import TraceExemplar
 from sidelight.embedded.viewer.time_range import TimeRange
+from sidelight.embedded.viewer.timeseries import Annotation, annotation_series, annotations
 from sidelight.embedded.viewer.units import Axis, axis
 from tests.embedded.viewer.builders import make_panel, override, query, result, series
 

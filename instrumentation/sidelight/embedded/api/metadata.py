@@ -10,8 +10,7 @@ from sidelight.embedded.api.parameters import ApiParameters, matcher_sets
 from sidelight.embedded.api.responses import ResponseData, format_metric
 from sidelight.embedded.history.exposition import MetricMetadata
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import QueryError, bad_data
-from sidelight.embedded.promql.limits import QueryLimits, QueryUsage
+from sidelight.embedded.promql.limits import QueryError, QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.storage import LabelMatcher
 from sidelight.runtime.about import version
 

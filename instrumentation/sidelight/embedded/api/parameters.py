@@ -13,9 +13,8 @@ from sidelight.durations import LONGEST, to_milliseconds
 from sidelight.embedded.promql.ast import (
     VectorSelector,
 )
-from sidelight.embedded.promql.errors import QueryError, bad_data
 from sidelight.embedded.promql.formatting import quote
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryError, QueryLimits, bad_data
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.storage import LabelMatcher
 

@@ -8,14 +8,12 @@ from functools import partial
 from sidelight.durations import LONGEST
 from sidelight.embedded.api.parameters import ApiParameters, invalid_parameter, now
 from sidelight.embedded.api.responses import ResponseData, format_metric, query_data
-from sidelight.embedded.history.exemplars import Exemplars, SeriesExemplar
-from sidelight.embedded.history.history import History
-from sidelight.embedded.history.querier import HistoryQuerier
+from sidelight.embedded.history.exposition import Exemplars, SeriesExemplar
+from sidelight.embedded.history.history import History, HistoryQuerier
 from sidelight.embedded.promql.ast import selected_matchers
 from sidelight.embedded.promql.engine import Matrix, Result, Vector, instant_query, range_query
-from sidelight.embedded.promql.errors import QueryError, bad_data
 from sidelight.embedded.promql.formatting import format_seconds, format_value
-from sidelight.embedded.promql.limits import QueryLimits, QueryUsage
+from sidelight.embedded.promql.limits import QueryError, QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.storage import label_set_test
 

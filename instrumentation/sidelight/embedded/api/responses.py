@@ -10,10 +10,9 @@ import numpy as np
 from starlette.responses import Response
 
 from sidelight.embedded.promql.engine import Matrix, Result, Scalar, String, Vector
-from sidelight.embedded.promql.errors import QueryError, execution_error
 from sidelight.embedded.promql.formatting import format_seconds, format_value
-from sidelight.embedded.promql.labels import Labels
-from sidelight.embedded.promql.limits import TOO_MANY
+from sidelight.embedded.promql.frame import Labels
+from sidelight.embedded.promql.limits import TOO_MANY, QueryError, execution_error
 from sidelight.sidecar.send_timeout import SendTimeoutResponse
 
 STATUS_CODES = {

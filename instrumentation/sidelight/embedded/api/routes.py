@@ -1,29 +1,67 @@
-"""The routes of the HTTP API."""
+"""The routes of the HTTP API, and the queue of its queries."""
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
+import anyio
+import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sidelight.embedded.api import metadata, queries, rules
 from sidelight.embedded.api.parameters import ApiParameters, read_parameters
-from sidelight.embedded.api.query_queue import TIMEOUT_SECONDS, QueryQueue
 from sidelight.embedded.api.responses import (
     ResponseData,
     error_of_type,
     error_response,
     success_response,
 )
-from sidelight.embedded.history.exemplars import Exemplars
-from sidelight.embedded.history.exposition import MetricMetadata
+from sidelight.embedded.history.exposition import Exemplars, MetricMetadata
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryError, QueryLimits
 from sidelight.embedded.rules.evaluator import RuleGroup
+
+T = TypeVar("T")
+
+CONCURRENCY = 2
+MAX_QUEUE = 200
+TIMEOUT_SECONDS = 5.0
+MAX_SAMPLES = 5_000_000
+"""Samples that a query may select: 40 MB."""
+
+
+class QueryQueue:
+    """Runs functions that read the history, ``CONCURRENCY`` at a time; others wait."""
+
+    def __init__(self) -> None:
+        self._running = anyio.Semaphore(CONCURRENCY)
+        self._threads = anyio.CapacityLimiter(CONCURRENCY)
+        self._waiting = 0
+
+    async def run(self, work: Callable[[QueryLimits], T], seconds: float = TIMEOUT_SECONDS) -> T:
+        """Return what ``work`` returns. Raises `QueryError` if it does not start or end in time."""
+        deadline = time.monotonic() + min(seconds, TIMEOUT_SECONDS)
+        if self._waiting >= MAX_QUEUE:
+            raise QueryError("timeout", "query timed out in query queue: too many wait already")
+        self._waiting += 1
+        try:
+            with anyio.fail_after(deadline - time.monotonic()):
+                await self._running.acquire()
+        except TimeoutError:
+            raise QueryError("timeout", "query timed out in query queue") from None
+        finally:
+            self._waiting -= 1
+        try:
+            limits = QueryLimits(seconds=deadline - time.monotonic(), samples=MAX_SAMPLES)
+            return await anyio.to_thread.run_sync(work, limits, limiter=self._threads)
+        finally:
+            self._running.release()
+
 
 logger = logging.getLogger("sidelight.sidecar")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sidelight.embedded.api.parameters import MATCH, ApiParameters, invalid_parameter
 from sidelight.embedded.api.responses import ResponseData
-from sidelight.embedded.promql.errors import bad_data
 from sidelight.embedded.promql.formatting import format_scientific
+from sidelight.embedded.promql.limits import bad_data
 from sidelight.embedded.rules.alerting import EvaluatedAlert
 from sidelight.embedded.rules.evaluator import EvaluatedRule, RuleGroup
 

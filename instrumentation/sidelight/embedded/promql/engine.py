@@ -7,14 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidelight.embedded.promql.ast import Node, StringLiteral, value_type
-from sidelight.embedded.promql.errors import bad_data
 from sidelight.embedded.promql.evaluator import Evaluator, check_supported
 from sidelight.embedded.promql.frame import Bools, Frame, Ints
-from sidelight.embedded.promql.limits import QueryLimits, QueryUsage
+from sidelight.embedded.promql.limits import QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.parser import parse
-from sidelight.embedded.promql.selectors import SelectorCache
+from sidelight.embedded.promql.selectors import SelectorCache, Windows
 from sidelight.embedded.promql.storage import Source
-from sidelight.embedded.promql.windows import Windows
 
 Labels = Mapping[str, str]
 

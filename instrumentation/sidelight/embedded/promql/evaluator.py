@@ -27,12 +27,11 @@ from sidelight.embedded.promql.ast import (
     value_type,
 )
 from sidelight.embedded.promql.elementwise import operate
-from sidelight.embedded.promql.errors import unsupported
 from sidelight.embedded.promql.frame import Floats, Frame, Ints
 from sidelight.embedded.promql.functions import SCALAR_FUNCTIONS, VECTOR_FUNCTIONS
-from sidelight.embedded.promql.selectors import SelectorCache
+from sidelight.embedded.promql.limits import unsupported
+from sidelight.embedded.promql.selectors import RangeSamples, SelectorCache, Windows
 from sidelight.embedded.promql.vector_matching import match_and_operate, set_operation
-from sidelight.embedded.promql.windows import RangeSamples, Windows
 
 SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
 

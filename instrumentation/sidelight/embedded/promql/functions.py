@@ -22,16 +22,25 @@ from sidelight.embedded.promql.elementwise import (
     clamp_max,
     clamp_min,
 )
-from sidelight.embedded.promql.frame import Floats, Frame, Ints, stacked_frames
+from sidelight.embedded.promql.frame import (
+    METRIC_NAME,
+    Floats,
+    Frame,
+    Ints,
+    Labels,
+    LabelSets,
+    stacked_frames,
+)
 from sidelight.embedded.promql.histogram import histogram_quantiles
 from sidelight.embedded.promql.label_functions import label_join, label_replace
-from sidelight.embedded.promql.labels import METRIC_NAME, Labels, LabelSets
 from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.over_time import OVER_TIME_FUNCTIONS
-from sidelight.embedded.promql.rates import RATE_FUNCTIONS, predict_linear
-from sidelight.embedded.promql.selectors import SelectorCache
+from sidelight.embedded.promql.range_functions import (
+    OVER_TIME_FUNCTIONS,
+    RATE_FUNCTIONS,
+    predict_linear,
+)
+from sidelight.embedded.promql.selectors import BATCH_CELLS, SelectorCache, Windows, WindowValues
 from sidelight.embedded.promql.storage import LabelMatcher
-from sidelight.embedded.promql.windows import BATCH_CELLS, Windows, WindowValues
 
 KEEPS_METRIC_NAME: Final = frozenset({"last_over_time"})
 

@@ -12,10 +12,16 @@ from typing import Final
 import numpy as np
 
 from sidelight.embedded.promql.formatting import parse_number
-from sidelight.embedded.promql.frame import Bools, Floats, Frame, empty_frame
-from sidelight.embedded.promql.labels import METRIC_NAME, LabelSets
+from sidelight.embedded.promql.frame import (
+    METRIC_NAME,
+    Bools,
+    Floats,
+    Frame,
+    LabelSets,
+    empty_frame,
+)
 from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.windows import Index
+from sidelight.embedded.promql.selectors import Index
 
 BOUND: Final = "le"
 _TINY: Final = 1e-12

@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from sidelight.embedded.promql.errors import QueryError, execution_error
-from sidelight.embedded.promql.labels import Labels, LabelSets
-from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.frame import Labels, LabelSets
+from sidelight.embedded.promql.limits import QueryError, QueryUsage, execution_error
 from sidelight.embedded.promql.storage import compile_regex
 
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\})")

@@ -11,9 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from sidelight.durations import UNITS
-from sidelight.embedded.promql.errors import QueryError, bad_data, parse_error, unsupported
 from sidelight.embedded.promql.formatting import unquote
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import (
+    QueryError,
+    QueryLimits,
+    bad_data,
+    parse_error,
+    unsupported,
+)
 
 _DURATION: Final = r"(?:[0-9]+(?:ms|[smhdwy]))+(?![A-Za-z0-9_.])"
 _NUMBER: Final = (

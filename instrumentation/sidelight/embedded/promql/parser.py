@@ -23,10 +23,9 @@ from sidelight.embedded.promql.ast import (
     VectorMatching,
     VectorSelector,
 )
-from sidelight.embedded.promql.errors import parse_error, unsupported
 from sidelight.embedded.promql.formatting import quote
 from sidelight.embedded.promql.lexer import GUARD_LABEL, SanitizedQuery, sanitize
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryLimits, parse_error, unsupported
 from sidelight.embedded.promql.storage import LabelMatcher, value_test
 
 with warnings.catch_warnings(action="ignore"):  # promql-parser 0.12 warns on Python 3.15

@@ -1,12 +1,22 @@
-"""Samples of selectors, for the steps of a query."""
+"""Samples of selectors: at each step of a query, and in the window before each step."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from functools import cached_property
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sidelight.embedded.promql.frame import Bools, Floats, Frame, Ints, stacked_frames
-from sidelight.embedded.promql.labels import LabelSets, sorted_label_sets
+from sidelight.embedded.promql.frame import (
+    Bools,
+    Floats,
+    Frame,
+    Ints,
+    LabelSets,
+    sorted_label_sets,
+    stacked_frames,
+)
 from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.storage import (
     ABSENT_BITS,
@@ -15,7 +25,160 @@ from sidelight.embedded.promql.storage import (
     SampleBlock,
     Source,
 )
-from sidelight.embedded.promql.windows import RangeSamples, range_samples
+
+Index = NDArray[np.intp]
+WindowValues = tuple[Floats, Bools]
+"""The value of a function for each window (n x s), and where it is present."""
+
+BATCH_CELLS: Final = 1 << 18
+"""Cells of a table that are processed at a time: about the size of a processor's cache."""
+
+
+@dataclass(frozen=True)
+class RangeSamples:
+    """n series with t common times: ``values`` n x t; ``valid`` n x t, or None if all are valid."""
+
+    series: LabelSets
+    times: Ints
+    values: Floats
+    valid: Bools | None
+
+    def rows(self, rows: slice) -> "RangeSamples":
+        """Return some of the series."""
+        if len(self.series) <= (rows.stop - rows.start):
+            return self
+        valid = None if self.valid is None else self.valid[rows]
+        series = LabelSets(self.series.labels[rows])
+        return RangeSamples(series, self.times, self.values[rows], valid)
+
+
+def range_samples(series: LabelSets, times: Ints, values: Floats) -> RangeSamples:
+    """Return the samples of a block; staleness markers and absent samples are not valid."""
+    if not np.isnan(values).any():
+        return RangeSamples(series, times, values, None)
+    bits = values.view(np.int64)
+    valid = (bits != STALE_BITS) & (bits != ABSENT_BITS)
+    return RangeSamples(series, times, values, None if valid.all() else valid)
+
+
+class Windows:
+    """For each of s steps, the samples of ``starts`` < time <= ``ends``.
+
+    An index of samples is n x s, or 1 x s if it is the same for all series.
+    """
+
+    def __init__(self, samples: RangeSamples, starts: Ints, ends: Ints, usage: QueryUsage) -> None:
+        usage.check_samples(len(samples.series) * len(ends))
+        self.samples = samples
+        self.usage = usage
+        self.series = samples.series
+        self.times = samples.times
+        self.values = samples.values
+        self.valid = samples.valid
+        self.starts = starts
+        self.ends = ends
+        self.low: Index = np.searchsorted(samples.times, starts, side="right")
+        self.high: Index = np.searchsorted(samples.times, ends, side="right")
+
+    def batches(self) -> Iterator[tuple[slice, "Windows"]]:
+        """Yield some rows at a time, to bound the memory of temporary tables."""
+        size = max(1, BATCH_CELLS // max(1, len(self.ends), len(self.times)))
+        for first in range(0, len(self.series), size):
+            self.usage.check_time()
+            rows = slice(first, first + size)
+            yield rows, Windows(self.samples.rows(rows), self.starts, self.ends, self.usage)
+
+    @cached_property
+    def shape(self) -> tuple[int, int]:
+        """The numbers n and s."""
+        return len(self.series), len(self.ends)
+
+    @cached_property
+    def count(self) -> Index:
+        """The number of samples in each window."""
+        if self.valid is None:
+            return (self.high - self.low)[None, :]
+        sums = cumulative_count(self.valid)
+        return sums[:, self.high] - sums[:, self.low]
+
+    @cached_property
+    def before(self) -> Index:
+        """The newest valid sample up to each time, n x t; -1 if there is none."""
+        places = np.arange(len(self.times), dtype=np.intp)
+        if self.valid is None:
+            return places[None, :]
+        return np.maximum.accumulate(np.where(self.valid, places, -1), axis=1)
+
+    @cached_property
+    def last(self) -> Index:
+        """The newest sample in each window; undefined where there is none."""
+        return np.maximum(self.before[:, np.maximum(self.high - 1, 0)], 0)
+
+    @cached_property
+    def first(self) -> Index:
+        """The oldest sample in each window; undefined where there is none."""
+        if self.valid is None:
+            return np.minimum(self.low, max(len(self.times) - 1, 0))[None, :]
+        size = len(self.times)
+        places = np.where(self.valid, np.arange(size, dtype=np.intp), size)
+        after = np.minimum.accumulate(places[:, ::-1], axis=1)[:, ::-1]
+        return np.minimum(after[:, np.minimum(self.low, size - 1)], size - 1)
+
+    def previous(self, index: Index) -> Index:
+        """Return the valid sample before each of these; undefined where there is none."""
+        earlier = np.maximum(index - 1, 0)
+        if self.valid is None:
+            return earlier
+        return np.maximum(np.take_along_axis(self.before, earlier, axis=1), 0)
+
+    def take(self, index: Index, of: NDArray[Any] | None = None) -> NDArray[Any]:
+        """Return the values (or ``of``, n x t) at an index, n x s."""
+        values = self.values if of is None else of
+        if len(index) == 1:
+            return values[:, index[0]]
+        return np.take_along_axis(values, index, axis=1)
+
+    def present(self, least: int = 1) -> Bools:
+        """Return which windows (n x s) have at least this many samples."""
+        return np.broadcast_to(self.count >= least, self.shape)
+
+    def previous_values(self) -> tuple[Floats, Bools | None]:
+        """Return the valid sample before each but the first (n x (t-1)), and where both exist."""
+        if self.valid is None:
+            return self.values[:, :-1], None
+        earlier = self.before[:, :-1]
+        values = np.take_along_axis(self.values, np.maximum(earlier, 0), axis=1)
+        return values, self.valid[:, 1:] & (earlier >= 0)
+
+    def count_marked(self, marked: Bools) -> Index:
+        """Return how many of the marked pairs of samples (n x (t-1)) lie inside each window."""
+        sums = cumulative_count(marked)
+        inside: Index = self.take(self.last, sums) - self.take(self.first, sums)
+        return inside
+
+    def by_step(self) -> Iterator[tuple[int, Floats, Bools]]:
+        """Yield for each step the values of its window and which are valid, n x w.
+
+        Steps whose window has no times are left out.
+        """
+        for step, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+            self.usage.check_time()
+            if low < high:
+                values = self.values[:, low:high]
+                yield step, values, self._valid(low, high)
+
+    def _valid(self, low: int, high: int) -> Bools:
+        if self.valid is None:
+            return np.ones((len(self.series), high - low), bool)
+        return self.valid[:, low:high]
+
+
+def cumulative_count(which: Bools) -> Index:
+    """Return how many are true before each column, and in all: n x (t+1)."""
+    sums = np.zeros((which.shape[0], which.shape[1] + 1), np.intp)
+    np.cumsum(which, axis=1, out=sums[:, 1:])
+    return sums
+
 
 LOOKBACK: Final = 300_000
 """Prometheus's default lookback delta: an older sample is not the current value. Milliseconds."""

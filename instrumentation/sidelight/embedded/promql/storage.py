@@ -15,7 +15,7 @@ import numpy as np
 import re2  # type: ignore[import-untyped] # has no types
 from numpy.typing import NDArray
 
-from sidelight.embedded.promql.errors import parse_error
+from sidelight.embedded.promql.limits import parse_error
 
 STALE_BITS: Final = 0x7FF0_0000_0000_0002
 """The bits of the NaN that marks the end of a series: Prometheus's staleness marker.

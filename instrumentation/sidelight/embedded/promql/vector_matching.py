@@ -9,14 +9,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sidelight.embedded.promql.aggregation import reduce_groups
 from sidelight.embedded.promql.ast import BinaryExpr, Grouping, VectorMatching
 from sidelight.embedded.promql.elementwise import ARITHMETIC, operate
-from sidelight.embedded.promql.errors import execution_error
-from sidelight.embedded.promql.frame import Bools, Frame, stacked_frames
-from sidelight.embedded.promql.labels import METRIC_NAME, Labels, LabelSets, format_labels
-from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.reductions import reduce_groups
-from sidelight.embedded.promql.windows import Index
+from sidelight.embedded.promql.frame import (
+    METRIC_NAME,
+    Bools,
+    Frame,
+    Labels,
+    LabelSets,
+    format_labels,
+    stacked_frames,
+)
+from sidelight.embedded.promql.limits import QueryUsage, execution_error
+from sidelight.embedded.promql.selectors import Index
 
 Rows = Mapping[Hashable, list[int]]
 

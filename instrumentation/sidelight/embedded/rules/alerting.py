@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import QueryError, execution_error
+from sidelight.embedded.promql.limits import QueryError, execution_error
 from sidelight.embedded.rules.definition import RuleDefinition
 from sidelight.embedded.rules.recording import (
     RuleSample,
@@ -17,7 +17,7 @@ from sidelight.embedded.rules.recording import (
     template_samples,
 )
 from sidelight.embedded.templates.expand import expand_template
-from sidelight.embedded.templates.lexer import TemplateError
+from sidelight.embedded.templates.functions import TemplateError
 
 
 @dataclass(slots=True)

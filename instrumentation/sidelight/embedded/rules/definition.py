@@ -8,8 +8,8 @@ from typing import Any
 
 from sidelight.durations import to_milliseconds
 from sidelight.embedded.promql.engine import checked_query
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.templates.lexer import TemplateError
+from sidelight.embedded.promql.limits import QueryError
+from sidelight.embedded.templates.functions import TemplateError
 from sidelight.embedded.templates.parser import TemplateBlock, parse_template
 from sidelight.errors import SettingsError
 

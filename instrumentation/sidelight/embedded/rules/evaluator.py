@@ -9,8 +9,8 @@ import anyio
 import anyio.to_thread
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.errors import QueryError
-from sidelight.embedded.promql.labels import format_labels
+from sidelight.embedded.promql.frame import format_labels
+from sidelight.embedded.promql.limits import QueryError
 from sidelight.embedded.rules.alerting import AlertStates
 from sidelight.embedded.rules.definition import GroupDefinition, RuleDefinition
 from sidelight.embedded.rules.recording import evaluate_recording_rule, record_samples

@@ -4,11 +4,9 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from sidelight.embedded.history.history import History
-from sidelight.embedded.history.querier import HistoryQuerier
+from sidelight.embedded.history.history import History, HistoryQuerier
 from sidelight.embedded.promql.engine import Scalar, Vector, instant_query
-from sidelight.embedded.promql.errors import execution_error
-from sidelight.embedded.promql.limits import QueryLimits
+from sidelight.embedded.promql.limits import QueryLimits, execution_error
 from sidelight.embedded.rules.definition import RuleDefinition
 
 RULE_LIMITS = QueryLimits(samples=5_000_000)

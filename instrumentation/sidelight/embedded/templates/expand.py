@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS, format_operand
-from sidelight.embedded.templates.lexer import TemplateError
+from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS, TemplateError, format_operand
 from sidelight.embedded.templates.parser import (
     Assignment,
     FieldAccess,

@@ -12,13 +12,17 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from sidelight.embedded.promql.formatting import NOT_FINITE, format_scientific, format_value, quote
-from sidelight.embedded.templates.lexer import TemplateError
+from sidelight.errors import SidelightError
 
 LARGE = "kMGTPEZY"
 SMALL = "munpfazy"
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 _VERB = re.compile(r"%(?:\[(\d+)\])?(\.\d+)?([a-zA-Z%])")
+
+
+class TemplateError(SidelightError):
+    """A template can't be read or expanded."""
 
 
 def format_operand(found: Any) -> str:

@@ -1,11 +1,57 @@
-"""A template is parsed to a tree."""
+"""The text of a template is split into tokens and parsed to a tree."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sidelight.embedded.promql.formatting import unquote
-from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS
-from sidelight.embedded.templates.lexer import TemplateError, TemplateToken, text_and_actions
+from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS, TemplateError
+
+_ACTION = re.compile(
+    r"\{\{(?P<left>-(?=\s))?(?P<inner>(?:\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`|/\*.*?\*/|[^\"`}]|\}(?!\}))*?)"
+    r"(?P<right>(?<=\s)-)?\}\}",
+    re.DOTALL,
+)
+_TOKEN = re.compile(
+    r"\s*(?:(?P<text>\"(?:[^\"\\\n]|\\.)*\"|`[^`]*`)|(?P<number>[+-]?\d+(?:\.\d+)?)"
+    r"|(?P<field>\$?[A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)+|\.|\$[A-Za-z0-9_]*)"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign>:=|[|(),=]))"
+)
+
+
+class TemplateToken(NamedTuple):
+    """One token of an action; ``kind`` is the name of a group of ``_TOKEN``."""
+
+    kind: str
+    text: str
+
+
+def text_and_actions(text: str) -> Iterator[str | list[TemplateToken]]:
+    """Yield plain texts and the tokens of actions. Raises `TemplateError`."""
+    at, trim = 0, False
+    for found in _ACTION.finditer(text):
+        plain = text[at : found.start()]
+        plain = plain.lstrip() if trim else plain
+        yield plain.rstrip() if found["left"] else plain
+        if not found["inner"].strip().startswith("/*"):
+            yield list(_tokens(found["inner"]))
+        at, trim = found.end(), found["right"] is not None
+    rest = text[at:]
+    if "{{" in rest:
+        raise TemplateError(f"unclosed action: {rest[rest.index('{{') :][:40]!r}")
+    yield rest.lstrip() if trim else rest
+
+
+def _tokens(text: str) -> Iterator[TemplateToken]:
+    at = 0
+    while text[at:].strip():
+        found = _TOKEN.match(text, at)
+        if found is None:
+            raise TemplateError(f"unexpected {text[at:].strip()[:20]!r} in a template's action")
+        kind = str(found.lastgroup)
+        yield TemplateToken(kind, found[kind])
+        at = found.end()
 
 
 @dataclass(frozen=True, slots=True)

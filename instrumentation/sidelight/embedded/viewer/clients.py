@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 import httpx
 
-from sidelight import packaged
+from sidelight import bearer_token, packaged
 from sidelight.embedded.viewer import query_result
 from sidelight.embedded.viewer.dashboard import Dashboard, load
 from sidelight.embedded.viewer.query_result import (
@@ -34,7 +34,7 @@ class HTTPSource:
 
     def __init__(self, url: str, token: str | None = None, login: Login | None = None) -> None:
         self.url = url.rstrip("/")
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        headers = {b"Authorization": bearer_token.authorization(token)} if token else {}
         # The environment's proxies are ignored: the server is on this machine, or was named.
         self._http = httpx.AsyncClient(
             auth=login, headers=headers, timeout=TIMEOUT, trust_env=False

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from sidelight.embedded.viewer import heatmap, markdown, single_value, table, timeseries
-from sidelight.embedded.viewer.annotations import Annotation, annotations
 from sidelight.embedded.viewer.clients import PrometheusClient
 from sidelight.embedded.viewer.dashboard import AnnotationQuery, Dashboard, Panel, PanelQuery
 from sidelight.embedded.viewer.fields import field_config
 from sidelight.embedded.viewer.query_result import DataSourceError, QueryResult, TraceExemplar
 from sidelight.embedded.viewer.time_range import QueryInterval, TimeRange, query_interval
+from sidelight.embedded.viewer.timeseries import Annotation, annotations
 from sidelight.embedded.viewer.variables import (
     DATA_SOURCE,
     PageState,

@@ -1,26 +1,86 @@
-"""The page of one browser: what it shows, and when it is refreshed."""
+"""The page of one browser: its top bar, what it shows, and when it is refreshed."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qs, urlsplit
 
 from nicegui import background_tasks, ui
 from nicegui.client import Client
 
 from sidelight.durations import to_seconds
-from sidelight.embedded.viewer import top_bar
 from sidelight.embedded.viewer.alerts_page import AlertsPage
 from sidelight.embedded.viewer.clients import ViewerContext
+from sidelight.embedded.viewer.dashboard import Dashboard
 from sidelight.embedded.viewer.dashboard_page import DashboardPage
 from sidelight.embedded.viewer.elements import TopBar
 from sidelight.embedded.viewer.query_result import DataSourceError
 from sidelight.embedded.viewer.slow_page import SlowRequestsPage
-from sidelight.embedded.viewer.variables import PageState, address, normalized, page_state
+from sidelight.embedded.viewer.variables import (
+    DATA_SOURCE,
+    PageState,
+    address,
+    dashboard_link,
+    normalized,
+    page_state,
+)
 
-if TYPE_CHECKING:
-    from sidelight.embedded.viewer.dashboard import Dashboard
+ORDER: Final = (
+    "sidelight-fleet",
+    "sidelight-service",
+    "sidelight-route",
+    "sidelight-runtime",
+    "sidelight-objectives",
+    "sidelight-telemetry-health",
+)
+"""From all services down to one route. Other dashboards follow in the order of their uids."""
+PAGES: Final = {"/slow": "Slow requests", "/alerts": "Alerts"}
+Json = dict[str, Any]
+
+
+def pages(context: ViewerContext, current: str, state: PageState, firing: int) -> list[Json]:
+    """Links to every page. Links to dashboards keep the time range and the variables."""
+    uids = sorted(
+        context.dashboards,
+        key=lambda uid: (ORDER.index(uid) if uid in ORDER else len(ORDER), uid),
+    )
+    links: list[Json] = [
+        {
+            "title": context.dashboards[uid].short_title,
+            "href": dashboard_link(f"/d/{uid}", state),
+            "current": current == f"/d/{uid}",
+        }
+        for uid in uids
+    ]
+    others: list[Json] = [
+        {"title": title, "href": path, "current": current == path, "separated": path == "/slow"}
+        for path, title in PAGES.items()
+    ]
+    others[-1]["count"] = firing
+    return links + others
+
+
+def variables(
+    dashboard: Dashboard, state: PageState, options: Mapping[str, tuple[str, ...]]
+) -> list[Json]:
+    """The variables of a dashboard with their options, without the data source."""
+    return [
+        {
+            "name": variable.name,
+            "label": variable.label,
+            "options": [
+                {"value": value, "text": value or "(empty)"}
+                for value in options.get(variable.name, ())
+            ],
+            "selected": list(state.of(variable)),
+            "multi": variable.multi,
+            "includeAll": variable.include_all,
+        }
+        for variable in dashboard.query_variables
+        if variable.name != DATA_SOURCE
+    ]
+
 
 MIN_REFRESH_INTERVAL: Final = 1.0
 """Seconds: no address makes a page refresh more often."""
@@ -87,15 +147,15 @@ class BrowserView:
     def bar_state(self) -> dict[str, Any]:
         """What the bar shows."""
         dashboard, state, path = self.dashboard, self.state, self.url.path
-        title = dashboard.short_title if dashboard else top_bar.PAGES.get(path, "")
+        title = dashboard.short_title if dashboard else PAGES.get(path, "")
         options = self.content.options if isinstance(self.content, DashboardPage) else {}
         settings = self.context.settings
         server = settings.sidecar if path == "/slow" else settings.metrics_url
         return {
             "title": f"{title} · Sidelight" if title else "Sidelight",
             "url": address(dashboard.uid, state) if dashboard else self.url.geturl(),
-            "pages": top_bar.pages(self.context, path, state, self.firing),
-            "variables": top_bar.variables(dashboard, state, options) if dashboard else [],
+            "pages": pages(self.context, path, state, self.firing),
+            "variables": variables(dashboard, state, options) if dashboard else [],
             "hasTimeRange": dashboard is not None,
             "from": state.time_from,
             "to": state.time_to,
