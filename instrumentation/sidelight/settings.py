@@ -41,7 +41,9 @@ class Options(TypedDict, total=False):
     metrics; None for none. ``metrics_token``: the bearer token that a scrape must have.
     ``max_series``: label sets a worker keeps. ``phase_sample_interval``: the phases of one request
     in so many are measured, 0 for none. ``directory``: the directory that the workers share, if a
-    sidecar is to read it too. ``service``: the service's name.
+    sidecar is to read it too. ``service``: the service's name. ``registry``: the
+    ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default
+    one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
@@ -56,6 +58,7 @@ class Options(TypedDict, total=False):
     phase_sample_interval: int
     directory: str | os.PathLike[str]
     service: str
+    registry: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class Settings:
     phase_sample_interval: int = 100
     directory: str | None = None
     service: str | None = None
+    registry: Any = None
 
 
 def load(
@@ -293,6 +297,17 @@ def _phases(key: str, value: Any) -> int:
     return _whole(key, value, 0, RAREST_PHASES, f"{key}=100")
 
 
+def _registry(key: str, value: Any) -> Any:
+    example = f"{key}=prometheus_client.REGISTRY"
+    if value is None or isinstance(value, type) or not callable(getattr(value, "collect", None)):
+        raise SettingsError(key, value, "must be a CollectorRegistry", example)
+    collectors = getattr(value, "_collector_to_names", ())
+    if any(type(one).__name__ == "MultiProcessCollector" for one in collectors):
+        problem = "has a MultiProcessCollector, and Sidelight adds up the workers itself"
+        raise SettingsError(key, value, problem, example)
+    return value
+
+
 def _whole(key: str, value: Any, least: int, most: int, example: str) -> int:
     try:
         number = least - 1 if isinstance(value, bool | float) else int(value)
@@ -316,6 +331,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "phase_sample_interval": _phases,
     "directory": _directory,
     "service": _text,
+    "registry": _registry,
 }
 KEYS = (*_CHECKS, *FOR_RULES)
 """The keys of a file of settings."""

@@ -19,7 +19,7 @@ from sidelight.runtime.about import about
 from sidelight.runtime.faults import guarded
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
-from sidelight.store.layout import BlockKind
+from sidelight.store.layout import STATE, BlockKind, WorkerState
 from sidelight.store.process_store import Store
 from sidelight.store.service_info import encode
 from sidelight.store.slow_requests import SlowRequest
@@ -40,6 +40,7 @@ class Recorder:
         self.file = store.file
         self.writer = SeriesWriter(store.file)
         self.heartbeat = heartbeat(store)
+        self.heartbeat.app_metrics.add_registry(settings.registry)
         self.faults = self.heartbeat.faults
         self.tracing = tracing.active()
         self.class_names = CardinalityLimiter(MOST_CLASSES)
@@ -55,9 +56,7 @@ class Recorder:
         self.sampler = PhaseSampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.writer.increment)
         self._loop_blocks = LoopBlockAttribution(self.labels, self.file)
-        self.heartbeat.add_application(
-            self._renew, self._loop_blocks, settings.loop_block_threshold
-        )
+        self.resume()
 
     def on_renewal(self, call: Callable[[], None]) -> None:
         """Call this once a second, after the file may have become another."""
@@ -83,14 +82,26 @@ class Recorder:
         with guarded("heartbeat", self.faults):
             self.heartbeat.wake(soon=True)
 
+    async def collect_app_metrics(self) -> None:
+        """Record the application's own metrics once more, for the workers that go on."""
+        if self.store.directory is not None:
+            with guarded("registry", self.faults):
+                await self.heartbeat.app_metrics.collect()
+
+    def resume(self) -> None:
+        """Serve, for the first time or after `close` in a process that is alone."""
+        self.file.words[STATE] = WorkerState.SERVING
+        self.heartbeat.add_application(
+            self._renew, self._loop_blocks, self.settings.loop_block_threshold
+        )
+
     def close(self) -> None:
-        """Record the process and the application's own metrics once more, and close the store."""
+        """Record the process once more, and close the store."""
         self.heartbeat.remove_application(self._renew, self._loop_blocks)
         try:
-            with guarded("registry", self.faults):
+            with guarded("process", self.faults):
                 if self.store.directory is not None:
                     process.publish(self.file)
-                    self.heartbeat.app_metrics.publish()
         finally:
             self.store.close()
 
