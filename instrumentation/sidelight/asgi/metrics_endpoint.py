@@ -3,13 +3,11 @@
 import time
 
 import anyio
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sidelight import bearer_token
-from sidelight.app_metrics.registry import default_registry
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
 from sidelight.cooperative import run_in_slices
@@ -63,14 +61,10 @@ class MetricsEndpoint:
         return found
 
     async def _app_metrics(self) -> bytes:
-        """The application's own registry, as it is now; the last snapshot if that fails."""
+        """The application's own metrics, as they are now; the last snapshot if that fails."""
         publisher = self._recorder.heartbeat.app_metrics
-        if default_registry() is None:
-            return b""
         with guarded("registry", self._recorder.faults):
-            if publisher.is_quick:
-                return publisher.publish()
-            return await anyio.to_thread.run_sync(publisher.publish)
+            return await publisher.collect()
         return publisher.latest
 
 
