@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -18,6 +19,8 @@ from sidelight.nearest import unknown
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
+MOST_TEMPLATES = 1000
+PARAMETER = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::(?:str|path|int|float|uuid))?}")
 PYPROJECT = "pyproject.toml"
 FOR_RULES = ("selector", "slo")
 """Keys that only files have, for ``sidelight rules``; of ``slo`` we need the latencies."""
@@ -33,12 +36,14 @@ class Options(TypedDict, total=False):
     a mapping by ``"METHOD /template"``. ``loop_block_threshold``: how long an event loop may be
     busy before that counts as blocked. ``log_request_path``: log the path of a slow request,
     without its query. ``buckets``: boundaries of duration histograms. ``exclude``: paths that
-    are not measured, exact or ending in ``/*``. ``metrics_path``: the path of the metrics; None
-    for none. ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label
-    sets a worker keeps. ``phase_sample_interval``: the phases of one request in so many are
-    measured, 0 for none. ``directory``: the directory that the workers share, if a sidecar is
-    to read it too. ``service``: the service's name. ``registry``: the ``CollectorRegistry`` of
-    the application's own metrics, in place of prometheus_client's default one.
+    are not measured, exact or ending in ``/*``. ``path_templates``: templates of paths below a
+    mount whose application has no routes that Sidelight can see. ``metrics_path``: the path of the
+    metrics; None for none. ``metrics_token``: the bearer token that a scrape must have.
+    ``max_series``: label sets a worker keeps. ``phase_sample_interval``: the phases of one request
+    in so many are measured, 0 for none. ``directory``: the directory that the workers share, if a
+    sidecar is to read it too. ``service``: the service's name. ``registry``: the
+    ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default
+    one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
@@ -46,6 +51,7 @@ class Options(TypedDict, total=False):
     log_request_path: bool
     buckets: Sequence[float]
     exclude: Sequence[str]
+    path_templates: Sequence[str]
     metrics_path: str | None
     metrics_token: str
     max_series: int
@@ -69,6 +75,7 @@ class Settings:
     loop_block_threshold: float = 0.1
     log_request_path: bool = False
     exclude: tuple[str, ...] = ()
+    path_templates: tuple[str, ...] = ()
     metrics_path: str | None = "/metrics"
     metrics_token: str | None = None
     max_series: int = 4000
@@ -230,6 +237,25 @@ def _paths(key: str, value: Any) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def _path_templates(key: str, value: Any) -> tuple[str, ...]:
+    example = f'{key}=["/api/runs/{{action}}"]'
+    parts = value.split(",") if isinstance(value, _Text) else value
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise SettingsError(key, value, "must be a list of paths", example)
+    for part in parts:
+        if not isinstance(part, str) or not part.startswith("/") or not _is_template(part):
+            problem = "a path starts with / and has a {name} in place of what varies"
+            raise SettingsError(key, value, problem, example)
+    if len(parts) > MOST_TEMPLATES:
+        raise SettingsError(key, value, f"has more than {MOST_TEMPLATES} paths", example)
+    return tuple(parts)
+
+
+def _is_template(path: str) -> bool:
+    """Whether braces are there only around the names of parameters."""
+    return not set("{}\t\n*") & set(PARAMETER.sub("", path))
+
+
 def _metrics_path(key: str, value: Any) -> str | None:
     if value is None or (isinstance(value, _Text) and value.lower() in {"", "none", "off"}):
         return None
@@ -298,6 +324,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "loop_block_threshold": _loop_block_threshold,
     "log_request_path": _switch,
     "exclude": _paths,
+    "path_templates": _path_templates,
     "metrics_path": _metrics_path,
     "metrics_token": _secret,
     "max_series": _max_series,
