@@ -18,7 +18,7 @@ from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
-from sidelight.asgi.routes import RouteTable, routes_below
+from sidelight.asgi.routes import RouteTable, router_below
 from sidelight.errors import SettingsError, StoreError
 from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
@@ -154,9 +154,9 @@ class StoreLifecycle:
         for observer in _observers:
             settings = observer.opening(settings)
         store = open_store(settings)
-        routes = routes_below(scope, self._app)
+        router = router_below(scope, self._app)
         twice = builtin_telemetry.sends_metrics(scope.get("app"))
-        recorder = Recorder(settings, store, routes, "metrics" if twice else "")
+        recorder = Recorder(settings, store, router, "metrics" if twice else "")
         with guarded("settings", recorder.faults):
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):

@@ -29,6 +29,7 @@ PROCESS_EVERY = 5
 MOST_WAITS = 1024
 OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
+COLLECTOR_ERRORS = METRICS["sidelight_collector_errors_total"]
 LAG = METRICS["asyncio_event_loop_lag_seconds"]
 
 
@@ -39,7 +40,10 @@ class Heartbeat:
         self.due = 0
         self.store = store
         self.faults = Faults(store.file.count)
-        self.app_metrics = AppMetricsPublisher(store, partial(self.faults.note, "registry"))
+        collectors = Faults(store.file.count, COLLECTOR_ERRORS, "the collector %s failed")
+        self.app_metrics = AppMetricsPublisher(
+            store, collectors.note, partial(self.faults.note, "registry")
+        )
         self._on_chores: list[Callable[[], None]] = []
         self._attributions: list[BlockAttribution] = []
         self._timer: asyncio.TimerHandle | None = None
