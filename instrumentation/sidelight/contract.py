@@ -25,6 +25,8 @@ UNKNOWN: Final = "_UNKNOWN"
 """Label value for a route that could not be read."""
 CLIENT_DISCONNECTED: Final = "client_disconnected"
 INCOMPLETE_RESPONSE: Final = "incomplete_response"
+SERVER_SHUTDOWN: Final = "server_shutdown"
+"""Cut by the server as it stopped."""
 
 METHODS: Final = frozenset(
     {
@@ -135,7 +137,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "bytes",
         (METHOD, ROUTE),
-        "Size of response bodies as passed to the server.",
+        "Size of response bodies as passed to the server, or the content-length of a file it sends.",
         "size",
     ),
     Metric(
@@ -187,7 +189,7 @@ METRICS: Final = _catalogue(
         "counter",
         "",
         (ROUTE,),
-        "Requests in flight in a worker when it died.",
+        "Requests in flight in a worker when it died, or when it closed its file.",
     ),
     Metric(
         "fastapi_request_phase_duration_seconds",
@@ -224,7 +226,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "seconds",
         (ROUTE, "close_code"),
-        "Duration of WebSocket connections.",
+        "Duration of WebSocket connections; a refused handshake is refused_ with its status.",
         "session",
     ),
     Metric(

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
 from sidelight.asgi import builtin_telemetry
@@ -29,6 +30,7 @@ from sidelight.store.process_store import open_store
 logger = logging.getLogger("sidelight")
 
 RETRY_SECONDS = 30.0
+TURNS = 20
 
 _lifecycles: "weakref.WeakSet[StoreLifecycle]" = weakref.WeakSet()
 _observers: "list[Observer]" = []
@@ -175,6 +177,13 @@ class StoreLifecycle:
         if self._open_store is not None:
             self._open_store.recorder.file.words[STATE] = WorkerState.DRAINING
 
+    async def drain(self) -> None:
+        """Let requests end that were cancelled, which takes them some turns of the event loop."""
+        for _ in range(TURNS):
+            if self._open_store is None or not self._open_store.recorder.file.in_flight:
+                return
+            await checkpoint()
+
     def close(self) -> None:
         """The application has stopped: leave what was counted to the others."""
         recorder = self.recorder
@@ -202,11 +211,13 @@ async def _in_thread(call: Callable[..., None], *args: object) -> None:
 def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
     """Log what in the settings doesn't fit the application's routes."""
     known = {f"{method} {route.template}" for route in table.routes for method in route.methods}
-    for name in settings.slow_request_threshold:
-        if name not in {EVERY_ROUTE, *known}:
-            logger.warning(
-                "slow_request_threshold names %r, which is no route of this application", name
-            )
+    for key, names in (
+        ("slow_request_threshold", settings.slow_request_threshold),
+        ("first_byte", settings.first_byte),
+    ):
+        for name in names:
+            if name not in {EVERY_ROUTE, *known}:
+                logger.warning("%s names %r, which is no route of this application", key, name)
     taken = {f"GET {settings.metrics_path}", f"* {settings.metrics_path}/{{path}}"}
     if taken & known:
         logger.warning(

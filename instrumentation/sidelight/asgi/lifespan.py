@@ -40,6 +40,8 @@ class LifespanState(Measurement):
             if message["type"] == "lifespan.startup.complete":
                 await self._lifecycle.started(self._scope)
             elif message["type"].startswith("lifespan.shutdown."):
+                with guarded("lifespan"):
+                    await self._lifecycle.drain()
                 self._lifecycle.close()
         await self._send(message)
 

@@ -7,6 +7,7 @@ from typing import Any
 from starlette.types import Scope
 
 from sidelight.asgi import tracing
+from sidelight.asgi.cancellation import server_stops
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler
@@ -20,7 +21,7 @@ from sidelight.runtime.about import about
 from sidelight.runtime.faults import guarded
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
-from sidelight.store.layout import BlockKind
+from sidelight.store.layout import STATE, BlockKind, WorkerState
 from sidelight.store.process_store import Store
 from sidelight.store.service_info import encode
 from sidelight.store.slow_requests import SlowRequest
@@ -84,6 +85,10 @@ class Recorder:
         with guarded("heartbeat", self.faults):
             self.heartbeat.wake(soon=True)
 
+    def stops(self) -> bool:
+        """Whether the application or its server is told to stop."""
+        return self.file.words[STATE] != WorkerState.SERVING or server_stops()
+
     def close(self) -> None:
         """Record the process and the application's own metrics once more, and close the store."""
         self.heartbeat.remove_application(self._renew, self._loop_blocks)
@@ -108,6 +113,7 @@ class Recorder:
         if found is None:
             threshold = self.labels.threshold(method, route.removeprefix(root))
             found = RouteSeries(self.writer, *name, round(threshold * NANOSECONDS))
+            found.first_byte = f"{method} {route.removeprefix(root)}" in self.settings.first_byte
             if len(self._routes) < 2 * self.settings.max_series:
                 self._routes[name] = found
         return found

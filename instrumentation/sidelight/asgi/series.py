@@ -77,6 +77,7 @@ class RouteSeries:
         "_response_size",
         "_writer",
         "by_status",
+        "first_byte",
         "method",
         "route",
         "scheme",
@@ -91,6 +92,8 @@ class RouteSeries:
         self.route = route
         self.scheme = scheme
         self.slow_ns = slow_ns
+        self.first_byte = False
+        """Whether the time to the first byte says that a response is slow."""
         self.by_status: dict[int, StatusSeries] = {}
         self._durations: dict[int, SeriesCounter] = {}
         self._request_size: SeriesCounter | None = None
