@@ -74,6 +74,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("service", 5, "text"),
     ("slo", 1, "unknown option"),
     ("Slow", 1, "unknown option"),
+    ("max_serie", 200, "unknown option, did you mean max_series?"),
+    ("Metrics-Path", "/m", "unknown option, did you mean metrics_path?"),
+    ("nonsense", 1, "unknown option (known: buckets, "),
 ]
 
 

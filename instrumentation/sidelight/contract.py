@@ -23,6 +23,8 @@ OTHER: Final = "_OTHER"
 """Label value for what is past a cap, or a method that is not a known one."""
 UNKNOWN: Final = "_UNKNOWN"
 """Label value for a route that could not be read."""
+UNMATCHED: Final = "_UNMATCHED"
+"""Label value, in metrics of the event loop, for a request that no route matched."""
 CLIENT_DISCONNECTED: Final = "client_disconnected"
 INCOMPLETE_RESPONSE: Final = "incomplete_response"
 SERVER_SHUTDOWN: Final = "server_shutdown"
@@ -242,7 +244,8 @@ METRICS: Final = _catalogue(
         "counter",
         "seconds",
         (ROUTE,),
-        "Time an event loop was blocked, by route; empty outside of any request.",
+        "Time an event loop was blocked, by route: _UNMATCHED for a request without a route, "
+        "empty outside of any request.",
     ),
     Metric(
         "asyncio_event_loop_blocks_total",

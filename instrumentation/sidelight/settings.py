@@ -14,6 +14,7 @@ from sidelight.contract import DURATION_BUCKETS
 from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
 from sidelight.latency import latencies
+from sidelight.nearest import unknown
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
@@ -91,10 +92,8 @@ def load(
     given: dict[str, Any] = {**file, **_from_environ(environ), **options}
     for key, value in given.items():
         if key not in _CHECKS:
-            known = ", ".join(sorted(_CHECKS))
-            raise SettingsError(
-                key, value, f"unknown option (known: {known})", "slow_request_threshold=1.0"
-            )
+            problem = unknown("option", key, sorted(_CHECKS))
+            raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
     slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
@@ -144,11 +143,16 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     """``SIDELIGHT_MAX_SERIES=100`` is ``max_series``; ``SIDELIGHT_DIR`` is ``directory``."""
     found = {}
     for field in fields(Settings):
-        name = "SIDELIGHT_DIR" if field.name == "directory" else f"SIDELIGHT_{field.name.upper()}"
+        name = variable(field.name)
         if name in environ:
             value = environ[name]
             found[field.name] = _Text(value if field.name == "directory" else utf8(value))
     return found
+
+
+def variable(key: str) -> str:
+    """The environment variable of a key."""
+    return "SIDELIGHT_DIR" if key == "directory" else f"SIDELIGHT_{key.upper()}"
 
 
 class _Text(str):
@@ -306,3 +310,5 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "directory": _directory,
     "service": _text,
 }
+KEYS = (*_CHECKS, *FOR_RULES)
+"""The keys of a file of settings."""

@@ -144,6 +144,23 @@ def test_settings_of_the_environment() -> None:
     assert "unset PROMETHEUS_MULTIPROC_DIR" in wrong(check_machine(old)).values()
 
 
+def test_variables_with_a_misspelt_name() -> None:
+    """A variable that is similar to a setting's is named; those of the commands are not."""
+    found = wrong(check_machine({"SIDELIGHT_MAX_SERIE": "200", "SIDELIGHT_DIRECTORY": "/run"}))
+    assert found == {
+        "SIDELIGHT_MAX_SERIE has no effect: no setting has that name": (
+            "rename it to SIDELIGHT_MAX_SERIES"
+        ),
+        "SIDELIGHT_DIRECTORY has no effect: no setting has that name": "rename it to SIDELIGHT_DIR",
+    }
+    options = [option for command in main.commands.values() for option in command.params]
+    names = {str(one.envvar): "1" for one in options if one.envvar}
+    del names["SIDELIGHT_DIR"]
+    assert len(names) > 15
+    others = {"SIDELIGHT_DISABLED": "0", "SIDELIGHT_SERVICE_HOST": "10.0.0.1", "OTHER": "1"}
+    assert wrong(check_machine(names | others)) == {}
+
+
 def test_directories(tmp_path: Path) -> None:
     """A file, a link, a directory open to everyone, and one that can't be created are reported."""
     (tmp_path / "file").write_text("")

@@ -185,6 +185,13 @@ def test_an_application_inside_of_a_wrapper(name: str) -> None:
     assert found_in(wrap(FastAPI())) == [("fail", "the application is not measured")]
 
 
+def test_an_application_inside_of_socketio() -> None:
+    """`socketio.ASGIApp` is such a wrapper."""
+    socketio = pytest.importorskip("socketio", reason="comes with the viewer's extra")
+    app = socketio.ASGIApp(socketio.AsyncServer(async_mode="asgi"), measured())
+    assert found_in(app)[0] == ("ok", "the application is measured")
+
+
 def test_two_wrappers_and_a_second_middleware() -> None:
     """Each wrapper outside is named, and a middleware on both sides of one is one too many."""
     found = found_in(Slotted(logged(SidelightMiddleware(measured(), phase_sample_interval=0))))

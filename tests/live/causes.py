@@ -36,9 +36,18 @@ for number in range(9):
         return x
 
 
+def prepare() -> None:
+    time.sleep(0.2)
+
+
+def work() -> None:
+    time.sleep(1.3)
+
+
 @app.get("/hold/{x}")
 async def hold(x: int) -> int:
-    time.sleep(1.5)  # noqa: ASYNC251 that is what is wrong here
+    prepare()
+    work()
     return x
 
 

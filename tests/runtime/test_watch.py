@@ -15,7 +15,7 @@ import pytest
 
 from sidelight import SidelightError, watch
 from sidelight.runtime import adapters, instruments, watching
-from sidelight.runtime.adapters.thread_executor import ThreadExecutor
+from sidelight.runtime.adapters.executors import ThreadExecutor
 from tests.runtime.reading import Worker, eventually
 
 CAPACITY = "python_executor_capacity"
@@ -138,9 +138,9 @@ def test_faults_of_ours_are_counted_and_reach_nobody(
 ) -> None:
     """A fault while measuring changes no result; `sidelight_internal_errors_total` says so."""
     found = watch(executor(), name=name)
-    monkeypatch.setattr("sidelight.runtime.adapters.thread_executor.WAIT", None)
+    monkeypatch.setattr("sidelight.runtime.adapters.executors.WAIT", None)
     monkeypatch.setattr(
-        "sidelight.runtime.adapters.thread_executor.instruments.observe", lambda *a: 1 / 0
+        "sidelight.runtime.adapters.executors.instruments.observe", lambda *a: 1 / 0
     )
     assert found.submit(int, "5").result() == 5
     found.shutdown()

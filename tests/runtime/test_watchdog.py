@@ -1,11 +1,13 @@
-"""What a watched counts, on a clock that only moves when it is told to."""
+"""What is counted of a blocked event loop, on a clock that moves only when a test says so."""
 
+import asyncio
 import threading
+from collections.abc import Iterator
 from types import FrameType
 
 import pytest
 
-from sidelight.runtime.watchdog import BlockSource, WatchedLoop
+from sidelight.runtime.watched_loop import BlockSource, WatchedLoop
 
 MS = 1_000_000
 PERIOD = 50 * MS
@@ -13,24 +15,31 @@ THRESHOLD = 100 * MS
 
 
 class BlockAttribution:
-    """Says what it is told to, and remembers what was counted."""
+    """Answers what a test sets, and keeps what was counted and logged."""
 
     def __init__(self) -> None:
         self.names = iter([""])
-        self.held_by: dict[str, int] = {}
+        self.sources: Iterator[BlockSource] | None = None
+        self.ns_by_route: dict[str, int] = {}
         self.firsts: list[str] = []
+        self.logged: list[tuple[BlockSource, int, bool]] = []
 
-    def attribute(self, frame: FrameType | None) -> BlockSource:
+    def attribute(self, frame: FrameType | None, loop: object) -> BlockSource:
+        if frame is not None and self.sources is not None:
+            return next(self.sources)
         return BlockSource("_UNKNOWN" if frame is None else next(self.names))
 
-    def count_block(self, source: BlockSource, ns: int, *, first: bool) -> None:
-        self.held_by[source.route] = self.held_by.get(source.route, 0) + ns
+    def count_block(self, route: str, ns: int, *, first: bool) -> None:
+        self.ns_by_route[route] = self.ns_by_route.get(route, 0) + ns
         if first:
-            self.firsts.append(source.route)
+            self.firsts.append(route)
+
+    def log_block(self, source: BlockSource, ns: int, *, ended: bool) -> None:
+        self.logged.append((source, ns, ended))
 
 
 class Loop:
-    """A loop as far as a watched looks at it."""
+    """What a `WatchedLoop` uses of an event loop."""
 
     def is_running(self) -> bool:
         return True
@@ -49,17 +58,17 @@ def watched(attribution: BlockAttribution) -> WatchedLoop:
     return found
 
 
-def test_a_loop_in_time_is_not_held(watched: WatchedLoop, attribution: BlockAttribution) -> None:
+def test_a_loop_in_time_is_not_blocked(watched: WatchedLoop, attribution: BlockAttribution) -> None:
     """Beats and looks at their times count nothing, and say how late a beat was."""
     watched.look(1050 * MS, 1050 * MS)
     assert watched.beat(1051 * MS) == 1 * MS
     watched.look(1100 * MS, 1200 * MS)
     assert watched.beat(1200 * MS) == 99 * MS
-    assert attribution.held_by == {}
+    assert attribution.ns_by_route == {}
     assert watched.blocked_between(0, 1250 * MS) == 0
 
 
-def test_a_hold_is_counted_from_half_a_period_before_it_was_due(
+def test_a_block_is_counted_from_half_a_period_before_the_beat_was_due(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
     """Each look counts the time since the last one, and the beat counts the rest."""
@@ -67,85 +76,85 @@ def test_a_hold_is_counted_from_half_a_period_before_it_was_due(
     for now in (1100, 1150, 1200, 1250):
         watched.look(now * MS, now * MS)
     assert watched.beat(1300 * MS) == 250 * MS
-    assert attribution.held_by == {"/a": 275 * MS}
+    assert attribution.ns_by_route == {"/a": 275 * MS}
     assert attribution.firsts == ["/a"]
 
 
-def test_time_goes_to_whom_each_look_sees(
+def test_time_is_counted_for_the_route_that_each_look_sees(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """Two that hold the loop one after the other share it, and it is one hold."""
+    """Two routes that block the loop one after the other share one block."""
     attribution.names = iter(["/a", "/b"])
     watched.look(1200 * MS, 1200 * MS)
     watched.look(1250 * MS, 1250 * MS)
     watched.beat(1260 * MS)
-    assert attribution.held_by == {"/a": 175 * MS, "/b": 60 * MS}
+    assert attribution.ns_by_route == {"/a": 175 * MS, "/b": 60 * MS}
     assert attribution.firsts == ["/a"]
 
 
-def test_a_short_hold_is_seen_before_it_counts(
+def test_a_short_block_is_seen_before_it_counts(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """A look at half the threshold is remembered, and counts only if the hold goes on."""
+    """A look at half the threshold is remembered, and counts only if the block goes on."""
     attribution.names = iter(["/a", "/b"])
     watched.look(1101 * MS, 1101 * MS)
     assert watched.beat(1140 * MS) == 90 * MS
-    assert attribution.held_by == {}
+    assert attribution.ns_by_route == {}
     watched.look(1241 * MS, 1241 * MS)
     assert watched.beat(1291 * MS) == 101 * MS
-    assert attribution.held_by == {"/b": 126 * MS}
+    assert attribution.ns_by_route == {"/b": 126 * MS}
 
 
 def test_a_look_comes_when_it_may_see_something(watched: WatchedLoop) -> None:
-    """Half the threshold after the next beat is due, and then again and again."""
+    """The first look is half the threshold after the beat is due; others follow every 50 ms."""
     assert watched.next_look(1000 * MS) == 1100 * MS
     assert watched.next_look(1100 * MS) == 1150 * MS
     assert watched.next_look(1300 * MS) == 1350 * MS
 
 
 def test_what_no_look_saw_is_unknown(watched: WatchedLoop, attribution: BlockAttribution) -> None:
-    """A late beat that nobody had looked at: no thread could run."""
+    """A beat is late and no thread could look at the stack: the route is unknown."""
     assert watched.beat(4050 * MS) == 3000 * MS
-    assert attribution.held_by == {"_UNKNOWN": 3025 * MS}
+    assert attribution.ns_by_route == {"_UNKNOWN": 3025 * MS}
     assert attribution.firsts == ["_UNKNOWN"]
 
 
-def test_a_look_that_overslept_saw_nothing_of_it(
+def test_a_late_look_saw_nothing_of_the_time_before(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """The time before it is unknown; the next look sees again."""
+    """The time before a late look has no route; the time before the next look has one."""
     attribution.names = iter(["/b", "/a"])
     watched.look(1100 * MS, 3000 * MS)
     watched.look(3050 * MS, 3050 * MS)
     watched.beat(3060 * MS)
-    assert attribution.held_by == {"_UNKNOWN": 1975 * MS, "/a": 60 * MS}
+    assert attribution.ns_by_route == {"_UNKNOWN": 1975 * MS, "/a": 60 * MS}
 
 
-def test_what_ran_before_and_after_a_sleep_ran_in_between(
+def test_what_two_looks_see_ran_in_between(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """What two looks see, of which the second overslept, is known; of two routes neither is."""
+    """A late look that sees the route of the look before counts for it; another is unknown."""
     attribution.names = iter(["/a", "/a", "/b"])
     watched.look(1200 * MS, 1200 * MS)
     watched.look(1250 * MS, 2200 * MS)
     watched.look(2250 * MS, 3200 * MS)
     watched.beat(3210 * MS)
-    assert attribution.held_by == {"/a": 1175 * MS, "_UNKNOWN": 1010 * MS}
+    assert attribution.ns_by_route == {"/a": 1175 * MS, "_UNKNOWN": 1010 * MS}
 
 
-def test_a_look_between_a_beat_and_its_clock_takes_nothing_back(
+def test_a_beat_with_an_earlier_time_than_a_look_subtracts_nothing(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """A loop that read the clock and then had to wait for a processor beats in the past."""
+    """A loop that reads the clock and then waits for a processor has a time before the look's."""
     attribution.names = iter(["/a"])
     watched.look(1200 * MS, 1200 * MS)
-    seen = dict(attribution.held_by)
+    seen = dict(attribution.ns_by_route)
     watched.beat(1190 * MS)
-    assert attribution.held_by == seen == {"/a": 175 * MS}
+    assert attribution.ns_by_route == seen == {"/a": 175 * MS}
 
 
-def test_holds_are_remembered(watched: WatchedLoop, attribution: BlockAttribution) -> None:
-    """How much of a span the loop was held in, also while it still is."""
+def test_past_blocks_are_remembered(watched: WatchedLoop, attribution: BlockAttribution) -> None:
+    """The time a loop was blocked within a span is known, also while it is blocked."""
     attribution.names = iter(["/a"] * 9)
     watched.look(1200 * MS, 1200 * MS)
     assert watched.blocked_between(1100 * MS, 1200 * MS) == 100 * MS
@@ -156,11 +165,75 @@ def test_holds_are_remembered(watched: WatchedLoop, attribution: BlockAttributio
     assert watched.blocked_between(1230 * MS, 1270 * MS) == 0
 
 
-def test_a_loop_that_is_not_running_is_not_held(
+def test_a_loop_that_is_not_running_is_not_blocked(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """A test's loop stops between two requests."""
+    """The time for which a loop was stopped, as in tests between two requests, is not counted."""
     watched.loop = type("Stopped", (), {"is_running": lambda _: False})()
     watched.look(5000 * MS, 5000 * MS)
     assert watched.beat(6000 * MS) == 0
-    assert attribution.held_by == {}
+    assert attribution.ns_by_route == {}
+
+
+def lines(*names: str) -> list[BlockSource]:
+    """Sources of one route, each with a line that calls and one that is called."""
+    return [BlockSource("/a", (name, "app.py:1")) for name in names]
+
+
+def test_the_line_where_most_of_a_block_was_is_logged(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """A block that starts in one line and stays longer in another is logged with the second."""
+    attribution.sources = iter(lines("a.py:1", "b.py:2", "b.py:2", "b.py:2"))
+    for now in (1200, 1250, 1350, 1450):
+        watched.look(now * MS, now * MS)
+    assert attribution.logged == []
+    watched.beat(1500 * MS)
+    assert attribution.logged == [(BlockSource("/a", ("b.py:2", "app.py:1")), 475 * MS, True)]
+    watched.beat(1550 * MS)
+    assert len(attribution.logged) == 1
+
+
+def test_a_long_block_is_logged_before_it_ends(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """After 5 seconds a block is logged once with what it was until then, and again at its end."""
+    attribution.sources = iter(lines(*["a.py:1"] * 3, *["b.py:2"] * 200))
+    ends = 1025 + 5000
+    for now in (1200, 3000, ends - 1, ends, ends + 50, 15000):
+        watched.look(now * MS, now * MS)
+    watched.beat(15000 * MS)
+    assert attribution.logged == [
+        (BlockSource("/a", ("a.py:1", "app.py:1")), 5000 * MS, False),
+        (BlockSource("/a", ("b.py:2", "app.py:1")), 13975 * MS, True),
+    ]
+
+
+def test_a_late_look_counts_for_the_callers_that_both_looks_see(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Only callers that the look before saw as well are known to have run in between."""
+    attribution.sources = iter(lines("a.py:1", "b.py:2"))
+    watched.look(1101 * MS, 1101 * MS)
+    watched.look(1150 * MS, 3000 * MS)
+    watched.beat(3010 * MS)
+    assert attribution.logged == [(BlockSource("/a", ("app.py:1",)), 1985 * MS, True)]
+
+
+def test_a_loop_that_was_stopped_in_between_was_not_blocked(attribution: BlockAttribution) -> None:
+    """A loop that runs once for each invocation is late by the time between two of them."""
+    loop = asyncio.new_event_loop()
+    watched = WatchedLoop([attribution], THRESHOLD, PERIOD, loop, threading.get_ident())
+
+    async def invocation(*beats: int) -> int:
+        late = [watched.beat(at * MS) for at in beats]
+        assert watched.blocked_between(0, beats[0] * MS) == 0
+        return late[-1]
+
+    assert loop.run_until_complete(invocation(1000, 1050)) == 0
+    assert watched.blocked_between(2000 * MS, 3000 * MS) == 0
+    assert loop.run_until_complete(invocation(9000, 9050)) == 0
+    assert attribution.ns_by_route == {}
+    assert loop.run_until_complete(invocation(9100, 9300)) == 150 * MS
+    assert attribution.ns_by_route == {"_UNKNOWN": 175 * MS}
+    loop.close()

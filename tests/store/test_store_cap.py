@@ -1,6 +1,8 @@
 """The cap on label sets, and a file that is full to its last byte: no request is harmed."""
 
 import asyncio
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,15 @@ def fill(file: WorkerFile, key: bytes) -> None:
         file.append_block(BlockKind.ROOTS, key)
 
 
+def durations(text: str) -> list[tuple[dict[str, str], int]]:
+    """Labels and count of each series of durations on a page that has requests."""
+    found = re.findall(
+        r"^http_server_request_duration_seconds_count{(.*)} (\d+)$", text, re.MULTILINE
+    )
+    counts = [(dict(re.findall(r'(\w+)="([^"]*)"', labels)), int(n)) for labels, n in found]
+    return [(labels, number) for labels, number in counts if number]
+
+
 def test_past_the_cap_nothing_is_lost_but_the_route(many: SidelightMiddleware) -> None:
     """Each request past the cap is counted under ``_OTHER``, and the overflow is counted."""
     for number in range(ROUTES):
@@ -78,9 +89,10 @@ def test_past_the_cap_nothing_is_lost_but_the_route(many: SidelightMiddleware) -
 
 
 def test_a_file_full_to_its_end_harms_no_request(many: SidelightMiddleware) -> None:
-    """When not even ``_OTHER`` has room, requests are answered and the page still comes."""
+    """When not even ``_OTHER`` has room, each request is answered, and counted by its class."""
     for number in range(60):
         ask(many, f"/route{number}")
+    asked = Counter({"2xx": 60})
     assert many.lifecycle.recorder is not None
     file = many.lifecycle.recorder.file
     statuses = [s for s in range(200, 600) if s not in {204, 205, 304}]
@@ -91,11 +103,26 @@ def test_a_file_full_to_its_end_harms_no_request(many: SidelightMiddleware) -> N
         left = file._header.size - file._end
         for method in ("GET", "POST", "PUT"):
             ask(many, f"/route{ROUTES - 1}", method, status)
+            asked[f"{status // 100}xx"] += 1
     else:
         raise AssertionError("never full")
     assert file.free_slots  # all given back
     assert len(file.free_slots) == len(file._slots)
-    assert "sidelight_series_overflow_total" in page(many)
+    text = page(many)
+    counts: Counter[str] = Counter()
+    for labels, number in durations(text):
+        counts[f"{labels['http_response_status_code'][0]}xx"] += number
+    assert counts == asked
+    last = [labels for labels, _ in durations(text) if "x" in labels["http_response_status_code"]]
+    assert last[0] == {
+        "http_request_method": "_OTHER",
+        "http_route": "_OTHER",
+        "http_response_status_code": last[0]["http_response_status_code"],
+        "error_type": "_OTHER" if last[0]["http_response_status_code"] == "5xx" else "",
+        "url_scheme": "_OTHER",
+    }
+    assert "sidelight_series_overflow_total" in text
+    assert "sidelight_internal_errors_total" not in text
 
 
 def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddleware) -> None:
@@ -105,8 +132,56 @@ def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddlewa
     file = many.lifecycle.recorder.file
     with pytest.raises(StoreFull):
         fill(file, b"https /" + b"x" * 1000)
+    with pytest.raises(StoreFull):
+        fill(file, b"")
     ask(many, "/route1", scheme="https")
     ask(many, "/api/route1", root_path="/api")
+    text = page(many)
+    assert [(labels["http_route"], labels["url_scheme"]) for labels, _ in durations(text)] == [
+        ("/route1", "http"),
+        ("_OTHER", "https"),
+        ("_OTHER", "http"),
+    ]
+    assert sum(number for _, number in durations(text)) == 3
+    assert "sidelight_series_overflow_total 3\n" in text  # two durations, and one size
+    assert "sidelight_internal_errors_total" not in text
+
+
+@pytest.mark.parametrize(
+    ("bounds", "routes", "statuses"),
+    [(59, [f"/{n}" for n in range(20)], 5), (9, [f"/{n}{'x' * 150}" for n in range(150)], 1)],
+    ids=["many boundaries", "long templates"],
+)
+def test_a_file_that_is_full_by_bytes_loses_no_request(
+    tmp_path: Path, bounds: int, routes: list[str], statuses: int
+) -> None:
+    """A new ``root_path`` and a new scheme are counted where the limit of series is not reached."""
+    app = SidelightMiddleware(
+        Starlette(routes=[Route(path, answer) for path in routes]),
+        directory=str(tmp_path / "store"),
+        max_series=100,
+        buckets=[1 + n / 10 for n in range(bounds)],
+        slow_request_threshold=3600.0,
+        loop_block_threshold=60.0,
+    )
+
+    async def ask_all() -> None:
+        for path in routes:
+            for status in range(200, 200 + statuses):
+                await call(app, path, query_string=b"status=%d" % status)
+        for path in routes:
+            await call(app, "/api" + path, root_path="/api")
+            await call(app, path, scheme="https")
+
+    asyncio.run(ask_all())
+    text = page(app)
+    app.lifecycle.close()
+    counts = durations(text)
+    assert sum(number for _, number in counts) == len(routes) * (statuses + 2)
+    named = [labels for labels, _ in counts if labels["http_route"] != "_OTHER"]
+    assert len(named) == 83 if bounds == 59 else 10 < len(named) < 50  # of 100 with sizes
+    assert "sidelight_series_overflow_total" in text
+    assert "sidelight_internal_errors_total" not in text
 
 
 def test_a_table_made_again_and_again_does_not_fill_the_file(

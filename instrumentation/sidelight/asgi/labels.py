@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import Scope
@@ -82,9 +83,10 @@ class Labels:
         """Publish a scheme and ``root_path`` when they are new, and not too many."""
         note = f"{scheme_label(scheme)} {root}"
         if note not in self._notes and len(self._notes) < MOST_ROOTS:
-            self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
-            self._notes.add(note)
-            self._roots.add(root)
+            with suppress(StoreFull):  # such requests are then counted as _OTHER
+                self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
+                self._notes.add(note)
+                self._roots.add(root)
 
     def route(self, scope: Scope, status: int) -> str:
         """The label ``http_route`` of a request that has been routed."""

@@ -1,17 +1,16 @@
 """Which request blocks the event loop, by the stack of the thread that the loop runs on."""
 
 import logging
-import sysconfig
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from starlette.types import Scope
 
+from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
-from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN
-from sidelight.runtime.watchdog import BlockSource
+from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
+from sidelight.runtime.watched_loop import BlockSource
 from sidelight.store import reader
 from sidelight.store.reader import route_of
 from sidelight.store.writer import WorkerFile
@@ -21,12 +20,6 @@ logger = logging.getLogger("sidelight.loop")
 BLOCKED = METRICS["asyncio_event_loop_blocked_seconds_total"]
 BLOCKS = METRICS["asyncio_event_loop_blocks_total"]
 LOG_SECONDS = 60.0
-FRAMES = 3
-LIBRARIES = tuple(
-    {sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
-    | {str(Path(__file__).parent.parent), "<"}
-)
-"""Code in these folders is not the application's."""
 
 
 class LoopBlockAttribution:
@@ -37,7 +30,7 @@ class LoopBlockAttribution:
         self._file = file
         self._logged: dict[str, float] = {}
 
-    def attribute(self, frame: FrameType | None) -> BlockSource:
+    def attribute(self, frame: FrameType | None, loop: Any) -> BlockSource:  # noqa: ARG002
         """What a stack works for. Its route is empty outside of any request.
 
         Every part of a request's way down to its endpoint has the scope at hand, also where
@@ -47,26 +40,29 @@ class LoopBlockAttribution:
         if frame is None:
             return BlockSource(self._only_request())
         scope = scope_of(frame)
-        return BlockSource(
-            "" if scope is None else self._labels.seen(scope), tuple(own_frames(frame))
-        )
+        if scope is None:
+            return BlockSource("", lines_of(frame))
+        route = self._labels.seen(scope) or UNMATCHED
+        return BlockSource(route, lines_of(frame, scope.get("endpoint")))
 
-    def count_block(self, source: BlockSource, ns: int, *, first: bool) -> None:
-        """Count ``ns`` of a block against a route; log the first look at it."""
-        route = source.route
+    def count_block(self, route: str, ns: int, *, first: bool) -> None:
+        """Count ``ns`` of a block against a route."""
         self._file.count(BLOCKED, (route,), ns)
-        if not first:
-            return
-        self._file.count(BLOCKS, (route,))
-        now = time.monotonic()
-        if now - self._logged.get(route, -LOG_SECONDS) >= LOG_SECONDS:
-            self._logged[route] = now
-            self._log(source, ns / NANOSECONDS)
+        if first:
+            self._file.count(BLOCKS, (route,))
 
-    def _log(self, source: BlockSource, seconds: float) -> None:
+    def log_block(self, source: BlockSource, ns: int, *, ended: bool) -> None:
+        """Log a block that has ended, once a minute for each route; or a long one so far."""
+        now = time.monotonic()
+        if ended and now - self._logged.get(source.route, -LOG_SECONDS) < LOG_SECONDS:
+            return
+        seconds = ns / NANOSECONDS
+        if ended:
+            self._logged[source.route] = now
         logger.warning(
-            "event loop blocked for %.3f s so far by %s: %s",
+            "event loop blocked for %.3f s %sby %s: %s",
             seconds,
+            "" if ended else "so far ",
             source.route or "no request",
             ", called from ".join(source.where) or "its stack could not be read",
             extra={
@@ -79,7 +75,7 @@ class LoopBlockAttribution:
         rows = reader.inflight_requests(file)
         if len(rows) != 1:
             return UNKNOWN
-        return route_of(file, rows[0])
+        return route_of(file, rows[0]) or UNMATCHED
 
 
 def scope_of(frame: FrameType | None) -> Scope | None:
@@ -91,14 +87,3 @@ def scope_of(frame: FrameType | None) -> Scope | None:
                 return scope
         frame = frame.f_back
     return None
-
-
-def own_frames(frame: FrameType | None) -> Iterator[str]:
-    """The innermost frames of the user's own code, as ``file:line in function``."""
-    found = 0
-    while frame is not None and found < FRAMES:
-        code = frame.f_code
-        if not code.co_filename.startswith(LIBRARIES):
-            found += 1
-            yield f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}"
-        frame = frame.f_back

@@ -14,8 +14,7 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
 from sidelight.cooperative import run_in_slices
 from sidelight.export.collector import Collector
-from sidelight.export.negotiation import wanted_format
-from sidelight.export.response import metrics_response
+from sidelight.export.response import metrics_response, wanted_format
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.faults import guarded

@@ -1,6 +1,7 @@
 """The series that requests are counted in, and how values are added to them."""
 
 from bisect import bisect_left
+from contextlib import suppress
 
 from sidelight.contract import (
     DURATION,
@@ -12,6 +13,7 @@ from sidelight.contract import (
     Metric,
     boundaries,
 )
+from sidelight.store.capacity import last_resort
 from sidelight.store.writer import SeriesCounter, StoreFull, WorkerFile
 
 REQUEST_SIZE = METRICS["http_server_request_body_size_bytes"]
@@ -33,8 +35,8 @@ class SeriesWriter:
     def series(self, metric: Metric, labels: tuple[str, ...]) -> tuple[SeriesCounter, bool]:
         """A series, and whether it is exactly this one.
 
-        Past the cap it is the one whose route is ``_OTHER``, and that is counted. Raises
-        `StoreFull` when not even that has room.
+        Past the cap it is the one whose route is ``_OTHER``, and that is counted. Where the file
+        has no room for that either, it is one of the file's reserve.
         """
         try:
             return self.file.series(metric, labels), True
@@ -42,7 +44,9 @@ class SeriesWriter:
             self.file.count(OVERFLOW)
             at = metric.labels.index(ROUTE)
             other = (*labels[:at], OTHER, *labels[at + 1 :])
-            return self.file.series(metric, other, uncapped=True), False
+            with suppress(StoreFull):
+                return self.file.series(metric, other, uncapped=True), False
+            return self.file.series(metric, last_resort(metric, labels), reserved=True), False
 
     def add(self, series: SeriesCounter, index: int, value: int) -> None:
         """Add one observation to the bucket at ``index``, and its value to the sum."""

@@ -1,16 +1,25 @@
-"""``sidelight doctor``."""
+"""``sidelight doctor``, and the findings of a check on the terminal."""
 
+from collections.abc import Iterable
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import Final
 
 import click
 
-from sidelight.cli.findings import show
+from sidelight.doctor.finding import Finding
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
-    from sidelight.doctor.finding import Finding
+
+def show(findings: Iterable[Finding]) -> bool:
+    """Print each finding as soon as it is there. True if one of them is a failure."""
+    failed = False
+    for level, what, fix in findings:
+        failed = failed or level == "fail"
+        click.echo(f"{click.style(f'{level:<4}', fg=COLOURS[level], bold=level != 'ok')}  {what}")
+        if fix:
+            click.echo(f"      fix: {fix}")
+    return failed
 
 
 @click.command()

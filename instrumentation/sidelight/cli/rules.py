@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sidelight.cli.findings import COLOURS, show
+from sidelight.cli.doctor import COLOURS, show
 
 if TYPE_CHECKING:
     from sidelight.slo.rules import Format

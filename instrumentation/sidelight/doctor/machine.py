@@ -4,14 +4,17 @@ import os
 import platform
 import stat
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError
+from sidelight.nearest import nearest
 from sidelight.runtime.about import version
-from sidelight.settings import Settings, disabled, load
-from sidelight.store import layout
+from sidelight.settings import Settings, disabled, load, variable
+from sidelight.store.capacity import worker_file_bytes
 from sidelight.store.directory import memory_folder
+from sidelight.store.schema import schema
 
 OLDEST = {"fastapi": (0, 115), "starlette": (0, 38), "prometheus_client": (0, 19)}
 WORKERS_TO_FIT = 4
@@ -21,6 +24,7 @@ TMPFS_MOUNTS = frozenset({"tmpfs", "ramfs"})
 def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     """Findings that do not depend on the application."""
     yield from _versions()
+    yield from _misspelt(environ)
     try:
         settings = load({}, environ)
     except SettingsError as error:
@@ -35,6 +39,19 @@ def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
             "unset PROMETHEUS_MULTIPROC_DIR",
         )
     yield from _memory(settings)
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Variables that no setting reads, and that are similar to one that a setting does."""
+    variables = {field.name: variable(field.name) for field in fields(Settings)}
+    for name in environ:
+        if name.startswith("SIDELIGHT_") and name not in variables.values():
+            near = nearest(name.removeprefix("SIDELIGHT_"), variables, cutoff=0.8)
+            if near:
+                yield warn(
+                    f"{name} has no effect: no setting has that name",
+                    f"rename it to {variables[near]}",
+                )
 
 
 def _versions() -> Iterator[Finding]:
@@ -119,7 +136,7 @@ def _group(gid: int) -> str:
 
 
 def _space(where: Path, settings: Settings) -> Iterator[Finding]:
-    needed = layout.worker_header(settings.max_series, b"", 0, 0, 0).size
+    needed = worker_file_bytes(schema(settings.buckets), settings.max_series)
     found = os.statvfs(where)
     fits = found.f_bavail * found.f_frsize // needed
     text = f"{where} has space for {fits} workers of {needed / 2**20:.1f} MiB"

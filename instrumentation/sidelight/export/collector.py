@@ -3,21 +3,50 @@
 import math
 from collections import Counter
 from collections.abc import Generator, Iterable
+from dataclasses import dataclass, field
 from operator import add
 
 from sidelight.app_metrics.merge import Source, exported_families
 from sidelight.contract import ABSENT, DURATION_BUCKETS, METRICS
+from sidelight.export.derived_series import ZeroSeries, add_inflight, add_workers
 from sidelight.export.snapshot import Labels, SeriesKey, Snapshot
-from sidelight.export.sum_plan import SumPlan
-from sidelight.export.worker_series import add_inflight, add_workers
-from sidelight.export.zero_series import ZeroSeries
 from sidelight.store.directory_reader import DirectoryReader
-from sidelight.store.file_index import StoredSeries
+from sidelight.store.file_index import FileIndex, StoredSeries
 from sidelight.store.layout import WORD
 from sidelight.store.reader import FileContents, StoredExemplar, exemplars
 from sidelight.store.schema import Schema, StoredFamily, bucket_mapping, merged, rebucketed, schema
 from sidelight.store.service_info import ServiceInfo
 from sidelight.store.writer import WorkerFile
+
+
+@dataclass(slots=True)
+class SumPlan:
+    """How the first ``read`` series of an index are summed.
+
+    Most are added as they are: ``spans`` has where their bytes begin and end. ``others`` are
+    gauges, and series whose boundaries differ from those of the snapshot.
+    """
+
+    index: FileIndex
+    read: int = 0
+    spans: list[tuple[SeriesKey, int, int]] = field(default_factory=list)
+    others: list[tuple[SeriesKey, StoredSeries]] = field(default_factory=list)
+
+    def add(self, key: SeriesKey, series: StoredSeries) -> None:
+        """Add a series of the file to this key of the snapshot."""
+        same = series.family.bounds == key.family.bounds
+        if same and key.family.kind != "gauge":
+            self.spans.append((key, series.at, series.at + key.words * WORD))
+        else:
+            self.others.append((key, series))
+
+    def sources(self) -> dict[int, tuple[SeriesKey, StoredFamily]]:
+        """The key of each series and its family in the file, by the series' address."""
+        found = {at: (key, key.family) for key, at, _ in self.spans}
+        for key, series in self.others:
+            found[series.at] = key, series.family
+        return found
+
 
 Steps = Generator[None, None, None]
 CHUNK = 200

@@ -15,7 +15,7 @@ from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
-from sidelight.runtime.watchdog import BlockAttribution, WatchedLoop
+from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
 

@@ -6,138 +6,42 @@ to it. No Python thread runs while a C extension keeps the GIL, so while this th
 nothing can be seen.
 """
 
-import asyncio
 import os
-import sys
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
-from types import FrameType
-from typing import NamedTuple, Protocol
+from pathlib import Path
 from weakref import WeakSet
 
 from sidelight.contract import NANOSECONDS
 from sidelight.runtime import instruments
 from sidelight.runtime.faults import guarded
+from sidelight.runtime.watched_loop import IDLE, WatchedLoop
 
-MOST_BLOCKS = 256
-"""Past blocks that are remembered, to be recorded with slow requests."""
-POLL = NANOSECONDS // 20
-IDLE = NANOSECONDS // 4
-"""Nanoseconds between two looks: at a loop that is blocked, and where none runs."""
-
-
-class BlockSource(NamedTuple):
-    """What a stack works for: a route, empty outside of any request; and where in the code."""
-
-    route: str
-    where: tuple[str, ...] = ()
-
-
-class BlockAttribution(Protocol):
-    """Finds the request that a stack belongs to, and counts the time it blocks the loop."""
-
-    def attribute(self, frame: FrameType | None) -> BlockSource:
-        """What a stack works for; no frame where it could not be read."""
-
-    def count_block(self, source: BlockSource, ns: int, *, first: bool) -> None:
-        """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
-
-
-@dataclass(slots=True, eq=False, weakref_slot=True)
-class WatchedLoop:
-    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns)."""
-
-    attributions: list[BlockAttribution]
-    threshold: int
-    period: int
-    loop: asyncio.AbstractEventLoop | None = None
-    thread: int = 0
-    due: int = 0
-    blocks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
-    _counted: int = 0
-    _last_source: BlockSource | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def beat(self, now: int) -> int:
-        """The loop runs: count the rest of a block. Returns how late it is, in ns."""
-        with self._lock:
-            late = now - self.due if self.due else 0
-            if late > self.threshold:
-                self._count(now, self._last_source or self._attribute(None))
-                self.blocks.append((self.due - self.period // 2, now))
-            self._counted, self._last_source = 0, None
-            self.due = now + self.period
-        return max(late, 0)
-
-    def blocked_between(self, start: int, end: int) -> int:
-        """Nanoseconds of a span in which the loop was blocked, as far as that is remembered."""
-        blocks = list(self.blocks)
-        if self.due and end - self.due > self.threshold:
-            blocks.append((self.due - self.period // 2, end))
-        return sum(max(0, min(end, last) - max(start, first)) for first, last in blocks)
-
-    def overdue(self, now: int) -> bool:
-        """Whether the loop is blocked now, as far as that can be seen from outside."""
-        return self.due > 0 and now - self.due > self.threshold
-
-    def next_look(self, now: int) -> int:
-        """When a look may see something: once the next beat is overdue by half the threshold."""
-        if not self.due or self.loop is None or not self.loop.is_running():
-            return now + IDLE
-        return max(self.due + self.threshold // 2, now + POLL)
-
-    def look(self, planned: int, now: int) -> None:
-        """From another thread: find whether the loop is blocked, and by what.
-
-        ``planned`` is when this look should have been: since then nothing could be seen, and
-        only what also ran before that is known to have run. What is seen before the threshold
-        is only remembered, since it may end in time.
-        """
-        with self._lock:
-            if self.loop is None or not self.loop.is_running():
-                self.due = self._counted = 0
-            late = now - self.due if self.due else 0
-            if late <= self.threshold // 2:
-                return
-            overslept = now - planned > self.threshold
-            frames = sys._current_frames()  # noqa: SLF001 it is documented
-            source = self._attribute(frames.get(self.thread))
-            if overslept and (self._last_source is None or self._last_source.route != source.route):
-                source = self._attribute(None)
-            self._last_source = source
-            if late > self.threshold:
-                self._count(now, self._last_source)
-
-    def _count(self, now: int, source: BlockSource) -> None:
-        first = not self._counted
-        if first:  # it began between the last beat and the one that is due: on average half-way
-            self._counted = self.due - self.period // 2
-        ns = max(0, now - self._counted)  # a look may have come between a beat and its clock
-        for attribution in self.attributions[:1]:  # they share one file
-            attribution.count_block(source, ns, first=first)
-        self._counted += ns
-
-    def _attribute(self, frame: FrameType | None) -> BlockSource:
-        """What a stack works for, by the first that knows it."""
-        sources = [attribution.attribute(frame) for attribution in self.attributions]
-        return next((source for source in sources if source.route), sources[0])
-
+FORK_SECONDS = 0.1
+"""How long a fork waits at most for the thread to end."""
 
 _watched_loops: WeakSet[WatchedLoop] = WeakSet()
 _thread: threading.Thread | None = None
+_stop = threading.Event()
+"""Ends the present thread. Each thread has one of its own."""
 _starting = threading.Lock()
 
 
 def watch(watched: WatchedLoop) -> None:
     """Watch a loop from now on, in this process's one thread for all of them."""
-    global _thread  # noqa: PLW0603 one a process
     with _starting:
         _watched_loops.add(watched)
-        if _thread is None or not _thread.is_alive():
-            _thread = threading.Thread(target=_run, name="sidelight-watchdog", daemon=True)
-            _thread.start()
+        _start()
+
+
+def _start() -> None:
+    global _thread, _stop  # noqa: PLW0603 one a process
+    if _thread is None or not _thread.is_alive():
+        _stop = threading.Event()
+        _thread = threading.Thread(
+            target=_run, args=(_stop,), name="sidelight-watchdog", daemon=True
+        )
+        _thread.start()
 
 
 def leave(watched: WatchedLoop) -> None:
@@ -146,9 +50,11 @@ def leave(watched: WatchedLoop) -> None:
         _watched_loops.discard(watched)
 
 
-def _run() -> None:
+def _run(stop: threading.Event) -> None:
     while (planned := _plan()) is not None:
-        time.sleep(max(0, planned - time.monotonic_ns()) / NANOSECONDS)  # and blocks no watched
+        # Nothing here refers to a loop while this thread sleeps.
+        if stop.wait(max(0, planned - time.monotonic_ns()) / NANOSECONDS):
+            return
         _look(planned)
 
 
@@ -176,11 +82,39 @@ def _look(planned: int) -> None:
         instruments.publish_all()  # in place of the loop that can't
 
 
-def _after_fork() -> None:
+def _before_fork() -> None:
+    """End the thread, since Python warns of a fork in a process that has several."""
+    global _thread
+    with _starting:
+        thread, _thread = _thread, None
+        _stop.set()
+    if thread is not None and thread is not threading.current_thread():
+        thread.join(FORK_SECONDS)
+        _wait_for_end(Path(f"/proc/self/task/{thread.native_id}"))
+
+
+def _wait_for_end(task: Path) -> None:
+    """Wait until Linux has removed a thread that has ended: Python counts those of the system."""
+    end = time.monotonic() + FORK_SECONDS
+    while task.exists() and time.monotonic() < end:
+        time.sleep(0.0001)
+
+
+def _after_fork_in_parent() -> None:
+    with _starting:
+        if _watched_loops:
+            _start()
+
+
+def _after_fork_in_child() -> None:
     global _thread, _starting
     _thread, _starting = None, threading.Lock()
     _watched_loops.clear()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

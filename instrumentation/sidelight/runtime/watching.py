@@ -9,8 +9,7 @@ from typing import TypeVar
 
 from sidelight.errors import WatchError
 from sidelight.runtime import adapters, instruments
-from sidelight.runtime.adapters.adapter import Adapter
-from sidelight.runtime.adapters.overlay import adapter_of, overlay
+from sidelight.runtime.adapters.adapter import Adapter, adapter_of, overlay
 from sidelight.runtime.instruments import GaugeReading
 from sidelight.settings import disabled
 

@@ -60,7 +60,7 @@ SLOW_RECORD_BYTES: Final = 384
 """A worker's last slow requests: so many records of so many bytes, the values of one block."""
 
 HEAD: Final = struct.Struct("<IIHHI")
-BYTES_PER_SERIES: Final = 440
+BYTES_PER_SERIES: Final = 436
 SLACK: Final = 48 * 1024
 SEPARATOR: Final = "\0"
 
@@ -107,14 +107,17 @@ class FileHeader(NamedTuple):
     size: int
 
 
-def worker_header(
-    max_series: int, file_id: bytes, worker: int, pid: int, started: int
+def worker_header(  # noqa: PLR0913 what a header has, and the size
+    max_series: int, file_id: bytes, worker: int, pid: int, started: int, *, extra: int = 0
 ) -> FileHeader:
-    """The header, and so the layout, of a file for ``max_series`` label sets."""
+    """The header, and so the layout, of a file for ``max_series`` label sets.
+
+    ``extra`` is how many more bytes its arena has (see `store.capacity`).
+    """
     exemplars_at = HEADER_BYTES + SLOTS * SLOT_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
     size = arena_at + SLACK + SLOW_RECORDS * SLOW_RECORD_BYTES + max_series * BYTES_PER_SERIES
-    size = -(-size // 4096) * 4096
+    size = min(-(-(size + extra) // 4096) * 4096, MAX_BYTES)
     slots = HEADER_BYTES, SLOTS, SLOT_WORDS * WORD
     exemplars = exemplars_at, EXEMPLARS, EXEMPLAR.size
     return FileHeader(file_id, worker, pid, started, *slots, *exemplars, arena_at, size)

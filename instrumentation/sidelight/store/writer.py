@@ -12,7 +12,7 @@ from functools import cached_property
 
 from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
 from sidelight.errors import InvalidDataError, StoreError
-from sidelight.store import layout, locks, slow_requests
+from sidelight.store import capacity, layout, locks, slow_requests
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     NUMBER_LOCK,
@@ -65,6 +65,7 @@ class WorkerFile:
         self.pid = os.getpid()
         self.fd = -1
         self._max_series = max_series
+        self._reserved = capacity.reserved_bytes(schema)
         self._slow_requests = 0
         self._lock = threading.RLock()  # a finalizer may count while this thread holds it
         self._series: dict[bytes, SeriesCounter] = {}
@@ -99,7 +100,12 @@ class WorkerFile:
         A full tmpfs fails here, and not with a SIGBUS later.
         """
         header = layout.worker_header(
-            self._max_series, self.id, self.worker, self.pid, time.time_ns()
+            self._max_series,
+            self.id,
+            self.worker,
+            self.pid,
+            time.time_ns(),
+            extra=capacity.extra_bytes(self.schema, self._max_series),
         )
         if self.directory is not None and hasattr(os, "posix_fallocate"):
             os.posix_fallocate(self.fd, 0, header.size)
@@ -160,11 +166,17 @@ class WorkerFile:
             self.free_slots.append(slot)
 
     def series(
-        self, metric: Metric, labels: tuple[str, ...], *, uncapped: bool = False
+        self,
+        metric: Metric,
+        labels: tuple[str, ...],
+        *,
+        uncapped: bool = False,
+        reserved: bool = False,
     ) -> SeriesCounter:
         """The counter of a series; a new series starts with zeros.
 
-        ``uncapped`` is for the few series that the limit does not apply to. Raises `StoreFull`.
+        ``uncapped`` is for the few series that the limit does not apply to, ``reserved`` for
+        those that may use the reserve of the file too. Raises `StoreFull`.
         """
         number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
@@ -173,13 +185,16 @@ class WorkerFile:
             return found
         with self._lock:
             if key not in self._series:
-                if not uncapped and self._capped_series >= self._max_series:
+                capped = not (uncapped or reserved)
+                if capped and self._capped_series >= self._max_series:
                     raise StoreFull
                 values = self.schema[number].values
-                spare = 0 if uncapped else layout.SLACK
+                slack = layout.SLACK if capped else 0
+                reserved = reserved or metric.name in capacity.ALWAYS_STORED
+                spare = slack if reserved else slack + self._reserved
                 at = self._append(BlockKind.SERIES, key, values, spare)
                 self._series[key] = SeriesCounter(at, values)
-                self._capped_series += not uncapped
+                self._capped_series += capped
             return self._series[key]
 
     def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
@@ -212,7 +227,7 @@ class WorkerFile:
     def append_block(self, kind: BlockKind, key: bytes) -> None:
         """Add a block without values, such as the route table. Raises `StoreFull`."""
         with self._lock:
-            self._append(kind, key, 0, layout.SLACK)
+            self._append(kind, key, 0, layout.SLACK + self._reserved)
 
     def _append(self, kind: BlockKind, key: bytes, values: int, spare: int = 0) -> int:
         data = layout.pack_block(kind, key, values)

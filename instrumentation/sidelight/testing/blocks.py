@@ -21,9 +21,9 @@ from typing import Any, NamedTuple
 import pytest
 from starlette.types import Scope
 
+from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.lifecycle import StoreLifecycle
-from sidelight.asgi.loop_blocks import own_frames
 
 SHORTEST = 0.01
 """Seconds; a step that takes less is not remembered."""
@@ -192,9 +192,10 @@ class LoopBlocks:
             for thread, step in list(self._running.items()):
                 if now - step.began >= SHORTEST / 2:
                     frame = sys._current_frames().get(thread)  # noqa: SLF001 documented
-                    where = ", called from ".join(own_frames(frame))
-                    if where and self._running.get(thread) is step:
-                        step.places[where] += 1
+                    if frame is None or self._running.get(thread) is not step:
+                        continue
+                    endpoint = step.call.scope.get("endpoint") if step.call else None
+                    step.places[", called from ".join(lines_of(frame, endpoint))] += 1
 
 
 class _TimedCall:

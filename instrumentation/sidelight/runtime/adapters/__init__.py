@@ -4,39 +4,40 @@ No adapter imports the library it is for: an object of it is proof that it is th
 """
 
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from sidelight.errors import WatchError
 from sidelight.runtime.adapters.adapter import Adapter
 
 KNOWN: Final = {
-    "concurrent.futures.interpreter.InterpreterPoolExecutor": "process_executor",
-    "concurrent.futures.thread.ThreadPoolExecutor": "thread_executor",
-    "concurrent.futures.process.ProcessPoolExecutor": "process_executor",
-    "sqlalchemy.engine.base.Engine": "sqlalchemy_engine",
-    "sqlalchemy.ext.asyncio.engine.AsyncEngine": "sqlalchemy_engine",
-    "asyncpg.pool.Pool": "asyncpg_pool",
-    "psycopg_pool.pool.ConnectionPool": "psycopg_pools",
-    "psycopg_pool.pool_async.AsyncConnectionPool": "psycopg_pools",
-    "redis.client.Redis": "redis_pools",
-    "redis.connection.ConnectionPool": "redis_pools",
-    "redis.asyncio.client.Redis": "redis_pools",
-    "redis.asyncio.connection.ConnectionPool": "redis_pools",
-    "httpx.Client": "httpx_clients",
-    "httpx.AsyncClient": "httpx_clients",
-    "httpx2.Client": "httpx_clients",
-    "httpx2.AsyncClient": "httpx_clients",
+    "concurrent.futures.interpreter.InterpreterPoolExecutor": "executors.ProcessExecutor",
+    "concurrent.futures.thread.ThreadPoolExecutor": "executors.ThreadExecutor",
+    "concurrent.futures.process.ProcessPoolExecutor": "executors.ProcessExecutor",
+    "sqlalchemy.engine.base.Engine": "pools.SqlalchemyPool",
+    "sqlalchemy.ext.asyncio.engine.AsyncEngine": "pools.SqlalchemyPool",
+    "asyncpg.pool.Pool": "pools.AsyncpgPool",
+    "psycopg_pool.pool.ConnectionPool": "pools.PsycopgPool",
+    "psycopg_pool.pool_async.AsyncConnectionPool": "pools.PsycopgPool",
+    "redis.client.Redis": "pools.RedisPool",
+    "redis.connection.ConnectionPool": "pools.RedisPool",
+    "redis.asyncio.client.Redis": "pools.RedisPool",
+    "redis.asyncio.connection.ConnectionPool": "pools.RedisPool",
+    "httpx.Client": "httpx_clients.HttpxClient",
+    "httpx.AsyncClient": "httpx_clients.HttpxClient",
+    "httpx2.Client": "httpx_clients.HttpxClient",
+    "httpx2.AsyncClient": "httpx_clients.HttpxClient",
 }
-"""Modules of this package by the class they are for; its subclasses are known with it."""
+"""Adapters, by the class that they are for; its subclasses are known with it."""
 
 
 def find(obj: object) -> type[Adapter]:
     """The adapter for an object. Raises `WatchError`, which lists what is known."""
     for cls in type(obj).__mro__:
-        module = KNOWN.get(f"{cls.__module__}.{cls.__qualname__}")
-        if module is not None:
-            found: Any = import_module(f"{__name__}.{module}")
-            return found.ADAPTER  # type: ignore[no-any-return]
+        known = KNOWN.get(f"{cls.__module__}.{cls.__qualname__}")
+        if known is not None:
+            module, name = known.split(".")
+            adapter: type[Adapter] = getattr(import_module(f"{__name__}.{module}"), name)
+            return adapter
     raise WatchError(_unknown(obj))
 
 

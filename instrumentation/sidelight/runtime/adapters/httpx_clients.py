@@ -172,6 +172,3 @@ def _async_stream(base: Any) -> dict[str, Method]:
             stream.sidelight_request.end()
 
     return {"__aiter__": iterate, "aclose": aclose}
-
-
-ADAPTER = HttpxClient

@@ -1,20 +1,23 @@
-"""Series that are not stored as such: requests in flight, and the states of workers."""
+"""Series that no file has as such: zeros, requests in flight, and the states of workers."""
 
 import time
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import NamedTuple
 
-from sidelight.contract import NANOSECONDS, OTHER, UNKNOWN
+from sidelight.contract import DURATION, METHODS, NANOSECONDS, OTHER, SLOW, THRESHOLD, UNKNOWN
 from sidelight.export.snapshot import Labels, SeriesKey, Snapshot
-from sidelight.store import reader
+from sidelight.store import reader, route_table
 from sidelight.store.layout import HEARTBEAT, UNTRACKED, WorkerState
 from sidelight.store.reader import FileContents, InflightRequest, route_of
-from sidelight.store.route_table import WEBSOCKET
+from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute
 
 KeyOf = Callable[[str, Labels], SeriesKey]
 """Returns the one key of a series."""
 REQUESTS_AT_ONCE = 20
 BLOCKED_AFTER = 5 * NANOSECONDS // 2
 """Nanoseconds: a worker whose last heartbeat is older has a blocked event loop."""
+ROUTES_AT_ONCE = 200
+MAX_TABLES = 16
 
 
 def add_inflight(
@@ -84,3 +87,73 @@ def state_of(file: FileContents, age: int) -> str:
     if file.state == WorkerState.DRAINING:
         return "draining"
     return "blocked" if age > BLOCKED_AFTER else "serving"
+
+
+class RouteZeros(NamedTuple):
+    """A route's series of status 500 and of slow requests, with zeros, and its threshold."""
+
+    failed: SeriesKey
+    zeros: tuple[int, ...]
+    slow: SeriesKey
+    threshold: SeriesKey
+    nanoseconds: tuple[int, ...]
+
+
+class ZeroSeries:
+    """Zero series of all published routes, and their thresholds for slow requests.
+
+    ``key`` returns the one key of a series.
+    """
+
+    def __init__(self, key: KeyOf) -> None:
+        self._key = key
+        self._tables: dict[tuple[str, str], list[RouteZeros]] = {}
+
+    def clear(self) -> None:
+        """Forget all routes, since their keys are made anew."""
+        self._tables.clear()
+
+    def add(self, snapshot: Snapshot, files: Iterable[FileContents]) -> Generator[None, None, None]:
+        """Add them to a snapshot, where nothing was counted."""
+        tables = {(root, f.index.routes) for f in files if f.alive for root in f.index.roots}
+        for table in sorted(tables)[:MAX_TABLES]:
+            routes = yield from self._of_table(*table)
+            for start in range(0, len(routes), ROUTES_AT_ONCE):
+                for failed, zeros, slow, threshold, nanoseconds in routes[
+                    start : start + ROUTES_AT_ONCE
+                ]:
+                    snapshot.sums.setdefault(failed, zeros)
+                    snapshot.sums.setdefault(slow, (0,))
+                    snapshot.sums[threshold] = nanoseconds
+                yield
+
+    def _of_table(self, root: str, table: str) -> Generator[None, None, list[RouteZeros]]:
+        """The zero series of the routes of one table below one scheme and root path."""
+        found = self._tables.get((root, table))
+        if found is None:
+            found = []
+            scheme, _, path = root.partition(" ")
+            routes = route_table.decode(table) if scheme in {"http", "https"} else ()
+            for number, route in enumerate(routes):
+                if number % ROUTES_AT_ONCE == 0:
+                    yield
+                found += self._of_route(scheme, path, route)
+            if len(self._tables) >= MAX_TABLES:
+                self._tables.clear()
+            self._tables[root, table] = found
+        return found
+
+    def _of_route(self, scheme: str, root: str, route: PublishedRoute) -> Iterator[RouteZeros]:
+        for method in route.methods:
+            if method in {WEBSOCKET, ANY, "HEAD"} or route.slow is None:
+                continue
+            method = method if method in METHODS else OTHER  # noqa: PLW2901 the label of it
+            labels = (method, root + route.template)
+            failed = self._key(DURATION.name, (*labels, "500", "500", scheme))
+            yield RouteZeros(
+                failed,
+                (0,) * failed.words,
+                self._key(SLOW.name, labels),
+                self._key(THRESHOLD.name, labels),
+                (round(route.slow * NANOSECONDS),),
+            )

@@ -1,4 +1,7 @@
-"""concurrent.futures.ThreadPoolExecutor: how long calls wait for a thread, and then run."""
+"""The executors of concurrent.futures.
+
+How long calls wait for a thread and then run, and what was handed to processes and is not done.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +21,7 @@ RUN = METRICS["python_executor_run_seconds"]
 
 
 class ThreadExecutor(Adapter):
-    """One executor."""
+    """One executor of threads."""
 
     def __init__(self, given: Any, name: str) -> None:
         super().__init__(given, name)
@@ -106,4 +109,44 @@ class SubmittedCall:
         self._executor.queued.discard(self)
 
 
-ADAPTER = ThreadExecutor
+class ProcessExecutor(Adapter):
+    """One executor of processes.
+
+    A call's start is seen by the child alone, and what is sent to the child is not touched. So
+    there is no telling a call that runs from one that waits.
+    """
+
+    def __init__(self, given: Any, name: str) -> None:
+        super().__init__(given, name)
+        self._handed: set[object] = set()
+
+    def methods(self, base: Any) -> Iterator[Method]:
+        """`map` submits too: one call for each of its chunks."""
+
+        def submit(executor: Any, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+            future = base.submit(executor, fn, *args, **kwargs)
+            token = object()
+            self._handed.add(token)
+            future.add_done_callback(lambda _: self._handed.discard(token))
+            return future
+
+        yield submit
+
+    def over(self) -> bool:
+        """Shut down and done, or gone."""
+        executor = self.source
+        ends = ("_shutdown_thread", "_shutdown")
+        shut = any(getattr(executor, name, False) for name in ends)
+        return executor is None or (shut and not self._handed)
+
+    def readings(self) -> Iterator[GaugeReading]:
+        """Processes there may be, and calls handed over."""
+        executor = self.source
+        if executor is None or self.over():
+            return
+        yield GaugeReading(CAPACITY, (self.name,), executor._max_workers)  # noqa: SLF001 said nowhere else
+        yield GaugeReading(IN_USE, (self.name,), len(self._handed))
+
+    def forked(self) -> None:
+        """The parent's calls are its own."""
+        self._handed.clear()
