@@ -139,7 +139,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "bytes",
         (METHOD, ROUTE),
-        "Size of response bodies as passed to the server, or the content-length of a file it sends.",
+        "Size of response bodies as passed to the server; of files it sends, the content-length.",
         "size",
     ),
     Metric(

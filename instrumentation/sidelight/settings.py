@@ -30,15 +30,16 @@ class Options(TypedDict, total=False):
     """Keyword arguments of `sidelight.SidelightMiddleware`; times are in seconds.
 
     ``slow_request_threshold``: from how long on a request is slow, one number for all routes or
-    a mapping by ``"METHOD /template"``. ``first_byte``: routes, as ``"METHOD /template"``, of which
-    the time to the first byte says whether a request is slow, as of event streams. ``loop_block_threshold``: how long an event loop may be
-    busy before that counts as blocked. ``log_request_path``: log the path of a slow request,
-    without its query. ``buckets``: boundaries of duration histograms. ``exclude``: paths that
-    are not measured, exact or ending in ``/*``. ``metrics_path``: the path of the metrics; None
-    for none. ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label
-    sets a worker keeps. ``phase_sample_interval``: the phases of one request in so many are
-    measured, 0 for none. ``directory``: the directory that the workers share, if a sidecar is
-    to read it too. ``service``: the service's name.
+    a mapping by ``"METHOD /template"``. ``first_byte``: routes, as ``"METHOD /template"``, of
+    which the time to the first byte says whether a request is slow, as of event streams.
+    ``loop_block_threshold``: how long an event loop may be busy before that counts as blocked.
+    ``log_request_path``: log the path of a slow request, without its query. ``buckets``:
+    boundaries of duration histograms. ``exclude``: paths that are not measured, exact or ending
+    in ``/*``. ``metrics_path``: the path of the metrics; None for none. ``metrics_token``: the
+    bearer token that a scrape must have. ``max_series``: label sets a worker keeps.
+    ``phase_sample_interval``: the phases of one request in so many are measured, 0 for none.
+    ``directory``: the directory that the workers share, if a sidecar is to read it too.
+    ``service``: the service's name.
     """
 
     slow_request_threshold: float | Mapping[str, float]

@@ -164,10 +164,11 @@ class UncommonRequest(Measurement):
 
         One without a byte is not slow, since it may have nothing to tell.
         """
-        if self.extra is None or not hasattr(self, "start_message"):
+        if not hasattr(self, "start_message"):
             return ns
         if series.first_byte or is_event_stream(self.start_message):
-            return self.extra.first_byte or (ns if self.slot is None else 0)
+            first = self.extra.first_byte if self.extra is not None else 0
+            return first or (ns if self.slot is None else 0)
         return ns
 
     def _slow_request(self, series: RouteSeries, ns: int, judged: int) -> SlowRequest:
