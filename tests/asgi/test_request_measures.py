@@ -254,7 +254,7 @@ def test_size_of_a_file_that_the_server_sends(
     messages: list[Any], length: bytes | None, expected: tuple[int, int]
 ) -> None:
     """It is the content-length; without one the size is unknown, and not observed."""
-    headers = [] if length is None else [(b"Content-Length", length)]
+    headers = [(b"Content-Length", length)] if length is not None else []
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         await send({**START, "headers": headers})

@@ -42,7 +42,11 @@ class LifespanState(Measurement):
             elif message["type"].startswith("lifespan.shutdown."):
                 with guarded("lifespan"):
                     await self._lifecycle.drain()
-                self._lifecycle.close()
+                try:
+                    if self._lifecycle.recorder is not None:
+                        await self._lifecycle.recorder.collect_app_metrics()
+                finally:
+                    self._lifecycle.close()
         await self._send(message)
 
     def end(self, error: BaseException | None) -> None:
