@@ -251,7 +251,7 @@ ZEROCOPY = {"type": "http.response.zerocopysend", "file": 1}
     ("length", "expected"), [(b"1500000", (1, 1_500_000)), (None, (0, 0)), (b"many", (0, 0))]
 )
 def test_size_of_a_file_that_the_server_sends(
-    messages: list[Any], length: bytes | None, expected: tuple[int, int]
+    messages: list[Any], length: bytes | None, expected: tuple[float, float]
 ) -> None:
     """It is the content-length; without one the size is unknown, and not observed."""
     headers = [(b"Content-Length", length)] if length is not None else []
