@@ -10,7 +10,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from sidelight.asgi.mark import MARK
+from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
@@ -111,6 +111,8 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
                 or (key.exclusions is not None and key.exclusions.cover(path))
             ):
                 return None
+        else:
+            path = scope["path"]
         state = RequestState()
         state.key = key
         state.scope = scope
@@ -134,6 +136,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             if slot is UNTRACKED:
                 state.extra = Extra()
         scope[MARK] = key, slot, start
+        ORIGIN.set((key, path))
         if start > key.due:
             key.recorder.wake()
     except Exception:  # noqa: BLE001 as above
