@@ -183,6 +183,22 @@ COSTS: Final = [
         empty=SIDELIGHT_ONLY,
     ),
 ]
+APP_METRICS: Final = [
+    time_series(
+        "Failed collectors",
+        "Collectors of the application's own metrics that raised, or had not ended in time.",
+        "short",
+        Query(increase("sidelight_collector_errors_total", "collector"), "{{collector}}"),
+        empty=NO_DATA,
+    ),
+    time_series(
+        "Age of the application's own metrics",
+        "Of the oldest values that are shown. A collector that hangs keeps its last values.",
+        "s",
+        Query(f"max({raw('sidelight_snapshot_age_seconds')})", "oldest"),
+        empty="No metrics of its own",
+    ),
+]
 HISTORY: Final = [
     time_series(
         title,
@@ -241,5 +257,8 @@ DASHBOARD: Final = dashboard(
             Row(8, [SERIES]),
         ],
     ),
-    Section("Sidelight itself", [Row(7, LOSSES), Row(7, COSTS), Row(7, [*HISTORY, SKIPPED])]),
+    Section(
+        "Sidelight itself",
+        [Row(7, LOSSES), Row(7, [*COSTS, *APP_METRICS]), Row(7, [*HISTORY, SKIPPED])],
+    ),
 )

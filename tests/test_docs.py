@@ -14,8 +14,7 @@ import pytest
 import sidelight
 from sidelight import testing
 from sidelight.cli import main
-from sidelight.cli.sidecar import sidecar
-from sidelight.cli.viewer import viewer
+from sidelight.cli.servers import sidecar, viewer
 from sidelight.contract import METRICS
 from sidelight.project import PROJECT_URL
 from sidelight.settings import Options, Settings

@@ -473,6 +473,13 @@ METRICS: Final = _catalogue(
         "Faults inside Sidelight; none of them reached a request.",
     ),
     Metric(
+        "sidelight_collector_errors_total",
+        "counter",
+        "",
+        ("collector",),
+        "Collectors of the application's own metrics that raised, or that had not ended in time.",
+    ),
+    Metric(
         "sidelight_otlp_exports_total",
         "counter",
         "",
@@ -508,6 +515,13 @@ METRICS: Final = _catalogue(
         "",
         (),
         "Failed evaluations of the sidecar's rules.",
+    ),
+    Metric(
+        "sidelight_snapshot_age_seconds",
+        "gauge",
+        "seconds",
+        (WORKER,),
+        "Age of the oldest values that are shown of the application's own metrics.",
     ),
     Metric(
         "sidelight_scrape_duration_seconds",

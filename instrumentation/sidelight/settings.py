@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -18,6 +19,8 @@ from sidelight.nearest import unknown
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
+MOST_TEMPLATES = 1000
+PARAMETER = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::(?:str|path|int|float|uuid))?}")
 PYPROJECT = "pyproject.toml"
 FOR_RULES = ("selector", "slo")
 """Keys that only files have, for ``sidelight rules``; of ``slo`` we need the latencies."""
@@ -33,11 +36,14 @@ class Options(TypedDict, total=False):
     a mapping by ``"METHOD /template"``. ``loop_block_threshold``: how long an event loop may be
     busy before that counts as blocked. ``log_request_path``: log the path of a slow request,
     without its query. ``buckets``: boundaries of duration histograms. ``exclude``: paths that
-    are not measured, exact or ending in ``/*``. ``metrics_path``: the path of the metrics; None
-    for none. ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label
-    sets a worker keeps. ``phase_sample_interval``: the phases of one request in so many are
-    measured, 0 for none. ``directory``: the directory that the workers share, if a sidecar is
-    to read it too. ``service``: the service's name.
+    are not measured, exact or ending in ``/*``. ``path_templates``: templates of paths below a
+    mount whose application has no routes that Sidelight can see. ``metrics_path``: the path of the
+    metrics; None for none. ``metrics_token``: the bearer token that a scrape must have.
+    ``max_series``: label sets a worker keeps. ``phase_sample_interval``: the phases of one request
+    in so many are measured, 0 for none. ``directory``: the directory that the workers share, if a
+    sidecar is to read it too. ``service``: the service's name. ``registry``: the
+    ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default
+    one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
@@ -45,12 +51,14 @@ class Options(TypedDict, total=False):
     log_request_path: bool
     buckets: Sequence[float]
     exclude: Sequence[str]
+    path_templates: Sequence[str]
     metrics_path: str | None
     metrics_token: str
     max_series: int
     phase_sample_interval: int
     directory: str | os.PathLike[str]
     service: str
+    registry: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +75,14 @@ class Settings:
     loop_block_threshold: float = 0.1
     log_request_path: bool = False
     exclude: tuple[str, ...] = ()
+    path_templates: tuple[str, ...] = ()
     metrics_path: str | None = "/metrics"
     metrics_token: str | None = None
     max_series: int = 4000
     phase_sample_interval: int = 100
     directory: str | None = None
     service: str | None = None
+    registry: Any = None
 
 
 def load(
@@ -227,6 +237,25 @@ def _paths(key: str, value: Any) -> tuple[str, ...]:
     return tuple(parts)
 
 
+def _path_templates(key: str, value: Any) -> tuple[str, ...]:
+    example = f'{key}=["/api/runs/{{action}}"]'
+    parts = value.split(",") if isinstance(value, _Text) else value
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise SettingsError(key, value, "must be a list of paths", example)
+    for part in parts:
+        if not isinstance(part, str) or not part.startswith("/") or not _is_template(part):
+            problem = "a path starts with / and has a {name} in place of what varies"
+            raise SettingsError(key, value, problem, example)
+    if len(parts) > MOST_TEMPLATES:
+        raise SettingsError(key, value, f"has more than {MOST_TEMPLATES} paths", example)
+    return tuple(parts)
+
+
+def _is_template(path: str) -> bool:
+    """Whether braces are there only around the names of parameters."""
+    return not set("{}\t\n*") & set(PARAMETER.sub("", path))
+
+
 def _metrics_path(key: str, value: Any) -> str | None:
     if value is None or (isinstance(value, _Text) and value.lower() in {"", "none", "off"}):
         return None
@@ -268,6 +297,17 @@ def _phases(key: str, value: Any) -> int:
     return _whole(key, value, 0, RAREST_PHASES, f"{key}=100")
 
 
+def _registry(key: str, value: Any) -> Any:
+    example = f"{key}=prometheus_client.REGISTRY"
+    if value is None or isinstance(value, type) or not callable(getattr(value, "collect", None)):
+        raise SettingsError(key, value, "must be a CollectorRegistry", example)
+    collectors = getattr(value, "_collector_to_names", ())
+    if any(type(one).__name__ == "MultiProcessCollector" for one in collectors):
+        problem = "has a MultiProcessCollector, and Sidelight adds up the workers itself"
+        raise SettingsError(key, value, problem, example)
+    return value
+
+
 def _whole(key: str, value: Any, least: int, most: int, example: str) -> int:
     try:
         number = least - 1 if isinstance(value, bool | float) else int(value)
@@ -284,12 +324,14 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "loop_block_threshold": _loop_block_threshold,
     "log_request_path": _switch,
     "exclude": _paths,
+    "path_templates": _path_templates,
     "metrics_path": _metrics_path,
     "metrics_token": _secret,
     "max_series": _max_series,
     "phase_sample_interval": _phases,
     "directory": _directory,
     "service": _text,
+    "registry": _registry,
 }
 KEYS = (*_CHECKS, *FOR_RULES)
 """The keys of a file of settings."""

@@ -18,12 +18,13 @@ class ExpositionFormat(Enum):
 
 def header(name: str, kind: str, text: str, unit: str, form: ExpositionFormat) -> bytes:
     """The comment lines before the samples of a family; ``text`` is its help."""
+    text = encodable(text)
     if form is ExpositionFormat.OPENMETRICS:
         name = family_name(name, kind)
         unit_line = f"# UNIT {name} {unit}\n" if unit and name.endswith("_" + unit) else ""
         return f"# HELP {name} {escaped(text)}\n# TYPE {name} {kind}\n{unit_line}".encode()
     shown = {"info": "gauge", "stateset": "gauge", "unknown": "untyped"}.get(kind, kind)
-    text = encodable(text).replace("\\", r"\\").replace("\n", r"\n")
+    text = text.replace("\\", r"\\").replace("\n", r"\n")
     return f"# HELP {name} {text}\n# TYPE {name} {shown}\n".encode()
 
 
@@ -34,13 +35,13 @@ def family_name(name: str, kind: str) -> str:
 
 def label_set(pairs: Iterable[tuple[str, str]]) -> str:
     """Labels in braces; the empty string for none."""
-    text = ",".join(f'{name}="{escaped(value)}"' for name, value in pairs)
+    text = ",".join(f'{name}="{escaped(encodable(value))}"' for name, value in pairs)
     return f"{{{text}}}" if text else ""
 
 
 def escaped(text: str) -> str:
-    """A label's value, or a help text of OpenMetrics, as it stands between quotes."""
-    return encodable(text).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+    """Text as it stands between double quotes: a label's value, or a string in PromQL."""
+    return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
 def encodable(text: str) -> str:

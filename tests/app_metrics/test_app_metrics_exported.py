@@ -200,7 +200,8 @@ def test_a_collector_that_fails(app: FastAPI, registry: Any) -> None:
     registry.register(Failing())
     page = scrape(app)
     assert page.value("sidelight_workers") == 1
-    assert page.by("sidelight_internal_errors_total", "where") == {"registry": 1}
+    assert page.by("sidelight_collector_errors_total", "collector") == {"Failing": 1}
+    assert page.series("sidelight_internal_errors_total") == []
 
 
 def test_a_gauge_that_has_a_label_named_worker(app: FastAPI, registry: Any) -> None:

@@ -13,6 +13,7 @@ from fastapi.testclient import TestClient
 
 from sidelight import SidelightMiddleware
 from sidelight.errors import SettingsError, SidelightError
+from sidelight.testing.measured_test import measuring
 from tests.asgi.driver import Page, ask, call, lifespan, run, scrape
 
 COMPLETE = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
@@ -208,17 +209,38 @@ def test_an_application_without_a_lifespan() -> None:
     run(start())
 
 
-def test_after_a_stop_it_starts_again() -> None:
-    """An application that was stopped and is used again counts again."""
+def test_a_process_that_is_alone_counts_on_over_lifespans() -> None:
+    """A serverless adapter runs a lifespan for each request: their counts are summed.
+
+    A request after the last lifespan counts too.
+    """
+    app = service()
+    pages: list[Page] = []
+
+    async def during() -> None:
+        await ask(app, "GET", "/x")
+        pages.append((await ask(app, "GET", "/metrics")).page)
+
+    for _ in range(30):
+        assert kinds(run(lifespan(app, during))) == COMPLETE
+    assert [page.routes["/x"] for page in pages] == [*range(1, 31)]
+    assert pages[-1].by("sidelight_workers", "state") == {"serving": 1}
+    call(app, "GET", "/x")
+    assert scrape(app).routes == {"/x": 31}
+    assert scrape(app).by("sidelight_workers", "state") == {"serving": 1}
+
+
+def test_the_fixture_for_tests_does_not_see_an_earlier_lifespan() -> None:
+    """Within `sidelight_metrics` an application that ran before begins at zero."""
     app = service()
 
     async def during() -> None:
         await ask(app, "GET", "/x")
 
-    for _ in range(3):
-        assert kinds(run(lifespan(app, during))) == COMPLETE
-    call(app, "GET", "/x")
-    assert scrape(app).routes == {"/x": 1}
+    run(lifespan(app, during))
+    with measuring():
+        call(app, "GET", "/x")
+        assert scrape(app).routes == {"/x": 1}
 
 
 @pytest.mark.parametrize("value", ["1", "true", "TRUE", "yes", "on"])

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 import fastapi
 import pytest
@@ -182,13 +183,17 @@ class Prometheus(http.server.BaseHTTPRequestHandler):
     """Answers queries with a test's results: a real one needs minutes to see two targets."""
 
     found: ClassVar[dict[str, list[Any]]] = {}
+    config: ClassVar[str] = ""
 
     def do_GET(self) -> None:
-        kind = "build" if "sidelight_build_info" in self.path else "target"
-        body = json.dumps({"data": {"result": self.found[kind]}}).encode()
+        text = unquote(self.path)
+        names = {"(sidelight_build_info) unless": "no buckets", "sidelight_build_info": "build"}
+        names |= {"target_info": "target", "(http_server": "native"}
+        kind = next((kind for part, kind in names.items() if part in text), "")
+        body = json.dumps({"data": {"result": self.found.get(kind, []), "yaml": self.config}})
         self.send_response(200)
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body.encode())
 
     def log_message(self, *args: Any) -> None: ...
 
@@ -210,6 +215,21 @@ def test_what_prometheus_scrapes(prometheus: str) -> None:
     Prometheus.found = {"build": [], "target": []}
     assert any("scrapes no" in what for what in wrong(check_scrapes(prometheus)))
     assert any("doesn't answer" in what for what in wrong(check_scrapes("http://127.0.0.1:1")))
+
+
+def test_histograms_that_prometheus_converts(prometheus: str) -> None:
+    """A job without buckets is named if it has native histograms, or the conversion drops them."""
+    one = {"metric": {}, "value": [0, "1"]}
+    shop, bank = ({"metric": {"job": job}, "value": [0, "1"]} for job in ("shop", "bank"))
+    Prometheus.found = {"build": [one], "native": [shop], "no buckets": [shop, bank]}
+    Prometheus.config = "global: {}"
+    (what,) = wrong(check_scrapes(prometheus))
+    assert what.startswith("Prometheus converts the histograms of the job 'shop' to native ones")
+    Prometheus.config = "global:\n  convert_classic_histograms_to_nhcb: true\n"
+    first, second = wrong(check_scrapes(prometheus)).items()
+    assert "job 'bank'" in first[0]
+    assert "job 'shop'" in second[0]
+    assert first[1].startswith("always_scrape_classic_histograms: true")
 
 
 def test_a_port_that_is_no_prometheus() -> None:

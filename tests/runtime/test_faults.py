@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import math
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +24,7 @@ class Clock(SimpleNamespace):
     """The module `time`, with a monotonic clock that only moves when it is told to."""
 
     def __init__(self) -> None:
-        super().__init__(now=1000.0, time=time.time, thread_time=time.thread_time)
+        super().__init__(now=1000.0, time=time.time, monotonic_ns=time.monotonic_ns)
 
     def monotonic(self) -> float:
         now: float = self.now
@@ -64,10 +62,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     found.close()
 
 
-def counted(store: Store) -> dict[str, int]:
+def counted(store: Store, name: str = faults.INTERNAL_ERRORS.name) -> dict[str, int]:
     """Faults by where they were."""
     sums = run_to_end(Collector(store.reader).collect()).sums
-    name = faults.INTERNAL_ERRORS.name
     return {key.labels[0]: value for key, (value, *_) in sums.items() if key.family.name == name}
 
 
@@ -122,42 +119,36 @@ def test_a_fault_in_the_figures_keeps_nothing_else_back(
     assert counted(store) == {"heartbeat": 1}
 
 
-def test_a_quick_collector_that_fails_is_asked_again_after_ten_seconds(
-    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+def test_a_collector_that_fails_beside_the_loop_is_counted(
+    store: Store, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A collector that raises on the loop is counted, logged once, and not asked each second."""
-    source = Failing(good=1)
-    monkeypatch.setattr(publisher, "default_registry", lambda: source)
-    monkeypatch.setattr(publisher, "MAX_ON_LOOP", math.inf)
-    heartbeat = Heartbeat(store)
-    heartbeat.app_metrics.publish()
-    assert heartbeat.app_metrics.is_quick
-    clock.now += 1
-    asked = []
-    for second in range(30):
-        before = source.asked
-        heartbeat.app_metrics.publish_if_due()
-        if source.asked > before:
-            asked.append(second)
+    """A collector that fails is run each second with the others, counted, and seldom logged."""
+    source, tried = Failing(good=1), []
+    app_metrics = Heartbeat(store).app_metrics
+    app_metrics.add_registry(source)
+    for _ in range(4):
+        asyncio.run(app_metrics.collect())
+        tried.append(source.asked)
+        app_metrics.publish_if_due()  # too early
         clock.now += 1
-    assert asked == [0, 10, 20]
-    assert counted(store) == {"registry": 3}
-    assert said(caplog) == ["fault in registry; requests are not affected"]
+    assert tried == [1, 2, 3, 4]
+    name = "sidelight_collector_errors_total"
+    assert counted(store, name) == {"Failing": 3}
+    assert counted(store) == {}
+    assert said(caplog) == ["the collector Failing failed"]
 
 
-def test_a_collector_that_fails_in_a_thread_is_counted_too(
-    store: Store, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A collector that raises at the first snapshot, beside the loop, is counted and logged."""
-    source = Failing()
-    monkeypatch.setattr(publisher, "default_registry", lambda: source)
-    Heartbeat(store).app_metrics.publish_if_due()
-    for thread in threading.enumerate():
-        if thread.name == "sidelight-snapshot":
-            thread.join(60)
+def test_a_collection_is_begun_without_a_scrape_of_this_worker(store: Store) -> None:
+    """While the directory is scraped, a worker collects by itself."""
+    source = Failing(good=1)
+    app_metrics = Heartbeat(store).app_metrics
+    app_metrics.add_registry(source)
+    app_metrics.publish_if_due()
+    until = time.monotonic() + 60
+    while not app_metrics.latest and time.monotonic() < until:
+        time.sleep(0.001)
     assert source.asked == 1
-    assert counted(store) == {"registry": 1}
-    assert said(caplog) == ["fault in registry; requests are not affected"]
+    assert app_metrics.latest == b"[]"
 
 
 def test_guarded_stops_counts_and_logs_an_exception(

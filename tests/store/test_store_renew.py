@@ -15,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from sidelight.app_metrics import publisher
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.cooperative import run_to_end
@@ -191,11 +190,11 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         def collect(self) -> list[Any]:
             return []
 
-    monkeypatch.setattr(publisher, "default_registry", Registry)
     store = open_in(tmp_path / "store")
     count(store.file, 7)
     app_metrics = heartbeat(store).app_metrics
-    app_metrics.publish()
+    app_metrics.add_registry(Registry())
+    asyncio.run(app_metrics.collect())
     assert len(list((tmp_path / "store").glob("*.user"))) == 1
     for path in (tmp_path / "store").iterdir():
         path.unlink()
@@ -206,12 +205,12 @@ def test_a_renewal_without_room_changes_and_leaves_nothing(
         for _ in range(3):
             with pytest.raises(StoreError, match="full"):
                 store.renew()
-            app_metrics.publish()
+            asyncio.run(app_metrics.collect())
     assert (store.file.id, store.file.name, store.file.worker) == before
     assert requests(reader.read(store.file.name, store.file.fd, {}, alive=True)) == 7
     assert list((tmp_path / "store").glob("*.user")) == []
     assert store.renew()
-    app_metrics.publish()
+    asyncio.run(app_metrics.collect())
     (left,) = (tmp_path / "store").glob("*.user")
     assert left.stem == store.file.id.hex()
     store.close()

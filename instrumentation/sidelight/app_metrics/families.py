@@ -29,6 +29,8 @@ SUFFIXES = {
     "unknown": ("",),
 }
 """The kinds that exist, and the suffixes of their samples' names."""
+SUMMED = frozenset({"counter", "histogram", "gaugehistogram", "summary"})
+"""The kinds whose samples are added up over the workers."""
 _RESERVED = {
     "counter": ("_created",),
     "histogram": ("_created",),
@@ -62,20 +64,27 @@ def reserved_names(name: str, kind: str) -> set[str]:
 
 def encode(families: Iterable[AppFamily]) -> bytes:
     """A snapshot as it stands in a file."""
+    return join(map(encode_family, families))
+
+
+def encode_family(family: AppFamily) -> bytes:
+    """A family as it stands in a snapshot. Raises TypeError for what is no family."""
     return json.dumps(
         [
-            [
-                family.name,
-                family.kind,
-                family.help,
-                family.unit,
-                family.mode,
-                [[suffix, labels, value] for (suffix, labels), value in family.samples.items()],
-                [[*key, *value] for key, value in family.exemplars.items()],
-            ]
-            for family in families
+            family.name,
+            family.kind,
+            family.help,
+            family.unit,
+            family.mode,
+            [[suffix, labels, value] for (suffix, labels), value in family.samples.items()],
+            [[*key, *value] for key, value in family.exemplars.items()],
         ]
     ).encode()
+
+
+def join(encoded: Iterable[bytes]) -> bytes:
+    """A snapshot of encoded families."""
+    return b"[" + b",".join(encoded) + b"]"
 
 
 def decode(data: bytes) -> list[AppFamily]:

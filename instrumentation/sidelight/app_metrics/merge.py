@@ -3,14 +3,13 @@
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 
-from sidelight.app_metrics.families import AppFamily, AppLabels, decode
+from sidelight.app_metrics.families import SUMMED, AppFamily, AppLabels, decode
 from sidelight.app_metrics.validation import NameCheck, exportable
 from sidelight.errors import InvalidDataError
 
 Source = tuple[str, bytes, str | None]
 """A file's name, the snapshot in it, and its worker's number: None for a stopped worker."""
 
-_SUMMED = frozenset({"counter", "histogram", "gaugehistogram", "summary"})
 _CHOICES: dict[str, Callable[[float, float], float]] = {"max": max, "min": min}
 _AGGREGATED = frozenset({"sum", *_CHOICES})
 """Not ``mostrecent``: a registry does not say when a gauge was set."""
@@ -52,7 +51,7 @@ def merge(into: dict[str, AppFamily], snapshot: Iterable[AppFamily], worker: str
     ``max`` and ``min`` remain, as in prometheus_client.
     """
     for family in snapshot:
-        summed = family.kind in _SUMMED or family.kind == "info"
+        summed = family.kind in SUMMED or family.kind == "info"
         aggregated = family.mode.removeprefix("live") in _AGGREGATED
         if worker is None and not summed and family.mode not in {"sum", "max", "min"}:
             continue
@@ -78,6 +77,6 @@ def _with_worker(labels: AppLabels, worker: str) -> AppLabels:
 
 def _add(family: AppFamily, before: float, value: float) -> float:
     mode = family.mode.removeprefix("live")
-    if family.kind in _SUMMED or mode == "sum":
+    if family.kind in SUMMED or mode == "sum":
         return before + value
     return _CHOICES[mode](before, value) if mode in _CHOICES else value

@@ -1,24 +1,32 @@
-"""Publishes snapshots of the application's registry, for readers in other processes.
+"""Publishes snapshots of the application's registries, for readers in other processes.
 
 A worker takes one only while the metrics are scraped, and rarely enough to use less than one
 per cent of a core.
 """
 
+import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
-from sidelight.app_metrics.families import encode
-from sidelight.app_metrics.registry import collect_families, default_registry
+import anyio
+
+from sidelight.app_metrics import collector_thread
+from sidelight.app_metrics.collection import Collection, CollectorValues
+from sidelight.app_metrics.families import join
+from sidelight.app_metrics.registry import collectors, default_registry
+from sidelight.cardinality import CardinalityLimiter
 
 CPU_SHARE = 0.01
 MIN_INTERVAL = 1.0
 SCRAPED_WITHIN = 180.0
-MAX_ON_LOOP = 0.002
-"""Seconds up to which a snapshot may be taken on the event loop."""
-RETRY_AFTER = 10.0
-"""Seconds until a short snapshot that failed is tried again."""
+SCRAPE_SECONDS = 1.0
+"""How long a scrape waits for the collectors."""
+MAX_NAMES = 64
+"""Collectors that errors are counted of by name."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.0005, 0.02
+"""Seconds between two looks at a collection that runs."""
 
 
 class SnapshotStore(Protocol):
@@ -29,62 +37,84 @@ class SnapshotStore(Protocol):
     def scraped_within(self, seconds: float) -> bool:
         """Whether the metrics were scraped in the last so many seconds."""
 
-    def publish_app_metrics(self, data: bytes) -> None:
-        """Put a snapshot where other processes read it."""
+    def publish_app_metrics(self, data: bytes, taken: int) -> None:
+        """Put a snapshot where other processes read it.
+
+        ``taken`` is the CLOCK_MONOTONIC time of its oldest values, in nanoseconds.
+        """
 
 
 class AppMetricsPublisher:
     """Takes and publishes this worker's snapshots; ``latest`` is the last one.
 
-    ``on_error`` is called in an ``except`` block where a background snapshot fails.
+    ``on_error`` is called with the name of a collector in an ``except`` block where it fails,
+    and ``on_fault`` in one where Sidelight fails.
     """
 
-    def __init__(self, store: SnapshotStore, on_error: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        store: SnapshotStore,
+        on_error: Callable[[str], None],
+        on_fault: Callable[[], None],
+    ) -> None:
         self._store = store
         self._on_error = on_error
-        self._cost = 0.0
+        self._on_fault = on_fault
+        self._names = CardinalityLimiter(MAX_NAMES)
+        self._registries: list[Any] = []
+        self._collectors: dict[int, CollectorValues] = {}
         self._next = 0.0
-        self._busy = threading.Lock()
+        self._lock = threading.Lock()
         self.latest = b""
 
-    @property
-    def is_quick(self) -> bool:
-        """Whether the last snapshot took so little time that the loop may take the next one."""
-        return 0 < self._cost <= MAX_ON_LOOP
+    def add_registry(self, registry: Any) -> None:
+        """Collect this registry too. None stands for prometheus_client's default registry."""
+        if not any(registry is known for known in self._registries):
+            self._registries.append(registry)
 
     def publish_if_due(self) -> None:
-        """Publish a snapshot if it is time to; a long one in a thread of its own."""
-        if default_registry() is None or time.monotonic() < self._next:
-            return
-        if not self._store.scraped_within(SCRAPED_WITHIN):
-            return
-        if self.is_quick:
-            self._publish_safely(RETRY_AFTER)
-        elif not self._busy.locked():
-            threading.Thread(
-                target=self._publish_safely,
-                args=(SCRAPED_WITHIN,),
-                name="sidelight-snapshot",
-                daemon=True,
-            ).start()
+        """Begin a collection if it is time to."""
+        if time.monotonic() < self._next:
+            collector_thread.thread.keep_running()
+        elif self._store.scraped_within(SCRAPED_WITHIN):
+            self._begin()
 
-    def _publish_safely(self, retry_after: float) -> None:
-        try:
-            self.publish()
-        except Exception:  # noqa: BLE001 a collector of the application's may raise anything
-            self._next = time.monotonic() + retry_after
-            if not self._store.closed:
-                self._on_error()
-
-    def publish(self) -> bytes:
-        """Take and publish a snapshot now. Raises whatever a collector raises."""
-        registry = default_registry()
-        if registry is None:
-            return b""
-        with self._busy:
-            began = time.thread_time()
-            self.latest = encode(collect_families(registry))
-            self._cost = time.thread_time() - began
-            self._next = time.monotonic() + max(MIN_INTERVAL, self._cost / CPU_SHARE)
-        self._store.publish_app_metrics(self.latest)
+    async def collect(self) -> bytes:
+        """A new snapshot; after `SCRAPE_SECONDS` the last one, as far as it has come."""
+        collection = self._begin()
+        until, pause = time.monotonic() + SCRAPE_SECONDS, FIRST_PAUSE
+        while collection is not None and not collection.done and time.monotonic() < until:
+            await anyio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+            collector_thread.thread.keep_running()
         return self.latest
+
+    def _begin(self) -> Collection | None:
+        """Begin a collection in the thread; None where the application has no registry."""
+        registries = [default_registry() if one is None else one for one in self._registries]
+        found = [each for one in registries if one is not None for each in collectors(one)]
+        before = self._collectors
+        self._collectors = {id(c): before.get(id(c)) or CollectorValues(c) for c in found}
+        if not found and not before:
+            return None
+        self._next = math.inf
+        collection = Collection(self._collectors.values(), self._publish, self._note)
+        collector_thread.thread.submit(collection)
+        return collection
+
+    def _publish(self, cost: float) -> None:
+        """Publish what the collectors last returned, which took ``cost`` seconds of CPU time."""
+        with self._lock:
+            self._next = time.monotonic() + max(MIN_INTERVAL, cost / CPU_SHARE)
+            try:
+                present = [one for one in list(self._collectors.values()) if one.families]
+                self.latest = join(data for one in present for _, data in one.families)
+                if not self._store.closed:
+                    taken = min((one.taken for one in present), default=time.monotonic_ns())
+                    self._store.publish_app_metrics(self.latest, taken)
+            except Exception:  # noqa: BLE001 the disk may be full
+                self._on_fault()
+
+    def _note(self, collector: str) -> None:
+        if not self._store.closed:
+            self._on_error(self._names(collector))

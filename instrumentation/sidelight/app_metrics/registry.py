@@ -1,12 +1,12 @@
-"""Reads prometheus_client's default registry, where the application has imported it."""
+"""Reads registries of prometheus_client, where the application has imported it."""
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 from sidelight.app_metrics.families import AppFamily
 
-DEFAULT_COLLECTORS = frozenset({"ProcessCollector", "PlatformCollector", "GCCollector"})
+_LEFT_OUT = frozenset({"PlatformCollector", "GCCollector"})
+"""Default collectors of prometheus_client whose metrics Sidelight has too."""
 
 
 def default_registry() -> Any:
@@ -15,14 +15,40 @@ def default_registry() -> Any:
     return getattr(module, "REGISTRY", None)
 
 
+def collectors(registry: Any) -> list[Any]:
+    """The collectors of a registry, without prometheus_client's default ones.
+
+    A registry of another make is one collector.
+    """
+    # Not public, but nothing else gives the collectors, which must be run one by one.
+    found = getattr(registry, "_collector_to_names", None)
+    if found is None:
+        return [registry]
+    return [collector for collector in list(found) if not _is_default(collector)]
+
+
 def collect_families(registry: Any) -> list[AppFamily]:
-    """The families of a registry, without those of prometheus_client's default collectors."""
-    modes, default_names = _modes(registry), _default_names(registry)
+    """The families of all collectors of a registry. Raises whatever a collector raises."""
+    return [family for collector in collectors(registry) for family in families_of(collector)]
+
+
+def families_of(collector: Any) -> list[AppFamily]:
+    """The families of one collector. Raises whatever it raises."""
+    # Not public either, and all that knows a gauge's mode: without it gauges get the label worker.
+    mode = getattr(collector, "_multiprocess_mode", "")
+    name = getattr(collector, "_name", "")
     return [
-        _family(metric, modes.get(metric.name, ""))
-        for metric in registry.collect()
-        if metric.name not in default_names
+        _family(metric, mode if isinstance(mode, str) and metric.name == name else "")
+        for metric in collector.collect()
     ]
+
+
+def collector_name(collector: Any) -> str:
+    """What a collector is called in an error: a metric's name, else the class."""
+    name = getattr(collector, "_name", None)
+    if _is_of_prometheus_client(collector) and isinstance(name, str):
+        return name
+    return type(collector).__name__
 
 
 def _family(metric: Any, mode: str) -> AppFamily:
@@ -38,26 +64,19 @@ def _family(metric: Any, mode: str) -> AppFamily:
     return family
 
 
-def _collectors(registry: Any) -> dict[Any, Iterable[str]]:
-    # Not public, and all that knows a gauge's mode: without it gauges get the label worker.
-    return dict(getattr(registry, "_collector_to_names", {}))
+def _is_default(collector: Any) -> bool:
+    """Whether Sidelight has the metrics of a collector: one of this process, under its own names.
+
+    A ``ProcessCollector`` may also have a namespace, or be of another process.
+    """
+    if not _is_of_prometheus_client(collector):
+        return False
+    if type(collector).__name__ != "ProcessCollector":
+        return type(collector).__name__ in _LEFT_OUT
+    pid = getattr(collector, "_pid", None)
+    own_process = not callable(pid) or pid() == "self"
+    return own_process and getattr(collector, "_prefix", "process_") == "process_"
 
 
-def _modes(registry: Any) -> dict[str, str]:
-    modes = {}
-    for collector in _collectors(registry):
-        mode = getattr(collector, "_multiprocess_mode", None)
-        name = getattr(collector, "_name", None)
-        if isinstance(mode, str) and isinstance(name, str):
-            modes[name] = mode
-    return modes
-
-
-def _default_names(registry: Any) -> frozenset[str]:
-    return frozenset(
-        name
-        for collector, names in _collectors(registry).items()
-        if type(collector).__name__ in DEFAULT_COLLECTORS
-        and type(collector).__module__.startswith("prometheus_client.")
-        for name in (*names, *(name.removesuffix("_total") for name in names))
-    )
+def _is_of_prometheus_client(collector: Any) -> bool:
+    return type(collector).__module__.startswith("prometheus_client.")

@@ -10,6 +10,7 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
+from sidelight.asgi.chosen_route import CONTEXT
 from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
@@ -43,10 +44,14 @@ class RequestState(UncommonRequest):
             else:  # a response whose body is one piece
                 now = monotonic_ns()
                 size = len(message["body"]) if "body" in message else 0
-                key, ns = self.key, now - self.since
+                key, scope, ns = self.key, self.scope, now - self.since
                 try:
-                    series = key.last_series[self.scope["endpoint"]]
-                except Exception:  # noqa: BLE001 a hash that is not Python's own may raise anything
+                    if "fastapi" in scope and CONTEXT in scope["fastapi"]:
+                        route = scope["fastapi"][CONTEXT]
+                    else:
+                        route = scope["route"]
+                    series = key.last_series[scope["root_path"]][id(route)]
+                except Exception:  # noqa: BLE001 not seen yet, or the scope tells no route
                     series = None
                 if series is None or series.status != self.status or ns > series.fast_path_limit:
                     self.finish(size, now)

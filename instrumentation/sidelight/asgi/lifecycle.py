@@ -18,7 +18,7 @@ from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
-from sidelight.asgi.routes import RouteTable, routes_below
+from sidelight.asgi.routes import RouteTable, router_below
 from sidelight.errors import SettingsError, StoreError
 from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
@@ -64,6 +64,7 @@ class StoreLifecycle:
         self._app = app
         self._options = options
         self._open_store: OpenStore | None = None
+        self._kept_store: OpenStore | None = None
         self._opening: anyio.Event | None = None
         self._retry = 0.0
         _lifecycles.add(self)
@@ -146,12 +147,16 @@ class StoreLifecycle:
         self.unmeasured = ""
 
     def _open(self, settings: Settings, exclusions: Exclusions, scope: Scope) -> OpenStore:
+        kept, self._kept_store = self._kept_store, None
+        if kept is not None and not _observers:
+            kept.recorder.resume()
+            return kept
         for observer in _observers:
             settings = observer.opening(settings)
         store = open_store(settings)
-        routes = routes_below(scope, self._app)
+        router = router_below(scope, self._app)
         twice = builtin_telemetry.sends_metrics(scope.get("app"))
-        recorder = Recorder(settings, store, routes, "metrics" if twice else "")
+        recorder = Recorder(settings, store, router, "metrics" if twice else "")
         with guarded("settings", recorder.faults):
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
@@ -176,15 +181,21 @@ class StoreLifecycle:
             self._open_store.recorder.file.words[STATE] = WorkerState.DRAINING
 
     def close(self) -> None:
-        """The application has stopped: leave what was counted to the others."""
-        recorder = self.recorder
+        """The application has stopped: leave what was counted to the others.
+
+        A process that is alone keeps it for its next lifespan: a serverless adapter may run one
+        for each request.
+        """
+        stopped = self._open_store
         self.forget()
-        if recorder is not None:
-            recorder.close()
+        if stopped is not None:
+            stopped.recorder.close()
+            if stopped.recorder.store.directory is None and not _observers:
+                self._kept_store = stopped
 
     def forget(self) -> None:
         """Leave the store as it is, and open one at the next request."""
-        self._open_store = None
+        self._open_store = self._kept_store = None
         self.common_keys.clear()
 
 

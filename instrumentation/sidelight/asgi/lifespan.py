@@ -40,7 +40,11 @@ class LifespanState(Measurement):
             if message["type"] == "lifespan.startup.complete":
                 await self._lifecycle.started(self._scope)
             elif message["type"].startswith("lifespan.shutdown."):
-                self._lifecycle.close()
+                try:
+                    if self._lifecycle.recorder is not None:
+                        await self._lifecycle.recorder.collect_app_metrics()
+                finally:
+                    self._lifecycle.close()
         await self._send(message)
 
     def end(self, error: BaseException | None) -> None:

@@ -3,18 +3,17 @@
 import time
 
 import anyio
-import anyio.to_thread
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from sidelight import bearer_token
-from sidelight.app_metrics.registry import default_registry
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
 from sidelight.cooperative import run_in_slices
 from sidelight.export.collector import Collector
-from sidelight.export.response import metrics_response, wanted_format
+from sidelight.export.negotiation import wanted_format
+from sidelight.export.response import metrics_response
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.faults import guarded
@@ -62,14 +61,10 @@ class MetricsEndpoint:
         return found
 
     async def _app_metrics(self) -> bytes:
-        """The application's own registry, as it is now; the last snapshot if that fails."""
+        """The application's own metrics, as they are now; the last snapshot if that fails."""
         publisher = self._recorder.heartbeat.app_metrics
-        if default_registry() is None:
-            return b""
         with guarded("registry", self._recorder.faults):
-            if publisher.is_quick:
-                return publisher.publish()
-            return await anyio.to_thread.run_sync(publisher.publish)
+            return await publisher.collect()
         return publisher.latest
 
 
@@ -87,7 +82,7 @@ def refusal(token: str | None, scope: Scope) -> Response | None:
 
 def unmeasured_response(where: str, scope: Scope) -> Response:
     """The one metric of a process that has no store: ``where`` says why."""
-    form = wanted_format(Headers(scope=scope).get("accept", ""))
+    form = wanted_format(Headers(scope=scope))
     text = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
     text += f"{INTERNAL_ERRORS.name}{label_set((('where', where),))} 1.0\n"
     text += "# EOF\n" if form is ExpositionFormat.OPENMETRICS else ""

@@ -1,13 +1,12 @@
 """What the requests of one application are recorded with, in this process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from starlette.types import Scope
 
 from sidelight.asgi import tracing
-from sidelight.asgi.labels import Labels
+from sidelight.asgi.labels import Labels, RouteLabel
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler
 from sidelight.asgi.series import RouteSeries, SeriesWriter
@@ -20,7 +19,7 @@ from sidelight.runtime.about import about
 from sidelight.runtime.faults import guarded
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
-from sidelight.store.layout import BlockKind
+from sidelight.store.layout import STATE, BlockKind, WorkerState
 from sidelight.store.process_store import Store
 from sidelight.store.service_info import encode
 from sidelight.store.slow_requests import SlowRequest
@@ -34,13 +33,14 @@ class Recorder:
     """One application's labels and limits, on the file and the heartbeat of this process."""
 
     def __init__(
-        self, settings: Settings, store: Store, routes: Sequence[Any], telemetry: str = ""
+        self, settings: Settings, store: Store, router: object, telemetry: str = ""
     ) -> None:
         self.settings = settings
         self.store = store
         self.file = store.file
         self.writer = SeriesWriter(store.file)
         self.heartbeat = heartbeat(store)
+        self.heartbeat.app_metrics.add_registry(settings.registry)
         self.faults = self.heartbeat.faults
         self.tracing = tracing.active()
         self.class_names = CardinalityLimiter(MOST_CLASSES)
@@ -52,13 +52,11 @@ class Recorder:
         self._on_change: list[Callable[[], None]] = []
         with suppress(StoreFull):  # a store this small still counts
             self.file.append_block(BlockKind.SERVICE_INFO, encode(self.about))
-        self.labels = Labels(settings, self.file, routes, self._forget)
+        self.labels = Labels(settings, self.file, router, self._forget)
         self.sampler = PhaseSampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.writer.increment)
         self._loop_blocks = LoopBlockAttribution(self.labels, self.file)
-        self.heartbeat.add_application(
-            self._renew, self._loop_blocks, settings.loop_block_threshold
-        )
+        self.resume()
 
     def on_renewal(self, call: Callable[[], None]) -> None:
         """Call this once a second, after the file may have become another."""
@@ -84,28 +82,41 @@ class Recorder:
         with guarded("heartbeat", self.faults):
             self.heartbeat.wake(soon=True)
 
+    async def collect_app_metrics(self) -> None:
+        """Record the application's own metrics once more, for the workers that go on."""
+        if self.store.directory is not None:
+            with guarded("registry", self.faults):
+                await self.heartbeat.app_metrics.collect()
+
+    def resume(self) -> None:
+        """Serve, for the first time or after `close` in a process that is alone."""
+        self.file.words[STATE] = WorkerState.SERVING
+        self.heartbeat.add_application(
+            self._renew, self._loop_blocks, self.settings.loop_block_threshold
+        )
+
     def close(self) -> None:
-        """Record the process and the application's own metrics once more, and close the store."""
+        """Record the process once more, and close the store."""
         self.heartbeat.remove_application(self._renew, self._loop_blocks)
         try:
-            with guarded("registry", self.faults):
+            with guarded("process", self.faults):
                 if self.store.directory is not None:
                     process.publish(self.file)
-                    self.heartbeat.app_metrics.publish()
         finally:
             self.store.close()
 
-    def route_of(self, scope: Scope, status: int) -> str:
+    def route_of(self, scope: Scope, status: int) -> RouteLabel:
         """The label ``http_route`` of a request that has been routed; never raises."""
         with guarded("route", self.faults):
             return self.labels.route(scope, status)
-        return UNKNOWN
+        return RouteLabel(UNKNOWN)
 
-    def route_series(self, method: str, route: str, scheme: str, root: str) -> RouteSeries:
-        """The series of a method and route; ``root`` is the ``root_path`` in front of it."""
+    def route_series(self, method: str, route: str, scheme: str, scope: Scope) -> RouteSeries:
+        """The series of a method and route, in front of which the ``root_path`` may be."""
         name = (method, route, scheme)
         found = self._routes.get(name)
         if found is None:
+            root = self.labels.root_paths.label(scope) or ""
             threshold = self.labels.threshold(method, route.removeprefix(root))
             found = RouteSeries(self.writer, *name, round(threshold * NANOSECONDS))
             if len(self._routes) < 2 * self.settings.max_series:

@@ -65,7 +65,7 @@ class WebSocketState(Measurement):
 
     def _record(self, error: BaseException | None) -> None:
         recorder = self._recorder
-        route = recorder.route_of(self._scope, 0)
+        route = recorder.route_of(self._scope, 0).text
         if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
             name = recorder.class_names(type(error).__name__)
             recorder.writer.increment(EXCEPTIONS, (route, name))

@@ -1,7 +1,4 @@
-"""The command ``sidelight``. Each of its commands has a module.
-
-A command imports only what it runs.
-"""
+"""The command ``sidelight``. Each of its commands imports only what it runs."""
 
 import click
 
@@ -9,9 +6,8 @@ from sidelight.cli.dashboards import dashboards
 from sidelight.cli.demo import demo
 from sidelight.cli.doctor import doctor
 from sidelight.cli.rules import rules
-from sidelight.cli.sidecar import sidecar
+from sidelight.cli.servers import sidecar, viewer
 from sidelight.cli.slow import slow
-from sidelight.cli.viewer import viewer
 from sidelight.errors import SidelightError
 
 

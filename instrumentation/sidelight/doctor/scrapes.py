@@ -1,7 +1,12 @@
-"""Checks of what a Prometheus scrapes: whether a service is scraped twice, or not at all."""
+"""Checks of what a Prometheus scrapes: whether a service is scraped twice, or not at all.
+
+Also whether its histograms have buckets: Prometheus can convert them to native histograms with
+custom buckets (NHCB), https://prometheus.io/docs/specs/native_histograms/.
+"""
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
@@ -13,6 +18,10 @@ from sidelight.errors import SidelightError
 TIMEOUT = 5.0
 DUPLICATES = "count by (service_name, service_instance_id) (target_info) > 1"
 MEASURED = "count(sidelight_build_info)"
+NATIVE = "count by (job) (http_server_request_duration_seconds)"
+"""Only native histograms have samples without a suffix."""
+NO_BUCKETS = " unless count by (job) (http_server_request_duration_seconds_bucket)"
+CONVERSION = "convert_classic_histograms_to_nhcb: true"
 
 
 def check_scrapes(url: str) -> Iterator[Finding]:
@@ -22,6 +31,7 @@ def check_scrapes(url: str) -> Iterator[Finding]:
     try:
         measured = _query(url, MEASURED)
         duplicates = _query(url, DUPLICATES)
+        converted = _converted(url)
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         yield fail(f"Prometheus at {url} doesn't answer: {error}", "curl URL/-/ready")
         return
@@ -35,8 +45,28 @@ def check_scrapes(url: str) -> Iterator[Finding]:
             "the same workers: every sum is that many times too high",
             "scrape the sidecar only, or one address of the service only",
         )
+    for job in sorted(converted):
+        yield fail(
+            f"Prometheus converts the histograms of the job {job!r} to native ones (NHCB): rules, "
+            "alerts and dashboards have no latencies, error ratios or request rates of it",
+            f"always_scrape_classic_histograms: true, or no {CONVERSION}",
+        )
     if measured and not duplicates:
         yield ok(f"each service is scraped once by {url}")
+
+
+def _converted(url: str) -> set[str]:
+    """The jobs whose histograms have no buckets, because Prometheus converts them.
+
+    A Prometheus that stores no native histograms drops what it has converted. Then only its
+    configuration distinguishes that from a service without requests.
+    """
+    found = _query(url, NATIVE + NO_BUCKETS)
+    with suppress(OSError, ValueError, KeyError, TypeError):  # Mimir, Thanos and others have none
+        text = json.loads(fetch(f"{url.rstrip('/')}/api/v1/status/config", TIMEOUT))
+        if CONVERSION in text["data"]["yaml"]:
+            found += _query(url, "count by (job) (sidelight_build_info)" + NO_BUCKETS)
+    return {series["metric"].get("job", "") for series in found}
 
 
 def _query(url: str, expression: str) -> list[dict[str, Any]]:

@@ -71,6 +71,9 @@ def add_workers(snapshot: Snapshot, files: Iterable[FileContents], key_of: KeyOf
             states[state_of(file, age)] += 1
             name = "sidelight_worker_heartbeat_age_seconds"
             snapshot.sums[key_of(name, (str(file.header.worker),))] = (age,)
+            taken = key_of("sidelight_snapshot_age_seconds", (str(file.header.worker),))
+            if taken in snapshot.sums:  # the file has the time of the values
+                snapshot.sums[taken] = (max(0, now - snapshot.sums[taken][0]),)
             info = file.index.service_info
             if info.version:  # a worker publishes it a moment after it made its file
                 snapshot.services.append(info)

@@ -27,8 +27,15 @@ P = ParamSpec("P")
 class Faults:
     """Counts faults with ``count``, and logs each place at most once a minute."""
 
-    def __init__(self, count: Callable[[Metric, tuple[str, ...]], object]) -> None:
+    def __init__(
+        self,
+        count: Callable[[Metric, tuple[str, ...]], object],
+        metric: Metric = INTERNAL_ERRORS,
+        message: str = "fault in %s; requests are not affected",
+    ) -> None:
         self._count = count
+        self._metric = metric
+        self._message = message
         self._logged: dict[str, float] = {}
 
     def note(self, where: str) -> None:
@@ -38,8 +45,8 @@ class Faults:
             now = time.monotonic()
             if now - self._logged.get(where, -LOG_SECONDS) >= LOG_SECONDS:
                 self._logged[where] = now
-                logger.error("fault in %s; requests are not affected", where, exc_info=cause)
-            self._count(INTERNAL_ERRORS, (where,))
+                logger.error(self._message, where, exc_info=cause)
+            self._count(self._metric, (where,))
 
 
 OF_PROCESS = Faults(instruments.count)

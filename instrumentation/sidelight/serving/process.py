@@ -2,8 +2,10 @@
 
 import signal
 import socket
+from typing import Any
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from sidelight.errors import SettingsError
 from sidelight.serving.bind import BindConfig
@@ -25,8 +27,19 @@ def address_of(listener: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def serve(config: uvicorn.Config, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT."""
+def serve(app: ASGIApp, listener: socket.socket, shutdown_timeout: int, **options: Any) -> None:
+    """Serve until SIGTERM or SIGINT; then requests have ``shutdown_timeout`` seconds to end.
+
+    ``options`` are further ones of uvicorn.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=shutdown_timeout,
+        **options,
+    )
     server = uvicorn.Server(config)
 
     def stop(*_: object) -> None:

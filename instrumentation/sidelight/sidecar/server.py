@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 import anyio
-import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -66,17 +65,8 @@ def run(config: SidecarConfig, settings: Settings, embed: Embed | None = None) -
             tasks.cancel_scope.cancel()
 
     app = Access(routes.application(source, lifespan, more), config.token, config.hosts)
-    uvicorn_config = uvicorn.Config(
-        app,
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws="none",
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-    )
     _raise_descriptor_limit()
-    serve(uvicorn_config, listener)
+    serve(app, listener, SHUTDOWN_SECONDS, log_config=None, ws="none")
     logger.info("stopped")
 
 

@@ -1,18 +1,22 @@
 """The sub-commands of ``sidelight rules``, without their command line."""
 
+import shutil
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
 from sidelight import packaged
-from sidelight.doctor.finding import Finding, ok, warn
+from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError, SidelightError
 from sidelight.settings import from_file, from_folder
-from sidelight.slo import config, objectives, promtool, rules, service_check
+from sidelight.slo import config, objectives, rules, service_check
 from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import ServiceConfig
 
 DEFAULT_FILE = "sidelight.yml"
+PROMTOOL_TIMEOUT = 60
 
 
 def service(path: str | None) -> ServiceConfig:
@@ -61,13 +65,39 @@ def check(of: ServiceConfig, source: str | None, token: str | None) -> Iterator[
         yield warn(sentence, "set an objective closer to 100%, or rely on the slower alerts")
     for sentence, setting in objectives.placeholders(of):
         yield warn(sentence, setting)
-    yield from promtool.check(text)
+    yield from _check_by_promtool(text)
     if source is not None:
         try:
             found = service_check.parse(service_check.load(source, token))
         except ModuleNotFoundError as error:
             raise _needs_extra(error) from error
         yield from service_check.check(of, found)
+
+
+def _check_by_promtool(text: str) -> Iterator[Finding]:
+    """Run ``promtool check rules`` on the text of a file of rules."""
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        what = "promtool is not installed: the rules were not checked by Prometheus"
+        yield warn(what, "install promtool, which is part of Prometheus")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "rules.yml"
+        file.write_text(text, "utf-8")
+        yield _run_promtool([promtool, "check", "rules", str(file)])
+
+
+def _run_promtool(command: list[str]) -> Finding:
+    try:
+        done = subprocess.run(  # noqa: S603 a tool on the user's own PATH
+            command, capture_output=True, text=True, check=False, timeout=PROMTOOL_TIMEOUT
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return fail(f"promtool did not run: {error}", "promtool --version")
+    if done.returncode:
+        output = (done.stdout + done.stderr).strip()
+        return fail(f"promtool refuses the rules:\n{output}", "report this as a bug of Sidelight")
+    return ok("promtool accepts the rules")
 
 
 def export(folder: str, but: tuple[str, ...]) -> Path:

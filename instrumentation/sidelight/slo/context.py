@@ -6,8 +6,9 @@ from fractions import Fraction
 from typing import Any
 
 from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig
-from sidelight.slo.selector import escaped, one_job
+from sidelight.slo.selector import one_job
 from sidelight.slo.windows import seconds, shortened
+from sidelight.text_format import escaped
 
 Rule = dict[str, Any]
 Group = dict[str, Any]

@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from sidelight.project import PROJECT_URL
-from sidelight.slo.selector import ServiceSelector, escaped, every_job, literal
+from sidelight.slo.selector import ServiceSelector, every_job, literal
 from sidelight.slo.windows import BURN_RATES, BurnRate, percent
+from sidelight.text_format import escaped
 
 Kind = Literal["availability", "latency"]
 

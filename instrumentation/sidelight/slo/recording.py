@@ -13,8 +13,9 @@ from sidelight.contract import (
 from sidelight.slo import names
 from sidelight.slo.context import Rule, RuleContext, labels, matchers
 from sidelight.slo.objectives import Objective
-from sidelight.slo.selector import escaped, literal
+from sidelight.slo.selector import literal
 from sidelight.slo.windows import BASE, INTERVAL, plain, seconds
+from sidelight.text_format import escaped
 
 CLASS = "status_class"
 COUNTED = f'{ERROR}!="{CLIENT_DISCONNECTED}"'

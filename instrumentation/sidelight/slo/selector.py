@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sidelight.errors import SettingsError
+from sidelight.text_format import escaped
 
 EXAMPLE = 'selector = \'job="shop",namespace="prod"\''
 
@@ -80,11 +81,6 @@ def parse(key: str, given: Any) -> ServiceSelector:
         problem = "must pin at least one label with =, because recorded series keep only such"
         raise SettingsError(key, given, problem, EXAMPLE)
     return ServiceSelector(tuple(matchers), by)
-
-
-def escaped(text: str) -> str:
-    """Text as PromQL writes it between double quotes."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def literal(text: str) -> str:

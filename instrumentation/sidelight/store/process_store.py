@@ -13,6 +13,7 @@ import uuid
 import weakref
 from contextlib import suppress
 
+from sidelight.contract import METRICS
 from sidelight.cooperative import run_to_end
 from sidelight.errors import StoreError
 from sidelight.settings import Settings
@@ -24,6 +25,7 @@ from sidelight.store.stopped_workers import merge_stopped_workers
 from sidelight.store.writer import WorkerFile
 
 ATTEMPTS = 5
+SNAPSHOT_AGE = METRICS["sidelight_snapshot_age_seconds"]
 CLEANUP_PROGRAM = os.path.join(os.path.dirname(__file__), "cleanup.py")
 INTERPRETER = re.compile(r"(python|pypy|graalpy)[0-9.]*[a-z]*")
 _lock = threading.Lock()
@@ -95,11 +97,13 @@ class Store:
         """Whether the metrics of this directory were scraped in the last so many seconds."""
         return self.directory is not None and self.directory.scraped_within(seconds)
 
-    def publish_app_metrics(self, data: bytes) -> None:
+    def publish_app_metrics(self, data: bytes, taken: int) -> None:
         """Write a snapshot of the application's metrics beside this worker's file.
 
-        Without that file, no process would read or remove the snapshot.
+        Without that file, no process would read or remove the snapshot. ``taken`` is the
+        CLOCK_MONOTONIC time of its oldest values, in nanoseconds; its age is exported.
         """
+        self.file.set(SNAPSHOT_AGE, (str(self.file.worker),), taken)
         if self.directory is not None and not self.closed and self.file.is_linked():
             name = self.file.name.removesuffix(WORKER_SUFFIX) + APP_METRICS_SUFFIX
             self.directory.write(name, data)

@@ -1,4 +1,4 @@
-"""A service that Sidelight cannot measure completely: too many routes, and a failing registry."""
+"""A service that Sidelight cannot measure completely: too many routes, and faults."""
 
 import os
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ from prometheus_client import REGISTRY, Counter
 from prometheus_client.metrics_core import Metric
 
 from sidelight import SidelightMiddleware
+from sidelight.runtime.faults import guarded
 
 app = FastAPI()
 app.add_middleware(SidelightMiddleware, max_series=100)
@@ -22,6 +23,8 @@ class Failing:
     def collect(self) -> Iterator[Metric]:
         self.collections += 1
         if self.collections > 5:
+            with guarded("example"):
+                raise RuntimeError("an internal error")
             raise RuntimeError("broken collector")
         yield from ()
 

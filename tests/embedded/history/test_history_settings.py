@@ -46,7 +46,7 @@ def test_without_history_nothing_is_imported() -> None:
     """Without history the extra's modules are not imported; with --rules no rules are made."""
     code = f"""
 import sys
-from sidelight.cli.sidecar import service
+from sidelight.cli.servers import service
 from sidelight.embedded.settings import check
 assert check(lambda: service(ruled=True), **{options(history="0")!r}) is None
 assert service(ruled=False).groups == []

@@ -73,6 +73,8 @@ MAY_BE_EMPTY = {
     "sidelight-telemetry-health": {
         "OTLP exports",
         "Internal errors by location",
+        "Failed collectors",
+        "Age of the application's own metrics",
         "Internal errors",
         "Skipped files and families",
         "Series overflow",

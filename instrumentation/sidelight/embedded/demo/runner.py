@@ -12,8 +12,8 @@ from typing import Any, Final
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from sidelight.embedded.demo.processes import DemoServices, demo_services
 from sidelight.embedded.demo.screenshots import Screenshots
-from sidelight.embedded.demo.services import DemoServices, demo_services
 from sidelight.embedded.demo.terminal import RouteStatsTable, console
 
 

@@ -4,7 +4,6 @@ import socket
 import sys
 from typing import Final
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import RedirectResponse, Response
 from nicegui import app as nicegui_app
@@ -37,16 +36,8 @@ def run(settings: ViewerSettings) -> None:
     """Serve until SIGTERM or SIGINT. Raises `SettingsError` if the address can't be used."""
     listener = listen(settings, LISTEN)
     app = SecurityMiddleware(application(viewer_context(settings)), settings.token, settings.hosts)
-    config = uvicorn.Config(
-        app,
-        lifespan="on",
-        log_level="warning",
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
-    )
     _print_address(settings, listener)
-    serve(config, listener)
+    serve(app, listener, SHUTDOWN_TIMEOUT, log_level="warning")
 
 
 def _print_address(settings: ViewerSettings, listener: socket.socket) -> None:

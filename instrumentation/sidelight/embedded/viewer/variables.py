@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from sidelight.durations import to_text
 from sidelight.embedded.viewer.dashboard import Dashboard, TemplateVariable
 from sidelight.embedded.viewer.time_range import QueryInterval
+from sidelight.text_format import escaped
 
 ALL: Final = "$__all"
 ALL_NAMES: Final = frozenset({ALL, "All"})
@@ -93,22 +94,17 @@ def escape_regex(value: str) -> str:
     return SPECIAL.sub(lambda found: rf"\\{found[0]}", slashed)
 
 
-def escape_string(value: str) -> str:
-    """A value for ``="…"``."""
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
 def _in_query(variable: TemplateVariable, state: PageState) -> str:
     """The text that replaces a variable in a query."""
     values = state.of(variable)
     if not (variable.multi or variable.include_all):
-        return escape_string(values[0]) if values else ""
+        return escaped(values[0]) if values else ""
     if values == (ALL,):
         if variable.all_value:
             return variable.all_value
         values = state.options.get(variable.name, ())
-    escaped = [escape_regex(value) for value in values]
-    return escaped[0] if len(escaped) == 1 else f"({'|'.join(escaped)})"
+    patterns = [escape_regex(value) for value in values]
+    return patterns[0] if len(patterns) == 1 else f"({'|'.join(patterns)})"
 
 
 def interpolate(expr: str, dashboard: Dashboard, state: PageState, interval: QueryInterval) -> str:

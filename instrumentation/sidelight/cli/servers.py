@@ -1,15 +1,66 @@
-"""``sidelight sidecar``."""
+"""``sidelight sidecar`` and ``sidelight viewer``, which serve HTTP."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import click
 
-from sidelight.cli.options import access_options
-
 if TYPE_CHECKING:
     from sidelight.embedded.settings import HistoryOptions, ServiceRules
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+def access_options(prefix: str, default_address: str, token_help: str) -> Decorator:
+    """Add ``listen``, ``token_file``, ``hosts`` and ``insecure`` to a command.
+
+    ``prefix`` is that of the environment variables, such as ``SIDELIGHT_VIEWER``.
+    """
+    options = (
+        click.option(
+            "--listen",
+            default=default_address,
+            envvar=f"{prefix}_LISTEN",
+            metavar="ADDRESS:PORT",
+            show_default=True,
+            help="The address to listen on. An address other than loopback requires a token.",
+        ),
+        click.option(
+            "--token-file",
+            envvar=f"{prefix}_TOKEN_FILE",
+            metavar="FILE",
+            help=token_help,
+        ),
+        click.option(
+            "--insecure",
+            is_flag=True,
+            envvar=f"{prefix}_INSECURE",
+            help="Serve other machines without a token.",
+        ),
+        click.option(
+            "--allowed-host",
+            "hosts",
+            multiple=True,
+            callback=_names,
+            envvar=f"{prefix}_ALLOWED_HOSTS",
+            metavar="NAME",
+            help="A host name that requests may use, besides localhost and IP addresses.",
+        ),
+    )
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Split the names that one environment variable lists, by commas or spaces."""
+    return tuple(name for text in given for name in text.replace(",", " ").split())
 
 
 @click.command()
@@ -115,3 +166,52 @@ def service(*, ruled: bool) -> "ServiceRules":
 
     of = commands.service(None)
     return ServiceRules(groups(RuleContext(of)) if ruled else [], commands.labels_of(of))
+
+
+@click.command()
+@access_options(
+    "SIDELIGHT_VIEWER",
+    "127.0.0.1:9465",
+    "A file with the bearer token, which is sent to the sidecar and Prometheus and required of "
+    "the viewer's clients.",
+)
+@click.option(
+    "--sidecar",
+    envvar="SIDELIGHT_VIEWER_SIDECAR",
+    default="http://127.0.0.1:9464",
+    show_default=True,
+    metavar="URL",
+    help="The address of the sidecar, which has the history and the slow requests.",
+)
+@click.option(
+    "--prometheus",
+    envvar="SIDELIGHT_VIEWER_PROMETHEUS",
+    metavar="URL",
+    help="A Prometheus server to query in place of the sidecar's history.",
+)
+@click.option(
+    "--step",
+    envvar="SIDELIGHT_VIEWER_STEP",
+    metavar="DURATION",
+    help="The interval of scrapes and rule evaluations, if shorter than 15s and 1m.",
+)
+def viewer(  # noqa: PLR0913, PLR0917 one for each option
+    listen: str,
+    sidecar: str,
+    prometheus: str | None,
+    token_file: str | None,
+    hosts: tuple[str, ...],
+    step: str | None,
+    *,
+    insecure: bool,
+) -> None:
+    """Serve the dashboards to a browser, without Grafana."""
+    from sidelight.embedded.viewer import settings
+
+    checked = settings.check(
+        listen, sidecar, prometheus, token_file, hosts, insecure=insecure, step=step
+    )
+    settings.require_extra()
+    from sidelight.embedded.viewer import server
+
+    server.run(checked)
