@@ -7,10 +7,11 @@ import threading
 import time
 import uuid
 from bisect import bisect_left
+from collections import OrderedDict
 from contextlib import suppress
 from functools import cached_property
 
-from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
+from sidelight.contract import ABSENT, DURATION, METRICS, NANOSECONDS, WORKER, Metric, boundaries
 from sidelight.errors import InvalidDataError, StoreError
 from sidelight.store import capacity, layout, locks, slow_requests
 from sidelight.store.directory import (
@@ -67,6 +68,8 @@ class WorkerFile:
         self._max_series = max_series
         self._reserved = capacity.reserved_bytes(schema)
         self._slow_requests = 0
+        self._exemplars: OrderedDict[tuple[int, int], tuple[int, float]] = OrderedDict()
+        self._exemplar_time = 0.0
         self._lock = threading.RLock()  # a finalizer may count while this thread holds it
         self._series: dict[bytes, SeriesCounter] = {}
         self._capped_series = 0
@@ -239,11 +242,26 @@ class WorkerFile:
     def set_exemplar(
         self, counter: SeriesCounter, bucket: int, trace: bytes, span: bytes, value: float
     ) -> None:
-        """Store the exemplar of a bucket, in place of an earlier one."""
-        rest = struct.pack("<IQ16s8sdd", bucket, counter.at * WORD, trace, span, value, time.time())
-        slot = (counter.at + bucket) % self._header.exemplars
-        at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
-        self.memory[at : at + layout.EXEMPLAR.size] = layout.with_checksum(rest)
+        """Store the exemplar of a bucket, in place of an earlier one.
+
+        Where no slot is left, it takes that of the oldest exemplar.
+        """
+        with self._lock:
+            self._exemplar_time = seconds = max(time.time(), self._exemplar_time)
+            slot = self._exemplar_slot((counter.at, bucket), seconds)
+            rest = struct.pack("<IQ16s8sdd", bucket, counter.at * WORD, trace, span, value, seconds)
+            at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
+            self.memory[at : at + layout.EXEMPLAR.size] = layout.with_checksum(rest)
+
+    def _exemplar_slot(self, bucket: tuple[int, int], seconds: float) -> int:
+        """The slot of a bucket. The time of an exemplar that gives its slot away is published."""
+        found = self._exemplars.pop(bucket, None)
+        slot = len(self._exemplars) if found is None else found[0]
+        if slot == self._header.exemplars:
+            _, (slot, dropped) = self._exemplars.popitem(last=False)
+            self.words[layout.EXEMPLARS_AFTER] = int(dropped * NANOSECONDS)
+        self._exemplars[bucket] = slot, seconds
+        return slot
 
     def add_slow_request(self, record: slow_requests.SlowRequest) -> None:
         """Store a slow request, in place of the oldest one."""
