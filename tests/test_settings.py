@@ -281,6 +281,12 @@ def test_a_token_is_not_told(empty_folder: Path) -> None:
     assert "s3cret" not in failure({"metrics_token": b"s3cret"})
 
 
+def test_an_unknown_key_of_a_file(empty_folder: Path) -> None:
+    """The nearest key may be one that only files have."""
+    (empty_folder / "sidelight.toml").write_text('[slos]\navailability = "99%"\n')
+    assert "unknown option, did you mean slo? (known: buckets, " in failure({})
+
+
 def test_settings_are_frozen(empty_folder: Path) -> None:
     """Settings don't change after they were checked."""
     found = load({}, {})

@@ -99,7 +99,7 @@ def load(
     given: dict[str, Any] = {**file, **_from_environ(environ), **options}
     for key, value in given.items():
         if key not in _CHECKS:
-            problem = unknown("option", key, sorted(_CHECKS))
+            problem = unknown("option", key, sorted(KEYS if key in file else _CHECKS))
             raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
     slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}

@@ -66,6 +66,20 @@ def test_each_bucket_keeps_its_exemplar_as_long_as_there_is_room(
     killed(file)
 
 
+def test_each_bucket_has_the_newest_exemplar_of_all_workers(
+    where: Directory, clock: list[float]
+) -> None:
+    """Of two workers' exemplars of one bucket the newer one is exported, whichever has it."""
+    first, second = worker(where), worker(where)
+    stored = []
+    for file, bucket in ((first, 1), (second, 1), (second, 2), (first, 2)):
+        trace(file, "/a", bucket)
+        stored.append(clock[0])
+    assert times(Reader(where)) == {("/a", 1): stored[1], ("/a", 2): stored[3]}
+    for file in (first, second):
+        killed(file)
+
+
 def test_an_exemplar_never_goes_back_in_time(where: Directory, clock: list[float]) -> None:
     """Not when another series takes its slot, and not when its worker ends and is merged."""
     first, second, reader = worker(where), worker(where), Reader(where)

@@ -16,6 +16,7 @@ from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
+from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.routes import RouteTable, router_below
@@ -25,6 +26,7 @@ from sidelight.runtime.faults import guarded
 from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
 from sidelight.store.layout import STATE, WorkerState
 from sidelight.store.process_store import open_store
+from sidelight.store.route_table import PublishedRoute
 
 logger = logging.getLogger("sidelight")
 
@@ -40,7 +42,7 @@ class OpenStore(NamedTuple):
     recorder: Recorder
     keys: RequestKeys
     exclusions: Exclusions
-    endpoint: MetricsEndpoint
+    endpoint: MetricsPath
 
 
 class StoreLifecycle:
@@ -162,7 +164,8 @@ class StoreLifecycle:
         with guarded("validation", recorder.faults):
             watch(self._app)
         keys = RequestKeys(recorder, exclusions)
-        return OpenStore(recorder, keys, exclusions, MetricsEndpoint(recorder))
+        endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
+        return OpenStore(recorder, keys, exclusions, endpoint)
 
     def learn(self, key: RequestKey) -> None:
         """Requests with this key can go the fast path from now on."""
@@ -212,20 +215,16 @@ async def _in_thread(call: Callable[..., None], *args: object) -> None:
 
 def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
     """Log what in the settings doesn't fit the application's routes."""
+    below_mounts = {PublishedRoute((), path).template for path in settings.path_templates}
     known = {f"{method} {route.template}" for route in table.routes for method in route.methods}
     for name in settings.slow_request_threshold:
-        if name not in {EVERY_ROUTE, *known}:
+        if name not in {EVERY_ROUTE, *known} and name.partition(" ")[2] not in below_mounts:
             logger.warning(
                 "slow_request_threshold names %r, which is no route of this application", name
             )
-    taken = {f"GET {settings.metrics_path}", f"* {settings.metrics_path}/{{path}}"}
-    if taken & known:
-        logger.warning(
-            "%s is a route of the application's own and keeps its answer; "
-            'set metrics_path="/sidelight" to have the metrics beside it',
-            settings.metrics_path,
-        )
-        exclusions.leave_metrics_path()
+    path = settings.metrics_path
+    if known & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
+        leave_metrics_path(exclusions, path)
 
 
 class Observer(Protocol):

@@ -19,6 +19,18 @@ from sidelight.store.schema import Schema, StoredFamily, bucket_mapping, merged,
 from sidelight.store.service_info import ServiceInfo
 from sidelight.store.writer import WorkerFile
 
+Steps = Generator[None, None, None]
+CHUNK = 200
+MAX_KEYS = 100_000
+MAX_EXPORTED = 256 * 1024 * 1024
+"""About how many bytes of exported text may come from files."""
+DEFAULTS = (
+    *schema(DURATION_BUCKETS),
+    *(StoredFamily(m.name, "gauge", ()) for m in METRICS.values() if m.kind == "info"),
+)
+"""Families as they are where no file says otherwise."""
+KINDS = {family.name: family.kind for family in DEFAULTS}
+
 
 @dataclass(slots=True)
 class SumPlan:
@@ -47,20 +59,6 @@ class SumPlan:
         for key, series in self.others:
             found[series.at] = key, series.family
         return found
-
-
-Steps = Generator[None, None, None]
-CHUNK = 200
-MAX_KEYS = 100_000
-MAX_EXPORTED = 256 * 1024 * 1024
-"""About how many bytes of exported text may come from files."""
-
-DEFAULTS = (
-    *schema(DURATION_BUCKETS),
-    *(StoredFamily(m.name, "gauge", ()) for m in METRICS.values() if m.kind == "info"),
-)
-"""Families as they are where no file says otherwise."""
-KINDS = {family.name: family.kind for family in DEFAULTS}
 
 
 class Collector:
