@@ -275,7 +275,7 @@ def _file(app: Any) -> WorkerFile:
 def _endpoint(app: Any) -> MetricsEndpoint:
     opened = _lifecycle(app)._open_store
     assert opened is not None
-    return opened.endpoint
+    return opened.endpoint.endpoint
 
 
 @pytest.mark.parametrize(

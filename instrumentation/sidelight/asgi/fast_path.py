@@ -11,7 +11,7 @@ from typing import Any
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
-from sidelight.asgi.mark import MARK
+from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
@@ -32,6 +32,7 @@ class RequestState(UncommonRequest):
             kind = message["type"]
             if kind == "http.response.start":
                 self.status = message["status"]
+                self.start_message = message
                 if "trailers" in message and message["trailers"]:  # noqa: RUF019 less than get()
                     self.set_extra().trailers = True
             elif (
@@ -116,6 +117,8 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
                 or (key.exclusions is not None and key.exclusions.cover(path))
             ):
                 return None
+        else:
+            path = scope["path"]
         state = RequestState()
         state.key = key
         state.scope = scope
@@ -139,6 +142,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             if slot is UNTRACKED:
                 state.extra = Extra()
         scope[MARK] = key, slot, start
+        ORIGIN.set((key, path))
         if start > key.due:
             key.recorder.wake()
     except Exception:  # noqa: BLE001 as above

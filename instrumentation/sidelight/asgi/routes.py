@@ -92,6 +92,13 @@ class RouteTable:
         found = (at for at, matcher in enumerate(self._ordered) if matcher.is_open)
         return next(found, len(self._ordered))
 
+    def is_opaque(self, path: str) -> bool:
+        """Whether a path leads into a mounted application whose routes can't be seen."""
+        scope: Scope = {"type": "http", "method": "GET", "headers": ()}
+        taking = (each for each in self._ordered if each.methods & {"GET", ANY})
+        first = next((each for each in taking if each.matches(scope, path)), None)
+        return first is not None and first.mount and not first.has_routes
+
     def is_current(self) -> bool:
         """Whether the application still has the routes that the table was made from."""
         return all(
