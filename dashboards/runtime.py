@@ -101,8 +101,8 @@ LOOPS: Final = [
         "Routes that block event loops",
         "The share of time for which each route blocked event loops, and how often; the 20 "
         "highest. 200 % is two event loops all of the time. A row without a route is a timer or a "
-        "task; _UNMATCHED is a middleware that ran for requests without a route; _UNKNOWN is a C "
-        "extension that did not release the GIL.",
+        "task that no request started; _UNMATCHED is a middleware that ran for requests without a "
+        "route; _UNKNOWN is a C extension that did not release the GIL.",
         [SERVICE, Key("http_route", "Route", TO_ROUTE)],
         Column(f"topk(20, {BLOCKED} > 0)", "Blocked", "percentunit", decimals=2),
         Column(f"{BLOCKS} {in_top(BLOCKED, 20, 'job', 'http_route')}", "Blocks/s", "cps"),

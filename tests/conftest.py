@@ -25,6 +25,7 @@ def pytest_unconfigure() -> None:
     processes.end()
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that share something started run in one process; tests that wait run first.
 
@@ -35,6 +36,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if shared and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(shared))
     items.sort(key=lambda item: item.get_closest_marker("live") is None)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stops a run in which pytest-xdist keeps no group together: it would take twice as long."""
+    if getattr(session.config.option, "loadgroup", False):
+        for item in session.items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError(f"pytest-xdist does not know the group of {item.nodeid}")
 
 
 def sharing(item: pytest.Item) -> str:

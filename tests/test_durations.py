@@ -24,6 +24,11 @@ from sidelight.durations import to_milliseconds, to_seconds, to_text
         ("30s1m", None),
         ("1m1m", None),
         ("400000y", None),
+        ("9007199254740991ms", 9_007_199_254_740_991),
+        ("9007199254740992ms", None),
+        ("90071992547409910ms", None),
+        ("1" + 5000 * "0" + "ms", None),
+        (5000 * "0" + "5s", 5_000),
     ],
 )
 def test_a_duration_is_what_prometheus_takes_for_one(text: str, milliseconds: int | None) -> None:

@@ -12,6 +12,9 @@ from sidelight.settings import Settings, disabled, load
 
 # Key, a value that can't be used, and a word of what is wrong with it.
 BAD: list[tuple[str, Any, str]] = [
+    ("first_byte", "GET /x", "list of routes"),
+    ("first_byte", ["/x"], "METHOD"),
+    ("first_byte", [5], "METHOD"),
     ("slow_request_threshold", 0, "above 0"),
     ("slow_request_threshold", -1, "above 0"),
     ("slow_request_threshold", "fast", "seconds"),
@@ -46,6 +49,12 @@ BAD: list[tuple[str, Any, str]] = [
     ("exclude", ["/health*"], "/*"),
     ("exclude", [5], "/"),
     ("exclude", 5, "list"),
+    ("path_templates", "/a/{b}", "list"),
+    ("path_templates", ["a/{b}"], "/"),
+    ("path_templates", ["/a/{b"], "{name}"),
+    ("path_templates", ["/a/{b:odd}"], "{name}"),
+    ("path_templates", ["/a/*"], "{name}"),
+    ("path_templates", [f"/{n}" for n in range(1001)], "more than 1000"),
     ("metrics_path", "metrics", "path"),
     ("metrics_path", "/", "path"),
     ("metrics_path", "", "path"),
@@ -149,6 +158,7 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
     ("SIDELIGHT_LOG_REQUEST_PATH", "1", "log_request_path", True),
     ("SIDELIGHT_LOG_REQUEST_PATH", "False", "log_request_path", False),
     ("SIDELIGHT_EXCLUDE", "/a,/b/*", "exclude", ("/a", "/b/*")),
+    ("SIDELIGHT_PATH_TEMPLATES", "/a/{b},/c/{d:path}", "path_templates", ("/a/{b}", "/c/{d:path}")),
     ("SIDELIGHT_METRICS_PATH", "/m", "metrics_path", "/m"),
     ("SIDELIGHT_METRICS_PATH", "none", "metrics_path", None),
     ("SIDELIGHT_METRICS_PATH", "", "metrics_path", None),
@@ -272,6 +282,12 @@ def test_thresholds_are_boundaries(empty_folder: Path) -> None:
 def test_a_token_is_not_told(empty_folder: Path) -> None:
     """A token that can't be used is not written into a message."""
     assert "s3cret" not in failure({"metrics_token": b"s3cret"})
+
+
+def test_an_unknown_key_of_a_file(empty_folder: Path) -> None:
+    """The nearest key may be one that only files have."""
+    (empty_folder / "sidelight.toml").write_text('[slos]\navailability = "99%"\n')
+    assert "unknown option, did you mean slo? (known: buckets, " in failure({})
 
 
 def test_settings_are_frozen(empty_folder: Path) -> None:

@@ -15,6 +15,8 @@ UNITS: Final = {
 """The milliseconds of each unit, the largest first."""
 LONGEST: Final = 1 << 53
 """Milliseconds. Prometheus accepts no duration of this length or longer."""
+MOST_DIGITS: Final = 17
+"""Any number of so many digits is too long: the others need not be read."""
 
 _WRITTEN: Final = ("d", "h", "m", "s", "ms")
 _DURATION: Final = re.compile("".join(rf"(?:(\d+){unit})?" for unit in UNITS), re.ASCII)
@@ -28,7 +30,7 @@ def to_milliseconds(text: str) -> int:
     if found is None or not text:
         raise ValueError(f"{text!r} is not a duration; for example 15s, 1h30m or 2w")
     numbers = zip(found.groups("0"), UNITS.values(), strict=True)
-    total = sum(int(number[:15]) * unit for number, unit in numbers)
+    total = sum(int(number.lstrip("0")[:MOST_DIGITS] or 0) * unit for number, unit in numbers)
     if total >= LONGEST:
         raise ValueError(f"{text!r} is too long for a duration")
     return total

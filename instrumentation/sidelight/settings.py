@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -18,6 +19,8 @@ from sidelight.nearest import unknown
 
 EVERY_ROUTE = "*"
 MOST_BUCKETS = 60
+MOST_TEMPLATES = 1000
+PARAMETER = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::(?:str|path|int|float|uuid))?}")
 PYPROJECT = "pyproject.toml"
 FOR_RULES = ("selector", "slo")
 """Keys that only files have, for ``sidelight rules``; of ``slo`` we need the latencies."""
@@ -30,22 +33,27 @@ class Options(TypedDict, total=False):
     """Keyword arguments of `sidelight.SidelightMiddleware`; times are in seconds.
 
     ``slow_request_threshold``: from how long on a request is slow, one number for all routes or
-    a mapping by ``"METHOD /template"``. ``loop_block_threshold``: how long an event loop may be
-    busy before that counts as blocked. ``log_request_path``: log the path of a slow request,
-    without its query. ``buckets``: boundaries of duration histograms. ``exclude``: paths that
-    are not measured, exact or ending in ``/*``. ``metrics_path``: the path of the metrics; None
-    for none. ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label
-    sets a worker keeps. ``phase_sample_interval``: the phases of one request in so many are
-    measured, 0 for none. ``directory``: the directory that the workers share, if a sidecar is
-    to read it too. ``service``: the service's name. ``registry``: the ``CollectorRegistry`` of
-    the application's own metrics, in place of prometheus_client's default one.
+    a mapping by ``"METHOD /template"``. ``first_byte``: routes, as ``"METHOD /template"``, of
+    which the time to the first byte says whether a request is slow, as of event streams.
+    ``loop_block_threshold``: how long an event loop may be busy before that counts as blocked.
+    ``log_request_path``: log the path of a slow request, without its query. ``buckets``:
+    boundaries of duration histograms. ``exclude``: paths that are not measured, exact or ending in
+    ``/*``. ``path_templates``: templates of paths below a mount whose application has no routes
+    that Sidelight can see. ``metrics_path``: the path of the metrics; None for none.
+    ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label sets a
+    worker keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0
+    for none. ``directory``: the directory that the workers share, if a sidecar is to read it too.
+    ``service``: the service's name. ``registry``: the ``CollectorRegistry`` of the application's
+    own metrics, in place of prometheus_client's default one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
+    first_byte: Sequence[str]
     loop_block_threshold: float
     log_request_path: bool
     buckets: Sequence[float]
     exclude: Sequence[str]
+    path_templates: Sequence[str]
     metrics_path: str | None
     metrics_token: str
     max_series: int
@@ -66,9 +74,11 @@ class Settings:
 
     slow_request_threshold: Mapping[str, float]
     buckets: tuple[float, ...]
+    first_byte: tuple[str, ...] = ()
     loop_block_threshold: float = 0.1
     log_request_path: bool = False
     exclude: tuple[str, ...] = ()
+    path_templates: tuple[str, ...] = ()
     metrics_path: str | None = "/metrics"
     metrics_token: str | None = None
     max_series: int = 4000
@@ -92,7 +102,7 @@ def load(
     given: dict[str, Any] = {**file, **_from_environ(environ), **options}
     for key, value in given.items():
         if key not in _CHECKS:
-            problem = unknown("option", key, sorted(_CHECKS))
+            problem = unknown("option", key, sorted(KEYS if key in file else _CHECKS))
             raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
     values = {key: _CHECKS[key](key, value) for key, value in given.items()}
     slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}
@@ -169,11 +179,26 @@ def _slow(key: str, value: Any) -> dict[str, float]:
         value = {EVERY_ROUTE: value}
     found = {}
     for route, threshold in value.items():
-        method, space, path = str(route).partition(" ")
-        if route != EVERY_ROUTE and not (space and method.isupper() and path.startswith("/")):
+        if route != EVERY_ROUTE and not _is_route(str(route)):
             raise SettingsError(key, {route: threshold}, "a route is 'METHOD /template'", example)
         found[str(route)] = _seconds(key, threshold, example)
     return found
+
+
+def _is_route(text: str) -> bool:
+    method, space, path = text.partition(" ")
+    return bool(space) and method.isupper() and path.startswith("/")
+
+
+def _first_byte(key: str, value: Any) -> tuple[str, ...]:
+    example = f'{key}=["GET /export"]'
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, _Text) else value
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise SettingsError(key, value, "must be a list of routes", example)
+    for part in parts:
+        if not isinstance(part, str) or not _is_route(part):
+            raise SettingsError(key, value, "a route is 'METHOD /template'", example)
+    return tuple(parts)
 
 
 def _slow_from_text(text: str) -> Any:
@@ -228,6 +253,25 @@ def _paths(key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(part, str) or not part.startswith("/") or "*" in part.removesuffix("/*"):
             raise SettingsError(key, value, "a path starts with / and may end in /*", example)
     return tuple(parts)
+
+
+def _path_templates(key: str, value: Any) -> tuple[str, ...]:
+    example = f'{key}=["/api/runs/{{action}}"]'
+    parts = value.split(",") if isinstance(value, _Text) else value
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise SettingsError(key, value, "must be a list of paths", example)
+    for part in parts:
+        if not isinstance(part, str) or not part.startswith("/") or not _is_template(part):
+            problem = "a path starts with / and has a {name} in place of what varies"
+            raise SettingsError(key, value, problem, example)
+    if len(parts) > MOST_TEMPLATES:
+        raise SettingsError(key, value, f"has more than {MOST_TEMPLATES} paths", example)
+    return tuple(parts)
+
+
+def _is_template(path: str) -> bool:
+    """Whether braces are there only around the names of parameters."""
+    return not set("{}\t\n*") & set(PARAMETER.sub("", path))
 
 
 def _metrics_path(key: str, value: Any) -> str | None:
@@ -295,9 +339,11 @@ def _whole(key: str, value: Any, least: int, most: int, example: str) -> int:
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "slow_request_threshold": _slow,
     "buckets": _buckets,
+    "first_byte": _first_byte,
     "loop_block_threshold": _loop_block_threshold,
     "log_request_path": _switch,
     "exclude": _paths,
+    "path_templates": _path_templates,
     "metrics_path": _metrics_path,
     "metrics_token": _secret,
     "max_series": _max_series,

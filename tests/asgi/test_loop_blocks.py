@@ -1,13 +1,19 @@
 """The route that a blocked event loop is counted for, in an application under real requests."""
 
+import asyncio
+import sys
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
+import httpx
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
+from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from tests.asgi.driver import Page
 
 BLOCKED = "asyncio_event_loop_blocked_seconds_total"
@@ -49,3 +55,91 @@ def test_a_middleware_blocks_a_request(path: str, route: str) -> None:
     }
     assert blocked.pop(route) >= BLOCK / 2
     assert set(blocked) <= {"", "_UNKNOWN"}, "a busy machine may stall the loop at any time"
+
+
+def look(middleware: SidelightMiddleware, found: list[str]) -> None:
+    """Note the route that the watchdog counts a block for that happens here."""
+    recorder = middleware.lifecycle.recorder
+    assert recorder is not None
+    attribution = LoopBlockAttribution(recorder.labels, recorder.file)
+    found.append(attribution.attribute(sys._getframe(1), asyncio.get_running_loop()).route)
+
+
+def starting(run: Callable[[], object]) -> SidelightMiddleware:
+    """An application that starts a task or a timer in a request, and ends it in another."""
+    app, over = FastAPI(), asyncio.Event()
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def work() -> None:
+        await over.wait()
+        run()
+
+    @app.get("/session/{name}")
+    async def session(name: str, how: str = "task") -> str:
+        if how == "timer":
+            asyncio.get_running_loop().call_later(0.05, run)
+        else:
+            tasks.add(asyncio.create_task(work()))
+        return name
+
+    @app.get("/end")
+    async def end() -> None:
+        over.set()
+        await asyncio.sleep(0.1)
+
+    return SidelightMiddleware(app)
+
+
+@pytest.mark.parametrize("how", ["task", "timer"])
+def test_a_task_has_the_route_of_the_request_that_started_it(how: str) -> None:
+    """A task or a timer that blocks after its request has ended is counted for its route."""
+    found: list[str] = []
+    middleware = starting(lambda: look(middleware, found))
+    with TestClient(middleware) as client:
+        client.get(f"/session/a?how={how}")
+        client.get("/end")
+    assert found == ["/session/{name}"]
+
+
+def test_what_no_request_started_has_no_route() -> None:
+    """A task of the lifespan has no route, also while requests run."""
+    found: list[str] = []
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        asyncio.get_running_loop().call_later(0.02, look, middleware, found)
+        yield
+
+    app = FastAPI(lifespan=lifespan)
+    middleware = SidelightMiddleware(app)
+
+    @app.get("/")
+    async def wait() -> None:
+        await asyncio.sleep(0.1)
+
+    with TestClient(middleware) as client:
+        client.get("/")
+    assert found == [""]
+
+
+def test_an_application_that_is_called_by_another_has_its_own_routes() -> None:
+    """With several applications in a process, each route is that of the application it is in."""
+    found: list[str] = []
+    inner, outer = FastAPI(), FastAPI()
+    outermost, innermost = SidelightMiddleware(outer), SidelightMiddleware(inner)
+
+    @inner.get("/inner/{x}")
+    async def blocks(x: int) -> int:
+        look(outermost, found)
+        return x
+
+    @outer.get("/outer")
+    async def calls() -> None:
+        transport = httpx.ASGITransport(app=innermost)
+        async with httpx.AsyncClient(transport=transport, base_url="http://inner") as client:
+            await client.get("/inner/1")
+        look(outermost, found)
+
+    with TestClient(outermost) as client:
+        client.get("/outer")
+    assert found == ["/inner/{x}", "/outer"]

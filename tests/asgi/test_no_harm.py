@@ -275,7 +275,7 @@ def _file(app: Any) -> WorkerFile:
 def _endpoint(app: Any) -> MetricsEndpoint:
     opened = _lifecycle(app)._open_store
     assert opened is not None
-    return opened.endpoint
+    return opened.endpoint.endpoint
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def _endpoint(app: Any) -> MetricsEndpoint:
     [
         "sidelight.asgi.lifecycle.open_store",
         "sidelight.asgi.lifecycle.Recorder",
-        "sidelight.asgi.lifecycle.routes_below",
+        "sidelight.asgi.lifecycle.router_below",
         "sidelight.asgi.recorder.Labels",
         "sidelight.asgi.recorder.heartbeat",
         "sidelight.store.process_store.WorkerFile",

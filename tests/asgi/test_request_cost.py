@@ -33,8 +33,11 @@ async def endpoint() -> None:
     """Never called: what is measured is the way around it."""
 
 
+ROUTE = Route("/", endpoint)
+
+
 async def routed(scope: Scope, receive: Receive, send: Send) -> None:
-    scope["endpoint"] = endpoint
+    scope["route"], scope["endpoint"] = ROUTE, endpoint
     await RESPONSE(scope, receive, send)
 
 
@@ -72,7 +75,7 @@ async def costs() -> dict[str, int]:
     async def send(message: Message) -> None: ...
 
     app = SidelightMiddleware(routed, phase_sample_interval=0)
-    routed.routes = [Route("/", endpoint)]  # type: ignore[attr-defined]
+    routed.routes = [ROUTE]  # type: ignore[attr-defined]
     counters: list[Counter] = []
     for number in range(WARM_UP + MEASURED):
         scope, counter = http_scope("GET", "/"), Counter()

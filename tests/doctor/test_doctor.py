@@ -2,6 +2,7 @@
 
 import http.server
 import json
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from sidelight import SidelightMiddleware
 from sidelight.asgi import builtin_telemetry
 from sidelight.cli import main
+from sidelight.doctor import machine
 from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
 from sidelight.doctor.machine import check_machine
@@ -177,6 +179,17 @@ def test_directories(tmp_path: Path) -> None:
         found = wrong(check_machine({"SIDELIGHT_DIR": str(tmp_path / name)}))
         assert any(word in what for what in found), (name, found)
     assert not (tmp_path / "no").exists()
+
+
+def test_the_default_directory_is_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A default directory that the group or others can read is reported, and a private one not."""
+    monkeypatch.setattr(machine, "memory_folder", lambda: tmp_path)
+    where = tmp_path / f"sidelight-{os.getuid()}"
+    where.mkdir()
+    for mode, is_open in ((0o700, False), (0o750, True), (0o770, True), (0o701, True)):
+        where.chmod(mode)
+        found = wrong(check_machine({}))
+        assert (f"{where} is open to other users" in found) == is_open
 
 
 class Prometheus(http.server.BaseHTTPRequestHandler):

@@ -3,6 +3,8 @@
 import asyncio
 import ctypes
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -11,7 +13,28 @@ from starlette.responses import Response
 
 from sidelight import SidelightMiddleware
 
-app = FastAPI()
+jobs: asyncio.Queue[float] = asyncio.Queue()
+calls: asyncio.Queue[float] = asyncio.Queue()
+started: list[asyncio.Task[None]] = []
+
+
+async def _run(queue: asyncio.Queue[float]) -> None:
+    """What is put into a queue runs in this task, and blocks the loop."""
+    while True:
+        time.sleep(await queue.get())  # noqa: ASYNC251 that is what is wrong here
+        queue.task_done()
+
+
+@asynccontextmanager
+async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async with asyncio.TaskGroup() as group:
+        job = group.create_task(_run(jobs))
+        yield
+        for task in (job, *started):
+            task.cancel()
+
+
+app = FastAPI(lifespan=lifespan)
 
 
 async def between(request: Request, call_next: RequestResponseEndpoint) -> Response:
@@ -73,5 +96,19 @@ def thread(seconds: float) -> float:
 
 @app.get("/later")
 async def later() -> int:
-    asyncio.get_running_loop().call_later(0.2, time.sleep, 1.5)
+    jobs.put_nowait(1.5)
+    return 1
+
+
+@app.get("/session")
+async def session() -> int:
+    """Starts a task that runs what other requests ask for."""
+    started.append(asyncio.create_task(_run(calls)))
+    return 1
+
+
+@app.get("/call")
+async def call() -> int:
+    calls.put_nowait(1.5)
+    await calls.join()
     return 1

@@ -78,7 +78,8 @@ class Sidecar(Server):
         timeout: float = PATIENCE,
     ) -> tuple[int, str]:
         """One request, with the token: status and body."""
-        bearer = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        token = self.token.encode().decode("latin-1")  # http.client encodes text as Latin-1
+        bearer = {"Authorization": f"Bearer {token}"} if token else {}
         return super().get(path, method, {**bearer, **(headers or {})}, timeout)
 
     def answers(self) -> bool:

@@ -1,6 +1,7 @@
 """What blocks the event loop, and what waits for a thread, on a real server under real clients."""
 
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,7 @@ def test_the_route_that_holds_the_loop_is_told_from_those_that_wait(uvicorn: Ser
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
-    """In a request that a middleware runs in a task of its own; in a callback of no request."""
+    """A request that a middleware runs in a task; a task that a request or no request started."""
     pytest.importorskip(loop)
     server = uvicorn(1, "causes:app", "--loop", loop).ready()
     found, most = blocked(server, lambda: server.get("/hold/1"))
@@ -95,6 +96,61 @@ def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
     found, most = blocked(server, later)
     assert set(found) <= NOBODY
     assert found[""] <= most
+    server.get("/session")
+    found, most = blocked(server, lambda: server.get("/call"))
+    known = loop == "asyncio" or sys.version_info >= (3, 12)
+    assert set(found) - NOBODY == ({"/session"} if known else set()), found
+    assert LEAST <= found["/session" if known else ""] <= most
+
+
+INSTALLED = """
+import time
+from fastapi import FastAPI
+from sidelight import SidelightMiddleware
+
+def total():
+    time.sleep(1)
+
+class Middleware:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["path"] == "/nothing":
+            time.sleep(1)
+        await self.app(scope, receive, send)
+
+app = FastAPI()
+
+@app.get("/report")
+async def report():
+    total()
+
+@app.get("/pid")
+async def pid():
+    return 1
+
+app.add_middleware(Middleware)
+app.add_middleware(SidelightMiddleware)
+"""
+
+
+def test_a_service_that_is_installed(uvicorn: Serve, tmp_path: Path) -> None:
+    """Lines of a service in site-packages are logged; a path without a route is unmatched."""
+    package = tmp_path / "site-packages" / "installed_shop" / "__init__.py"
+    package.parent.mkdir(parents=True)
+    package.write_text(INSTALLED)
+    folder = str(package.parent.parent)
+    server = uvicorn(1, "installed_shop:app", "--app-dir", folder).ready()
+    server.get("/report")
+    server.get("/nothing")
+    seconds = by_route(page_of(server), BLOCKED)
+    assert min(seconds["/report"], seconds["_UNMATCHED"]) >= 1 - BEAT
+    lines = eventually(
+        lambda: found if len(found := re.findall(r"by (\S+: .*)", server.log)) > 1 else []
+    )
+    assert f"/report: {package}:7 in total, called from {package}:22 in report" in lines
+    assert f"_UNMATCHED: {package}:15 in Middleware.__call__ of the package installed_shop" in lines
 
 
 def test_a_loop_whose_process_holds_the_gil(uvicorn: Serve) -> None:

@@ -23,7 +23,7 @@ from tests.live.sidecars import Sidecar
 
 pytestmark = pytest.mark.live
 
-TOKEN = "a-long-random-word"
+TOKEN = "a-long-random-wörd-à"  # sent as UTF-8, whose last byte is white space in Latin-1
 CONFIG = """\
 global:
   scrape_interval: 500ms

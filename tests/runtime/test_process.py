@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from sidelight.runtime import process
+from sidelight.store import cleanup, supervisor
 from tests.runtime.reading import Worker
 
 GIB = 1 << 30
@@ -34,6 +35,18 @@ def limit(system: Path, told: str, files: Mapping[str, object]) -> int | None:
         path.write_text(f"{value}\n")
     process._limits.cache_clear()
     return process.memory_limit()
+
+
+def test_a_process_name_need_not_be_utf_8() -> None:
+    """Linux cuts a name after 15 bytes, inside of a character too; the start time is read."""
+    name = Path("/proc/self/comm")
+    before, started = name.read_bytes(), cleanup.start_time("self")
+    try:
+        name.write_bytes(b"gunicorn: caf\xc3")
+        assert process.start_time(-4) is not None
+        assert cleanup.start_time("self") == supervisor.start_time(os.getpid()) == started
+    finally:
+        name.write_bytes(before)
 
 
 def test_the_start_time_does_not_move(monkeypatch: pytest.MonkeyPatch) -> None:

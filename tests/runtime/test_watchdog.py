@@ -237,3 +237,13 @@ def test_a_loop_that_was_stopped_in_between_was_not_blocked(attribution: BlockAt
     assert loop.run_until_complete(invocation(9100, 9300)) == 150 * MS
     assert attribution.ns_by_route == {"_UNKNOWN": 175 * MS}
     loop.close()
+
+
+def test_a_block_of_two_applications_is_counted_once() -> None:
+    """Applications on one loop share one file: a block is counted by the first of them alone."""
+    first, second = BlockAttribution(), BlockAttribution()
+    watched = WatchedLoop([first, second], THRESHOLD, PERIOD)
+    watched.beat(1000 * MS)
+    watched.beat(1250 * MS)
+    assert (first.ns_by_route, second.ns_by_route) == ({"_UNKNOWN": 225 * MS}, {})
+    assert (first.firsts, second.firsts) == (["_UNKNOWN"], [])

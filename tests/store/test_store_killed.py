@@ -16,7 +16,7 @@ from sidelight.contract import METRICS
 from sidelight.cooperative import run_to_end
 from sidelight.store.directory import Directory
 from sidelight.store.directory_reader import DirectoryReader
-from sidelight.store.layout import pack_method_scheme
+from sidelight.store.layout import SLOTS, pack_method_scheme
 from tests.store.driving import count, killed, merge_all, shared, sizes, totalled, worker
 
 ROOT = Path(__file__).parents[2]
@@ -178,3 +178,14 @@ def _counter(where: Directory, name: str) -> int:
         for series in file.index.series
         if series.family.name == name
     )
+
+
+def test_lost_requests_without_a_slot_are_counted(where: Directory) -> None:
+    """Requests for which no slot was left when their worker died are lost without a route."""
+    file = worker(where, 1)
+    asked = pack_method_scheme("http", "GET")
+    for _ in range(SLOTS + 3):
+        file.acquire_slot(asked, b"/items", 1)
+    killed(file)
+    merge_all(where)
+    assert _counter(where, "fastapi_requests_lost_total") == SLOTS + 3

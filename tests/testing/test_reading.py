@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from collections import Counter as Counts
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,8 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram
 
 from sidelight import watch
 from sidelight.testing import Metrics, UnknownError
+from sidelight.testing.lookup import quantile
+from sidelight.testing.metric_data import MetricSeries
 from tests.testing.shops import TestClient, shop
 
 DURATION = "http_server_request_duration_seconds"
@@ -66,6 +69,15 @@ def test_a_histogram_has_count_sum_quantile_and_buckets(sidelight_metrics: Metri
     assert str(found) == "between 0.05 and 1 s"
     assert sidelight_metrics.value(DURATION + "_bucket", le=60) == 3
     assert sidelight_metrics.value(DURATION + "_bucket", le=0.05) == 0
+
+
+@pytest.mark.parametrize(
+    ("q", "edges"), [(0.0, (0.0, 1.0)), (0.5, (0.0, 1.0)), (0.51, (1.0, 10.0)), (1.0, (1.0, 10.0))]
+)
+def test_a_quantile_at_an_edge_is_in_the_lower_bucket(q: float, edges: tuple[float, ...]) -> None:
+    """With half of the observations in each bucket the median is in the lower one."""
+    series = MetricSeries(22.0, Counts({(0.0, 1.0): 2, (1.0, 10.0): 2}))
+    assert quantile(series, q) == edges
 
 
 def test_what_kind_it_is_says_how_to_ask(sidelight_metrics: Metrics) -> None:

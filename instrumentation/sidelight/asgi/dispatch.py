@@ -8,10 +8,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sidelight.asgi.fast_path import RequestState, begin
 from sidelight.asgi.lifecycle import OpenStore, StoreLifecycle, observers
 from sidelight.asgi.lifespan import LifespanState, refuse
-from sidelight.asgi.mark import LIFESPAN, MARK, Measurement, mark_of
+from sidelight.asgi.mark import LIFESPAN, MARK, ORIGIN, Measurement, mark_of
 from sidelight.asgi.metrics_endpoint import refusal, unmeasured_response
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import Target, target_of
+from sidelight.asgi.root_paths import is_from_server
 from sidelight.asgi.websocket import WebSocketState
 from sidelight.runtime.faults import guarded
 
@@ -96,8 +97,11 @@ class Dispatch:
     def _begin(
         self, store: OpenStore, target: Target, scope: Scope, receive: Receive, send: Send
     ) -> Measurement | None:
-        key, kept = store.keys.find(target)
+        if target.root_path and is_from_server(scope, type(self._whole)):
+            store.recorder.labels.root_paths.entered(scope)
+        key, kept = store.keys.find(target, scope)
         if scope["type"] == "websocket":
+            ORIGIN.set((key, target.path))
             connection = WebSocketState(key, scope, receive, send)
             scope[MARK] = key, connection.slot, connection.since
             return connection

@@ -1,6 +1,6 @@
 """Paths that are not measured: that of the metrics, and those that ``exclude`` names."""
 
-from sidelight.asgi.labels import MOST_ROOTS
+from sidelight.asgi.root_paths import MOST_ROOTS
 from sidelight.settings import Settings
 from sidelight.store.route_table import strip_root
 

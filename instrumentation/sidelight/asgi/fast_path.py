@@ -10,7 +10,8 @@ from typing import Any
 
 from starlette.types import Message, Receive, Scope, Send
 
-from sidelight.asgi.mark import MARK
+from sidelight.asgi.chosen_route import CONTEXT
+from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
@@ -31,6 +32,7 @@ class RequestState(UncommonRequest):
             kind = message["type"]
             if kind == "http.response.start":
                 self.status = message["status"]
+                self.start_message = message
                 if "trailers" in message and message["trailers"]:  # noqa: RUF019 less than get()
                     self.set_extra().trailers = True
             elif (
@@ -43,10 +45,14 @@ class RequestState(UncommonRequest):
             else:  # a response whose body is one piece
                 now = monotonic_ns()
                 size = len(message["body"]) if "body" in message else 0
-                key, ns = self.key, now - self.since
+                key, scope, ns = self.key, self.scope, now - self.since
                 try:
-                    series = key.last_series[self.scope["endpoint"]]
-                except Exception:  # noqa: BLE001 a hash that is not Python's own may raise anything
+                    if "fastapi" in scope and CONTEXT in scope["fastapi"]:
+                        route = scope["fastapi"][CONTEXT]
+                    else:
+                        route = scope["route"]
+                    series = key.last_series[scope["root_path"]][id(route)]
+                except Exception:  # noqa: BLE001 not seen yet, or the scope tells no route
                     series = None
                 if series is None or series.status != self.status or ns > series.fast_path_limit:
                     self.finish(size, now)
@@ -111,6 +117,8 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
                 or (key.exclusions is not None and key.exclusions.cover(path))
             ):
                 return None
+        else:
+            path = scope["path"]
         state = RequestState()
         state.key = key
         state.scope = scope
@@ -134,6 +142,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             if slot is UNTRACKED:
                 state.extra = Extra()
         scope[MARK] = key, slot, start
+        ORIGIN.set((key, path))
         if start > key.due:
             key.recorder.wake()
     except Exception:  # noqa: BLE001 as above

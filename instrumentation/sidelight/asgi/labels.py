@@ -2,28 +2,45 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from starlette.types import Scope
 
-from sidelight.asgi.routes import RouteTable, routes_below
+from sidelight.asgi.chosen_route import chosen, is_mount
+from sidelight.asgi.root_paths import MOST_ROOTS, RootPaths, root_of
+from sidelight.asgi.routes import RouteTable, pattern, router_below, routes_of
 from sidelight.contract import METHODS, OTHER, UNKNOWN
 from sidelight.settings import EVERY_ROUTE, Settings
 from sidelight.store import route_table
 from sidelight.store.layout import BlockKind
-from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute
+from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
 from sidelight.store.writer import StoreFull, WorkerFile
 
 logger = logging.getLogger("sidelight")
 
 SCHEMES = frozenset({"http", "https", "ws", "wss"})
-MOST_ROOTS = 16
 REDIRECT = 307
+MOST_REBUILDS = 16
+"""In a row: after that one a second, for an application whose routes are never the same."""
 REBUILD_SECONDS = 1.0
+MOST_ROUTERS = 8
+"""An application has one, unless it chooses between several by code of its own."""
 MOST_PUBLICATIONS = 16
 """Each is a new copy of the table; later routes are measured, and unknown to other processes."""
+
+
+class RouteLabel(NamedTuple):
+    """The label ``http_route`` of a request.
+
+    ``by_route`` says that every request of the chosen route has it, as long as the application's
+    routes and the ``root_path`` are the same; ``by_endpoint``, that every request of the endpoint
+    has it.
+    """
+
+    text: str
+    by_route: bool = False
+    by_endpoint: bool = False
 
 
 class Labels:
@@ -33,24 +50,27 @@ class Labels:
         self,
         settings: Settings,
         file: WorkerFile,
-        routes: Sequence[Any],
+        router: object,
         on_change: Callable[[], None],
     ) -> None:
-        """``on_change`` is called after routes were added while running."""
+        """``router`` has the routes; ``on_change`` is called when labels may have changed."""
         self._slow = settings.slow_request_threshold
         self._file = file
-        self._routes = routes
+        self._routers = [router]
         self._on_change = on_change
+        self._below_mounts = [PublishedRoute((ANY,), path) for path in settings.path_templates]
+        self._patterns = [(each.template, pattern(each.path)) for each in self._below_mounts]
         self._notes: set[str] = set()
-        self._roots: set[str] = set()
         self._published = b""
         self._publications = 0
+        self._rebuilds_left = MOST_REBUILDS
+        self.root_paths = RootPaths(on_change)
         self._publish()
 
     def _publish(self) -> None:
         self._built = time.monotonic()
-        self.table = RouteTable(self._routes)
-        published = [each for route in self.table.routes for each in self._with_threshold(route)]
+        self.table = RouteTable(self._routers)
+        published = [each for route in self._in_order() for each in self._with_threshold(route)]
         text = route_table.encode(published)
         if text != self._published and self._publications < MOST_PUBLICATIONS:
             self._published = text
@@ -63,6 +83,11 @@ class Labels:
                     "have no route, and none is shown at zero; a higher max_series makes room",
                     len(published),
                 )
+
+    def _in_order(self) -> list[PublishedRoute]:
+        """The routes, with those below mounts in front of the first mount."""
+        routes, at = self.table.routes, self.table.before_open
+        return [*routes[:at], *self._below_mounts, *routes[at:]]
 
     def _with_threshold(self, route: PublishedRoute) -> Iterator[PublishedRoute]:
         """A route's methods with the threshold they have in common, one line each."""
@@ -79,45 +104,79 @@ class Labels:
         """From how many seconds on a request is slow. ``template`` is without ``root_path``."""
         return self._slow.get(f"{method} {template}", self._slow[EVERY_ROUTE])
 
-    def note_root(self, scheme: str, root: str) -> None:
-        """Publish a scheme and ``root_path`` when they are new, and not too many."""
-        note = f"{scheme_label(scheme)} {root}"
-        if note not in self._notes and len(self._notes) < MOST_ROOTS:
-            with suppress(StoreFull):  # such requests are then counted as _OTHER
-                self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
-                self._notes.add(note)
-                self._roots.add(root)
+    def note_root(self, scope: Scope) -> str | None:
+        """The ``root_path`` as a label has it, published with the scheme when it is new.
 
-    def route(self, scope: Scope, status: int) -> str:
+        None where there are too many or the file is full.
+        """
+        root = self.root_paths.label(scope)
+        note = f"{scheme_label(scope.get('scheme', 'http'))} {root}"
+        if root is not None and note not in self._notes and len(self._notes) < MOST_ROOTS:
+            try:
+                self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
+            except StoreFull:
+                return None if root else ""
+            self._notes.add(note)
+        return root
+
+    def route(self, scope: Scope, status: int) -> RouteLabel:
         """The label ``http_route`` of a request that has been routed."""
-        root = root_of(scope)
+        self.refresh(scope)
         endpoint = scope.get("endpoint")
-        if not self.table.knows(endpoint) and (endpoint is not None or not self.table.routes):
-            self._rebuild(scope)
         template = ""
         if status == REDIRECT and (endpoint is None or self.table.has_routes(endpoint)):
-            template = self.table.redirected(scope, root)
-        template = template or self.table.template(scope, root)
-        if not template or template == UNKNOWN or not root:
-            return template
-        self.note_root(scope.get("scheme", "http"), root)  # an inner application may have set it
-        return root + template if root in self._roots else OTHER
+            template = self.table.redirected(scope, root_of(scope))
+        template = template or self.table.template(scope, root_of(scope))
+        below = self._below_mount(scope)
+        text = _joined(self.note_root(scope), below or template)
+        if below or template == UNKNOWN or (self._patterns and self.table.is_open(scope)):
+            return RouteLabel(text)
+        route = chosen(scope)
+        if route is not None and not is_mount(route):
+            return RouteLabel(text, by_route=True)
+        return RouteLabel(text, by_endpoint=self.table.only_template(endpoint) is not None)
 
     def seen(self, scope: Scope) -> str:
         """The route of a request as far as it is known now; may be called from any thread."""
-        root = root_of(scope)
-        template = self.table.template(scope, root)
-        if not template or template == UNKNOWN or not root:
-            return template
-        return root + template if root in self._roots else OTHER
+        template = self._below_mount(scope) or self.table.template(scope, root_of(scope))
+        return _joined(self.root_paths.label(scope, learn=False), template)
 
-    def _rebuild(self, scope: Scope) -> None:
-        """Routes were added while running, or lie where only a request leads."""
-        if self.table.routes and time.monotonic() - self._built < REBUILD_SECONDS:
-            return
-        self._routes = routes_below(scope, None) or self._routes
-        self._publish()
-        self._on_change()
+    def _below_mount(self, scope: Scope) -> str:
+        """The template that the settings give to a path below a mount, or the empty string."""
+        if not self._patterns or not self.table.is_open(scope):
+            return ""
+        path = strip_root(scope["path"], root_of(scope))
+        return next((text for text, regex in self._patterns if regex.match(path)), "")
+
+    def refresh(self, scope: Scope) -> bool:
+        """Whether the table has the application's present routes; it is made again if not."""
+        known = self._knows(router_below(scope, None))
+        if known and self.table.is_current():
+            return True
+        if time.monotonic() - self._built >= REBUILD_SECONDS:
+            self._rebuilds_left = MOST_REBUILDS
+        if self._rebuilds_left:
+            self._rebuilds_left -= 1
+            self._publish()
+            self._on_change()
+        return False
+
+    def _knows(self, router: object) -> bool:
+        """Whether a router is among those that the table has; it is from now on."""
+        routes = routes_of(router)
+        if router is None or any(routes_of(known) is routes for known in self._routers):
+            return True
+        if len(self._routers) < MOST_ROUTERS:
+            self._routers.append(router)
+            return False
+        return True
+
+
+def _joined(root: str | None, template: str) -> str:
+    """A label of its two parts; without a template of its own there is no ``root_path`` in it."""
+    if not template or template == UNKNOWN:
+        return template
+    return OTHER if root is None else root + template
 
 
 def method_label(method: str) -> str:
@@ -128,9 +187,3 @@ def method_label(method: str) -> str:
 def scheme_label(scheme: str) -> str:
     """The label ``url_scheme``."""
     return scheme if scheme in SCHEMES else OTHER
-
-
-def root_of(scope: Scope) -> str:
-    """``root_path`` as it was before any mount added to it."""
-    root = scope.get("app_root_path", scope.get("root_path", ""))
-    return str(root).rstrip("/")

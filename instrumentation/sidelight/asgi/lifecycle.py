@@ -10,25 +10,29 @@ from typing import Any, NamedTuple, Protocol
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
 from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
+from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
-from sidelight.asgi.routes import RouteTable, routes_below
+from sidelight.asgi.routes import RouteTable, router_below
 from sidelight.errors import SettingsError, StoreError
 from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
 from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
 from sidelight.store.layout import STATE, WorkerState
 from sidelight.store.process_store import open_store
+from sidelight.store.route_table import PublishedRoute
 
 logger = logging.getLogger("sidelight")
 
 RETRY_SECONDS = 30.0
+TURNS = 20
 
 _lifecycles: "weakref.WeakSet[StoreLifecycle]" = weakref.WeakSet()
 _observers: "list[Observer]" = []
@@ -40,7 +44,7 @@ class OpenStore(NamedTuple):
     recorder: Recorder
     keys: RequestKeys
     exclusions: Exclusions
-    endpoint: MetricsEndpoint
+    endpoint: MetricsPath
 
 
 class StoreLifecycle:
@@ -154,15 +158,16 @@ class StoreLifecycle:
         for observer in _observers:
             settings = observer.opening(settings)
         store = open_store(settings)
-        routes = routes_below(scope, self._app)
+        router = router_below(scope, self._app)
         twice = builtin_telemetry.sends_metrics(scope.get("app"))
-        recorder = Recorder(settings, store, routes, "metrics" if twice else "")
+        recorder = Recorder(settings, store, router, "metrics" if twice else "")
         with guarded("settings", recorder.faults):
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
             watch(self._app)
         keys = RequestKeys(recorder, exclusions)
-        return OpenStore(recorder, keys, exclusions, MetricsEndpoint(recorder))
+        endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
+        return OpenStore(recorder, keys, exclusions, endpoint)
 
     def learn(self, key: RequestKey) -> None:
         """Requests with this key can go the fast path from now on."""
@@ -179,6 +184,13 @@ class StoreLifecycle:
         """The application is told to stop."""
         if self._open_store is not None:
             self._open_store.recorder.file.words[STATE] = WorkerState.DRAINING
+
+    async def drain(self) -> None:
+        """Let requests end that were cancelled, which takes them some turns of the event loop."""
+        for _ in range(TURNS):
+            if self._open_store is None or not self._open_store.recorder.file.in_flight:
+                return
+            await checkpoint()
 
     def close(self) -> None:
         """The application has stopped: leave what was counted to the others.
@@ -212,20 +224,18 @@ async def _in_thread(call: Callable[..., None], *args: object) -> None:
 
 def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
     """Log what in the settings doesn't fit the application's routes."""
+    below_mounts = {PublishedRoute((), path).template for path in settings.path_templates}
     known = {f"{method} {route.template}" for route in table.routes for method in route.methods}
-    for name in settings.slow_request_threshold:
-        if name not in {EVERY_ROUTE, *known}:
-            logger.warning(
-                "slow_request_threshold names %r, which is no route of this application", name
-            )
-    taken = {f"GET {settings.metrics_path}", f"* {settings.metrics_path}/{{path}}"}
-    if taken & known:
-        logger.warning(
-            "%s is a route of the application's own and keeps its answer; "
-            'set metrics_path="/sidelight" to have the metrics beside it',
-            settings.metrics_path,
-        )
-        exclusions.leave_metrics_path()
+    for key, names in (
+        ("slow_request_threshold", settings.slow_request_threshold),
+        ("first_byte", settings.first_byte),
+    ):
+        for name in names:
+            if name not in {EVERY_ROUTE, *known} and name.partition(" ")[2] not in below_mounts:
+                logger.warning("%s names %r, which is no route of this application", key, name)
+    path = settings.metrics_path
+    if known & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
+        leave_metrics_path(exclusions, path)
 
 
 class Observer(Protocol):

@@ -1,7 +1,10 @@
 """Which request blocks the event loop, by the stack of the thread that the loop runs on."""
 
+import asyncio
 import logging
 import time
+from contextlib import suppress
+from contextvars import Context
 from types import FrameType
 from typing import Any
 
@@ -9,10 +12,12 @@ from starlette.types import Scope
 
 from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
+from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
 from sidelight.runtime.watched_loop import BlockSource
 from sidelight.store import reader
 from sidelight.store.reader import route_of
+from sidelight.store.route_table import WEBSOCKET
 from sidelight.store.writer import WorkerFile
 
 logger = logging.getLogger("sidelight.loop")
@@ -20,6 +25,7 @@ logger = logging.getLogger("sidelight.loop")
 BLOCKED = METRICS["asyncio_event_loop_blocked_seconds_total"]
 BLOCKS = METRICS["asyncio_event_loop_blocks_total"]
 LOG_SECONDS = 60.0
+RUN_HANDLE = asyncio.Handle._run.__code__  # noqa: SLF001 every task and callback passes it
 
 
 class LoopBlockAttribution:
@@ -30,20 +36,37 @@ class LoopBlockAttribution:
         self._file = file
         self._logged: dict[str, float] = {}
 
-    def attribute(self, frame: FrameType | None, loop: Any) -> BlockSource:  # noqa: ARG002
+    def attribute(self, frame: FrameType | None, loop: Any) -> BlockSource:
         """What a stack works for. Its route is empty outside of any request.
 
         Every part of a request's way down to its endpoint has the scope at hand, also where
         a middleware runs the rest in a task of its own. Without a stack (``frame`` is None)
-        it is known only when a single request is in flight.
+        it is known only when a single request is in flight. In a task or a callback that a
+        request started, the context tells which.
         """
         if frame is None:
             return BlockSource(self._only_request())
         scope = scope_of(frame)
         if scope is None:
-            return BlockSource("", lines_of(frame))
-        route = self._labels.seen(scope) or UNMATCHED
-        return BlockSource(route, lines_of(frame, scope.get("endpoint")))
+            return BlockSource(self._started_by(context_of(frame, loop)), lines_of(frame))
+        return BlockSource(self._route(scope), lines_of(frame, scope.get("endpoint")))
+
+    def _route(self, scope: Scope) -> str:
+        """The route by the application that measures the request, which may be another."""
+        labels = self._labels
+        with suppress(AttributeError, IndexError, KeyError, TypeError):  # it is not measured
+            labels = scope[MARK][0].recorder.labels
+        return labels.seen(scope) or UNMATCHED
+
+    def _started_by(self, context: Context | None) -> str:
+        """The route of the request that a task or a callback was started in, if it was in one."""
+        origin = context.get(ORIGIN) if context is not None else None
+        if origin is None or origin[0].recorder.labels is not self._labels:
+            return ""
+        key, path = origin
+        kind = "websocket" if key.method == WEBSOCKET else "http"
+        request = {"type": kind, "method": key.method, "path": path, "root_path": key.root_path}
+        return self._labels.seen(request) or UNMATCHED
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a block against a route."""
@@ -76,6 +99,18 @@ class LoopBlockAttribution:
         if len(rows) != 1:
             return UNKNOWN
         return route_of(file, rows[0]) or UNMATCHED
+
+
+def context_of(frame: FrameType, loop: Any) -> Context | None:
+    """The context of what runs on a loop, where it can be read from another thread."""
+    found: FrameType | None = frame
+    while found is not None:
+        if found.f_code is RUN_HANDLE:
+            context: Context | None = found.f_locals["self"]._context  # noqa: SLF001 as tests do
+            return context
+        found = found.f_back
+    task = asyncio.current_task(loop)  # of uvloop, whose handles are not written in Python
+    return getattr(task, "get_context", lambda: None)()  # from Python 3.12 on
 
 
 def scope_of(frame: FrameType | None) -> Scope | None:

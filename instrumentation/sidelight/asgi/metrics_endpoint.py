@@ -12,7 +12,8 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
 from sidelight.cooperative import run_in_slices
 from sidelight.export.collector import Collector
-from sidelight.export.response import metrics_response, wanted_format
+from sidelight.export.negotiation import wanted_format
+from sidelight.export.response import metrics_response
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.faults import guarded
@@ -81,7 +82,7 @@ def refusal(token: str | None, scope: Scope) -> Response | None:
 
 def unmeasured_response(where: str, scope: Scope) -> Response:
     """The one metric of a process that has no store: ``where`` says why."""
-    form = wanted_format(Headers(scope=scope).get("accept", "")).form
+    form = wanted_format(Headers(scope=scope)).form
     text = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
     text += f"{INTERNAL_ERRORS.name}{label_set((('where', where),))} 1.0\n"
     text += "# EOF\n" if form is ExpositionFormat.OPENMETRICS else ""

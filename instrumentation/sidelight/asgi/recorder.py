@@ -1,13 +1,13 @@
 """What the requests of one application are recorded with, in this process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from starlette.types import Scope
 
 from sidelight.asgi import tracing
-from sidelight.asgi.labels import Labels
+from sidelight.asgi.cancellation import server_stops
+from sidelight.asgi.labels import Labels, RouteLabel
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler
 from sidelight.asgi.series import RouteSeries, SeriesWriter
@@ -34,7 +34,7 @@ class Recorder:
     """One application's labels and limits, on the file and the heartbeat of this process."""
 
     def __init__(
-        self, settings: Settings, store: Store, routes: Sequence[Any], telemetry: str = ""
+        self, settings: Settings, store: Store, router: object, telemetry: str = ""
     ) -> None:
         self.settings = settings
         self.store = store
@@ -53,7 +53,7 @@ class Recorder:
         self._on_change: list[Callable[[], None]] = []
         with suppress(StoreFull):  # a store this small still counts
             self.file.append_block(BlockKind.SERVICE_INFO, encode(self.about))
-        self.labels = Labels(settings, self.file, routes, self._forget)
+        self.labels = Labels(settings, self.file, router, self._forget)
         self.sampler = PhaseSampler(settings.phase_sample_interval)
         self.validation = Validation(self.labels, self.writer.increment)
         self._loop_blocks = LoopBlockAttribution(self.labels, self.file)
@@ -83,6 +83,10 @@ class Recorder:
         with guarded("heartbeat", self.faults):
             self.heartbeat.wake(soon=True)
 
+    def stops(self) -> bool:
+        """Whether the application or its server is told to stop."""
+        return self.file.words[STATE] != WorkerState.SERVING or server_stops()
+
     async def collect_app_metrics(self) -> None:
         """Record the application's own metrics once more, for the workers that go on."""
         if self.store.directory is not None:
@@ -106,19 +110,21 @@ class Recorder:
         finally:
             self.store.close()
 
-    def route_of(self, scope: Scope, status: int) -> str:
+    def route_of(self, scope: Scope, status: int) -> RouteLabel:
         """The label ``http_route`` of a request that has been routed; never raises."""
         with guarded("route", self.faults):
             return self.labels.route(scope, status)
-        return UNKNOWN
+        return RouteLabel(UNKNOWN)
 
-    def route_series(self, method: str, route: str, scheme: str, root: str) -> RouteSeries:
-        """The series of a method and route; ``root`` is the ``root_path`` in front of it."""
+    def route_series(self, method: str, route: str, scheme: str, scope: Scope) -> RouteSeries:
+        """The series of a method and route, in front of which the ``root_path`` may be."""
         name = (method, route, scheme)
         found = self._routes.get(name)
         if found is None:
+            root = self.labels.root_paths.label(scope) or ""
             threshold = self.labels.threshold(method, route.removeprefix(root))
             found = RouteSeries(self.writer, *name, round(threshold * NANOSECONDS))
+            found.first_byte = f"{method} {route.removeprefix(root)}" in self.settings.first_byte
             if len(self._routes) < 2 * self.settings.max_series:
                 self._routes[name] = found
         return found

@@ -1,38 +1,33 @@
 """What a request is looked up by: method, scheme and ``root_path``, and then its route."""
 
 from collections.abc import Iterator
-from types import FunctionType, MethodType
 from typing import NamedTuple
 
 from starlette.types import Scope
 
 from sidelight.asgi import exception_handlers
+from sidelight.asgi.chosen_route import chosen
 from sidelight.asgi.exclusions import Exclusions
-from sidelight.asgi.labels import MOST_ROOTS, method_label, root_of, scheme_label
+from sidelight.asgi.labels import method_label, scheme_label
 from sidelight.asgi.recorder import Recorder
-from sidelight.asgi.routes import chosen
+from sidelight.asgi.root_paths import MOST_ROOTS
 from sidelight.asgi.series import RouteSeries, StatusSeries
-from sidelight.contract import OTHER, UNKNOWN
+from sidelight.contract import OTHER
 from sidelight.runtime.faults import guarded
 from sidelight.store.inflight import InflightSlot
 from sidelight.store.layout import pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
 
-HASHED_BY_IDENTITY = frozenset({FunctionType, MethodType, type})
-"""Endpoints of these types can be looked up; another may have a hash or an ``==`` of its own."""
-MOST_BY_ROUTE = 1024
+MOST_ROUTES = 1024
+"""Routes that a key remembers, each once for every ``root_path``, which mounts add to."""
 
 
 class Target(NamedTuple):
-    """What a request is for, read from its scope once; as the server sent it.
-
-    ``app_root`` is what ``root_path`` was before a mount added to it.
-    """
+    """What a request is for, read from its scope once; as the server sent it."""
 
     method: str
     scheme: str
     root_path: str
-    app_root: str
     path: str
 
 
@@ -45,22 +40,33 @@ def target_of(scope: Scope) -> Target:
         method,
         scope.get("scheme", "http"),
         scope.get("root_path", ""),
-        root_of(scope),
         scope["path"],
     )
+
+
+class KnownRoute(NamedTuple):
+    """What was learned of a chosen route, or of an endpoint where ``by_endpoint`` is set.
+
+    It refers to the route itself, since an id is only good while its object lives.
+    """
+
+    series: RouteSeries
+    route: object
+    by_endpoint: bool
 
 
 class RequestKey:
     """Requests with one method, scheme and ``root_path``; ``packed`` says the first two.
 
-    ``route_series`` and ``last_series`` are by endpoint; the latter is that of the status it had
-    last. The file's ``words``, its free ``slots`` and the time at which the heartbeat is
-    ``due`` are here too, one step nearer to the request path. After ``unsampled`` more requests
-    the phases of one are measured; never, if it is below zero.
+    ``last_series`` has the series of the status that a route had last, by ``root_path`` with what
+    mounts added to it, and by the id of the chosen route. The file's ``words``, its free ``slots``
+    and the time at which the heartbeat is ``due`` are here too, one step nearer to the request
+    path. After ``unsampled`` more requests the phases of one are measured; never, if it is below
+    zero.
     """
 
     __slots__ = (
-        "_by_route",
+        "_known",
         "due",
         "exclusions",
         "last_series",
@@ -69,7 +75,6 @@ class RequestKey:
         "packed",
         "recorder",
         "root_path",
-        "route_series",
         "scheme",
         "slots",
         "unsampled",
@@ -87,10 +92,8 @@ class RequestKey:
         self.metrics_path = exclusions.metrics_path or ""
         self.exclusions = exclusions if self.root_path or exclusions.configured else None
         """None where the path of the metrics is the only one that is not measured."""
-        self.route_series: dict[object, RouteSeries] = {}
-        self.last_series: dict[object, StatusSeries] = {}
-        # Where many routes share an endpoint; an id is only good while its object lives.
-        self._by_route: dict[tuple[int, str | None], tuple[RouteSeries, object]] = {}
+        self.last_series: dict[str, dict[int, StatusSeries]] = {}
+        self._known: dict[tuple[str, int], KnownRoute] = {}
         self.recorder = recorder
         self.unsampled = recorder.sampler.gap()
         self.renew()
@@ -111,48 +114,46 @@ class RequestKey:
         self.due = self.recorder.heartbeat.due
 
     def forget(self) -> None:
-        """Forget what was learned of endpoints, since the application's routes have changed."""
-        for series in self.route_series.values():
-            series.by_status.clear()
-        self.route_series.clear()
+        """Forget what was learned of routes, since the application's routes have changed."""
+        for known in self._known.values():
+            known.series.by_status.clear()
         self.last_series.clear()
-        self._by_route.clear()
+        self._known.clear()
 
     def find_route(self, scope: Scope, status: int) -> RouteSeries:
         """The series of the route of a request that has been routed."""
-        endpoint = scope.get("endpoint")
-        hashed = type(endpoint) in HASHED_BY_IDENTITY
-        if hashed and endpoint in self.route_series:
-            return self.route_series[endpoint]
-        exception_handlers.learn(scope)
         route = chosen(scope)
-        by_route = (id(route), scope.get("root_path"))
-        if route is not None and by_route in self._by_route:
-            return self._by_route[by_route][0]
-        name = self.recorder.route_of(scope, status)
-        series = self.recorder.route_series(self.method, name, self.scheme, root_of(scope))
-        if name == UNKNOWN:
-            return series
-        if hashed and self.recorder.labels.table.template_of(endpoint) is not None:
-            self.route_series[endpoint] = series
-        elif route is not None:
-            if len(self._by_route) >= MOST_BY_ROUTE:
-                self._by_route.clear()
-            self._by_route[by_route] = (series, route)
-        return series
+        return self._find(scope, status, route)[0]
+
+    def _find(
+        self, scope: Scope, status: int, route: object | None
+    ) -> tuple[RouteSeries, KnownRoute | None]:
+        """The series of a route, and what is known of the route if it is found again."""
+        chosen_by = scope.get("endpoint") if route is None else route
+        name = scope.get("root_path", ""), id(chosen_by)
+        known = self._known.get(name)
+        if known is not None and (not known.by_endpoint or self.recorder.labels.refresh(scope)):
+            return known.series, known
+        exception_handlers.learn(scope)
+        label = self.recorder.route_of(scope, status)
+        series = self.recorder.route_series(self.method, label.text, self.scheme, scope)
+        if not (label.by_route or label.by_endpoint):
+            return series, None
+        if len(self._known) >= MOST_ROUTES:
+            self._known.clear()
+            self.last_series.clear()
+        known = KnownRoute(series, chosen_by, label.by_endpoint)
+        self._known[name] = known
+        return series, known
 
     def find_status(self, scope: Scope, status: int) -> StatusSeries:
         """The series of a whole response; the fast path finds it the next time, if it may."""
-        endpoint = scope.get("endpoint")
-        if type(endpoint) not in HASHED_BY_IDENTITY:
-            endpoint = None
-        found = self.last_series.get(endpoint)
-        if found is not None and found.status == status:
-            return found
-        series = self.find_route(scope, status)
+        route = chosen(scope)
+        series, known = self._find(scope, status, route)
         found = series.status_series(status, tracing=self.recorder.tracing)
-        if found is series.by_status.get(status) and series is self.route_series.get(endpoint):
-            self.last_series[endpoint] = found
+        if known is not None and not known.by_endpoint and found is series.by_status.get(status):
+            by_route = self.last_series.setdefault(scope.get("root_path", ""), {})
+            by_route[id(route)] = found
         return found
 
 
@@ -166,13 +167,13 @@ class RequestKeys:
         recorder.on_renewal(self._renew)
         recorder.on_change(self._forget)
 
-    def find(self, target: Target) -> tuple[RequestKey, bool]:
+    def find(self, target: Target, scope: Scope) -> tuple[RequestKey, bool]:
         """The key of a request, and whether it is one of those that are found again."""
         name = target.method, target.scheme
         found = self._by_root.get(target.root_path, {}).get(name)
         if found is not None:
             return found, True
-        self._recorder.labels.note_root(target.scheme, target.app_root)
+        self._recorder.labels.note_root(scope)
         key = RequestKey(target, self._recorder, self._exclusions)
         kept = (key.method, key.scheme) == name and len(self._by_root) < MOST_ROOTS
         if kept:

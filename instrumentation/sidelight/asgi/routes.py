@@ -1,19 +1,20 @@
-"""Route templates: the one file that knows how Starlette and FastAPI keep their routes.
+"""Route templates: the file that knows how Starlette and FastAPI keep their routes.
 
-After a request ``scope["endpoint"]`` holds what was chosen: an endpoint function, or a
-mount's application. A table made from the application's routes leads from there to the whole
-template, through included routers, mounts and hosts.
+A table made from the application's routes leads from the route that a router chose, or from the
+endpoint where the scope tells no more, to the whole template: through included routers, mounts
+and hosts. A route that isn't in the table says its own path, below the mounts in the table.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from operator import is_
 from typing import Any
 
 from starlette.convertors import CONVERTOR_TYPES
 from starlette.routing import BaseRoute, Host, Mount, WebSocketRoute
 from starlette.types import Scope
 
+from sidelight.asgi.chosen_route import chosen, is_mount, mount_root, path_of
 from sidelight.contract import UNKNOWN
 from sidelight.store import route_table
 from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
@@ -28,120 +29,218 @@ except ImportError:  # Starlette alone, or FastAPI before 0.137.2, which keeps r
 
 
 MOST_DEPTH = 16
+PATH = "/{path}"
+"""What stands for the path below a mount in its template."""
 
 
-@dataclass(frozen=True, slots=True)
 class RouteMatcher:
-    """One way to an endpoint: its template, and what a request must look like to take it."""
+    """One way to an endpoint: its template, and what a request must look like to take it.
 
-    template: str
-    methods: frozenset[str]
-    path: re.Pattern[str]
-    host: re.Pattern[str] | None
-    has_routes: bool
-    """A mount of an application with routes of its own: the endpoint alone is not enough."""
+    ``has_routes`` says that it is a mount of an application with routes of its own, for which the
+    endpoint alone is not enough.
+    """
+
+    def __init__(
+        self,
+        route: PublishedRoute,
+        host: re.Pattern[str] | None,
+        *,
+        mount: bool = False,
+        has_routes: bool = False,
+    ) -> None:
+        self.route = route
+        self.template = route.template
+        self.methods = frozenset(route.methods)
+        self.mount = mount
+        self.has_routes = has_routes
+        self._host = host
+        self._pattern: re.Pattern[str] | None = None
 
     def matches(self, scope: Scope, path: str) -> bool:
         """Whether the host and path match; the method is ignored, so that a 405 has a route."""
-        if self.host is not None and not self.host.match(_host(scope)):
+        if self._host is not None and not self._host.match(_host(scope)):
             return False
-        return self.path.match(path) is not None
+        if self._pattern is None:
+            self._pattern = pattern(self.route.path)
+        return self._pattern.match(path) is not None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its last parameter takes any path."""
+        return self.mount or self.route.path.endswith(":path}")
 
 
 class RouteTable:
-    """The routes below one router, by endpoint."""
+    """The routes below an application's routers, by route object and by endpoint."""
 
-    def __init__(self, routes: Iterable[Any]) -> None:
+    def __init__(self, routers: Iterable[object]) -> None:
         self._matchers: dict[int, list[RouteMatcher]] = {}
         self._ordered: list[RouteMatcher] = []
         self._kept: list[Any] = []
-        self.routes: list[PublishedRoute] = []
-        """Every route as it is published, in the order in which they are tried."""
-        self._walk(routes, "", None, 0)
+        self._sources: list[tuple[object, tuple[Any, ...]]] = []
+        for router in routers:
+            self._walk(router, "", None, 0)
 
-    def _walk(
-        self, routes: Iterable[Any], prefix: str, host: re.Pattern[str] | None, depth: int
-    ) -> None:
+    @property
+    def routes(self) -> list[PublishedRoute]:
+        """Every route as it is published, in the order in which they are tried."""
+        return [matcher.route for matcher in self._ordered]
+
+    @property
+    def before_open(self) -> int:
+        """The number of routes in front of the first whose last parameter takes any path."""
+        found = (at for at, matcher in enumerate(self._ordered) if matcher.is_open)
+        return next(found, len(self._ordered))
+
+    def is_opaque(self, path: str) -> bool:
+        """Whether a path leads into a mounted application whose routes can't be seen."""
+        scope: Scope = {"type": "http", "method": "GET", "headers": ()}
+        taking = (each for each in self._ordered if each.methods & {"GET", ANY})
+        first = next((each for each in taking if each.matches(scope, path)), None)
+        return first is not None and first.mount and not first.has_routes
+
+    def is_current(self) -> bool:
+        """Whether the application still has the routes that the table was made from."""
+        return all(
+            len(now := routes_of(owner)) == len(then) and all(map(is_, now, then))
+            for owner, then in self._sources
+        )
+
+    def _walk(self, owner: object, prefix: str, host: re.Pattern[str] | None, depth: int) -> None:
+        routes = routes_of(owner)
+        self._note_source(owner, tuple(routes), set())
         for route in iter_route_contexts(list(routes)):
             kind = getattr(route, "original_route", route)
             path = getattr(route, "path", None)
             if isinstance(kind, Host):
                 self._add_host(route)
                 if depth < MOST_DEPTH:
-                    self._walk(routes_of(route.app), prefix, route.host_regex, depth + 1)
+                    self._walk(route.app, prefix, route.host_regex, depth + 1)
             elif isinstance(kind, Mount) and path is not None:
-                inner = routes_of(route.app)
                 if depth < MOST_DEPTH:
-                    self._walk(inner, prefix + path, host, depth + 1)
-                whole = prefix + path + "/{path:path}"
-                self._add(route.app, whole, {ANY}, host, has_routes=bool(inner))
+                    self._walk(route.app, prefix + path, host, depth + 1)
+                whole = PublishedRoute((ANY,), prefix + path + "/{path:path}")
+                inner = bool(routes_of(route.app))
+                self._add([route.app], RouteMatcher(whole, host, mount=True, has_routes=inner))
             elif path is not None and getattr(route, "endpoint", None) is not None:
-                self._add(route.endpoint, prefix + path, _methods(kind, route), host)
+                methods = tuple(sorted(_methods(kind, route)))
+                matcher = RouteMatcher(PublishedRoute(methods, prefix + path), host)
+                self._add([route.endpoint, *_objects(route)], matcher)
 
-    def _add(
-        self,
-        endpoint: object,
-        path: str,
-        methods: set[str],
-        host: re.Pattern[str] | None,
-        *,
-        has_routes: bool = False,
-    ) -> None:
-        route = PublishedRoute(tuple(sorted(methods)), path)
-        pattern = re.compile(route_table.regex(path, _convertors()), re.DOTALL)
-        matcher = RouteMatcher(route.template, frozenset(methods), pattern, host, has_routes)
-        self._keep(endpoint, matcher)
+    def _note_source(self, owner: object, routes: tuple[Any, ...], seen: set[int]) -> None:
+        """Remember a list of routes, and those of the routers that it includes."""
+        self._sources.append((owner, routes))
+        for route in routes:
+            router = getattr(route, "original_router", None)
+            if router is not None and id(router) not in seen:
+                seen.add(id(router))
+                self._note_source(router, tuple(routes_of(router)), seen)
+
+    def _add(self, keys: Iterable[object], matcher: RouteMatcher) -> None:
+        for key in keys:
+            self._keep(key, matcher)
         self._ordered.append(matcher)
-        self.routes.append(route)
 
     def _add_host(self, route: Any) -> None:
         """A host is no part of a template: without a route inside there is none."""
-        matcher = RouteMatcher(
-            "", frozenset({ANY}), re.compile(""), route.host_regex, has_routes=True
-        )
+        nothing = PublishedRoute((ANY,), "")
+        matcher = RouteMatcher(nothing, route.host_regex, mount=True, has_routes=True)
         self._keep(route.app, matcher)
 
-    def _keep(self, endpoint: object, matcher: RouteMatcher) -> None:
-        self._matchers.setdefault(id(endpoint), []).append(matcher)
-        self._kept.append(endpoint)  # an id is only good while its object lives
+    def _keep(self, key: object, matcher: RouteMatcher) -> None:
+        self._matchers.setdefault(id(key), []).append(matcher)
+        self._kept.append(key)  # an id is only good while its object lives
 
-    def template_of(self, endpoint: object) -> str | None:
-        """The template of an endpoint that has only one; None for others."""
-        matchers = self._matchers.get(id(endpoint), ())
+    def _found(self, key: object) -> Sequence[RouteMatcher]:
+        return () if key is None else self._matchers.get(id(key), ())
+
+    def only_template(self, key: object) -> str | None:
+        """The template of a route or an endpoint that has only one; None for others."""
+        matchers = self._found(key)
         templates = {matcher.template for matcher in matchers}
         if len(templates) == 1 and not any(matcher.has_routes for matcher in matchers):
             return templates.pop()
         return None
 
-    def knows(self, endpoint: object) -> bool:
-        """Whether the table has the endpoint at all."""
-        return id(endpoint) in self._matchers
-
     def has_routes(self, endpoint: object) -> bool:
         """Whether the endpoint is an application with routes of its own."""
-        matchers = self._matchers.get(id(endpoint), ())
+        matchers = self._found(endpoint)
         return bool(matchers) and all(matcher.has_routes for matcher in matchers)
+
+    def is_open(self, scope: Scope) -> bool:
+        """Whether the last parameter of the route that was chosen takes any path."""
+        route = chosen(scope)
+        if route is not None and not is_mount(route):
+            return (path_of(route) or "").endswith(":path}")
+        endpoint = scope.get("endpoint")
+        if endpoint is None:
+            return "frontend_path" in scope.get("fastapi", {})
+        return all(matcher.is_open for matcher in self._found(endpoint))
 
     def template(self, scope: Scope, root: str) -> str:
         """The template of a request that has been routed, without ``root_path``.
 
-        Empty where no route matched, ``_UNKNOWN`` where the table doesn't know the endpoint.
+        Empty where no route matched, ``_UNKNOWN`` where nothing tells which one did.
         """
-        endpoint = scope.get("endpoint")
-        matchers = self._matchers.get(id(endpoint), ()) if endpoint is not None else ()
         path = strip_root(scope["path"], root)
-        if endpoint is None or all(matcher.has_routes for matcher in matchers):
-            found = _frontend(scope, path) or self._unseen(scope, path)
+        route = chosen(scope)
+        if route is not None and not is_mount(route):
+            return self._of_route(route, scope, path)
+        endpoint = scope.get("endpoint")
+        matchers = self._found(endpoint)
+        if endpoint is None or self.has_routes(endpoint):
+            found = self._frontend(scope, root) or self._unseen(scope, path)
             if found or not matchers:
-                return found if endpoint is None or found else UNKNOWN
-        for matcher in matchers:
-            if matcher.matches(scope, path) and (
-                scope.get("method") in matcher.methods or matcher.has_routes
-            ):
-                return matcher.template
-        return next(
-            (matcher.template for matcher in matchers if matcher.matches(scope, path)), UNKNOWN
+                return found
+        return self._best(matchers, scope, path) or self._below_mount(scope, path) or UNKNOWN
+
+    def _of_route(self, route: object, scope: Scope, path: str) -> str:
+        """The template of a chosen route: as the table has it, or else as it says itself."""
+        matchers = self._found(route)
+        found = self._best(matchers, scope, path)
+        own = path_of(route)
+        if not found and own is not None:
+            found = self._placed(PublishedRoute((), own).template, scope)
+        return found or self._below_mount(scope, path) or UNKNOWN
+
+    def _best(self, matchers: Sequence[RouteMatcher], scope: Scope, path: str) -> str:
+        """The template that some ways have in common, or that of the first that matches."""
+        templates = {matcher.template for matcher in matchers}
+        if len(templates) == 1:
+            return templates.pop()
+        matching = [matcher for matcher in matchers if matcher.matches(scope, path)]
+        exact = (
+            matcher.template
+            for matcher in matching
+            if matcher.has_routes or scope.get("method") in matcher.methods
         )
+        return next(exact, matching[0].template if matching else "")
+
+    def _placed(self, template: str, scope: Scope) -> str:
+        """A template below the mounts that a request has passed; empty if they aren't known."""
+        added = mount_root(scope)
+        if not added:
+            return template
+        for matcher in self._ordered:
+            if matcher.mount and matcher.matches(scope, added + "/"):
+                prefix = matcher.template.removesuffix(PATH)
+                if _segments(prefix) == _segments(added):
+                    return prefix + template
+        return ""
+
+    def _below_mount(self, scope: Scope, path: str) -> str:
+        """The template of the innermost mount that a path lies below."""
+        mounts = (each for each in self._ordered if each.mount and each.matches(scope, path))
+        return next((matcher.template for matcher in mounts), "")
+
+    def _frontend(self, scope: Scope, root: str) -> str:
+        """FastAPI's ``app.frontend(path)``: served without an endpoint, by the rest of a path."""
+        rest = scope.get("fastapi", {}).get("frontend_path")
+        if not isinstance(rest, str):
+            return ""
+        path = strip_root(strip_root(scope["path"], root), mount_root(scope))
+        own = (path.removesuffix(rest) if rest else path).rstrip("/") + PATH
+        return self._placed(own, scope)
 
     def _unseen(self, scope: Scope, path: str) -> str:
         """Match again where the scope can't tell: a middleware in between passed on a copy.
@@ -183,8 +282,23 @@ def mounted(routes: Iterable[Any]) -> Iterator[Any]:
             yield route.app
 
 
-def _convertors() -> dict[str, str]:
-    return {name: convertor.regex for name, convertor in CONVERTOR_TYPES.items()}
+def pattern(path: str) -> re.Pattern[str]:
+    """The pattern of a whole path, with the convertors of this process."""
+    convertors = {name: convertor.regex for name, convertor in CONVERTOR_TYPES.items()}
+    return re.compile(route_table.regex(path, convertors), re.DOTALL)
+
+
+def _objects(route: Any) -> Iterator[object]:
+    """What a scope may hold of a route: itself, and what FastAPI makes of it for its place."""
+    original = getattr(route, "original_route", None)
+    if original is None:
+        yield route
+        return
+    yield original
+    context = getattr(route, "_route_context", None)
+    if context is not None:
+        yield context
+        yield from filter(None, [getattr(context, "starlette_route", None)])
 
 
 def _methods(kind: object, route: Any) -> set[str]:
@@ -193,12 +307,8 @@ def _methods(kind: object, route: Any) -> set[str]:
     return set(getattr(route, "methods", None) or {ANY})
 
 
-def _frontend(scope: Scope, path: str) -> str:
-    """FastAPI's ``app.frontend(path)``: served without an endpoint, by what is left of a path."""
-    rest = scope.get("fastapi", {}).get("frontend_path")
-    if not isinstance(rest, str):
-        return ""
-    return (path.removesuffix(rest) if rest else path).rstrip("/") + "/{path}"
+def _segments(path: str) -> int:
+    return path.count("/")
 
 
 def _host(scope: Scope) -> str:
@@ -208,24 +318,10 @@ def _host(scope: Scope) -> str:
     return ""
 
 
-def chosen(scope: Scope) -> object | None:
-    """The route object a router chose, where the scope tells it; one a place in the tree.
-
-    For a route that came through ``include_router`` that is FastAPI's context of it, if it
-    is this route's and not one left behind by an outer router.
-    """
-    route = scope.get("route")
-    if route is None or getattr(route, "endpoint", None) is not scope.get("endpoint"):
-        return None
-    context = scope.get("fastapi", {}).get("effective_route_context")
-    found: object = context if getattr(context, "original_route", None) is route else route
-    return found
-
-
-def routes_below(scope: Scope, app: object) -> Sequence[BaseRoute]:
-    """The outermost routes a request can meet: those of the router that chose us, or below us."""
+def router_below(scope: Scope, app: object) -> object:
+    """What has the outermost routes a request can meet: the router that chose us, or one below."""
     starts = (scope.get("router"), scope.get("app"), app)
-    return next(filter(None, map(routes_of, starts)), [])
+    return next(filter(routes_of, starts), None)
 
 
 def routes_of(app: object) -> Sequence[BaseRoute]:

@@ -7,10 +7,10 @@ from weakref import WeakSet
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
+from sidelight.asgi.chosen_route import chosen
 from sidelight.asgi.declared import location
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.locations import ANYTHING
-from sidelight.asgi.routes import chosen
 from sidelight.contract import METRICS, OTHER, Metric
 
 try:
@@ -68,10 +68,10 @@ class Validation:
         """An exception leaves the application, or is about to be answered."""
         if isinstance(error, ResponseValidationError) and error not in self._seen:
             self._seen.add(error)
-            self._increment(RESPONSE, (self._labels.route(scope, 0),), 1)
+            self._increment(RESPONSE, (self._labels.route(scope, 0).text,), 1)
 
     def _request(self, scope: Scope, error: Any) -> None:
-        route = self._labels.route(scope, UNPROCESSABLE)
+        route = self._labels.route(scope, UNPROCESSABLE).text
         declares = chosen(scope)
         errors = error.errors()
         for found in errors[:MOST_ERRORS]:

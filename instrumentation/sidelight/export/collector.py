@@ -1,13 +1,14 @@
 """Makes snapshots: reads the store, and sums the series of all workers."""
 
 import math
+import time
 from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from operator import add
 
 from sidelight.app_metrics.merge import Source, exported_families
-from sidelight.contract import ABSENT, DURATION_BUCKETS, METRICS
+from sidelight.contract import ABSENT, DURATION_BUCKETS, METRICS, NANOSECONDS
 from sidelight.export.derived_series import ZeroSeries, add_inflight, add_workers
 from sidelight.export.snapshot import Labels, SeriesKey, Snapshot
 from sidelight.store.directory_reader import DirectoryReader
@@ -17,6 +18,18 @@ from sidelight.store.reader import FileContents, StoredExemplar, exemplars
 from sidelight.store.schema import Schema, StoredFamily, bucket_mapping, merged, rebucketed, schema
 from sidelight.store.service_info import ServiceInfo
 from sidelight.store.writer import WorkerFile
+
+Steps = Generator[None, None, None]
+CHUNK = 200
+MAX_KEYS = 100_000
+MAX_EXPORTED = 256 * 1024 * 1024
+"""About how many bytes of exported text may come from files."""
+DEFAULTS = (
+    *schema(DURATION_BUCKETS),
+    *(StoredFamily(m.name, "gauge", ()) for m in METRICS.values() if m.kind == "info"),
+)
+"""Families as they are where no file says otherwise."""
+KINDS = {family.name: family.kind for family in DEFAULTS}
 
 
 @dataclass(slots=True)
@@ -46,20 +59,6 @@ class SumPlan:
         for key, series in self.others:
             found[series.at] = key, series.family
         return found
-
-
-Steps = Generator[None, None, None]
-CHUNK = 200
-MAX_KEYS = 100_000
-MAX_EXPORTED = 256 * 1024 * 1024
-"""About how many bytes of exported text may come from files."""
-
-DEFAULTS = (
-    *schema(DURATION_BUCKETS),
-    *(StoredFamily(m.name, "gauge", ()) for m in METRICS.values() if m.kind == "info"),
-)
-"""Families as they are where no file says otherwise."""
-KINDS = {family.name: family.kind for family in DEFAULTS}
 
 
 class Collector:
@@ -92,9 +91,10 @@ class Collector:
         for file in everything:
             yield from self._add_counts(counts, file)
         yield from _unpack_counts(snapshot, counts)
+        dropped = max((file.exemplars_after for file in everything), default=0)
         for file in everything:
             yield from self._add_others(snapshot, file)
-            yield from self._add_exemplars(snapshot, file)
+            yield from self._add_exemplars(snapshot, file, min(dropped, time.time_ns()))
         yield
         snapshot.sums[self.key("sidelight_series", ("",))] = (len(snapshot.sums),)
         yield from self._zero_series.add(snapshot, files)
@@ -196,8 +196,12 @@ class Collector:
                 sums[key] = values
             yield
 
-    def _add_exemplars(self, snapshot: Snapshot, file: FileContents) -> Steps:
-        found = exemplars(file)
+    def _add_exemplars(self, snapshot: Snapshot, file: FileContents, after: int) -> Steps:
+        """Add the exemplars that are newer than each that is no longer stored.
+
+        So a bucket never has one that is older than one that it had before.
+        """
+        found = [each for each in exemplars(file) if each.seconds * NANOSECONDS > after]
         if not found:
             return
         sources = (yield from self._plan(file)).sources()

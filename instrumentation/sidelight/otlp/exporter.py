@@ -21,6 +21,7 @@ LOGGERS = (
     "urllib3.connectionpool",
     "urllib3.util.retry",
 )
+logger = logging.getLogger("sidelight.otlp")
 
 
 class LogFilter(logging.Filter):
@@ -51,9 +52,6 @@ class LogFilter(logging.Filter):
             return True
         self.first_warning = self.first_warning or record.getMessage()
         return False
-
-
-logger = logging.getLogger("sidelight.otlp")
 
 
 class OtlpExporter:

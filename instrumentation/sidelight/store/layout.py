@@ -36,11 +36,13 @@ HEADER_BYTES: Final = 256
 MAX_BYTES: Final = 64 * 1024 * 1024
 """More than the largest limit of series needs; a reader refuses a larger file."""
 # Words of the header that change while the worker runs: its state, its last heartbeat, the
-# number of requests in flight without a slot, and the end of the arena's last block.
+# number of requests in flight without a slot, the end of the arena's last block, and the time
+# (ns since the epoch) of the newest exemplar that is no longer stored.
 STATE: Final = 24
 HEARTBEAT: Final = 25
 UNTRACKED: Final = 26
 USED: Final = 27
+EXEMPLARS_AFTER: Final = 28
 
 SLOTS: Final = 1024
 NATIVE: Literal["L", "Q"] = "L" if struct.calcsize("L") == WORD else "Q"

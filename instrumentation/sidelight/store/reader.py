@@ -59,6 +59,8 @@ class FileContents:
     index: FileIndex
     app_metrics: bytes = b""
     """The worker's last snapshot of the application's own metrics."""
+    exemplars_after: int = 0
+    """Exemplars up to this time (ns since the epoch) may no longer be stored."""
 
     @property
     def state(self) -> int:
@@ -104,6 +106,8 @@ def reading(
     if wanted > most:
         raise InvalidDataError("too_large")
     data = _read_at(fd, wanted, 0)
+    # Read last: a worker publishes the time of an exemplar before it writes another in its place.
+    after = int.from_bytes(_read_at(fd, WORD, layout.EXEMPLARS_AFTER * WORD), "little")
     index = indexes.get(header.id, FileIndex(header.arena_at))
     if len(data) < max(header.arena_at, index.end):  # the latter since it was read before
         raise InvalidDataError("truncated")
@@ -114,7 +118,7 @@ def reading(
     if index.end < min(used, len(data)) and not alive:
         raise InvalidDataError("torn")
     indexes[header.id] = index
-    return FileContents(name, header, alive, data, index)
+    return FileContents(name, header, alive, data, index, exemplars_after=after)
 
 
 def _header(name: str, fd: int) -> FileHeader:

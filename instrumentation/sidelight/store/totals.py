@@ -1,14 +1,16 @@
 """The bytes of new totals: the old ones, and the counts of workers that have stopped."""
 
 import contextlib
+import math
 import os
 import struct
+import time
 from collections.abc import Collection, Generator, Mapping
 from operator import add
 
 from sidelight.app_metrics import families as app_families
 from sidelight.app_metrics.merge import merge
-from sidelight.contract import METRICS, UNKNOWN
+from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN
 from sidelight.errors import InvalidDataError
 from sidelight.store import layout, slow_requests
 from sidelight.store.directory_reader import OnSkip
@@ -16,6 +18,7 @@ from sidelight.store.file_index import MAX_SERIES
 from sidelight.store.layout import BlockKind
 from sidelight.store.reader import (
     FileContents,
+    exemplars,
     inflight_requests,
     route_of,
     slow_requests_in,
@@ -78,7 +81,21 @@ def _merged(
         ),
     }
     series = yield from _pack_series(families, sums)
-    return _pack(families, series, blocks, min(file.header.started for file in everything))
+    return _pack(
+        families,
+        series,
+        blocks,
+        min(file.header.started for file in everything),
+        _exemplars_after(everything),
+    )
+
+
+def _exemplars_after(files: list[FileContents]) -> int:
+    """The time of the newest exemplar that the totals do not keep: they keep none."""
+    seconds = [found.seconds for file in files for found in exemplars(file)]
+    newest = max((s for s in seconds if math.isfinite(s)), default=0.0)
+    dropped = max(file.exemplars_after for file in files)
+    return max(0, min(time.time_ns(), max(dropped, int(newest * NANOSECONDS))))
 
 
 def _merged_app_metrics(
@@ -105,16 +122,15 @@ def _add_counts(sums: Sums, families: dict[str, StoredFamily], file: FileContent
 
 
 def _add_end(sums: Sums, file: FileContents) -> None:
-    """Count how a worker ended, and the requests that were in flight when it died."""
+    """Count how a worker ended, and the requests that were still in flight then."""
     how = "clean" if file.clean else "died"
     _add(sums, ("sidelight_worker_exits_total", (how,)), (1,))
-    if not file.clean:
-        lost = METRICS["fastapi_requests_lost_total"].name
-        for request in inflight_requests(file):
-            if request.scheme not in {"ws", "wss"}:
-                _add(sums, (lost, (route_of(file, request),)), (1,))
-        if untracked := file.word(layout.UNTRACKED):
-            _add(sums, (lost, (UNKNOWN,)), (untracked,))
+    lost = METRICS["fastapi_requests_lost_total"].name
+    for request in inflight_requests(file):
+        if request.scheme not in {"ws", "wss"}:
+            _add(sums, (lost, (route_of(file, request),)), (1,))
+    if untracked := file.word(layout.UNTRACKED):
+        _add(sums, (lost, (UNKNOWN,)), (untracked,))
 
 
 def _add(sums: Sums, key: tuple[str, tuple[str, ...]], values: tuple[int, ...]) -> None:
@@ -147,6 +163,7 @@ def _pack(
     series: Collection[bytes],
     blocks: Mapping[BlockKind, bytes],
     started: int,
+    exemplars_after: int = 0,
 ) -> bytes:
     """A file of totals, of the blocks of their series.
 
@@ -171,4 +188,5 @@ def _pack(
     packed = layout.pack_header(header)
     front[: len(packed)] = packed
     struct.pack_into("<Q", front, layout.USED * layout.WORD, header.size)
+    struct.pack_into("<Q", front, layout.EXEMPLARS_AFTER * layout.WORD, exemplars_after)
     return bytes(front) + arena

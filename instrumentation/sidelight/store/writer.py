@@ -7,10 +7,20 @@ import threading
 import time
 import uuid
 from bisect import bisect_left
+from collections import OrderedDict
 from contextlib import suppress
 from functools import cached_property
 
-from sidelight.contract import ABSENT, DURATION, METRICS, WORKER, Metric, boundaries
+from sidelight.contract import (
+    ABSENT,
+    DURATION,
+    METRICS,
+    NANOSECONDS,
+    ROUTE,
+    WORKER,
+    Metric,
+    boundaries,
+)
 from sidelight.errors import InvalidDataError, StoreError
 from sidelight.store import capacity, layout, locks, slow_requests
 from sidelight.store.directory import (
@@ -24,6 +34,8 @@ from sidelight.store.directory import (
 from sidelight.store.inflight import UNTRACKED, InflightSlot
 from sidelight.store.layout import WORD, BlockKind, WorkerState
 from sidelight.store.schema import Schema, encode
+
+OVERFLOW = METRICS["sidelight_series_overflow_total"]
 
 
 class StoreFull(Exception):  # noqa: N818 it says what the file is
@@ -67,6 +79,8 @@ class WorkerFile:
         self._max_series = max_series
         self._reserved = capacity.reserved_bytes(schema)
         self._slow_requests = 0
+        self._exemplars: OrderedDict[tuple[int, int], tuple[int, float]] = OrderedDict()
+        self._exemplar_time = 0.0
         self._lock = threading.RLock()  # a finalizer may count while this thread holds it
         self._series: dict[bytes, SeriesCounter] = {}
         self._capped_series = 0
@@ -144,6 +158,11 @@ class WorkerFile:
             self.words[slot.word] = start
         return slot
 
+    @property
+    def in_flight(self) -> int:
+        """Requests and connections in flight, without those that no slot was left for."""
+        return len(self._slots) - len(self.free_slots)
+
     def _new_slot(self) -> InflightSlot:
         with self._lock:
             if len(self._slots) == self._header.slots:
@@ -193,8 +212,17 @@ class WorkerFile:
             return self._series[key]
 
     def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
-        """Add to a counter of Sidelight's own, which the limit of series does not apply to."""
-        counter = self.series(metric, labels, uncapped=True)
+        """Add to a counter of Sidelight's own, which the limit of series does not apply to.
+
+        In a full file, one by route is counted as ``_OTHER``. Raises `StoreFull` for others.
+        """
+        try:
+            counter = self.series(metric, labels, uncapped=True)
+        except StoreFull:
+            if ROUTE not in metric.labels:
+                raise
+            self.count(OVERFLOW)
+            counter = self.series(metric, capacity.last_resort(metric, labels), reserved=True)
         counts = counter.counts
         with self._lock:
             counts[0] = self.words[counter.at] = counts[0] + amount
@@ -239,11 +267,26 @@ class WorkerFile:
     def set_exemplar(
         self, counter: SeriesCounter, bucket: int, trace: bytes, span: bytes, value: float
     ) -> None:
-        """Store the exemplar of a bucket, in place of an earlier one."""
-        rest = struct.pack("<IQ16s8sdd", bucket, counter.at * WORD, trace, span, value, time.time())
-        slot = (counter.at + bucket) % self._header.exemplars
-        at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
-        self.memory[at : at + layout.EXEMPLAR.size] = layout.with_checksum(rest)
+        """Store the exemplar of a bucket, in place of an earlier one.
+
+        Where no slot is left, it takes that of the oldest exemplar.
+        """
+        with self._lock:
+            self._exemplar_time = seconds = max(time.time(), self._exemplar_time)
+            slot = self._exemplar_slot((counter.at, bucket), seconds)
+            rest = struct.pack("<IQ16s8sdd", bucket, counter.at * WORD, trace, span, value, seconds)
+            at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
+            self.memory[at : at + layout.EXEMPLAR.size] = layout.with_checksum(rest)
+
+    def _exemplar_slot(self, bucket: tuple[int, int], seconds: float) -> int:
+        """The slot of a bucket. The time of an exemplar that gives its slot away is published."""
+        found = self._exemplars.pop(bucket, None)
+        slot = len(self._exemplars) if found is None else found[0]
+        if slot == self._header.exemplars:
+            _, (slot, dropped) = self._exemplars.popitem(last=False)
+            self.words[layout.EXEMPLARS_AFTER] = int(dropped * NANOSECONDS)
+        self._exemplars[bucket] = slot, seconds
+        return slot
 
     def add_slow_request(self, record: slow_requests.SlowRequest) -> None:
         """Store a slow request, in place of the oldest one."""

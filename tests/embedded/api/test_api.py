@@ -1,5 +1,6 @@
 """The HTTP API, called as clients do."""
 
+import json
 from typing import Any
 
 import anyio
@@ -7,8 +8,12 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from sidelight.embedded.api.parameters import ApiParameters
 from sidelight.embedded.api.routes import AppState, routes
+from sidelight.embedded.api.rules import rules
 from sidelight.embedded.history.history import History
+from sidelight.embedded.rules.definition import parse_groups
+from sidelight.embedded.rules.evaluator import RuleGroup
 from tests.embedded.history.filled_history import MIB, ScrapedTarget
 
 MORE = ["results truncated due to limit"]
@@ -55,6 +60,25 @@ def test_a_limit_truncates_with_a_warning(
         data, told = found(client, path, **asked, limit=str(limit))
         kept = data["result"] if "query" in path else data
         assert (kept, told) == (rows[: limit or size], warnings)
+
+
+def test_the_state_of_a_rule_is_that_of_its_worst_alert() -> None:
+    """A rule with a firing and a pending alert is firing; with a pending one it is pending."""
+    listed = [{"alert": "High", "expr": "a > 5", "for": "10s"}]
+    (definition,) = parse_groups("f", {"groups": [{"name": "g", "rules": listed}]})
+    running, history = RuleGroup(0, definition), History(3_600_000, 64 * MIB)
+    target, states = ScrapedTarget(history), []
+    for second, values in ((10, (9, 1)), (20, (9, 9)), (30, (1, 9)), (40, (1, 1))):
+        target.step(second, f'a{{n="1"}} {values[0]}\na{{n="2"}} {values[1]}\n')
+        running.evaluate(history, second * 1000)
+        (rule,) = json.loads(rules([running], ApiParameters({})).text)["groups"][0]["rules"]
+        states.append((rule["state"], [alert["state"] for alert in rule["alerts"]]))
+    assert states == [
+        ("pending", ["pending"]),
+        ("firing", ["firing", "pending"]),
+        ("firing", ["firing"]),
+        ("inactive", []),
+    ]
 
 
 def test_a_limit_does_not_change_scalars(client: TestClient) -> None:

@@ -64,6 +64,7 @@ def test_templates_are_expanded(text: str, expected: str) -> None:
         ("humanize", {float("inf"): "+Inf", float("nan"): "NaN", 999.96: "1000", 1e30: "1e+06Y"}),
         ("humanize1024", {0: "0", 1: "1", 1048576: "1Mi", 1536: "1.5ki"}),
         ("humanizeDuration", {0: "0s", 1: "1s", 59.5: "59.5s", 60: "1m 0s", 3661: "1h 1m 1s"}),
+        ("humanizeDuration", {3600: "1h 0m 0s", 86_399: "23h 59m 59s", 86_400: "1d 0h 0m 0s"}),
         ("humanizeDuration", {90061: "1d 1h 1m 1s", 0.012: "12ms", -61: "-1m 1s", 1e-7: "100ns"}),
         ("humanizePercentage", {0.5: "50%", 0.1234567: "12.35%", 1.5: "150%", 1e9: "1e+11%"}),
     ],

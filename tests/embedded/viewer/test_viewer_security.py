@@ -87,6 +87,14 @@ def test_a_page_sets_a_cookie_for_its_websocket() -> None:
     assert client("word").get("/", headers={"cookie": cookie_pair}).status_code == 401
 
 
+def test_the_cookie_is_refused_under_a_foreign_host() -> None:
+    """A WebSocket with the cookie is refused under a host name that is not allowed."""
+    guarded = client("word")
+    cookie_pair = guarded.get("/", auth=("any", "word")).headers["set-cookie"].partition(";")[0]
+    assert accepted(guarded, cookie=cookie_pair, host="viewer.example")
+    assert not accepted(guarded, cookie=cookie_pair, host="evil.example")
+
+
 @pytest.mark.parametrize("other", ['a={"b": 1}', "b[c]=d", "x", "f@g=h; i"])
 def test_malformed_cookies_are_ignored(other: str) -> None:
     """Cookies of other sites on the host do not affect the viewer's own cookie."""

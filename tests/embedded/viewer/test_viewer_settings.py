@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from sidelight.cli import main
 from sidelight.embedded.viewer import settings
-from sidelight.embedded.viewer.markdown import runbook, runbook_html
+from sidelight.embedded.viewer.markdown import runbook, runbook_html, to_html
 from sidelight.embedded.viewer.settings import LISTEN, SIDECAR, ViewerSettings, check
 from sidelight.errors import SettingsError
 
@@ -122,3 +122,12 @@ def test_runbooks() -> None:
     """A runbook is found by the name of its alert only."""
     assert (runbook("EventLoopBlocked") or "").startswith("# EventLoopBlocked\n")
     assert runbook("NoSuchAlert") is runbook("../README") is runbook("") is None
+
+
+def test_html_in_markdown_is_text() -> None:
+    """HTML in a text panel or in a runbook is shown as text, and none of it is run."""
+    html = to_html('**bold** <img src=x onerror="hit()">\n\n<script>hit()</script>\n')
+    assert "<strong>bold</strong>" in html
+    assert "<img" not in html
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html

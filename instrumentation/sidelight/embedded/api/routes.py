@@ -33,6 +33,9 @@ MAX_QUEUE = 200
 TIMEOUT_SECONDS = 5.0
 MAX_SAMPLES = 5_000_000
 """Samples that a query may select: 40 MB."""
+logger = logging.getLogger("sidelight.sidecar")
+BOTH = ["GET", "POST"]
+Endpoint = Callable[[ApiParameters, QueryLimits], ResponseData]
 
 
 class QueryQueue:
@@ -61,12 +64,6 @@ class QueryQueue:
             return await anyio.to_thread.run_sync(work, limits, limiter=self._threads)
         finally:
             self._running.release()
-
-
-logger = logging.getLogger("sidelight.sidecar")
-
-BOTH = ["GET", "POST"]
-Endpoint = Callable[[ApiParameters, QueryLimits], ResponseData]
 
 
 @dataclass(frozen=True, slots=True)

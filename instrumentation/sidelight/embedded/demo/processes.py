@@ -28,6 +28,18 @@ POLL_INTERVAL = 0.1
 """Seconds."""
 MAX_LOG = 16_384
 """Bytes of the output that are kept."""
+PORT: Final = 9465
+WORKERS: Final = 2
+RATE: Final = 80.0
+"""Requests per second."""
+SCALE: Final = "1/30"
+"""The rules' windows become shorter: an hour is two minutes, so that an alert comes and goes."""
+HISTORY_STEP: Final = "1s"
+"""The rules' shortest window is five seconds, in which there have to be several samples."""
+VIEWER_STEP: Final = "2s"
+"""The interval of the rules, which is the least step of a graph."""
+SIDELIGHT: Final = ("-m", "sidelight")
+UVICORN: Final = ("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3")
 
 
 class ChildProcess:
@@ -155,20 +167,6 @@ def _signal(group: int, number: int) -> bool:
     except ProcessLookupError:
         return False
     return True
-
-
-PORT: Final = 9465
-WORKERS: Final = 2
-RATE: Final = 80.0
-"""Requests per second."""
-SCALE: Final = "1/30"
-"""The rules' windows become shorter: an hour is two minutes, so that an alert comes and goes."""
-HISTORY_STEP: Final = "1s"
-"""The rules' shortest window is five seconds, in which there have to be several samples."""
-VIEWER_STEP: Final = "2s"
-"""The interval of the rules, which is the least step of a graph."""
-SIDELIGHT: Final = ("-m", "sidelight")
-UVICORN: Final = ("--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "3")
 
 
 class DemoPorts(NamedTuple):

@@ -16,6 +16,9 @@ from sidelight.embedded.demo.processes import DemoServices, demo_services
 from sidelight.embedded.demo.screenshots import Screenshots
 from sidelight.embedded.demo.terminal import RouteStatsTable, console
 
+POLL_INTERVAL = 0.5
+"""Seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScenarioStep:
@@ -82,10 +85,6 @@ def step_at(
             return step, step.seconds - second
         second -= step.seconds
     raise ValueError("a scenario has at least one step")
-
-
-POLL_INTERVAL = 0.5
-"""Seconds."""
 
 
 async def run(port: int, minutes: float, folder: Path | None) -> None:

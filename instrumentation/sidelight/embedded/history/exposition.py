@@ -17,6 +17,11 @@ _SAMPLE = re.compile(
 )
 _PAIR = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
+FIELDS = {b"HELP": "help", b"TYPE": "type", b"UNIT": "unit"}
+MAX_LINES = 10_000
+MAX_EXEMPLARS = 4_000
+EXEMPLAR_SIZE = 700
+"""The bytes of an exemplar besides its text: two small dicts and their strings."""
 
 
 class ParsedExemplar(NamedTuple):
@@ -85,10 +90,6 @@ def unescape(text: str) -> str:
     return _ESCAPED.sub(lambda found: "\n" if found[1] == "n" else found[1], text)
 
 
-FIELDS = {b"HELP": "help", b"TYPE": "type", b"UNIT": "unit"}
-MAX_LINES = 10_000
-
-
 class MetricMetadata:
     """Type, help and unit of each metric family of the page."""
 
@@ -110,11 +111,6 @@ class MetricMetadata:
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, str]]]:
         return iter(list(self._families.items()))
-
-
-MAX_EXEMPLARS = 4_000
-EXEMPLAR_SIZE = 700
-"""The bytes of an exemplar besides its text: two small dicts and their strings."""
 
 
 class SeriesExemplar(NamedTuple):

@@ -22,6 +22,10 @@ WORK_SHARE = 8
 """This fraction (1/n) of the memory is left for reading, encoding and dropping samples."""
 INDEX_SHARE = 0.6
 """The share of the memory that labels of series may take."""
+MMAP_THRESHOLD = -3
+THRESHOLD_BYTES = 64 * 1024
+LARGE_QUERY = 1_000_000
+"""A query that selects more samples than this runs alone among such queries."""
 
 
 class HistoryStats(NamedTuple):
@@ -184,10 +188,6 @@ def _select(
         yield SeriesReader(snapshot, ids[order], sorted_labels, begin, end)
 
 
-MMAP_THRESHOLD = -3
-THRESHOLD_BYTES = 64 * 1024
-
-
 def return_memory_early() -> None:
     """Make glibc return each large array to the system as soon as it is freed.
 
@@ -198,10 +198,6 @@ def return_memory_early() -> None:
     if sys.platform == "linux":
         with suppress(OSError, AttributeError):  # another C library
             ctypes.CDLL(None).mallopt(MMAP_THRESHOLD, THRESHOLD_BYTES)
-
-
-LARGE_QUERY = 1_000_000
-"""A query that selects more samples than this runs alone among such queries."""
 
 
 class HistoryQuerier:

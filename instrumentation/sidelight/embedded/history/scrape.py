@@ -25,6 +25,11 @@ from sidelight.text_format import ExpositionFormat
 
 DEFAULT_JOB = "sidelight"
 """The job of a service without a name."""
+logger = logging.getLogger("sidelight.sidecar")
+PIECE_BYTES = 1 << 18
+"""Bytes of a page that the worker thread reads at a time."""
+REST_FACTOR = 4
+"""After a scrape, the sampler pauses at least this many times as long as the scrape took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +113,6 @@ class Scrape:
         self._history.add(self._stream, time, self.samples)
         for key, text in self._exemplars:
             exemplars.add(key, text, series_labels(key, self._target), time)
-
-
-logger = logging.getLogger("sidelight.sidecar")
-
-PIECE_BYTES = 1 << 18
-"""Bytes of a page that the worker thread reads at a time."""
-REST_FACTOR = 4
-"""After a scrape, the sampler pauses at least this many times as long as the scrape took."""
 
 
 class HistorySampler:

@@ -25,6 +25,10 @@ MAX_STEPS = 60
 """Steps of a chunk; below 256, so that the number of a step is a byte."""
 PART_OVERHEAD = 600
 """The bytes of a part besides its columns."""
+CHANGE_SIZE = 12
+"""The bytes of a change in the head, which is not encoded."""
+GROWTH = 1.3
+"""Arrays by id are made this many times as long as needed."""
 
 
 class StreamStep(NamedTuple):
@@ -91,12 +95,6 @@ def head_steps(steps: Sequence[StreamStep], ids: SeriesIds, values: SampleBits) 
             values[matching] = step.values[at[matching]]
         out[:, number] = values
     return out
-
-
-CHANGE_SIZE = 12
-"""The bytes of a change in the head, which is not encoded."""
-GROWTH = 1.3
-"""Arrays by id are made this many times as long as needed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,10 @@ Labels = Mapping[str, str]
 Cached = TypeVar("Cached")
 
 METRIC_NAME: Final = "__name__"
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+SAME_LABELS: Final = "vector cannot contain metrics with the same labelset"
 
 
 class LabelSets:
@@ -146,13 +150,6 @@ def concatenated(parts: Sequence[LabelSets]) -> LabelSets:
 def format_labels(labels: Labels) -> str:
     """Return labels as in Prometheus's messages."""
     return "{" + ", ".join(f"{name}={quote(value)}" for name, value in labels.items()) + "}"
-
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Ints = NDArray[np.int64]
-
-SAME_LABELS: Final = "vector cannot contain metrics with the same labelset"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from sidelight.errors import SidelightError
 
 ErrorType = Literal["bad_data", "execution", "timeout", "canceled", "internal"]
+TOO_MANY: Final = "query processing would load too many samples into memory in query execution"
 
 
 class QueryError(SidelightError):
@@ -38,9 +39,6 @@ def parse_error(problem: str, where: str = "") -> QueryError:
 def unsupported(what: str) -> QueryError:
     """Prometheus supports this and Sidelight does not; the message names it."""
     return bad_data(f"{what} is not supported here: ask a Prometheus")
-
-
-TOO_MANY: Final = "query processing would load too many samples into memory in query execution"
 
 
 @dataclass(frozen=True, slots=True)

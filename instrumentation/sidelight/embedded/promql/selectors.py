@@ -32,6 +32,8 @@ WindowValues = tuple[Floats, Bools]
 
 BATCH_CELLS: Final = 1 << 18
 """Cells of a table that are processed at a time: about the size of a processor's cache."""
+LOOKBACK: Final = 300_000
+"""Prometheus's default lookback delta: an older sample is not the current value. Milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -178,10 +180,6 @@ def cumulative_count(which: Bools) -> Index:
     sums = np.zeros((which.shape[0], which.shape[1] + 1), np.intp)
     np.cumsum(which, axis=1, out=sums[:, 1:])
     return sums
-
-
-LOOKBACK: Final = 300_000
-"""Prometheus's default lookback delta: an older sample is not the current value. Milliseconds."""
 
 
 @dataclass(frozen=True)

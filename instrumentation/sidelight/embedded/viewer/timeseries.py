@@ -22,6 +22,17 @@ from sidelight.embedded.viewer.query_result import QueryResult, ResultSeries, Tr
 from sidelight.embedded.viewer.time_range import TimeRange
 from sidelight.embedded.viewer.units import axis, even, unit
 
+MAX_SYMBOLS: Final = 24
+"""A series of at most so many points shows a symbol at each point."""
+GAP: Final = 1.5
+"""A line is interrupted where no point follows within so many steps."""
+MAX_EXEMPLARS: Final = 150
+WIDTH_FACTOR: Final = 1.25
+"""The colors of lines that are one pixel wide are hard to tell apart."""
+Json = dict[str, Any]
+Results = Sequence[tuple[QueryResult, float]]
+"""The results of queries, each with its step."""
+
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
@@ -92,18 +103,6 @@ def annotation_series(found: Sequence[Annotation]) -> list[dict[str, Any]]:
             "markArea": {"silent": True, "itemStyle": {"opacity": 0.07}, "data": areas},
         }
     ]
-
-
-MAX_SYMBOLS: Final = 24
-"""A series of at most so many points shows a symbol at each point."""
-GAP: Final = 1.5
-"""A line is interrupted where no point follows within so many steps."""
-MAX_EXEMPLARS: Final = 150
-WIDTH_FACTOR: Final = 1.25
-"""The colors of lines that are one pixel wide are hard to tell apart."""
-Json = dict[str, Any]
-Results = Sequence[tuple[QueryResult, float]]
-"""The results of queries, each with its step."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ ORDER: Final = (
 """From all services down to one route. Other dashboards follow in the order of their uids."""
 PAGES: Final = {"/slow": "Slow requests", "/alerts": "Alerts"}
 Json = dict[str, Any]
+MIN_REFRESH_INTERVAL: Final = 1.0
+"""Seconds: no address makes a page refresh more often."""
+START: Final = "/d/sidelight-fleet"
+LAST_HOUR: Final = PageState({}, "now-1h", "now", "10s")
 
 
 def pages(context: ViewerContext, current: str, state: PageState, firing: int) -> list[Json]:
@@ -80,12 +84,6 @@ def variables(
         for variable in dashboard.query_variables
         if variable.name != DATA_SOURCE
     ]
-
-
-MIN_REFRESH_INTERVAL: Final = 1.0
-"""Seconds: no address makes a page refresh more often."""
-START: Final = "/d/sidelight-fleet"
-LAST_HOUR: Final = PageState({}, "now-1h", "now", "10s")
 
 
 class PageContent(Protocol):

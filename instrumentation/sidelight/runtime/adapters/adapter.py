@@ -14,6 +14,7 @@ from typing import Any
 from sidelight.runtime.instruments import GaugeReading
 
 Method = Callable[..., Any]
+MARK = "__sidelight_adapter__"
 
 
 class Adapter:
@@ -52,9 +53,6 @@ class Adapter:
 
     def forked(self) -> None:
         """In a forked child: what the parent's threads and tasks were doing is not done here."""
-
-
-MARK = "__sidelight_adapter__"
 
 
 def overlay(subject: Any, adapter: Adapter) -> None:

@@ -9,6 +9,9 @@ from sidelight.runtime.adapters.adapter import Method
 from sidelight.runtime.adapters.connections import Counts, Pool
 from sidelight.runtime.faults import guarded
 
+NONE_LEFT = ("No connection available", "Too many connections")
+"""How the error of a pool without a free connection begins; it has no class of its own."""
+
 
 def _engine(given: Any) -> Any:
     """The engine that owns the pool: behind an async one, or one with execution options."""
@@ -200,10 +203,6 @@ class PsycopgPool(_CheckoutPool):
         stats = source.get_stats()
         size, idle = stats["pool_size"], stats["pool_available"]
         return Counts(idle, size - idle, stats["pool_max"] or None)
-
-
-NONE_LEFT = ("No connection available", "Too many connections")
-"""How the error of a pool without a free connection begins; it has no class of its own."""
 
 
 def _pool(given: Any) -> Any:

@@ -1,0 +1,27 @@
+"""What the sidecar's snapshots say of the service."""
+
+from pathlib import Path
+
+import anyio
+
+from sidelight.settings import load
+from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.store.layout import BlockKind
+from sidelight.store.service_info import ServiceInfo, encode
+from tests.store.driving import killed, shared, worker
+
+
+def test_name_and_version_may_come_from_different_workers(tmp_path: Path) -> None:
+    """The service has the name and the version of the first worker that states each."""
+    where = shared(tmp_path)
+    files = [worker(where), worker(where)]
+    for file, info in zip(
+        files, (ServiceInfo("shop", version="1"), ServiceInfo("", "7", version="1")), strict=True
+    ):
+        file.append_block(BlockKind.SERVICE_INFO, encode(info))
+    source = MetricsSource(load({}, {}, tmp_path), str(tmp_path))
+    anyio.run(source.snapshot)
+    assert (source.service.service_name, source.service.service_version) == ("shop", "7")
+    for file in files:
+        killed(file)
+    where.close()
