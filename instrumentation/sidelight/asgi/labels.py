@@ -149,7 +149,10 @@ class Labels:
         return next((text for text, regex in self._patterns if regex.match(path)), "")
 
     def refresh(self, scope: Scope) -> bool:
-        """Whether the table has the application's present routes; it is made again if not."""
+        """Whether the table has the application's present routes; it is made again if not.
+
+        An empty scope leads to no router that isn't known yet.
+        """
         known = self._knows(router_below(scope, None))
         if known and self.table.is_current():
             return True
