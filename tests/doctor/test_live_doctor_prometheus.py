@@ -8,12 +8,11 @@ from typing import ClassVar
 import pytest
 
 from sidelight.doctor.scrapes import check_scrapes
-from tests.embedded.promql.oracle_server import program
 from tests.live.prometheus import query, started
 from tests.live.servers import eventually, free_port
 from tests.serving import serving
 
-pytestmark = [pytest.mark.live, pytest.mark.slow]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.newest]
 
 CONFIG = """\
 global: {{scrape_interval: 300ms, scrape_timeout: 300ms}}
@@ -55,6 +54,9 @@ http_server_request_duration_seconds_count{http_route="/"} 2
 @pytest.fixture(params=[[], ["--enable-feature=native-histograms"]], ids=["dropped", "native"])
 def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Prometheus 3, which scrapes one service by three jobs."""
+    pytest.importorskip("numpy", reason="the oracle of PromQL needs the extra history")
+    from tests.embedded.promql.oracle_server import program
+
     command = program(3) or pytest.skip("no Prometheus 3 is unpacked")
     with serving(Metrics) as port:
         (tmp_path / "p.yml").write_text(CONFIG.format(port=port))

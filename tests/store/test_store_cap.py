@@ -209,6 +209,25 @@ def test_a_table_made_again_and_again_does_not_fill_the_file(
     app.lifecycle.close()
 
 
+def test_a_block_of_the_loop_is_counted_in_a_full_file(where: Directory) -> None:
+    """A counter by route has room as ``_OTHER``; any other one says that there is none."""
+    file = worker(where, 1)
+    for size in (1000, 0):
+        with pytest.raises(StoreFull):
+            fill(file, b"x" * size)
+    blocks = METRICS["asyncio_event_loop_blocks_total"]
+    other = METRICS["process_cpu_seconds_total"]
+    with pytest.raises(StoreFull):
+        [file.count(other, (f"{number}",)) for number in range(2000)]
+    for number in range(1000):
+        file.count(blocks, (f"/late{number}",))
+    overflow = file.series(METRICS["sidelight_series_overflow_total"], (), reserved=True)
+    counted = file.series(blocks, ("_OTHER",), reserved=True)
+    assert counted.counts == overflow.counts == [1000]
+    assert totalled(where) == 1
+    killed(file)
+
+
 def test_the_cap_holds(where: Directory) -> None:
     """The hundredth label set is the last; those of before, and a few beyond, still count."""
     file = worker(where, 1)

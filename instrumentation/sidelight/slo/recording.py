@@ -8,6 +8,7 @@ from sidelight.contract import (
     INCOMPLETE_RESPONSE,
     METHOD,
     ROUTE,
+    SERVER_SHUTDOWN,
     STATUS,
 )
 from sidelight.slo import names
@@ -18,11 +19,12 @@ from sidelight.slo.windows import BASE, INTERVAL, plain, seconds
 from sidelight.text_format import escaped
 
 CLASS = "status_class"
-COUNTED = f'{ERROR}!="{CLIENT_DISCONNECTED}"'
+UNCOUNTED = f"{CLIENT_DISCONNECTED}|{SERVER_SHUTDOWN}"
+COUNTED = f'{ERROR}!~"{UNCOUNTED}"'
 FAILED = f'{CLASS}="5xx"'
 BROKEN = f'{ERROR}="{INCOMPLETE_RESPONSE}"'
-GOOD = f'{CLASS}!="5xx",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
-RAW_GOOD = f'{STATUS}!~"5..",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
+GOOD = f'{CLASS}!="5xx",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
+RAW_GOOD = f'{STATUS}!~"5..",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
 DURATION = "http_server_request_duration_seconds"
 START = "fastapi_time_to_first_byte_seconds"
 STARTED = f"{START}_count"

@@ -11,7 +11,16 @@ from collections import OrderedDict
 from contextlib import suppress
 from functools import cached_property
 
-from sidelight.contract import ABSENT, DURATION, METRICS, NANOSECONDS, WORKER, Metric, boundaries
+from sidelight.contract import (
+    ABSENT,
+    DURATION,
+    METRICS,
+    NANOSECONDS,
+    ROUTE,
+    WORKER,
+    Metric,
+    boundaries,
+)
 from sidelight.errors import InvalidDataError, StoreError
 from sidelight.store import capacity, layout, locks, slow_requests
 from sidelight.store.directory import (
@@ -25,6 +34,8 @@ from sidelight.store.directory import (
 from sidelight.store.inflight import UNTRACKED, InflightSlot
 from sidelight.store.layout import WORD, BlockKind, WorkerState
 from sidelight.store.schema import Schema, encode
+
+OVERFLOW = METRICS["sidelight_series_overflow_total"]
 
 
 class StoreFull(Exception):  # noqa: N818 it says what the file is
@@ -147,6 +158,11 @@ class WorkerFile:
             self.words[slot.word] = start
         return slot
 
+    @property
+    def in_flight(self) -> int:
+        """Requests and connections in flight, without those that no slot was left for."""
+        return len(self._slots) - len(self.free_slots)
+
     def _new_slot(self) -> InflightSlot:
         with self._lock:
             if len(self._slots) == self._header.slots:
@@ -196,8 +212,17 @@ class WorkerFile:
             return self._series[key]
 
     def count(self, metric: Metric, labels: tuple[str, ...] = (), amount: int = 1) -> None:
-        """Add to a counter of Sidelight's own, which the limit of series does not apply to."""
-        counter = self.series(metric, labels, uncapped=True)
+        """Add to a counter of Sidelight's own, which the limit of series does not apply to.
+
+        In a full file, one by route is counted as ``_OTHER``. Raises `StoreFull` for others.
+        """
+        try:
+            counter = self.series(metric, labels, uncapped=True)
+        except StoreFull:
+            if ROUTE not in metric.labels:
+                raise
+            self.count(OVERFLOW)
+            counter = self.series(metric, capacity.last_resort(metric, labels), reserved=True)
         counts = counter.counts
         with self._lock:
             counts[0] = self.words[counter.at] = counts[0] + amount
