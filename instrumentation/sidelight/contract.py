@@ -151,6 +151,13 @@ METRICS: Final = _catalogue(
         "duration",
     ),
     Metric(
+        "fastapi_event_streams_total",
+        "counter",
+        "",
+        (METHOD, ROUTE),
+        "Event streams (text/event-stream) that ended.",
+    ),
+    Metric(
         "fastapi_background_task_duration_seconds",
         "histogram",
         "seconds",

@@ -354,7 +354,11 @@ def test_streams_are_slow_by_their_first_byte(  # noqa: PLR0913 the parts of one
     assert [facts(record)["seconds"] for record in lines(logged)] == (
         [] if seconds is None else [seconds]
     )
-    assert scrape(app).value(SLOW) == (0 if seconds is None else 1)
+    page = scrape(app)
+    assert page.value(SLOW) == (0 if seconds is None else 1)
+    lasting = start is EVENTS and messages != [LAST]
+    expected = {("GET", "/x"): 1} if lasting else {}
+    assert page.by("fastapi_event_streams_total", *LABELS) == expected
 
 
 class _Raw:

@@ -28,6 +28,7 @@ from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
+EVENT_STREAMS = METRICS["fastapi_event_streams_total"]
 EXCEPTIONS = METRICS["fastapi_exceptions_total"]
 FIRST_BYTE = METRICS["fastapi_time_to_first_byte_seconds"]
 
@@ -152,24 +153,28 @@ class UncommonRequest(Measurement):
             first = extra.first_byte
             if first and (extra.chunks > 1 or ns - first > NOTICEABLE):
                 recorder.writer.observe(FIRST_BYTE, (series.method, series.route), first)
-        if ns >= series.slow_ns and (judged := self._judged(series, ns)) >= series.slow_ns:
+        events = self._is_event_stream()
+        if events:
+            recorder.writer.increment(EVENT_STREAMS, (series.method, series.route))
+        judged = self._time_to_first_byte(ns) if events or series.first_byte else ns
+        if judged >= series.slow_ns:
             recorder.slow(series, self._slow_request(series, ns, judged))
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
                 recorder.file.set_exemplar(duration, index - 1, *span, ns / NANOSECONDS)
 
-    def _judged(self, series: RouteSeries, ns: int) -> int:
-        """The nanoseconds by which a request is slow: to the first byte of an event stream.
+    def _is_event_stream(self) -> bool:
+        """Whether this response is one that lasts as long as its client listens."""
+        if not self.status or (self.extra is None and self.slot is None):
+            return False
+        start: Message | None = getattr(self, "start_message", None)
+        return start is not None and is_event_stream(start)
 
-        One without a byte is not slow, since it may have nothing to tell.
-        """
-        if not hasattr(self, "start_message"):
-            return ns
-        if series.first_byte or is_event_stream(self.start_message):
-            first = self.extra.first_byte if self.extra is not None else 0
-            return first or (ns if self.slot is None else 0)
-        return ns
+    def _time_to_first_byte(self, ns: int) -> int:
+        """Nanoseconds; 0 of an incomplete stream without one, which may have nothing to tell."""
+        first = self.extra.first_byte if self.extra is not None else 0
+        return first or (ns if self.slot is None else 0)
 
     def _slow_request(self, series: RouteSeries, ns: int, judged: int) -> SlowRequest:
         """All that is known of a slow request, which has just ended."""
