@@ -97,6 +97,8 @@ class Heartbeat:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             watchdog.watch(self._watched_loop)
         if soon:
+            if self._watched_loop is not None:  # what runs before that may block the loop
+                self._watched_loop.beat(time.monotonic_ns())
             self._timer = loop.call_later(0, self._beat, loop)
         else:
             self._beat(loop)

@@ -192,7 +192,7 @@ class PsycopgPool(_CheckoutPool):
         return type(error).__name__ == "PoolTimeout"
 
     def over(self) -> bool:
-        """Whether it was opened and closed, or is freed: one that was never opened is also closed."""
+        """Whether it was closed after it was opened, or is freed."""
         pool = self.source
         return pool is None or (pool.closed and getattr(pool, "_opened", False))
 
