@@ -12,6 +12,9 @@ from sidelight.settings import Settings, disabled, load
 
 # Key, a value that can't be used, and a word of what is wrong with it.
 BAD: list[tuple[str, Any, str]] = [
+    ("first_byte", "GET /x", "list of routes"),
+    ("first_byte", ["/x"], "METHOD"),
+    ("first_byte", [5], "METHOD"),
     ("slow_request_threshold", 0, "above 0"),
     ("slow_request_threshold", -1, "above 0"),
     ("slow_request_threshold", "fast", "seconds"),

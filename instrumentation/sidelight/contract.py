@@ -27,6 +27,8 @@ UNMATCHED: Final = "_UNMATCHED"
 """Label value, in metrics of the event loop, for a request that no route matched."""
 CLIENT_DISCONNECTED: Final = "client_disconnected"
 INCOMPLETE_RESPONSE: Final = "incomplete_response"
+SERVER_SHUTDOWN: Final = "server_shutdown"
+"""Cut by the server as it stopped."""
 
 METHODS: Final = frozenset(
     {
@@ -137,7 +139,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "bytes",
         (METHOD, ROUTE),
-        "Size of response bodies as passed to the server.",
+        "Size of response bodies as passed to the server; of files it sends, the content-length.",
         "size",
     ),
     Metric(
@@ -147,6 +149,13 @@ METRICS: Final = _catalogue(
         (METHOD, ROUTE),
         "Time to the first byte of a streamed response's body.",
         "duration",
+    ),
+    Metric(
+        "fastapi_event_streams_total",
+        "counter",
+        "",
+        (METHOD, ROUTE),
+        "Event streams (text/event-stream) that ended.",
     ),
     Metric(
         "fastapi_background_task_duration_seconds",
@@ -189,7 +198,7 @@ METRICS: Final = _catalogue(
         "counter",
         "",
         (ROUTE,),
-        "Requests in flight in a worker when it died.",
+        "Requests in flight in a worker when it died, or when it closed its file.",
     ),
     Metric(
         "fastapi_request_phase_duration_seconds",
@@ -226,7 +235,7 @@ METRICS: Final = _catalogue(
         "histogram",
         "seconds",
         (ROUTE, "close_code"),
-        "Duration of WebSocket connections.",
+        "Duration of WebSocket connections; a refused handshake is refused_ with its status.",
         "session",
     ),
     Metric(

@@ -33,20 +33,22 @@ class Options(TypedDict, total=False):
     """Keyword arguments of `sidelight.SidelightMiddleware`; times are in seconds.
 
     ``slow_request_threshold``: from how long on a request is slow, one number for all routes or
-    a mapping by ``"METHOD /template"``. ``loop_block_threshold``: how long an event loop may be
-    busy before that counts as blocked. ``log_request_path``: log the path of a slow request,
-    without its query. ``buckets``: boundaries of duration histograms. ``exclude``: paths that
-    are not measured, exact or ending in ``/*``. ``path_templates``: templates of paths below a
-    mount whose application has no routes that Sidelight can see. ``metrics_path``: the path of the
-    metrics; None for none. ``metrics_token``: the bearer token that a scrape must have.
-    ``max_series``: label sets a worker keeps. ``phase_sample_interval``: the phases of one request
-    in so many are measured, 0 for none. ``directory``: the directory that the workers share, if a
-    sidecar is to read it too. ``service``: the service's name. ``registry``: the
-    ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default
-    one.
+    a mapping by ``"METHOD /template"``. ``first_byte``: routes, as ``"METHOD /template"``, of
+    which the time to the first byte says whether a request is slow, as of event streams.
+    ``loop_block_threshold``: how long an event loop may be busy before that counts as blocked.
+    ``log_request_path``: log the path of a slow request, without its query. ``buckets``:
+    boundaries of duration histograms. ``exclude``: paths that are not measured, exact or ending in
+    ``/*``. ``path_templates``: templates of paths below a mount whose application has no routes
+    that Sidelight can see. ``metrics_path``: the path of the metrics; None for none.
+    ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label sets a
+    worker keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0
+    for none. ``directory``: the directory that the workers share, if a sidecar is to read it too.
+    ``service``: the service's name. ``registry``: the ``CollectorRegistry`` of the application's
+    own metrics, in place of prometheus_client's default one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
+    first_byte: Sequence[str]
     loop_block_threshold: float
     log_request_path: bool
     buckets: Sequence[float]
@@ -72,6 +74,7 @@ class Settings:
 
     slow_request_threshold: Mapping[str, float]
     buckets: tuple[float, ...]
+    first_byte: tuple[str, ...] = ()
     loop_block_threshold: float = 0.1
     log_request_path: bool = False
     exclude: tuple[str, ...] = ()
@@ -176,11 +179,26 @@ def _slow(key: str, value: Any) -> dict[str, float]:
         value = {EVERY_ROUTE: value}
     found = {}
     for route, threshold in value.items():
-        method, space, path = str(route).partition(" ")
-        if route != EVERY_ROUTE and not (space and method.isupper() and path.startswith("/")):
+        if route != EVERY_ROUTE and not _is_route(str(route)):
             raise SettingsError(key, {route: threshold}, "a route is 'METHOD /template'", example)
         found[str(route)] = _seconds(key, threshold, example)
     return found
+
+
+def _is_route(text: str) -> bool:
+    method, space, path = text.partition(" ")
+    return bool(space) and method.isupper() and path.startswith("/")
+
+
+def _first_byte(key: str, value: Any) -> tuple[str, ...]:
+    example = f'{key}=["GET /export"]'
+    parts = [part.strip() for part in value.split(",")] if isinstance(value, _Text) else value
+    if isinstance(parts, str) or not isinstance(parts, Sequence):
+        raise SettingsError(key, value, "must be a list of routes", example)
+    for part in parts:
+        if not isinstance(part, str) or not _is_route(part):
+            raise SettingsError(key, value, "a route is 'METHOD /template'", example)
+    return tuple(parts)
 
 
 def _slow_from_text(text: str) -> Any:
@@ -321,6 +339,7 @@ def _whole(key: str, value: Any, least: int, most: int, example: str) -> int:
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "slow_request_threshold": _slow,
     "buckets": _buckets,
+    "first_byte": _first_byte,
     "loop_block_threshold": _loop_block_threshold,
     "log_request_path": _switch,
     "exclude": _paths,

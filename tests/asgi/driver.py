@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 from starlette.types import ASGIApp, Message, Scope
 
 Headers = Mapping[str, str]
@@ -159,7 +160,7 @@ class Server:
         self, incoming: Iterable[Message], watch: Callable[[Message], None] | None = None
     ) -> None:
         self.answer = Answer()
-        self.complete = asyncio.Event()
+        self.complete = anyio.Event()
         self._incoming = list(incoming)
         self._watch = watch
         self._trailers = False

@@ -2,17 +2,20 @@
 
 import asyncio
 import inspect
+import signal
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from starlette.requests import Request
+from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
-from tests.asgi.driver import DURATION, Page, Server, ask, call, http_scope, run, scrape
+from tests.asgi.driver import DURATION, Page, Server, ask, call, http_scope, lifespan, run, scrape
 
 START = {"type": "http.response.start", "status": 200, "headers": []}
 MORE = {"type": "http.response.body", "body": b"x", "more_body": True}
@@ -239,6 +242,96 @@ def test_cancellation_propagates(
     page = scrape(app)
     assert facts(page) == ({expected: 1}, {}, left)
     assert page.value("fastapi_active_requests") == 0
+
+
+class UvicornServer:
+    """What can be seen of a server of uvicorn: its handler of signals, and what that has set."""
+
+    should_exit = False
+
+    def handle_exit(self, number: int, frame: Any) -> None:
+        self.should_exit = True
+
+
+@pytest.mark.parametrize("how", ["cancelled", "returns"])
+@pytest.mark.parametrize("stopping", ["signal", "lifespan"])
+@pytest.mark.parametrize("before", [[], [START], [START, MORE]])
+def test_what_a_stop_cuts(before: list[Message], stopping: str, how: str) -> None:
+    """A request cut while the server stops is the stop's, with a status only if one was sent."""
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in before:
+            await send(message)
+        if stopping == "signal":
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            app.lifecycle.stopping()
+        if how == "cancelled":
+            raise asyncio.CancelledError
+
+    app = SidelightMiddleware(inner)
+    former = signal.signal(signal.SIGTERM, UvicornServer().handle_exit)
+    try:
+        call(app)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    status = "200" if before else ""
+    expected = ("GET", "", status, "server_shutdown")
+    if how == "returns" and not before:
+        expected = ("GET", "", "500", "500")
+    assert facts(scrape(app)) == ({expected: 1}, {}, {})
+
+
+def test_a_stop_does_not_excuse_an_exception() -> None:
+    """An exception of the application's own is a failure while the server stops, too."""
+    app = SidelightMiddleware(failing(KeyError(), START, MORE))
+    call(app)
+    app.lifecycle.stopping()
+    call(app)
+    expected = {("GET", "", "200", "incomplete_response"): 2}
+    assert facts(scrape(app)) == (expected, {"KeyError": 2}, {})
+
+
+@pytest.mark.parametrize("turns", [10, 1000])
+def test_what_is_in_flight_when_the_store_closes(turns: int, tmp_path: Path) -> None:
+    """Requests that end within some turns of the loop are the stop's; later ones are lost."""
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            for kind in ("startup", "shutdown"):
+                await receive()
+                await send({"type": f"lifespan.{kind}.complete"})
+            return
+        try:
+            await asyncio.Event().wait()
+        finally:
+            for _ in range(turns):
+                await asyncio.sleep(0)
+
+    async def item() -> None: ...
+
+    inner.routes = [Route("/items/{item}", item)]  # type: ignore[attr-defined]
+    app = SidelightMiddleware(inner, directory=str(tmp_path / "store"))
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def during() -> None:
+        tasks.extend(asyncio.ensure_future(ask(app, "GET", "/items/1")) for _ in range(2))
+        await asyncio.sleep(0.01)
+        for task in tasks:
+            task.cancel()
+
+    async def whole() -> None:
+        await lifespan(app, during)
+        await asyncio.gather(*tasks)
+
+    run(whole())
+    later = SidelightMiddleware(failing(Odd()), directory=str(tmp_path / "store"))
+    page = scrape(later)
+    cut = sum(page.requests.values())
+    lost = page.by("fastapi_requests_lost_total", "http_route")
+    assert (cut, lost) == ((2, {}) if turns == 10 else (0, {"/items/{item}": 2}))
+    assert page.by("sidelight_worker_exits_total", "how") == {"clean": 1}
+    assert page.value("sidelight_internal_errors_total") == 0
 
 
 def test_cancelled_before_it_began() -> None:

@@ -242,6 +242,32 @@ def test_size_of_a_file() -> None:
     assert sums(scrape(app), RESPONSE_SIZE) == (1, Path(__file__).stat().st_size)
 
 
+PATHSEND = {"type": "http.response.pathsend", "path": "/x"}
+ZEROCOPY = {"type": "http.response.zerocopysend", "file": 1}
+
+
+@pytest.mark.parametrize("messages", [[PATHSEND], [{**ZEROCOPY, "more_body": True}, ZEROCOPY]])
+@pytest.mark.parametrize(
+    ("length", "expected"), [(b"1500000", (1, 1_500_000)), (None, (0, 0)), (b"many", (0, 0))]
+)
+def test_size_of_a_file_that_the_server_sends(
+    messages: list[Any], length: bytes | None, expected: tuple[float, float]
+) -> None:
+    """It is the content-length; without one the size is unknown, and not observed."""
+    headers = [(b"Content-Length", length)] if length is not None else []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({**START, "headers": headers})
+        for message in messages:
+            await send(message)
+
+    app = SidelightMiddleware(inner)
+    call(app)
+    page = scrape(app)
+    assert sums(page, RESPONSE_SIZE) == expected
+    assert page.requests == {("GET", "", "200", ""): 1}
+
+
 def test_no_memory_of_bodies() -> None:
     """Pieces of a stream reach the server one by one, as they come."""
     seen: list[int] = []

@@ -304,3 +304,68 @@ def test_a_route_that_is_none(
     assert len(told) == 2
     assert any("GET /tkae" in line for line in told)
     assert any("PUT /checkout" in line for line in told)
+
+
+EVENTS = {**START, "headers": [(b"content-type", b"text/event-stream; charset=utf-8")]}
+MORE = {**LAST, "more_body": True}
+
+
+@pytest.mark.parametrize(
+    ("start", "options", "times", "messages", "seconds"),
+    [
+        (EVENTS, {}, (0.25, 175), [MORE, LAST], None),
+        (EVENTS, {}, (0.25, 175), [MORE], None),
+        (EVENTS, {}, (0, 175), [], None),
+        (EVENTS, {}, (2, 175), [MORE, LAST], 2.0),
+        (EVENTS, {}, (2, 175), [MORE], 2.0),
+        (EVENTS, {}, (2, 0), [LAST], 2.0),
+        (START, {}, (0.25, 175), [MORE, LAST], 175.25),
+        (START, {"first_byte": ["GET /x"]}, (0.25, 175), [MORE, LAST], None),
+        (START, {"first_byte": ["GET /x"]}, (2, 175), [MORE, LAST], 2.0),
+        (START, {"first_byte": ["GET /y"]}, (0.25, 175), [MORE, LAST], 175.25),
+    ],
+)
+def test_streams_are_slow_by_their_first_byte(  # noqa: PLR0913 the parts of one exchange
+    start: Any,
+    options: dict[str, Any],
+    times: tuple[float, float],
+    messages: list[Any],
+    seconds: float | None,
+    *,
+    clock: Clock,
+    logged: pytest.LogCaptureFixture,
+) -> None:
+    """An event stream, and a route of ``first_byte``, is slow where its first byte is late."""
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        await send(start)
+        clock.now += round(times[0] * 1e9)
+        for message in messages[:1]:
+            await send(message)
+        clock.now += round(times[1] * 1e9)
+        for message in messages[1:]:
+            await send(message)
+
+    app = FastAPI(openapi_url=None)
+    for path in ("/x", "/y"):
+        app.router.routes.append(Route(path, _Raw(endpoint)))
+    app.add_middleware(SidelightMiddleware, **options)
+    call(app, "GET", "/x")
+    assert [facts(record)["seconds"] for record in lines(logged)] == (
+        [] if seconds is None else [seconds]
+    )
+    page = scrape(app)
+    assert page.value(SLOW) == (0 if seconds is None else 1)
+    lasting = start is EVENTS and messages != [LAST]
+    expected = {("GET", "/x"): 1} if lasting else {}
+    assert page.by("fastapi_event_streams_total", *LABELS) == expected
+
+
+class _Raw:
+    """An endpoint that is an application."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)

@@ -92,15 +92,15 @@ def closed(page: Page) -> dict[Any, float]:
         ("/echo/a", [gone(None)], "/echo/{room}", "_OTHER"),
         ("/close/1000", [], "/close/{code}", "1000"),
         ("/close/1011", [], "/close/{code}", "1011"),
-        ("/reject", [], "/reject", "1000"),
-        ("/forbid", [], "/forbid", "1008"),
-        ("/numbers/x", [], "/numbers/{number}", "1008"),
+        ("/reject", [], "/reject", "refused_403"),
+        ("/forbid", [], "/forbid", "refused_403"),
+        ("/numbers/x", [], "/numbers/{number}", "refused_403"),
         ("/v1/chat/a", [], "/v1/chat/{room}", "4000"),
         ("/v2/b/chat/a", [], "/v2/{x}/chat/{room}", "4000"),
         ("/sub/t/chat/a", [], "/sub/{tenant}/chat/{room}", "4000"),
         ("/plain/a", [], "/plain/{y}", "1000"),
         ("/plain/m/z", [], "/plain/m/z", "1000"),
-        ("/nowhere", [], "", "1000"),
+        ("/nowhere", [], "", "refused_403"),
     ],
 )
 def test_a_connection_counts_once(
@@ -162,18 +162,34 @@ def test_an_application_that_just_returns() -> None:
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
+        await send({"type": "websocket.accept"})
 
     app = SidelightMiddleware(inner)
     run(connect(app, "/", []))
     assert closed(scrape(app)) == {("", "1006"): 1}
 
 
-def test_a_rejection_with_a_response() -> None:
-    """A handshake refused with an HTTP response is counted once, as no close code."""
+@pytest.mark.parametrize("error", [None, ZeroDivisionError()])
+def test_a_handshake_without_an_answer(error: Exception | None) -> None:
+    """An application that ends before it answers the handshake refuses it with a 500."""
 
     async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        await send({"type": "websocket.http.response.start", "status": 401, "headers": []})
+        if error is not None:
+            raise error
+
+    app = SidelightMiddleware(inner)
+    assert run(connect(app, "/", [])) == ([], error)
+    assert closed(scrape(app)) == {("", "refused_500"): 1}
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_a_rejection_with_a_response(status: int) -> None:
+    """A handshake refused with an HTTP response is counted once, with the response's status."""
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": status, "headers": []})
         await send({"type": "websocket.http.response.body", "body": b"no"})
 
     app = SidelightMiddleware(inner)
@@ -182,7 +198,7 @@ def test_a_rejection_with_a_response() -> None:
         "websocket.http.response.start",
         "websocket.http.response.body",
     ]
-    assert closed(scrape(app)) == {("", "_OTHER"): 1}
+    assert closed(scrape(app)) == {("", f"refused_{status}"): 1}
 
 
 def test_open_connections_are_a_gauge() -> None:

@@ -195,6 +195,13 @@ def test_a_service_that_streams() -> None:
     assert f"or {names.STARTS}" in total
 
 
+def test_event_streams_need_no_setting() -> None:
+    """Without first_byte, only event streams are measured to the first byte."""
+    (total,) = recorded(context(LATENCY), names.TOTAL_RATE)
+    streams = f'on (job, http_request_method, http_route) {names.EVENTS}{{job="a"}}'
+    assert f'unless {streams} or ({names.STARTS}{{job="a"}}) and {streams}' in total
+
+
 def test_an_impossible_burn_rate_has_no_rule() -> None:
     """At 90 % there is no rule for a burn rate of 14.4, and the other three are there."""
     of = context('service = "a"\nslo = { availability = "90%" }')

@@ -32,6 +32,7 @@ class RequestState(UncommonRequest):
             kind = message["type"]
             if kind == "http.response.start":
                 self.status = message["status"]
+                self.start_message = message
                 if "trailers" in message and message["trailers"]:  # noqa: RUF019 less than get()
                     self.set_extra().trailers = True
             elif (

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
 from sidelight.asgi import builtin_telemetry
@@ -31,6 +32,7 @@ from sidelight.store.route_table import PublishedRoute
 logger = logging.getLogger("sidelight")
 
 RETRY_SECONDS = 30.0
+TURNS = 20
 
 _lifecycles: "weakref.WeakSet[StoreLifecycle]" = weakref.WeakSet()
 _observers: "list[Observer]" = []
@@ -183,6 +185,13 @@ class StoreLifecycle:
         if self._open_store is not None:
             self._open_store.recorder.file.words[STATE] = WorkerState.DRAINING
 
+    async def drain(self) -> None:
+        """Let requests end that were cancelled, which takes them some turns of the event loop."""
+        for _ in range(TURNS):
+            if self._open_store is None or not self._open_store.recorder.file.in_flight:
+                return
+            await checkpoint()
+
     def close(self) -> None:
         """The application has stopped: leave what was counted to the others.
 
@@ -217,11 +226,13 @@ def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) 
     """Log what in the settings doesn't fit the application's routes."""
     below_mounts = {PublishedRoute((), path).template for path in settings.path_templates}
     known = {f"{method} {route.template}" for route in table.routes for method in route.methods}
-    for name in settings.slow_request_threshold:
-        if name not in {EVERY_ROUTE, *known} and name.partition(" ")[2] not in below_mounts:
-            logger.warning(
-                "slow_request_threshold names %r, which is no route of this application", name
-            )
+    for key, names in (
+        ("slow_request_threshold", settings.slow_request_threshold),
+        ("first_byte", settings.first_byte),
+    ):
+        for name in names:
+            if name not in {EVERY_ROUTE, *known} and name.partition(" ")[2] not in below_mounts:
+                logger.warning("%s names %r, which is no route of this application", key, name)
     path = settings.metrics_path
     if known & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
         leave_metrics_path(exclusions, path)

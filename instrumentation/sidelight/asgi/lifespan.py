@@ -40,6 +40,8 @@ class LifespanState(Measurement):
             if message["type"] == "lifespan.startup.complete":
                 await self._lifecycle.started(self._scope)
             elif message["type"].startswith("lifespan.shutdown."):
+                with guarded("lifespan"):
+                    await self._lifecycle.drain()
                 try:
                     if self._lifecycle.recorder is not None:
                         await self._lifecycle.recorder.collect_app_metrics()

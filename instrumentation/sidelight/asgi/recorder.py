@@ -6,6 +6,7 @@ from contextlib import suppress
 from starlette.types import Scope
 
 from sidelight.asgi import tracing
+from sidelight.asgi.cancellation import server_stops
 from sidelight.asgi.labels import Labels, RouteLabel
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler
@@ -82,6 +83,10 @@ class Recorder:
         with guarded("heartbeat", self.faults):
             self.heartbeat.wake(soon=True)
 
+    def stops(self) -> bool:
+        """Whether the application or its server is told to stop."""
+        return self.file.words[STATE] != WorkerState.SERVING or server_stops()
+
     async def collect_app_metrics(self) -> None:
         """Record the application's own metrics once more, for the workers that go on."""
         if self.store.directory is not None:
@@ -119,6 +124,7 @@ class Recorder:
             root = self.labels.root_paths.label(scope) or ""
             threshold = self.labels.threshold(method, route.removeprefix(root))
             found = RouteSeries(self.writer, *name, round(threshold * NANOSECONDS))
+            found.first_byte = f"{method} {route.removeprefix(root)}" in self.settings.first_byte
             if len(self._routes) < 2 * self.settings.max_series:
                 self._routes[name] = found
         return found

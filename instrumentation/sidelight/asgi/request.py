@@ -3,18 +3,24 @@
 The common request, whose response is one piece and quick, is recorded by `fast_path` alone.
 """
 
-import asyncio
 from time import monotonic_ns, time
 
-from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi import tracing
+from sidelight.asgi.cancellation import is_cancellation
 from sidelight.asgi.mark import Measurement
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import RequestKey
+from sidelight.asgi.response_headers import content_length, is_event_stream
 from sidelight.asgi.series import RouteSeries, size_index
-from sidelight.contract import CLIENT_DISCONNECTED, INCOMPLETE_RESPONSE, METRICS, NANOSECONDS
+from sidelight.contract import (
+    CLIENT_DISCONNECTED,
+    INCOMPLETE_RESPONSE,
+    METRICS,
+    NANOSECONDS,
+    SERVER_SHUTDOWN,
+)
 from sidelight.runtime.faults import guarded
 from sidelight.store.inflight import InflightSlot
 from sidelight.store.slow_requests import SlowRequest
@@ -22,6 +28,7 @@ from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
+EVENT_STREAMS = METRICS["fastapi_event_streams_total"]
 EXCEPTIONS = METRICS["fastapi_exceptions_total"]
 FIRST_BYTE = METRICS["fastapi_time_to_first_byte_seconds"]
 
@@ -30,13 +37,17 @@ NOTICEABLE = 10_000_000
 
 
 class Extra:
-    """What only some requests have: bodies in pieces, request bodies, a client that left."""
+    """What only some requests have: bodies in pieces, request bodies, a client that left.
+
+    ``file`` is whether the server sends a file, whose bytes are not seen.
+    """
 
     __slots__ = (
         "body",
         "chunks",
         "completed",
         "disconnected",
+        "file",
         "first_byte",
         "phases",
         "size",
@@ -46,15 +57,15 @@ class Extra:
 
     def __init__(self) -> None:
         self.body = self.chunks = self.completed = self.first_byte = self.size = 0
-        self.disconnected = self.trailers = False
+        self.disconnected = self.file = self.trailers = False
         self.phases = None
 
 
 class UncommonRequest(Measurement):
     """What is known of one request until its response is complete.
 
-    Its creator sets every attribute, which costs less than a constructor. ``slot`` is
-    None once the request is recorded.
+    Its creator sets the attributes, which costs less than a constructor. ``slot`` is None once
+    the request is recorded; ``start_message`` is set with a ``status``.
     """
 
     __slots__ = (
@@ -65,6 +76,7 @@ class UncommonRequest(Measurement):
         "server_send",
         "since",
         "slot",
+        "start_message",
         "status",
     )
     extra: Extra | None
@@ -74,6 +86,7 @@ class UncommonRequest(Measurement):
     server_send: Send
     since: int
     slot: InflightSlot | None
+    start_message: Message
     status: int
 
     def set_extra(self) -> Extra:
@@ -96,11 +109,11 @@ class UncommonRequest(Measurement):
                     self.finish(0, monotonic_ns())
             elif size and not extra.first_byte:
                 extra.first_byte = monotonic_ns() - self.since
-        elif (
-            kind == "http.response.pathsend"
-            or (kind == "http.response.zerocopysend" and not message.get("more_body"))
-            or (kind == "http.response.trailers" and not message.get("more_trailers"))
-        ):
+        elif kind in {"http.response.pathsend", "http.response.zerocopysend"}:
+            extra.file = True
+            if not message.get("more_body"):
+                self.finish(0, monotonic_ns())
+        elif kind == "http.response.trailers" and not message.get("more_trailers"):
             self.finish(0, monotonic_ns())
 
     def finish(self, size: int, now: int) -> None:
@@ -108,16 +121,18 @@ class UncommonRequest(Measurement):
         if not self.status:  # a body that nothing began: the server will object
             return
         extra = self.extra
+        known: int | None = size
         if extra is not None:
             if extra.disconnected:  # `end` records it
                 return
-            size += extra.size
+            known = content_length(self.start_message) if extra.file else size + extra.size
         writer = self.key.recorder.writer
         series = self.key.find_status(self.scope, self.status)
         ns = now - self.since
-        index, at_size = writer.bucket_index(ns), size_index(size)
+        index = writer.bucket_index(ns)
         writer.add(series.duration, index, ns)
-        writer.add(series.size, at_size, size)
+        if known is not None:
+            writer.add(series.size, size_index(known), known)
         slot, self.slot, self.since = self.slot, None, now
         if extra is not None and extra.phases is not None:
             self.since, extra.completed = 0, now
@@ -138,24 +153,40 @@ class UncommonRequest(Measurement):
             first = extra.first_byte
             if first and (extra.chunks > 1 or ns - first > NOTICEABLE):
                 recorder.writer.observe(FIRST_BYTE, (series.method, series.route), first)
-        if ns >= series.slow_ns:
-            recorder.slow(series, self._slow_request(series, ns))
+        events = self._is_event_stream()
+        if events:
+            recorder.writer.increment(EVENT_STREAMS, (series.method, series.route))
+        judged = self._time_to_first_byte(ns) if events or series.first_byte else ns
+        if judged >= series.slow_ns:
+            recorder.slow(series, self._slow_request(series, ns, judged))
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
                 recorder.file.set_exemplar(duration, index - 1, *span, ns / NANOSECONDS)
 
-    def _slow_request(self, series: RouteSeries, ns: int) -> SlowRequest:
+    def _is_event_stream(self) -> bool:
+        """Whether this response is one that lasts as long as its client listens."""
+        if not self.status or (self.extra is None and self.slot is None):
+            return False
+        start: Message | None = getattr(self, "start_message", None)
+        return start is not None and is_event_stream(start)
+
+    def _time_to_first_byte(self, ns: int) -> int:
+        """Nanoseconds; 0 of an incomplete stream without one, which may have nothing to tell."""
+        first = self.extra.first_byte if self.extra is not None else 0
+        return first or (ns if self.slot is None else 0)
+
+    def _slow_request(self, series: RouteSeries, ns: int, judged: int) -> SlowRequest:
         """All that is known of a slow request, which has just ended."""
         recorder, extra, now = self.key.recorder, self.extra, monotonic_ns()
         span = tracing.current()
-        blocked, waiting = recorder.heartbeat.conditions(now - ns, now)
+        blocked, waiting = recorder.heartbeat.conditions(now - ns, now - ns + judged)
         return SlowRequest(
             when=time(),
             route=series.route,
             method=series.method,
             status=self.status,
-            seconds=ns / NANOSECONDS,
+            seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
             phases=extra.phases.seconds() if extra and extra.phases else None,
             loop_blocked=blocked,
@@ -181,33 +212,40 @@ class UncommonRequest(Measurement):
 
     def _record_end(self, error: BaseException | None) -> None:
         recorder = self.key.recorder
-        disconnected = (self.extra is not None and self.extra.disconnected) or isinstance(
-            error, (asyncio.CancelledError, ClientDisconnect)
-        )
+        cancelled = is_cancellation(error)
+        disconnected = self.extra is not None and self.extra.disconnected
         if self.slot is not None:
-            self._record_incomplete(disconnected=disconnected)
+            self._record_incomplete(self._kind(error, disconnected=disconnected))
         elif (after := monotonic_ns() - self.since) >= NOTICEABLE:
             route = self.key.find_route(self.scope, self.status).route
             recorder.writer.observe(BACKGROUND, (route,), after)
-        if error is not None and not disconnected:
+        if error is not None and not disconnected and not cancelled:
             route = self.key.find_route(self.scope, self.status).route
             name = recorder.class_names(type(error).__name__)
             recorder.writer.increment(EXCEPTIONS, (route, name))
             recorder.validation.escaped(self.scope, error)
 
-    def _record_incomplete(self, *, disconnected: bool) -> None:
+    def _kind(self, error: BaseException | None, *, disconnected: bool) -> str:
+        """The label ``error_type`` of a response that never became complete; empty with a 500."""
+        cancelled = is_cancellation(error)
+        if disconnected:
+            return CLIENT_DISCONNECTED
+        if (cancelled or (error is None and self.status)) and self.key.recorder.stops():
+            return SERVER_SHUTDOWN
+        if cancelled:
+            return CLIENT_DISCONNECTED
+        return INCOMPLETE_RESPONSE if self.status else ""
+
+    def _record_incomplete(self, kind: str) -> None:
         """Record a request whose response never became complete."""
         ns = monotonic_ns() - self.since
         writer = self.key.recorder.writer
-        kind = INCOMPLETE_RESPONSE if self.status else ""
-        if disconnected:
-            kind = CLIENT_DISCONNECTED
-        elif not self.status:
+        if not kind:
             self.status = 500  # what the server answers instead
         series = self.key.find_route(self.scope, self.status)
         duration = series.duration(self.status, kind)
         index = writer.bucket_index(ns)
         writer.add(duration, index, ns)
-        if disconnected:
+        if kind == CLIENT_DISCONNECTED:
             writer.increment(DISCONNECTS, (series.method, series.route))
         self._record_details(series, duration, index, ns)

@@ -81,6 +81,7 @@ class RouteSeries:
         "_response_size",
         "_writer",
         "by_status",
+        "first_byte",
         "method",
         "route",
         "scheme",
@@ -95,6 +96,8 @@ class RouteSeries:
         self.route = route
         self.scheme = scheme
         self.slow_ns = slow_ns
+        self.first_byte = False
+        """Whether the time to the first byte says that a response is slow."""
         self.by_status: dict[int, StatusSeries] = {}
         self._durations: dict[int, SeriesCounter] = {}
         self._request_size: SeriesCounter | None = None

@@ -15,6 +15,9 @@ from sidelight.store.inflight import InflightSlot
 DURATION = METRICS["fastapi_websocket_duration_seconds"]
 REGISTERED = frozenset(range(1000, 1016))
 """Close codes of RFC 6455 and its registry; a client may send any other it likes."""
+REFUSED = "refused_{}"
+"""A handshake that was refused, with its status: ASGI's servers answer 403 to a close before it
+is accepted, and 500 where the application ends without an answer."""
 INTERNAL_ERROR = "1011"
 ABNORMAL = "1006"
 
@@ -22,7 +25,7 @@ ABNORMAL = "1006"
 class WebSocketState(Measurement):
     """What is known of one connection until it ends."""
 
-    __slots__ = ("_receive", "_recorder", "_scope", "_send", "code", "since", "slot")
+    __slots__ = ("_accepted", "_receive", "_recorder", "_scope", "_send", "code", "since", "slot")
     slot: InflightSlot | None
 
     def __init__(self, key: RequestKey, scope: Scope, receive: Receive, send: Send) -> None:
@@ -30,6 +33,7 @@ class WebSocketState(Measurement):
         self._scope = scope
         self._receive = receive
         self._send = send
+        self._accepted = False
         self.code = ""
         path = scope["path"].encode(errors="replace")
         self.since = monotonic_ns()
@@ -38,10 +42,14 @@ class WebSocketState(Measurement):
     def send(self, message: Message) -> Any:
         """Look at a message on its way to the server."""
         with guarded("send", self._recorder.faults):
-            if message["type"] == "websocket.close" and not self.code:
-                self.code = str(int(message.get("code", 1000)))
-            elif message["type"] == "websocket.http.response.start" and not self.code:
-                self.code = OTHER
+            kind = message["type"]
+            if kind == "websocket.accept":
+                self._accepted = True
+            elif kind == "websocket.close" and not self.code:
+                code = int(message.get("code", 1000))
+                self.code = str(code) if self._accepted else REFUSED.format(403)
+            elif kind == "websocket.http.response.start" and not self.code:
+                self.code = REFUSED.format(int(message["status"]))
         return self._send(message)
 
     async def receive(self) -> Message:
@@ -69,6 +77,8 @@ class WebSocketState(Measurement):
         if isinstance(error, Exception) and type(error).__name__ != "WebSocketDisconnect":
             name = recorder.class_names(type(error).__name__)
             recorder.writer.increment(EXCEPTIONS, (route, name))
-            self.code = self.code or INTERNAL_ERROR
-        code = recorder.close_codes(self.code or ABNORMAL)
+            if self._accepted:
+                self.code = self.code or INTERNAL_ERROR
+        ended = ABNORMAL if self._accepted else REFUSED.format(500)
+        code = recorder.close_codes(self.code or ended)
         recorder.writer.observe(DURATION, (route, code), monotonic_ns() - self.since)

@@ -1,4 +1,4 @@
-"""The metrics as an HTTP response, in the format that its request negotiates."""
+"""The metrics as an HTTP response, rendered without holding up the event loop."""
 
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -15,6 +15,7 @@ from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
+from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
 from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
@@ -46,8 +47,8 @@ class Heartbeat:
         )
         self._on_chores: list[Callable[[], None]] = []
         self._attributions: list[BlockAttribution] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | TrioTimer | None = None
+        self._loop: asyncio.AbstractEventLoop | TrioLoop | None = None
         self._limiter = threads.limiter()
         self._watched_loop: WatchedLoop | None = None
         self._waits: list[int] = []
@@ -79,13 +80,14 @@ class Heartbeat:
             instruments.detach(self.store.file)
 
     def wake(self, *, soon: bool = False) -> None:
-        """Start the timer on the running loop; without asyncio only beat once.
+        """Start the timer on the running loop of asyncio or Trio; without one, beat once.
 
         ``soon`` leaves the first beat, which reads files, to the loop's next turn.
         """
         try:
-            loop = asyncio.get_running_loop()
+            loop = running_loop()
         except RuntimeError:
+            self.store.file.words[HEARTBEAT] = time.monotonic_ns()
             self._do_chores()
             return
         if loop is self._loop and self._timer is not None:
@@ -105,8 +107,8 @@ class Heartbeat:
 
     def follow(self) -> None:
         """Move the timer to the running loop now, if it is on another."""
-        with suppress(RuntimeError):  # there is none, or it is not asyncio's
-            if self._loop is not asyncio.get_running_loop():
+        with suppress(RuntimeError):  # there is none that is known
+            if self._loop is not running_loop():
                 self.wake()
 
     def stop(self) -> None:
@@ -118,7 +120,7 @@ class Heartbeat:
             self._watched_loop.due, self._watched_loop.loop = 0, None
         self._timer = self._loop = self._limiter = None
 
-    def _beat(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop) -> None:
         """Record that the loop runs, and set the timer again. Never raises."""
         if self.store.closed:
             return

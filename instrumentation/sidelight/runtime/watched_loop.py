@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from sidelight.contract import NANOSECONDS
+from sidelight.runtime.trio_loop import TrioLoop
 
 MOST_BLOCKS = 256
 """Past blocks that are remembered, to be recorded with slow requests."""
@@ -77,7 +78,7 @@ class WatchedLoop:
     attributions: list[BlockAttribution]
     threshold: int
     period: int
-    loop: asyncio.AbstractEventLoop | None = None
+    loop: asyncio.AbstractEventLoop | TrioLoop | None = None
     thread: int = 0
     due: int = 0
     blocks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))

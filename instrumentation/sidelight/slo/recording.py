@@ -8,6 +8,7 @@ from sidelight.contract import (
     INCOMPLETE_RESPONSE,
     METHOD,
     ROUTE,
+    SERVER_SHUTDOWN,
     STATUS,
 )
 from sidelight.slo import names
@@ -18,11 +19,12 @@ from sidelight.slo.windows import BASE, INTERVAL, plain, seconds
 from sidelight.text_format import escaped
 
 CLASS = "status_class"
-COUNTED = f'{ERROR}!="{CLIENT_DISCONNECTED}"'
+UNCOUNTED = f"{CLIENT_DISCONNECTED}|{SERVER_SHUTDOWN}"
+COUNTED = f'{ERROR}!~"{UNCOUNTED}"'
 FAILED = f'{CLASS}="5xx"'
 BROKEN = f'{ERROR}="{INCOMPLETE_RESPONSE}"'
-GOOD = f'{CLASS}!="5xx",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
-RAW_GOOD = f'{STATUS}!~"5..",{ERROR}!~"{CLIENT_DISCONNECTED}|{INCOMPLETE_RESPONSE}"'
+GOOD = f'{CLASS}!="5xx",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
+RAW_GOOD = f'{STATUS}!~"5..",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
 DURATION = "http_server_request_duration_seconds"
 START = "fastapi_time_to_first_byte_seconds"
 STARTED = f"{START}_count"
@@ -33,7 +35,11 @@ def requests(context: RuleContext) -> Iterator[Rule]:
     yield from _counts(context)
     yield from _times(context)
     yield from _instances(context)
-    if any(one.first_byte for one in context.service.objectives):
+    if any(one.kind == "latency" for one in context.service.objectives):
+        each = f"sum by (<by>, {METHOD}, {ROUTE})"
+        yield _rule(
+            names.EVENTS, context.render(f"{each} ({_rate('fastapi_event_streams_total')})")
+        )
         yield _rule(
             names.STARTS, context.render(f"sum by (<by>, {METHOD}, {ROUTE}) ({_rate(STARTED)})")
         )
@@ -141,13 +147,18 @@ def good_and_fast(context: RuleContext, objective: Objective, by: str) -> tuple[
     else:
         good = _of(context, objective, (names.ROUTE_CLASS, GOOD))
         fast = _of(context, objective, (names.ROUTE_LE, bucket))
-        if objective.first_byte:
-            streams = f"on ({context.by}, {METHOD}, {ROUTE}) {names.STARTS}{context.matchers()}"
-            starts = _of(context, objective, (names.STARTS, ""))
-            good = f"{good} unless {streams} or {starts}"
-            starts = _of(context, objective, (names.STARTS_LE, bucket))
-            fast = f"{fast} unless {streams} or {starts}"
+        kind = names.STARTS if objective.first_byte else names.EVENTS
+        streams = f"on ({context.by}, {METHOD}, {ROUTE}) {kind}{context.matchers()}"
+        also = "" if objective.first_byte else f" and {streams}"
+        starts = _of(context, objective, (names.STARTS, ""))
+        good = f"{good} unless {streams} or {_grouped(starts, also)}"
+        starts = _of(context, objective, (names.STARTS_LE, bucket))
+        fast = f"{fast} unless {streams} or {_grouped(starts, also)}"
     return f"sum by ({by}) ({good})", f"sum by ({by}) ({fast})"
+
+
+def _grouped(series: str, also: str) -> str:
+    return f"({series}){also}" if also else series
 
 
 def le(bound: str) -> str:

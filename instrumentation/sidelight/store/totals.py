@@ -122,16 +122,15 @@ def _add_counts(sums: Sums, families: dict[str, StoredFamily], file: FileContent
 
 
 def _add_end(sums: Sums, file: FileContents) -> None:
-    """Count how a worker ended, and the requests that were in flight when it died."""
+    """Count how a worker ended, and the requests that were still in flight then."""
     how = "clean" if file.clean else "died"
     _add(sums, ("sidelight_worker_exits_total", (how,)), (1,))
-    if not file.clean:
-        lost = METRICS["fastapi_requests_lost_total"].name
-        for request in inflight_requests(file):
-            if request.scheme not in {"ws", "wss"}:
-                _add(sums, (lost, (route_of(file, request),)), (1,))
-        if untracked := file.word(layout.UNTRACKED):
-            _add(sums, (lost, (UNKNOWN,)), (untracked,))
+    lost = METRICS["fastapi_requests_lost_total"].name
+    for request in inflight_requests(file):
+        if request.scheme not in {"ws", "wss"}:
+            _add(sums, (lost, (route_of(file, request),)), (1,))
+    if untracked := file.word(layout.UNTRACKED):
+        _add(sums, (lost, (UNKNOWN,)), (untracked,))
 
 
 def _add(sums: Sums, key: tuple[str, tuple[str, ...]], values: tuple[int, ...]) -> None:

@@ -158,6 +158,11 @@ class WorkerFile:
             self.words[slot.word] = start
         return slot
 
+    @property
+    def in_flight(self) -> int:
+        """Requests and connections in flight, without those that no slot was left for."""
+        return len(self._slots) - len(self.free_slots)
+
     def _new_slot(self) -> InflightSlot:
         with self._lock:
             if len(self._slots) == self._header.slots:

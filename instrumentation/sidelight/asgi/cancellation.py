@@ -1,0 +1,32 @@
+"""Why a request ended without its response: who cancelled it."""
+
+import asyncio
+import signal
+
+from starlette.requests import ClientDisconnect
+
+
+def is_cancellation(error: BaseException | None) -> bool:
+    """Whether an exception only says that the request was cancelled, or that its client left.
+
+    Trio cancels with an exception of its own, and its task groups raise groups of it.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_cancellation(each) for each in error.exceptions)
+    kind = type(error)
+    return isinstance(error, asyncio.CancelledError | ClientDisconnect) or (
+        kind.__name__ == "Cancelled" and kind.__module__.partition(".")[0] == "trio"
+    )
+
+
+def server_stops() -> bool:
+    """Whether this process's server was told to stop, where that can be seen.
+
+    uvicorn cancels requests before it ends the lifespan. The handler of its signals is a method
+    of its server, which also gunicorn's workers of uvicorn have.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        server = getattr(signal.getsignal(number), "__self__", None)
+        if getattr(server, "should_exit", None) is True:
+            return True
+    return False
