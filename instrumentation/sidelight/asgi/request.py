@@ -130,9 +130,12 @@ class UncommonRequest(Measurement):
         series = self.key.find_status(self.scope, self.status)
         ns = now - self.since
         index = writer.bucket_index(ns)
-        writer.add(series.duration, index, ns)
+        size_bucket = 0 if known is None else size_index(known)
+        writer.add(
+            series.duration, index, ns
+        )  # what may fail comes before: counted once, or by `end`
         if known is not None:
-            writer.add(series.size, size_index(known), known)
+            writer.add(series.size, size_bucket, known)
         slot, self.slot, self.since = self.slot, None, now
         if extra is not None and extra.phases is not None:
             self.since, extra.completed = 0, now
