@@ -82,7 +82,7 @@ class Heartbeat:
     def wake(self, *, soon: bool = False) -> None:
         """Start the timer on the running loop of asyncio or Trio; without one, beat once.
 
-        ``soon`` leaves the first beat, which reads files, to the loop's next turn.
+        ``soon`` leaves the chores, which read files, to the loop's next turn.
         """
         try:
             loop = running_loop()
@@ -91,17 +91,15 @@ class Heartbeat:
             self._do_chores()
             return
         if loop is self._loop and self._timer is not None:
-            self._beat(loop)
+            if not soon:
+                self._beat(loop)
             return
         self.stop()
         self._loop, self._limiter = loop, threads.limiter()
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             watchdog.watch(self._watched_loop)
-        if soon:
-            self._timer = loop.call_later(0, self._beat, loop)
-        else:
-            self._beat(loop)
+        self._beat(loop, soon=soon)
 
     def follow(self) -> None:
         """Move the timer to the running loop now, if it is on another."""
@@ -118,7 +116,7 @@ class Heartbeat:
             self._watched_loop.due, self._watched_loop.loop = 0, None
         self._timer = self._loop = self._limiter = None
 
-    def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop) -> None:
+    def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop, *, soon: bool = False) -> None:
         """Say that the loop runs. Never raises."""
         if self.store.closed:
             return
@@ -127,10 +125,11 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
-        for part in (self._count_lag, self.publish_gauges, self._chores_if_due):
+        parts = [self._count_lag, self.publish_gauges, *([] if soon else [self._chores_if_due])]
+        for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
                 part()
-        self._timer = loop.call_later(PERIOD, self._beat, loop)
+        self._timer = loop.call_later(0 if soon else PERIOD, self._beat, loop)
 
     def _count_lag(self) -> None:
         if self._watched_loop is not None:
