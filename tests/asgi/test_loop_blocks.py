@@ -32,6 +32,15 @@ class SlowMiddleware:
         await self.app(scope, receive, send)
 
 
+def blocked_in(page: Page) -> dict[str, float]:
+    """Seconds for which the loop was blocked, by route."""
+    return {
+        dict(labels)["http_route"]: value
+        for (name, labels), value in page.samples.items()
+        if name == BLOCKED and value
+    }
+
+
 @pytest.mark.parametrize(
     ("path", "route"), [("/nothing/here", "_UNMATCHED"), ("/items/1", "/items/{item}")]
 )
@@ -48,11 +57,7 @@ def test_a_middleware_blocks_a_request(path: str, route: str) -> None:
     with TestClient(app) as client:
         client.get(path)
         page = Page(client.get("/metrics").text)
-    blocked = {
-        dict(labels)["http_route"]: value
-        for (name, labels), value in page.samples.items()
-        if name == BLOCKED and value
-    }
+    blocked = blocked_in(page)
     assert blocked.pop(route) >= BLOCK / 2
     assert set(blocked) <= {"", "_UNKNOWN"}, "a busy machine may stall the loop at any time"
 
@@ -143,3 +148,27 @@ def test_an_application_that_is_called_by_another_has_its_own_routes() -> None:
     with TestClient(outermost) as client:
         client.get("/outer")
     assert found == ["/inner/{x}", "/outer"]
+
+
+def test_the_first_request_without_a_lifespan_blocks_the_loop() -> None:
+    """A block in the request that starts the heartbeat is counted."""
+    app = FastAPI()
+    app.add_middleware(SidelightMiddleware)
+
+    @app.get("/first")
+    async def first() -> None:
+        time.sleep(BLOCK)  # noqa: ASYNC251 the mistake under test
+
+    async def main() -> None:
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            await client.get("/first")
+            await asyncio.sleep(0.05)  # for the beat, which counts the rest
+            pages.append(Page((await client.get("/metrics")).text))
+
+    pages: list[Page] = []
+    asyncio.run(main())
+    (page,) = pages
+    blocked = blocked_in(page)
+    assert sum(blocked.values()) >= BLOCK / 2
+    assert set(blocked) <= {"/first", "_UNKNOWN"}

@@ -11,9 +11,10 @@ from types import CodeType, FrameType
 from typing import Any
 
 import pytest
-from starlette.responses import PlainTextResponse
+from fastapi import APIRouter, FastAPI
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sidelight
 from sidelight import SidelightMiddleware
@@ -66,7 +67,7 @@ def ours(code: CodeType) -> bool:
     return Path(code.co_filename).is_relative_to(Path(sidelight.__file__).parent)
 
 
-async def costs() -> dict[str, int]:
+async def costs(app: ASGIApp | None = None, path: str = "/") -> dict[str, int]:
     """The least instructions and calls that Sidelight adds to one of some requests."""
 
     async def receive() -> Message:
@@ -74,11 +75,12 @@ async def costs() -> dict[str, int]:
 
     async def send(message: Message) -> None: ...
 
-    app = SidelightMiddleware(routed, phase_sample_interval=0)
-    routed.routes = [ROUTE]  # type: ignore[attr-defined]
+    if app is None:
+        app = SidelightMiddleware(routed, phase_sample_interval=0)
+        routed.routes = [ROUTE]  # type: ignore[attr-defined]
     counters: list[Counter] = []
     for number in range(WARM_UP + MEASURED):
-        scope, counter = http_scope("GET", "/"), Counter()
+        scope, counter = http_scope("GET", path), Counter()
         watched = number >= WARM_UP
         with counting(counter) if watched else nullcontext():
             await app(scope, receive, send)
@@ -126,6 +128,49 @@ def test_the_cost_is_that_of_the_fast_path() -> None:
     found = asyncio.run(costs())
     assert 100 < found["instructions"] < 1000
     assert 5 < found["calls"] < 50
+
+
+class Views:
+    """One object, whose method is on two routes."""
+
+    async def show(self) -> Response:
+        return RESPONSE
+
+
+def service() -> FastAPI:
+    """Each kind of route that has a route object in the scope."""
+    router, inner, show = APIRouter(), FastAPI(), Views().show
+    for app in (router, inner):
+        app.get("/leaf/{x}")(show)
+    inner.include_router(router, prefix="/included")
+    whole = FastAPI()
+    for path in ("/direct/{x}", "/direct/{x}/second"):
+        whole.get(path)(show)
+    for prefix in ("/first", "/second/{y}"):
+        whole.include_router(router, prefix=prefix)
+    whole.mount("/mounted", inner)
+    whole.add_middleware(SidelightMiddleware, phase_sample_interval=0)
+    return whole
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/direct/1",
+        "/direct/1/second",
+        "/first/leaf/1",
+        "/second/1/leaf/1",
+        "/mounted/leaf/1",
+        "/mounted/included/leaf/1",
+    ],
+)
+def test_each_kind_of_route_goes_the_fast_path(path: str) -> None:
+    """A shared handler costs no more than another, directly, through a router or in a mount."""
+    baseline = json.loads(BASELINE.read_text()).get(VERSION)
+    if baseline is None:
+        pytest.skip(f"{BASELINE.name} has no baseline for Python {VERSION}")
+    found = asyncio.run(costs(service(), path))
+    assert {name: n for name, n in found.items() if n > ALLOWED * baseline[name]} == {}, found
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ import inspect
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import Route
 
 from sidelight import SidelightMiddleware
 from tests.asgi.driver import call, scrape
-from tests.asgi.services import CASES, REDIRECTS, service
+from tests.asgi.services import CASES, REDIRECTS, greet, service
 
 if "telemetry" not in inspect.signature(FastAPI).parameters:
     pytest.skip("this FastAPI has no telemetry of its own", allow_module_level=True)
@@ -160,3 +161,45 @@ def test_referee_sees_nothing_of_the_page(oracle: Oracle) -> None:
         scrape(app)
     assert actual(app) == {}
     assert oracle.seen == {("GET", "", "200"): 4}
+
+
+def test_both_agree_on_low_priority_routes_and_frontends(oracle: Oracle, tmp_path: Any) -> None:
+    """What FastAPI tries after all other routes has the oracle's template, in mounts as well."""
+    if not hasattr(FastAPI, "frontend"):
+        pytest.skip("this FastAPI has no app.frontend")
+    (tmp_path / "index.html").write_text("<html></html>")
+    app, inner, router = FastAPI(**oracle.options), FastAPI(), APIRouter()
+    router.frontend("/web", directory=tmp_path)
+    router.get("/x/{y}")(lambda y: y)
+    inner.include_router(router, prefix="/deep")
+    inner.frontend("/", directory=tmp_path)
+    app.include_router(router, prefix="/pre")
+    app.mount("/shops/{shop}", inner)
+    app.router._low_priority_routes.append(Route("/low/{z}", greet))
+    app.add_middleware(SidelightMiddleware)
+    for shop in ("a", "b"):
+        for path in ("deep/web/index.html", "deep/x/1", "index.html", "", "deep/web"):
+            call(app, "GET", f"/shops/{shop}/{path}")
+    for path in ("/low/1", "/low/2", "/pre/web/index.html", "/pre/x/1", "/pre/none"):
+        call(app, "GET", path)
+    seen = oracle.seen
+    assert sum(seen.values()) == 15
+    assert actual(app) == seen
+
+
+def test_both_agree_on_routes_added_to_a_router_later(oracle: Oracle) -> None:
+    """A route that joins a router after its inclusion has the oracle's template at once."""
+    app, router, inner = FastAPI(**oracle.options), APIRouter(), FastAPI()
+    app.include_router(router, prefix="/pre/{p}")
+    app.mount("/sub/{s}", inner)
+    app.add_middleware(SidelightMiddleware)
+    call(app, "GET", "/pre/1/x/1")
+    for number in range(3):
+        router.get(f"/x{number}/{{y}}")(lambda y: y)
+        inner.get(f"/x{number}/{{y}}")(lambda y: y)
+        for prefix in ("/pre/1", "/pre/2", "/sub/1", "/sub/2"):
+            call(app, "GET", f"{prefix}/x{number}/1")
+            call(app, "POST", f"{prefix}/x{number}/1")
+    seen = oracle.seen
+    assert sum(seen.values()) == 25
+    assert actual(app) == seen

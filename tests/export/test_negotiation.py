@@ -17,7 +17,7 @@ def headers(name: str, *values: str) -> Headers:
 
 
 def prefers_openmetrics(*accept: str) -> bool:
-    return wanted_format(headers("accept", *accept)) is ExpositionFormat.OPENMETRICS
+    return wanted_format(headers("accept", *accept)).form is ExpositionFormat.OPENMETRICS
 
 
 @pytest.mark.parametrize(

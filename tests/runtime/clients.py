@@ -1,4 +1,4 @@
-"""Twenty clients at a pool of five, which measure what they see themselves."""
+"""Twenty clients of a pool of five connections, which measure their own waits and uses."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ BorrowAsync = Callable[[], AbstractAsyncContextManager[Any]]
 
 @dataclass
 class Seen:
-    """What clients saw, in seconds."""
+    """The waits and uses that clients measured, in seconds."""
 
     waits: list[float] = field(default_factory=list)
     uses: list[float] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Seen:
 
 
 def threads(borrow: Borrow, look: Callable[[], int | None]) -> Seen:
-    """Clients in threads; ``look`` says how many wait, while the test knows it too."""
+    """Clients in threads; ``look`` says how many wait, while the number is known."""
     seen = Seen()
 
     def client() -> None:

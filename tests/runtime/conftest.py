@@ -31,7 +31,7 @@ def redis() -> Iterator[Path]:
 
 @pytest.fixture(autouse=True)
 def room_for_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is a limit to names, and all tests together are past it."""
+    """Forget the names of other tests, which together exceed the limit."""
     monkeypatch.setattr(watching, "_names", set())
 
 
@@ -43,7 +43,7 @@ def name() -> str:
 
 @pytest.fixture
 def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a process that has no middleware yet, whatever other tests have left."""
+    """The state of a process without a middleware, whatever other tests have left."""
     monkeypatch.setattr(instruments, "_files", WeakSet())
     monkeypatch.setattr(instruments, "_targets", ())
     monkeypatch.setattr(instruments, "_early", deque(maxlen=instruments.MOST_EARLY))

@@ -1,4 +1,4 @@
-"""PostgreSQL and Redis of this machine's own packages, each in a folder of its own."""
+"""PostgreSQL and Redis as installed on this machine, each in a folder of its own."""
 
 import os
 import pwd
@@ -74,7 +74,7 @@ def running(
 
 @contextmanager
 def postgres() -> Iterator[Path]:
-    """The folder of a server's socket; anybody may be `test` in the database `postgres`."""
+    """The folder of a server's socket; all may connect as `test` to database `postgres`."""
     initdb, server = program("initdb", "postgresql"), program("postgres", "postgresql")
     psql = program("psql", "postgresql-client")
     user = someone()

@@ -56,7 +56,7 @@ class Worker:
 
 
 async def soon(check: Callable[[], bool]) -> None:
-    """Wait, as a task, until something is so."""
+    """Wait, without blocking the loop, until a condition holds."""
     for _ in range(6000):
         if check():
             return
@@ -65,7 +65,7 @@ async def soon(check: Callable[[], bool]) -> None:
 
 
 def eventually(check: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until something is so."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < deadline, "never came true"

@@ -21,7 +21,7 @@ from tests.store.driving import open_store
 
 
 class Clock(SimpleNamespace):
-    """The module `time`, with a monotonic clock that only moves when it is told to."""
+    """The module `time`, with a monotonic clock that moves only when a test sets it."""
 
     def __init__(self) -> None:
         super().__init__(now=1000.0, time=time.time, monotonic_ns=time.monotonic_ns)
@@ -32,7 +32,7 @@ class Clock(SimpleNamespace):
 
 
 class Failing:
-    """A registry with a collector that raises, after so many times that it didn't."""
+    """A registry with a collector that raises after a number of successful collections."""
 
     def __init__(self, good: int = 0) -> None:
         self.good = good
@@ -63,7 +63,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def counted(store: Store, name: str = faults.INTERNAL_ERRORS.name) -> dict[str, int]:
-    """Faults by where they were."""
+    """The number of faults by the label ``where``."""
     sums = run_to_end(Collector(store.reader).collect()).sums
     return {key.labels[0]: value for key, (value, *_) in sums.items() if key.family.name == name}
 
@@ -72,7 +72,7 @@ def said(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-def test_a_fault_of_the_heartbeat_is_counted_and_seldom_said(
+def test_a_fault_of_the_heartbeat_is_counted_and_logged_once_a_minute(
     store: Store, clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each beat that fails counts, one a minute is logged with its cause, and the timer goes on."""
@@ -101,10 +101,10 @@ def test_a_fault_of_the_heartbeat_is_counted_and_seldom_said(
     assert counted(store) == {"heartbeat": 7}
 
 
-def test_a_fault_in_the_figures_keeps_nothing_else_back(
+def test_a_fault_of_the_gauges_stops_nothing_else(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file that somebody removes is made again, whatever else fails in the same beat."""
+    """A removed file is made again, even if another part of the same beat fails."""
     heartbeat = Heartbeat(store)
     monkeypatch.setattr(heartbeat, "publish_gauges", None)
     assert store.directory is not None

@@ -1,4 +1,4 @@
-"""Measurements of the process: early ones, gauges that come and go, files that come and go."""
+"""Measurements of the process: before there is a file, gauges that end, files that close."""
 
 import gc
 from collections.abc import Iterator
@@ -21,8 +21,8 @@ def own_gauges(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instruments, "_gauges", [])
 
 
-def test_a_gauge_without_a_reading_is_shown_no_longer(worker: Worker, name: str) -> None:
-    """What is not there any more disappears, and is shown again when it comes back."""
+def test_a_gauge_without_a_reading_is_not_exported(worker: Worker, name: str) -> None:
+    """A series without a reading is not exported, and is exported again when it has one."""
     now: list[GaugeReading] = []
     instruments.poll(lambda: now)
     assert worker.gauge(PENDING.name, name) is None
@@ -34,8 +34,8 @@ def test_a_gauge_without_a_reading_is_shown_no_longer(worker: Worker, name: str)
     assert worker.gauge(PENDING.name, name) == 0
 
 
-def test_a_gauge_that_raises_keeps_no_other_from_being_shown(worker: Worker, name: str) -> None:
-    """What it said before it raised is shown, and so are the gauges after it."""
+def test_a_gauge_that_raises_stops_no_other(worker: Worker, name: str) -> None:
+    """The readings before the exception are exported, and so are the gauges after it."""
 
     def broken() -> Iterator[GaugeReading]:
         yield GaugeReading(PENDING, (name,), 1)
@@ -47,8 +47,8 @@ def test_a_gauge_that_raises_keeps_no_other_from_being_shown(worker: Worker, nam
     assert worker.gauge(PENDING.name, name + "-other") == 0
 
 
-def test_a_gauge_is_asked_once(worker: Worker) -> None:
-    """Polling the same gauge twice is polling it once."""
+def test_a_gauge_is_called_once(worker: Worker) -> None:
+    """A gauge that is added twice is called once for each publication."""
     asked = []
 
     def gauge() -> Any:
@@ -62,8 +62,8 @@ def test_a_gauge_is_asked_once(worker: Worker) -> None:
 
 
 @pytest.mark.usefixtures("no_worker")
-def test_what_comes_early_goes_to_the_first_file_only(name: str) -> None:
-    """Before there is a file, and after it is gone, measurements wait for the next."""
+def test_early_measurements_are_written_to_the_first_file_only(name: str) -> None:
+    """Measurements without an open file are kept for the next file."""
     instruments.observe(WAIT, (name,), 10)
     instruments.count(TIMEOUTS, (name,))
     first, second = Worker(), Worker()
@@ -83,7 +83,7 @@ def test_what_comes_early_goes_to_the_first_file_only(name: str) -> None:
 
 
 def test_nothing_is_raised_whatever_is_recorded(worker: Worker, name: str) -> None:
-    """A value that can't be stored is left out, and the next is there."""
+    """A value that can't be stored is left out, and the next one is stored."""
     instruments.observe(WAIT, (name,), "no number")  # type: ignore[arg-type]
     instruments.count(None, (name,))  # type: ignore[arg-type]
     assert worker.histogram(WAIT.name, name) == (0, 0)

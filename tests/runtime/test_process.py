@@ -1,4 +1,4 @@
-"""What a process says of itself: by the system's own files, or by made-up ones."""
+"""Process metrics, from the files of the system or from files that a test makes."""
 
 import os
 import time
@@ -27,9 +27,9 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     process._limits.cache_clear()
 
 
-def limit(system: Path, told: str, files: Mapping[str, object]) -> int | None:
-    """The limit of a process whose control group is ``told``, where files say so."""
-    for name, value in {"proc/cgroup": told, **files}.items():
+def limit(system: Path, named: str, files: Mapping[str, object]) -> int | None:
+    """The limit of a process whose control group is ``named``, from the files of a test."""
+    for name, value in {"proc/cgroup": named, **files}.items():
         path = system / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{value}\n")
@@ -50,21 +50,21 @@ def test_a_process_name_need_not_be_utf_8() -> None:
 
 
 def test_the_start_time_does_not_move(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two clocks are never read at the same moment: a start told twice is the same all the same."""
+    """The start time is computed from two clocks, and is the same each time it is read."""
     worker = Worker()
     ticks = count(time.time_ns(), 1_000_000)
     monkeypatch.setattr(time, "time_ns", lambda: next(ticks))
     process.start_time.cache_clear()
-    told = set()
+    named = set()
     for _ in range(3):
         process.publish(worker.file)
-        told.add(worker.gauge("process_start_time_seconds"))
-    assert len(told) == 1
-    assert told != {None}
+        named.add(worker.gauge("process_start_time_seconds"))
+    assert len(named) == 1
+    assert named != {None}
 
 
-def test_a_forked_child_has_a_start_of_its_own(system: Path) -> None:
-    """What was found for one process is not told of another."""
+def test_a_forked_child_has_its_own_start_time(system: Path) -> None:
+    """What was computed for one process is not used for another."""
     (system / "proc").mkdir()
     stat = system / "proc" / "stat"
     stat.write_text("1 (a) " + "0 " * 19 + "100 0")
@@ -76,10 +76,10 @@ def test_a_forked_child_has_a_start_of_its_own(system: Path) -> None:
     assert second - first == pytest.approx(200 / os.sysconf("SC_CLK_TCK") * 1e9, abs=1e9)
 
 
-@pytest.mark.parametrize("told_by_size", [True, False])
-def test_descriptors_are_counted(monkeypatch: pytest.MonkeyPatch, *, told_by_size: bool) -> None:
-    """Whether the kernel tells their number or not, each descriptor counts once."""
-    if not told_by_size:
+@pytest.mark.parametrize("by_size", [True, False])
+def test_descriptors_are_counted(monkeypatch: pytest.MonkeyPatch, *, by_size: bool) -> None:
+    """Each descriptor counts once, with kernels that give the number and with others."""
+    if not by_size:
         monkeypatch.setattr(Path, "stat", lambda _: SimpleNamespace(st_size=0))
     before = process.open_fds()
     assert before == sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1
@@ -98,8 +98,8 @@ def test_a_service_of_systemd_has_its_own_limit(system: Path) -> None:
     assert limit(system, "0::/system.slice/shop.service", files) == GIB
 
 
-def test_a_group_may_use_no_more_than_those_above(system: Path) -> None:
-    """The least limit on the way up to the root is the one that ends a process."""
+def test_the_limits_of_parent_groups_count(system: Path) -> None:
+    """The limit is the smallest one of the group and its parents."""
     files = {
         "groups/memory.max": 8 * GIB,
         "groups/a/memory.max": 2 * GIB,
@@ -118,12 +118,12 @@ def test_the_limit_of_a_group_of_version_1(system: Path) -> None:
         "groups/memory/pod/one/memory.limit_in_bytes": GIB,
         "groups/memory/else/memory.limit_in_bytes": 1,
     }
-    told = "9:name=systemd:/else\n8:cpu,memory:/pod/one\n1:cpu:/else\n0::/"
-    assert limit(system, told, files) == GIB
+    named = "9:name=systemd:/else\n8:cpu,memory:/pod/one\n1:cpu:/else\n0::/"
+    assert limit(system, named, files) == GIB
 
 
 @pytest.mark.parametrize(
-    ("told", "name"),
+    ("named", "name"),
     [
         ("0::/", "memory.max"),
         ("", "memory.max"),
@@ -134,15 +134,15 @@ def test_the_limit_of_a_group_of_version_1(system: Path) -> None:
         ("", "memory/memory.limit_in_bytes"),
     ],
 )
-def test_the_limit_inside_a_container(system: Path, told: str, name: str) -> None:
+def test_the_limit_inside_a_container(system: Path, named: str, name: str) -> None:
     """Where the group named can't be seen, the root is this container's."""
     (system / "elsewhere").mkdir()
     (system / "elsewhere" / "memory.max").write_text("1")
-    assert limit(system, told, {f"groups/{name}": GIB}) == GIB
+    assert limit(system, named, {f"groups/{name}": GIB}) == GIB
 
 
 def test_no_limit_is_none(system: Path) -> None:
-    """Groups that allow everything, in either version's words, are no limit; neither is nothing."""
+    """There is no limit where the groups of either version have none, or no file exists."""
     assert process.memory_limit() is None
     files = {
         "groups/a/memory.max": "max",

@@ -1,4 +1,4 @@
-"""`@timed` on a dependency: it is measured, and stays what it was."""
+"""`@timed` measures a dependency, and changes nothing else of it."""
 
 # ruff: noqa: B008, FAST002 annotations are text here, and these dependencies are local names
 
@@ -148,8 +148,8 @@ def _copied(function: Any) -> Any:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_fastapi_reads_of_a_dependency_stays(kind: str) -> None:
-    """Signature, kind and OpenAPI document are those of the dependency as it was."""
+def test_fastapi_reads_the_same_of_a_measured_dependency(kind: str) -> None:
+    """The signature, the kind and the OpenAPI document are those of the dependency itself."""
     plain = KINDS[kind]()
     signature = str(inspect.signature(plain))
     schema = _schema(plain)
@@ -177,7 +177,7 @@ def _schema(dependency: Any) -> Any:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_is_measured(kind: str) -> None:
-    """The value is the dependency's own, and its time is there."""
+    """Each kind of dependency returns its own value, and its time is recorded."""
     app = measured()
     marked = timed(name=kind)(KINDS[kind]())
     seen = []
@@ -193,8 +193,8 @@ def test_each_kind_is_measured(kind: str) -> None:
     assert counts(scrape(app)) == {(kind, step): 1 for step in steps}
 
 
-def test_an_instance_and_a_class_stay_what_they_are() -> None:
-    """They are the same objects, of the same kind, with all they had."""
+def test_an_instance_and_a_class_are_not_replaced() -> None:
+    """The returned object is the given one, with the same kind and attributes."""
     plain = CallableFrozen(7)
     marked = timed(plain)
     assert marked is plain
@@ -221,8 +221,8 @@ def test_an_instance_and_a_class_stay_what_they_are() -> None:
     assert counts(scrape(app)) == {("base", "setup"): 1}
 
 
-def test_a_security_scheme_stays_one() -> None:
-    """FastAPI still finds it for the OpenAPI document."""
+def test_a_security_scheme_is_still_one() -> None:
+    """FastAPI finds a measured security scheme for the OpenAPI document."""
     scheme, plain = timed(OAuth2PasswordBearer("token")), OAuth2PasswordBearer("token")
     assert "security" in str(_schema(scheme))
     assert _schema(scheme) == _schema(plain)
@@ -230,7 +230,7 @@ def test_a_security_scheme_stays_one() -> None:
 
 @pytest.mark.parametrize("kind", ["generator", "async generator"])
 def test_setup_and_teardown(kind: str) -> None:
-    """They are two steps; what an endpoint raises is met where the dependency waits."""
+    """Setup and teardown are two steps; an endpoint's exception is raised at the ``yield``."""
     for error, status in ((None, 200), (LookupError, 404), (RuntimeError, None)):
         stories = []
         for mark in (timed, _same):
@@ -291,7 +291,7 @@ def test_a_wait_is_in_its_step() -> None:
 
 @pytest.mark.parametrize("failing", ["setup", "call"])
 def test_an_exception_of_a_dependency_is_its_own(failing: str) -> None:
-    """It leaves as it was raised, and the time until then counts."""
+    """An exception is passed on unchanged, and the time until then is recorded."""
     raised = LookupError("none")
 
     def setup() -> Iterator[None]:
@@ -351,7 +351,7 @@ Later = int
 
 
 def test_annotations_that_are_text() -> None:
-    """They are found among the names of the dependency's own module, also later ones."""
+    """Annotations that are strings are resolved in the dependency's module, also late ones."""
     app = measured()
 
     @app.get("/")
@@ -362,7 +362,7 @@ def test_annotations_that_are_text() -> None:
     assert counts(scrape(app)) == {(f"{HERE}.resolved_late", "setup"): 1}
 
 
-def test_a_generator_can_do_all_it_could() -> None:
+def test_a_generator_keeps_its_methods() -> None:
     """Values sent, exceptions thrown, and a close go to the generator itself."""
 
     def talk() -> Iterator[Any]:
@@ -382,8 +382,8 @@ def test_a_generator_can_do_all_it_could() -> None:
         assert list(steps) == []
 
 
-def test_an_asynchronous_generator_can_do_all_it_could() -> None:
-    """The same, awaited."""
+def test_an_asynchronous_generator_keeps_its_methods() -> None:
+    """Values sent, exceptions thrown, and a close reach an asynchronous generator itself."""
 
     async def talk() -> AsyncIterator[Any]:
         heard = yield "first"
@@ -405,7 +405,7 @@ def test_an_asynchronous_generator_can_do_all_it_could() -> None:
 
 
 def test_a_wrapped_coroutine_function_is_awaited() -> None:
-    """A function that only returns a coroutine is measured until that ends."""
+    """A function that returns a coroutine is measured until the coroutine ends."""
 
     def waits() -> Any:
         return one_async(2)
@@ -415,7 +415,7 @@ def test_a_wrapped_coroutine_function_is_awaited() -> None:
 
 
 def test_names_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Past the cap a dependency is `_OTHER`."""
+    """Past the limit of names a dependency is `_OTHER`."""
     label = CardinalityLimiter(module.MOST_NAMES)
     for number in range(module.MOST_NAMES):
         label(f"n{number}")
@@ -446,7 +446,7 @@ def test_types_stay() -> None:
 
 
 def test_it_is_public_and_loaded_when_asked_for() -> None:
-    """`sidelight.timed` is a public name that costs nothing to those who don't use it."""
+    """`sidelight.timed` is a public name whose module is imported only when it is used."""
     assert "timed" in sidelight.__all__
     code = "import sys, sidelight; print('sidelight.runtime.timed' in sys.modules); sidelight.timed"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

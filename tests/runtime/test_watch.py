@@ -1,4 +1,4 @@
-"""`sidelight.watch` itself: what it takes, what it refuses, and that it changes nothing."""
+"""`sidelight.watch`: what it accepts, what it refuses, and that it changes nothing else."""
 
 import copy
 import gc
@@ -26,7 +26,7 @@ def executor() -> ThreadPoolExecutor:
 
 
 @pytest.mark.parametrize("obj", [object(), 5, None, "redis://", ThreadPoolExecutor])
-def test_an_unknown_object_gets_an_error_that_lists_what_is_known(obj: object, name: str) -> None:
+def test_the_error_for_an_unknown_object_lists_the_known_classes(obj: object, name: str) -> None:
     """The error names the class of what was given, and every class that can be watched."""
     with pytest.raises(SidelightError) as caught:
         watch(obj, name=name)
@@ -38,13 +38,13 @@ def test_an_unknown_object_gets_an_error_that_lists_what_is_known(obj: object, n
 
 @pytest.mark.parametrize("wrong", ["", None, 5])
 def test_a_name_is_a_text(wrong: Any) -> None:
-    """A name that is none is refused, with an example of one that is."""
+    """A name that is not a string is refused, with an example of a valid one."""
     with pytest.raises(SidelightError, match="such as 'orders'"):
         watch(executor(), name=wrong)
 
 
 def test_one_object_has_one_name(name: str, worker: Worker) -> None:
-    """The same name again changes nothing; another one is an error that tells both."""
+    """The same name again changes nothing; another name is an error that contains both."""
     found = watch(executor(), name=name)
     kind = type(found)
     assert watch(found, name=name) is found
@@ -56,7 +56,7 @@ def test_one_object_has_one_name(name: str, worker: Worker) -> None:
 
 
 def test_a_name_is_taken_while_its_object_lives(name: str) -> None:
-    """A second object of that name is refused, until the first one is gone or shut down."""
+    """A second object of that name is refused until the first one is freed or shut down."""
     first = watch(executor(), name=name)
     with pytest.raises(SidelightError, match=f"'{name}' is taken"):
         watch(executor(), name=name)
@@ -67,8 +67,8 @@ def test_a_name_is_taken_while_its_object_lives(name: str) -> None:
     watch(executor(), name=name)
 
 
-def test_what_is_gone_disappears_at_once(worker: Worker, name: str) -> None:
-    """A watched object is freed when it was before, without a collection, and its gauges end."""
+def test_a_freed_object_has_no_gauges(worker: Worker, name: str) -> None:
+    """A watched object is freed as early as without watching, and its gauges end."""
     found = watch(executor(), name=name)
     assert worker.gauge(CAPACITY, name) == 1
     gone = weakref.ref(found)
@@ -83,13 +83,13 @@ def test_what_is_gone_disappears_at_once(worker: Worker, name: str) -> None:
 
 
 def test_a_bound_method_keeps_its_object(name: str) -> None:
-    """`watch(...).submit` may be all that is kept, as without watching."""
+    """An object lives as long as a reference to one of its bound methods."""
     submit = watch(executor(), name=name).submit
     gc.collect()
     assert submit(int, "7").result() == 7
 
 
-def test_an_object_looks_as_before(name: str) -> None:
+def test_an_object_has_the_same_repr_class_name_and_signatures(name: str) -> None:
     """Its repr, its class's name, its signatures and what it is an instance of stay."""
     found = executor()
     before = repr(found), inspect.signature(found.submit), found.submit.__doc__
@@ -100,7 +100,7 @@ def test_an_object_looks_as_before(name: str) -> None:
 
 
 class Kept(ThreadPoolExecutor):
-    """One that can be pickled."""
+    """An executor that can be pickled."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -133,10 +133,10 @@ def test_a_library_unknown_in_this_version_stays_unmeasured(
     watch(executor(), name=name)
 
 
-def test_faults_of_ours_are_counted_and_reach_nobody(
+def test_faults_are_counted_and_do_not_reach_the_caller(
     worker: Worker, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fault while measuring changes no result; `sidelight_internal_errors_total` says so."""
+    """A fault while measuring changes no result; `sidelight_internal_errors_total` counts it."""
     found = watch(executor(), name=name)
     monkeypatch.setattr("sidelight.runtime.adapters.executors.WAIT", None)
     monkeypatch.setattr(
@@ -148,7 +148,7 @@ def test_faults_of_ours_are_counted_and_reach_nobody(
 
 
 def test_turned_off_nothing_is_watched(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With SIDELIGHT_DISABLED objects stay as they are; an unknown one is an error all the same."""
+    """With SIDELIGHT_DISABLED objects are not changed; an unknown one is still an error."""
     monkeypatch.setenv("SIDELIGHT_DISABLED", "1")
     assert type(watch(executor(), name=name)) is ThreadPoolExecutor
     with pytest.raises(SidelightError):
@@ -156,7 +156,7 @@ def test_turned_off_nothing_is_watched(name: str, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.usefixtures("no_worker")
-def test_what_came_before_a_worker_is_kept(name: str) -> None:
+def test_measurements_before_there_is_a_worker_are_kept(name: str) -> None:
     """Calls from before any middleware has a file are recorded when it gets one."""
     found = watch(executor(), name=name)
     found.submit(int).result()
@@ -168,7 +168,7 @@ def test_what_came_before_a_worker_is_kept(name: str) -> None:
 
 
 def test_importing_sidelight_imports_no_adapter() -> None:
-    """`watch` and its adapters are imported by who uses them, and no library by any of them."""
+    """`watch` and its adapters are imported on use, and they import no library."""
     code = (
         "import sys, sidelight\n"
         "assert 'sidelight.runtime.watching' not in sys.modules\n"
@@ -181,7 +181,7 @@ def test_importing_sidelight_imports_no_adapter() -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-def test_a_forked_child_starts_anew(name: str) -> None:
+def test_a_forked_child_starts_with_empty_counts(name: str) -> None:
     """After a fork nothing of the parent's calls is in use or waits, and new ones count."""
     code = (
         "import os, threading, sidelight\n"
@@ -205,7 +205,7 @@ def test_a_forked_child_starts_anew(name: str) -> None:
 
 
 def test_many_threads_may_watch_at_once(name: str) -> None:
-    """Of many that watch one object under one name, none fails, and it is watched once."""
+    """Threads that watch one object under one name at once all succeed; it is watched once."""
     found = executor()
     errors: list[BaseException] = []
 
@@ -228,7 +228,7 @@ def test_many_threads_may_watch_at_once(name: str) -> None:
 def test_names_are_bounded(
     worker: Worker, name: str, monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture
 ) -> None:
-    """Past so many names nothing more is watched, the log says so, and objects work on."""
+    """Past the limit of names no object is watched, which is logged, and objects still work."""
     monkeypatch.setattr(watching, "_names", {str(number) for number in range(99)})
     found = [watch(executor(), name=f"{name}-{number}") for number in range(3)]
     assert [type(each) is ThreadPoolExecutor for each in found] == [False, True, True]

@@ -1,4 +1,4 @@
-"""The page about watching says what is true."""
+"""The page about `watch` is correct."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +14,7 @@ CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 @pytest.mark.parametrize("code", CODE)
 def test_the_code_on_the_page_runs(code: str) -> None:
-    """Each piece of code runs, with the libraries it is about, as far as that asks no server."""
+    """Each example runs with its libraries, as far as it needs no server."""
     space: dict[str, object] = {}
     exec(code, space)  # noqa: S102 our own page
     executor = space.get("reports")

@@ -24,7 +24,7 @@ def gauges(worker: Worker, name: str) -> tuple[int | None, ...]:
 
 
 def calls(worker: Worker, name: str) -> tuple[int, int]:
-    """How many have waited, and how many have run."""
+    """The number of calls that have waited, and that have run."""
     wait = worker.histogram("python_executor_wait_seconds", name)
     return wait[0], worker.histogram("python_executor_run_seconds", name)[0]
 
@@ -45,7 +45,7 @@ def test_calls_by_state(worker: Worker, name: str) -> None:
 
 
 def test_waits_and_runs_match_what_callers_saw(worker: Worker, name: str) -> None:
-    """Twenty calls of two threads waited and ran as long as they say themselves, within 5 %."""
+    """The recorded waits and runs match those that twenty calls measured within 5 %."""
     waits, runs = [], []
 
     def work(submitted: float) -> None:
@@ -65,7 +65,7 @@ def test_waits_and_runs_match_what_callers_saw(worker: Worker, name: str) -> Non
     assert ran == pytest.approx(sum(runs), rel=0.05)
 
 
-def test_results_exceptions_and_arguments_are_the_callers(worker: Worker, name: str) -> None:
+def test_results_exceptions_and_arguments_are_unchanged(worker: Worker, name: str) -> None:
     """Arguments of any name arrive, and results and exceptions come back as they are."""
     result, error = object(), KeyError("no")
 
@@ -130,8 +130,8 @@ def test_an_executor_that_broke_has_nothing_queued(
     found.shutdown()
 
 
-def test_what_was_called_is_not_kept(worker: Worker, name: str) -> None:
-    """Who keeps a future keeps neither the function nor its arguments, as without watching."""
+def test_a_function_is_not_kept_after_its_call(worker: Worker, name: str) -> None:
+    """A future refers neither to the function nor to its arguments, as without watching."""
     import weakref
 
     class Heavy:
@@ -181,10 +181,10 @@ def processes(name: str) -> Any:
         yield found
 
 
-def test_processes_show_what_was_handed_over(
+def test_an_executor_of_processes_exports_calls_in_flight(
     processes: ProcessPoolExecutor, worker: Worker, name: str
 ) -> None:
-    """Capacity and calls in flight are there; waits and runs, which only children see, aren't."""
+    """Capacity and calls in flight are exported; waits and runs in children are not."""
     slow = [processes.submit(time.sleep, 0.5) for _ in range(4)]
     assert gauges(worker, name) == (2, 4, None)
     for future in slow:
@@ -195,10 +195,10 @@ def test_processes_show_what_was_handed_over(
     assert calls(worker, name) == (0, 0)
 
 
-def test_a_process_that_dies_leaves_nothing_in_flight(
+def test_a_broken_executor_has_nothing_in_flight(
     processes: ProcessPoolExecutor, worker: Worker, name: str
 ) -> None:
-    """A broken pool's error is the library's, and nothing stays in flight."""
+    """The error of a broken executor is the library's, and no call stays in flight."""
     with pytest.raises(BrokenProcessPool):
         processes.submit(die).result()
     eventually(lambda: gauges(worker, name)[1] in {0, None})

@@ -21,7 +21,7 @@ NAME = "http_client_request_duration_seconds"
 HERE = "127.0.0.1"
 LIBRARIES = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
 PAUSE = 0.5
-"""Seconds; a busy machine answers sooner."""
+"""Seconds."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ def library(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(autouse=True)
 def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What other tests have asked for takes no room."""
+    """Forget the label sets of other tests."""
     monkeypatch.setattr(httpx_clients, "_servers", CardinalityLimiter(httpx_clients.MOST_SERVERS))
     monkeypatch.setattr(httpx_clients, "_errors", CardinalityLimiter(httpx_clients.MOST_ERRORS))
     monkeypatch.setattr(httpx_clients, "_series", set())
@@ -284,7 +284,7 @@ def test_labels_are_bounded(
 
 
 def test_a_subclass_with_its_own_ways_is_watched(library: Any, worker: Worker, name: str) -> None:
-    """A client of a class of somebody's own is watched too, and nothing of it is bypassed."""
+    """A client of a subclass is watched, and none of its own methods is bypassed."""
 
     class Own(library.Client):  # type: ignore[misc]
         sent = 0

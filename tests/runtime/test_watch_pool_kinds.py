@@ -1,4 +1,4 @@
-"""What each library's pools do beside lending connections, and that watching changes none of it."""
+"""Special features of the pools of each library, which watching does not change."""
 
 import asyncio
 import gc
@@ -41,7 +41,7 @@ def _closed() -> Iterator[None]:
 
 
 def timed_use(worker: Worker, name: str) -> tuple[int, int]:
-    """How many waits and uses there were."""
+    """The number of waits and of uses."""
     return worker.histogram(WAIT, name)[0], worker.histogram(USE, name)[0]
 
 
@@ -65,7 +65,7 @@ def test_an_engine_stays_watched_when_it_is_disposed_of(worker: Worker, name: st
 
 @pytest.mark.parametrize("kind", [NullPool, StaticPool, SingletonThreadPool])
 def test_pools_without_a_queue(kind: Any, worker: Worker, name: str) -> None:
-    """Of pools that don't queue, connections in use and their times are known, and no others."""
+    """For pools without a queue, only connections in use and their times are exported."""
     engine = watch(create_engine("sqlite://", poolclass=kind), name=name)
     for _ in range(2):
         with engine.connect() as connection:
@@ -78,8 +78,8 @@ def test_pools_without_a_queue(kind: Any, worker: Worker, name: str) -> None:
     assert worker.connections(name) == (None, 0, None, 0)
 
 
-def test_a_pool_without_a_limit_has_no_most(worker: Worker, name: str) -> None:
-    """Where a pool may grow without end, no highest number is shown."""
+def test_a_pool_without_a_limit_exports_none(worker: Worker, name: str) -> None:
+    """A pool without a limit has no maximum number of connections."""
     engine = watch(create_engine("sqlite://", poolclass=QueuePool, max_overflow=-1), name=name)
     with engine.connect():
         assert worker.connections(name) == (0, 1, None, 0)
@@ -99,8 +99,8 @@ def test_detached_and_invalidated_connections_are_in_use_no_more(worker: Worker,
     assert worker.connections(name)[1] == 0
 
 
-def test_a_forgotten_connection_comes_back(worker: Worker, name: str) -> None:
-    """One that nobody closed is given back by the collector, and its use ends then."""
+def test_a_connection_that_is_not_closed_comes_back(worker: Worker, name: str) -> None:
+    """The garbage collector gives back a connection that was not closed, and its use ends."""
     engine = watch(create_engine("sqlite://", poolclass=QueuePool), name=name)
     lent = engine.raw_connection()
     assert worker.connections(name)[1] == 1
@@ -109,8 +109,8 @@ def test_a_forgotten_connection_comes_back(worker: Worker, name: str) -> None:
     assert timed_use(worker, name) == (1, 1)
 
 
-def test_listeners_and_errors_of_an_engine_are_its_own(worker: Worker, name: str) -> None:
-    """The application's own events run, and errors of its listeners and of connecting come out."""
+def test_listeners_and_errors_of_an_engine_are_unchanged(worker: Worker, name: str) -> None:
+    """The application's events run, and errors of its listeners and of connecting are raised."""
     engine = create_engine("sqlite:////nowhere/at/all", poolclass=QueuePool)
     watch(engine, name=name)
     with pytest.raises(sqlalchemy.exc.OperationalError):
@@ -192,7 +192,7 @@ def test_asyncpg_before_and_after_it_is_open(postgres: Path, worker: Worker, nam
     asyncio.run(main())
 
 
-def test_an_asyncpg_pool_that_is_gone(postgres: Path, worker: Worker, name: str) -> None:
+def test_an_asyncpg_pool_that_is_freed(postgres: Path, worker: Worker, name: str) -> None:
     """A pool without weak references disappears from the gauges too, and its name is free."""
     import asyncpg
 
@@ -256,8 +256,8 @@ def test_redis_clients_share_a_pool(redis: Path, worker: Worker, name: str) -> N
     client.close()
 
 
-def test_redis_refuses_what_is_too_many(redis: Path, worker: Worker, name: str) -> None:
-    """A pool that doesn't wait refuses with its own error, which counts as given up."""
+def test_redis_refuses_connections_past_its_limit(redis: Path, worker: Worker, name: str) -> None:
+    """A pool that doesn't wait raises its own error, which counts as a timeout."""
     from redis import ConnectionError as RedisConnectionError
     from redis import Redis
 
@@ -273,7 +273,7 @@ def test_redis_refuses_what_is_too_many(redis: Path, worker: Worker, name: str) 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # redis 5's socket
 def test_redis_out_of_reach_is_no_timeout(tmp_path: Path, worker: Worker, name: str) -> None:
-    """A server that isn't there is the library's error, and no wait that was given up."""
+    """A server that isn't there is the library's error, and no timeout."""
     from redis import ConnectionError as RedisConnectionError
     from redis import Redis
     from redis.backoff import NoBackoff
@@ -306,8 +306,8 @@ def test_async_redis_commands(redis: Path, worker: Worker, name: str) -> None:
     assert timed_use(worker, name) == (2, 2)
 
 
-def test_a_blocked_loop_shows_who_waits(name: str) -> None:
-    """While a pool holds up the event loop itself, others can read who waits for it."""
+def test_waits_are_exported_while_the_loop_is_blocked(name: str) -> None:
+    """While a pool blocks the event loop, other processes can read who waits for it."""
     url, shared = "sqlite://", {"check_same_thread": False}
     engine = create_engine(
         url, poolclass=QueuePool, pool_size=1, max_overflow=0, connect_args=shared

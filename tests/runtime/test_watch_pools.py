@@ -1,4 +1,4 @@
-"""A watched pool shows what its clients see: waits, uses, timeouts, connections by state."""
+"""The metrics of a watched pool match what its clients measure."""
 
 import asyncio
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_twenty_tasks_at_a_pool_of_five(
 
 
 @pytest.mark.parametrize("library", ASYNC)
-def test_a_cancelled_wait_is_given_up(
+def test_a_cancelled_wait_counts_as_a_timeout(
     library: str, worker: Worker, name: str, request: pytest.FixtureRequest
 ) -> None:
     """A wait that a caller's own timeout cancels is counted, and the caller gets its timeout."""

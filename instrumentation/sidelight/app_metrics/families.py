@@ -1,8 +1,9 @@
 """A family of the application's metrics, and the form in which a worker publishes them.
 
 A snapshot is a JSON list of families: name, kind (prometheus_client's), help, unit, a mode
-for gauges, and samples of suffix, labels, value. Everything read from one is converted to plain
-values, so that a file made by anybody can do no more than be refused.
+for gauges, and samples of suffix, labels, value, and a timestamp if there is one. Everything
+read from one is converted to plain values, so that a file made by anybody can do no more than
+be refused.
 """
 
 import json
@@ -44,7 +45,8 @@ class AppFamily:
     """One family of the application. ``mode`` is a gauge's multiprocess mode, or empty.
 
     ``samples`` maps (suffix, labels) to a value; ``exemplars`` the same keys to
-    (labels, value, seconds since the epoch or None).
+    (labels, value, seconds since the epoch or None); ``timestamps`` those of samples that have
+    one to seconds since the epoch.
     """
 
     name: str
@@ -54,6 +56,7 @@ class AppFamily:
     mode: str
     samples: dict[SampleKey, float] = field(default_factory=dict)
     exemplars: dict[SampleKey, tuple[AppLabels, float, float | None]] = field(default_factory=dict)
+    timestamps: dict[SampleKey, float] = field(default_factory=dict)
 
 
 def reserved_names(name: str, kind: str) -> set[str]:
@@ -69,6 +72,7 @@ def encode(families: Iterable[AppFamily]) -> bytes:
 
 def encode_family(family: AppFamily) -> bytes:
     """A family as it stands in a snapshot. Raises TypeError for what is no family."""
+    when = family.timestamps
     return json.dumps(
         [
             family.name,
@@ -76,7 +80,10 @@ def encode_family(family: AppFamily) -> bytes:
             family.help,
             family.unit,
             family.mode,
-            [[suffix, labels, value] for (suffix, labels), value in family.samples.items()],
+            [
+                [*key, value, *([when[key]] if key in when else [])]
+                for key, value in family.samples.items()
+            ],
             [[*key, *value] for key, value in family.exemplars.items()],
         ]
     ).encode()
@@ -101,11 +108,14 @@ def _family(row: list[Any]) -> AppFamily:
     *texts, samples, exemplars = row
     name, kind, documentation, unit, mode = map(str, texts)
     family = AppFamily(name, kind, documentation, unit, mode)
-    for suffix, labels, value in samples:
-        family.samples[str(suffix), _labels(labels)] = float(value)
+    for suffix, labels, value, *when in samples:
+        key = str(suffix), _labels(labels)
+        family.samples[key] = float(value)
+        if when:
+            family.timestamps[key] = float(when[0])
     for suffix, labels, traced, value, seconds in exemplars:
-        when = None if seconds is None else float(seconds)
-        family.exemplars[str(suffix), _labels(labels)] = (_labels(traced), float(value), when)
+        seen = None if seconds is None else float(seconds)
+        family.exemplars[str(suffix), _labels(labels)] = (_labels(traced), float(value), seen)
     return family
 
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 
-from sidelight.app_metrics.families import SUMMED, AppFamily, AppLabels, decode
+from sidelight.app_metrics.families import SUMMED, AppFamily, AppLabels, SampleKey, decode
 from sidelight.app_metrics.validation import NameCheck, exportable
 from sidelight.errors import InvalidDataError
 
@@ -62,12 +62,21 @@ def merge(into: dict[str, AppFamily], snapshot: Iterable[AppFamily], worker: str
         if total.kind != family.kind:
             continue
         for (suffix, labels), value in family.samples.items():
+            when = family.timestamps.get((suffix, labels))
             if not summed and not aggregated and worker is not None:
                 labels = _with_worker(labels, worker)  # noqa: PLW2901 the labels they become
             key = (suffix, labels)
             before = total.samples.get(key)
+            _merge_timestamp(total, key, when, first=before is None)
             total.samples[key] = value if before is None else _add(total, before, value)
         total.exemplars.update(family.exemplars)
+
+
+def _merge_timestamp(total: AppFamily, key: SampleKey, when: float | None, *, first: bool) -> None:
+    """A sum has the newest timestamp, and none where a part of it has none."""
+    before = when if first else total.timestamps.pop(key, None)
+    if when is not None and before is not None:
+        total.timestamps[key] = max(before, when)
 
 
 def _with_worker(labels: AppLabels, worker: str) -> AppLabels:

@@ -24,6 +24,7 @@ from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics import export as otel
 
 from sidelight.app_metrics.families import SUFFIXES, AppFamily, AppLabels
+from sidelight.contract import NANOSECONDS
 from sidelight.otlp.names import UNITS
 from sidelight.otlp.points import Attributes, Times, exemplar, histogram, number
 from sidelight.text_format import encodable
@@ -45,6 +46,7 @@ class _HistogramSamples:
     buckets: list[tuple[float, float]] = field(default_factory=list)
     total: float | None = None
     exemplars: list[Exemplar] = field(default_factory=list)
+    timestamp: float | None = None
 
 
 def to_otlp(family: AppFamily, times: Times) -> OtlpFamily:
@@ -62,7 +64,12 @@ def to_otlp(family: AppFamily, times: Times) -> OtlpFamily:
 
 def _numbers(family: AppFamily, suffix: str, times: Times, name: str = "") -> otel.Metric:
     points = [
-        number(_attributes(labels), value, times, _exemplars(family, suffix, labels))
+        number(
+            _attributes(labels),
+            value,
+            _times(times, family.timestamps.get((suffix, labels))),
+            _exemplars(family, suffix, labels),
+        )
         for (found, labels), value in family.samples.items()
         if found == suffix
     ]
@@ -88,6 +95,7 @@ def _grouped(family: AppFamily) -> dict[AppLabels, _HistogramSamples]:
             continue
         own = tuple(pair for pair in labels if suffix != "_bucket" or pair[0] != "le")
         series = found.setdefault(own, _HistogramSamples())
+        series.timestamp = family.timestamps.get((suffix, labels))
         if suffix == "_sum":
             series.total = value
         elif suffix == "_bucket":
@@ -122,10 +130,18 @@ def _point(
         _attributes(labels),
         whole,
         ends[:-1],
-        times,
+        _times(times, series.timestamp),
         total=series.total,
         exemplars=series.exemplars,
     )
+
+
+def _times(times: Times, timestamp: float | None) -> Times:
+    """The times of a point with a timestamp of its own, in seconds since the epoch."""
+    if timestamp is None:
+        return times
+    now = round(timestamp * NANOSECONDS)
+    return Times(min(times.start, now), now)
 
 
 def _attributes(labels: AppLabels) -> Attributes:

@@ -58,6 +58,8 @@ def _family(metric: Any, mode: str) -> AppFamily:
             continue
         key = (sample.name.removeprefix(metric.name), tuple(sample.labels.items()))
         family.samples[key] = float(sample.value)
+        if sample.timestamp is not None:
+            family.timestamps[key] = float(sample.timestamp)
         if sample.exemplar is not None:
             traced = tuple(sample.exemplar.labels.items())
             family.exemplars[key] = (traced, sample.exemplar.value, sample.exemplar.timestamp)

@@ -2,21 +2,41 @@
 
 from collections.abc import Iterator
 
-from sidelight.app_metrics.families import AppFamily, AppLabels
-from sidelight.text_format import ExpositionFormat, header, label_set, number
+from sidelight.app_metrics.families import AppFamily, SampleKey
+from sidelight.text_format import (
+    Escaping,
+    ExpositionFormat,
+    escaped_name,
+    header,
+    label_set,
+    number,
+    sample_name,
+)
 
 LINES_AT_ONCE = 1000
 
 
-def render_family(family: AppFamily, form: ExpositionFormat) -> Iterator[bytes]:
-    """The lines of a family, in pieces."""
-    name = family.name + {"counter": "_total", "info": "_info"}.get(family.kind, "")
+def render_family(
+    family: AppFamily,
+    form: ExpositionFormat,
+    escaping: Escaping = Escaping.UNDERSCORES,
+    *,
+    timestamps: bool = True,
+) -> Iterator[bytes]:
+    """The lines of a family, in pieces. A suffix is not escaped, so that parsers know it."""
+    escaped = escaped_name(family.name, escaping)
+    name = escaped + {"counter": "_total", "info": "_info"}.get(family.kind, "")
     text = form is ExpositionFormat.TEXT
     kind = "histogram" if text and family.kind == "gaugehistogram" else family.kind
     yield header(name, kind, family.help, family.unit, form)
     lines = []
-    for (suffix, labels), value in family.samples.items():
-        lines.append(_line(family, suffix, labels, value, form))
+    for key, value in family.samples.items():
+        when = family.timestamps.get(key) if timestamps else None
+        suffix, labels = key
+        if text and suffix in {"_gsum", "_gcount"}:
+            suffix = "_" + suffix[2:]  # the text format has no gauge histogram, only a histogram
+        line = f"{sample_name(escaped + suffix, labels, escaping)} {_value(value, when, text=text)}"
+        lines.append(line if text else line + _exemplar(family, key))
         if len(lines) == LINES_AT_ONCE:
             yield "\n".join([*lines, ""]).encode()
             lines = []
@@ -24,16 +44,17 @@ def render_family(family: AppFamily, form: ExpositionFormat) -> Iterator[bytes]:
         yield "\n".join([*lines, ""]).encode()
 
 
-def _line(
-    family: AppFamily, suffix: str, labels: AppLabels, value: float, form: ExpositionFormat
-) -> str:
-    if form is ExpositionFormat.TEXT:
-        if suffix in {"_gsum", "_gcount"}:
-            suffix = "_" + suffix[2:]  # the text format has no gauge histogram, only a histogram
-        return f"{family.name}{suffix}{label_set(labels)} {number(value)}"
-    line = f"{family.name}{suffix}{label_set(labels)} {number(value)}"
-    if exemplar := family.exemplars.get((suffix, labels)):
-        traced, seen, when = exemplar
-        line += f" # {label_set(traced) or '{}'} {number(seen)}"
-        line += "" if when is None else f" {when:.3f}"
-    return line
+def _value(value: float, when: float | None, *, text: bool) -> str:
+    """A value, and its timestamp: milliseconds in the text format, else seconds."""
+    if when is None:
+        return number(value)
+    return f"{number(value)} {round(when * 1000) if text else f'{when:.3f}'}"
+
+
+def _exemplar(family: AppFamily, key: SampleKey) -> str:
+    found = family.exemplars.get(key)
+    if found is None:
+        return ""
+    traced, seen, when = found
+    text = f" # {label_set(traced) or '{}'} {number(seen)}"
+    return text if when is None else f"{text} {when:.3f}"

@@ -4,15 +4,13 @@ https://prometheus.io/docs/specs/om/open_metrics_spec/
 """
 
 import math
-import re
 
 from sidelight.app_metrics.families import SUFFIXES, AppFamily, AppLabels, SampleKey, reserved_names
 from sidelight.contract import METRICS
 from sidelight.errors import InvalidDataError
-from sidelight.text_format import encodable
+from sidelight.text_format import LABEL, encodable, escaped_name
 
-_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
-_LABEL = re.compile(r"(?!__)[a-zA-Z_][a-zA-Z0-9_]*")
+Group = frozenset[tuple[str, str]]
 _INTEGRAL = frozenset({"_bucket", "_count", "_gcount"})
 _NOT_NEGATIVE = frozenset({*_INTEGRAL, "_total", "_sum", "_gsum"})
 _OWN_LABEL = {
@@ -23,6 +21,8 @@ _OWN_LABEL = {
 """The label that distinguishes a sample from the others of its histogram or summary."""
 _MAX_EXEMPLAR = 128
 """Characters of an exemplar's labels."""
+_MAX_TIMESTAMP = 1e11
+"""Seconds since the epoch; some readers keep milliseconds in 64 bits."""
 
 _SAMPLE_SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
 _SAMPLE_NAMES = frozenset(
@@ -44,15 +44,21 @@ _RESERVED = frozenset(
 
 
 class NameCheck:
-    """Keeps two families from sharing a name, and the application's from taking Sidelight's."""
+    """Keeps two families from sharing a name, and the application's from taking Sidelight's.
+
+    Names are compared with an underscore for each character that has to be escaped, so that
+    the same families are exported to every reader.
+    """
 
     def __init__(self) -> None:
         self._taken = set(_RESERVED)
 
     def reserve(self, family: AppFamily, parts: list[AppFamily]) -> None:
         """Take the names of a family and of its parts. Raises `InvalidDataError`."""
-        names = set[str]().union(*(reserved_names(part.name, part.kind) for part in parts))
-        if _is_own(family.name) or names & self._taken:
+        names = set[str]().union(
+            *(reserved_names(escaped_name(part.name), part.kind) for part in parts)
+        )
+        if _is_own(escaped_name(family.name)) or names & self._taken:
             raise InvalidDataError("name_taken")
         self._taken |= names
 
@@ -69,15 +75,16 @@ def exportable(family: AppFamily) -> list[AppFamily]:
     So a histogram whose boundaries changed between two workers is exported, though not as one.
     Raises `InvalidDataError` for what no format can carry.
     """
-    wellformed = family.kind in SUFFIXES and _NAME.fullmatch(family.name)
+    wellformed = family.kind in SUFFIXES and _is_name(family.name)
     if not wellformed or not all(map(_is_grammatical, family.samples)):
         raise InvalidDataError("malformed")
     distinct = {
-        (suffix, frozenset((name, encodable(value)) for name, value in labels))
+        (suffix, frozenset((escaped_name(n, label=True), encodable(value)) for n, value in labels))
         for suffix, labels in family.samples
     }
     if len(distinct) < len(family.samples):
         raise InvalidDataError("malformed")
+    _settle_timestamps(family)
     if _fits_kind(family):
         valid = {
             (suffix, labels): seen
@@ -92,14 +99,47 @@ def exportable(family: AppFamily) -> list[AppFamily]:
         name = family.name + suffix
         part = parts.setdefault(name, AppFamily(name, "unknown", family.help, "", ""))
         part.samples["", labels] = value
+        if (suffix, labels) in family.timestamps:
+            part.timestamps["", labels] = family.timestamps[suffix, labels]
     return list(parts.values())
 
 
 def _is_grammatical(key: SampleKey) -> bool:
     suffix, labels = key
-    plain = all(_LABEL.fullmatch(name) for name, _ in labels)
+    names = {escaped_name(name, label=True) for name, _ in labels}
     known = any(suffix in suffixes for suffixes in SUFFIXES.values())
-    return plain and known and len({name for name, _ in labels}) == len(labels)
+    valid = all(_is_name(name) for name, _ in labels) and len(names) == len(labels)
+    return known and valid and not any(name.startswith("__") for name in names)
+
+
+def _is_name(text: str) -> bool:
+    """Whether text may be a name: any that can be read, since a format escapes or quotes it."""
+    return bool(text) and text.isprintable()
+
+
+def _settle_timestamps(family: AppFamily) -> None:
+    """Give all samples of a histogram, summary or set one timestamp: the newest, or none."""
+    groups: dict[Group, list[SampleKey]] = {}
+    for key in family.samples if family.timestamps else ():
+        groups.setdefault(_group(family, key), []).append(key)
+    settled = {}
+    for keys in groups.values():
+        found = [family.timestamps.get(key, math.nan) for key in keys]
+        if all(0 <= when < _MAX_TIMESTAMP for when in found):
+            settled.update(dict.fromkeys(keys, max(found)))
+    family.timestamps = settled
+
+
+def _own_label(family: AppFamily, suffix: str) -> str | None:
+    return family.name if family.kind == "stateset" else _OWN_LABEL.get((suffix, family.kind))
+
+
+def _group(family: AppFamily, key: SampleKey) -> Group:
+    """What a sample shares with the others of its histogram, summary or set."""
+    if family.kind == "info":
+        return frozenset()
+    own = _own_label(family, key[0])
+    return frozenset(pair for pair in key[1] if pair[0] != own)
 
 
 def _is_exemplar(suffix: str, labels: AppLabels, seconds: float | None) -> bool:
@@ -107,6 +147,7 @@ def _is_exemplar(suffix: str, labels: AppLabels, seconds: float | None) -> bool:
     return (
         suffix in {"_bucket", "_total"}
         and _is_grammatical((suffix, labels))
+        and all(LABEL.fullmatch(name) for name, _ in labels)
         and len(text) <= _MAX_EXEMPLAR
         and not {'"', "\\", "\n"} & set(text)
         and (seconds is None or math.isfinite(seconds))
@@ -117,22 +158,27 @@ def _fits_kind(family: AppFamily) -> bool:
     """Whether the samples are what OpenMetrics demands of their kind, and in its order."""
     if family.unit and family.kind in {"info", "stateset"}:
         return False
-    groups: dict[frozenset[tuple[str, str]], dict[str, float]] = {}
-    last: frozenset[tuple[str, str]] | None = None
+    if family.kind == "stateset" and not _names_its_label(family.name):
+        return False
+    groups: dict[Group, dict[str, float]] = {}
+    last: Group | None = None
     for (suffix, labels), value in family.samples.items():
-        own = family.name if family.kind == "stateset" else _OWN_LABEL.get((suffix, family.kind))
+        own = _own_label(family, suffix)
         marks = [mark for name, mark in labels if name == own]
         if suffix not in SUFFIXES[family.kind] or len(marks) != (own is not None):
             return False
-        group = frozenset(pair for pair in labels if pair[0] != own)
-        if family.kind == "info":
-            group = frozenset()
+        group = _group(family, (suffix, labels))
         if group != last and group in groups:
             return False
         last = group
         if not _sample_fits(family.kind, suffix, value, groups.setdefault(group, {}), *marks):
             return False
     return all(map(_is_complete, groups.values())) if "histogram" in family.kind else True
+
+
+def _names_its_label(name: str) -> bool:
+    """Whether a state's label, which has the name of its family, is written like that."""
+    return escaped_name(name) == escaped_name(name, label=True)
 
 
 def _sample_fits(

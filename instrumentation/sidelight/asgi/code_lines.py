@@ -20,8 +20,8 @@ OURS = str(Path(__file__).parent.parent)
 FRAMEWORKS = frozenset(
     {
         "a2wsgi", "anyio", "asgiref", "daphne", "fastapi", "granian", "gunicorn", "h11",
-        "httptools", "hypercorn", "mangum", "sidelight", "starlette", "uvicorn", "uvicorn_worker",
-        "uvloop",
+        "httptools", "hypercorn", "mangum", "sidelight", "starlette", "trio", "uvicorn",
+        "uvicorn_worker", "uvloop",
     }
 )  # fmt: skip
 """Packages of servers and of the framework."""

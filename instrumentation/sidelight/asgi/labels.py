@@ -122,9 +122,8 @@ class Labels:
     def route(self, scope: Scope, status: int) -> RouteLabel:
         """The label ``http_route`` of a request that has been routed."""
         self.refresh(scope)
-        endpoint = scope.get("endpoint")
         template = ""
-        if status == REDIRECT and (endpoint is None or self.table.has_routes(endpoint)):
+        if status == REDIRECT and self.table.is_unrouted(scope):
             template = self.table.redirected(scope, root_of(scope))
         template = template or self.table.template(scope, root_of(scope))
         below = self._below_mount(scope)
@@ -134,7 +133,8 @@ class Labels:
         route = chosen(scope)
         if route is not None and not is_mount(route):
             return RouteLabel(text, by_route=True)
-        return RouteLabel(text, by_endpoint=self.table.only_template(endpoint) is not None)
+        only = self.table.only_template(scope.get("endpoint"))
+        return RouteLabel(text, by_endpoint=only is not None)
 
     def seen(self, scope: Scope) -> str:
         """The route of a request as far as it is known now; may be called from any thread."""
@@ -149,7 +149,10 @@ class Labels:
         return next((text for text, regex in self._patterns if regex.match(path)), "")
 
     def refresh(self, scope: Scope) -> bool:
-        """Whether the table has the application's present routes; it is made again if not."""
+        """Whether the table has the application's present routes; it is made again if not.
+
+        An empty scope leads to no router that isn't known yet.
+        """
         known = self._knows(router_below(scope, None))
         if known and self.table.is_current():
             return True

@@ -109,6 +109,8 @@ def context_of(frame: FrameType, loop: Any) -> Context | None:
             context: Context | None = found.f_locals["self"]._context  # noqa: SLF001 as tests do
             return context
         found = found.f_back
+    if loop is None:  # it has stopped in this moment
+        return None
     task = asyncio.current_task(loop)  # of uvloop, whose handles are not written in Python
     return getattr(task, "get_context", lambda: None)()  # from Python 3.12 on
 

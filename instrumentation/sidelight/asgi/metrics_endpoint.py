@@ -82,7 +82,7 @@ def refusal(token: str | None, scope: Scope) -> Response | None:
 
 def unmeasured_response(where: str, scope: Scope) -> Response:
     """The one metric of a process that has no store: ``where`` says why."""
-    form = wanted_format(Headers(scope=scope))
+    form = wanted_format(Headers(scope=scope)).form
     text = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
     text += f"{INTERNAL_ERRORS.name}{label_set((('where', where),))} 1.0\n"
     text += "# EOF\n" if form is ExpositionFormat.OPENMETRICS else ""

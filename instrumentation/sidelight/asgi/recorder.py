@@ -71,6 +71,7 @@ class Recorder:
         if self.tracing != tracing.active():
             self.tracing = not self.tracing
             self._forget()
+        self.labels.refresh({})
         for call in self._on_renewal:
             call()
 

@@ -11,7 +11,7 @@ from operator import is_
 from typing import Any
 
 from starlette.convertors import CONVERTOR_TYPES
-from starlette.routing import BaseRoute, Host, Mount, WebSocketRoute
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from starlette.types import Scope
 
 from sidelight.asgi.chosen_route import chosen, is_mount, mount_root, path_of
@@ -109,7 +109,7 @@ class RouteTable:
     def _walk(self, owner: object, prefix: str, host: re.Pattern[str] | None, depth: int) -> None:
         routes = routes_of(owner)
         self._note_source(owner, tuple(routes), set())
-        for route in iter_route_contexts(list(routes)):
+        for route in (*iter_route_contexts(list(routes)), *_low_priority(owner)):
             kind = getattr(route, "original_route", route)
             path = getattr(route, "path", None)
             if isinstance(kind, Host):
@@ -162,6 +162,11 @@ class RouteTable:
             return templates.pop()
         return None
 
+    def is_unrouted(self, scope: Scope) -> bool:
+        """Whether no route was chosen, or only that of a mount with routes of its own."""
+        endpoint = scope.get("endpoint")
+        return _frontend_path(scope) is None and (endpoint is None or self.has_routes(endpoint))
+
     def has_routes(self, endpoint: object) -> bool:
         """Whether the endpoint is an application with routes of its own."""
         matchers = self._found(endpoint)
@@ -174,7 +179,7 @@ class RouteTable:
             return (path_of(route) or "").endswith(":path}")
         endpoint = scope.get("endpoint")
         if endpoint is None:
-            return "frontend_path" in scope.get("fastapi", {})
+            return _frontend_path(scope) is not None
         return all(matcher.is_open for matcher in self._found(endpoint))
 
     def template(self, scope: Scope, root: str) -> str:
@@ -235,8 +240,8 @@ class RouteTable:
 
     def _frontend(self, scope: Scope, root: str) -> str:
         """FastAPI's ``app.frontend(path)``: served without an endpoint, by the rest of a path."""
-        rest = scope.get("fastapi", {}).get("frontend_path")
-        if not isinstance(rest, str):
+        rest = _frontend_path(scope)
+        if rest is None:
             return ""
         path = strip_root(strip_root(scope["path"], root), mount_root(scope))
         own = (path.removesuffix(rest) if rest else path).rstrip("/") + PATH
@@ -288,6 +293,14 @@ def pattern(path: str) -> re.Pattern[str]:
     return re.compile(route_table.regex(path, convertors), re.DOTALL)
 
 
+def _low_priority(owner: object) -> Iterator[Any]:
+    """The routes that FastAPI tries after all others, if nothing else matched."""
+    router = getattr(owner, "router", owner)
+    for route in getattr(router, "_low_priority_routes", ()):
+        if isinstance(route, Route):
+            yield route
+
+
 def _objects(route: Any) -> Iterator[object]:
     """What a scope may hold of a route: itself, and what FastAPI makes of it for its place."""
     original = getattr(route, "original_route", None)
@@ -299,6 +312,12 @@ def _objects(route: Any) -> Iterator[object]:
     if context is not None:
         yield context
         yield from filter(None, [getattr(context, "starlette_route", None)])
+
+
+def _frontend_path(scope: Scope) -> str | None:
+    """The rest of a path that FastAPI's ``app.frontend`` serves; None for another request."""
+    rest = scope.get("fastapi", {}).get("frontend_path")
+    return rest if isinstance(rest, str) else None
 
 
 def _methods(kind: object, route: Any) -> set[str]:

@@ -11,14 +11,30 @@ from sidelight.app_metrics.text import render_family
 from sidelight.contract import METRICS, Metric
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.reader import StoredExemplar
-from sidelight.text_format import ExpositionFormat, header, label_set, number
+from sidelight.text_format import (
+    Escaping,
+    ExpositionFormat,
+    escaped_name,
+    header,
+    label_set,
+    number,
+)
 
 PIECE = 100
 """Series in a piece: few enough for the event loop to run other tasks in between."""
 
 
-def render(snapshot: Snapshot, form: ExpositionFormat) -> Iterator[bytes]:
-    """The lines of a snapshot, piece by piece."""
+def render(
+    snapshot: Snapshot,
+    form: ExpositionFormat,
+    escaping: Escaping = Escaping.UNDERSCORES,
+    *,
+    timestamps: bool = True,
+) -> Iterator[bytes]:
+    """The lines of a snapshot, piece by piece.
+
+    ``timestamps`` is whether samples of the application that have one are shown with it.
+    """
     by_name: dict[str, list[SeriesKey]] = {}
     for key in snapshot.sums:
         by_name.setdefault(key.family.name, []).append(key)
@@ -29,17 +45,20 @@ def render(snapshot: Snapshot, form: ExpositionFormat) -> Iterator[bytes]:
     for name, metric in METRICS.items():
         keys = by_name.get(name, [])
         if keys:
-            yield header(metric.name, metric.kind, metric.help, metric.unit, form)
+            shown = _escaped(metric, escaping)
+            yield header(shown, metric.kind, metric.help, metric.unit, form)
         line, divisor = _LINES.get(metric.kind, _number), metric.divisor
         for start in range(0, len(keys), PIECE):
             piece = keys[start : start + PIECE]
-            lines = [line(k.text or _template(metric, k), snapshot.sums[k], divisor) for k in piece]
+            lines = [
+                line(_template(metric, key, escaping), snapshot.sums[key], divisor) for key in piece
+            ]
             if exemplars:
                 pairs = zip(lines, piece, strict=True)
                 lines = [_with_exemplars(text, key, exemplars) for text, key in pairs]
             yield b"".join(lines)
     for family in snapshot.app_families.values():
-        yield from render_family(family, form)
+        yield from render_family(family, form, escaping, timestamps=timestamps)
     if form is ExpositionFormat.OPENMETRICS:
         yield b"# EOF\n"
 
@@ -60,17 +79,32 @@ def _number(text: bytes, values: tuple[int, ...], divisor: int) -> bytes:
 _LINES = {"histogram": _histogram, "summary": _summary}
 
 
-def _template(metric: Metric, key: SeriesKey) -> bytes:
+def _template(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
+    """The lines of a series without its values; kept, unless its names are escaped."""
+    if escaping is Escaping.DOTS:
+        return _lines_of(metric, key, escaping)
+    if not key.text:
+        key.text = _lines_of(metric, key, escaping)
+    return key.text
+
+
+def _escaped(metric: Metric, escaping: Escaping) -> str:
+    """The name of a metric. Only `Escaping.DOTS` changes one of Sidelight's own."""
+    suffix = {"counter": "_total", "info": "_info"}.get(metric.kind, "")
+    return escaped_name(metric.name.removesuffix(suffix), escaping) + suffix
+
+
+def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     pairs = tuple(zip(metric.labels, key.labels, strict=False))
+    name = _escaped(metric, escaping)
     if metric.kind in {"histogram", "summary"}:
         bounds = [] if metric.kind == "summary" else [*map(repr, key.family.bounds), "+Inf"]
-        lines = [f"{metric.name}_bucket{label_set((*pairs, ('le', b)))} \0d\n" for b in bounds]
-        lines.append(f"{metric.name}_sum{label_set(pairs)} \0r\n")
-        lines.append(f"{metric.name}_count{label_set(pairs)} \0d\n")
+        lines = [f"{name}_bucket{label_set((*pairs, ('le', b)), escaping)} \0d\n" for b in bounds]
+        lines.append(f"{name}_sum{label_set(pairs, escaping)} \0r\n")
+        lines.append(f"{name}_count{label_set(pairs, escaping)} \0d\n")
     else:
-        lines = [f"{metric.name}{label_set(pairs)} \0r\n"]
-    key.text = "".join(lines).replace("%", "%%").replace("\0", "%").encode()
-    return key.text
+        lines = [f"{name}{label_set(pairs, escaping)} \0r\n"]
+    return "".join(lines).replace("%", "%%").replace("\0", "%").encode()
 
 
 def _with_exemplars(

@@ -10,6 +10,7 @@ from sidelight.cooperative import in_slices
 from sidelight.export.negotiation import accepts_gzip, wanted_format
 from sidelight.export.prometheus import render
 from sidelight.export.snapshot import Snapshot
+from sidelight.text_format import Escaping
 
 GZIP_LEVEL = 1
 
@@ -18,9 +19,10 @@ async def metrics_response(
     headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]]
 ) -> Response:
     """The snapshot in the format and content coding that the client prefers."""
-    form = wanted_format(headers)
-    answer = {"content-type": form.value, "vary": "Accept, Accept-Encoding"}
-    pieces = in_slices(render(await snapshot(), form))
+    wanted = wanted_format(headers)
+    answer = {"content-type": wanted.content_type, "vary": "Accept, Accept-Encoding"}
+    escaping = wanted.escaping or Escaping.UNDERSCORES
+    pieces = in_slices(render(await snapshot(), wanted.form, escaping))
     if accepts_gzip(headers):
         answer["content-encoding"] = "gzip"
         pieces = _compressed(pieces)

@@ -1,1 +1,1 @@
-"""Beside the requests, in the worker."""
+"""What runs in a worker beside its requests: the heartbeat, the watchdog, gauges."""

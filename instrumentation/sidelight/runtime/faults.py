@@ -54,7 +54,7 @@ OF_PROCESS = Faults(instruments.count)
 
 
 class guarded:  # noqa: N801 it reads as a statement, as contextlib's own do
-    """Stops an exception of Sidelight's own, as a context manager or as a decorator.
+    """Suppresses an exception that Sidelight raises, as a context manager or a decorator.
 
     The block ends at the exception, which is counted under ``where`` and logged; a decorated
     function then returns None. Cancellation and interrupts pass, since they are no faults.

@@ -23,10 +23,10 @@ from sidelight.store.process_store import Store
 logger = logging.getLogger("sidelight")
 
 PERIOD = 0.1
-"""Seconds. At rest it is waking up that costs, so beats are as rare as they may be."""
+"""Seconds. An idle process pays for each beat, so the period is as long as possible."""
 CHORES_EVERY = 1.0
 PROCESS_EVERY = 5
-"""Chores."""
+"""Process metrics are published at every fifth of the chores."""
 MOST_WAITS = 1024
 OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
@@ -72,7 +72,7 @@ class Heartbeat:
     def remove_application(
         self, on_chores: Callable[[], None], attribution: BlockAttribution
     ) -> None:
-        """One application less; without any the timer stops."""
+        """Remove an application. The timer stops with the last one."""
         self._on_chores.remove(on_chores)
         self._attributions.remove(attribution)
         if not self._on_chores:
@@ -117,7 +117,7 @@ class Heartbeat:
         self._timer = self._loop = self._limiter = None
 
     def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop, *, soon: bool = False) -> None:
-        """Say that the loop runs. Never raises."""
+        """Record that the loop runs, and set the timer again. Never raises."""
         if self.store.closed:
             return
         if self._timer is not None:
@@ -163,7 +163,7 @@ class Heartbeat:
             self._do_chores()
 
     def _do_chores(self) -> None:
-        """What changes slowly."""
+        """Do what is due once a second."""
         self._next_chores = time.monotonic() + CHORES_EVERY
         del self._waits[:-MOST_WAITS], self._waited_at[:-MOST_WAITS]
         self.due = time.monotonic_ns() + OVERDUE

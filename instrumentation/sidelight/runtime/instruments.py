@@ -41,7 +41,7 @@ _publishing = threading.Lock()
 
 
 def attach(file: WorkerFile) -> None:
-    """Measurements go to this file from now on, and the early ones too if it is the first."""
+    """Write measurements to this file from now on; the first file gets the early ones as well."""
     with _lock:
         _files.add(file)
         _aim()
@@ -51,7 +51,7 @@ def attach(file: WorkerFile) -> None:
 
 
 def detach(file: WorkerFile) -> None:
-    """The file is closed."""
+    """Stop writing to a file that is closed."""
     with _lock:
         _files.discard(file)
         _aim()
@@ -68,11 +68,11 @@ def count(metric: Metric, labels: tuple[str, ...], amount: int = 1) -> None:
 
 
 def poll(gauge: Gauge) -> None:
-    """Ask ``gauge`` for its readings whenever this process publishes its figures.
+    """Call ``gauge`` for its readings whenever this process publishes its gauges.
 
-    It is called on an event loop or another thread, often, so it must be quick. One that
-    raises is passed over; a series it has no reading of any more is shown no longer. Asking
-    for the same gauge twice is asking once.
+    It is called often, on an event loop or another thread, so it must be fast. If it raises,
+    it is skipped. A series without a reading is no longer exported. A gauge that is added
+    twice is called once.
     """
     with _lock:
         if gauge not in _gauges:
@@ -80,7 +80,7 @@ def poll(gauge: Gauge) -> None:
 
 
 def publish(file: WorkerFile) -> None:
-    """Write the gauges' readings of this moment to a file. Never raises."""
+    """Write the present readings of all gauges to a file. Never raises."""
     if not _gauges or not _publishing.acquire(blocking=False):
         return  # nothing to read, or another thread is reading now
     try:
@@ -91,7 +91,7 @@ def publish(file: WorkerFile) -> None:
 
 
 def publish_all() -> None:
-    """Write the readings of this moment to all files, where an event loop can't. Never raises."""
+    """Write the present readings to all files while an event loop is blocked. Never raises."""
     with _lock:
         files = tuple(_files)
     for file in files:
@@ -123,7 +123,7 @@ def _event(event: Event) -> None:
 
 
 def _write(event: Event) -> bool:
-    """Whether there was a file to write to; one that is full is one."""
+    """Whether there was a file to write to, even if it is full."""
     histogram, metric, labels, value = event
     found = False
     for target in _targets:
@@ -138,7 +138,7 @@ def _write(event: Event) -> bool:
 
 
 def _aim() -> None:
-    """Going over a set of weak references is slow, and files change rarely."""
+    """Make the list of files again. It is kept, since iterating over weak references is slow."""
     global _targets  # noqa: PLW0603 one a process
     _targets = tuple(map(ref, _files))
 

@@ -29,7 +29,7 @@ _GC = {
 
 
 def publish(file: WorkerFile) -> None:
-    """Write this process's figures to its file. What the system doesn't tell is left out."""
+    """Write the metrics of this process to its file, without those the system does not have."""
     worker = (str(file.worker),)
     file.set(METRICS["process_cpu_seconds_total"], worker, time.process_time_ns())
     for generation, stats in enumerate(gc.get_stats()):
@@ -53,7 +53,7 @@ def publish(file: WorkerFile) -> None:
 
 
 def open_fds() -> int:
-    """Descriptors this process has. Raises OSError."""
+    """The number of open file descriptors. Raises OSError."""
     listing = _PROC / "fd"
     number = listing.stat().st_size  # by Linux 6.2 and later
     return number or len(os.listdir(listing)) - 1  # noqa: PTH208 iterdir() makes a path of each
@@ -63,7 +63,7 @@ def open_fds() -> int:
 def start_time(_pid: int) -> int | None:
     """When this process started: nanoseconds since the epoch.
 
-    Found once a process: it comes of two clocks, and would be another a moment later.
+    It is computed once for each process: it is the difference of two clocks, and varies.
     """
     with suppress(OSError, ValueError, IndexError):
         ticks = int((_PROC / "stat").read_text("latin-1").rpartition(")")[2].split()[19])
@@ -73,7 +73,7 @@ def start_time(_pid: int) -> int | None:
 
 
 def memory_limit() -> int | None:
-    """Bytes this process's control group allows, and those above it; None without a limit."""
+    """The memory limit of the control group and of its parents in bytes; None without one."""
     limits = []
     for path in _limits(os.getpid()):
         with suppress(OSError, ValueError):
@@ -84,15 +84,15 @@ def memory_limit() -> int | None:
 
 @lru_cache(maxsize=1)
 def _limits(_pid: int) -> tuple[Path, ...]:
-    """Files that hold a limit of this process; found once, since most that may be are not."""
+    """The existing files with a limit of this process. They are searched for once."""
     some = {*_possible(), _GROUPS / _V2, _GROUPS / "memory" / _V1}
     return tuple(path for path in some if path.is_file())
 
 
 def _possible() -> Iterator[Path]:
-    """Where a limit may be, of either version of control groups.
+    """The files that may contain a limit, in both versions of control groups.
 
-    A container may be in groups that it can not see: then only the roots exist.
+    A container may not see the folders of its groups. Then only the roots exist.
     """
     groups = ""
     with suppress(OSError):

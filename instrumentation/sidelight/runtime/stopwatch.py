@@ -1,4 +1,4 @@
-"""Wrappers that measure a callable, and are to FastAPI what the callable was."""
+"""Wrappers that measure a callable, and that FastAPI treats as it treats the callable."""
 
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator, Iterator
@@ -24,7 +24,7 @@ class Stopwatch:
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """One step, however it ends."""
+        """Measure one step, also if it raises."""
         start = monotonic_ns()
         try:
             yield
@@ -32,15 +32,15 @@ class Stopwatch:
             instruments.observe(DEPENDENCY, (self._label, name), monotonic_ns() - start)
 
     def setup(self) -> Any:
-        """What comes before a dependency is there."""
+        """Measure the step before the dependency is available."""
         return self.step(SETUP)
 
     def teardown(self) -> Any:
-        """What comes after it was used."""
+        """Measure the step after the dependency was used."""
         return self.step(TEARDOWN)
 
     async def waited(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        """The result of a coroutine."""
+        """Await a coroutine, and measure it as setup."""
         with self.setup():
             return await coroutine
 
@@ -70,10 +70,10 @@ def wrap_for(cls: type, method: Callable[..., Any], watch: Stopwatch) -> Callabl
 
 
 def _at_home(wrapper: Any, function: Callable[..., Any]) -> Callable[..., Any]:
-    """A wrapper among the names of what it wraps.
+    """A wrapper whose global names are those of the wrapped function.
 
-    Old FastAPI (such as 0.115) looks up annotations that are text there. A wrapper itself must then
-    do with the names that it encloses.
+    Old versions of FastAPI, such as 0.115, look up annotations that are strings there. So a
+    wrapper uses no global names, only those in its closure.
     """
     home = getattr(inspect.unwrap(function), "__globals__", None)
     if home is None:

@@ -22,7 +22,7 @@ def limiter() -> CapacityLimiter | None:
 
 
 def readings(found: CapacityLimiter) -> Iterator[GaugeReading]:
-    """How many threads there may be, how many work, and how many calls wait for one."""
+    """The number of threads allowed, of those in use, and of calls that wait for one."""
     state = found.statistics()
     yield GaugeReading(CAPACITY, (), int(min(state.total_tokens, 1 << 32)))
     yield GaugeReading(IN_USE, (), state.borrowed_tokens)

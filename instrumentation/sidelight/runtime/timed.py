@@ -30,12 +30,12 @@ def timed(*, name: str) -> Callable[[Dependency], Dependency]: ...
 
 
 def timed(dependency: Any = None, /, *, name: str = "") -> Any:
-    """Measure a dependency: a function, a generator, a class, or an instance one can call.
+    """Measure a dependency: a function, a generator, a class, or a callable instance.
 
     What comes before a generator's ``yield`` is the step setup, what comes after it teardown.
     The label ``dependency`` is ``name``, or else the module and the qualified name; it is for
-    something of the code's, never of a request's. A class is measured while it makes an
-    instance; it and an instance are changed and returned, so that they stay what they are.
+    a name in the code, never a value from a request. A class is measured while it makes an
+    instance. A class and an instance are modified and returned, and not wrapped.
     """
     if dependency is None:
         return lambda marked: timed_as(marked, name)
@@ -43,7 +43,7 @@ def timed(dependency: Any = None, /, *, name: str = "") -> Any:
 
 
 def timed_as(dependency: Dependency, name: str) -> Dependency:
-    """Measure a dependency under a name, or under its own."""
+    """Measure a dependency under a name, or under its qualified name."""
     if disabled():
         return dependency
     watch = Stopwatch(_label(name or _name(dependency)))

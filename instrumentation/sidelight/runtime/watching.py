@@ -21,7 +21,7 @@ _lock = threading.RLock()
 _watched: dict[str, Adapter] = {}
 _names: set[str] = set()
 MOST_NAMES = 100
-"""Each is a label value for good, also when its object is gone."""
+"""Each is a label value until the process ends, even if its object is freed before."""
 
 
 def watch(obj: T, *, name: str) -> T:

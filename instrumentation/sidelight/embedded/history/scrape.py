@@ -174,7 +174,9 @@ class HistorySampler:
 
     async def _scrape(self) -> Scrape:
         """Render and read the whole page. Raises `StoreError`."""
-        pieces = in_slices(render(await self._source.snapshot(), ExpositionFormat.OPENMETRICS))
+        snapshot = await self._source.snapshot()
+        # A step of the history has one time, so that samples have no timestamp of their own.
+        pieces = in_slices(render(snapshot, ExpositionFormat.OPENMETRICS, timestamps=False))
         scrape = self._begin()
         async for piece in larger_pieces(pieces):
             await self._run(scrape.read, piece, self.metadata)

@@ -1,4 +1,4 @@
-"""What all adapters have in common, and how they overlay methods of one object.
+"""The base of all adapters, and how they override methods of one object.
 
 The object gets a class of its own, below its former one. Unlike functions stored on the
 object, this makes no reference cycles, so that the object is freed when it was before; it
@@ -40,19 +40,19 @@ class Adapter:
 
     @property
     def source(self) -> Any:
-        """What readings are taken from; None once it is gone."""
+        """The object that readings are taken from; None once it is freed."""
         return self._weak()
 
     def over(self) -> bool:
-        """Whether there is nothing left to watch, so that the name is free again."""
+        """Whether the object is closed or freed, so that its name may be used again."""
         return self.source is None
 
     def readings(self) -> Iterable[GaugeReading]:
-        """The gauges of this moment."""
+        """The present values of the gauges."""
         return ()
 
     def forked(self) -> None:
-        """In a forked child: what the parent's threads and tasks were doing is not done here."""
+        """Reset the counts in a forked child, which has no threads and tasks of its parent."""
 
 
 def overlay(subject: Any, adapter: Adapter) -> None:
@@ -85,7 +85,7 @@ def adapter_of(subject: Any) -> Adapter | None:
 
 
 def _reducer(base: Any) -> Callable[[Any, Any], Any]:
-    """What pickle and copy ask: as for the former class, which can be found by its name."""
+    """For pickle and copy: the same as of the former class, which can be imported by its name."""
 
     def reduce_ex(self: Any, protocol: Any) -> Any:
         made = base.__reduce_ex__(self, protocol)

@@ -40,16 +40,16 @@ class Pool(Adapter):
         self._uses: dict[int, int] = {}
 
     def wait(self) -> "Wait":
-        """To be entered around whatever gets a connection."""
+        """A context manager for the code that gets a connection."""
         return Wait(self)
 
     @guarded("watch")
     def taken(self, key: int) -> None:
-        """A caller has the connection of this key now."""
+        """Record that a caller has taken the connection of this key."""
         self._uses[key] = time.monotonic_ns()
 
     def given_back(self, key: int) -> None:
-        """A caller has let go of its connection. One that was never taken is no matter."""
+        """Record that a caller has given its connection back; an unknown one is ignored."""
         self.used(self.let_go(key))
 
     def let_go(self, key: int) -> int | None:
@@ -61,7 +61,7 @@ class Pool(Adapter):
 
     @guarded("watch")
     def used(self, began: int | None) -> None:
-        """A use is over."""
+        """Record the end of a use."""
         if began is not None:
             instruments.observe(USE, (self.name,), time.monotonic_ns() - began)
 
@@ -72,14 +72,14 @@ class Pool(Adapter):
 
     @guarded("watch")
     def ended(self, began: int, error: BaseException | None) -> None:
-        """A wait is over: with a connection, or with this error."""
+        """Record the end of a wait: with a connection, or with this error."""
         if error is None:
             instruments.observe(WAIT, (self.name,), time.monotonic_ns() - began)
         elif isinstance(error, CancelledError) or self.gave_up(error):
             instruments.count(TIMEOUTS, (self.name,))
 
     def gave_up(self, error: BaseException) -> bool:
-        """Whether an error says that there was no connection in time."""
+        """Whether an error is the timeout of a wait for a connection."""
         return type(error).__name__ == "TimeoutError"
 
     def counts(self, source: Any) -> Counts | None:
@@ -87,7 +87,7 @@ class Pool(Adapter):
         raise NotImplementedError
 
     def readings(self) -> Iterator[GaugeReading]:
-        """The gauges of this moment."""
+        """The present values of the gauges."""
         source = self.source
         counts = None if source is None else self.counts(source)
         if counts is None:
@@ -100,7 +100,7 @@ class Pool(Adapter):
             yield GaugeReading(MOST, (self.name,), counts.most)
 
     def forked(self) -> None:
-        """The parent's callers are not here."""
+        """Reset the counts: a forked child has no callers of its parent."""
         self.waiting.clear()
         self._uses.clear()
 

@@ -47,13 +47,13 @@ class ThreadExecutor(Adapter):
         yield submit
 
     def over(self) -> bool:
-        """Shut down and done, or gone."""
+        """Whether it is shut down and idle, or freed."""
         executor = self.source
         busy = self.queued or self.running
         return executor is None or (getattr(executor, "_shutdown", False) and not busy)
 
     def readings(self) -> Iterator[GaugeReading]:
-        """Threads there may be, calls that run and calls that wait."""
+        """The number of threads allowed, of calls that run and of calls that wait."""
         executor = self.source
         if executor is None or self.over():
             return
@@ -62,7 +62,7 @@ class ThreadExecutor(Adapter):
         yield GaugeReading(QUEUED, (self.name,), len(self.queued))
 
     def forked(self) -> None:
-        """The parent's threads are not here."""
+        """Reset the counts: a forked child has no threads of its parent."""
         self.queued.clear()
         self.running.clear()
 
@@ -78,7 +78,7 @@ class SubmittedCall:
         self._submitted = time.monotonic_ns()
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """In the executor's thread."""
+        """Run the function, in the thread of the executor."""
         function: Any = self._function
         self._function = None  # who keeps the future doesn't keep the function
         began = time.monotonic_ns()
@@ -133,14 +133,14 @@ class ProcessExecutor(Adapter):
         yield submit
 
     def over(self) -> bool:
-        """Shut down and done, or gone."""
+        """Whether it is shut down and idle, or freed."""
         executor = self.source
         ends = ("_shutdown_thread", "_shutdown")
         shut = any(getattr(executor, name, False) for name in ends)
         return executor is None or (shut and not self._handed)
 
     def readings(self) -> Iterator[GaugeReading]:
-        """Processes there may be, and calls handed over."""
+        """The number of processes allowed, and of calls that were submitted and have not ended."""
         executor = self.source
         if executor is None or self.over():
             return
@@ -148,5 +148,5 @@ class ProcessExecutor(Adapter):
         yield GaugeReading(IN_USE, (self.name,), len(self._handed))
 
     def forked(self) -> None:
-        """The parent's calls are its own."""
+        """Reset the counts: the calls are the parent's."""
         self._handed.clear()

@@ -30,7 +30,7 @@ _series: set[tuple[str, ...]] = set()
 
 
 def _labels(method: str, server: str, status: int | None, error: str) -> tuple[str, ...]:
-    """A bounded set of labels, whatever servers answer."""
+    """A label set from a bounded number, whatever a server answers."""
     method = method if method in METHODS else OTHER
     kind = _errors(error) if error else ""
     if not kind and status is not None and status >= CLIENT_ERROR:
@@ -44,7 +44,7 @@ def _labels(method: str, server: str, status: int | None, error: str) -> tuple[s
 
 
 class ClientRequest:
-    """One request, and what became of it: to be entered until there is a response."""
+    """One request and its outcome. It is entered until there is a response."""
 
     __slots__ = ("_began", "_method", "_server", "error", "status")
 
@@ -70,7 +70,7 @@ class ClientRequest:
             self.end()
 
     def failed(self, error: BaseException) -> None:
-        """An exception came in place of a response, or of the rest of one."""
+        """Record an exception that was raised in place of a response or of its rest."""
         self.error = type(error).__name__
 
     @guarded("watch")
@@ -122,7 +122,7 @@ class HttpxClient(Adapter):
         return _send_single_request
 
     def over(self) -> bool:
-        """Closed, or gone."""
+        """Whether it is closed or freed."""
         client = self.source
         return client is None or client.is_closed
 

@@ -53,7 +53,7 @@ class SqlalchemyPool(Pool):
         self.given_back(id(record))
 
     def counts(self, source: Any) -> Counts:
-        """What a queue pool says; of other pools only what was seen to be taken.
+        """The numbers of a queue pool; of other pools, those of connections that were seen taken.
 
         A StaticPool gives its one connection to all callers: it is in use or not.
         """
@@ -124,7 +124,7 @@ class AsyncpgPool(Pool):
         yield from (_acquire, release, close, terminate)
 
     def over(self) -> bool:
-        """Closed, or gone."""
+        """Whether it is closed or freed."""
         gone = self._queue is not None and self.source is None
         return self._closed or gone or self.overlaid() is None
 
@@ -188,16 +188,16 @@ class PsycopgPool(_CheckoutPool):
         return self.checkouts(base.getconn, base.putconn)
 
     def gave_up(self, error: BaseException) -> bool:
-        """Whether an error says that there was no connection in time."""
+        """Whether an error is the timeout of a wait for a connection."""
         return type(error).__name__ == "PoolTimeout"
 
     def over(self) -> bool:
-        """Closed for good, or gone; one that was never opened is closed too."""
+        """Whether it was closed after it was opened, or is freed."""
         pool = self.source
         return pool is None or (pool.closed and getattr(pool, "_opened", False))
 
     def counts(self, source: Any) -> Counts | None:
-        """As its statistics have them."""
+        """The connections, from the statistics of the pool."""
         if source.closed:
             return None
         stats = source.get_stats()
@@ -225,11 +225,11 @@ class RedisPool(_CheckoutPool):
         return self.checkouts(base.get_connection, base.release)
 
     def gave_up(self, error: BaseException) -> bool:
-        """Whether an error says that there was no connection in time."""
+        """Whether an error is the timeout of a wait for a connection."""
         return str(error).startswith(NONE_LEFT)
 
     def counts(self, source: Any) -> Counts:
-        """From the lists of each kind of pool."""
+        """The connections, from the lists of each kind of pool."""
         if hasattr(source, "_in_use_connections") and hasattr(source, "_available_connections"):
             idle, used = len(source._available_connections), len(source._in_use_connections)  # noqa: SLF001 no public way in all versions
         else:
