@@ -100,6 +100,8 @@ class Heartbeat:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             watchdog.watch(self._watched_loop)
         self._beat(loop, soon=soon)
+        if soon:
+            self._call_applications()
 
     def follow(self) -> None:
         """Move the timer to the running loop now, if it is on another."""
@@ -185,6 +187,10 @@ class Heartbeat:
         except StoreError as error:
             if self._chores % 60 == 1:
                 logger.error("metrics of this worker can't be read by others: %s", error)  # noqa: TRY400 the message says it all
+        self._call_applications()
+
+    def _call_applications(self) -> None:
+        """Let the applications read again what may have changed, such as when to wake this."""
         for on_chores in self._on_chores:
             on_chores()
 
