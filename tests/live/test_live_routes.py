@@ -1,0 +1,38 @@
+"""Routes of an application in the shape of others, on a real server."""
+
+import pytest
+
+from tests.live.conftest import Serve
+from tests.live.counting import DURATION_COUNT, samples
+
+pytestmark = pytest.mark.live
+
+EXPECTED = {
+    "/first/{name}": ["/first/1", "/first/2", "/first/3"],
+    "/second/{name}": ["/second/1", "/second/2"],
+    "/short/{side}/things/{name}": ["/short/a/things/1", "/short/b/things/1"],
+    "/runs/{action}": ["/runs/start", "/runs/stop", "/runs/stop"],
+}
+
+
+def test_each_request_has_the_route_that_was_chosen(uvicorn: Serve) -> None:
+    """Shared methods, a shortened path and a WSGI mount count under their own templates."""
+    server = uvicorn(1, "routed:app", SIDELIGHT_METRICS_PATH="/sidelight").ready()
+    for path in [path for paths in EXPECTED.values() for path in paths]:
+        assert server.get(path)[0] == 200, path
+    status, page = server.get("/sidelight")
+    assert status == 200
+    counted: dict[str, float] = {}
+    for (name, labels), value in samples(page).items():
+        route = dict(labels).get("http_route", "")
+        if name == DURATION_COUNT and route in EXPECTED and value:
+            counted[route] = counted.get(route, 0) + value
+    assert counted == {route: len(paths) for route, paths in EXPECTED.items()}
+
+
+def test_an_exporter_of_the_application_keeps_its_path(uvicorn: Serve) -> None:
+    """The exporter in the WSGI mount answers at /metrics, and the log says where ours could be."""
+    server = uvicorn(1, "routed:app").ready()
+    for _ in range(2):
+        assert server.get("/metrics") == (200, "their_own 1\n")
+    assert 'set metrics_path="/sidelight"' in server.log
