@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from blockbuster import blockbuster_ctx
 from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 
 from sidelight import SidelightMiddleware
@@ -143,6 +144,23 @@ def test_a_measured_request_makes_no_blocking_call(*, started: bool) -> None:
         page = Page(client.get("/metrics").text)
     assert page.routes == {"/x": 3}
     assert page.by("sidelight_internal_errors_total", "where").keys() <= {"heartbeat"}
+
+
+def test_no_set_up_in_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a lifespan, a module that a test replaces is not used by Sidelight's set-up."""
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/x")
+    async def x() -> PlainTextResponse:
+        return PlainTextResponse("x")
+
+    app.add_middleware(SidelightMiddleware)
+    with TestClient(app) as client:
+        with monkeypatch.context() as patch:
+            for name in ("dumps", "loads"):
+                patch.setattr(f"json.{name}", lambda *_, **__: pytest.fail("it is replaced"))
+            assert client.get("/x").text == "x"
+        assert Page(client.get("/metrics").text).routes == {"/x": 1}
 
 
 def test_the_applications_own_lifespan_runs() -> None:

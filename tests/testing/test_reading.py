@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os
 from collections import Counter as Counts
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -268,7 +267,7 @@ def test_nothing_stays_of_a_test() -> None:
     def open_files() -> int:
         """Those of stores: other tests' servers may open and close files of theirs meanwhile."""
         links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-        return sum("sidelight" in os.readlink(link) for link in links)
+        return sum("sidelight" in str(link.readlink()) for link in links)
 
     gc.collect()
     before, files = (dict(vars(SidelightMiddleware)), asyncio.Handle._run), open_files()

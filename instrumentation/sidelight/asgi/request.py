@@ -129,13 +129,10 @@ class UncommonRequest(Measurement):
         writer = self.key.recorder.writer
         series = self.key.find_status(self.scope, self.status)
         ns = now - self.since
-        index = writer.bucket_index(ns)
-        size_bucket = 0 if known is None else size_index(known)
-        writer.add(
-            series.duration, index, ns
-        )  # what may fail comes before: counted once, or by `end`
+        index, at_size = writer.bucket_index(ns), size_index(known or 0)
+        writer.add(series.duration, index, ns)
         if known is not None:
-            writer.add(series.size, size_bucket, known)
+            writer.add(series.size, at_size, known)
         slot, self.slot, self.since = self.slot, None, now
         if extra is not None and extra.phases is not None:
             self.since, extra.completed = 0, now

@@ -82,7 +82,7 @@ class Heartbeat:
     def wake(self, *, soon: bool = False) -> None:
         """Start the timer on the running loop of asyncio or Trio; without one, beat once.
 
-        ``soon`` leaves the first beat, which reads files, to the loop's next turn.
+        ``soon`` leaves the chores, which read files, to the loop's next turn.
         """
         try:
             loop = running_loop()
@@ -91,19 +91,17 @@ class Heartbeat:
             self._do_chores()
             return
         if loop is self._loop and self._timer is not None:
-            self._beat(loop)
+            if not soon:
+                self._beat(loop)
             return
         self.stop()
         self._loop, self._limiter = loop, threads.limiter()
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             watchdog.watch(self._watched_loop)
+        self._beat(loop, soon=soon)
         if soon:
-            if self._watched_loop is not None:  # what runs before that may block the loop
-                self._watched_loop.beat(time.monotonic_ns())
-            self._timer = loop.call_later(0, self._beat, loop)
-        else:
-            self._beat(loop)
+            self._call_applications()
 
     def follow(self) -> None:
         """Move the timer to the running loop now, if it is on another."""
@@ -120,7 +118,7 @@ class Heartbeat:
             self._watched_loop.due, self._watched_loop.loop = 0, None
         self._timer = self._loop = self._limiter = None
 
-    def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop) -> None:
+    def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop, *, soon: bool = False) -> None:
         """Record that the loop runs, and set the timer again. Never raises."""
         if self.store.closed:
             return
@@ -129,10 +127,11 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
-        for part in (self._count_lag, self.publish_gauges, self._chores_if_due):
+        parts = [self._count_lag, self.publish_gauges, *([] if soon else [self._chores_if_due])]
+        for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
                 part()
-        self._timer = loop.call_later(PERIOD, self._beat, loop)
+        self._timer = loop.call_later(0 if soon else PERIOD, self._beat, loop)
 
     def _count_lag(self) -> None:
         if self._watched_loop is not None:
@@ -188,6 +187,10 @@ class Heartbeat:
         except StoreError as error:
             if self._chores % 60 == 1:
                 logger.error("metrics of this worker can't be read by others: %s", error)  # noqa: TRY400 the message says it all
+        self._call_applications()
+
+    def _call_applications(self) -> None:
+        """Let the applications read again what may have changed, such as when to wake this."""
         for on_chores in self._on_chores:
             on_chores()
 
