@@ -65,10 +65,10 @@ def test_time_bounds_the_load() -> None:
 
     began = time.monotonic()
     with patch.multiple(traffic, send_request=forever, chat=forever):
-        running = generate_load("http://127.0.0.1:9", RequestBudget(10_000), seconds=0.5, rate=500)
+        running = generate_load("http://127.0.0.1:9", RequestBudget(10_000), seconds=2, rate=500)
         asyncio.run(asyncio.wait_for(running, 60))
     assert active
-    assert time.monotonic() - began >= 0.5
+    assert time.monotonic() - began >= 2
 
 
 def test_every_route_of_the_shop_receives_requests() -> None:

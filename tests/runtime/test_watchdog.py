@@ -247,3 +247,4 @@ def test_a_block_of_two_applications_is_counted_once() -> None:
     watched.beat(1250 * MS)
     assert (first.ns_by_route, second.ns_by_route) == ({"_UNKNOWN": 225 * MS}, {})
     assert (first.firsts, second.firsts) == (["_UNKNOWN"], [])
+    assert (len(first.logged), second.logged) == (1, [])

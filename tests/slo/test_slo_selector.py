@@ -59,4 +59,5 @@ def test_the_name_of_a_service_with_a_selector() -> None:
 def test_defaults_without_some_jobs() -> None:
     """Jobs with rules of their own are excluded by name, and only these."""
     assert selector.every_job("a.b", 'c"').scraped == 'job!~"a\\\\.b|c\\""'
+    assert selector.every_job("a|b").scraped == 'job!~"a\\\\|b"'
     assert selector.every_job().scraped == ""

@@ -196,6 +196,8 @@ def test_a_short_terminal_shows_the_failing_routes() -> None:
     found = [row(9, route="/a"), row(8, route="/b"), row(7, slow=1, route="/c")]
     found += [row(1, errors=0.1, route="/d")]
     assert [one.route for one in most_relevant(found, 3)] == ["/a", "/c", "/d"]
+    found = [row(9, slow=1, route="/a"), *(row(1, route=route) for route in ("/b", "/c", "/d"))]
+    assert [one.route for one in most_relevant(found, 3)] == ["/a", "/b", "/c"]
     assert "and 1 more;" in shown(found, height=10)
 
 

@@ -35,6 +35,14 @@ def test_options_are_read() -> None:
     assert check(lambda: OWN, **given) == expected
 
 
+@pytest.mark.parametrize(("given", "seconds"), [("1m", 60.0), ("24h", 86_400.0)])
+def test_the_limits_of_the_span_are_allowed(given: str, seconds: float) -> None:
+    """The shortest and the longest span that the message names are accepted."""
+    found = check(lambda: OWN, **options(history=given))
+    assert found is not None
+    assert found.keep == seconds
+
+
 def test_without_history_the_objectives_are_not_read() -> None:
     """Invalid objectives do not prevent a sidecar without history from starting."""
     assert check(unasked, **options(history="0")) is None

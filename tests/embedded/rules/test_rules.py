@@ -1,8 +1,10 @@
 """Rules over the history: recorded samples, states of alerts, invalid rules."""
 
+import time
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from sidelight.embedded.history.history import History
@@ -13,7 +15,7 @@ from sidelight.embedded.rules.definition import (
     groups_of_settings,
     parse_groups,
 )
-from sidelight.embedded.rules.evaluator import RuleGroup
+from sidelight.embedded.rules.evaluator import RuleEvaluator, RuleGroup
 from sidelight.embedded.rules.recording import query_samples
 from sidelight.errors import SettingsError
 from sidelight.slo import objectives, rules
@@ -162,6 +164,27 @@ def test_a_pending_alert_that_pauses_restarts(history: History, target: ScrapedT
         assert alerting
         states.append("".join(one.state for one in alerting.active.values()))
     assert states == ["pending", "pending", "", "pending", "pending", "firing"]
+
+
+def test_an_evaluation_that_is_late_is_skipped(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an evaluation takes 1.5 intervals, each one starts 2 intervals after the last."""
+    evaluator = RuleEvaluator(history, [GroupDefinition("a", "f", 40, ())], 0.0)
+    starts = []
+
+    def evaluate(*_: object) -> None:
+        starts.append(time.monotonic())
+        if len(starts) == 3:
+            raise InterruptedError
+        time.sleep(0.06)
+
+    monkeypatch.setattr(evaluator.groups[0], "evaluate", evaluate)
+    begin = time.monotonic()
+    with pytest.raises(InterruptedError):
+        anyio.run(evaluator.run)
+    assert starts[1] - begin > 0.079
+    assert starts[2] - begin > 0.159
 
 
 def test_generated_rules_are_supported() -> None:

@@ -208,6 +208,13 @@ def test_a_decreasing_count_is_zero() -> None:
     assert cells == {(0, 0): 5, (0, 1): 0}
 
 
+def test_a_bucket_after_one_that_falls() -> None:
+    """Above a bucket with a lower count, only what exceeds the highest count below is shown."""
+    counts = {"1": 5, "2": 3, "+Inf": 6}
+    _, cells = heatmap.buckets(result(*(series({"le": le}, (0, n)) for le, n in counts.items())))
+    assert cells == {(0, 0): 5, (0, 1): 0, (0, 2): 1}
+
+
 def test_a_heatmap() -> None:
     """Cells are colored by their values, empty cells are left out, and edges are ticks."""
     found = heatmap.option(heat(), BUCKETS, 15, PERIOD)
