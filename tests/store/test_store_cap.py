@@ -217,10 +217,13 @@ def test_a_block_of_the_loop_is_counted_in_a_full_file(where: Directory) -> None
             fill(file, b"x" * size)
     blocks = METRICS["asyncio_event_loop_blocks_total"]
     other = METRICS["process_cpu_seconds_total"]
-    labels = iter(range(2000))
+
+    def use_up() -> None:
+        for number in range(2000):
+            file.count(other, (f"{number}",))
+
     with pytest.raises(StoreFull):
-        while True:
-            file.count(other, (f"{next(labels)}",))
+        use_up()
     for number in range(1000):
         file.count(blocks, (f"/late{number}",))
     overflow = file.series(METRICS["sidelight_series_overflow_total"], (), reserved=True)
