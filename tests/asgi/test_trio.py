@@ -1,5 +1,6 @@
 """Requests on Trio, and the same ones on asyncio."""
 
+import gc
 from typing import Any
 
 import anyio
@@ -69,6 +70,8 @@ def test_each_kind_of_request_counts_once(backend: str) -> None:
     assert pages[0].value("http_server_active_requests") == 0
 
 
+# Starlette 0.38 leaves streams of a cancelled request open.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @BACKENDS
 @pytest.mark.parametrize("below", [False, True])
 def test_a_cancelled_request_is_cancelled(backend: str, *, below: bool) -> None:
@@ -83,11 +86,14 @@ def test_a_cancelled_request_is_cancelled(backend: str, *, below: bool) -> None:
     pages: list[Page] = []
 
     async def body() -> None:
-        with anyio.move_on_after(0.05):
-            await ask(app, "GET", "/wait")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, app, "GET", "/wait")
+            await anyio.sleep(0.05)
+            tasks.cancel_scope.cancel()
         pages.append((await ask(app, "GET", "/metrics")).page)
 
     anyio.run(body, backend=backend)
+    gc.collect()
     assert pages[0].requests == {("GET", "/wait", "", "client_disconnected"): 1}
     assert pages[0].value("fastapi_exceptions_total") == 0
     assert pages[0].value("http_server_active_requests") == 0
