@@ -12,6 +12,7 @@ import pytest
 from sidelight.errors import StoreError
 from sidelight.store import directory, supervisor
 from sidelight.store.directory import Directory, remove_abandoned
+from tests.descriptors import needs_listing, open_descriptors
 from tests.store.driving import killed, open_store, shared, worker
 
 
@@ -240,18 +241,16 @@ def test_a_huge_file_is_not_read_whole(tmp_path: Path) -> None:
     where.close()
 
 
+@needs_listing
 def test_a_store_that_is_over_leaves_no_descriptor(tmp_path: Path) -> None:
     """Opening and closing stores of a directory, again and again, holds nothing open."""
-    listing = Path("/proc/self/fd")
-    if not listing.exists():
-        pytest.skip("this system lists no descriptors")
-    gc.collect()
-    counts = []
     for _ in range(6):
-        open_store(tmp_path / "store").close()
+        store = open_store(tmp_path / "store")
+        assert open_descriptors(tmp_path) > 0
+        store.close()
+        del store
         gc.collect()
-        counts.append(sum(1 for _ in listing.iterdir()))
-    assert counts[-1] <= counts[0]
+        assert open_descriptors(tmp_path) == 0
 
 
 def test_a_directory_that_is_in_use_stays_open(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import load
 from sidelight.store import directory, layout, process_store, reader, supervisor
 from sidelight.store.process_store import Store, open_store
+from tests.descriptors import open_descriptors
 from tests.store.driving import call, count, page, requests, shared, totalled
 from tests.store.driving import open_store as open_in
 
@@ -49,15 +49,6 @@ def service(tmp_path: Path) -> Iterator[SidelightMiddleware]:
     app.lifecycle.close()
 
 
-def open_files(below: Path) -> int:
-    """How many files below a directory this process has open, where the system tells."""
-    found = 0
-    for link in Path("/proc/self/fd").glob("*"):
-        with suppress(OSError):
-            found += link.readlink().is_relative_to(below)
-    return found
-
-
 def visit(app: SidelightMiddleware, times: int = 1) -> None:
     for _ in range(times):
         assert asyncio.run(call(app, "/"))[0] == 200
@@ -81,7 +72,7 @@ def test_a_renewed_file_holds_what_was_counted(tmp_path: Path) -> None:
     """A fresh reader finds the same counts in the directory that was made again."""
     store = open_in(tmp_path / "store")
     count(store.file, 7)
-    before = open_files(tmp_path)
+    before = open_descriptors(tmp_path)
     for times in range(1, 4):
         shutil.rmtree(tmp_path / "store")
         assert store.renew()
@@ -89,7 +80,7 @@ def test_a_renewed_file_holds_what_was_counted(tmp_path: Path) -> None:
         where = shared(tmp_path / "store")
         assert totalled(where) == 7 + times
         where.close()
-    after = open_files(tmp_path)
+    after = open_descriptors(tmp_path)
     assert after == before
     store.close()
 

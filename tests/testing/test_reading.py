@@ -15,6 +15,7 @@ from sidelight import watch
 from sidelight.testing import Metrics, UnknownError
 from sidelight.testing.lookup import quantile
 from sidelight.testing.metric_data import MetricSeries
+from tests.descriptors import open_descriptors
 from tests.testing.shops import TestClient, shop
 
 DURATION = "http_server_request_duration_seconds"
@@ -264,17 +265,14 @@ def test_nothing_stays_of_a_test() -> None:
     from sidelight import SidelightMiddleware
     from sidelight.testing.measured_test import measuring
 
-    def open_files() -> int:
-        """Those of stores: other tests' servers may open and close files of theirs meanwhile."""
-        links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-        return sum("sidelight" in str(link.readlink()) for link in links)
-
     gc.collect()
-    before, files = (dict(vars(SidelightMiddleware)), asyncio.Handle._run), open_files()
+    before = dict(vars(SidelightMiddleware)), asyncio.Handle._run
+    files = open_descriptors("sidelight")
     for _ in range(5):
         with measuring():
             TestClient(shop()).get("/quick/1")
     gc.collect()
     assert (dict(vars(SidelightMiddleware)), asyncio.Handle._run) == before
-    assert open_files() <= files + 2  # the last application may be looked at for a moment longer
+    # The last application may be looked at for a moment longer.
+    assert open_descriptors("sidelight") <= files + 2
     assert "sidelight-testing" not in {thread.name for thread in threading.enumerate()}
