@@ -82,7 +82,7 @@ def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None
         eventually(lambda: load.total > seen + 50)
     assert watch.falls == []
     check_counted([load], counted(server))
-    assert value(scrape(server), EXITS, how="died") == 1
+    eventually(lambda: value(scrape(server), EXITS, how="died") == 1)
     stops_clean(server)
 
 

@@ -93,6 +93,6 @@ def test_many_kills_under_load(uvicorn: Serve) -> None:
             settle(server, 4)
     check_counted([load], counted(server))
     assert watch.falls == []
-    assert value(scrape(server), EXITS, how="died") == kills
+    eventually(lambda: value(scrape(server), EXITS, how="died") == kills)
     assert server.stop() in {0, -signal.SIGTERM}
     server.leaves_nothing()

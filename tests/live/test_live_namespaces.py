@@ -277,7 +277,7 @@ def test_either_may_be_killed(containers: Containers) -> None:
     with containers.sidecar() as sidecar:
         settle(sidecar, 0)
         check_counted(loads, counted(sidecar))
-        assert value(scrape(sidecar), EXITS, how="died") == 8
+        eventually(lambda: value(scrape(sidecar), EXITS, how="died") == 8)
         assert worker_files(containers.store) == worker_files(containers.store, ".draft") == []
 
 
