@@ -16,7 +16,8 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ["What users feel", "Look", "Likely causes", "What to do"]
 CONTEXTS = (RuleContext(service(SHOP.read_text())), context())
 """A service with every kind of objective, and jobs without objectives."""
-ALERTS = sorted({name for each in CONTEXTS for name in rules.alert_names(each)})
+RULES = [rule for each in CONTEXTS for group in rules.groups(each) for rule in group["rules"]]
+ALERTS = sorted({rule["alert"] for rule in RULES if "alert" in rule})
 
 QUERY = re.compile(r"^```promql\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 NOT_NAMES = re.compile(

@@ -35,12 +35,6 @@ def groups(context: RuleContext) -> list[Group]:
     ]
 
 
-def alert_names(context: RuleContext) -> list[str]:
-    """The name of each alert of a build, once."""
-    rules = (rule for group in groups(context) for rule in group["rules"])
-    return list(dict.fromkeys(rule["alert"] for rule in rules if "alert" in rule))
-
-
 def text(context: RuleContext, form: Format = "prometheus") -> str:
     """The file, as Prometheus or its operator reads it."""
     import yaml  # type: ignore[import-untyped]  # noqa: PLC0415 the rest works without PyYAML

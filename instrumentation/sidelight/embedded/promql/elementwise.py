@@ -42,9 +42,6 @@ def operate(
     return left, chosen
 
 
-Function = Callable[..., Floats]
-
-
 def _round(values: Floats, nearest: Floats | float = 1.0) -> Floats:
     """Round to a multiple of ``nearest``, halves up; the inverse is used as in Prometheus."""
     inverse = 1.0 / np.asarray(nearest)
