@@ -1,6 +1,9 @@
-"""The message for a key that is not known."""
+"""Keys that are not known: their message has the nearest one that is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sidelight.errors import SettingsError
 
 
 def nearest(key: str, known: Iterable[str], cutoff: float = 0.6) -> str:
@@ -16,3 +19,10 @@ def unknown(kind: str, key: str, known: Iterable[str]) -> str:
     near = nearest(key, names)
     question = f", did you mean {near}?" if near else ""
     return f"unknown {kind}{question} (known: {', '.join(names)})"
+
+
+def only_known(where: str, table: Mapping[str, Any], keys: Sequence[str], example: str) -> None:
+    """Raise `SettingsError` for a key of a table that is not known; ``where`` comes before it."""
+    for key, value in table.items():
+        if key not in keys:
+            raise SettingsError(f"{where}{key}", value, unknown("key", key, keys), example)

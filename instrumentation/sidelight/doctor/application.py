@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sidelight.asgi import builtin_telemetry
+from sidelight.asgi import builtin_telemetry, otel_instrumentation
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.doctor.finding import Finding, fail, ok, warn
+from sidelight.doctor.registries import check_registries
 from sidelight.doctor.wrappers import is_application, path_to
 from sidelight.runtime.about import version
 from sidelight.store.service_info import TELEMETRY_FIX
@@ -24,18 +25,26 @@ def check_application(app: Any) -> Iterator[Finding]:
         yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
         return
     path += path_to(path[-1], is_application)[1:]
-    for one in path:
-        if isinstance(one, SidelightMiddleware):
-            yield from _settings(one)
-        for entry in getattr(one, "user_middleware", ()):
-            if entry.cls is SidelightMiddleware:
-                yield from _settings(SidelightMiddleware(one, **entry.kwargs))
+    middlewares = list(_middlewares(path))
+    for middleware in middlewares:
+        yield from _settings(middleware)
+    found = [middleware.lifecycle.settings for middleware in middlewares]
+    yield from check_registries([settings.registry for settings in found if settings is not None])
     classes = [cls for one in path for cls in _classes(one)]
     if classes.count(SidelightMiddleware) > 1:
         yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
     yield from _outside(path)
     yield from _others(classes)
-    yield from _native(path[-1])
+    yield from _telemetry(path[-1])
+
+
+def _middlewares(path: list[Any]) -> Iterator[SidelightMiddleware]:
+    for one in path:
+        if isinstance(one, SidelightMiddleware):
+            yield one
+        for entry in getattr(one, "user_middleware", ()):
+            if entry.cls is SidelightMiddleware:
+                yield SidelightMiddleware(one, **entry.kwargs)
 
 
 def _classes(app: Any) -> list[Any]:
@@ -91,10 +100,15 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
             )
 
 
-def _native(app: Any) -> Iterator[Finding]:
-    """FastAPI's own metrics (0.142 and later), which have the same names."""
+def _telemetry(app: Any) -> Iterator[Finding]:
+    """FastAPI's own metrics (0.142 and later), which have the same names, or OpenTelemetry's."""
     if builtin_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
             TELEMETRY_FIX,
+        )
+    if otel_instrumentation.sends_metrics(app):
+        yield warn(
+            "OpenTelemetry's instrumentation (instrument_app) measures the same requests",
+            "FastAPIInstrumentor.instrument_app(app, meter_provider=NoOpMeterProvider())",
         )
