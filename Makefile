@@ -125,6 +125,10 @@ test-wheel: wheel $(WHEEL)/.requirements  ## all but the slow tests, on the buil
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)
 
+.PHONY: test-promql
+test-promql: setup  ## Prometheus's own scripts of PromQL tests, with a count; says how to get them
+	$(NEWEST)/bin/python -m tests.embedded.promql.conformance
+
 .PHONY: coverage
 coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
 	$(NEWEST)/bin/python -m pytest -q -n 2 --cov --cov-report=term-missing:skip-covered \
