@@ -20,12 +20,11 @@ OTHERS = {
 
 def check_application(app: Any) -> Iterator[Finding]:
     """Findings from the attributes of an application, and of what wraps it."""
-    path = path_to(app, lambda one: SidelightMiddleware in _classes(one))
+    path = _path(app)
     if not path:
         yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
         return
-    path += path_to(path[-1], is_application)[1:]
-    middlewares = list(_middlewares(path))
+    middlewares = middleware_of(app)
     for middleware in middlewares:
         yield from _settings(middleware)
     found = [middleware.lifecycle.settings for middleware in middlewares]
@@ -38,13 +37,22 @@ def check_application(app: Any) -> Iterator[Finding]:
     yield from _telemetry(path[-1])
 
 
-def _middlewares(path: list[Any]) -> Iterator[SidelightMiddleware]:
-    for one in path:
+def middleware_of(app: Any) -> list[SidelightMiddleware]:
+    """What measures an application: what is around it, and what it adds when it starts."""
+    found = []
+    for one in _path(app):
         if isinstance(one, SidelightMiddleware):
-            yield one
-        for entry in getattr(one, "user_middleware", ()):
-            if entry.cls is SidelightMiddleware:
-                yield SidelightMiddleware(one, **entry.kwargs)
+            found.append(one)
+        added = getattr(one, "user_middleware", ())
+        kwargs = [entry.kwargs for entry in added if entry.cls is SidelightMiddleware]
+        found += [SidelightMiddleware(one, **each) for each in kwargs]
+    return found
+
+
+def _path(app: Any) -> list[Any]:
+    """From what is outermost, by the first that is measured, to the application; [] without."""
+    path = path_to(app, lambda one: SidelightMiddleware in _classes(one))
+    return path + path_to(path[-1], is_application)[1:] if path else []
 
 
 def _classes(app: Any) -> list[Any]:
