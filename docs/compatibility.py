@@ -45,6 +45,22 @@ A library that the service does not use need not be installed.
 | library | oldest | newest |
 | --- | --- | --- |
 {libraries}
+## Servers
+
+On every server, an application that calls `receive`, or whose task is cancelled, is told that its
+client has left. Most endpoints that answer late are not told. What the server knows decides then:
+
+| server | a client that left before a late response, and the endpoint was not told |
+| --- | --- |
+| uvicorn, and gunicorn with uvicorn's class | `client_disconnected` |
+| gunicorn's own class `asgi` | `client_disconnected` |
+| hypercorn on asyncio | `client_disconnected` |
+| hypercorn on Trio, granian, others | not known: the response counts with its status |
+
+Nor is it known on uvicorn while a second request of the same connection waits (pipelining), or of a
+response that took less than 5 ms, the first boundary of `buckets`. A 5xx counts with its status: it
+is a failure of the service, whoever waits for it.
+
 ## Prometheus and Grafana
 
 | program | oldest | newest | how it is tested |
