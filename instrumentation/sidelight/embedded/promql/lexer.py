@@ -45,10 +45,10 @@ _OPENING: Final = {")": "(", "]": "[", "}": "{"}
 _NAMES: Final = {"(": "parenthesis", "[": "bracket", "{": "brace"}
 _BEFORE_DURATION: Final = frozenset({"offset", "[", ":"})
 _WORDS: Final = frozenset({"and", "or", "unless", "atan2"})
-_BEFORE_SELECTOR: Final = _WORDS | {"bool"}
 _OF_HISTOGRAMS: Final = frozenset({"</", ">/"})
 _OF_DURATIONS: Final = frozenset({"step", "range", "min", "max", "min_of", "max_of"})
-_AFTER_SELECTOR: Final = frozenset({"anchored", "smoothed"})
+_MODIFIERS: Final = frozenset({"anchored", "smoothed"})
+"""The parser takes them for nothing else, except in braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +152,13 @@ class _Sanitizer:
             raise self._error("duration out of range", at)
         if word in _OF_DURATIONS and self._in_duration():
             raise unsupported("arithmetic with durations")
-        if word in _AFTER_SELECTOR and self._after_selector():
-            raise unsupported(f"the modifier {word}")
+        if word in _MODIFIERS and self.open[-1:] != ["{"]:
+            raise unsupported(f"the word {word}, a modifier of newer versions,")
         if word in _WORDS:
             self._count_nesting(at)
 
     def _in_duration(self) -> bool:
         return self.before == "offset" or self.open[-1:] == ["["]
-
-    def _after_selector(self) -> bool:
-        """Whether a selector may just have ended: with a bracket, a name, a time or a duration."""
-        ended = re.fullmatch(r"[\]}]|[\w:.]+", self.before) is not None
-        return ended and not self.signed and self.before not in _BEFORE_SELECTOR
 
     def _count_nesting(self, at: int) -> None:
         self.left -= 1
