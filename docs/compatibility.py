@@ -47,10 +47,10 @@ A library that the service does not use need not be installed.
 {libraries}
 ## Servers
 
-On every server, an application that calls `receive`, or whose task is cancelled, is told that its
-client has left. Most endpoints that answer late are not told. What the server knows decides then:
+On every server, an application that calls `receive`, or whose task is cancelled, learns that its
+client has left. Most endpoints that answer late do not. What the server knows decides then:
 
-| server | a client that left before a late response, and the endpoint was not told |
+| server | a client that left before a late response, without the endpoint's knowledge |
 | --- | --- |
 | uvicorn, and gunicorn with uvicorn's class | `client_disconnected` |
 | gunicorn's own class `asgi` | `client_disconnected` |
@@ -59,7 +59,7 @@ client has left. Most endpoints that answer late are not told. What the server k
 
 Nor is it known on uvicorn while a second request of the same connection waits (pipelining), or of a
 response that took less than 5 ms, the first boundary of `buckets`. A 5xx counts with its status: it
-is a failure of the service, whoever waits for it.
+is a failure of the service, also where its client did not wait for it.
 
 ## Prometheus and Grafana
 

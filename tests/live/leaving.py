@@ -1,54 +1,49 @@
-"""A service whose answers take a while, bare and within a middleware: clients leave before."""
+"""A service with requests, objects and metrics that end when they are told to."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from concurrent.futures import ThreadPoolExecutor
 
-from fastapi import FastAPI
-from fastapi.responses import StreamingResponse
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
-from starlette.requests import Request
-from starlette.responses import Response
+from fastapi import FastAPI, WebSocket
+from prometheus_client import Gauge
 
-from sidelight import SidelightMiddleware
+from sidelight import SidelightMiddleware, watch
 
-
-async def between(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    """Runs what is inside in a task of its own."""
-    return await call_next(request)
-
-
-def service(place: str) -> FastAPI:
-    """The routes, with a middleware ``inside`` or ``outside`` of Sidelight, or with none."""
-    made = FastAPI()
-    if place == "inside":
-        made.add_middleware(BaseHTTPMiddleware, dispatch=between)
-    made.add_middleware(SidelightMiddleware)
-    if place == "outside":
-        made.add_middleware(BaseHTTPMiddleware, dispatch=between)
-
-    @made.get("/pid")
-    async def pid() -> int:
-        return 1
-
-    @made.get("/hold/{seconds}")
-    async def hold(seconds: float) -> float:
-        await asyncio.sleep(seconds)
-        return seconds
-
-    @made.get("/fail/{seconds}")
-    async def fail(seconds: float) -> Response:
-        await asyncio.sleep(seconds)
-        return Response("no database", 503)
-
-    @made.api_route("/announced/{seconds}", methods=["GET", "HEAD"])
-    async def announced(seconds: float) -> StreamingResponse:
-        async def pieces() -> AsyncIterator[bytes]:
-            yield b"whole"
-            await asyncio.sleep(seconds)
-
-        return StreamingResponse(pieces(), headers={"content-length": "5"})
-
-    return made
+app = FastAPI()
+app.add_middleware(SidelightMiddleware)
+released = asyncio.Event()
+executor = watch(ThreadPoolExecutor(1), name="letters")
+ORDERS = Gauge("shop_open_orders", "Open orders.", ["kind"])
+ORDERS.labels("gift").set(3)
+ORDERS.labels("plain").set(5)
 
 
-bare, inside, outside = map(service, ("bare", "inside", "outside"))
+@app.get("/pid")
+async def pid() -> int:
+    return os.getpid()
+
+
+@app.get("/wait/{name}")
+async def wait(name: str) -> str:
+    await released.wait()
+    return name
+
+
+@app.websocket("/chat")
+async def chat(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await released.wait()
+    await websocket.close()
+
+
+@app.post("/release")
+async def release() -> None:
+    """End each request and connection that waits."""
+    released.set()
+
+
+@app.post("/leave")
+async def leave() -> None:
+    """Shut the executor down, and forget one of the gauges."""
+    executor.shutdown()
+    ORDERS.remove("gift")

@@ -69,7 +69,7 @@ def test_uvicorn_tells_of_clients_that_gave_up(
     """A client that leaves is counted as one, on a new or a used connection; no other is."""
     pytest.importorskip(loop)
     pytest.importorskip(http)
-    server = uvicorn(1, f"leaving:{app}", "--http", http, "--loop", loop).ready()
+    server = uvicorn(1, f"giving_up:{app}", "--http", http, "--loop", loop).ready()
     for _ in range(2):
         leave(server, "/hold/1")
     with connect(server) as connection:
@@ -85,7 +85,7 @@ def test_uvicorn_tells_of_clients_that_gave_up(
 
 def test_what_a_client_has_received_it_did_not_leave(uvicorn: Serve) -> None:
     """The announced bytes are all there before the last message: a client may close then."""
-    server = uvicorn(1, "leaving:bare").ready()
+    server = uvicorn(1, "giving_up:bare").ready()
     with connect(server) as connection:
         connection.sendall(request("/announced/0.5"))
         read(connection, b"whole")
@@ -98,7 +98,7 @@ def test_what_a_client_has_received_it_did_not_leave(uvicorn: Serve) -> None:
 
 def test_a_failure_is_the_services_own_whoever_waits(uvicorn: Serve) -> None:
     """A 5xx counts as one after its client has left: an outage hides behind no disconnects."""
-    server = uvicorn(1, "leaving:bare").ready()
+    server = uvicorn(1, "giving_up:bare").ready()
     leave(server, "/fail/1")
     assert settled(server, "/fail/{seconds}", 1) == {"503 503": 1}
 
@@ -108,7 +108,7 @@ def test_pipelined_requests(uvicorn: Serve) -> None:
 
     While a second request waits, it reads nothing from the connection, and then starts none.
     """
-    server = uvicorn(1, "leaving:bare").ready()
+    server = uvicorn(1, "giving_up:bare").ready()
     with connect(server) as connection:
         connection.sendall(request("/hold/0.1") + request("/hold/0.2"))
         read(connection, b"\r\n\r\n0.2")
@@ -118,16 +118,16 @@ def test_pipelined_requests(uvicorn: Serve) -> None:
 
 
 def gunicorn(serve: Serve, kind: str) -> Server:
-    return serve("gunicorn", "leaving:bare", "--bind", BIND, "--worker-class", kind)
+    return serve("gunicorn", "giving_up:bare", "--bind", BIND, "--worker-class", kind)
 
 
 def hypercorn(serve: Serve, _: str) -> Server:
-    return serve("hypercorn", "leaving:bare", "--bind", BIND)
+    return serve("hypercorn", "giving_up:bare", "--bind", BIND)
 
 
 def granian(serve: Serve, _: str) -> Server:
     where = ["--interface", "asgi", "--host", "127.0.0.1", "--port", "{port}"]
-    return serve("granian", "leaving:bare", *where, spawned=True)
+    return serve("granian", "giving_up:bare", *where, spawned=True)
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ class UncommonRequest(Measurement):
         return self.status > 0 and is_sent(self.start_message, self.scope["method"], sent)
 
     def disconnect(self) -> None:
-        """The application is told that its client left: before it had the response, or with it."""
+        """The application learns that its client left: before it had the response, or with it."""
         if self._is_sent():
             self.finish(0, monotonic_ns())
         else:

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sidelight import latency
 from sidelight.durations import to_milliseconds
 from sidelight.errors import SettingsError
-from sidelight.nearest import unknown
+from sidelight.nearest import in_capitals, route_problem, unknown
 from sidelight.settings import KEYS as FILE_KEYS
 from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig, default
 from sidelight.slo.selector import ServiceSelector, one_job, parse
@@ -60,6 +61,16 @@ def read(settings: Mapping[str, Any]) -> ServiceConfig:
         checked.pop(key, None)
     exclude = tuple(RoutePattern(r.method, root + r.template) for r in checked.pop("exclude", ()))
     return ServiceConfig(name, selector, objectives, exclude=exclude, **checked)
+
+
+def every_job(settings: Mapping[str, Any], but: tuple[str, ...] = ()) -> ServiceConfig:
+    """The default objective for every job, except the jobs ``but``.
+
+    Of the settings it has what is in every alert, such as addresses. Raises `SettingsError`.
+    """
+    slo = latency.table(settings.get("slo", {}))
+    checked = {key: _CHECKS[key](f"slo.{key}", slo[key]) for key in OF_ALERTS if key in slo}
+    return replace(default(*but), **checked)
 
 
 def _service(settings: Mapping[str, Any]) -> tuple[str | None, ServiceSelector | None]:
@@ -123,17 +134,18 @@ def _of_route(table: Mapping[str, Any], root: str) -> tuple[Objective, ...]:
 def _match(key: str, given: Any) -> RoutePattern:
     found = _MATCH.fullmatch(given) if isinstance(given, str) else None
     if found is None or "{{" in given:
-        raise SettingsError(key, given, "must be 'METHOD /template'", MATCH_EXAMPLE)
+        raise SettingsError(key, given, route_problem(given), MATCH_EXAMPLE)
     return RoutePattern(found[1], found[2])
 
 
 def _exclude(key: str, given: Any) -> tuple[RoutePattern, ...]:
-    parts = given if isinstance(given, list) else [None]
-    found = [_EXCLUDE.fullmatch(part) if isinstance(part, str) else None for part in parts]
-    routes = [RoutePattern(one[1] or "", one[2] + one[3]) for one in found if one]
-    if len(routes) < len(parts) or any("*" in r.template and r.template[-2] != "/" for r in routes):
-        problem = "must be a list of routes, with or without a method, that may end in /*"
-        raise SettingsError(key, given, problem, EXCLUDE_EXAMPLE)
+    routes = []
+    for part in given if isinstance(given, list) else [None]:
+        found = _EXCLUDE.fullmatch(part) if isinstance(part, str) else None
+        if found is None or (found[3] and not found[2].endswith("/")):
+            problem = "must be a list of routes, with or without a method, that may end in /*"
+            raise SettingsError(key, given, problem + in_capitals(part), EXCLUDE_EXAMPLE)
+        routes.append(RoutePattern(found[1] or "", found[2] + found[3]))
     return tuple(routes)
 
 
@@ -204,4 +216,6 @@ _CHECKS: dict[str, Any] = {
     "root_path": _root_path,
 }
 KEYS = tuple(_CHECKS)
+OF_ALERTS = ("labels", "annotations", "runbook_base", "dashboard_base")
+"""Keys that are no objectives."""
 ROUTE_KEYS = ("match", "availability", "latency", "first_byte")
