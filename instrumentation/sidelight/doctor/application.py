@@ -5,10 +5,13 @@ from typing import Any
 
 from sidelight.asgi import builtin_telemetry, otel_instrumentation
 from sidelight.asgi.middleware import SidelightMiddleware
+from sidelight.asgi.routes import RouteTable
+from sidelight.asgi.unknown_routes import unknown_routes
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.doctor.registries import check_registries
 from sidelight.doctor.wrappers import is_application, path_to
 from sidelight.runtime.about import version
+from sidelight.settings import Settings
 from sidelight.store.service_info import TELEMETRY_FIX
 
 OTHERS = {
@@ -81,13 +84,29 @@ def _outside(path: list[Any]) -> Iterator[Finding]:
 
 def _settings(middleware: SidelightMiddleware) -> Iterator[Finding]:
     middleware.lifecycle.prepare()
+    settings = middleware.lifecycle.settings
     if middleware.lifecycle.problem:
         yield fail(middleware.lifecycle.problem, "correct the option where the middleware is added")
-    else:
+    elif settings is not None:  # it is where SIDELIGHT_DISABLED turns everything off
         yield ok("the application is measured")
-        settings = middleware.lifecycle.settings
-        if settings is not None and settings.phase_sample_interval:
+        yield from _routes(settings, middleware.app)
+        if settings.phase_sample_interval:
             yield from _phases()
+
+
+def _routes(settings: Settings, app: Any) -> Iterator[Finding]:
+    """Names of routes in the settings that the application does not have."""
+    inner = path_to(app, is_application)
+    for unknown in unknown_routes(settings, RouteTable(inner[-1:])):
+        near = unknown.nearest or "METHOD /template"
+        yield warn(
+            f"{unknown.key} names {unknown.name!r}, which is no route of the application",
+            f"write {near!r}, as the route is declared",
+        )
+    for path in settings.exclude:
+        if "{" in path:
+            what = f"exclude names {path!r}, and a path is compared as it is, without parameters"
+            yield warn(what, f"exclude {path.partition('{')[0] + '*'!r}")
 
 
 def _phases() -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 from sidelight import latency
 from sidelight.durations import to_milliseconds
 from sidelight.errors import SettingsError
-from sidelight.nearest import only_known
+from sidelight.nearest import in_capitals, only_known, route_problem
 from sidelight.settings import KEYS as FILE_KEYS
 from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig, default
 from sidelight.slo.selector import ServiceSelector, one_job, parse
@@ -126,17 +126,18 @@ def _of_route(table: Mapping[str, Any], root: str) -> tuple[Objective, ...]:
 def _match(key: str, given: Any) -> RoutePattern:
     found = _MATCH.fullmatch(given) if isinstance(given, str) else None
     if found is None or "{{" in given:
-        raise SettingsError(key, given, "must be 'METHOD /template'", MATCH_EXAMPLE)
+        raise SettingsError(key, given, route_problem(given), MATCH_EXAMPLE)
     return RoutePattern(found[1], found[2])
 
 
 def _exclude(key: str, given: Any) -> tuple[RoutePattern, ...]:
-    parts = given if isinstance(given, list) else [None]
-    found = [_EXCLUDE.fullmatch(part) if isinstance(part, str) else None for part in parts]
-    routes = [RoutePattern(one[1] or "", one[2] + one[3]) for one in found if one]
-    if len(routes) < len(parts) or any("*" in r.template and r.template[-2] != "/" for r in routes):
-        problem = "must be a list of routes, with or without a method, that may end in /*"
-        raise SettingsError(key, given, problem, EXCLUDE_EXAMPLE)
+    routes = []
+    for part in given if isinstance(given, list) else [None]:
+        found = _EXCLUDE.fullmatch(part) if isinstance(part, str) else None
+        if found is None or (found[3] and not found[2].endswith("/")):
+            problem = "must be a list of routes, with or without a method, that may end in /*"
+            raise SettingsError(key, given, problem + in_capitals(part), EXCLUDE_EXAMPLE)
+        routes.append(RoutePattern(found[1] or "", found[2] + found[3]))
     return tuple(routes)
 
 

@@ -51,7 +51,7 @@ def test_commands() -> None:
 
 def test_values() -> None:
     """Values are numbers, runs of numbers, no sample, and native histograms."""
-    assert series_line("x 1 2+3x2 _ 1e3x1 0x1f").values == [1, 2, 5, 8, None, 1000, 1000, 31]
+    assert series_line("x 1 2+3x2 _ 1e3x1 0+0x1").values == [1, 2, 5, 8, None, 1000, 1000, 0, 0]
     assert series_line("x 1-0.5x1 _x2 -Inf").values == [1, 0.5, None, None, float("-inf")]
     assert (
         series_line("x {{schema:0 count:1}}x1").values
