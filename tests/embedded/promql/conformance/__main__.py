@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from tests.embedded.promql.conformance.by_default import answers_as_by_default
 from tests.embedded.promql.conformance.evaluation import Outcome, evaluate
 from tests.embedded.promql.conformance.loaded_series import LoadedSeries
 from tests.embedded.promql.conformance.script import Clear, Evaluation, Load, read_script
@@ -27,7 +28,9 @@ def evaluations(script: str) -> Iterator[tuple[Evaluation, Outcome]]:
             case Clear():
                 loaded = LoadedSeries()
             case _:
-                yield command, evaluate(command, loaded)
+                outcome = evaluate(command, loaded)
+                default = bool(outcome.wrong) and answers_as_by_default(command, loaded)
+                yield command, outcome._replace(by_default=default)
 
 
 def run_version(folder: Path) -> bool:
@@ -36,10 +39,10 @@ def run_version(folder: Path) -> bool:
     reasons: Counter[str] = Counter()
     for path in sorted(folder.glob("*.test")):
         for one, outcome in evaluations(path.read_text("utf-8")):
-            counted["refused" if outcome.refused else "wrong" if outcome.wrong else "same"] += 1
+            counted[outcome.kind] += 1
             reasons[outcome.refused] += bool(outcome.refused)
-            if outcome.wrong:
-                _say(f"{path.name}:{one.line}: {one.text}\n  {outcome.wrong}")
+            if outcome.kind not in {"same", "refused"}:
+                _say(f"{outcome.kind}: {path.name}:{one.line}: {one.text}\n  {outcome.wrong}")
     _say(f"{folder.parents[2].name}: {counted.total()} evaluations: {_listed(counted)}")
     _say(f"  refused: {_listed(reasons)}")
     return not counted["wrong"]
