@@ -3,7 +3,6 @@
 import pytest
 
 from tests.embedded.promql.conformance import by_default
-from tests.embedded.promql.conformance.__main__ import evaluations
 from tests.embedded.promql.conformance.script import (
     Clear,
     Evaluation,
@@ -11,6 +10,7 @@ from tests.embedded.promql.conformance.script import (
     Message,
     read_script,
 )
+from tests.embedded.promql.conformance.scripts import evaluations
 from tests.embedded.promql.conformance.series_line import NativeHistogram, series_line
 from tests.embedded.promql.conftest import NO_PROMETHEUS_3
 from tests.embedded.promql.oracle_server import program
