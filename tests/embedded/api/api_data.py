@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml
+import yaml  # type: ignore[import-untyped]
 from starlette.applications import Starlette
 
 from sidelight.embedded.api.routes import AppState, routes
