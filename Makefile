@@ -101,6 +101,8 @@ system:  ## Debian packages that tests use (promtool, PostgreSQL, Chromium and o
 	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
 	  redis-server=redis-server pg_ctlcluster=postgresql chromium=chromium
 	@.ci/newer prometheus forky
+	@.ci/newer promtool forky
+	@.ci/newer victoria-metrics forky
 
 # --- checks ---
 
@@ -124,6 +126,10 @@ test-wheel: wheel $(WHEEL)/.requirements  ## all but the slow tests, on the buil
 .PHONY: test-pythons
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)
+
+.PHONY: test-promql
+test-promql: setup  ## Prometheus's own scripts of PromQL tests, with a count; says how to get them
+	$(NEWEST)/bin/python -m tests.embedded.promql.conformance
 
 .PHONY: coverage
 coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
@@ -163,7 +169,7 @@ bench: $(NEWEST)/.benchmarks  ## ours beside the peers; on a quiet machine
 
 .PHONY: rules
 rules: setup  ## rules of services without objectives, and those that promtool tests
-	$(NEWEST)/bin/sidelight rules build --output deploy/prometheus/rules/sidelight.yml
+	$(NEWEST)/bin/sidelight rules build --all-jobs --output deploy/prometheus/rules/sidelight.yml
 	$(NEWEST)/bin/sidelight rules build --config deploy/prometheus/tests/shop.toml \
 	  --output deploy/prometheus/tests/shop.yml
 
@@ -177,7 +183,7 @@ wheel: setup  ## dist/*.whl, checked
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
-	@for file in data/dashboards/sidelight-fleet.json data/rules/sidelight.yml data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
+	@for file in data/dashboards/sidelight-fleet.json data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
 	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
 	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 
