@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from tests.embedded.promql.conformance.compliance import comparisons
+from tests.embedded.promql.conformance.expected_annotations import expects_annotations
 from tests.embedded.promql.conformance.scripts import evaluations
 
 CACHE: Final = Path(__file__).parents[4] / ".cache"
@@ -18,11 +19,15 @@ GET_COMPLIANCE: Final = f"{GET}/compliance {CACHE / 'compliance'}"
 
 
 class Finding(NamedTuple):
-    """What came of one query: ``kind`` is same, as by default, refused or wrong."""
+    """What came of one query: ``kind`` is same, as by default, refused or wrong.
+
+    ``annotated``: an info or a warning is expected.
+    """
 
     kind: str
     reason: str
     place: str
+    annotated: bool = False
 
 
 def of_scripts(folder: Path) -> Iterator[Finding]:
@@ -30,7 +35,7 @@ def of_scripts(folder: Path) -> Iterator[Finding]:
     for path in sorted(folder.glob("*.test")):
         for one, outcome in evaluations(path.read_text("utf-8")):
             place = f"{path.name}:{one.line}: {one.text}\n  {outcome.wrong}"
-            yield Finding(outcome.kind, outcome.refused, place)
+            yield Finding(outcome.kind, outcome.refused, place, expects_annotations(one))
 
 
 def of_compliance(folder: Path) -> Iterator[Finding]:
@@ -44,12 +49,16 @@ def report(source: str, findings: Iterable[Finding]) -> bool:
     """Print what differs and the counts. Return whether there is any query and none is wrong."""
     kinds: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    annotated: Counter[str] = Counter()
     for one in findings:
         kinds[one.kind] += 1
+        annotated[one.kind] += one.annotated
         reasons[one.reason] += one.kind == "refused"
         if one.kind not in {"same", "refused"}:
             _say(f"{one.kind}: {one.place}")
     _say(f"{source}: {kinds.total()} evaluations: {_listed(kinds)}")
+    if annotated.total():
+        _say(f"  with an info or a warning: {_listed(annotated)}")
     if kinds["refused"]:
         _say(f"  refused: {_listed(reasons)}")
     return kinds.total() > 0 and not kinds["wrong"]
