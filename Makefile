@@ -167,7 +167,7 @@ bench: $(NEWEST)/.benchmarks  ## ours beside the peers; on a quiet machine
 
 .PHONY: rules
 rules: setup  ## rules of services without objectives, and those that promtool tests
-	$(NEWEST)/bin/sidelight rules build --output deploy/prometheus/rules/sidelight.yml
+	$(NEWEST)/bin/sidelight rules build --all-jobs --output deploy/prometheus/rules/sidelight.yml
 	$(NEWEST)/bin/sidelight rules build --config deploy/prometheus/tests/shop.toml \
 	  --output deploy/prometheus/tests/shop.yml
 
@@ -181,7 +181,7 @@ wheel: setup  ## dist/*.whl, checked
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
-	@for file in data/dashboards/sidelight-fleet.json data/rules/sidelight.yml data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
+	@for file in data/dashboards/sidelight-fleet.json data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
 	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
 	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 

@@ -13,6 +13,7 @@ import anyio.to_thread
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
+from sidelight import default_log
 from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
@@ -66,12 +67,13 @@ class StoreLifecycle:
         self.unmeasured = ""
         self.common_keys: dict[str, RequestKey] = {}
         self._app = app
-        self._options = options
+        self.options = options
         self._open_store: OpenStore | None = None
         self._kept_store: OpenStore | None = None
         self._opening: anyio.Event | None = None
         self._retry = 0.0
         _lifecycles.add(self)
+        default_log.install()
 
     @property
     def problem(self) -> str:
@@ -82,7 +84,7 @@ class StoreLifecycle:
         """Read the settings, once. Raises whatever is no fault of the options."""
         if self.settings is None and self.error is None and not self.disabled:
             try:
-                settings = load(self._options)
+                settings = load(self.options)
                 self.settings, self.exclusions = settings, Exclusions(settings)
             except SettingsError as error:
                 self.error = error
@@ -165,6 +167,7 @@ class StoreLifecycle:
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
             watch(self._app)
+        default_log.started("requests are measured; settings file: %s", settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
         return OpenStore(recorder, keys, exclusions, endpoint)

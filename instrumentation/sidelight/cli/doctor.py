@@ -11,14 +11,15 @@ from sidelight.doctor.finding import Finding
 COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-def show(findings: Iterable[Finding]) -> bool:
+def show(findings: Iterable[Finding], *, err: bool = False) -> bool:
     """Print each finding as soon as it is there. True if one of them is a failure."""
     failed = False
     for level, what, fix in findings:
         failed = failed or level == "fail"
-        click.echo(f"{click.style(f'{level:<4}', fg=COLOURS[level], bold=level != 'ok')}  {what}")
+        word = click.style(f"{level:<4}", fg=COLOURS[level], bold=level != "ok")
+        click.echo(f"{word}  {what}", err=err)
         if fix:
-            click.echo(f"      fix: {fix}")
+            click.echo(f"      fix: {fix}", err=err)
     return failed
 
 

@@ -19,23 +19,36 @@ OTHERS = {
 
 def check_application(app: Any) -> Iterator[Finding]:
     """Findings from the attributes of an application, and of what wraps it."""
-    path = path_to(app, lambda one: SidelightMiddleware in _classes(one))
+    path = _path(app)
     if not path:
         yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
         return
-    path += path_to(path[-1], is_application)[1:]
-    for one in path:
-        if isinstance(one, SidelightMiddleware):
-            yield from _settings(one)
-        for entry in getattr(one, "user_middleware", ()):
-            if entry.cls is SidelightMiddleware:
-                yield from _settings(SidelightMiddleware(one, **entry.kwargs))
+    for middleware in middleware_of(app):
+        yield from _settings(middleware)
     classes = [cls for one in path for cls in _classes(one)]
     if classes.count(SidelightMiddleware) > 1:
         yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
     yield from _outside(path)
     yield from _others(classes)
     yield from _native(path[-1])
+
+
+def middleware_of(app: Any) -> list[SidelightMiddleware]:
+    """What measures an application: what is around it, and what it adds when it starts."""
+    found = []
+    for one in _path(app):
+        if isinstance(one, SidelightMiddleware):
+            found.append(one)
+        added = getattr(one, "user_middleware", ())
+        kwargs = [entry.kwargs for entry in added if entry.cls is SidelightMiddleware]
+        found += [SidelightMiddleware(one, **each) for each in kwargs]
+    return found
+
+
+def _path(app: Any) -> list[Any]:
+    """From what is outermost, by the first that is measured, to the application; [] without."""
+    path = path_to(app, lambda one: SidelightMiddleware in _classes(one))
+    return path + path_to(path[-1], is_application)[1:] if path else []
 
 
 def _classes(app: Any) -> list[Any]:

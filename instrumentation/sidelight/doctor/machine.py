@@ -4,14 +4,13 @@ import os
 import platform
 import stat
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from pathlib import Path
 
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError
 from sidelight.nearest import nearest
 from sidelight.runtime.about import version
-from sidelight.settings import Settings, disabled, load, variable
+from sidelight.settings import OPTIONS, Settings, disabled, load, variable
 from sidelight.store.capacity import worker_file_bytes
 from sidelight.store.directory import memory_folder
 from sidelight.store.schema import schema
@@ -43,7 +42,7 @@ def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
 
 def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
     """Variables that no setting reads, and that are similar to one that a setting does."""
-    variables = {field.name: variable(field.name) for field in fields(Settings)}
+    variables = {key: variable(key) for key in OPTIONS}
     for name in environ:
         if name.startswith("SIDELIGHT_") and name not in variables.values():
             near = nearest(name.removeprefix("SIDELIGHT_"), variables, cutoff=0.8)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sidelight import latency
@@ -60,6 +61,16 @@ def read(settings: Mapping[str, Any]) -> ServiceConfig:
         checked.pop(key, None)
     exclude = tuple(RoutePattern(r.method, root + r.template) for r in checked.pop("exclude", ()))
     return ServiceConfig(name, selector, objectives, exclude=exclude, **checked)
+
+
+def every_job(settings: Mapping[str, Any], but: tuple[str, ...] = ()) -> ServiceConfig:
+    """The default objective for every job, except the jobs ``but``.
+
+    Of the settings it has what is in every alert, such as addresses. Raises `SettingsError`.
+    """
+    slo = latency.table(settings.get("slo", {}))
+    checked = {key: _CHECKS[key](f"slo.{key}", slo[key]) for key in OF_ALERTS if key in slo}
+    return replace(default(*but), **checked)
 
 
 def _service(settings: Mapping[str, Any]) -> tuple[str | None, ServiceSelector | None]:
@@ -204,4 +215,6 @@ _CHECKS: dict[str, Any] = {
     "root_path": _root_path,
 }
 KEYS = tuple(_CHECKS)
+OF_ALERTS = ("labels", "annotations", "runbook_base", "dashboard_base")
+"""Keys that are no objectives."""
 ROUTE_KEYS = ("match", "availability", "latency", "first_byte")
