@@ -118,7 +118,18 @@ MODULES = [
     "sidelight.store.writer",
 ]
 # Where messages pass, and where faults end up: to break these is to break the application.
-THE_PATH = {"begin", "send", "receive", "end", "give_up", "handled", "release_slot", "_release"}
+THE_PATH = {
+    "begin",
+    "send",
+    "receive",
+    "end",
+    "give_up",
+    "handled",
+    "prepare",
+    "received",
+    "release_slot",
+    "_release",
+}
 
 
 def parts() -> list[tuple[str, Any, str]]:

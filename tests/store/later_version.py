@@ -32,7 +32,7 @@ def become(needs: int, what: str) -> None:
             del sys.modules[name]  # it was imported with the package, and may have kept the old
 
 
-def exemplar(file: Any, tally: Any) -> None:
+def exemplar(file: Any, series: Any) -> None:
     """One with two words more, behind those that the checksum is of: so the older can read it."""
     known = struct.pack("<IQ16s8sdd", 1, series * layout.WORD, b"t" * 16, b"s" * 8, 0.003, 1.5)
     at = file._header.exemplars_at
