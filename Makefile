@@ -102,6 +102,8 @@ system:  ## Debian packages that tests use (promtool, PostgreSQL, Chromium and o
 	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
 	  redis-server=redis-server pg_ctlcluster=postgresql chromium=chromium
 	@.ci/newer prometheus forky
+	@.ci/newer promtool forky
+	@.ci/newer victoria-metrics forky
 
 # --- checks ---
 

@@ -315,8 +315,8 @@ key_prepare(Key *key, PyObject *args)
     if (!PyArg_ParseTuple(args, "SSI:prepare", &bounds, &sizes, &slot_words)) {
         return NULL;
     }
-    if (slot_words < 3) {
-        PyErr_SetString(PyExc_ValueError, "a slot has a start, a method, and a path");
+    if (slot_words < 3 || PyBytes_GET_SIZE(bounds) < (Py_ssize_t)sizeof(int64_t)) {
+        PyErr_SetString(PyExc_ValueError, "no boundary, or no place for a path in a slot");
         return NULL;
     }
     Py_XSETREF(key->bounds, Py_NewRef(bounds));
@@ -460,6 +460,7 @@ typedef struct {
     PyObject *conclude;   /* (RequestState, error or None): the application returned or raised */
     PyObject *failed;     /* (key or None, place, exception): a fault of our own */
     PyObject *awaited;    /* awaitable -> coroutine that awaits it */
+    PyObject *client_left; /* the server's receive -> whether the client has left */
     PyObject *origin;     /* ContextVar of (key, path) */
     State *state;
 } Middleware;
@@ -580,6 +581,17 @@ chosen(State *state, PyObject *scope)
     return PyDict_GetItemWithError(scope, state->s_route);
 }
 
+/* Whether the server says that the client of a late response has left, or fails to say. */
+COLD static int
+client_left(Request *request)
+{
+    PyObject *left = PyObject_CallOneArg(request->middleware->client_left, request->receive);
+    int known = left == NULL ? 1 : PyObject_IsTrue(left) != 0;
+    Py_XDECREF(left);
+    PyErr_Clear(); /* the Python way asks again */
+    return known;
+}
+
 /* Count a whole response, if nothing about it is uncommon. */
 static int
 count(Request *request, int64_t size)
@@ -589,7 +601,8 @@ count(Request *request, int64_t size)
     int64_t now = now_ns(), ns = now - request->since;
     PyObject *route = chosen(state, request->scope);
     PyObject *root_path = PyDict_GetItemWithError(request->scope, state->s_root_path);
-    if (route == NULL || root_path == NULL) {
+    if (route == NULL || root_path == NULL ||
+        (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request))) {
         return 0;
     }
     int counted = 0;
@@ -1424,7 +1437,7 @@ middleware_call(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(prepare_doc,
-"prepare(app, keys, python_way, promote, conclude, failed, awaited, origin)\n"
+"prepare(app, keys, python_way, promote, conclude, failed, awaited, client_left, origin)\n"
 "--\n\n"
 "Set what a call needs. ``keys`` are those of common requests, by method.");
 
@@ -1433,15 +1446,16 @@ middleware_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args
                    Py_ssize_t given, PyObject *names)
 {
     Middleware *middleware = (Middleware *)self;
-    if (given != 8 || names != NULL || !PyDict_CheckExact(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "prepare() takes eight arguments, the second a dict");
+    if (given != 9 || names != NULL || !PyDict_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "prepare() takes nine arguments, the second a dict");
         return NULL;
     }
     PyObject **places[] = {&middleware->app,      &middleware->keys,   &middleware->python_way,
                            &middleware->promote,  &middleware->conclude, &middleware->failed,
-                           &middleware->awaited,  &middleware->origin};
+                           &middleware->awaited,  &middleware->client_left,
+                           &middleware->origin};
     middleware->state = PyType_GetModuleState(defining);
-    for (size_t at = 0; at < 8; at++) {
+    for (size_t at = 0; at < 9; at++) {
         Py_XSETREF(*places[at], Py_NewRef(args[at]));
     }
     Py_RETURN_NONE;
@@ -1459,6 +1473,7 @@ middleware_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(middleware->conclude);
     Py_VISIT(middleware->failed);
     Py_VISIT(middleware->awaited);
+    Py_VISIT(middleware->client_left);
     Py_VISIT(middleware->origin);
     return 0;
 }
@@ -1474,6 +1489,7 @@ middleware_clear(PyObject *self)
     Py_CLEAR(middleware->conclude);
     Py_CLEAR(middleware->failed);
     Py_CLEAR(middleware->awaited);
+    Py_CLEAR(middleware->client_left);
     Py_CLEAR(middleware->origin);
     return 0;
 }

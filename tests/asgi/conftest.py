@@ -12,6 +12,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     if extension is not None:
         monkeypatch.setattr("sidelight.asgi.lifecycle.StoreLifecycle.learn", lambda *_: None)
-    for module in ("fast_path", "native", "request"):
+    for module in ("background_tasks", "fast_path", "native", "request"):
         monkeypatch.setattr(f"sidelight.asgi.{module}.monotonic_ns", found)
     return found

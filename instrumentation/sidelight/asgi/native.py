@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sidelight.asgi.client_connection import client_left
 from sidelight.asgi.extension import extension
 from sidelight.asgi.fast_path import PythonCalls, RequestState
 from sidelight.asgi.mark import ORIGIN
@@ -82,4 +83,14 @@ else:
             python = PythonCalls()
             python.prepare(app, keys, dispatch)
             self.__call__ = python.__call__
-            super().prepare(app, keys, python.__call__, promote, conclude, note, wait_for, ORIGIN)
+            super().prepare(
+                app,
+                keys,
+                python.__call__,
+                promote,
+                conclude,
+                note,
+                wait_for,
+                client_left,
+                ORIGIN,
+            )

@@ -13,17 +13,14 @@ from typing import Any
 from sidelight.embedded.promql.storage import SampleBlock
 from tests.embedded.promql import remote_write
 from tests.embedded.promql.answers import Answer, of_json
+from tests.live.newer import unpacked
 from tests.live.prometheus import started
 from tests.live.servers import eventually, free_port
-
-ROOT = Path(__file__).parents[3]
-UNPACKED_PROMETHEUS_3 = ROOT / ".cache" / "prometheus-forky" / "usr" / "bin" / "prometheus"
-"""Where `.ci/newer prometheus forky` unpacks Prometheus 3."""
 
 
 def program(major: int) -> str | None:
     """Return the command of Prometheus 2 or 3; None if it is not installed."""
-    for found in (shutil.which("prometheus"), str(UNPACKED_PROMETHEUS_3)):
+    for found in (shutil.which("prometheus"), str(unpacked("prometheus"))):
         if found and Path(found).exists() and _version(found).startswith(f"{major}."):
             return found
     return None

@@ -31,7 +31,7 @@ _TOKEN: Final = re.compile(
     rf"|(?P<duration>{_DURATION})|(?P<number>{_NUMBER})"
     r"|(?P<word>(?:[A-Za-z_]|:(?![0-9]))(?:[A-Za-z0-9_]|:(?!:?[0-9 ]*[smhdwy]?\]))*)"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])"
-    r"|(?P<operator>==|!=|>=|<=|[-+*/%^<>])|(?P<other>=~|!~|[=@,:])"
+    r"|(?P<operator>==|!=|>=|<=|[<>]/|[-+*/%^<>])|(?P<other>=~|!~|[=@,:])"
 )
 _DURATION_PART: Final = re.compile(r"([0-9]+)(ms|[smhdwy])")
 _LONGEST: Final = 100 * UNITS["y"]
@@ -45,6 +45,10 @@ _OPENING: Final = {")": "(", "]": "[", "}": "{"}
 _NAMES: Final = {"(": "parenthesis", "[": "bracket", "{": "brace"}
 _BEFORE_DURATION: Final = frozenset({"offset", "[", ":"})
 _WORDS: Final = frozenset({"and", "or", "unless", "atan2"})
+_OF_HISTOGRAMS: Final = frozenset({"</", ">/"})
+_OF_DURATIONS: Final = frozenset({"step", "range", "min", "max", "min_of", "max_of"})
+_MODIFIERS: Final = frozenset({"anchored", "smoothed"})
+"""The parser takes them for nothing else, except in braces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,27 +127,38 @@ class _Sanitizer:
         if _duration(token) > _LONGEST:
             raise self._error("duration out of range", at)
 
-    def _bracket(self, token: str, at: int) -> None:
-        if token in _NAMES:
-            self.open.append(token)
+    def _bracket(self, bracket: str, at: int) -> None:
+        if bracket == "(" and self._in_duration():
+            raise unsupported("arithmetic with durations")
+        if bracket in _NAMES:
+            self.open.append(bracket)
             if len(self.open) > self.deepest:
                 self.deepest = len(self.open)
                 self._count_nesting(at)
-        elif not self.open or self.open.pop() != _OPENING[token]:
-            raise self._error(f"unexpected right {_NAMES[_OPENING[token]]} '{token}'", at + 1)
+        elif not self.open or self.open.pop() != _OPENING[bracket]:
+            raise self._error(f"unexpected right {_NAMES[_OPENING[bracket]]} '{bracket}'", at + 1)
 
     def _operator(self, token: str, at: int) -> None:
         if (token, self.before) == ("-", "@"):
             raise unsupported('a negative time after "@"')
-        if self.signed and self.before == "offset":
+        if token in _OF_HISTOGRAMS:
+            raise unsupported(f"the operator {token}")
+        if self._in_duration() and (self.signed or self.before != "offset"):
             raise unsupported("arithmetic with durations")
         self._count_nesting(at)
 
     def _word(self, word: str, at: int) -> None:
         if word in {"inf", "nan"} and self.before in _BEFORE_DURATION:
             raise self._error("duration out of range", at)
+        if word in _OF_DURATIONS and self._in_duration():
+            raise unsupported("arithmetic with durations")
+        if word in _MODIFIERS and self.open[-1:] != ["{"]:
+            raise unsupported(f"the word {word}, a modifier of newer versions,")
         if word in _WORDS:
             self._count_nesting(at)
+
+    def _in_duration(self) -> bool:
+        return self.before == "offset" or self.open[-1:] == ["["]
 
     def _count_nesting(self, at: int) -> None:
         self.left -= 1
