@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from setuptools import Distribution, Extension
+from setuptools.command.build_ext import build_ext
 
 SOURCE = Path("instrumentation/sidelight/_fastpath.c")
 BUILT = "_fastpath.*"
@@ -49,9 +51,6 @@ class NativeFastPath(BuildHookInterface):  # type: ignore[type-arg] # not generi
 
 def compile_extension(source: Path) -> Path:
     """The compiled module, in a folder of its own."""
-    from setuptools import Distribution, Extension
-    from setuptools.command.build_ext import build_ext
-
     folder = Path(tempfile.mkdtemp(prefix="sidelight-build-"))
     extension = Extension("_fastpath", [str(source)], extra_compile_args=flags())
     command = build_ext(Distribution({"name": "sidelight", "ext_modules": [extension]}))

@@ -38,7 +38,7 @@ class PythonKey:
     unsampled: int
     words: memoryview
 
-    def prepare(self, bounds: bytes, sizes: bytes, slot_words: int) -> None:
+    def prepare(self, _bounds: bytes, _sizes: bytes, _slot_words: int) -> None:
         """Set what a native key needs: upper bounds of ns and of bytes, as int64."""
         self.last_series: dict[str, dict[int, StatusSeries]] = {}
 

@@ -55,7 +55,7 @@ def note(key: RequestKey | None, where: str, error: BaseException) -> None:
     """A fault of the extension's own."""
     faults = OF_PROCESS if key is None else key.recorder.faults
     try:
-        raise error
+        raise error  # noqa: TRY301 the fault that is handled is the one that is noted
     except BaseException:  # noqa: BLE001 whatever it is, it must not reach the request
         faults.note(where)
 

@@ -140,9 +140,6 @@ class UncommonRequest(Measurement):
         self._set_complete(now)
         self._record_details(series.route_series, series.duration, index, ns)
 
-<<<<<<< HEAD
-    def _record_details(self, series: RouteSeries, duration: int, index: int, ns: int) -> None:
-=======
     def _set_complete(self, now: int) -> None:
         """Show the request no longer among those in flight; what follows is no part of it."""
         slot, self.slot, self.since = self.slot, None, now
@@ -175,10 +172,7 @@ class UncommonRequest(Measurement):
         else:
             self.set_extra().disconnected = True
 
-    def _record_details(
-        self, series: RouteSeries, duration: SeriesCounter, index: int, ns: int
-    ) -> None:
->>>>>>> main
+    def _record_details(self, series: RouteSeries, duration: int, index: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:

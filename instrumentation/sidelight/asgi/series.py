@@ -126,6 +126,11 @@ class RouteSeries:
         return series
 
     @property
+    def first_bound(self) -> int:
+        """The least boundary of durations, in nanoseconds."""
+        return self._writer.bounds[0]
+
+    @property
     def known_request_size(self) -> int:
         """As `request_size`, but 0 if there is no such series yet."""
         return self._request_size or 0
@@ -144,8 +149,7 @@ class RouteSeries:
         if found is None:
             duration, size = self.duration(status), self.response_size()
             limit = -1 if tracing else self.slow_ns - 1
-            first_bucket = min(self._writer.bounds[0], limit)
-            found = StatusSeries(self, status, duration, size, limit, first_bucket)
+            found = StatusSeries(self, status, duration, size, limit)
             if duration == self._durations.get(status) and size == self._response_size:
                 self.by_status[status] = found
         return found
@@ -174,14 +178,13 @@ class StatusSeries:
         duration: int,
         size: int,
         limit: int,
-        fast_path_limit: int,
     ) -> None:
         self.route_series = route_series
         self.status = status
         self.duration = duration
         self.size = size
         self.limit = limit
-        self.fast_path_limit = fast_path_limit
+        self.fast_path_limit = min(route_series.first_bound, limit)
 
     @property
     def request_size(self) -> int:
