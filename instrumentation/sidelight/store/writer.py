@@ -339,9 +339,10 @@ class WorkerFile:
         self._release()
         former, self.memory = self.memory, mmap.mmap(-1, self._header.size)
         self._map_paths()
-        self.words.release()
-        former.close()
-        self.words = memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
+        words, self.words = self.words, memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
+        with suppress(BufferError):  # native keys use it until they are renewed
+            words.release()
+            former.close()
 
     def _release(self) -> None:
         fd, self.fd = self.fd, -1
