@@ -460,7 +460,8 @@ METRICS: Final = _catalogue(
         "counter",
         "",
         (),
-        "Observations counted under the route _OTHER because the series limit was reached.",
+        "Observations counted under the route _OTHER because a worker's file is full: it has "
+        "max_series label sets, or no bytes left for another, as with many long routes.",
     ),
     Metric(
         "sidelight_files_skipped_total",

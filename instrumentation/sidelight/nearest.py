@@ -1,6 +1,9 @@
 """What is said of a name that is not known: the most similar one that is."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sidelight.errors import SettingsError
 
 
 def nearest(key: str, known: Iterable[str], cutoff: float = 0.6) -> str:
@@ -24,6 +27,13 @@ def unknown(kind: str, key: str, known: Iterable[str]) -> str:
     near = nearest_key(key, names)
     question = f", did you mean {near}?" if near else ""
     return f"unknown {kind}{question} (known: {', '.join(names)})"
+
+
+def only_known(where: str, table: Mapping[str, Any], keys: Sequence[str], example: str) -> None:
+    """Raise `SettingsError` for a key of a table that is not known; ``where`` comes before it."""
+    for key, value in table.items():
+        if key not in keys:
+            raise SettingsError(f"{where}{key}", value, unknown("key", key, keys), example)
 
 
 def route_problem(given: object) -> str:

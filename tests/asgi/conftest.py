@@ -9,6 +9,6 @@ from tests.asgi.clock import Clock
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock by which exchanges are measured."""
     found = Clock()
-    for module in ("fast_path", "middleware", "request"):
+    for module in ("background_tasks", "fast_path", "middleware", "request"):
         monkeypatch.setattr(f"sidelight.asgi.{module}.monotonic_ns", found)
     return found

@@ -24,6 +24,7 @@ from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
 from sidelight.doctor.machine import check_machine
 from sidelight.doctor.scrapes import check_scrapes
+from tests.asgi.driver import call
 from tests.serving import serving
 
 
@@ -134,6 +135,28 @@ def test_traces_and_logs_are_no_metrics(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     assert not sends(auto_configure=True)
     assert not sends(meter_provider=sdk.MeterProvider())
+
+
+def test_opentelemetrys_instrumentation_replaces_fastapis_metrics() -> None:
+    """What `instrument_app` sends is reported as its own, and only with a MeterProvider."""
+    instrumentation = pytest.importorskip("opentelemetry.instrumentation.fastapi")
+    pytest.importorskip("fastapi.telemetry", reason="FastAPI before 0.142 has no telemetry")
+    from opentelemetry.metrics import NoOpMeterProvider
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    own = "OpenTelemetry's instrumentation (instrument_app) measures the same requests"
+    for replaced in (True, False):
+        reader = InMemoryMetricReader()
+        provider = MeterProvider([reader])
+        app = FastAPI(telemetry={"meter_provider": provider})
+        app.add_middleware(SidelightMiddleware)
+        to = NoOpMeterProvider() if replaced else provider
+        instrumentation.FastAPIInstrumentor.instrument_app(app, meter_provider=to)
+        assert list(wrong(check_application(app))) == ([] if replaced else [own])
+        assert call(app, path="/").status == 404
+        assert (reader.get_metrics_data() is None) is replaced
+        instrumentation.FastAPIInstrumentor.uninstrument_app(app)
 
 
 def test_settings_of_the_environment() -> None:

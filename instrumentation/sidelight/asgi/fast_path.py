@@ -80,7 +80,7 @@ class RequestState(UncommonRequest):
         try:
             if message["type"] == "http.disconnect":
                 if self.slot is not None:
-                    self.set_extra().disconnected = True
+                    self.disconnect()
             elif message.get("body"):
                 self.set_extra().body += len(message["body"])
         except Exception:  # noqa: BLE001 as above

@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
 from sidelight import default_log
-from sidelight.asgi import builtin_telemetry
+from sidelight.asgi import background_tasks, builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
@@ -167,6 +167,8 @@ class StoreLifecycle:
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
             watch(self._app)
+        with guarded("background", recorder.faults):
+            background_tasks.watch()
         default_log.started("requests are measured; settings file: %s", settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from sidelight.asgi import builtin_telemetry
+from sidelight.asgi import builtin_telemetry, otel_instrumentation
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.asgi.routes import RouteTable
 from sidelight.asgi.unknown_routes import unknown_routes
 from sidelight.doctor.finding import Finding, fail, ok, warn
+from sidelight.doctor.registries import check_registries
 from sidelight.doctor.wrappers import is_application, path_to
 from sidelight.runtime.about import version
 from sidelight.settings import Settings
@@ -26,14 +27,17 @@ def check_application(app: Any) -> Iterator[Finding]:
     if not path:
         yield fail("the application is not measured", "app.add_middleware(SidelightMiddleware)")
         return
-    for middleware in middleware_of(app):
+    middlewares = middleware_of(app)
+    for middleware in middlewares:
         yield from _settings(middleware)
+    found = [middleware.lifecycle.settings for middleware in middlewares]
+    yield from check_registries([settings.registry for settings in found if settings is not None])
     classes = [cls for one in path for cls in _classes(one)]
     if classes.count(SidelightMiddleware) > 1:
         yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")
     yield from _outside(path)
     yield from _others(classes)
-    yield from _native(path[-1])
+    yield from _telemetry(path[-1])
 
 
 def middleware_of(app: Any) -> list[SidelightMiddleware]:
@@ -123,10 +127,15 @@ def _others(classes: list[Any]) -> Iterator[Finding]:
             )
 
 
-def _native(app: Any) -> Iterator[Finding]:
-    """FastAPI's own metrics (0.142 and later), which have the same names."""
+def _telemetry(app: Any) -> Iterator[Finding]:
+    """FastAPI's own metrics (0.142 and later), which have the same names, or OpenTelemetry's."""
     if builtin_telemetry.sends_metrics(app):
         yield warn(
             "FastAPI's own telemetry sends http.server.request.duration for the same requests",
             TELEMETRY_FIX,
+        )
+    if otel_instrumentation.sends_metrics(app):
+        yield warn(
+            "OpenTelemetry's instrumentation (instrument_app) measures the same requests",
+            "FastAPIInstrumentor.instrument_app(app, meter_provider=NoOpMeterProvider())",
         )

@@ -112,11 +112,24 @@ def test_invalid_queries(text: str, problem: str) -> None:
         ('x{a="b" or c="d"}', '"or" between the matchers of a selector'),
         ("x offset--1m", "arithmetic with durations"),
         ("x @ -5", 'a negative time after "@"'),
+        ("rate(x[5m + 1m])", "arithmetic with durations"),
+        ("x offset (2 * 1m)", "arithmetic with durations"),
+        ("x offset -step()", "arithmetic with durations"),
+        ("rate(x[5m:max_of(step(), 1m)])", "arithmetic with durations"),
+        ("increase(x[5m] anchored)", "the word anchored, a modifier of newer versions,"),
+        ("x offset 5m smoothed + 1", "the word smoothed, a modifier of newer versions,"),
+        ("x </ 2", "the operator </"),
     ],
 )
 def test_unsupported_features_are_named(text: str, what: str) -> None:
     """What only Prometheus supports is refused by name."""
     assert refused(text) == f"{what} is not supported here: ask a Prometheus"
+
+
+@pytest.mark.parametrize("text", ["x offset 1m + step", "x[5m] offset 1m", 'x{smoothed="a"}'])
+def test_names_of_such_features_are_names(text: str) -> None:
+    """A label or a metric may have the name of a modifier or of a function of durations."""
+    assert parse(text, QueryLimits()) is not None
 
 
 @pytest.mark.parametrize(
