@@ -1145,7 +1145,7 @@ request_clear(PyObject *self)
     return 0;
 }
 
-/* A request that nobody awaits to its end is closed, as a coroutine is. One that was never
+/* A request that is not awaited to its end is closed, as a coroutine is. One that was never
    awaited warns of that, by being a coroutine for a moment. */
 static void
 request_finalize(PyObject *self)
