@@ -98,7 +98,7 @@ def outcome(query: str, *expected: str) -> str:
         ("label_replace(up, `x`, ``, `a`, `(`)", "expect fail", "same"),
         ("up", "expect fail", "wrong"),
         ("native", "native {{count:1}}", "native histogram samples"),
-        ("histogram_count(native)", "{} 1", "the function histogram_count()"),
+        ("histogram_count(native)", "{} 1", "histogram_count()"),
     ],
 )
 def test_outcome(monkeypatch: pytest.MonkeyPatch, query: str, expected: str, is_: str) -> None:
