@@ -167,7 +167,7 @@ class _Sanitizer:
         if word in _OF_DURATIONS and self._in_duration():
             raise unsupported("arithmetic with durations")
         if word in _MODIFIERS and self.open[-1:] != ["{"]:
-            raise unsupported(f"the word {word}, a modifier of newer versions,")
+            raise unsupported(f"the modifier {word}")
         if word in _WORDS:
             self._count_nesting(at)
 

@@ -178,7 +178,7 @@ class _TreeBuilder:
         if raw is None:
             return VectorMatching()
         if raw.fill_values.lhs is not None or raw.fill_values.rhs is not None:
-            raise unsupported('the modifier "fill"')
+            raise unsupported("the modifier fill")
         card = _last_word(raw.card)
         many = {"ManyToOne": "left", "OneToMany": "right"}.get(card)
         include = tuple(map(self._grouping_label, raw.group_labels or ()))

@@ -64,7 +64,7 @@ def evaluate(one: Evaluation, loaded: LoadedSeries) -> Outcome:
         refused = _refused_series(one, loaded)
         wrong = "" if refused else _difference(one, loaded)
     except QueryError as error:
-        refused = why_refused(one.text, error)
+        refused = why_refused(error)
         wrong = "" if refused else _failure(one, error)
     return Outcome(refused, wrong)
 
