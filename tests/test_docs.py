@@ -15,10 +15,10 @@ from sidelight import testing
 from sidelight.cli import main
 from sidelight.cli.servers import sidecar, viewer
 from sidelight.contract import METRICS
+from sidelight.latency import KEYS, ROUTE_KEYS
 from sidelight.project import PROJECT_URL
 from sidelight.settings import OPTIONS, Options
 from sidelight.slo import config, objectives, rules
-from sidelight.slo.config import KEYS, ROUTE_KEYS
 from sidelight.slo.context import RuleContext
 
 ROOT = Path(__file__).parent.parent

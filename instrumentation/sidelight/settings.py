@@ -14,10 +14,11 @@ from sidelight.contract import DURATION_BUCKETS
 from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
 from sidelight.latency import latencies
-from sidelight.nearest import unknown
+from sidelight.nearest import route_problem, unknown
 from sidelight.settings_file import SettingsFile
 
 EVERY_ROUTE = "*"
+DISABLED = "SIDELIGHT_DISABLED"
 MOST_BUCKETS = 60
 MOST_TEMPLATES = 1000
 PARAMETER = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::(?:str|path|int|float|uuid))?}")
@@ -134,7 +135,7 @@ def given(
 
 def disabled(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether ``SIDELIGHT_DISABLED`` turns everything off."""
-    return environ.get("SIDELIGHT_DISABLED", "").lower() in {"1", "true", "yes", "on"}
+    return environ.get(DISABLED, "").lower() in {"1", "true", "yes", "on"}
 
 
 def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, "_Text"]]:
@@ -165,7 +166,7 @@ def _slow(key: str, value: Any) -> dict[str, float]:
     found = {}
     for route, threshold in value.items():
         if route != EVERY_ROUTE and not _is_route(str(route)):
-            raise SettingsError(key, {route: threshold}, "a route is 'METHOD /template'", example)
+            raise SettingsError(key, {route: threshold}, route_problem(route), example)
         found[str(route)] = _seconds(key, threshold, example)
     return found
 
@@ -182,7 +183,7 @@ def _first_byte(key: str, value: Any) -> tuple[str, ...]:
         raise SettingsError(key, value, "must be a list of routes", example)
     for part in parts:
         if not isinstance(part, str) or not _is_route(part):
-            raise SettingsError(key, value, "a route is 'METHOD /template'", example)
+            raise SettingsError(key, value, route_problem(part), example)
     return tuple(parts)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import importlib.util
 import time
+from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from typing import Any
@@ -81,11 +82,15 @@ def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def seen(worker: Worker) -> dict[tuple[str, ...], int]:
     """Requests by method, server, status and error type."""
-    return {labels: sum(values[1:]) for labels, values in worker.all(NAME).items()}
+    found: Counter[tuple[str, ...]] = Counter()
+    for (method, server, _port, *answer), values in worker.all(NAME).items():
+        found[method, server, *answer] += sum(values[1:])
+    return dict(found)
 
 
-def seconds(worker: Worker, *labels: str) -> float:
-    return worker.all(NAME)[labels][0] / NANOSECONDS
+def seconds(worker: Worker, port: str) -> float:
+    """The time of successful GET requests to a port of this machine."""
+    return worker.all(NAME)["GET", HERE, port, "200", ""][0] / NANOSECONDS
 
 
 def both(library: Any, name: str, steps: Any, **options: Any) -> None:
@@ -128,6 +133,23 @@ def test_requests_by_method_server_status_and_error(
         ("GET", HERE, "503", "503"): 2,
         ("_OTHER", HERE, "200", ""): 2,
     }
+
+
+def test_servers_are_told_apart_by_their_port(library: Any, worker: Worker, name: str) -> None:
+    """Two services on one host are two series; without a port it is that of the scheme."""
+    transport = library.MockTransport(lambda _: library.Response(200))
+    addresses = {
+        "http://host.example:8001/": ("host.example", "8001"),
+        "http://host.example:8002/": ("host.example", "8002"),
+        "http://host.example/": ("host.example", "80"),
+        "https://host.example/": ("host.example", "443"),
+        "http://[::1]:8003/": ("::1", "8003"),
+    }
+    with watch(library.Client(transport=transport), name=name) as client:
+        for url in addresses:
+            client.get(url)
+    servers = {labels[1:3]: sum(values[1:]) for labels, values in worker.all(NAME).items()}
+    assert servers == dict.fromkeys(addresses.values(), 1)
 
 
 def test_each_redirect_is_a_request(library: Any, url: str, worker: Worker, name: str) -> None:
@@ -175,7 +197,7 @@ def test_a_request_lasts_until_its_body_is_read(
         took.append(answer.elapsed.total_seconds())
 
     both(library, name, steps)
-    assert seconds(worker, "GET", HERE, "200", "") == pytest.approx(sum(took), rel=0.05)
+    assert seconds(worker, url.rpartition(":")[2]) == pytest.approx(sum(took), rel=0.05)
     assert sum(took) >= 2 * PAUSE
 
 
@@ -191,7 +213,7 @@ def test_a_stream_lasts_until_it_is_closed(
         with client.stream("GET", f"{url}/late"):
             pass
     assert seen(worker) == {("GET", HERE, "200", ""): 2}
-    assert seconds(worker, "GET", HERE, "200", "") < PAUSE
+    assert seconds(worker, url.rpartition(":")[2]) < PAUSE
 
     async def main() -> None:
         async with watch(library.AsyncClient(), name=name + "-async") as client:

@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
 from sidelight import default_log
-from sidelight.asgi import builtin_telemetry
+from sidelight.asgi import background_tasks, builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
@@ -22,13 +22,13 @@ from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.routes import RouteTable, router_below
+from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
 from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
-from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
+from sidelight.settings import Settings, disabled, load
 from sidelight.store.layout import STATE, WorkerState
 from sidelight.store.process_store import open_store
-from sidelight.store.route_table import PublishedRoute
 
 logger = logging.getLogger("sidelight")
 
@@ -167,6 +167,8 @@ class StoreLifecycle:
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
             watch(self._app)
+        with guarded("background", recorder.faults):
+            background_tasks.watch()
         default_log.started("requests are measured; settings file: %s", settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
@@ -227,17 +229,10 @@ async def _in_thread(call: Callable[..., None], *args: object) -> None:
 
 def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
     """Log what in the settings doesn't fit the application's routes."""
-    below_mounts = {PublishedRoute((), path).template for path in settings.path_templates}
-    known = {f"{method} {route.template}" for route in table.routes for method in route.methods}
-    for key, names in (
-        ("slow_request_threshold", settings.slow_request_threshold),
-        ("first_byte", settings.first_byte),
-    ):
-        for name in names:
-            if name not in {EVERY_ROUTE, *known} and name.partition(" ")[2] not in below_mounts:
-                logger.warning("%s names %r, which is no route of this application", key, name)
+    for unknown in unknown_routes(settings, table):
+        logger.warning("%s", unknown)
     path = settings.metrics_path
-    if known & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
+    if route_names(table) & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
         leave_metrics_path(exclusions, path)
 
 

@@ -70,11 +70,11 @@ def _seconds(milliseconds: int) -> str:
 
 @contextmanager
 def oracle_server(
-    command: str, blocks: Sequence[SampleBlock], where: Path
+    command: str, blocks: Sequence[SampleBlock], where: Path, config: str = "{}\n"
 ) -> Iterator[OracleServer]:
     """Run a Prometheus with these samples inside the context."""
     where.mkdir()
-    (where / "prometheus.yml").write_text("{}\n")
+    (where / "prometheus.yml").write_text(config)
     port = free_port()
     options = (
         f"--config.file={where / 'prometheus.yml'}",

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sidelight.embedded.promql.ast import Node, StringLiteral, value_type
 from sidelight.embedded.promql.evaluator import Evaluator, check_supported
-from sidelight.embedded.promql.frame import Bools, Frame, Ints
+from sidelight.embedded.promql.frame import Bools, Frame, Ints, empty_frame
 from sidelight.embedded.promql.limits import QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.selectors import SelectorCache, Windows
@@ -86,12 +86,12 @@ def range_query(  # noqa: PLR0913, PLR0917 # the parameters of the HTTP API
         raise bad_data(
             "zero or negative query resolution step widths are not accepted. Try a positive integer"
         )
-    if end < start:
-        raise bad_data("end timestamp must not be before start time")
     usage = QueryUsage(limits)
     usage.check_points((end - start) // step)
     node = checked_query(text, limits)
-    steps = np.arange(start, end + 1, step, dtype=np.int64)
+    steps = start + step * np.arange(max(0, (end - start) // step + 1), dtype=np.int64)
+    if not len(steps):
+        return _matrix(empty_frame(0), steps)
     evaluator = Evaluator(SelectorCache(source, usage), steps, start, end)
     with np.errstate(all="ignore"):  # as above
         return _ranged(node, evaluator)

@@ -85,7 +85,7 @@ def _over_range(function: WindowFunction, args: ArgumentEvaluator, call: Functio
     with args.usage.hold(len(scalars) * len(args.steps)):
         parts = [_in_batches(function, windows, scalars) for windows in args.windows(ranges)]
     frame = stacked_frames(parts, len(args.steps))
-    kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metric_name()
+    kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metadata()
     return kept.merged_over_all_steps()
 
 
@@ -135,7 +135,7 @@ def _timestamp(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     if isinstance(arg, VectorSelector):
         times = args.selected_times(arg)
         frame = args.selector_cache.at_instants(arg.matchers, times, timestamps=True)
-        return frame.without_metric_name().merged_per_step()
+        return frame.without_metadata().merged_per_step()
     frame = args.vector(arg)
     now = np.broadcast_to(args.steps / 1000, frame.values.shape)
     return frame.with_values(now).merged_per_step()

@@ -13,7 +13,7 @@ import numpy as np
 
 from sidelight.embedded.promql.formatting import parse_number
 from sidelight.embedded.promql.frame import (
-    METRIC_NAME,
+    METADATA_LABELS,
     Bools,
     Floats,
     Frame,
@@ -180,7 +180,7 @@ def _bucket_layout(series: LabelSets) -> _BucketLayout:
         by_bound.setdefault(bounds[row] or 0.0, []).append((number, row))
     order = sorted(by_bound)
     members = [np.array(sorted(by_bound[bound]), np.intp).T for bound in order]
-    sets = [{k: v for k, v in key if k != METRIC_NAME} for key in found]
+    sets = [{k: v for k, v in key if k not in METADATA_LABELS} for key in found]
     return _BucketLayout(LabelSets(sets), order, [(one[0], one[1]) for one in members])
 
 

@@ -13,6 +13,7 @@ from sidelight.embedded.promql.aggregation import reduce_groups
 from sidelight.embedded.promql.ast import BinaryExpr, Grouping, VectorMatching
 from sidelight.embedded.promql.elementwise import ARITHMETIC, operate
 from sidelight.embedded.promql.frame import (
+    METADATA_LABELS,
     METRIC_NAME,
     Bools,
     Frame,
@@ -156,7 +157,7 @@ def _result_labels(
 def _labels_of_pair(many: Labels, one: Labels, matching: VectorMatching, *, drops: bool) -> Labels:
     made = dict(many)
     if drops:
-        made.pop(METRIC_NAME, None)
+        made = {k: v for k, v in made.items() if k not in METADATA_LABELS}
     if matching.many is None:
         made = {k: v for k, v in made.items() if (k in matching.labels) == matching.on}
     for name in matching.include:

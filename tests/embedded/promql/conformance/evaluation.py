@@ -37,10 +37,23 @@ Points = Mapping[tuple[LabelKey, int], Value]
 
 
 class Outcome(NamedTuple):
-    """``refused``: the reason, "" if it is not; ``wrong``: what is wrong, "" if nothing."""
+    """``refused``: the reason, "" if it is not; ``wrong``: what is wrong, "" if nothing.
+
+    ``by_default``: a Prometheus 3 without feature flags gives the same answer as the engine.
+    """
 
     refused: str = ""
     wrong: str = ""
+    by_default: bool = False
+
+    @property
+    def kind(self) -> str:
+        """One of refused, same, as by default, and wrong."""
+        if self.refused:
+            return "refused"
+        if self.wrong:
+            return "as by default" if self.by_default else "wrong"
+        return "same"
 
 
 def evaluate(one: Evaluation, loaded: LoadedSeries) -> Outcome:
@@ -49,7 +62,7 @@ def evaluate(one: Evaluation, loaded: LoadedSeries) -> Outcome:
         refused = _refused_series(one, loaded)
         wrong = "" if refused else _difference(one, loaded)
     except QueryError as error:
-        refused = why_refused(one.text, error)
+        refused = why_refused(error)
         wrong = "" if refused else _failure(one, error)
     return Outcome(refused, wrong)
 

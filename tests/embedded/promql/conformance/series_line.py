@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sidelight.embedded.promql.formatting import parse_number, unquote
+from sidelight.embedded.promql.formatting import parse_number
+from sidelight.embedded.promql.quoting import unquote
 from sidelight.embedded.promql.storage import STALE_BITS
 
 _STRING: Final = r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'|`[^`]*`"
@@ -14,7 +15,7 @@ _SERIES: Final = re.compile(rf"([\w:]*)\s*(?:\{{(?!\{{)((?:[^\"'`}}]|{_STRING})*
 _LABEL: Final = re.compile(rf"\s*(?:({_STRING})|(\w+))\s*(?:=\s*({_STRING}))?\s*(?:,|$)")
 _HISTOGRAM: Final = r"\{\{[^}]*\}\}"
 _ITEM: Final = re.compile(rf"({_HISTOGRAM}(?:[+-]{_HISTOGRAM})?)(?:x([0-9]+))?|(\S+)")
-_NUMBER: Final = r"[+-]?(?:0[xX][0-9a-fA-F]+|[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|Inf|NaN)"
+_NUMBER: Final = r"[+-]?(?:[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|Inf|NaN)"
 _RUN: Final = re.compile(rf"({_NUMBER}|stale)({_NUMBER})?(?:x([0-9]+))?", re.IGNORECASE)
 STALE: Final = float(np.array(STALE_BITS, np.int64).view(np.float64))
 
@@ -90,9 +91,7 @@ def _run(item: str) -> Iterator[Value]:
 
 
 def _steps(first: str, step: str | None, times: int) -> Iterator[float]:
-    value, rise = number(first), number(step or "0")
-    assert value is not None
-    assert rise is not None
+    value, rise = float(first), float(step or 0)
     for _ in range(times + 1):
         yield value
         value += rise
