@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import importlib.util
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -104,11 +105,15 @@ def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def seen(worker: Worker) -> dict[tuple[str, ...], int]:
     """Requests by method, server, status and error type."""
-    return {labels: sum(values[1:]) for labels, values in worker.all(NAME).items()}
+    found: Counter[tuple[str, ...]] = Counter()
+    for (method, server, _port, *answer), values in worker.all(NAME).items():
+        found[method, server, *answer] += sum(values[1:])
+    return dict(found)
 
 
-def seconds(worker: Worker, *labels: str) -> float:
-    return worker.all(NAME)[labels][0] / NANOSECONDS
+def seconds(worker: Worker, port: str) -> float:
+    """The time of successful GET requests to a port of this machine."""
+    return worker.all(NAME)["GET", HERE, port, "200", ""][0] / NANOSECONDS
 
 
 def both(
@@ -163,6 +168,23 @@ def test_requests_by_method_server_status_and_error(
     }
 
 
+def test_servers_are_told_apart_by_their_port(library: Any, worker: Worker, name: str) -> None:
+    """Two services on one host are two series; without a port it is that of the scheme."""
+    transport = library.MockTransport(lambda _: library.Response(200))
+    addresses = {
+        "http://host.example:8001/": ("host.example", "8001"),
+        "http://host.example:8002/": ("host.example", "8002"),
+        "http://host.example/": ("host.example", "80"),
+        "https://host.example/": ("host.example", "443"),
+        "http://[::1]:8003/": ("::1", "8003"),
+    }
+    with watch(library.Client(transport=transport), name=name) as client:
+        for url in addresses:
+            client.get(url)
+    servers = {labels[1:3]: sum(values[1:]) for labels, values in worker.all(NAME).items()}
+    assert servers == dict.fromkeys(addresses.values(), 1)
+
+
 def test_each_redirect_is_a_request(library: Any, url: str, worker: Worker, name: str) -> None:
     """A redirect that is followed counts once for each hop."""
 
@@ -214,7 +236,7 @@ def test_a_request_lasts_until_its_body_is_read(
         rest.set()
 
     both(library, name, steps, body_is_late)
-    assert seconds(worker, "GET", HERE, "200", "") == 2 * 3
+    assert seconds(worker, url.rpartition(":")[2]) == 2 * 3
 
 
 def test_a_stream_lasts_until_it_is_closed(
@@ -229,7 +251,7 @@ def test_a_stream_lasts_until_it_is_closed(
         with client.stream("GET", f"{url}/late"):
             clock.pass_by(3)
     assert seen(worker) == {("GET", HERE, "200", ""): 2}
-    assert seconds(worker, "GET", HERE, "200", "") == 3
+    assert seconds(worker, url.rpartition(":")[2]) == 3
 
     async def main() -> None:
         async with watch(library.AsyncClient(), name=name + "-async") as client:

@@ -14,7 +14,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
 from sidelight import default_log
-from sidelight.asgi import builtin_telemetry
+from sidelight.asgi import background_tasks, builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
@@ -22,7 +22,7 @@ from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.routes import RouteTable, router_below
-from sidelight.asgi.unknown_routes import known_routes, unknown_routes
+from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
 from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
@@ -167,6 +167,8 @@ class StoreLifecycle:
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
             watch(self._app)
+        with guarded("background", recorder.faults):
+            background_tasks.watch()
         default_log.started("requests are measured; settings file: %s", settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
@@ -230,7 +232,7 @@ def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) 
     for unknown in unknown_routes(settings, table):
         logger.warning("%s", unknown)
     path = settings.metrics_path
-    if known_routes(table) & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
+    if route_names(table) & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
         leave_metrics_path(exclusions, path)
 
 

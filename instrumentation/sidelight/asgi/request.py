@@ -7,7 +7,7 @@ from time import monotonic_ns, time
 
 from starlette.types import Message, Receive, Scope, Send
 
-from sidelight.asgi import tracing
+from sidelight.asgi import background_tasks, tracing
 from sidelight.asgi.cancellation import is_cancellation
 from sidelight.asgi.client_connection import client_left
 from sidelight.asgi.mark import Measurement
@@ -23,9 +23,7 @@ from sidelight.contract import (
     SERVER_SHUTDOWN,
 )
 from sidelight.runtime.faults import guarded
-from sidelight.store.inflight import InflightSlot
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -41,7 +39,7 @@ class Extra:
     """What only some requests have: bodies in pieces, request bodies, a client that left.
 
     ``file`` is whether the server sends a file, whose bytes are not seen. ``disconnected`` is
-    whether the application was told that its client left, ``left`` whether its server knew.
+    whether the application learned that its client left, ``left`` whether its server knew.
     """
 
     __slots__ = (
@@ -88,7 +86,7 @@ class UncommonRequest(Measurement):
     server_receive: Receive
     server_send: Send
     since: int
-    slot: InflightSlot | None
+    slot: int | None
     start_message: Message
     status: int
 
@@ -151,7 +149,7 @@ class UncommonRequest(Measurement):
             self.key.recorder.file.release_slot(slot)
 
     def _client_left(self) -> bool:
-        """Whether nobody receives the rest of this response.
+        """Whether no client receives the rest of this response.
 
         A failure of the service stays one, also where its client did not wait for it.
         """
@@ -174,9 +172,7 @@ class UncommonRequest(Measurement):
         else:
             self.set_extra().disconnected = True
 
-    def _record_details(
-        self, series: RouteSeries, duration: SeriesCounter, index: int, ns: int
-    ) -> None:
+    def _record_details(self, series: RouteSeries, duration: int, index: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
@@ -250,9 +246,9 @@ class UncommonRequest(Measurement):
         disconnected = self.extra is not None and self.extra.disconnected
         if self.slot is not None:
             self._record_incomplete(self._kind(error, disconnected=disconnected))
-        elif (after := monotonic_ns() - self.since) >= NOTICEABLE:
+        elif (spent := background_tasks.spent()) >= NOTICEABLE:
             route = self.key.find_route(self.scope, self.status).route
-            recorder.writer.observe(BACKGROUND, (route,), after)
+            recorder.writer.observe(BACKGROUND, (route,), spent)
         if error is not None and not disconnected and not cancelled:
             route = self.key.find_route(self.scope, self.status).route
             name = recorder.class_names(type(error).__name__)

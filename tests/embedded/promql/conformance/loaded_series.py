@@ -56,10 +56,11 @@ class LoadedSeries:
 
     def select(self, matchers: Sequence[LabelMatcher], after: int, until: int) -> list[SampleBlock]:
         """Return the series that match, as a `Source` does."""
-        self._source = self._source or MemorySource(self._blocks())
+        self._source = self._source or MemorySource(self.blocks())
         return self._source.select(matchers, after, until)
 
-    def _blocks(self) -> list[SampleBlock]:
+    def blocks(self) -> list[SampleBlock]:
+        """Return all samples."""
         times = sorted({time for row in self.samples.values() for time in row})
         bits = np.full((len(self.samples), len(times)), ABSENT_BITS, np.int64)
         columns = {time: column for column, time in enumerate(times)}

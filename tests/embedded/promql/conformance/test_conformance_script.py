@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.embedded.promql.conformance.__main__ import evaluations
+from tests.embedded.promql.conformance import by_default
 from tests.embedded.promql.conformance.script import (
     Clear,
     Evaluation,
@@ -10,7 +10,10 @@ from tests.embedded.promql.conformance.script import (
     Message,
     read_script,
 )
+from tests.embedded.promql.conformance.scripts import evaluations
 from tests.embedded.promql.conformance.series_line import NativeHistogram, series_line
+from tests.embedded.promql.conftest import NO_PROMETHEUS_3
+from tests.embedded.promql.oracle_server import program
 
 SCRIPT = """
 # A comment.
@@ -69,10 +72,17 @@ def test_a_line_that_is_not_understood(text: str) -> None:
         read_script(text)
 
 
+NON_COUNTER = (
+    "PromQL info: metric might not be a counter, name does not end in "
+    '_total/_sum/_count/_bucket: "up"'
+)
+
+
 def outcome(query: str, *expected: str) -> str:
+    """Return the outcome of an evaluation over two series."""
     lines = ["load 1m", "  up 0+1x5", "  native {{count:1}}", "", f"eval instant at 2m {query}"]
     ((_, found),) = evaluations("\n".join([*lines, *expected]))
-    return "wrong" if found.wrong else found.refused or "same"
+    return found.refused or found.kind
 
 
 @pytest.mark.parametrize(
@@ -93,10 +103,26 @@ def outcome(query: str, *expected: str) -> str:
         ('"a"', 'expect string "b"', "wrong"),
         ("label_replace(up, `x`, ``, `a`, `(`)", "expect fail", "same"),
         ("up", "expect fail", "wrong"),
+        ("rate(up[2m])", f"expect info msg:{NON_COUNTER}\n{{}} 0.016666666666666666", "same"),
+        ("rate(up[2m])", "expect info regex:counter, .*up\n{} 0.016666666666666666", "same"),
+        ("rate(up[2m])", "expect info msg:other\n{} 0.016666666666666666", "wrong"),
+        ("rate(up[2m])", "expect no_info\n{} 0.016666666666666666", "wrong"),
+        ("rate(up[2m])", "expect no_warn\n{} 0.016666666666666666", "same"),
+        ("quantile(2, up)", "expect warn\n{} Inf", "same"),
+        ("quantile(1, up)", "expect warn\n{} 2", "wrong"),
         ("native", "native {{count:1}}", "native histogram samples"),
-        ("histogram_count(native)", "{} 1", "the function histogram_count()"),
+        ("histogram_count(native)", "{} 1", "histogram_count()"),
     ],
 )
-def test_outcome(query: str, expected: str, is_: str) -> None:
+def test_outcome(monkeypatch: pytest.MonkeyPatch, query: str, expected: str, is_: str) -> None:
     """An answer is the same, wrong, or refused with a reason."""
+    monkeypatch.setattr(by_default, "program", lambda _: None)
     assert outcome(query, *expected.split("\n")) == is_
+
+
+@pytest.mark.live
+def test_a_feature_flag_makes_an_answer_wrong_for_the_script_only() -> None:
+    """A script may expect what only a feature flag does: then a Prometheus 3 is asked too."""
+    program(3) or pytest.skip(NO_PROMETHEUS_3)
+    assert outcome("sum by (__name__) (-up)", "up -2") == "as by default"
+    assert outcome("-up", "{} -3") == "as by default"
