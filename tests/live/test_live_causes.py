@@ -1,7 +1,6 @@
 """What blocks the event loop, and what waits for a thread, on a real server under real clients."""
 
 import re
-import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,8 +18,8 @@ pytestmark = pytest.mark.live
 
 BLOCKED = "asyncio_event_loop_blocked_seconds_total"
 BLOCKS = "asyncio_event_loop_blocks_total"
-NOBODY = {"", "_UNKNOWN"}
-"""What stalls have that no request made: a busy machine makes some at any time."""
+NOBODY = {"", "_UNKNOWN", "_UNMATCHED"}
+"""What stalls have that no request made, or a scrape: a busy machine makes some at any time."""
 HOLD = 1.5
 """Seconds for which ``/hold`` and ``/later`` of the service sleep."""
 BEAT = 0.1
@@ -98,10 +97,8 @@ def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
     assert found[""] <= most
     server.get("/session")
     found, most = blocked(server, lambda: server.get("/call"))
-    known = loop == "asyncio" or sys.version_info >= (3, 12)
-    long = {route for route, seconds in found.items() if seconds >= LEAST}
-    assert long - NOBODY == ({"/session"} if known else set()), found
-    assert LEAST <= found["/session" if known else ""] <= most
+    assert set(found) - NOBODY == {"/session"}, found
+    assert LEAST <= found["/session"] <= most
 
 
 INSTALLED = """
@@ -155,7 +152,7 @@ def test_a_service_that_is_installed(uvicorn: Serve, tmp_path: Path) -> None:
 
 
 def test_a_loop_whose_process_holds_the_gil(uvicorn: Serve) -> None:
-    """With one request running it is that one's; with several it is unknown."""
+    """With one request running it is that one's; with several it is unknown, and why is logged."""
     server = uvicorn(1, "causes:app").ready()
     found, most = blocked(server, lambda: server.get("/gil/0.7"))
     assert set(found) - NOBODY <= {"/gil/{seconds}"}, found
@@ -164,6 +161,8 @@ def test_a_loop_whose_process_holds_the_gil(uvicorn: Serve) -> None:
     found, most = blocked(server, lambda: ask(server, several))
     assert set(found) - NOBODY <= {"/gil/{seconds}"}, found
     assert 0.2 <= found["_UNKNOWN"] <= most
+    (line,) = [text for text in server.log.splitlines() if "by _UNKNOWN" in text]
+    assert "a C extension kept the GIL, or the machine was busy" in line
 
 
 def test_the_sidecar_sees_it_while_it_lasts(uvicorn: Serve, store: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
@@ -66,8 +66,14 @@ class OngoingBlock:
         return ns
 
     def main_source(self) -> BlockSource:
-        """The route and the line that most of the time was added to."""
-        _, source = max(self._sources.values(), key=lambda found: found[0])
+        """The route that most of the time was added to, and of its lines the one with the most."""
+        by_route: Counter[str] = Counter()
+        for ns, source in self._sources.values():
+            by_route[source.route] += ns
+        ((route, _),) = by_route.most_common(1)
+        found = [(ns, source) for ns, source in self._sources.values() if source.route == route]
+        # Looks that came too late have no line.
+        _, source = max(found, key=lambda each: (bool(each[1].where), each[0]))
         return BlockSource(*source)
 
 
