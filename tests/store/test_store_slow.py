@@ -15,6 +15,7 @@ from sidelight.cooperative import run_to_end
 from sidelight.store import layout, slow_requests
 from sidelight.store.directory import Directory, open_shared
 from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.slow_filter import SlowRequestFilter
 from sidelight.store.slow_requests import SlowRequest
 from tests.store.driving import killed, merge_all, worker
 
@@ -106,8 +107,8 @@ def test_more_routes_than_places(where: Directory) -> None:
         ({"route": "POST /a"}, [3.0]),
         ({"route": "/c"}, []),
         ({"since": 3.0}, [4.0, 3.0]),
-        ({"most": 1}, [4.0]),
-        ({"route": "/b", "since": 1.5, "most": 1}, [4.0]),
+        ({"limit": 1}, [4.0]),
+        ({"route": "/b", "since": 1.5, "limit": 1}, [4.0]),
     ],
 )
 def test_those_that_are_asked_for(asked: dict[str, Any], whens: list[float]) -> None:
@@ -118,7 +119,7 @@ def test_those_that_are_asked_for(asked: dict[str, Any], whens: list[float]) -> 
         record(3.0, route="/a", method="POST"),
         record(4.0, route="/b"),
     ]
-    assert [found.when for found in slow_requests.matching(records, **asked)] == whens
+    assert [found.when for found in SlowRequestFilter(**asked).select(records)] == whens
 
 
 def test_a_blocked_loop_is_shown_while_it_lasts(where: Directory) -> None:

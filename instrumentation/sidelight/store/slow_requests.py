@@ -122,21 +122,6 @@ def kept(records: Iterable[SlowRequest]) -> list[SlowRequest]:
     return newest(record for *_, record in sorted(numbered, key=lambda one: one[:3])[:SLOW_RECORDS])
 
 
-def matching(
-    records: Iterable[SlowRequest], route: str = "", since: float = 0.0, most: int = SLOW_RECORDS
-) -> list[SlowRequest]:
-    """The newest records of a route, as ``/template`` or ``METHOD /template``; of all if empty.
-
-    ``since`` is a time in seconds since the epoch, ``most`` how many records are wanted at most.
-    """
-    found = [
-        record
-        for record in newest(records)
-        if route in {"", record.route, f"{record.method} {record.route}"} and record.when >= since
-    ]
-    return found[:most]
-
-
 def _is_record(row: Any) -> bool:
     if not isinstance(row, dict) or not row.keys() >= _NEEDED:
         return False
