@@ -22,7 +22,7 @@ from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.routes import RouteTable, router_below
-from sidelight.asgi.unknown_routes import known_routes, unknown_routes
+from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
 from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
@@ -232,7 +232,7 @@ def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) 
     for unknown in unknown_routes(settings, table):
         logger.warning("%s", unknown)
     path = settings.metrics_path
-    if known_routes(table) & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
+    if route_names(table) & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
         leave_metrics_path(exclusions, path)
 
 

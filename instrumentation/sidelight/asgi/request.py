@@ -23,9 +23,7 @@ from sidelight.contract import (
     SERVER_SHUTDOWN,
 )
 from sidelight.runtime.faults import guarded
-from sidelight.store.inflight import InflightSlot
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -88,7 +86,7 @@ class UncommonRequest(Measurement):
     server_receive: Receive
     server_send: Send
     since: int
-    slot: InflightSlot | None
+    slot: int | None
     start_message: Message
     status: int
 
@@ -174,9 +172,7 @@ class UncommonRequest(Measurement):
         else:
             self.set_extra().disconnected = True
 
-    def _record_details(
-        self, series: RouteSeries, duration: SeriesCounter, index: int, ns: int
-    ) -> None:
+    def _record_details(self, series: RouteSeries, duration: int, index: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:

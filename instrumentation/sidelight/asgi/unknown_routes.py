@@ -24,7 +24,7 @@ class UnknownRoute(NamedTuple):
         return f"{self.key} names {self.name!r}, which is no route of this application{question}"
 
 
-def known_routes(table: RouteTable) -> set[str]:
+def route_names(table: RouteTable) -> set[str]:
     """Each route as the settings name it; the method is ``*`` where a route takes any."""
     return {f"{method} {route.template}" for route in table.routes for method in route.methods}
 
@@ -32,7 +32,7 @@ def known_routes(table: RouteTable) -> set[str]:
 def unknown_routes(settings: Settings, table: RouteTable) -> Iterator[UnknownRoute]:
     """Each name of a route in the settings that the application does not have."""
     below_mounts = {PublishedRoute((), path).template for path in settings.path_templates}
-    known = known_routes(table)
+    known = route_names(table)
     whole = settings.slow_request_threshold.keys() - set(settings.first_byte)
     for key, names in (
         ("slow_request_threshold", sorted(whole)),

@@ -20,7 +20,9 @@ from sidelight.embedded.promql.frame import (
     LabelSets,
     empty_frame,
 )
+from sidelight.embedded.promql.label_names import is_label_name
 from sidelight.embedded.promql.limits import QueryUsage, execution_error
+from sidelight.embedded.promql.quoting import quote
 from sidelight.embedded.promql.selectors import BATCH_CELLS, Index, Windows
 
 _BATCH_ADDITIONS: Final = 20_000_000
@@ -216,8 +218,8 @@ AGGREGATIONS: Final[dict[str, Callable[[Groups, Frame, QueryUsage], Floats]]] = 
 
 def count_values(label: str, frame: Frame, grouping: Grouping, usage: QueryUsage) -> Frame:
     """Return a series for each value in each group, with the value in this label."""
-    if not label:
-        raise execution_error('invalid label name ""')
+    if not is_label_name(label):
+        raise execution_error(f"invalid label name {quote(label)}")
     groups = frame.series.grouped(grouping)
     rows, steps = np.nonzero(frame.present)
     if not len(rows):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sidelight.durations import UNITS
-from sidelight.embedded.promql.formatting import unquote
+from sidelight.embedded.promql.argument_positions import ArgumentPositions
 from sidelight.embedded.promql.limits import (
     QueryError,
     QueryLimits,
@@ -19,6 +19,7 @@ from sidelight.embedded.promql.limits import (
     parse_error,
     unsupported,
 )
+from sidelight.embedded.promql.quoting import is_utf8, unquote
 
 _DURATION: Final = r"(?:[0-9]+(?:ms|[smhdwy]))+(?![A-Za-z0-9_.])"
 _NUMBER: Final = (
@@ -52,11 +53,20 @@ _MODIFIERS: Final = frozenset({"anchored", "smoothed"})
 
 
 @dataclass(frozen=True, slots=True)
+class QuotedString:
+    """A string of a query, and where it begins."""
+
+    content: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class SanitizedQuery:
     """The text with a number in place of each string, and the strings."""
 
     text: str
-    strings: tuple[str, ...]
+    strings: tuple[QuotedString, ...]
+    arguments: ArgumentPositions
 
 
 def sanitize(text: str, limits: QueryLimits) -> SanitizedQuery:
@@ -76,7 +86,8 @@ class _Sanitizer:
         self.left = depth
         self.open: list[str] = []
         self.deepest = 0
-        self.strings: list[str] = []
+        self.strings: list[QuotedString] = []
+        self.arguments = ArgumentPositions()
         self.before = ""
         self.signed = False  # whether a sign follows ``before``
 
@@ -91,11 +102,12 @@ class _Sanitizer:
             at = found.end()
         if self.open:
             raise self._error(_unclosed(self.open[-1]), len(self.text))
-        return SanitizedQuery("".join(out), tuple(self.strings))
+        return SanitizedQuery("".join(out), tuple(self.strings), self.arguments)
 
     def _token(self, kind: str, token: str, at: int) -> str:
         if kind == "space":
             return " "
+        self.arguments.read(kind, token, at)
         made = token.replace("_", "") if kind == "number" else token
         if kind == "string":
             made = self._string(token, at)
@@ -114,8 +126,10 @@ class _Sanitizer:
         return made
 
     def _string(self, token: str, at: int) -> str:
+        if "\ufffd" in token or not is_utf8(token):
+            raise self._error("invalid UTF-8 rune", at)
         try:
-            self.strings.append(unquote(token))
+            self.strings.append(QuotedString(unquote(token), at))
         except ValueError as why:
             raise self._error(str(why), at) from None
         return f'"{len(self.strings) - 1}"'
@@ -153,7 +167,7 @@ class _Sanitizer:
         if word in _OF_DURATIONS and self._in_duration():
             raise unsupported("arithmetic with durations")
         if word in _MODIFIERS and self.open[-1:] != ["{"]:
-            raise unsupported(f"the word {word}, a modifier of newer versions,")
+            raise unsupported(f"the modifier {word}")
         if word in _WORDS:
             self._count_nesting(at)
 
@@ -195,6 +209,6 @@ def _unclosed(bracket: str) -> str:
 
 
 def position(text: str, at: int) -> str:
-    """Return line and column, counted from 1, as Prometheus writes them."""
-    line = text.count("\n", 0, at) + 1
-    return f"{line}:{at - text.rfind(chr(10), 0, at)}:"
+    """Return line and column, counted in bytes from 1, as Prometheus writes them."""
+    *lines, last = text[:at].split("\n")
+    return f"{len(lines) + 1}:{len(last.encode('utf-8', 'surrogateescape')) + 1}:"

@@ -32,8 +32,6 @@ WindowValues = tuple[Floats, Bools]
 
 BATCH_CELLS: Final = 1 << 18
 """Cells of a table that are processed at a time: about the size of a processor's cache."""
-LOOKBACK: Final = 300_000
-"""Prometheus's default lookback delta: an older sample is not the current value. Milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -242,16 +240,20 @@ class SelectorCache:
 
         With ``timestamps`` the values are the samples' own times, in seconds.
         """
-        found = self.select(matchers, int(ends.min()) - LOOKBACK, int(ends.max()))
+        lookback = self.usage.limits.lookback
+        found = self.select(matchers, int(ends.min()) - lookback, int(ends.max()))
         self.usage.check_samples(sum(len(one.series) for one in found) * len(ends))
         return stacked_frames(
-            [_instant_samples(one, ends, timestamps=timestamps) for one in found], len(ends)
+            [_instant_samples(one, ends, lookback, timestamps=timestamps) for one in found],
+            len(ends),
         )
 
 
-def _instant_samples(chosen: SelectedBlock, ends: Ints, *, timestamps: bool) -> Frame:
+def _instant_samples(
+    chosen: SelectedBlock, ends: Ints, lookback: int, *, timestamps: bool
+) -> Frame:
     block = chosen.block
-    low = np.searchsorted(block.times, ends - LOOKBACK, side="right")
+    low = np.searchsorted(block.times, ends - lookback, side="right")
     index = np.searchsorted(block.times, ends, side="right") - 1
     place = np.maximum(index, 0)
     values = block.values[:, place]

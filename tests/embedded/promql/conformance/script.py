@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sidelight.durations import to_milliseconds
-from sidelight.embedded.promql.formatting import unquote
+from sidelight.embedded.promql.quoting import unquote
 from tests.embedded.promql.conformance.series_line import SeriesLine, number, series_line
 
 _BEGINS: Final = re.compile(r"(?:eval(?:_\w+)?\s+(?:instant|range)|load(?:_with_nhcb)?)\s|clear$")

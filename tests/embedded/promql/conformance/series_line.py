@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sidelight.embedded.promql.formatting import parse_number, unquote
+from sidelight.embedded.promql.formatting import parse_number
+from sidelight.embedded.promql.quoting import unquote
 from sidelight.embedded.promql.storage import STALE_BITS
 
 _STRING: Final = r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'|`[^`]*`"
