@@ -1,13 +1,9 @@
 """The API answers a table of requests exactly as a real Prometheus 3 with the same samples."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
-
-if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
-    pytest.skip("the oldest environment has no history", allow_module_level=True)
 
 from tests.embedded.api import api_data
 from tests.embedded.api.raw_requests import FOLDER, RawRequest, requests, served
