@@ -23,9 +23,7 @@ from sidelight.contract import (
     SERVER_SHUTDOWN,
 )
 from sidelight.runtime.faults import guarded
-from sidelight.store.inflight import InflightSlot
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -88,7 +86,7 @@ class UncommonRequest(Measurement):
     server_receive: Receive
     server_send: Send
     since: int
-    slot: InflightSlot | None
+    slot: int | None
     start_message: Message
     status: int
 
@@ -174,9 +172,7 @@ class UncommonRequest(Measurement):
         else:
             self.set_extra().disconnected = True
 
-    def _record_details(
-        self, series: RouteSeries, duration: SeriesCounter, index: int, ns: int
-    ) -> None:
+    def _record_details(self, series: RouteSeries, duration: int, index: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
@@ -214,7 +210,7 @@ class UncommonRequest(Measurement):
         """All that is known of a slow request, which has just ended."""
         recorder, extra, now = self.key.recorder, self.extra, monotonic_ns()
         span = tracing.current()
-        blocked, waiting = recorder.heartbeat.conditions(now - ns, now - ns + judged)
+        met = recorder.heartbeat.conditions(now - ns, now - ns + judged)
         return SlowRequest(
             when=time(),
             route=series.route,
@@ -223,8 +219,9 @@ class UncommonRequest(Measurement):
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
             phases=extra.phases.seconds() if extra and extra.phases else None,
-            loop_blocked=blocked,
-            threads_waiting=waiting,
+            loop_blocked=met.loop_blocked,
+            blocked_by=met.blocked_by,
+            threads_waiting=met.threads_waiting,
             trace_id=span[0].hex() if span else "",
             path=self.scope["path"] if recorder.settings.log_request_path else "",
         )

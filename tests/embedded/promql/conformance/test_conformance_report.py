@@ -6,8 +6,10 @@ import pytest
 
 from tests.embedded.promql.conformance import __main__ as command
 from tests.embedded.promql.conformance import by_default
+from tests.embedded.promql.conformance.__main__ import Finding, report
 from tests.embedded.promql.conformance.compliance import compliance_queries
 from tests.embedded.promql.conformance.demo_samples import demo_block
+from tests.embedded.promql.conformance.refusals import is_listed
 
 QUERIES = """
 test_cases:
@@ -50,8 +52,17 @@ def test_the_report(
     assert command.main() == (kind == "wrong")
     said = capsys.readouterr().out
     assert f"prometheus-v1: 2 evaluations: 1 {kind}, 1 refused\n" in said
-    assert "refused: 1 the function histogram_count()\n" in said
+    assert "refused: 1 histogram_count()\n" in said
     assert ("wrong: a.test:4: up\n" in said) == (kind == "wrong")
+
+
+def test_a_refusal_needs_a_reason_in_the_docs() -> None:
+    """A query that is refused for a reason that docs/promql.md does not have is not right."""
+    unlisted = Finding("not listed", "histogram_median()", "")
+    assert not report("scripts", [unlisted])
+    assert is_listed("histogram_count()")
+    assert is_listed('a negative time after "@"')
+    assert not is_listed("histogram_median()")
 
 
 def test_what_to_do_without_scripts(
