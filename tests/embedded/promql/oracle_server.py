@@ -73,9 +73,9 @@ def _seconds(milliseconds: int) -> str:
 
 @contextmanager
 def oracle_server(
-    command: str, blocks: Sequence[SampleBlock], where: Path
+    command: str, blocks: Sequence[SampleBlock], where: Path, *more: str
 ) -> Iterator[OracleServer]:
-    """Run a Prometheus with these samples inside the context."""
+    """Run a Prometheus with these samples, and with more options, inside the context."""
     where.mkdir()
     (where / "prometheus.yml").write_text("{}\n")
     port = free_port()
@@ -86,7 +86,7 @@ def oracle_server(
         "--web.enable-remote-write-receiver",
         "--log.level=warn",
     )
-    with started((command, *options), where):
+    with started((command, *options, *more), where):
         found = OracleServer(command, port)
         eventually(found.ready)
         remote_write.send(port, blocks)
