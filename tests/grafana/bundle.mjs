@@ -1,9 +1,9 @@
-// Makes the page of page/main.tsx and Grafana's packages: node bundle.mjs FOLDER-OF-PACKAGES FILE
+// Makes the scripts of the page with Grafana's packages: node bundle.mjs FOLDER-OF-PACKAGES FOLDER
 import { createRequire } from 'node:module';
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 
-const [folder, outfile] = process.argv.slice(2).map((path) => resolve(path));
+const [folder, outdir] = process.argv.slice(2).map((path) => resolve(path));
 const { build } = createRequire(`${folder}/`)('esbuild');
 
 // This package imports names of Grafana's packages that only other versions export, and looks
@@ -24,8 +24,8 @@ const compatible = {
 };
 
 await build({
-  entryPoints: [resolve(import.meta.dirname, 'page/main.tsx')],
-  outfile,
+  entryPoints: ['main.tsx', 'registries.ts'].map((name) => resolve(import.meta.dirname, 'page', name)),
+  outdir,
   bundle: true,
   jsx: 'automatic',
   nodePaths: [`${folder}/node_modules`],

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
@@ -46,7 +47,7 @@ def _of_panel(panel: Shown, made: Mapping[str, Any]) -> Iterator[tuple[str, str]
     for column in panel["columns"]:
         yield from ((column["name"], what) for what in _of_column(column))
     for value in panel["values"]:
-        yield from ((value["name"], what) for what in _of_cell(value, coloured=True))
+        yield from ((value["name"], what) for what in _of_text(value, coloured=True))
     yield from _of_lines(panel, made)
     yield from _of_overrides(panel, made)
     yield from _of_layout(panel)
@@ -66,23 +67,28 @@ def _of_column(column: Mapping[str, Any]) -> Iterator[str]:
     if cells and empty == len(cells):
         yield "empty column"
     elif empty * 2 > len(cells):
-        yield f"mostly empty column: {empty} of {len(cells)} rows"
+        yield "mostly empty column"
     found = (what for cell in cells for what in _of_cell(cell, coloured=column["coloured"]))
     yield from dict.fromkeys(found)
 
 
 def _of_cell(cell: Mapping[str, Any], *, coloured: bool) -> Iterator[str]:
     text = cell["text"].strip()
-    if cell["nothing"] and text and "cells" not in cell and not cell.get("tile"):
+    if cell["nothing"] and text:
         yield f"word in an empty cell: {text}"
-    if cell["nothing"] and text and coloured and not is_grey(cell["color"]):
-        yield f"colour of nothing: {cell['color']} {text}"
+    yield from _of_text(cell, coloured=coloured)
+    for link in cell["links"]:
+        yield from _of_link(link, text if cell["nothing"] else "")
+
+
+def _of_text(value: Mapping[str, Any], *, coloured: bool) -> Iterator[str]:
+    text = value["text"].strip()
+    if value["nothing"] and text and coloured and not is_grey(value["color"]):
+        yield f"colour of nothing: {value['color']} {text}"
     if text in NO_NUMBER:
         yield f"no number: {text}"
     if text == OWN_JOB:
         yield f"not a service: {text}"
-    for link in cell["links"]:
-        yield from _of_link(link, text if cell["nothing"] else "")
 
 
 def _of_link(link: str, word: str) -> Iterator[str]:
@@ -120,7 +126,7 @@ def _of_legend(name: str) -> Iterator[str]:
     if re.search(r"\{|\w=\"|\(", name):
         yield "legend is a raw label set or a query"
     words = name.split()
-    if any(one == other for one, other in zip(words, words[1:], strict=False)):
+    if any(one == other for one, other in pairwise(words)):
         yield "legend says a word twice"
 
 
@@ -136,6 +142,6 @@ def _of_overrides(panel: Shown, made: Mapping[str, Any]) -> Iterator[tuple[str, 
 def _of_layout(panel: Shown) -> Iterator[tuple[str, str]]:
     layout = panel["layout"]
     if layout["hidden"] > 0:
-        yield "", f"table wider than its panel by {layout['hidden']} px"
+        yield "", "table wider than its panel"
     if panel["values"] and 0 < layout["smallest"] < SMALLEST:
-        yield "", f"text of {layout['smallest']} px"
+        yield "", f"text smaller than {SMALLEST} px"

@@ -48,4 +48,6 @@ def _of(port: int, until: float) -> Recording:
         end=str(until),
     )["data"]
     metadata = get(port, "metadata")["data"]
-    return Recording(series, exemplars, {name: one[0]["type"] for name, one in metadata.items()}, until)
+    return Recording(
+        series, exemplars, {name: one[0]["type"] for name, one in metadata.items()}, until
+    )

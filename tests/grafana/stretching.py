@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from sidelight.embedded.promql.storage import SampleBlock
+from tests.embedded.promql.remote_write import Exemplar
 from tests.embedded.promql.rule_samples import marked, pairs
 from tests.embedded.promql.sample_blocks import block
 from tests.grafana.recording import Recording
@@ -34,14 +35,23 @@ def _target(
     return block([end - place * step for place in reversed(range(len(scrapes)))], made)
 
 
-def exemplars(recording: Recording, step: int, end: int) -> Iterator[tuple[Mapping[str, str], list[Any]]]:
-    """The labels of each series with exemplars, and these as trace, value and time."""
+def exemplars(
+    recording: Recording, step: int, end: int
+) -> Iterator[tuple[Mapping[str, str], list[Exemplar]]]:
+    """The exemplars of each series that has some, oldest first."""
     for row in recording.exemplars:
         found = [
-            (one["labels"], float(one["value"]), end - round((recording.until - one["timestamp"]) * step))
+            Exemplar(
+                one["labels"], float(one["value"]), _moved(recording, one["timestamp"], step, end)
+            )
             for one in row["exemplars"]
         ]
         yield row["seriesLabels"], found
+
+
+def _moved(recording: Recording, at: float, step: int, end: int) -> int:
+    """A time of the recording, in milliseconds among the samples."""
+    return end - round((recording.until - at) * step)
 
 
 def _row(
@@ -57,7 +67,7 @@ def _row(
     for at, text in row["values"]:
         value = float(text) * grown
         if name.endswith(STARTS):
-            value = end / 1000 - (recording.until - value) * step / 1000
+            value = _moved(recording, value, step, end) / 1000
         found[places[at]] = value
     return marked(found)
 

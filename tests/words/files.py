@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent.parent
 NOT_READ = {"build", "dist", "__pycache__", "CHANGELOG.md", "words"}
 """Generated folders, the change log, and this folder, whose lists hold the words themselves."""
 PICTURES = {".png", ".ico", ".svg", ".woff2"}
-COMMENT = {".js": "//", ".css": "/*", ".json": None}
+COMMENT = {".css": "/*", ".json": None} | dict.fromkeys((".js", ".mjs", ".ts", ".tsx"), "//")
 """How a comment starts where it is not with a hash sign; JSON has none."""
 
 

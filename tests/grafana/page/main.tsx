@@ -21,7 +21,7 @@ async function show(board: any, chosen: Chosen) {
   root.render(<BrowserRouter><GlobalStyles /><made.Component model={made} /></BrowserRouter>);
   const panels = sceneGraph.findAllObjects(made, (one: SceneObject) => one instanceof VizPanel) as VizPanel[];
   await until(() => panels.every(isReady));
-  return { panels: panels.map((one) => shown(one, document.querySelector(`[data-viz-panel-key="${one.state.key}"]`))), sent: [...sent] };
+  return { panels: panels.map((one) => shown(one, document.querySelector(`[data-viz-panel-key="${one.state.key}"]`)!)), sent: [...sent] };
 }
 
 function isReady(panel: VizPanel): boolean {

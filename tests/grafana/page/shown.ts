@@ -27,9 +27,9 @@ function numbers(panel: VizPanel, { series, request }: PanelData) {
   const found = getFieldDisplayValues({ fieldConfig, reduceOptions: options.reduceOptions, replaceVariables: panel.interpolate, theme: config.theme2, data: series, timeZone: request?.timezone });
   return found.map(({ display, getLinks, hasLinks }) => ({
     name: display.title ?? '',
-    text: text(display),
+    text: options.textMode === 'name' ? display.title ?? '' : text(display),
     color: display.color ?? '',
-    nothing: !Number.isFinite(display.numeric),
+    nothing: display.text === (fieldConfig.defaults.noValue ?? 'No data'),
     links: hasLinks && getLinks ? getLinks({}).map((one) => one.href) : [],
   }));
 }
@@ -50,16 +50,18 @@ function overrides(panel: VizPanel, frames: DataFrame[]) {
   });
 }
 
-/** How many pixels of a table are hidden, and the smallest size of the text of a tile. */
-function layout(element?: Element | null) {
-  const grid = element?.querySelector('[role=grid]');
-  const sizes = [...(element?.querySelectorAll('[class*=BigValue] span, [data-testid*=Value] span') ?? [])].map((one) => parseFloat(getComputedStyle(one).fontSize));
-  return { hidden: grid ? Math.max(0, grid.scrollWidth - grid.clientWidth) : 0, smallest: Math.round(Math.min(...sizes, 1000)) % 1000 };
+/** How many pixels of a table are hidden, and the smallest size of a text in a panel. */
+function layout(element: Element) {
+  const grid = element.querySelector('[role=grid]');
+  const content = element.querySelector('[data-testid="data-testid panel content"]') ?? element;
+  const texts = [...content.querySelectorAll('*')].filter((one) => [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent!.trim()));
+  const sizes = texts.map((one) => parseFloat(getComputedStyle(one).fontSize));
+  return { hidden: grid ? grid.scrollWidth - grid.clientWidth : 0, smallest: sizes.length > 0 ? Math.round(Math.min(...sizes)) : 0 };
 }
 
 const NUMBERS = ['stat', 'gauge', 'bargauge'];
 
-export function shown(panel: VizPanel, element?: Element | null) {
+export function shown(panel: VizPanel, element: Element) {
   const raw = sceneGraph.getData(panel).state.data;
   const data = panel.applyFieldConfig(raw);
   const { pluginId, title } = panel.state;
@@ -76,6 +78,6 @@ export function shown(panel: VizPanel, element?: Element | null) {
     exemplars: (data.annotations ?? []).filter((one) => one.name === 'exemplar').reduce((sum, one) => sum + one.length, 0),
     overrides: overrides(panel, frames),
     layout: layout(element),
-    drawn: element?.textContent ?? '',
+    drawn: element.textContent ?? '',
   };
 }
