@@ -26,7 +26,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("slow_request_threshold", {"GET /x": 0}, "above 0"),
     ("slow_request_threshold", {"GET /x": None}, "seconds"),
     ("slow_request_threshold", {"/x": 1}, "METHOD"),
-    ("slow_request_threshold", {"get /x": 1}, "METHOD"),
+    ("slow_request_threshold", {"get /x": 1}, "METHOD /template', did you mean 'GET /x'?"),
+    ("first_byte", ["Get  /x"], "METHOD /template', did you mean 'GET /x'?"),
     ("slow_request_threshold", {"GET": 1}, "METHOD"),
     ("slow_request_threshold", {"GET x": 1}, "METHOD"),
     ("slow_request_threshold", {5: 1}, "METHOD"),
@@ -82,7 +83,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("service", "", "empty"),
     ("service", 5, "text"),
     ("slo", 1, "unknown option"),
-    ("Slow", 1, "unknown option"),
+    ("Slow", 1, "unknown option, did you mean slow_request_threshold?"),
+    ("sloww", 1, "unknown option, did you mean slow_request_threshold?"),
     ("max_serie", 200, "unknown option, did you mean max_series?"),
     ("Metrics-Path", "/m", "unknown option, did you mean metrics_path?"),
     ("nonsense", 1, "unknown option (known: buckets, "),
@@ -237,6 +239,32 @@ def test_a_parents_file_is_not_read(empty_folder: Path, monkeypatch: pytest.Monk
     assert load({}, {}).service is None
 
 
+def test_a_variable_names_the_file(empty_folder: Path) -> None:
+    """`SIDELIGHT_CONFIG` is read wherever the process starts, and the folder's own file is not."""
+    write(empty_folder, "sidelight.toml", 'service = "here"\n')
+    (there := empty_folder / "there").mkdir()
+    write(there, "of-shop.toml", 'service = "there"\n[slo]\nlatency = "99% < 70ms"\n')
+    write(there, "pyproject.toml", '[tool.sidelight]\nservice = "project"\n')
+    found = load({}, {"SIDELIGHT_CONFIG": str(there / "of-shop.toml")})
+    assert (found.service, str(found.file)) == ("there", str(there / "of-shop.toml"))
+    assert 0.07 in found.buckets
+    assert load({}, {"SIDELIGHT_CONFIG": "there/pyproject.toml"}).service == "project"
+    for wrong in ("none.toml", "", "there"):
+        message = failure({}, {"SIDELIGHT_CONFIG": wrong})
+        assert message.startswith(f"SIDELIGHT_CONFIG={wrong!r}: is no file; for example SIDE")
+
+
+def test_the_file_that_was_read(empty_folder: Path) -> None:
+    """The settings say which file they are from, or where there is none."""
+    assert str(load({}, {}).file) == (
+        f"none ({empty_folder} has no sidelight.toml, and no [tool.sidelight] in pyproject.toml)"
+    )
+    write(empty_folder, "pyproject.toml", "[tool.sidelight]\nmax_series = 100\n")
+    assert str(load({}, {}).file) == str(empty_folder / "pyproject.toml")
+    write(empty_folder, "sidelight.toml", "max_series = 200\n")
+    assert str(load({}, {}).file) == str(empty_folder / "sidelight.toml")
+
+
 VALUES = "slow_request_threshold=0: ", "nonsense=1: "
 WRONG_FILES = [
     ("sidelight.toml", "slow_request_threshold = ["),
@@ -256,7 +284,7 @@ def test_a_wrong_file(empty_folder: Path) -> None:
         path = empty_folder / name
         path.write_bytes(text.encode("latin-1"))
         message = failure({})
-        assert message.startswith((f"file='{name}': ", *VALUES)), message
+        assert message.startswith((f"file='{path}': ", *VALUES)), message
         assert "for example " in message
         path.unlink()
 

@@ -2,6 +2,7 @@
 
 import click
 
+from sidelight.cli.config import config
 from sidelight.cli.dashboards import dashboards
 from sidelight.cli.demo import demo
 from sidelight.cli.doctor import doctor
@@ -30,5 +31,5 @@ def main() -> None:
     """See what a FastAPI service is doing, and why it is slow."""
 
 
-for command in (dashboards, demo, doctor, rules, sidecar, slow, viewer):
+for command in (config, dashboards, demo, doctor, rules, sidecar, slow, viewer):
     main.add_command(command)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sidelight.cli.table import table
+
 if TYPE_CHECKING:
     from sidelight.store.slow_requests import SlowRequest
 
@@ -52,10 +54,7 @@ def slow(directory: str | None, *, as_json: bool) -> None:
 
 def slow_request_table(records: Iterable["SlowRequest"]) -> str:
     """One line a request; a dash for what is not known."""
-    rows = [HEAD, *(_row(record) for record in records)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+    return table([HEAD, *(_row(record) for record in records)])
 
 
 def _row(record: "SlowRequest") -> tuple[str, ...]:
