@@ -15,7 +15,7 @@ from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
-from sidelight.runtime.watched_loop import BlockSource
+from sidelight.runtime.loop_block import BlockSource, OngoingBlock
 from sidelight.store import reader
 from sidelight.store.reader import route_of
 from sidelight.store.route_table import WEBSOCKET
@@ -26,10 +26,6 @@ logger = logging.getLogger("sidelight.loop")
 BLOCKED = METRICS["asyncio_event_loop_blocked_seconds_total"]
 BLOCKS = METRICS["asyncio_event_loop_blocks_total"]
 LOG_SECONDS = 60.0
-NOT_SEEN = (
-    "its stack could not be read, because no other thread could run: the garbage collector or a C "
-    "extension kept the GIL, or the machine was busy"
-)
 RUN_HANDLE = asyncio.Handle._run.__code__  # noqa: SLF001 every task and callback passes it
 
 
@@ -79,24 +75,35 @@ class LoopBlockAttribution:
         if first:
             self._file.count(BLOCKS, (route,))
 
-    def log_block(self, source: BlockSource, ns: int, *, ended: bool) -> None:
-        """Log a block that has ended, once a minute for each route; or a long one so far."""
-        now = time.monotonic()
-        if ended and now - self._logged.get(source.route, -LOG_SECONDS) < LOG_SECONDS:
-            return
-        seconds = ns / NANOSECONDS
+    def log_block(self, block: OngoingBlock, *, ended: bool) -> None:
+        """Log a block that has ended, once a minute for each route; or a long one so far.
+
+        The end of one that was logged so far is always logged.
+        """
+        now, source = time.monotonic(), block.main_source()
         if ended:
+            recent = now - self._logged.get(source.route, -LOG_SECONDS) < LOG_SECONDS
+            if recent and not block.logged:
+                return
             self._logged[source.route] = now
+        seconds = block.ns / NANOSECONDS
         logger.warning(
-            "event loop blocked for %.3f s %sby %s: %s",
+            "event loop blocked for %.3f s %sby %s",
             seconds,
             "" if ended else "so far ",
-            source.route or "no request",
-            ", called from ".join(source.where) or NOT_SEEN,
+            source,
             extra={
                 "sidelight": {"route": source.route, "seconds": seconds, "frames": source.where}
             },
         )
+
+    def show_block(self, block: OngoingBlock) -> None:
+        """Show other processes a block that lasts."""
+        self._file.show_blocked_loop(block.began, str(block.main_source()))
+
+    def hide_block(self) -> None:
+        """The block that was shown has ended."""
+        self._file.hide_blocked_loop()
 
     def _only_request(self) -> str:
         file = reader.read(self._file.name, self._file.fd, {}, alive=True)

@@ -238,7 +238,7 @@ def _histogram_quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
 def _scalar(args: ArgumentEvaluator, call: FunctionCall) -> Floats:
     """Return the value of the only series; NaN if there is none, or more than one."""
     frame = args.vector(call.args[0])
-    values = np.where(frame.present, frame.values, 0.0).sum(axis=0)
+    values = np.where(frame.present, frame.values, -0.0).sum(axis=0, initial=-0.0)  # -0 stays -0
     return np.where(frame.present.sum(axis=0) == 1, values, np.nan)
 
 
