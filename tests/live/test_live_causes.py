@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from sidelight.cli import main
 from tests.asgi.driver import Page
 from tests.live.conftest import Serve
-from tests.live.counting import scrape
+from tests.live.counting import scrape, value
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar
 
@@ -165,8 +165,18 @@ def test_a_loop_whose_process_holds_the_gil(uvicorn: Serve) -> None:
     found, most = blocked(server, lambda: server.get("/gil/0.7"))
     assert set(found) - NOBODY <= {"/gil/{seconds}"}, found
     assert 0.4 <= sum(found.values()) <= most
-    several = ["/wait/1/1", "/wait/2/2", "/gil/0.6"]
-    found, most = blocked(server, lambda: ask(server, several))
+
+    def several() -> None:
+        with ThreadPoolExecutor(2) as clients:
+            waiting = [clients.submit(server.get, "/thread/4") for _ in range(2)]
+            route = "/thread/{seconds}"
+            eventually(
+                lambda: value(scrape(server), "fastapi_active_requests", http_route=route) == 2
+            )
+            server.get("/gil/0.6")
+            assert {one.result()[0] for one in waiting} == {200}
+
+    found, most = blocked(server, several)
     assert set(found) - NOBODY <= {"/gil/{seconds}"}, found
     assert 0.2 <= found["_UNKNOWN"] <= most
     (line,) = [text for text in server.log.splitlines() if "by _UNKNOWN" in text]
