@@ -20,6 +20,15 @@ START = 1_700_000_040_000
 STEP = 15_000
 COUNT = 21
 
+SHAPES = {
+    "right": {"1": 2.0, "2": 3.0, "+Inf": 5.0},
+    "falling": {"1": 50.0, "2": 40.0, "5": 60.0, "+Inf": 55.0},
+    "nearly": {"1": 50.0, "2": 50.0 - 1e-13, "+Inf": 55.0},
+    "only": {"+Inf": 5.0},
+    "zero": {"1": 0.0, "2": 0.0, "+Inf": 0.0},
+    "word": {"1": 1.0, "many": 2.0, "": 2.5, "+Inf": 3.0},
+}
+"""Buckets and how many observations they get every 15 seconds."""
 SERIES: dict[LabelPairs, Row] = {
     labels("up", instance="1", job="a"): [1.0] * COUNT,
     labels("up", instance="1", job="b"): [float(n % 2) for n in range(COUNT)],
@@ -30,6 +39,13 @@ SERIES: dict[LabelPairs, Row] = {
     labels("other", __type__="gauge", job="a"): [5.0] * COUNT,
     (("__name__", "http.requests"), ("http.status", "200"), ("ä b", "é"), ("😀", "x")): [6.0]
     * COUNT,
+    **{
+        labels("shape_bucket", shape=shape, **({"le": le} if le else {})): [
+            count * n for n in range(COUNT)
+        ]
+        for shape, counts in SHAPES.items()
+        for le, count in counts.items()
+    },
     labels("odd", word='a"b\\c\n\x01<&>\u2028'): [-0.5] * COUNT,
 }
 ALWAYS = {"expr": "vector(1)", "labels": {"severity": "page"}}

@@ -1,12 +1,9 @@
 """The API answers a table of requests exactly as a real Prometheus 3 with the same samples."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
+from typing import Any
 
 import pytest
-
-if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
-    pytest.skip("the oldest environment has no history", allow_module_level=True)
 
 from tests.embedded.api import api_data
 from tests.embedded.api.raw_requests import FOLDER, RawRequest, requests, served
@@ -46,7 +43,7 @@ def differing(ports: tuple[int, int], name: str) -> list[str]:
     ]
 
 
-def _answers(ports: tuple[int, int], one: RawRequest) -> tuple[object, object]:
+def _answers(ports: tuple[int, int], one: RawRequest) -> tuple[Any, Any]:
     return one.ask(ports[0]), one.ask(ports[1])
 
 
@@ -54,6 +51,14 @@ def _answers(ports: tuple[int, int], one: RawRequest) -> tuple[object, object]:
 def test_the_same_answers_to_odd_requests(ports: tuple[int, int], name: str) -> None:
     """Status, type of error, message, data and warnings are Prometheus 3's, to the letter."""
     assert not (found := differing(ports, name)), "\n".join(found)
+
+
+def test_the_same_number_of_annotations_is_omitted(ports: tuple[int, int]) -> None:
+    """Of more than ten warnings ten are listed, and the last text counts the others."""
+    target = "query_range?query=histogram_quantile(time(),none)&start=1&end=60&step=3"
+    for _, body in _answers(ports, RawRequest("GET", target)):
+        assert len(body["warnings"]) == 11
+        assert "9 more warning annotations omitted" in body["warnings"]
 
 
 def test_differences_on_purpose_are_real(ports: tuple[int, int]) -> None:

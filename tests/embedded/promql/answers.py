@@ -13,12 +13,16 @@ RESIDUE = 1e-13
 
 
 class Answer(NamedTuple):
-    """An error, or values by labels and time (ms) in the order of the answer."""
+    """An error, or values by labels and time (ms) in the order of the answer.
+
+    ``annotations``: the infos and warnings; None if the server has none.
+    """
 
     error: str = ""
     message: str = ""
     kind: str = ""
     points: Points = {}  # noqa: RUF012 a tuple's default, which is never written
+    annotations: frozenset[str] | None = None
 
     def at(self, time: int) -> dict[LabelKey, float]:
         """Return the values of one time."""
@@ -35,8 +39,9 @@ def of_json(answer: Any) -> Answer:
     if answer["status"] != "success":
         return Answer(error=answer["errorType"], message=answer["error"])
     kind, result = answer["data"]["resultType"], answer["data"]["result"]
+    found = frozenset((*answer.get("infos", ()), *answer.get("warnings", ())))
     if kind == "string":
-        return Answer(kind=kind, message=result[1])
+        return Answer(kind=kind, message=result[1], annotations=found)
     if kind == "scalar":
         result = [{"metric": {}, "value": result}]
     rows = [(row["metric"], row.get("values") or [row["value"]]) for row in result]
@@ -45,7 +50,7 @@ def of_json(answer: Any) -> Answer:
         for labels, values in rows
         for time, text in values
     )
-    return Answer(kind=kind, points=once(points))
+    return Answer(kind=kind, points=once(points), annotations=found)
 
 
 def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:

@@ -41,12 +41,17 @@ class OracleServer:
 
     def ask(self, query: str, at: int) -> Answer:
         """Run an instant query at a time in milliseconds."""
-        return of_json(self.get("query", query=query, time=_seconds(at)))
+        return self._answer("query", query=query, time=_seconds(at))
 
     def ask_range(self, query: str, start: int, end: int, step: int) -> Answer:
         """Run a range query; times are in milliseconds."""
         times = {"start": _seconds(start), "end": _seconds(end), "step": _seconds(step)}
-        return of_json(self.get("query_range", query=query, **times))
+        return self._answer("query_range", query=query, **times)
+
+    def _answer(self, path: str, **parameters: str) -> Answer:
+        """Return an answer. Prometheus 2 has no annotations."""
+        found = of_json(self.get(path, **parameters))
+        return found._replace(annotations=None) if self.version.startswith("2.") else found
 
     def get(self, path: str, **parameters: str) -> Any:
         """Return the response of the API to a form."""

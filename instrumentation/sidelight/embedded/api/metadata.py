@@ -11,7 +11,7 @@ from sidelight.embedded.api.parameters import (
     matcher_sets,
     parse_int,
 )
-from sidelight.embedded.api.responses import ResponseData, format_metric
+from sidelight.embedded.api.responses import TRUNCATED, ResponseData, format_metric
 from sidelight.embedded.api.times import MAX_TIME, MIN_TIME
 from sidelight.embedded.history.exposition import MetricMetadata
 from sidelight.embedded.history.history import History
@@ -104,7 +104,7 @@ def _time_range(params: ApiParameters) -> tuple[int, int]:
 def _limited(found: list[str], limit: int, format_list: Callable[[list[str]], str]) -> ResponseData:
     if not 0 < limit < len(found):
         return ResponseData(format_list(found))
-    return ResponseData(format_list(found[:limit]), truncated=True)
+    return ResponseData(format_list(found[:limit]), [TRUNCATED])
 
 
 def _json_list(found: list[str]) -> str:

@@ -6,10 +6,17 @@ from dataclasses import replace
 from functools import partial
 
 from sidelight.embedded.api.parameters import ApiParameters, invalid_parameter, now
-from sidelight.embedded.api.responses import NO_CONTENT, ResponseData, format_metric, query_data
+from sidelight.embedded.api.responses import (
+    NO_CONTENT,
+    TRUNCATED,
+    ResponseData,
+    format_metric,
+    query_data,
+)
 from sidelight.embedded.api.times import MAX_TIME, MILLISECOND, MIN_TIME, parse_duration
 from sidelight.embedded.history.exposition import Exemplars, SeriesExemplar
 from sidelight.embedded.history.history import History, HistoryQuerier
+from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import selected_matchers
 from sidelight.embedded.promql.engine import Matrix, Result, Vector, instant_query, range_query
 from sidelight.embedded.promql.formatting import format_seconds, format_value
@@ -25,11 +32,9 @@ def query(history: History, params: ApiParameters, limits: QueryLimits) -> Respo
     limit = params.limit()
     at = params.time("time", now()).in_engine
     params.timeout(0)
-    limits = _with_lookback(params, limits)
+    limits, text = _with_lookback(params, limits), params.text("query")
     with HistoryQuerier(history, limits) as source:
-        return _response_data(
-            partial(instant_query, params.text("query"), source, at, limits), limit
-        )
+        return _response_data(text, limit, partial(instant_query, text, source, at, limits))
 
 
 def query_range(history: History, params: ApiParameters, limits: QueryLimits) -> ResponseData:
@@ -46,7 +51,7 @@ def query_range(history: History, params: ApiParameters, limits: QueryLimits) ->
     limits = _with_lookback(params, limits)
     text, between = params.text("query"), (start.in_engine, end.in_engine, step // MILLISECOND)
     with HistoryQuerier(history, limits) as source:
-        return _response_data(partial(range_query, text, source, *between, limits), limit)
+        return _response_data(text, limit, partial(range_query, text, source, *between, limits))
 
 
 def _step(params: ApiParameters) -> int:
@@ -71,15 +76,20 @@ def _with_lookback(params: ApiParameters, limits: QueryLimits) -> QueryLimits:
     return replace(limits, lookback=given // MILLISECOND) if given > 0 else limits
 
 
-def _response_data(evaluate: Callable[[], Result], limit: int) -> ResponseData:
+def _response_data(
+    text: str, limit: int, evaluate: Callable[[Annotations], Result]
+) -> ResponseData:
+    annotations = Annotations()
     try:
-        found = evaluate()
+        found = evaluate(annotations)
     except QueryError as error:
         if error.kind == "bad_data":
             raise invalid_parameter("query", error.message) from error
         raise
     kept = _cut(found, limit) if limit else found
-    return ResponseData(query_data(kept), truncated=kept is not found)
+    truncated = [] if kept is found else [TRUNCATED]
+    warnings = [*annotations.warnings(text), *truncated]
+    return ResponseData(query_data(kept), warnings, annotations.infos(text))
 
 
 def _cut(found: Result, limit: int) -> Result:

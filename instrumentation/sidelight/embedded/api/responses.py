@@ -4,11 +4,13 @@ https://prometheus.io/docs/prometheus/latest/querying/api/
 """
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from starlette.responses import Response
 
+from sidelight.embedded.promql.annotations import limited
 from sidelight.embedded.promql.engine import Matrix, Result, Scalar, String, Vector
 from sidelight.embedded.promql.formatting import format_seconds, format_value
 from sidelight.embedded.promql.frame import Labels
@@ -26,14 +28,15 @@ STATUS_CODES = {
     "unavailable": 501,
 }
 JSON = {"content-type": "application/json"}
-TRUNCATED = ["results truncated due to limit"]
+TRUNCATED = "results truncated due to limit"
 
 
 class ResponseData(NamedTuple):
-    """The member ``data`` as JSON, and whether the limit of the request has truncated it."""
+    """The member ``data`` as JSON, and what is said about it."""
 
     text: str
-    truncated: bool = False
+    warnings: Sequence[str] = ()
+    infos: Sequence[str] = ()
 
 
 NO_CONTENT = ResponseData("")
@@ -43,8 +46,12 @@ def success_response(data: ResponseData) -> Response:
     """Return a response with data."""
     if data is NO_CONTENT:
         return Response(status_code=204)
-    more = f',"warnings":{json.dumps(TRUNCATED)}' if data.truncated else ""
-    return _json_response(f'{{"status":"success","data":{data.text}{more}}}', 200)
+    about = _member("warnings", "warning", data.warnings) + _member("infos", "info", data.infos)
+    return _json_response(f'{{"status":"success","data":{data.text}{about}}}', 200)
+
+
+def _member(name: str, kind: str, texts: Sequence[str]) -> str:
+    return f',"{name}":{json.dumps(limited(texts, kind), ensure_ascii=False)}' if texts else ""
 
 
 def error_response(error: QueryError) -> Response:

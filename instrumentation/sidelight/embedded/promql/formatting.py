@@ -56,6 +56,19 @@ def format_scientific(number: float) -> str:
     return f"{'-' if sign else ''}{text[0]}{rest}e{'-' if power < 0 else '+'}{abs(power):02}"
 
 
+_LARGEST_PLAIN: Final = 1e6
+_SMALLEST_PLAIN: Final = 1e-4
+
+
+def format_general(number: float) -> str:
+    """Return Go's ``%g``: with an exponent where the number is very small or large."""
+    if math.isfinite(number) and (
+        abs(number) >= _LARGEST_PLAIN or 0 < abs(number) < _SMALLEST_PLAIN
+    ):
+        return format_scientific(number)
+    return format_decimal(number)
+
+
 def format_seconds(milliseconds: int) -> str:
     """Return a time in seconds as the HTTP API has it."""
     whole, part = divmod(abs(milliseconds), 1000)

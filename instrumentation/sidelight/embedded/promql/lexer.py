@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sidelight.durations import UNITS
+from sidelight.embedded.promql.argument_positions import ArgumentPositions
 from sidelight.embedded.promql.limits import (
     QueryError,
     QueryLimits,
@@ -65,6 +66,7 @@ class SanitizedQuery:
 
     text: str
     strings: tuple[QuotedString, ...]
+    arguments: ArgumentPositions
 
 
 def sanitize(text: str, limits: QueryLimits) -> SanitizedQuery:
@@ -85,6 +87,7 @@ class _Sanitizer:
         self.open: list[str] = []
         self.deepest = 0
         self.strings: list[QuotedString] = []
+        self.arguments = ArgumentPositions()
         self.before = ""
         self.signed = False  # whether a sign follows ``before``
 
@@ -99,11 +102,12 @@ class _Sanitizer:
             at = found.end()
         if self.open:
             raise self._error(_unclosed(self.open[-1]), len(self.text))
-        return SanitizedQuery("".join(out), tuple(self.strings))
+        return SanitizedQuery("".join(out), tuple(self.strings), self.arguments)
 
     def _token(self, kind: str, token: str, at: int) -> str:
         if kind == "space":
             return " "
+        self.arguments.read(kind, token, at)
         made = token.replace("_", "") if kind == "number" else token
         if kind == "string":
             made = self._string(token, at)

@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -26,7 +26,6 @@ from sidelight.embedded.promql.ast import (
 from sidelight.embedded.promql.label_names import is_label_name
 from sidelight.embedded.promql.lexer import (
     GUARD_LABEL,
-    QuotedString,
     SanitizedQuery,
     position,
     sanitize,
@@ -61,7 +60,7 @@ def parse(text: str, limits: QueryLimits) -> Node:
         raise parse_error("no expression found in input", "unknown position:")
     sanitized = sanitize(text, limits)
     try:
-        return _TreeBuilder(text, sanitized.strings).node(promql_parser.parse(sanitized.text))
+        return _TreeBuilder(text, sanitized).node(promql_parser.parse(sanitized.text))
     except (ValueError, OverflowError) as why:
         raise parse_error(_prometheus_message(str(why), sanitized)) from None
     except BaseException as why:
@@ -90,9 +89,11 @@ def _prometheus_message(problem: str, sanitized: SanitizedQuery) -> str:
 class _TreeBuilder:
     """Builds the tree from the parser's nodes, with the strings put back."""
 
-    def __init__(self, text: str, strings: tuple[QuotedString, ...]) -> None:
+    def __init__(self, text: str, sanitized: SanitizedQuery) -> None:
         self.query = text
-        self.strings = strings
+        self.strings = sanitized.strings
+        self.arguments = sanitized.arguments
+        self.calls = iter(sanitized.arguments.calls)
 
     def node(self, raw: Any) -> Node:
         return self._BUILDERS[type(raw).__name__](self, raw)
@@ -140,7 +141,18 @@ class _TreeBuilder:
         if raw.func.experimental:
             raise parse_error(f"function {quote(name)} is not enabled")
         given = _VALUE_TYPES[_last_word(raw.func.return_type)]
-        return FunctionCall(name, tuple(map(self.node, raw.args)), given)
+        starts = self._starts(raw.args)
+        return FunctionCall(name, tuple(map(self.node, raw.args)), given, starts)
+
+    def _starts(self, args: Sequence[Any]) -> tuple[int, ...]:
+        """Return where the arguments of the next call begin. Calls have the order of the text."""
+        return tuple(map(self._start, args, next(self.calls)))
+
+    def _start(self, raw: Any, separator: int) -> int:
+        at = self.arguments.after(separator)
+        while type(raw).__name__ == "ParenExpr":
+            at, raw = self.arguments.after(at), raw.expr
+        return at
 
     def _aggregate(self, raw: Any) -> Node:
         op = str(raw.op)
@@ -153,8 +165,9 @@ class _TreeBuilder:
         if raw.modifier is not None:
             by = _last_word(raw.modifier.type) == "By"
             grouping = Grouping(by, tuple(map(self._grouping_label, raw.modifier.labels)))
+        starts = self._starts([raw.expr] if raw.param is None else [raw.param, raw.expr])
         param = None if raw.param is None else self.node(raw.param)
-        return AggregateExpr(op, self.node(raw.expr), param, grouping)
+        return AggregateExpr(op, self.node(raw.expr), param, grouping, starts)
 
     def _binary(self, raw: Any) -> Node:
         return_bool = raw.modifier is not None and raw.modifier.return_bool

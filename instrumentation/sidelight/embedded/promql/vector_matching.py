@@ -140,9 +140,10 @@ def _check_many_side(pairs: _Pairs, present: Bools) -> None:
 
 
 def _results(many: LabelSets, one: LabelSets, pairs: _Pairs, node: BinaryExpr) -> LabelSets:
-    drops = node.return_bool or node.op in ARITHMETIC
+    drops = node.op in ARITHMETIC
     key = ("results", one, node.matching, drops)
-    return many.cached(key, lambda: _result_labels(many, one, pairs, node.matching, drops=drops))
+    made = many.cached(key, lambda: _result_labels(many, one, pairs, node.matching, drops=drops))
+    return made.without_metadata() if node.return_bool else made
 
 
 def _result_labels(

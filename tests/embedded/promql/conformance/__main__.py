@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sidelight.embedded.promql.limits import QueryError
 from tests.embedded.promql.conformance.compliance import comparisons
+from tests.embedded.promql.conformance.expected_annotations import expects_annotations
 from tests.embedded.promql.conformance.refusals import is_listed, why_refused
 from tests.embedded.promql.conformance.scripts import evaluations
 
@@ -22,12 +23,14 @@ GET_COMPLIANCE: Final = f"{GET}/compliance {CACHE / 'compliance'}"
 class Finding(NamedTuple):
     """What came of one query: ``kind`` is same, as by default, refused, not listed or wrong.
 
-    Not listed: docs/promql.md does not have the reason for which it is refused.
+    Not listed: docs/promql.md does not have the reason for which it is refused. ``annotated``: an
+    info or a warning is expected.
     """
 
     kind: str
     reason: str
     place: str
+    annotated: bool = False
 
 
 def of_scripts(folder: Path) -> Iterator[Finding]:
@@ -35,7 +38,8 @@ def of_scripts(folder: Path) -> Iterator[Finding]:
     for path in sorted(folder.glob("*.test")):
         for one, outcome in evaluations(path.read_text("utf-8")):
             place = f"{path.name}:{one.line}: {one.text}\n  {outcome.wrong}"
-            yield _listed_or_not(Finding(outcome.kind, outcome.refused, place))
+            finding = Finding(outcome.kind, outcome.refused, place, expects_annotations(one))
+            yield _listed_or_not(finding)
 
 
 def of_compliance(folder: Path) -> Iterator[Finding]:
@@ -54,12 +58,16 @@ def report(source: str, findings: Iterable[Finding]) -> bool:
     """Print what differs and the counts. Return whether there are queries, and all are right."""
     kinds: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
+    annotated: Counter[str] = Counter()
     for one in findings:
         kinds[one.kind] += 1
+        annotated[one.kind] += one.annotated
         reasons[one.reason] += one.kind == "refused"
         if one.kind not in {"same", "refused"}:
             _say(f"{one.kind}: {one.place}")
     _say(f"{source}: {kinds.total()} evaluations: {_counts(kinds)}")
+    if annotated.total():
+        _say(f"  with an info or a warning: {_counts(annotated)}")
     if kinds["refused"]:
         _say(f"  refused: {_counts(reasons)}")
     return kinds.total() > 0 and not kinds["wrong"] and not kinds["not listed"]

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import selected_matchers
 from sidelight.embedded.promql.engine import (
     Matrix,
@@ -22,6 +23,7 @@ from sidelight.embedded.promql.engine import (
 from sidelight.embedded.promql.limits import QueryError
 from sidelight.embedded.promql.storage import STALE_BITS
 from tests.embedded.promql.answers import LabelKey, keyed
+from tests.embedded.promql.conformance.expected_annotations import annotation_difference
 from tests.embedded.promql.conformance.loaded_series import LoadedSeries
 from tests.embedded.promql.conformance.refusals import why_refused
 from tests.embedded.promql.conformance.script import Evaluation
@@ -82,13 +84,16 @@ def _failure(one: Evaluation, error: QueryError) -> str:
 
 
 def _difference(one: Evaluation, loaded: LoadedSeries) -> str:
+    found = Annotations()
     if one.step:
-        result: Result = range_query(one.text, loaded, one.start, one.end, one.step)
+        times = one.start, one.end, one.step
+        result: Result = range_query(one.text, loaded, *times, annotations=found)
     else:
-        result = instant_query(one.text, loaded, one.start)
+        result = instant_query(one.text, loaded, one.start, annotations=found)
     if "fail" in one.expect:
         return f"expected to fail, answered {result}"
-    return _of_result(one, result) or _of_range(one, loaded)
+    answered = _of_result(one, result) or annotation_difference(one, found)
+    return answered or _of_range(one, loaded)
 
 
 def _of_result(one: Evaluation, result: Result) -> str:

@@ -72,6 +72,12 @@ def test_a_line_that_is_not_understood(text: str) -> None:
         read_script(text)
 
 
+NON_COUNTER = (
+    "PromQL info: metric might not be a counter, name does not end in "
+    '_total/_sum/_count/_bucket: "up"'
+)
+
+
 def outcome(query: str, *expected: str) -> str:
     """Return the outcome of an evaluation over two series."""
     lines = ["load 1m", "  up 0+1x5", "  native {{count:1}}", "", f"eval instant at 2m {query}"]
@@ -97,6 +103,13 @@ def outcome(query: str, *expected: str) -> str:
         ('"a"', 'expect string "b"', "wrong"),
         ("label_replace(up, `x`, ``, `a`, `(`)", "expect fail", "same"),
         ("up", "expect fail", "wrong"),
+        ("rate(up[2m])", f"expect info msg:{NON_COUNTER}\n{{}} 0.016666666666666666", "same"),
+        ("rate(up[2m])", "expect info regex:counter, .*up\n{} 0.016666666666666666", "same"),
+        ("rate(up[2m])", "expect info msg:other\n{} 0.016666666666666666", "wrong"),
+        ("rate(up[2m])", "expect no_info\n{} 0.016666666666666666", "wrong"),
+        ("rate(up[2m])", "expect no_warn\n{} 0.016666666666666666", "same"),
+        ("quantile(2, up)", "expect warn\n{} Inf", "same"),
+        ("quantile(1, up)", "expect warn\n{} 2", "wrong"),
         ("native", "native {{count:1}}", "native histogram samples"),
         ("histogram_count(native)", "{} 1", "histogram_count()"),
     ],
