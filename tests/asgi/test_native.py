@@ -190,15 +190,14 @@ def test_stepped_by_hand(steps: Steps) -> None:
     request = steps.begin()
     with pytest.raises(TypeError, match="can't send non-None value to a just-started coroutine"):
         request.send(1)
-    assert request.cr_await is None
-    assert request.send(None) is None
+    assert (request.cr_await, request.send(None)) == (None, None)
     assert inspect.iscoroutine(request.cr_await)
     with pytest.raises(StopIteration) as stopped:
         request.send(None)
     assert stopped.value.value == "returned"
-    for use in (lambda: request.send(None), lambda: request.throw(ValueError())):
+    for use, value in ((request.send, None), (request.throw, ValueError())):
         with pytest.raises(RuntimeError, match="cannot reuse already awaited coroutine"):
-            use()
+            use(value)
     request.close()
     assert steps.counted == {OK: 3}
 
@@ -348,7 +347,7 @@ def test_no_growth_over_many_requests(steps: Steps) -> None:
 
     def held() -> tuple[int, ...]:
         gc.collect()
-        kept = (steps.app, steps.route, steps.receive.__func__)
+        kept = (steps.app, steps.route, Steps.receive)
         return (len(gc.get_objects()) // 50, *map(sys.getrefcount, kept))
 
     run(many(50))

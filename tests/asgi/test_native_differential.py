@@ -61,8 +61,8 @@ REQUEST = st.fixed_dictionaries(
         "closes": st.booleans(),
     },
 )
-ORDINARY = {"method": "GET", "path": "/items/1", "bodies": [], "steps": COMMON}
-UPLOAD = {"method": "POST", "path": "/", "bodies": [70_000], "steps": POSTED}
+ORDINARY: dict[str, Any] = {"method": "GET", "path": "/items/1", "bodies": [], "steps": COMMON}
+UPLOAD: dict[str, Any] = {"method": "POST", "path": "/", "bodies": [70_000], "steps": POSTED}
 
 
 @pytest.fixture(scope="module")
@@ -76,16 +76,17 @@ def in_python() -> Iterator[Callable[[Any], Any]]:
         stderr=subprocess.DEVNULL,
         text=True,
     ) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
+        asked, answered = child.stdin, child.stdout
+        assert asked is not None
+        assert answered is not None
 
         def ask(requests: Any) -> Any:
-            child.stdin.write(json.dumps(requests) + "\n")
-            child.stdin.flush()
-            return json.loads(child.stdout.readline())
+            asked.write(json.dumps(requests) + "\n")
+            asked.flush()
+            return json.loads(answered.readline())
 
         yield ask
-        child.stdin.close()
+        asked.close()
 
 
 @settings(
@@ -101,5 +102,5 @@ def test_both_ways_make_the_same_of_a_conversation(
     in_python: Callable[[Any], Any], requests: list[dict[str, Any]]
 ) -> None:
     """Messages, exceptions, scopes, counts and what is in flight are equal in both ways."""
-    warmed = [ORDINARY, ORDINARY, UPLOAD, UPLOAD, *requests]
+    warmed: list[dict[str, Any]] = [ORDINARY, ORDINARY, UPLOAD, UPLOAD, *requests]
     assert converse(warmed) == in_python(warmed)
