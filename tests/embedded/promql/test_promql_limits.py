@@ -126,6 +126,8 @@ def test_the_samples_of_an_answer_are_limited() -> None:
         "quantile_over_time(0.5, x[1h])",
         "deriv(x[1h])",
         "sum_over_time(x[1h])",
+        "stddev_over_time(vector(1)[900000s:1s])",
+        "avg_over_time(vector(1.7e308)[900000s:1s])",
         "quantile by (number) (0.5, x) + " * 40 + "x",
         " + ".join(f'label_replace(x, "a", "{n}$1", "number", "{"(.*)" * 50}")' for n in range(9)),
     ],
