@@ -430,8 +430,8 @@ METRICS: Final = _catalogue(
         "sidelight_build_info",
         "info",
         "",
-        ("version", "python_version", "fastapi_version", "server"),
-        "Versions in use.",
+        ("version", "python_version", "fastapi_version", "server", "fast_path"),
+        "Versions in use, and whether common requests are measured natively or in Python.",
     ),
     Metric(
         "sidelight_workers",

@@ -9,9 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sidelight.cli import main
+from sidelight.embedded.demo import screenshots
 from sidelight.embedded.demo.processes import child
-from sidelight.embedded.demo.runner import stop_signals
+from sidelight.embedded.demo.runner import LENGTH, SCENARIO, steps_after, stop_signals
 from sidelight.errors import SidelightError
 from tests.embedded.demo.running import MARK, PATIENCE, demo, wait_for_table
 
@@ -104,6 +107,24 @@ def test_a_signal_stops_the_demo_cleanly(tmp_path: Path, mark: str, number: int)
     assert "nan" not in output.lower()
     assert rest.endswith("stopped\n")
     assert_nothing_is_left(tmp_path, mark, port_of(output), met)
+
+
+def test_steps_that_a_short_demo_leaves_out() -> None:
+    """A demo of one minute has only the first step, and one of the whole scenario has all."""
+    assert [step.name for step in steps_after(60)] == [step.name for step in SCENARIO[1:]]
+    assert steps_after(SCENARIO[0].seconds + 1) == list(SCENARIO[2:])
+    assert steps_after(LENGTH) == []
+
+
+def test_screenshots_need_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named with the folder that was given; a file is refused at once."""
+    monkeypatch.setattr(screenshots, "BROWSERS", ("no-such-browser",))
+    done = CliRunner().invoke(main, ["demo", "--headless", "shots"])
+    need = "Playwright: pip install playwright|one of no-such-browser, and none is installed"
+    assert re.search(rf"^Error: --headless shots: screenshots need ({need})", done.output)
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(main, ["demo", "--headless", str(tmp_path / "file")])
+    assert "is a file" in done.output
 
 
 def test_sighup_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
