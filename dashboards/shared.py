@@ -7,20 +7,34 @@ of services and routes have no instance.
 from typing import Final
 
 from dashboards import colours
-from dashboards.panels import SIDELIGHT_ONLY, PanelBuilder, count_stat, heatmap, stat, time_series
+from dashboards.builder import FIRING, Row, Section, link_to
+from dashboards.panels import (
+    SIDELIGHT_ONLY,
+    PanelBuilder,
+    count_stat,
+    heatmap,
+    logs,
+    stat,
+    time_series,
+)
 from dashboards.queries import (
+    JOB,
     LOOP_LAG,
     Query,
     error_ratio,
+    in_range,
     quantile,
     quantiles,
     raw,
     recorded,
     total,
 )
+from dashboards.tables import RAW, Column, Key, table
+from sidelight.project import PROJECT_URL
 from sidelight.slo import names
-from sidelight.slo.recording import CLASS
+from sidelight.slo.recording import BROKEN, CLASS, COUNTED, FAILED
 
+OF_SERVICE: Final = "var-job=${__data.fields.Service}"
 ALL_INSTANCES: Final = "All instances of the service, regardless of the Instance variable."
 
 
@@ -63,10 +77,10 @@ def budget_left(title: str, description: str, *matchers: str, empty: str) -> Pan
     return stat(title, description, "percentunit", query, empty=empty, colours=colours.BUDGET_LEFT)
 
 
-def requests_by_status(series: str, *matchers: str) -> PanelBuilder:
+def requests_by_status(title: str, series: str, *matchers: str) -> PanelBuilder:
     """Requests per second by class of status."""
     return time_series(
-        "Requests by status",
+        title,
         "Requests per second by status class. 4xx responses are caused by the client. "
         f"{ALL_INSTANCES}",
         "reqps",
@@ -76,18 +90,19 @@ def requests_by_status(series: str, *matchers: str) -> PanelBuilder:
     )
 
 
-def latency(description: str, buckets: str, *more: Query) -> PanelBuilder:
+def latency(title: str, description: str, buckets: str, *more: Query) -> PanelBuilder:
     """Quantiles of the latency with limits and traces."""
     queries = (*quantiles(buckets, *colours.QUANTILES), *more)
-    return time_series("Latency", description, "s", *queries, colours=colours.QUANTILES)
+    return time_series(title, description, "s", *queries, colours=colours.QUANTILES)
 
 
-def latency_distribution(buckets: str, *more: Query) -> PanelBuilder:
+def latency_distribution(title: str, buckets: str, *more: Query) -> PanelBuilder:
     """The buckets of the latency over time."""
     points = " Points are traces." if more else ""
     return heatmap(
-        "Latency distribution",
+        title,
         "Good responses per second in each bucket. Two bands mean two kinds of request." + points,
+        "reqps",
         Query(buckets, "{{le}}", recorded=True),
         *more,
     )
@@ -126,3 +141,57 @@ def targets_down(description: str, expr: str) -> PanelBuilder:
     return count_stat(
         "Targets down", description, Query(f"count({expr})", "down"), (1, colours.BAD)
     )
+
+
+RUNBOOK: Final = f"{PROJECT_URL}/docs/runbooks/{RAW}.md"
+SINCE: Final = f"time() - (ALERTS_FOR_STATE{{{JOB}}} and ignoring (alertstate) {FIRING})"
+BY: Final = "alertname, severity, job, http_request_method, http_route, instance"
+
+
+def firing_alerts() -> PanelBuilder:
+    """The alerts that fire, with their runbooks and dashboards."""
+    return table(
+        "Firing alerts",
+        "The 50 alerts that fire for longest, critical ones first. An alert leads to its runbook, "
+        "and its service, route or instance to a dashboard.",
+        [
+            Key("severity", "Severity"),
+            Key("alertname", "Alert", RUNBOOK),
+            Key("job", "Service", link_to("service", f"var-job={RAW}")),
+            Key("http_request_method", "Method"),
+            Key("http_route", "Route", link_to("route", OF_SERVICE, f"var-route={RAW}")),
+            Key("instance", "Instance", link_to("runtime", OF_SERVICE, f"var-instance={RAW}")),
+        ],
+        Column(f"topk(50, max by ({BY}) ({SINCE}))", "Active for", "s"),
+        sort="Severity",
+        descending=False,
+        empty="No alert fires",
+    )
+
+
+def totals(series: str, *matchers: str) -> list[PanelBuilder]:
+    """Numbers of requests in the selected time range."""
+    return [
+        count_stat(
+            title,
+            f"{what} in the selected time range. {ALL_INSTANCES}",
+            Query(in_range(recorded(series, *matchers, *more)), "requests"),
+            empty="None",
+        )
+        for title, what, more in (
+            ("Total of requests", "Requests", ()),
+            ("Total of 5xx responses", "5xx responses", (FAILED, COUNTED)),
+            ("Total of 4xx responses", "4xx responses", (f'{CLASS}="4xx"',)),
+            ("Total of lost responses", "Responses that broke off after the status", (BROKEN,)),
+        )
+    ]
+
+
+def log_lines() -> Section:
+    """The logs of the service, for those who have Loki."""
+    panel = logs(
+        "Logs",
+        "The newest lines that Loki has of the service: its label service_name is the job.",
+        '{service_name=~"$job"}',
+    )
+    return Section("Logs (requires Loki)", [Row(10, [panel])], closed=True)

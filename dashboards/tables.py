@@ -1,6 +1,6 @@
 """Tables of the current state: one row for each combination of key labels."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,9 +10,10 @@ from grafana_foundation_sdk.models import common
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
+from dashboards import colours
 from dashboards.colours import PLAIN, Levels
 from dashboards.panels import PanelBuilder
-from dashboards.queries import DATASOURCE, RECORDED_STEP, Query, target
+from dashboards.queries import DATASOURCE, Query, target
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,14 +29,26 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A label that identifies a row, the name of its column, and where a click leads."""
+    """A label that identifies a row, the name of its column, and where a click leads.
+
+    ``blank`` is the text of a row without the label. A link refers to the label by `RAW`.
+    """
 
     label: str
     name: str
     link: str = ""
+    blank: str = ""
 
 
+RAW: Final = "${__value.raw}"
+"""The label of a row in the link of its column; ``${__data.fields.…}`` would be its text."""
 SERVICE: Final = Key("job", "Service")
+NOTHING: Final = ("null", "empty")
+"""Grafana's names of a label that no row or that one row does not have."""
+PIXELS_OF_LETTER, PIXELS_OF_ICONS = 7, 44
+"""The width of a column of numbers is that of its name, so that labels have the rest."""
+NARROWEST: Final = 90
+"""The least width of a column of labels, in pixels."""
 
 
 def coloured_column(
@@ -47,7 +60,7 @@ def coloured_column(
     decimals: int | None = None,
 ) -> Column:
     """A column whose values take a colour from each value on."""
-    return Column(expr, name, unit, ((None, base), *levels), decimals)
+    return Column(expr, name, unit, colours.levels(*levels, base=base), decimals)
 
 
 def table(  # noqa: PLR0913 a table has this many texts and options
@@ -61,7 +74,9 @@ def table(  # noqa: PLR0913 a table has this many texts and options
 ) -> PanelBuilder:
     """A table with one row for each combination of keys, and one column for each query."""
     panel = panels.Panel().title(title).description(description).no_value(empty)
-    panel.datasource(DATASOURCE).interval(RECORDED_STEP).unit(columns[0].unit)
+    panel.datasource(DATASOURCE).unit(columns[0].unit).min_width(NARROWEST)
+    # Grafana shows the text of an empty table in each empty cell too, unless a cell has its own.
+    panel.override_by_regexp(".*", [DynamicConfigValue("noValue", "")])
     by = build.TableSortByFieldState().display_name(sort).desc(descending)
     panel.sort_by([by]).show_header(True).cell_height(common.TableCellHeight.SM).filterable(True)
     named = dict(zip(map(chr, range(ord("A"), ord("Z"))), columns, strict=False))
@@ -74,8 +89,8 @@ def table(  # noqa: PLR0913 a table has this many texts and options
     panel.with_transformation(DataTransformerConfig("merge", options={}))
     panel.with_transformation(_order(_names(keys, named)))
     for key in keys:
-        if key.link:
-            panel.override_by_name(key.name, [_link(key)])
+        if key.link or key.blank:
+            panel.override_by_name(key.name, list(_key(key)))
     for column in columns:
         panel.override_by_name(column.name, list(_column(column)))
     return panel
@@ -101,13 +116,22 @@ def _order(names: dict[str, str]) -> DataTransformerConfig:
     )
 
 
-def _link(key: Key) -> DynamicConfigValue:
-    one = {"title": f"Open {key.name.lower()}", "url": key.link, "targetBlank": False}
-    return DynamicConfigValue("links", [one])
+def _key(key: Key) -> Iterator[DynamicConfigValue]:
+    if key.link:
+        one = {"title": f"Open {key.name.lower()}", "url": key.link, "targetBlank": False}
+        yield DynamicConfigValue("links", [one])
+    if key.blank:
+        yield DynamicConfigValue("mappings", [_mapped(match, key.blank) for match in NOTHING])
+
+
+def _mapped(match: str, text: str) -> dict[str, Any]:
+    """A value mapping: the text of a cell without a value."""
+    return {"type": "special", "options": {"match": match, "result": {"text": text}}}
 
 
 def _column(column: Column) -> list[DynamicConfigValue]:
-    found = [DynamicConfigValue("unit", column.unit)]
+    width = PIXELS_OF_ICONS + PIXELS_OF_LETTER * len(column.name)
+    found = [DynamicConfigValue("unit", column.unit), DynamicConfigValue("custom.width", width)]
     if column.decimals is not None:
         found.append(DynamicConfigValue("decimals", column.decimals))
     if column.levels:

@@ -127,11 +127,73 @@ def test_cells() -> None:
             [
                 ["a b", "a b", "", "/d/x?var-job=a%20b"],
                 [2.5, "2.50 req/s", "", ""],
-                [None, "-", "", ""],
+                [None, "", "", ""],
             ],
         ],
         "sort": {"column": 1, "descending": True},
     }
+
+
+def test_a_row_without_a_label_has_a_name_and_a_link() -> None:
+    """A value mapping names an empty or missing label; its link has the label, not the name."""
+    named = [
+        {"type": "special", "options": {"match": match, "result": {"text": "no route"}}}
+        for match in ("null", "empty")
+    ]
+    panel = make_panel(
+        "table",
+        targets=[query("A"), query("B")],
+        transformations=MERGED,
+        fieldConfig={
+            "defaults": {"noValue": "Nothing here"},
+            "overrides": [
+                {
+                    "matcher": {"id": "byRegexp", "options": ".*"},
+                    "properties": [{"id": "noValue", "value": ""}],
+                },
+                override("route", mappings=named, links=[{"url": "/d/x?r=${__value.raw}"}]),
+            ],
+        },
+    )
+    both = [
+        result(series({"route": ""}, (1, 5)), series({"route": "/a b"}, (1, 4)), series({}, (1, 3)))
+    ] * 2
+    found = content(panel, both, STATE)
+    assert found is not None
+    assert [row[1] for row in found["rows"]] == [
+        ["", "no route", "", "/d/x?r="],
+        ["/a b", "/a b", "", "/d/x?r=%2Fa%20b"],
+        [None, "no route", "", "/d/x?r="],
+    ]
+
+
+def test_empty_cells_are_empty() -> None:
+    """A cell without a value has its field's text for no value, and no link if that is empty."""
+    panel = make_panel(
+        "table",
+        transformations=MERGED,
+        fieldConfig={"overrides": [override("job", links=[{"url": "/d/x"}])]},
+    )
+    found = content(panel, [result(series({"job": ""}, (1, 5)))], STATE)
+    assert found is not None
+    assert found["rows"][0][1] == ["", "", "", ""]
+    panel = make_panel("table", fieldConfig={"defaults": {"noValue": "none"}})
+    found = content(panel, [result(series({"job": ""}, (1, NAN)))], STATE)
+    assert found is not None
+    assert [cell[1] for cell in found["rows"][0][1:]] == ["none", "none"]
+
+
+def test_a_runbook_is_shown_by_the_viewer() -> None:
+    """A link to the runbook of an alert leads to the viewer's page of alerts."""
+    url = "https://wiki.example/runbooks/${__value.raw}.md"
+    panel = make_panel(
+        "table",
+        transformations=MERGED,
+        fieldConfig={"overrides": [override("alertname", links=[{"url": url}])]},
+    )
+    found = content(panel, [result(series({"alertname": "TargetsDown"}, (1, 5)))], STATE)
+    assert found is not None
+    assert found["rows"][0][1][3] == "/alerts?open=TargetsDown"
 
 
 def test_no_rows_are_no_content() -> None:

@@ -1,6 +1,7 @@
 """Table panels: data frames, Grafana's transformations of them, and cells."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,9 +12,7 @@ from sidelight.embedded.viewer.query_result import QueryResult
 from sidelight.embedded.viewer.variables import PageState, data_link
 
 TIME: Final = "Time"
-NO_VALUE: Final = "-"
-EMPTY_LABEL: Final = "(empty)"
-"""The text of an empty label, so that a link has a text."""
+RUNBOOK: Final = re.compile(r"https?://.*/runbooks/(\w+)\.md")
 Cell = float | str | None
 Json = dict[str, Any]
 
@@ -63,16 +62,21 @@ def _cells(
 
 
 def _cell(cell: Cell, field: FieldConfig, row: dict[str, str], state: PageState) -> Any:
-    if not _has_value(cell):
-        text, color = NO_VALUE, ""
-    elif isinstance(cell, str):
-        text, color = cell or EMPTY_LABEL, ""
-    else:
+    text, color = field.nothing("empty" if cell == "" else "null"), ""
+    if isinstance(cell, str) and cell:
+        text = cell
+    elif _has_value(cell) and not isinstance(cell, str):
         colored = field.get("custom.cellOptions", {}).get("type") == "color-text"
         text, color = field.format(cell or 0), field.threshold_color(cell or 0) if colored else ""
     links = field.get("links") or ()
-    address = data_link(links[0]["url"], state, row) if links and cell is not None else ""
+    address = _address(links[0]["url"], cell, row, state) if links and text else ""
     return [cell if _has_value(cell) else None, text, color, address]
+
+
+def _address(url: str, cell: Cell, row: dict[str, str], state: PageState) -> str:
+    """The address of a link; a runbook is shown by the viewer's own page of alerts."""
+    found = data_link(url, state, row, raw="" if cell is None else str(cell))
+    return RUNBOOK.sub(r"/alerts?open=\1", found)
 
 
 def transformed(panel: Panel, results: Sequence[QueryResult]) -> DataFrame:
