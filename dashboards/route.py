@@ -283,7 +283,7 @@ WEBSOCKETS: Final = [
     )
 ]
 
-TOTALS: Final = shared.totals(names.ROUTE_CLASS, ROUTE_AND_METHOD)
+TOTALS: Final = shared.totals(ROUTE_AND_METHOD)
 
 
 DASHBOARD: Final = dashboard(

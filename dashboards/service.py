@@ -256,7 +256,7 @@ INSTANCES: Final = table(
     empty=NO_DATA,
 )
 
-TOTALS: Final = shared.totals(names.ROUTE_CLASS)
+TOTALS: Final = shared.totals()
 
 
 DASHBOARD: Final = dashboard(

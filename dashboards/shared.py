@@ -9,6 +9,8 @@ from typing import Final
 from dashboards import colours
 from dashboards.builder import FIRING, Row, Section, link_to
 from dashboards.panels import (
+    NO_SIDELIGHT,
+    NO_TRAFFIC,
     SIDELIGHT_ONLY,
     PanelBuilder,
     count_stat,
@@ -32,7 +34,7 @@ from dashboards.queries import (
 from dashboards.tables import RAW, Column, Key, table
 from sidelight.project import PROJECT_URL
 from sidelight.slo import names
-from sidelight.slo.recording import BROKEN, CLASS, COUNTED, FAILED
+from sidelight.slo.recording import CLASS, COUNTED, FAILED
 
 OF_SERVICE: Final = "var-job=${__data.fields.Service}"
 ALL_INSTANCES: Final = "All instances of the service, regardless of the Instance variable."
@@ -169,20 +171,20 @@ def firing_alerts() -> PanelBuilder:
     )
 
 
-def totals(series: str, *matchers: str) -> list[PanelBuilder]:
+def totals(*matchers: str) -> list[PanelBuilder]:
     """Numbers of requests in the selected time range."""
     return [
         count_stat(
-            title,
-            f"{what} in the selected time range. {ALL_INSTANCES}",
-            Query(in_range(recorded(series, *matchers, *more)), "requests"),
-            empty="None",
+            f"Total of {what}",
+            f"{what.capitalize()} in the selected time range. {ALL_INSTANCES}",
+            Query(in_range(recorded(series, *matchers, *more)), what),
+            empty=empty,
         )
-        for title, what, more in (
-            ("Total of requests", "Requests", ()),
-            ("Total of 5xx responses", "5xx responses", (FAILED, COUNTED)),
-            ("Total of 4xx responses", "4xx responses", (f'{CLASS}="4xx"',)),
-            ("Total of lost responses", "Responses that broke off after the status", (BROKEN,)),
+        for what, series, more, empty in (
+            ("requests", names.ROUTE_CLASS, (), NO_TRAFFIC),
+            ("5xx responses", names.ROUTE_CLASS, (FAILED, COUNTED), "None"),
+            ("4xx responses", names.ROUTE_CLASS, (f'{CLASS}="4xx"',), "None"),
+            ("slow requests", names.ROUTE_SLOW, (), NO_SIDELIGHT),
         )
     ]
 
