@@ -262,6 +262,24 @@ def test_a_block_is_shown_while_it_lasts(
     assert attribution.shown == [first, second, ""]
 
 
+def test_a_block_of_a_loop_that_has_stopped_is_hidden(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """A loop that is stopped while it is blocked, as by an exception, is not shown for ever."""
+    attribution.sources = iter(lines(*["a.py:1"] * 9))
+    watched.look(1300 * MS, 1300 * MS)
+    loop, watched.loop = watched.loop, None
+    watched.look(1350 * MS, 1350 * MS)
+    line = "/a: a.py:1, called from app.py:1"
+    assert attribution.shown == [line, ""]
+    watched.loop = loop
+    watched.beat(5000 * MS)
+    watched.look(5300 * MS, 5300 * MS)
+    watched._run = lambda: None  # the loop runs anew
+    watched.beat(9000 * MS)
+    assert attribution.shown == [line, "", line, ""]
+
+
 class Waits(ProcessorWaits):
     """What a thread waited for a processor, in milliseconds since the last beat."""
 
