@@ -12,6 +12,7 @@ NEWEST := .venv
 OLDEST := .venv-oldest
 WHEEL := .venv-wheel
 RELEASE := .venv-release
+SUITES := .venv-suites
 PYTHONS := 3.11 3.12 3.13 3.14 3.15
 # Not all pins have wheels for 3.15 yet.
 PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
@@ -76,6 +77,14 @@ $(WHEEL)/.requirements: $(WHEEL)/.python $(REQUIREMENTS) requirements/dev.txt co
 	$(WHEEL)/bin/python $(PIP_INSTALL) -r requirements/dev.txt -c constraints.txt
 	@touch $@
 
+$(SUITES)/.python:
+	$(call new_venv,$(SUITES),$(PYTHONS_NEWEST))
+	@touch $@
+
+$(SUITES)/.requirements: $(SUITES)/.python requirements/suites.txt constraints.txt
+	$(SUITES)/bin/python $(PIP_INSTALL) -r requirements/suites.txt -c constraints.txt
+	@touch $@
+
 $(RELEASE)/.python:
 	$(call new_venv,$(RELEASE),$(PYTHONS_NEWEST))
 	@touch $@
@@ -90,6 +99,10 @@ $(NEWEST)/.package: $(NEWEST)/.requirements pyproject.toml
 
 $(OLDEST)/.package: $(OLDEST)/.requirements pyproject.toml
 	$(OLDEST)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints-oldest.txt -e .
+	@touch $@
+
+$(SUITES)/.package: $(SUITES)/.requirements pyproject.toml
+	$(SUITES)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e .
 	@touch $@
 
 $(NEWEST)/.benchmarks: $(NEWEST)/.package benchmarks/requirements.txt
@@ -124,6 +137,10 @@ test-wheel: wheel $(WHEEL)/.requirements  ## all but the slow tests, on the buil
 .PHONY: test-pythons
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)
+
+.PHONY: test-suites
+test-suites: $(SUITES)/.package  ## FastAPI's and Starlette's own test suites, with Sidelight in each application
+	$(SUITES)/bin/python -m tests.suites
 
 .PHONY: coverage
 coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
@@ -191,5 +208,5 @@ dist: wheel $(RELEASE)/.requirements  ## what a release publishes: the wheel, a 
 
 .PHONY: clean
 clean:  ## removes everything made here, environments too
-	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(addprefix .venv-,$(PYTHONS)) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(SUITES) $(addprefix .venv-,$(PYTHONS)) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

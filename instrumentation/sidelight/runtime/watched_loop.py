@@ -73,7 +73,10 @@ class OngoingBlock:
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class WatchedLoop:
-    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns)."""
+    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns).
+
+    ``chores`` is called often while the loop runs, in the thread that watches it.
+    """
 
     attributions: list[BlockAttribution]
     threshold: int
@@ -81,6 +84,7 @@ class WatchedLoop:
     loop: asyncio.AbstractEventLoop | TrioLoop | None = None
     thread: int = 0
     due: int = 0
+    chores: Callable[[], None] = field(default=lambda: None, kw_only=True)
     blocks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None

@@ -4,11 +4,11 @@ A record is a checksum, a length, and JSON, so that a reader in another process 
 a complete record from one that is being written.
 """
 
-import json
 import struct
 import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from json import dumps, loads
 from typing import Any
 
 from sidelight.store.layout import SLOW_RECORD_BYTES, SLOW_RECORDS, WORD
@@ -71,7 +71,7 @@ def pack_record(record: SlowRequest) -> bytes:
         replace(record, path="", phases=None),
         replace(record, path="", phases=None, route=record.route[:MAX_TEXT]),
     ):
-        text = json.dumps(shorter.to_dict(), separators=(",", ":")).encode()
+        text = dumps(shorter.to_dict(), separators=(",", ":")).encode()
         if len(text) <= ROOM:
             break
     else:
@@ -94,13 +94,13 @@ def read_ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
 
 def encode(records: Iterable[SlowRequest]) -> bytes:
     """The newest of the records, as they are stored in the totals."""
-    return json.dumps([record.to_dict() for record in newest(records)]).encode()
+    return dumps([record.to_dict() for record in newest(records)]).encode()
 
 
 def decode(data: bytes) -> list[SlowRequest]:
     """The inverse of `encode`; invalid records are left out."""
     try:
-        rows = json.loads(data) if data else []
+        rows = loads(data) if data else []
         return [_record(row) for row in rows if _is_record(row)]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return []
