@@ -25,7 +25,7 @@ def main() -> int:
         broken(STARLETTE, "starlette")
         + broken(FASTAPI, "fastapi")
         + broken(FASTAPI, "fastapi-blockbuster", SUITE_BLOCKBUSTER="1")
-        + refereed(run(FASTAPI, "fastapi-refereed", SUITE_SIDELIGHT="1", SUITE_REFEREE="1"))
+        + compared(run(FASTAPI, "fastapi-compared", SUITE_SIDELIGHT="1", SUITE_ORACLE="1"))
     )
 
 
@@ -48,7 +48,7 @@ def summary(report: Report) -> str:
     return f"{counts['passed']} passed, {failed} failed, {counts['skipped']} skipped"
 
 
-def refereed(report: Report) -> int:
+def compared(report: Report) -> int:
     """Print how many requests agree; the number of tests that differ otherwise than is listed."""
     listed = tomllib.loads((HERE / "differences.toml").read_text())["difference"]
     expected = {test: each["requests"] for each in listed for test in each["tests"]}
@@ -58,7 +58,7 @@ def refereed(report: Report) -> int:
     unlisted = sum((found - Counter(expected)).values())
     agreement = 1 - unlisted / max(report.requests, 1)
     print(
-        f"referee: {report.requests} requests, of which {found.total()} differ, "
+        f"oracle: {report.requests} requests, of which {found.total()} differ, "
         f"{found.total() - unlisted} as listed: {agreement:.2%} of the others agree"
     )
     wrong = sorted(test for test in expected | found if expected.get(test, 0) != found[test])

@@ -30,7 +30,7 @@ class Suite(NamedTuple):
 
 
 class Report(NamedTuple):
-    """What became of each test of one run, and what the referee says."""
+    """What became of each test of one run, and what the oracle says."""
 
     outcomes: dict[str, str]
     requests: int

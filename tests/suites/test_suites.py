@@ -41,7 +41,7 @@ def test_different():
 def test_blocking():
     assert TestClient(app).get("/items/0").status_code == 200
 """
-SWITCHES = ["SUITE_SIDELIGHT", "SUITE_REFEREE", "SUITE_BLOCKBUSTER"]
+SWITCHES = ["SUITE_SIDELIGHT", "SUITE_ORACLE", "SUITE_BLOCKBUSTER"]
 pytestmark = [
     pytest.mark.newest,
     pytest.mark.slow,

@@ -1,6 +1,6 @@
 """The limit of a request's body that Starlette and FastAPI enforce around all middleware.
 
-A middleware that reads the body raises an exception of theirs, which the limit answers with 413.
+A middleware that reads the body then raises an exception, which the limit answers with 413.
 """
 
 try:

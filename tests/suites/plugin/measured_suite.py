@@ -2,7 +2,7 @@
 
 `python -m tests.suites` runs them with it. The environment says what else is done: with
 ``SUITE_BLOCKBUSTER`` a blocking call on the event loop raises, with ``SUITE_SIDELIGHT`` each
-application is measured, and with ``SUITE_REFEREE`` FastAPI's own telemetry is compared.
+application is measured, and with ``SUITE_ORACLE`` FastAPI's own telemetry is compared.
 """
 
 import json
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
+import oracle
 import pytest
-import referee
 from blockbuster import blockbuster_ctx
 from fastapi import FastAPI
 from starlette.applications import Starlette
@@ -41,8 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
         for kind in (Starlette, FastAPI):
             build = measured(kind.build_middleware_stack)
             patch.setattr(kind, "build_middleware_stack", build)
-    if os.environ.get("SUITE_REFEREE"):
-        referee.install(patch)
+    if os.environ.get("SUITE_ORACLE"):
+        oracle.install(patch)
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +59,7 @@ def no_blocking_call() -> Iterator[None]:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """After a test and its fixtures, write to the report how the two counts compare."""
     yield
-    requests, differences = referee.compare()
+    requests, differences = oracle.compare()
     item.user_properties.append(("requests", str(requests)))
     if differences:
         item.user_properties.append(("differences", json.dumps(differences)))

@@ -1,6 +1,6 @@
-"""FastAPI's own telemetry as the referee: what it says of each request, and what Sidelight counted.
+"""FastAPI's own telemetry as the oracle: what it says of each request, and what Sidelight counted.
 
-Each application has a referee of its own, in place of a MeterProvider. An application for which a
+Each application has an oracle of its own, in place of a MeterProvider. An application for which a
 test configures telemetry by itself has none.
 """
 
@@ -42,7 +42,7 @@ class Difference(NamedTuple):
     telemetry: list[tuple[Request, int]]
 
 
-class Referee(MeterProvider):
+class Oracle(MeterProvider):
     """Counts the requests of one application, as FastAPI's telemetry reports them."""
 
     def __init__(self, app: FastAPI) -> None:
@@ -52,7 +52,7 @@ class Referee(MeterProvider):
 
     def get_meter(self, name: str, *args: Any, **options: Any) -> Meter:
         """The meter that FastAPI asks for."""
-        return RefereeMeter(name, self)
+        return OracleMeter(name, self)
 
     def add(self, attributes: Mapping[str, Any]) -> None:
         """FastAPI reports one request."""
@@ -70,44 +70,44 @@ class Referee(MeterProvider):
         return telemetry.total(), Difference(*only)
 
 
-_asked: set[Referee] = set()
+_asked: set[Oracle] = set()
 """Those whose applications were requested since the last comparison; they are kept until then."""
 _files: WeakKeyDictionary[StoreLifecycle, list[WorkerFile]] = WeakKeyDictionary()
 
 
-class RefereeMeter(NoOpMeter):
+class OracleMeter(NoOpMeter):
     """Has no instrument that keeps anything but the histogram of durations."""
 
-    def __init__(self, name: str, referee: Referee) -> None:
+    def __init__(self, name: str, oracle: Oracle) -> None:
         super().__init__(name)
-        self._referee = referee
+        self._oracle = oracle
 
     def create_histogram(self, name: str, *args: Any, **options: Any) -> Histogram:
         """The one histogram of FastAPI's."""
-        return RefereeHistogram(name, self._referee)
+        return OracleHistogram(name, self._oracle)
 
 
-class RefereeHistogram(Histogram):
-    """Hands each request to its referee."""
+class OracleHistogram(Histogram):
+    """Hands each request to its oracle."""
 
-    def __init__(self, name: str, referee: Referee) -> None:
-        self._referee = referee
+    def __init__(self, name: str, oracle: Oracle) -> None:
+        self._oracle = oracle
 
     def record(
         self, amount: float, attributes: Mapping[str, Any] | None = None, context: Any = None
     ) -> None:
         """A request has ended."""
-        self._referee.add(attributes or {})
+        self._oracle.add(attributes or {})
 
 
 def install(patch: pytest.MonkeyPatch) -> None:
-    """Give each new application a referee, and remember the files that Sidelight opens."""
+    """Give each new application an oracle, and remember the files that Sidelight opens."""
     construct, open_store = FastAPI.__init__, StoreLifecycle._open
 
     @wraps(construct)
-    def with_referee(app: FastAPI, *args: Any, **options: Any) -> None:
+    def with_oracle(app: FastAPI, *args: Any, **options: Any) -> None:
         if options.get("telemetry") is None:
-            own = {"meter_provider": Referee(app), "tracing": False, "logs": False}
+            own = {"meter_provider": Oracle(app), "tracing": False, "logs": False}
             options["telemetry"] = own
         construct(app, *args, **options)
 
@@ -119,7 +119,7 @@ def install(patch: pytest.MonkeyPatch) -> None:
             files.append(opened.recorder.file)
         return opened
 
-    patch.setattr(FastAPI, "__init__", with_referee)
+    patch.setattr(FastAPI, "__init__", with_oracle)
     patch.setattr(StoreLifecycle, "_open", remembered)
 
 
@@ -143,6 +143,6 @@ def _lifecycle(app: FastAPI) -> StoreLifecycle | None:
 
 def compare() -> tuple[int, list[Difference]]:
     """The requests of all applications since the last time, and where the two differ."""
-    results = [referee.compare() for referee in _asked]
+    results = [oracle.compare() for oracle in _asked]
     _asked.clear()
     return sum(number for number, _ in results), [found for _, found in results if found]
