@@ -17,6 +17,7 @@ PYTHONS := 3.11 3.12 3.13 3.14 3.15
 # Not all pins have wheels for 3.15 yet.
 PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
 REQUIREMENTS := requirements/tests.txt
+BUILT_FROM := pyproject.toml hatch_build.py instrumentation/sidelight/_fastpath.c
 PIP_INSTALL := -m pip install --quiet
 # Some tests wait for servers: two at a time leave a part of two cores idle.
 # Tests that share a server, a browser or a recording are a group, and run in one process.
@@ -93,11 +94,11 @@ $(RELEASE)/.requirements: $(RELEASE)/.python requirements/release.txt constraint
 	$(RELEASE)/bin/python $(PIP_INSTALL) -r requirements/release.txt -c constraints.txt
 	@touch $@
 
-$(NEWEST)/.package: $(NEWEST)/.requirements pyproject.toml
+$(NEWEST)/.package: $(NEWEST)/.requirements $(BUILT_FROM)
 	$(NEWEST)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e .
 	@touch $@
 
-$(OLDEST)/.package: $(OLDEST)/.requirements pyproject.toml
+$(OLDEST)/.package: $(OLDEST)/.requirements $(BUILT_FROM)
 	$(OLDEST)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints-oldest.txt -e .
 	@touch $@
 
@@ -114,13 +115,15 @@ system:  ## Debian packages that tests use (promtool, PostgreSQL, Chromium and o
 	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
 	  redis-server=redis-server pg_ctlcluster=postgresql chromium=chromium
 	@.ci/newer prometheus forky
+	@.ci/newer promtool forky
+	@.ci/newer victoria-metrics forky
 
 # --- checks ---
 
 .PHONY: test
 test: system setup setup-oldest  ## all but the slow tests, at both ends of the versions
 	$(NEWEST)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
-	$(OLDEST)/bin/python -m pytest $(PARALLEL) -m "not slow and not newest" $(ARGS) $(ON_OLDEST) || \
+	SIDELIGHT_PURE=1 $(OLDEST)/bin/python -m pytest $(PARALLEL) -m "not slow and not newest" $(ARGS) $(ON_OLDEST) || \
 	  [ $$? = 5 -a -n '$(ARGS)' ]  # 5: what was asked for is not among these
 
 .PHONY: test-all
@@ -141,6 +144,10 @@ test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each
 .PHONY: test-suites
 test-suites: $(SUITES)/.package  ## FastAPI's and Starlette's own test suites, with Sidelight in each application
 	$(SUITES)/bin/python -m tests.suites
+
+.PHONY: test-promql
+test-promql: setup  ## Prometheus's own scripts of PromQL tests, with a count; says how to get them
+	$(NEWEST)/bin/python -m tests.embedded.promql.conformance
 
 .PHONY: coverage
 coverage: setup  ## lines and branches of asgi/ and store/ that their tests run, with a least value
@@ -180,7 +187,7 @@ bench: $(NEWEST)/.benchmarks  ## ours beside the peers; on a quiet machine
 
 .PHONY: rules
 rules: setup  ## rules of services without objectives, and those that promtool tests
-	$(NEWEST)/bin/sidelight rules build --output deploy/prometheus/rules/sidelight.yml
+	$(NEWEST)/bin/sidelight rules build --all-jobs --output deploy/prometheus/rules/sidelight.yml
 	$(NEWEST)/bin/sidelight rules build --config deploy/prometheus/tests/shop.toml \
 	  --output deploy/prometheus/tests/shop.yml
 
@@ -194,7 +201,7 @@ wheel: setup  ## dist/*.whl, checked
 	$(NEWEST)/bin/python -m build --no-isolation --wheel .
 	@$(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q '^sidelight/py\.typed ' \
 	  || { echo "the wheel lacks sidelight/py.typed" >&2; exit 1; }
-	@for file in data/dashboards/sidelight-fleet.json data/rules/sidelight.yml data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
+	@for file in data/dashboards/sidelight-fleet.json data/runbooks/EventLoopBlocked.md embedded/viewer/static/panel.js; do \
 	  $(NEWEST)/bin/python -m zipfile -l dist/sidelight-*.whl | grep -q "^sidelight/$$file " \
 	    || { echo "the wheel lacks $$file" >&2; exit 1; }; done
 

@@ -31,7 +31,7 @@ from dashboards.queries import (
     total,
 )
 from dashboards.tables import SERVICE, Column, Key, coloured_column, table
-from sidelight.contract import POOL
+from sidelight.contract import POOL, PORT, SERVER
 from sidelight.slo import names
 
 
@@ -177,8 +177,9 @@ THREADS: Final = [
 PENDING: Final = total(raw("db_client_connection_pending_requests"), POOL)
 TIMEOUTS: Final = total(rate("db_client_connection_timeouts_total"), POOL)
 CLIENT: Final = "http_client_request_duration_seconds"
-CALLS: Final = total(rate(f"{CLIENT}_count"), "server_address")
-FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", 'error_type!=""'), "server_address")
+UPSTREAM: Final = (SERVER, PORT)
+CALLS: Final = total(rate(f"{CLIENT}_count"), *UPSTREAM)
+FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", 'error_type!=""'), *UPSTREAM)
 POOLS: Final = [
     table(
         "Connection pools",
@@ -202,9 +203,9 @@ POOLS: Final = [
     table(
         "Upstreams",
         "The servers that watched HTTP clients call; the 20 with the most requests.",
-        [Key("server_address", "Server")],
+        [Key(SERVER, "Server"), Key(PORT, "Port")],
         Column(f"topk(20, {CALLS})", "Requests/s", "reqps"),
-        Column(f"topk(20, {mean(CLIENT, 'server_address')})", "Mean time", "s"),
+        Column(f"topk(20, {mean(CLIENT, *UPSTREAM)})", "Mean time", "s"),
         coloured_column(
             f"topk(20, {ratio(f'({FAILED_CALLS} or 0 * {CALLS})', CALLS)})",
             "Errors",
@@ -238,7 +239,11 @@ DEPENDENCIES: Final = [
         (
             "Upstreams over long time ranges",
             "The mean time of calls, as recorded over 5 minutes; the ten slowest.",
-            Query(f"topk(10, {recorded(names.UPSTREAM)})", "{{server_address}}", recorded=True),
+            Query(
+                f"topk(10, {recorded(names.UPSTREAM)})",
+                "{{server_address}}:{{server_port}}",
+                recorded=True,
+            ),
             "No HTTP client is watched, or the rules are not loaded",
         ),
     )

@@ -131,7 +131,8 @@ SERIES: Final = table(
 LOSSES: Final = [
     time_series(
         "Series overflow",
-        "Observations that were counted under the route _OTHER because max_series was reached.",
+        "Observations that were counted under the route _OTHER because a worker's file is full: it "
+        "has max_series label sets, or no bytes left for another.",
         "short",
         Query(increase("sidelight_series_overflow_total"), "overflow"),
         empty=NO_DATA,

@@ -45,6 +45,22 @@ A library that the service does not use need not be installed.
 | library | oldest | newest |
 | --- | --- | --- |
 {libraries}
+## Servers
+
+On every server, an application that calls `receive`, or whose task is cancelled, learns that its
+client has left. Most endpoints that answer late do not. What the server knows decides then:
+
+| server | a client that left before a late response, without the endpoint's knowledge |
+| --- | --- |
+| uvicorn, and gunicorn with uvicorn's class | `client_disconnected` |
+| gunicorn's own class `asgi` | `client_disconnected` |
+| hypercorn on asyncio | `client_disconnected` |
+| hypercorn on Trio, granian, others | not known: the response counts with its status |
+
+Nor is it known on uvicorn while a second request of the same connection waits (pipelining), or of a
+response that took less than 5 ms, the first boundary of `buckets`. A 5xx counts with its status: it
+is a failure of the service, also where its client did not wait for it.
+
 ## Prometheus and Grafana
 
 | program | oldest | newest | how it is tested |

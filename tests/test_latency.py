@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from sidelight.errors import SettingsError
+from sidelight.latency import KEYS
 from sidelight.settings import load
+from sidelight.slo import config
 
 OBJECTIVES = """
 selector = 'job="shop"'
@@ -63,6 +65,31 @@ def test_a_wrong_latency_stops_the_start(text: str, key: str, empty_folder: Path
     example = str(caught.value).rpartition("for example ")[2]
     write(empty_folder, example if example.startswith("slo") else f"[slo]\n{example}")
     load({}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "near"),
+    [
+        ('availabilty = "99%"', "slo.availabilty", "availability"),
+        ('route = [{ mach = "GET /x" }]', "slo.route.mach", "match"),
+        (
+            'route = [{ match = "GET /x", latncy = "99% < 1s" }]',
+            "slo.route[GET /x].latncy",
+            "latency",
+        ),
+    ],
+)
+def test_a_misspelt_key_stops_the_start(text: str, key: str, near: str, empty_folder: Path) -> None:
+    """The middleware, too, names an unknown key of an objective with the nearest known one."""
+    write(empty_folder, f"[slo]\n{text}")
+    with pytest.raises(SettingsError, match=f"did you mean {near}[?].*; for example") as caught:
+        load({}, {})
+    assert caught.value.key == key
+
+
+def test_each_key_has_a_check() -> None:
+    """The keys that the middleware accepts are those that the rules are made from."""
+    assert tuple(config._CHECKS) == KEYS
 
 
 def test_objectives_are_the_files_own(empty_folder: Path) -> None:

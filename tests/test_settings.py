@@ -15,6 +15,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("first_byte", "GET /x", "list of routes"),
     ("first_byte", ["/x"], "METHOD"),
     ("first_byte", [5], "METHOD"),
+    ("first_byte", {"/x": 1}, "METHOD"),
+    ("first_byte", {"GET /x": 0}, "above 0"),
+    ("first_byte", {"GET /x": "soon"}, "seconds"),
     ("slow_request_threshold", 0, "above 0"),
     ("slow_request_threshold", -1, "above 0"),
     ("slow_request_threshold", "fast", "seconds"),
@@ -26,7 +29,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("slow_request_threshold", {"GET /x": 0}, "above 0"),
     ("slow_request_threshold", {"GET /x": None}, "seconds"),
     ("slow_request_threshold", {"/x": 1}, "METHOD"),
-    ("slow_request_threshold", {"get /x": 1}, "METHOD"),
+    ("slow_request_threshold", {"get /x": 1}, "METHOD /template', did you mean 'GET /x'?"),
+    ("first_byte", ["Get  /x"], "METHOD /template', did you mean 'GET /x'?"),
     ("slow_request_threshold", {"GET": 1}, "METHOD"),
     ("slow_request_threshold", {"GET x": 1}, "METHOD"),
     ("slow_request_threshold", {5: 1}, "METHOD"),
@@ -82,7 +86,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("service", "", "empty"),
     ("service", 5, "text"),
     ("slo", 1, "unknown option"),
-    ("Slow", 1, "unknown option"),
+    ("Slow", 1, "unknown option, did you mean slow_request_threshold?"),
+    ("sloww", 1, "unknown option, did you mean slow_request_threshold?"),
     ("max_serie", 200, "unknown option, did you mean max_series?"),
     ("Metrics-Path", "/m", "unknown option, did you mean metrics_path?"),
     ("nonsense", 1, "unknown option (known: buckets, "),
@@ -154,6 +159,13 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
         "slow_request_threshold",
         {"POST /a": 0.3, "GET /b": 1.0, "*": 1.0},
     ),
+    ("SIDELIGHT_FIRST_BYTE", "GET /a, POST /b", "first_byte", ("GET /a", "POST /b")),
+    (
+        "SIDELIGHT_FIRST_BYTE",
+        "GET /a=0.3, POST /b",
+        "slow_request_threshold",
+        {"GET /a": 0.3, "*": 1.0},
+    ),
     ("SIDELIGHT_BUCKETS", "0.5,2", "buckets", (0.5, 1.0, 2.0)),
     ("SIDELIGHT_LOG_REQUEST_PATH", "1", "log_request_path", True),
     ("SIDELIGHT_LOG_REQUEST_PATH", "False", "log_request_path", False),
@@ -168,6 +180,19 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
     ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
     ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
 ]
+
+
+def test_a_threshold_of_the_first_byte(empty_folder: Path) -> None:
+    """It is the route's own, a boundary, and no other may be named beside it."""
+    found = load({"first_byte": {"GET /a": 0.3}, "slow_request_threshold": {"GET /b": 2}}, {})
+    assert found.first_byte == ("GET /a",)
+    assert found.slow_request_threshold == {"GET /a": 0.3, "GET /b": 2.0, "*": 1.0}
+    assert 0.3 in found.buckets
+    both = {"first_byte": {"GET /a": 0.3}, "slow_request_threshold": {"GET /a": 2}}
+    message = failure(both)
+    assert message.startswith("first_byte={'GET /a': 0.3}: has a threshold in slow_request")
+    assert message.endswith("for example first_byte=['GET /a']")
+    load({**both, "first_byte": ["GET /a"]}, {})
 
 
 def test_the_environment(empty_folder: Path) -> None:
@@ -237,6 +262,32 @@ def test_a_parents_file_is_not_read(empty_folder: Path, monkeypatch: pytest.Monk
     assert load({}, {}).service is None
 
 
+def test_a_variable_names_the_file(empty_folder: Path) -> None:
+    """`SIDELIGHT_CONFIG` is read wherever the process starts, and the folder's own file is not."""
+    write(empty_folder, "sidelight.toml", 'service = "here"\n')
+    (there := empty_folder / "there").mkdir()
+    write(there, "of-shop.toml", 'service = "there"\n[slo]\nlatency = "99% < 70ms"\n')
+    write(there, "pyproject.toml", '[tool.sidelight]\nservice = "project"\n')
+    found = load({}, {"SIDELIGHT_CONFIG": str(there / "of-shop.toml")})
+    assert (found.service, str(found.file)) == ("there", str(there / "of-shop.toml"))
+    assert 0.07 in found.buckets
+    assert load({}, {"SIDELIGHT_CONFIG": "there/pyproject.toml"}).service == "project"
+    for wrong in ("none.toml", "", "there"):
+        message = failure({}, {"SIDELIGHT_CONFIG": wrong})
+        assert message.startswith(f"SIDELIGHT_CONFIG={wrong!r}: is no file; for example SIDE")
+
+
+def test_the_file_that_was_read(empty_folder: Path) -> None:
+    """The settings say which file they are from, or where there is none."""
+    assert str(load({}, {}).file) == (
+        f"none ({empty_folder} has no sidelight.toml, and no [tool.sidelight] in pyproject.toml)"
+    )
+    write(empty_folder, "pyproject.toml", "[tool.sidelight]\nmax_series = 100\n")
+    assert str(load({}, {}).file) == str(empty_folder / "pyproject.toml")
+    write(empty_folder, "sidelight.toml", "max_series = 200\n")
+    assert str(load({}, {}).file) == str(empty_folder / "sidelight.toml")
+
+
 VALUES = "slow_request_threshold=0: ", "nonsense=1: "
 WRONG_FILES = [
     ("sidelight.toml", "slow_request_threshold = ["),
@@ -256,7 +307,7 @@ def test_a_wrong_file(empty_folder: Path) -> None:
         path = empty_folder / name
         path.write_bytes(text.encode("latin-1"))
         message = failure({})
-        assert message.startswith((f"file='{name}': ", *VALUES)), message
+        assert message.startswith((f"file='{path}': ", *VALUES)), message
         assert "for example " in message
         path.unlink()
 

@@ -16,6 +16,8 @@ ROUTE: Final = "http_route"
 STATUS: Final = "http_response_status_code"
 ERROR: Final = "error_type"
 SCHEME: Final = "url_scheme"
+SERVER: Final = "server_address"
+PORT: Final = "server_port"
 WORKER: Final = "worker"
 POOL: Final = "db_client_connection_pool_name"
 
@@ -367,7 +369,7 @@ METRICS: Final = _catalogue(
         "http_client_request_duration_seconds",
         "histogram",
         "seconds",
-        (METHOD, "server_address", STATUS, ERROR),
+        (METHOD, SERVER, PORT, STATUS, ERROR),
         "Time of outgoing HTTP requests of a watched client.",
         "duration",
     ),
@@ -458,7 +460,8 @@ METRICS: Final = _catalogue(
         "counter",
         "",
         (),
-        "Observations counted under the route _OTHER because the series limit was reached.",
+        "Observations counted under the route _OTHER because a worker's file is full: it has "
+        "max_series label sets, or no bytes left for another, as with many long routes.",
     ),
     Metric(
         "sidelight_files_skipped_total",

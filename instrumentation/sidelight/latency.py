@@ -10,11 +10,18 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from sidelight.errors import SettingsError
+from sidelight.nearest import only_known
 
 AVAILABILITY_EXAMPLE = 'availability = "99.9%"'
 LATENCY_EXAMPLE = 'latency = "99% < 300ms"'
 SLO_EXAMPLE = 'slo = { availability = "99.9%", latency = "99% < 300ms" }'
 ROUTE_EXAMPLE = 'route = [{ match = "POST /checkout", latency = "99% < 1s" }]'
+KEYS = (
+    "availability", "latency", "route", "first_byte", "window", "exclude", "min_bad_events",
+    "labels", "annotations", "runbook_base", "dashboard_base", "root_path",
+)  # fmt: skip
+"""The keys of the table ``slo``."""
+ROUTE_KEYS = ("match", "availability", "latency", "first_byte")
 SHORTEST = Decimal("0.001")
 LONGEST = Decimal(3600)
 
@@ -51,22 +58,25 @@ def latencies(slo: Any) -> tuple[float, ...]:
 
 
 def routes(slo: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The tables ``slo.route``."""
+    """The tables ``slo.route``. Raises `SettingsError`, also for an unknown key."""
     given = slo.get("route", [])
     if not isinstance(given, list) or not all(isinstance(one, Mapping) for one in given):
         raise SettingsError("slo.route", given, "must be tables, [[...slo.route]]", ROUTE_EXAMPLE)
+    for one in given:
+        only_known(f"{place(one)}.", one, ROUTE_KEYS, ROUTE_EXAMPLE)
     return given
 
 
 def place(route: Mapping[str, Any]) -> str:
     """What a table of a route is called in messages."""
-    return f"slo.route[{route.get('match')}]"
+    return f"slo.route[{route['match']}]" if "match" in route else "slo.route"
 
 
 def table(slo: Any) -> Mapping[str, Any]:
-    """The table ``slo`` itself."""
+    """The table ``slo`` itself. Raises `SettingsError`, also for an unknown key."""
     if not isinstance(slo, Mapping):
         raise SettingsError("slo", slo, "must be a table", SLO_EXAMPLE)
+    only_known("slo.", slo, KEYS, AVAILABILITY_EXAMPLE)
     return slo
 
 

@@ -1,4 +1,4 @@
-"""Files in the package that are not code: dashboards, rules, runbooks and the example shop."""
+"""Files in the package that are not code: dashboards, runbooks and the example shop."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,13 +6,12 @@ from typing import Final, Literal
 
 from sidelight.errors import SidelightError
 
-Data = Literal["dashboards", "rules", "runbooks", "shop"]
+Data = Literal["dashboards", "runbooks", "shop"]
 
 _WHEEL: Final = Path(__file__).parent / "data"
 _CHECKOUT: Final = Path(__file__).parents[2]
 _SOURCES: Final[dict[Data, str]] = {
     "dashboards": "dashboards/json",
-    "rules": "deploy/prometheus/rules",
     "runbooks": "docs/runbooks",
     "shop": "examples/shop",
 }

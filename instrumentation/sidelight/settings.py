@@ -1,27 +1,27 @@
-"""Settings: keyword arguments, then ``SIDELIGHT_*``, then the working directory's own file."""
+"""Settings: keyword arguments, then ``SIDELIGHT_*``, then a file."""
 
 import math
 import os
 import re
-import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
-from sidelight import bearer_token
+from sidelight import bearer_token, settings_file
 from sidelight.contract import DURATION_BUCKETS
 from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
 from sidelight.latency import latencies
-from sidelight.nearest import unknown
+from sidelight.nearest import route_problem, unknown
+from sidelight.settings_file import SettingsFile
 
 EVERY_ROUTE = "*"
+DISABLED = "SIDELIGHT_DISABLED"
 MOST_BUCKETS = 60
 MOST_TEMPLATES = 1000
 PARAMETER = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::(?:str|path|int|float|uuid))?}")
-PYPROJECT = "pyproject.toml"
 FOR_RULES = ("selector", "slo")
 """Keys that only files have, for ``sidelight rules``; of ``slo`` we need the latencies."""
 FEWEST_SERIES = 100
@@ -34,7 +34,8 @@ class Options(TypedDict, total=False):
 
     ``slow_request_threshold``: from how long on a request is slow, one number for all routes or
     a mapping by ``"METHOD /template"``. ``first_byte``: routes, as ``"METHOD /template"``, of
-    which the time to the first byte says whether a request is slow, as of event streams.
+    which the time to the first byte says whether a request is slow, as of event streams; or a
+    mapping of such routes to how long that takes in a slow request.
     ``loop_block_threshold``: how long an event loop may be busy before that counts as blocked.
     ``log_request_path``: log the path of a slow request, without its query. ``buckets``:
     boundaries of duration histograms. ``exclude``: paths that are not measured, exact or ending in
@@ -48,7 +49,7 @@ class Options(TypedDict, total=False):
     """
 
     slow_request_threshold: float | Mapping[str, float]
-    first_byte: Sequence[str]
+    first_byte: Sequence[str] | Mapping[str, float]
     loop_block_threshold: float
     log_request_path: bool
     buckets: Sequence[float]
@@ -69,7 +70,7 @@ class Settings:
 
     Times are in seconds. ``slow_request_threshold`` maps ``"METHOD /template"`` (without
     ``root_path``), or ``"*"``, to a threshold; ``buckets`` holds every threshold, and the
-    latency of every objective, as a boundary.
+    latency of every objective, as a boundary. ``file`` is the file that was read.
     """
 
     slow_request_threshold: Mapping[str, float]
@@ -86,6 +87,14 @@ class Settings:
     directory: str | None = None
     service: str | None = None
     registry: Any = None
+    file: SettingsFile | None = None
+
+
+class Given(NamedTuple):
+    """The value of a key as its source has it, and what the source is called."""
+
+    value: Any
+    source: str
 
 
 def load(
@@ -97,67 +106,47 @@ def load(
 
     Raises `SettingsError` for an unknown key or a value that can't be used.
     """
-    file = from_folder(folder or Path.cwd())
-    objectives = {key: file.pop(key) for key in FOR_RULES if key in file}
-    given: dict[str, Any] = {**file, **_from_environ(environ), **options}
-    for key, value in given.items():
-        if key not in _CHECKS:
-            problem = unknown("option", key, sorted(KEYS if key in file else _CHECKS))
-            raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
-    values = {key: _CHECKS[key](key, value) for key, value in given.items()}
-    slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}
+    file = settings_file.find(environ, folder)
+    found = given(options, environ, file)
+    values = {key: _CHECKS[key](key, one.value) for key, one in found.items()}
+    slow = values.pop("slow_request_threshold", {})
+    values["first_byte"] = _with_thresholds(values.pop("first_byte", {}), slow)
+    slow = {EVERY_ROUTE: 1.0, **slow}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
-    if "slo" in objectives:
-        bounds.update(latencies(objectives["slo"]))
+    if "slo" in file.table:
+        bounds.update(latencies(file.table["slo"]))
     buckets = tuple(sorted(bounds))
-    return Settings(slow_request_threshold=slow, buckets=buckets, **values)
+    return Settings(slow_request_threshold=slow, buckets=buckets, file=file, **values)
+
+
+def given(
+    options: Mapping[str, Any], environ: Mapping[str, str], file: SettingsFile
+) -> dict[str, Given]:
+    """Each option that a source names, unchecked. Raises `SettingsError` for an unknown key."""
+    of_file = {key: value for key, value in file.table.items() if key not in FOR_RULES}
+    for known, keys in ((KEYS, of_file), (OPTIONS, options)):
+        for key, value in keys.items():
+            if key not in OPTIONS:
+                problem = unknown("option", key, sorted(known))
+                raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
+    return {
+        **{key: Given(value, str(file)) for key, value in of_file.items()},
+        **{key: Given(value, variable(key)) for key, value in _from_environ(environ)},
+        **{key: Given(value, "argument") for key, value in options.items()},
+    }
 
 
 def disabled(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether ``SIDELIGHT_DISABLED`` turns everything off."""
-    return environ.get("SIDELIGHT_DISABLED", "").lower() in {"1", "true", "yes", "on"}
+    return environ.get(DISABLED, "").lower() in {"1", "true", "yes", "on"}
 
 
-def from_folder(folder: Path) -> dict[str, Any]:
-    """``sidelight.toml``, or else ``[tool.sidelight]`` of ``pyproject.toml``; {} without."""
-    return from_file(folder / "sidelight.toml") or from_file(folder / PYPROJECT)
-
-
-def from_file(file: Path) -> dict[str, Any]:
-    """Our table of one file: all of it, or ``[tool.sidelight]`` of a ``pyproject.toml``."""
-    table = _read(file)
-    if file.name == PYPROJECT:
-        for key in ("tool", "sidelight"):
-            table = _table(file.name, table.get(key, {}))
-    return table
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:  # among these are wrong TOML and wrong UTF-8
-        raise SettingsError(
-            "file", file.name, str(error), "slow_request_threshold = 1.0"
-        ) from error
-
-
-def _table(name: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise SettingsError("file", name, f"{value!r} is not a table", "[tool.sidelight]")
-    return value
-
-
-def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
+def _from_environ(environ: Mapping[str, str]) -> Iterator[tuple[str, "_Text"]]:
     """``SIDELIGHT_MAX_SERIES=100`` is ``max_series``; ``SIDELIGHT_DIR`` is ``directory``."""
-    found = {}
-    for field in fields(Settings):
-        name = variable(field.name)
-        if name in environ:
-            value = environ[name]
-            found[field.name] = _Text(value if field.name == "directory" else utf8(value))
-    return found
+    for key in OPTIONS:
+        value = environ.get(variable(key))
+        if value is not None:
+            yield key, _Text(value if key == "directory" else utf8(value))
 
 
 def variable(key: str) -> str:
@@ -180,7 +169,7 @@ def _slow(key: str, value: Any) -> dict[str, float]:
     found = {}
     for route, threshold in value.items():
         if route != EVERY_ROUTE and not _is_route(str(route)):
-            raise SettingsError(key, {route: threshold}, "a route is 'METHOD /template'", example)
+            raise SettingsError(key, {route: threshold}, route_problem(route), example)
         found[str(route)] = _seconds(key, threshold, example)
     return found
 
@@ -190,15 +179,44 @@ def _is_route(text: str) -> bool:
     return bool(space) and method.isupper() and path.startswith("/")
 
 
-def _first_byte(key: str, value: Any) -> tuple[str, ...]:
-    example = f'{key}=["GET /export"]'
-    parts = [part.strip() for part in value.split(",")] if isinstance(value, _Text) else value
-    if isinstance(parts, str) or not isinstance(parts, Sequence):
-        raise SettingsError(key, value, "must be a list of routes", example)
-    for part in parts:
-        if not isinstance(part, str) or not _is_route(part):
-            raise SettingsError(key, value, "a route is 'METHOD /template'", example)
-    return tuple(parts)
+def _first_byte(key: str, value: Any) -> dict[str, float | None]:
+    """A threshold by route; None where that of the whole request is meant."""
+    example = f'{key}=["GET /export"] or {key}={{"GET /export": 0.3}}'
+    if isinstance(value, _Text):
+        value = _first_byte_from_text(value)
+    if isinstance(value, str) or not isinstance(value, Sequence | Mapping):
+        raise SettingsError(
+            key, value, "must be a list of routes, or have seconds of each", example
+        )
+    for route in value:
+        if not isinstance(route, str) or not _is_route(route):
+            raise SettingsError(key, value, route_problem(route), example)
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(value)
+    return {
+        route: None if seconds is None else _seconds(key, seconds, example)
+        for route, seconds in value.items()
+    }
+
+
+def _first_byte_from_text(text: str) -> dict[str, str | None]:
+    """``GET /export=0.3,GET /feed``."""
+    pairs = [part.strip().partition("=") for part in text.split(",")]
+    return {route.strip(): seconds if equals else None for route, equals, seconds in pairs}
+
+
+def _with_thresholds(
+    first_byte: Mapping[str, float | None], slow: dict[str, float]
+) -> tuple[str, ...]:
+    """The routes of ``first_byte``, whose thresholds are added to those of slow requests."""
+    for route, seconds in first_byte.items():
+        if seconds is None:
+            continue
+        if route in slow:
+            problem = "has a threshold in slow_request_threshold too; leave it in one of them"
+            raise SettingsError("first_byte", {route: seconds}, problem, f"first_byte=[{route!r}]")
+        slow[route] = seconds
+    return tuple(first_byte)
 
 
 def _slow_from_text(text: str) -> Any:
@@ -352,5 +370,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "service": _text,
     "registry": _registry,
 }
-KEYS = (*_CHECKS, *FOR_RULES)
+OPTIONS = tuple(_CHECKS)
+"""The keys of all sources."""
+KEYS = (*OPTIONS, *FOR_RULES)
 """The keys of a file of settings."""

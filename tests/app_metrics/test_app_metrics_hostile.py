@@ -327,7 +327,7 @@ def test_no_snapshot_breaks_a_page(where: Directory, examples: int) -> None:
 def test_what_prometheus_client_makes_stays_as_it_is(where: Directory, mine: WorkerFile) -> None:
     """Every kind of a real registry is shown whole, under its own kind."""
     client = pytest.importorskip("prometheus_client")
-    from sidelight.app_metrics.registry import collect_families
+    from sidelight.app_metrics.registry import collectors, families_of
 
     source = client.CollectorRegistry()
     client.Counter("orders", "Orders.", ["shop"], registry=source).labels('a"\n').inc(2)
@@ -336,9 +336,8 @@ def test_what_prometheus_client_makes_stays_as_it_is(where: Directory, mine: Wor
     client.Summary("size_bytes", "Size.", registry=source).observe(3)
     client.Info("build", "Build.", registry=source).info({"version": "1"})
     client.Enum("mood", "Mood.", states=["good", "bad"], registry=source).state("bad")
-    where.write(
-        mine.name.replace(".worker", ".user"), app_families.encode(collect_families(source))
-    )
+    families = [family for each in collectors(source) for family in families_of(each)]
+    where.write(mine.name.replace(".worker", ".user"), app_families.encode(families))
     snapshot = Reader(where).snapshot()
     assert {family.kind for family in snapshot.app_families.values()} == {
         *("counter", "gauge", "histogram", "summary", "info", "stateset")

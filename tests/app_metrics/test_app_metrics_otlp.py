@@ -10,8 +10,8 @@ from sidelight.app_metrics.families import AppFamily
 from sidelight.export.snapshot import Snapshot
 from tests.app_metrics import example_metrics
 from tests.export.otlp_service import data_of, page_of, service, snapshot_of
-from tests.export.otlp_translation import kind_of, points, samples
-from tests.live.otlp_receiver import Received, attributes
+from tests.export.otlp_translation import kind_of, samples
+from tests.live.otlp_receiver import Received, attributes, points
 
 client = pytest.importorskip("prometheus_client")
 core = pytest.importorskip("prometheus_client.core")

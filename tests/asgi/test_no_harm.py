@@ -118,7 +118,18 @@ MODULES = [
     "sidelight.store.writer",
 ]
 # Where messages pass, and where faults end up: to break these is to break the application.
-THE_PATH = {"begin", "send", "receive", "end", "give_up", "handled", "release_slot", "_release"}
+THE_PATH = {
+    "begin",
+    "send",
+    "receive",
+    "end",
+    "give_up",
+    "handled",
+    "prepare",
+    "received",
+    "release_slot",
+    "_release",
+}
 
 
 def parts() -> list[tuple[str, Any, str]]:
@@ -186,7 +197,7 @@ def test_a_fault_changes_no_answer_and_loses_no_request_silently(
     after = scrape(app)
     names = ("http_server_active_requests", "fastapi_active_requests", "fastapi_websocket_active")
     assert [after.value(gauge) for gauge in names] == [0, 0, 0]
-    assert len(_file(app).free_slots) == len(_file(app)._slots)
+    assert len(_file(app).free_slots) == len(_file(app).paths)
     driven = {REQUESTS_COUNT: 2 * len(REQUESTS), CONNECTIONS_COUNT: 2}
     lost = {metric: n - added(before, after, metric) for metric, n in driven.items()}
     assert min(lost.values()) >= 0, "a request was counted twice"

@@ -189,6 +189,87 @@ def test_a_stream_whose_client_leaves(version: str) -> None:
     assert facts(scrape(app)) == (expected, {}, {"GET": 1})
 
 
+WHOLE = {**START, "headers": [(b"content-length", b"1")]}
+NO_CONTENT = {**START, "status": 204}
+
+
+@pytest.mark.parametrize(
+    ("method", "before", "status", "kind"),
+    [
+        ("GET", [WHOLE, MORE], "200", ""),
+        ("GET", [WHOLE], "200", "client_disconnected"),
+        ("GET", [START, MORE], "200", "client_disconnected"),
+        ("HEAD", [WHOLE], "200", ""),
+        ("GET", [NO_CONTENT], "204", ""),
+    ],
+)
+@pytest.mark.parametrize("told", [True, False])
+def test_a_client_that_has_all_of_a_response_may_leave(
+    method: str, before: list[Message], status: str, kind: str, *, told: bool
+) -> None:
+    """What the headers announce is there before the last message: whoever leaves then has it all.
+
+    The application is told, or the server knows.
+    """
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        for message in before:
+            await send(message)
+        connection.closed = True
+        if told:
+            assert await receive() == GONE
+        else:
+            await send({"type": "http.response.body"})
+
+    connection = Connection()
+    app = SidelightMiddleware(inner)
+    run(app(http_scope(method, "/"), connection.receive, connection.send))
+    page = scrape(app)
+    left = {method: 1} if kind else {}
+    assert facts(page) == ({(method, "", status, kind): 1}, {}, left)
+    assert page.value("fastapi_active_requests") == 0
+
+
+class Connection:
+    """What uvicorn's ``receive`` belongs to: it knows whether the transport is closed."""
+
+    def __init__(self) -> None:
+        self.transport = self
+        self.closed = False
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    async def receive(self) -> Message:
+        return dict(GONE)
+
+    async def send(self, message: Message) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(200, "client_disconnected"), (404, "client_disconnected"), (503, "503")]
+)
+def test_a_client_that_did_not_wait(status: int, kind: str) -> None:
+    """An answer to nobody is a disconnect; a failure is one whoever waits; what follows is neither.
+
+    The server knows that the client left, and the application never asked.
+    """
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({**START, "status": status})
+        connection.closed = True
+        await send(LAST)
+        raise ZeroDivisionError
+
+    connection = Connection()
+    app = SidelightMiddleware(inner)
+    with pytest.raises(ZeroDivisionError):
+        run(app(http_scope("GET", "/"), connection.receive, connection.send))
+    left = {"GET": 1} if kind == "client_disconnected" else {}
+    expected = {("GET", "", str(status), kind): 1}
+    assert facts(scrape(app)) == (expected, {"ZeroDivisionError": 1}, left)
+
+
 def test_a_body_that_breaks_off() -> None:
     """A client that leaves in the middle of its own body is a disconnect without a status."""
     app = FastAPI()

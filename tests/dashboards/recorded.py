@@ -36,6 +36,6 @@ RECORDED: Final[dict[str, tuple[str, ...]]] = {
     names.TOTAL_RATE: _OF_SLO,
     names.BAD_RATE: _OF_SLO,
     names.DEPENDENCY: ("dependency", "step"),
-    names.UPSTREAM: ("server_address",),
+    names.UPSTREAM: ("server_address", "server_port"),
     **dict.fromkeys(map(names.ratio, (BASE, *SHORT, *LONG)), _OF_SLO),
 }

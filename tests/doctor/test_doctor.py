@@ -24,6 +24,7 @@ from sidelight.doctor.application import check_application
 from sidelight.doctor.finding import Finding
 from sidelight.doctor.machine import check_machine
 from sidelight.doctor.scrapes import check_scrapes
+from tests.asgi.driver import call
 from tests.serving import serving
 
 
@@ -136,32 +137,136 @@ def test_traces_and_logs_are_no_metrics(monkeypatch: pytest.MonkeyPatch) -> None
     assert not sends(meter_provider=sdk.MeterProvider())
 
 
+def test_opentelemetrys_instrumentation_replaces_fastapis_metrics() -> None:
+    """What `instrument_app` sends is reported as its own, and only with a MeterProvider."""
+    instrumentation = pytest.importorskip("opentelemetry.instrumentation.fastapi")
+    pytest.importorskip("fastapi.telemetry", reason="FastAPI before 0.142 has no telemetry")
+    from opentelemetry.metrics import NoOpMeterProvider
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    own = "OpenTelemetry's instrumentation (instrument_app) measures the same requests"
+    for replaced in (True, False):
+        reader = InMemoryMetricReader()
+        provider = MeterProvider([reader])
+        app = FastAPI(telemetry={"meter_provider": provider})
+        app.add_middleware(SidelightMiddleware)
+        to = NoOpMeterProvider() if replaced else provider
+        instrumentation.FastAPIInstrumentor.instrument_app(app, meter_provider=to)
+        assert list(wrong(check_application(app))) == ([] if replaced else [own])
+        assert call(app, path="/").status == 404
+        assert (reader.get_metrics_data() is None) is replaced
+        instrumentation.FastAPIInstrumentor.uninstrument_app(app)
+
+
 def test_settings_of_the_environment() -> None:
-    """An invalid value, a switch that is off and an unused directory are reported."""
+    """An invalid value and an unused directory are reported."""
     assert any(
         "SIDELIGHT" in k or "slow" in k
         for k in wrong(check_machine({"SIDELIGHT_SLOW_REQUEST_THRESHOLD": "x"}))
     )
-    assert "unset SIDELIGHT_DISABLED" in wrong(check_machine({"SIDELIGHT_DISABLED": "1"})).values()
     old = {"PROMETHEUS_MULTIPROC_DIR": "/somewhere"}
     assert "unset PROMETHEUS_MULTIPROC_DIR" in wrong(check_machine(old)).values()
 
 
 def test_variables_with_a_misspelt_name() -> None:
-    """A variable that is similar to a setting's is named; those of the commands are not."""
-    found = wrong(check_machine({"SIDELIGHT_MAX_SERIE": "200", "SIDELIGHT_DIRECTORY": "/run"}))
-    assert found == {
-        "SIDELIGHT_MAX_SERIE has no effect: no setting has that name": (
-            "rename it to SIDELIGHT_MAX_SERIES"
-        ),
-        "SIDELIGHT_DIRECTORY has no effect: no setting has that name": "rename it to SIDELIGHT_DIR",
+    """A variable that nothing reads is named, with the most similar one that is read."""
+    near = {
+        "SIDELIGHT_MAX_SERIE": "SIDELIGHT_MAX_SERIES",
+        "SIDELIGHT_DIRECTORY": "SIDELIGHT_DIR",
+        "SIDELIGHT_SLOWW": "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
+        "SIDELIGHT_SLOW_MS": "SIDELIGHT_SLOW_REQUEST_THRESHOLD",
+        "SIDELIGHT_DISABLE": "SIDELIGHT_DISABLED",
+        "SIDELIGHT_CONFIG_FILE": "SIDELIGHT_CONFIG",
+        "SIDELIGHT_VIEWER_TOKEN": "SIDELIGHT_VIEWER_TOKEN_FILE",
     }
+    expected = {
+        f"{name} has no effect: no setting has that name": f"rename it to {right}"
+        for name, right in near.items()
+    }
+    unlike = {
+        "SIDELIGHT_QQQ has no effect: no setting has that name": (
+            "docs/settings.md lists the names"
+        )
+    }
+    environ = dict.fromkeys([*near, "SIDELIGHT_QQQ"], "1")
+    assert wrong(check_machine(environ, OF_COMMANDS)) == expected | unlike
+
+
+OF_COMMANDS = ("SIDELIGHT_VIEWER_TOKEN_FILE", "SIDELIGHT_LISTEN")
+
+
+def test_the_command_knows_the_variables_of_all_commands(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Variables of commands, and those that Kubernetes sets for a Service, are no mistakes."""
     options = [option for command in main.commands.values() for option in command.params]
-    names = {str(one.envvar): "1" for one in options if one.envvar}
-    del names["SIDELIGHT_DIR"]
+    names = {str(one.envvar) for one in options if one.envvar} - {"SIDELIGHT_DIR"}
     assert len(names) > 15
-    others = {"SIDELIGHT_DISABLED": "0", "SIDELIGHT_SERVICE_HOST": "10.0.0.1", "OTHER": "1"}
-    assert wrong(check_machine(names | others)) == {}
+    of_kubernetes = {
+        "SIDELIGHT_SERVICE_HOST",
+        "SIDELIGHT_SERVICE_PORT_METRICS",
+        "SIDELIGHT_PORT",
+        "SIDELIGHT_PORT_9464_TCP_ADDR",
+        "SIDELIGHT_VIEWER_SERVICE_HOST",
+    }
+    for name in names | of_kubernetes | {"OTHER"}:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("SIDELIGHT_DISABLED", "0")
+    monkeypatch.setenv("SIDELIGHT_LISTE", "1")
+    output = CliRunner().invoke(main, ["doctor"]).output
+    assert [line for line in output.splitlines() if line.startswith(("warn", "fail"))] == [
+        "warn  SIDELIGHT_LISTE has no effect: no setting has that name"
+    ]
+
+
+@pytest.mark.parametrize("value", ["1", "true", "Yes"])
+def test_a_service_that_is_turned_off(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SIDELIGHT_DISABLED` fails, and no other finding says that requests are measured."""
+    monkeypatch.setenv("SIDELIGHT_DISABLED", value)
+    assert wrong(check_machine({"SIDELIGHT_DISABLED": value})) == {
+        f"SIDELIGHT_DISABLED={value}: nothing is measured": "unset SIDELIGHT_DISABLED"
+    }
+    assert list(check_application(measured())) == []
+
+
+def test_a_value_that_turns_nothing_off() -> None:
+    """A value of `SIDELIGHT_DISABLED` that means neither yes nor no is named."""
+    assert wrong(check_machine({"SIDELIGHT_DISABLED": "y"})) == {
+        "SIDELIGHT_DISABLED='y' has no effect": "SIDELIGHT_DISABLED=1, or unset it"
+    }
+    for value in ("", "0", "False", "no", "off"):
+        assert wrong(check_machine({"SIDELIGHT_DISABLED": value})) == {}
+
+
+def test_names_of_routes_that_do_not_exist() -> None:
+    """A setting that names no route of the application is reported, with the nearest route."""
+    app = FastAPI()
+
+    @app.get("/orders/{order_id}")
+    def order(order_id: int) -> None: ...
+
+    app.add_middleware(
+        SidelightMiddleware,
+        slow_request_threshold={"GET /orders/{id}": 0.3, "GET /orders/{order_id}": 1, "*": 2},
+        first_byte=["POST /wholly/elsewhere"],
+        exclude=["/favicon.ico", "/orders/{order_id}"],
+        phase_sample_interval=0,
+    )
+    assert wrong(check_application(app)) == {
+        "slow_request_threshold names 'GET /orders/{id}', which is no route of the application": (
+            "write 'GET /orders/{order_id}', as the route is declared"
+        ),
+        "first_byte names 'POST /wholly/elsewhere', which is no route of the application": (
+            "write 'METHOD /template', as the route is declared"
+        ),
+        "exclude names '/orders/{order_id}', and a path is compared as it is, without parameters": (
+            "exclude '/orders/*'"
+        ),
+    }
+    right: dict[str, Any] = {"slow_request_threshold": {"GET /orders/{order_id}": 1}}
+    app.user_middleware.clear()
+    assert wrong(check_application(SidelightMiddleware(CORSMiddleware(app), **right))) == {}
 
 
 def test_directories(tmp_path: Path) -> None:
@@ -197,14 +302,18 @@ class Prometheus(http.server.BaseHTTPRequestHandler):
 
     found: ClassVar[dict[str, list[Any]]] = {}
     config: ClassVar[str] = ""
+    groups: ClassVar[list[Any]] = []
+    status: ClassVar[int] = 200
 
     def do_GET(self) -> None:
         text = unquote(self.path)
         names = {"(sidelight_build_info) unless": "no buckets", "sidelight_build_info": "build"}
-        names |= {"target_info": "target", "(http_server": "native"}
+        names |= {"target_info": "target", "(http_server": "native", "sum by (job)": "own"}
+        names |= {"sum by (all)": "all"}
         kind = next((kind for part, kind in names.items() if part in text), "")
-        body = json.dumps({"data": {"result": self.found.get(kind, []), "yaml": self.config}})
-        self.send_response(200)
+        data = {"result": self.found.get(kind, []), "yaml": self.config, "groups": self.groups}
+        body = json.dumps({"data": data})
+        self.send_response(self.status)
         self.end_headers()
         self.wfile.write(body.encode())
 
@@ -243,6 +352,44 @@ def test_histograms_that_prometheus_converts(prometheus: str) -> None:
     assert "job 'bank'" in first[0]
     assert "job 'shop'" in second[0]
     assert first[1].startswith("always_scrape_classic_histograms: true")
+
+
+def test_rules_of_one_job_that_are_loaded_twice(
+    prometheus: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that the default rules record beside its own is named, with how to leave it out."""
+    shop, bank = ({"metric": {"job": job}, "value": [0, "1"]} for job in ("shop", "bank"))
+    monkeypatch.setattr(Prometheus, "found", {"build": [shop], "own": [shop], "all": [shop, bank]})
+    recorded = {
+        f"{name}-requests": {"name": "service:http_server_requests:rate5m", "query": query}
+        for name, query in (("sidelight-shop", "sum by (job)"), ("sidelight", "sum by (all)"))
+    }
+    other = {"name": "route:http_server_requests:rate5m", "query": "sum by (job)"}
+    groups = [{"name": name, "rules": [other, rule]} for name, rule in recorded.items()]
+    monkeypatch.setattr(Prometheus, "groups", groups)
+    assert wrong(check_scrapes(prometheus)) == {
+        "the job 'shop' has rules of sidelight-shop-requests and of sidelight-requests: its "
+        "series are recorded twice, so its alerts are wrong": (
+            "sidelight rules build --all-jobs --except shop"
+        )
+    }
+    monkeypatch.setattr(Prometheus, "groups", groups[1:])
+    assert wrong(check_scrapes(prometheus)) == {}
+
+
+def test_a_prometheus_that_refuses(prometheus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What refuses is told from what does not answer, and the fix can be typed as it is."""
+    for status, word, fix in (
+        (401, "401 Unauthorized: the checks have no login", "give an address"),
+        (404, "404 Not Found: it is no Prometheus", f"curl {prometheus}/-/ready"),
+    ):
+        monkeypatch.setattr(Prometheus, "status", status)
+        ((what, how),) = wrong(check_scrapes(prometheus)).items()
+        assert what == f"{prometheus} answers {word}"
+        assert how.startswith(fix)
+    assert list(wrong(check_scrapes("http://127.0.0.1:1/")).values()) == [
+        "curl http://127.0.0.1:1/-/ready"
+    ]
 
 
 def test_a_port_that_is_no_prometheus() -> None:

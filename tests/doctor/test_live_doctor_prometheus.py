@@ -1,4 +1,4 @@
-"""`sidelight doctor --prometheus` with a real Prometheus 3."""
+"""`sidelight doctor --prometheus` with a real Prometheus."""
 
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from click.testing import CliRunner
 
+from sidelight.cli import main
 from sidelight.doctor.scrapes import check_scrapes
-from tests.live.prometheus import query, started
+from tests.live.prometheus import prometheus, query, started
 from tests.live.servers import eventually, free_port
 from tests.serving import serving
 
@@ -71,3 +73,28 @@ def test_the_job_that_is_converted_is_named(address: str) -> None:
     """Of three jobs, only the one whose histograms have no buckets any more is a problem."""
     (found,) = [one for one in check_scrapes(address) if one.level == "fail"]
     assert "the histograms of the job 'converted' to native ones" in found.what
+
+
+RULES = """\
+global: {{scrape_interval: 300ms, scrape_timeout: 300ms}}
+rule_files: [own.yml, all.yml]
+scrape_configs:
+  - job_name: shop
+    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
+"""
+
+
+@pytest.mark.parametrize("but", [(), ("--except", "shop")], ids=["twice", "once"])
+def test_the_default_rules_beside_the_services_own(but: tuple[str, ...], tmp_path: Path) -> None:
+    """A job with rules of its own is named, until the default rules leave it out."""
+    (tmp_path / "sidelight.toml").write_text('service = "shop"\n')
+    config = ("--config", str(tmp_path / "sidelight.toml"))
+    for name, options in (("own", config), ("all", ("--all-jobs", *but))):
+        file = ("--scale", "1/60", "--output", str(tmp_path / f"{name}.yml"))
+        assert CliRunner().invoke(main, ["rules", "build", *options, *file]).exit_code == 0
+    with serving(Metrics) as target, prometheus(RULES.format(port=target), tmp_path) as port:
+        recorded = "service:http_server_requests:rate5m"
+        eventually(lambda: query(port, recorded))
+        found = [one for one in check_scrapes(f"http://127.0.0.1:{port}") if one.level == "warn"]
+    fix = "sidelight rules build --all-jobs --except shop"
+    assert [one.fix for one in found] == ([] if but else [fix])

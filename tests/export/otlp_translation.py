@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any
 
-from tests.live.otlp_receiver import attributes
+from tests.live.otlp_receiver import attributes, points
 
 WORDS = {"s": "seconds", "By": "bytes", "": ""}
 Sample = tuple[str, frozenset[tuple[str, str]]]
@@ -41,10 +41,6 @@ def kind_of(metric: Any) -> tuple[str, bool]:
     """gauge, sum or histogram, and whether it is a sum that never falls."""
     kind = metric.WhichOneof("data")
     return kind, kind == "sum" and metric.sum.is_monotonic
-
-
-def points(metric: Any) -> Any:
-    return getattr(metric, metric.WhichOneof("data")).data_points
 
 
 def samples(metrics: Iterable[Any]) -> dict[Sample, float]:

@@ -22,8 +22,8 @@ from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
 from tests.asgi.driver import call
 from tests.export.otlp_service import data_of, filled, page_of, service, snapshot_of, use
-from tests.export.otlp_translation import kind_of, points, samples
-from tests.live.otlp_receiver import Received, Receiver, attributes
+from tests.export.otlp_translation import kind_of, samples
+from tests.live.otlp_receiver import Received, Receiver, attributes, points
 
 DURATION = "http_server_request_duration_seconds"
 ROUTES = StoredFamily("fastapi_active_requests", "gauge", ())

@@ -13,6 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags, Metric
 
 from tests.serving import serving
 
@@ -22,9 +23,13 @@ UNPACKED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+Series = tuple[str, frozenset[tuple[str, Any]]]
+"""A metric's name, and attributes."""
+
+
 @dataclass
 class Received:
-    """One request: its path, its headers in small letters, what it carried."""
+    """One request: its path, its headers in small letters, the values it carried."""
 
     path: str
     headers: dict[str, str]
@@ -45,6 +50,39 @@ class Received:
         return found
 
 
+def points(metric: Metric) -> Any:
+    """The data points of a metric."""
+    return getattr(metric, metric.WhichOneof("data") or "").data_points
+
+
+def series_in(request: ExportMetricsServiceRequest) -> list[Series]:
+    """Each series of a request."""
+    return [
+        (metric.name, frozenset(attributes(point).items()))
+        for resource in request.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        for point in points(metric)
+    ]
+
+
+def without_ends(
+    request: ExportMetricsServiceRequest,
+) -> tuple[ExportMetricsServiceRequest, ExportMetricsServiceRequest]:
+    """The values of a request, and the ends of series, which have resources of their own."""
+    values, ends = ExportMetricsServiceRequest(), ExportMetricsServiceRequest()
+    for resource in request.resource_metrics:
+        flags = {
+            point.flags
+            for scope in resource.scope_metrics
+            for metric in scope.metrics
+            for point in points(metric)
+        }
+        assert flags <= {0} or flags == {DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK}
+        (values if flags <= {0} else ends).resource_metrics.append(resource)
+    return values, ends
+
+
 def attributes(holder: Any) -> dict[str, Any]:
     """A resource's or a point's attributes; none is there twice."""
     found = {
@@ -56,11 +94,15 @@ def attributes(holder: Any) -> dict[str, Any]:
 
 @dataclass
 class Receiver:
-    """A collector on a port of 127.0.0.1; 0 finds a free one. Use it as a context."""
+    """A collector on a port of 127.0.0.1; 0 finds a free one. Use it as a context.
+
+    ``arrived`` are the requests that had values; ``ended`` are the series that requests ended.
+    """
 
     port: int = 0
     status: int = 200
     arrived: list[Received] = field(default_factory=list)
+    ended: list[Series] = field(default_factory=list)
     tries: int = 0
     hold: threading.Event = field(default_factory=threading.Event)
     """Answers wait for it. It is set, unless a test clears it."""
@@ -92,7 +134,10 @@ class Receiver:
         self.hold.wait()
         with self._more:
             if status == 200:
-                self.arrived.append(received)
+                received.request, ends = without_ends(received.request)
+                self.ended += series_in(ends)
+                if received.request.resource_metrics or not ends.resource_metrics:
+                    self.arrived.append(received)
             self._more.notify_all()
         return status
 

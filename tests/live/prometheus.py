@@ -29,12 +29,15 @@ ITSELF = "its-own-port"
 
 
 @contextmanager
-def prometheus(config: str, where: Path, *options: str) -> Iterator[int]:
-    """Prometheus on a free port, with this configuration; its data and log are in a folder."""
+def prometheus(config: str, where: Path, *options: str, program: str = "") -> Iterator[int]:
+    """Prometheus on a free port, with this configuration; its data and log are in a folder.
+
+    ``program`` is another one than that of the machine.
+    """
     file, port = where / "prometheus.yml", free_port()
     file.write_text(config.replace(ITSELF, str(port)))
     command = (
-        tool("prometheus"),
+        program or tool("prometheus"),
         f"--config.file={file}",
         f"--storage.tsdb.path={where / 'tsdb'}",
         f"--web.listen-address=127.0.0.1:{port}",

@@ -183,8 +183,8 @@ def worker_with_routes(where: Path, series: int) -> Iterator[WorkerFile]:
     opened = directory.open_shared(str(where))
     file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
     for number in range(series):
-        tally = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
-        file.words[tally.at] = file.words[tally.at + 1] = number
+        first_word = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
+        file.words[first_word] = file.words[first_word + 1] = number
     yield file
     file.close()
     opened.close()

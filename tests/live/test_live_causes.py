@@ -1,14 +1,18 @@
 """What blocks the event loop, and what waits for a thread, on a real server under real clients."""
 
+import json
 import re
 import sys
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from sidelight.cli import main
 from tests.asgi.driver import Page
 from tests.live.conftest import Serve
 from tests.live.counting import scrape
@@ -25,6 +29,10 @@ HOLD = 1.5
 """Seconds for which ``/hold`` and ``/later`` of the service sleep."""
 BEAT = 0.1
 """Seconds between two beats of a loop."""
+LONG_HOLD = 7.0
+"""Seconds for which ``/hold-long`` sleeps: a hold of 5 is logged before its end, too."""
+HOLDER = r"/hold-long: \S+/causes\.py:\d+ in hold_long"
+"""The route and the line that sleeps."""
 LEAST = HOLD - BEAT
 """Seconds counted of each at least: where between two beats it began is not known."""
 
@@ -167,7 +175,11 @@ def test_a_loop_whose_process_holds_the_gil(uvicorn: Serve) -> None:
 
 
 def test_the_sidecar_sees_it_while_it_lasts(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
-    """Blocked seconds grow by route while the worker still can't answer."""
+    """While the worker can't answer, its seconds grow by route, and the line is there.
+
+    Afterwards the line is in the list of slow requests, in the command and in both logs, with
+    the length of the whole hold.
+    """
     server = uvicorn(1, "causes:app", SIDELIGHT_DIR=str(store)).ready()
     with Sidecar(store, tmp_path) as sidecar, ThreadPoolExecutor(1) as client:
         asked = client.submit(server.get, "/hold-long")
@@ -179,8 +191,36 @@ def test_the_sidecar_sees_it_while_it_lasts(uvicorn: Serve, store: Path, tmp_pat
             lambda: by_route(Page(sidecar.get("/metrics")[1]), BLOCKED)["/hold-long"] > seen + 1
         )
         assert not asked.done()
+        (now,) = eventually(lambda: slow_page(sidecar)["blocked"])
+        assert re.fullmatch(HOLDER, now["blocked_by"])
+        assert now["seconds"] > 1
+        assert not asked.done()
         assert asked.result()[0] == 200
         assert scrape(sidecar)
+        answer = eventually(lambda: page if not (page := slow_page(sidecar))["blocked"] else {})
+    (request,) = (one for one in answer["slow"] if one["route"] == "/hold-long")
+    assert re.fullmatch(HOLDER, request["blocked_by"])
+    assert request["loop_blocked"] >= LONG_HOLD - BEAT
+    shown = CliRunner().invoke(main, ["slow", "--directory", str(store), "--route", "/hold-long"])
+    assert re.search(HOLDER + "$", shown.stdout.rstrip())
+    assert re.search(rf"slow request route=/hold-long .*blocked_by='{HOLDER}'", server.log)
+    eventually(lambda: len(ends(server)) == 2)
+    so_far, whole = ends(server)
+    assert so_far < LONG_HOLD <= whole + BEAT
+
+
+def ends(server: Server) -> list[float]:
+    """How long the hold lasted, as the log says: so far, and at its end."""
+    lines = re.findall(rf"blocked for (\S+) s (so far )?by {HOLDER}", server.log)
+    assert [bool(so_far) for _, so_far in lines] in ([], [True], [True, False])
+    return [float(seconds) for seconds, _ in lines]
+
+
+def slow_page(sidecar: Sidecar) -> dict[str, Any]:
+    status, text = sidecar.get("/slow")
+    assert status == 200
+    found: dict[str, Any] = json.loads(text)
+    return found
 
 
 def test_calls_that_wait_for_a_thread(uvicorn: Serve, store: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.live.prometheus import prometheus
-from tests.live.prometheus_api import Answer, get, post
+from tests.live.prometheus_api import Answer, get
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar
 
@@ -223,53 +223,6 @@ def test_the_same_build_information(servers: ServerPair) -> None:
     actual, expected = servers.get("status/buildinfo")
     assert actual.data.keys() == expected.data.keys()
     assert actual.data["version"].startswith("3.")
-
-
-NOW = "1700000000"
-RANGE = ("start", NOW), ("end", NOW)
-BAD: list[tuple[str, list[tuple[str, str]]]] = [
-    ("query", []),
-    ("query", [("query", "sum(")]),
-    ("query", [("query", "up"), ("time", "yesterday")]),
-    ("query", [("query", "up"), ("timeout", "soon")]),
-    ("query_range", [("query", "up")]),
-    ("query_range", [("query", "up"), ("start", NOW)]),
-    ("query_range", [("query", "up"), ("start", NOW), ("end", "1600000000"), ("step", "5")]),
-    ("query_range", [("query", "up"), *RANGE]),
-    ("query_range", [("query", "up"), *RANGE, ("step", "0")]),
-    ("query_range", [("query", "up"), *RANGE, ("step", "-5s")]),
-    ("query_range", [("query", "up"), *RANGE, ("step", "five")]),
-    ("query_range", [("query", "up"), ("start", "0"), ("end", NOW), ("step", "1")]),
-    ("query_range", [("query", '"text"'), *RANGE, ("step", "5")]),
-    ("query_range", [("query", "sum("), *RANGE, ("step", "5")]),
-    ("series", []),
-    ("series", [("match[]", "{}")]),
-    ("series", [("match[]", "up[5m]")]),
-    ("series", [("match[]", "up"), ("start", "x")]),
-    ("labels", [("match[]", "sum(up)")]),
-    ("labels", [("end", "x")]),
-    ("label/a-b/values", []),
-    ("query_exemplars", [("query", "sum(")]),
-    ("query_exemplars", [("query", "up"), ("start", NOW), ("end", "1600000000")]),
-]
-
-
-@pytest.mark.parametrize(("path", "fields"), BAD, ids=str)
-def test_the_same_refusals(servers: ServerPair, path: str, fields: list[tuple[str, str]]) -> None:
-    """Invalid requests get the same status, type of error and message, by GET and by POST."""
-    actual, expected = servers.get(path, *fields)
-    assert actual.status == expected.status
-    assert actual.body["errorType"] == expected.body["errorType"]
-    assert _message(actual.body["error"]) == _message(expected.body["error"])
-    if not path.startswith("label/"):
-        assert post(servers.sidecar, path, *fields) == actual
-
-
-def _message(error: str) -> str:
-    """Remove the name of the parameter, which later versions add, and messages of the parser."""
-    error = re.sub(r'^invalid parameter "[^"]+": ', "", error)
-    error = re.sub(r"^(\d+:\d+|unknown position): ", "", error)
-    return error if "parse error" not in error and "matcher" not in error else "parse error"
 
 
 @pytest.mark.parametrize(

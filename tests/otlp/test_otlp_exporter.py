@@ -16,8 +16,8 @@ from sidelight.otlp import environment
 from sidelight.otlp.exporter import OtlpExporter
 from sidelight.store.schema import StoredFamily
 from tests.export.otlp_service import data_of, page_of, service, snapshot_of, use
-from tests.export.otlp_translation import points, samples
-from tests.live.otlp_receiver import Receiver, down
+from tests.export.otlp_translation import samples
+from tests.live.otlp_receiver import Receiver, down, points
 
 SLOW = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("GET", "/x"))
 BASE = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -132,7 +132,7 @@ def test_a_collector_that_is_busy(
     exporter.close(timeout=10)
     assert numbers(receiver) == [1]
     assert receiver.tries > 1
-    assert exporter.outcomes == {"success": 1, "failure": 0}
+    assert exporter.outcomes == {"success": 2, "failure": 0}  # values, and the ends of the series
     assert caplog.records == []
 
 
@@ -184,6 +184,26 @@ def test_close_sends_what_waits(receiver: Receiver, exporter: OtlpExporter) -> N
     assert numbers(receiver) == [1, 2]
     assert exporter.outcomes == {"success": 2, "failure": 0}
     assert not exporter._thread.is_alive()
+
+
+def test_a_series_that_leaves_ends(receiver: Receiver, exporter: OtlpExporter) -> None:
+    """Its end is sent until it arrives; those of all others are sent at the close."""
+    exporter.offer(counted(1))
+    until(lambda: exporter.outcomes["success"] == 1)
+    receiver.status = 400
+    exporter.offer(data_of(Snapshot()))
+    until(lambda: exporter.outcomes["failure"] == 1)
+    receiver.status = 200
+    active = SeriesKey(StoredFamily("fastapi_active_requests", "gauge", ()), ("/x",))
+    exporter.offer(data_of(Snapshot(sums={active: (1,)}, started=1)))
+    until(lambda: exporter.outcomes["success"] == 2)
+    slow = (
+        "fastapi.slow_requests",
+        frozenset({("http.request.method", "GET"), ("http.route", "/x")}),
+    )
+    assert receiver.ended == [slow]
+    exporter.close()
+    assert receiver.ended == [slow, ("fastapi.active_requests", frozenset({("http.route", "/x")}))]
 
 
 def test_close_ends_in_time(patient: OtlpExporter) -> None:

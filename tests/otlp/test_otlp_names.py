@@ -43,6 +43,7 @@ LABELS = {
     "error_type": "error.type",
     "url_scheme": "url.scheme",
     "server_address": "server.address",
+    "server_port": "server.port",
     "db_client_connection_pool_name": "db.client.connection.pool.name",
     "db_client_connection_state": "db.client.connection.state",
     "worker": "worker",

@@ -4,13 +4,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterator
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from sidelight.app_metrics import publisher
+from sidelight.app_metrics import collector_thread, publisher
+from sidelight.app_metrics.collector_thread import Job
 from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
 from sidelight.runtime import faults
@@ -150,6 +154,29 @@ def test_a_collection_is_begun_without_a_scrape_of_this_worker(store: Store) -> 
         time.sleep(0.001)
     assert source.asked == 1
     assert app_metrics.latest == b"[]"
+
+
+def test_a_collection_is_begun_seldom_without_any_scrape(store: Store, clock: Clock) -> None:
+    """Where nothing scrapes, a snapshot is taken every 30 seconds, for what a kill would lose."""
+    source = Failing(good=100)
+    app_metrics = Heartbeat(store).app_metrics
+    app_metrics.add_registry(source)
+    began: list[float] = []
+    with (
+        patch.object(store, "scraped_within", lambda _: False),
+        patch.object(collector_thread.thread, "submit", partial(run_at_once, clock, began)),
+    ):
+        for _ in range(100):
+            clock.now += 1
+            app_metrics.publish_if_due()
+    assert [later - earlier for earlier, later in pairwise(began)] == [30, 30]
+    assert app_metrics.latest == b"[]"
+
+
+def run_at_once(clock: Clock, began: list[float], job: Job) -> None:
+    began.append(clock.now)
+    while job.step():
+        pass
 
 
 def test_guarded_stops_counts_and_logs_an_exception(

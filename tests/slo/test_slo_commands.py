@@ -136,37 +136,75 @@ def test_check_without_promtool(settings: Path, monkeypatch: pytest.MonkeyPatch)
     assert "promtool is not installed" in done.output
 
 
-def test_export(empty_folder: Path) -> None:
-    """`export` writes the committed rules, and prints the path."""
-    done = call("export", "new/folder")
-    assert done.output.strip() == "new/folder/sidelight.yml"
+def test_build_for_every_job(empty_folder: Path) -> None:
+    """`--all-jobs` makes the committed rules, without a configuration."""
+    done = call("build", "--all-jobs", "--output", "sidelight.yml")
+    assert done.exit_code == 0
     committed = PROMETHEUS / "rules" / "sidelight.yml"
-    assert Path("new/folder/sidelight.yml").read_bytes() == committed.read_bytes()
+    assert Path("sidelight.yml").read_bytes() == committed.read_bytes()
 
 
-def test_export_without_a_job(empty_folder: Path) -> None:
-    """The default rules exclude a job with rules of its own."""
-    assert call("export", ".", "--except", "shop", "--except", "a.b").exit_code == 0
-    text = Path("sidelight.yml").read_text()
+def test_build_for_every_other_job(empty_folder: Path) -> None:
+    """`--except` leaves out a job with rules of its own, and is refused where it has no effect."""
+    text = call("build", "--all-jobs", "--except", "shop", "--except", "a.b").stdout
     assert 'up{job!~"shop|a\\\\.b"}' in text
     assert "up{}" not in text
+    alone = call("build", "--except", "shop")
+    assert alone.exit_code == 2
+    assert "--except is about --all-jobs" in alone.output
 
 
-def test_export_to_a_file(empty_folder: Path) -> None:
-    """A path that can't be written is an error in one line."""
-    Path("file").touch()
-    done = call("export", "file")
-    assert done.exit_code == 1
-    assert "Traceback" not in done.output
+def test_build_for_every_job_with_addresses(settings: Path) -> None:
+    """Of the configuration, the rules of every job have the addresses, and not the objectives."""
+    settings.write_text(SETTINGS + 'runbook_base = "https://w.example"\ndashboard_base = "/g"\n')
+    done = call("build", "--all-jobs")
+    assert "runbook_url: https://w.example/TargetsDown.md" in done.stdout
+    assert 'job="shop"' not in done.stdout
+    assert done.stderr == ""
+
+
+def test_build_without_a_configuration(empty_folder: Path) -> None:
+    """Without a service in a file there are no rules, but an error that names what to do."""
+    for command in ("build", "check"):
+        done = call(command)
+        assert done.exit_code == 1
+        assert f"is missing; settings file: none ({empty_folder} has no sidel" in done.output
+        assert "SIDELIGHT_CONFIG=FILE; for the default rules, add --all-jobs" in done.output
+    (empty_folder / "sidelight.toml").write_text("max_series = 100\n")
+    assert (
+        f"is missing; settings file: {empty_folder / 'sidelight.toml'}. For the rules"
+        in call("build").output
+    )
+
+
+def test_build_reads_the_file_that_a_variable_names(
+    settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started elsewhere, `SIDELIGHT_CONFIG` makes the same rules, and `--config` goes before it."""
+    made = call("build").stdout
+    below = settings.parent / "below"
+    below.mkdir()
+    monkeypatch.chdir(below)
+    monkeypatch.setenv("SIDELIGHT_CONFIG", str(settings))
+    assert call("build").stdout == made
+    (below / "other.toml").write_text('service = "bank"\n')
+    assert 'job="bank"' in call("build", "--config", "other.toml").stdout
+
+
+def test_build_reports_placeholders(settings: Path) -> None:
+    """`build` warns about links that start with the placeholder, beside the rules."""
+    done = call("build")
+    assert f"runbook_url of every alert starts with the placeholder {PROJECT_URL}" in done.stderr
+    assert 'fix: dashboard_base = "https://grafana.example"' in done.stderr
 
 
 def test_without_pyyaml(settings: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, the error has the command that installs it."""
     monkeypatch.setitem(sys.modules, "yaml", None)
-    done = call("build")
-    assert done.exit_code == 1
-    assert "pip install 'sidelight[rules]'" in done.output
-    assert call("export", ".").exit_code == 0
+    for command in (("build",), ("build", "--all-jobs"), ("check",)):
+        done = call(*command)
+        assert done.exit_code == 1
+        assert "pip install 'sidelight[rules]'" in done.output
 
 
 def test_the_middleware_does_not_import_it() -> None:

@@ -50,6 +50,7 @@ BAD = [
     (HEAD + 'availability = "99%"\nexclude = ["a"]', "slo.exclude", "list"),
     (HEAD + 'availability = "99%"\nexclude = ["/a*"]', "slo.exclude", "/*"),
     (HEAD + 'availability = "99%"\nexclude = [5]', "slo.exclude", "list"),
+    (HEAD + 'availability = "99%"\nexclude = ["/a", "get /b"]', "slo.exclude", "'GET /b'?"),
     (HEAD + 'availability = "99%"\nmin_bad_events = 0', "slo.min_bad_events", "whole"),
     (HEAD + 'availability = "99%"\nmin_bad_events = true', "slo.min_bad_events", "whole"),
     (HEAD + 'availability = "99%"\nmin_bad_events = "10"', "slo.min_bad_events", "whole"),

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 
 from sidelight import SidelightMiddleware
 from sidelight.doctor.finding import Finding
-from sidelight.errors import SidelightError
+from sidelight.errors import SettingsError, SidelightError
 from sidelight.slo import service_check
 from tests.serving import serving
 from tests.slo.made import service
@@ -77,6 +77,15 @@ def test_a_route_that_does_not_exist(shown: str) -> None:
     """A misspelt route fails, with the route that was probably meant."""
     (found,) = findings(SETTINGS.replace("/checkout", "/chekout"), shown)
     assert (found.level, found.what) == ("fail", "slo.route.match: there is no route POST /chekout")
+    assert found.fix == 'match = "POST /checkout"'
+
+
+def test_a_route_in_another_case(shown: str) -> None:
+    """A route of which only the case is wrong fails with the right one, at once or in the check."""
+    with pytest.raises(SettingsError) as caught:
+        service(SETTINGS.replace("POST /checkout", "post /checkout"))
+    assert "a route is 'METHOD /template', did you mean 'POST /checkout'?" in str(caught.value)
+    (found,) = findings(SETTINGS.replace("/checkout", "/Checkout"), shown)
     assert found.fix == 'match = "POST /checkout"'
 
 
@@ -173,9 +182,19 @@ def test_metrics_are_fetched(address: str) -> None:
 
 def test_what_can_not_be_read(address: str, tmp_path: Path) -> None:
     """A refused or missing source is an error in one line that names the option."""
-    for source in (address, "http://127.0.0.1:1/metrics", str(tmp_path / "none"), str(tmp_path)):
+    for source in ("http://127.0.0.1:1/metrics", str(tmp_path / "none"), str(tmp_path)):
         with pytest.raises(SidelightError, match=r"^--against .* for example --against http"):
             service_check.load(source)
+
+
+def test_a_token_that_is_missing_or_wrong(address: str, tmp_path: Path) -> None:
+    """Metrics that need a token are told from those that are missing."""
+    refused = f"--against {address!r}: the answer is 401 Unauthorized: "
+    example = "; for example --token-file /run/secrets/sidelight_token"
+    for token, wanted in ((None, "a bearer token is needed"), ("no", "the token is another one")):
+        with pytest.raises(SidelightError) as caught:
+            service_check.load(address, token)
+        assert str(caught.value) == refused + wanted + example
 
 
 def test_a_refused_request_is_closed(address: str) -> None:

@@ -42,17 +42,15 @@ def worker(where: Directory, counted: int = 0, buckets: Bounds = DURATION_BUCKET
 
 def count(file: WorkerFile, times: int) -> None:
     """Record requests of 3 ms in a file."""
-    tally = file.series(DURATION, LABELS)
-    for place, more in ((0, times * 3_000_000), (1, times)):
-        tally.counts[place] += more
-        file.words[tally.at + place] = tally.counts[place]
+    series = file.series(DURATION, LABELS)
+    file.words[series] += times * 3_000_000
+    file.words[series + 1] += times
 
 
 def killed(file: WorkerFile) -> None:
     """End a worker as SIGKILL does: its lock is released, its file stays."""
     file.words.release()
-    file.free_slots.clear()  # each has its text in the mapping
-    file._slots.clear()
+    file.paths.clear()  # each is a part of the mapping
     file.memory.close()
     file._release()
 

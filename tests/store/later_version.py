@@ -32,9 +32,9 @@ def become(needs: int, what: str) -> None:
             del sys.modules[name]  # it was imported with the package, and may have kept the old
 
 
-def exemplar(file: Any, tally: Any) -> None:
+def exemplar(file: Any, series: Any) -> None:
     """One with two words more, behind those that the checksum is of: so the older can read it."""
-    known = struct.pack("<IQ16s8sdd", 1, tally.at * layout.WORD, b"t" * 16, b"s" * 8, 0.003, 1.5)
+    known = struct.pack("<IQ16s8sdd", 1, series * layout.WORD, b"t" * 16, b"s" * 8, 0.003, 1.5)
     at = file._header.exemplars_at
     whole = layout.with_checksum(known) + struct.pack("<QQ", 7, 7)
     file.memory[at : at + layout.EXEMPLAR.size] = whole
@@ -55,10 +55,10 @@ def work(path: str, count: int) -> None:
     where = directory.open_shared(path)
     file = WorkerFile(where, schema((0.002, 0.004, 1.0)), 100)
     file.append_block(BLOCK, b"unheard of")  # type: ignore[arg-type]
-    tally = file.series(DURATION, ("GET", "/items", "200", "", "http"))
-    for place, more in ((0, count * 3_000_000), (2, count)):
-        tally.counts[place] = file.words[tally.at + place] = more
-    exemplar(file, tally)
+    series = file.series(DURATION, ("GET", "/items", "200", "", "http"))
+    file.words[series] = count * 3_000_000
+    file.words[series + 2] = count
+    exemplar(file, series)
     file.count(METRICS[LATER], ("/items",), count)
     row = file.acquire_slot(layout.pack_method_scheme("http", "GET"), b"/items", 5)
     say(file.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histogram
 
 from sidelight import watch
 from sidelight.testing import Metrics, UnknownError
@@ -146,6 +146,43 @@ def test_the_applications_own_metrics(sidelight_metrics: Metrics) -> None:
     assert sidelight_metrics.quantile("testing_weight_kilograms", 0.9)[:] == (1, 10)
     with pytest.raises(UnknownError, match="its labels are: kind"):
         sidelight_metrics.value("testing_sold", color="red")
+
+
+def test_the_metrics_of_a_registry_of_ones_own(sidelight_metrics: Metrics) -> None:
+    """With ``registry=`` the metrics of that registry are read, not those of the default one."""
+    own, other = CollectorRegistry(), CollectorRegistry()
+    metrics = [Counter("testing_orders", "Orders.", registry=one) for one in (own, other)]
+    metrics[0].inc(5)  # before the application is there
+    first, second = shop(registry=own), shop(registry=other)
+    for app in (first, first, second):
+        TestClient(app).get("/quick/1")
+    metrics[0].inc(2)
+    metrics[1].inc()
+    assert sidelight_metrics.value("testing_orders") == 3
+    assert sidelight_metrics.of(first).value("testing_orders") == 2
+    assert sidelight_metrics.of(second).value("testing_orders") == 1
+    with pytest.raises(UnknownError, match="no metric is called 'testing_sold_total'"):
+        sidelight_metrics.of(first).value("testing_sold_total")
+
+
+def test_the_default_registry_by_its_name(sidelight_metrics: Metrics) -> None:
+    """The default registry counts once, whether an application names it or not."""
+    for app in (shop(), shop(registry=REGISTRY)):
+        TestClient(app).get("/quick/1")
+    SOLD.labels("ink").inc()
+    assert sidelight_metrics.value("testing_sold_total", kind="ink") == 1
+
+
+def test_a_collector_that_fails_reaches_no_test(sidelight_metrics: Metrics) -> None:
+    """The other metrics of its registry are read, and the requests are answered."""
+    own = CollectorRegistry()
+    Gauge("testing_broken", "Broken.", registry=own).set_function(lambda: 1 / 0)
+    orders = Counter("testing_orders", "Orders.", registry=own)
+    assert TestClient(shop(registry=own)).get("/quick/1").status_code == 200
+    orders.inc()
+    assert sidelight_metrics.value("testing_orders") == 1
+    with pytest.raises(UnknownError, match="no metric is called 'testing_broken'"):
+        sidelight_metrics.value("testing_broken")
 
 
 def test_several_applications_are_summed_and_told_apart(sidelight_metrics: Metrics) -> None:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).parent.parent.parent
 NOT_READ = {"build", "dist", "__pycache__", "CHANGELOG.md", "words"}
 """Generated folders, the change log, and this folder, whose lists hold the words themselves."""
-PICTURES = {".png", ".ico", ".svg", ".woff2"}
-COMMENT = {".js": "//", ".css": "/*", ".json": None}
+NO_TEXT = {".ico", ".png", ".pyd", ".so", ".svg", ".woff2"}
+COMMENT = {".c": "/*", ".js": "//", ".css": "/*", ".json": None}
 """How a comment starts where it is not with a hash sign; JSON has none."""
 
 
@@ -36,7 +36,7 @@ def files() -> dict[str, str]:
                 continue
             if entry.is_dir():
                 folders.append(entry)
-            elif entry.suffix not in PICTURES:
+            elif entry.suffix not in NO_TEXT:
                 found[str(entry.relative_to(ROOT))] = entry.read_text()
     return found
 

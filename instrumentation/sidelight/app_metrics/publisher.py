@@ -1,7 +1,7 @@
 """Publishes snapshots of the application's registries, for readers in other processes.
 
-A worker takes one only while the metrics are scraped, and rarely enough to use less than one
-per cent of a core.
+A worker takes one each second while the metrics are scraped, and seldom without a scrape, but
+never so often that it uses more than one per cent of a core.
 """
 
 import math
@@ -21,6 +21,8 @@ from sidelight.cardinality import CardinalityLimiter
 CPU_SHARE = 0.01
 MIN_INTERVAL = 1.0
 SCRAPED_WITHIN = 180.0
+SELDOM = 30.0
+"""Seconds between two snapshots that no scrape asks for, for what a killed worker leaves."""
 SCRAPE_SECONDS = 1.0
 """How long a scrape waits for the collectors."""
 MAX_NAMES = 64
@@ -33,6 +35,10 @@ class SnapshotStore(Protocol):
     """Where a worker publishes its snapshots."""
 
     closed: bool
+
+    @property
+    def shared(self) -> bool:
+        """Whether there are other processes."""
 
     def scraped_within(self, seconds: float) -> bool:
         """Whether the metrics were scraped in the last so many seconds."""
@@ -64,6 +70,7 @@ class AppMetricsPublisher:
         self._registries: list[Any] = []
         self._collectors: dict[int, CollectorValues] = {}
         self._next = 0.0
+        self._seldom = time.monotonic() + SELDOM
         self._lock = threading.Lock()
         self.latest = b""
 
@@ -74,9 +81,12 @@ class AppMetricsPublisher:
 
     def publish_if_due(self) -> None:
         """Begin a collection if it is time to."""
-        if time.monotonic() < self._next:
+        now = time.monotonic()
+        if now < self._next:
             collector_thread.thread.keep_running()
-        elif self._store.scraped_within(SCRAPED_WITHIN):
+        elif self._store.scraped_within(SCRAPED_WITHIN) or (
+            self._store.shared and now >= self._seldom
+        ):
             self._begin()
 
     async def collect(self) -> bytes:
@@ -106,6 +116,7 @@ class AppMetricsPublisher:
         """Publish what the collectors last returned, which took ``cost`` seconds of CPU time."""
         with self._lock:
             self._next = time.monotonic() + max(MIN_INTERVAL, cost / CPU_SHARE)
+            self._seldom = time.monotonic() + SELDOM
             try:
                 present = [one for one in list(self._collectors.values()) if one.families]
                 self.latest = join(data for one in present for _, data in one.families)

@@ -27,11 +27,6 @@ def collectors(registry: Any) -> list[Any]:
     return [collector for collector in list(found) if not _is_default(collector)]
 
 
-def collect_families(registry: Any) -> list[AppFamily]:
-    """The families of all collectors of a registry. Raises whatever a collector raises."""
-    return [family for collector in collectors(registry) for family in families_of(collector)]
-
-
 def families_of(collector: Any) -> list[AppFamily]:
     """The families of one collector. Raises whatever it raises."""
     # Not public either, and all that knows a gauge's mode: without it gauges get the label worker.

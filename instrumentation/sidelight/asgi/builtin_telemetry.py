@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 from starlette.types import Message, Scope
 
+from sidelight.asgi import otel_instrumentation
+
 try:
     from fastapi.routing import APIRoute
     from fastapi.telemetry import _api
@@ -48,14 +50,16 @@ class Listener(Protocol):
 def sends_metrics(app: Any) -> bool:
     """Whether an application of FastAPI's sends request metrics of its own.
 
-    It does with a MeterProvider. A provider for traces or logs alone leads to no metrics.
+    It does with a MeterProvider. A provider for traces or logs alone leads to no metrics, and
+    where OpenTelemetry's instrumentation is in the stack, FastAPI leaves them to it.
     """
     telemetry = getattr(app, "_native_telemetry", None)
     config = getattr(app, "_telemetry", None) or {}
     if telemetry is None or not config.get("metrics"):
         return False
     try:
-        return _has_meter(type(telemetry), config) or _will_have_meter(config)
+        found = _has_meter(type(telemetry), config) or _will_have_meter(config)
+        return found and otel_instrumentation.in_stack_of(app) is None
     except Exception:  # noqa: BLE001 an error of the insides, or of the provider, is no answer
         return False
 

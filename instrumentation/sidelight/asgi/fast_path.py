@@ -5,17 +5,18 @@ few calls, and why so much is looked up in one place. A request is common if its
 neither its path nor its turn in the sampling is special; all others begin in `dispatch`.
 """
 
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
 from sidelight.asgi.mark import MARK, ORIGIN
-from sidelight.asgi.request import Extra, UncommonRequest
+from sidelight.asgi.request import NOTICEABLE, Extra, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
-from sidelight.store.inflight import UNTRACKED, InflightSlot
+from sidelight.store.inflight import UNTRACKED
 from sidelight.store.layout import PATH_BYTES
 
 SMALL = SIZES[0]
@@ -60,13 +61,13 @@ class RequestState(UncommonRequest):
                     index = 1 if size <= SMALL else size_index(size)
                     words = key.words
                     # No call until the slot is free: so these sums are exact without a lock.
-                    counts, at = series.durations, series.at
-                    counts[0] = words[at] = counts[0] + ns
-                    counts[1] = words[at + 1] = counts[1] + 1
-                    counts, at = series.sizes, series.size_at
-                    counts[0] = words[at] = counts[0] + size
-                    counts[index] = words[at + index] = counts[index] + 1
-                    words[slot.word] = 0
+                    at = series.duration
+                    words[at] += ns
+                    words[at + 1] += 1
+                    at = series.size
+                    words[at] += size
+                    words[at + index] += 1
+                    words[slot] = 0
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
@@ -77,15 +78,48 @@ class RequestState(UncommonRequest):
     async def receive(self) -> Message:
         """Look at a message on its way to the application."""
         message = await self.server_receive()
+        self.received(message)
+        return message
+
+    def received(self, message: Message) -> None:
+        """The server gave a message. Never raises."""
         try:
             if message["type"] == "http.disconnect":
                 if self.slot is not None:
-                    self.set_extra().disconnected = True
+                    self.disconnect()
             elif message.get("body"):
                 self.set_extra().body += len(message["body"])
         except Exception:  # noqa: BLE001 as above
             self.key.recorder.faults.note("receive")
-        return message
+
+
+class PythonCalls:
+    """Calls of an application, each of which is measured if `begin` or a dispatch says so."""
+
+    def prepare(
+        self, app: ASGIApp, keys: dict[str, RequestKey], dispatch: Callable[..., Any]
+    ) -> None:
+        """Set what a call needs. ``keys`` are those of common requests, by method."""
+        self._app = app
+        self._keys = keys
+        self._begin_uncommon = dispatch
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, connection or lifespan."""
+        common = begin(self._keys, scope, receive, send)
+        state = common or await self._begin_uncommon(scope, receive, send)
+        if state is None:
+            return
+        try:
+            await self._app(scope, state.receive, state.send)
+        except BaseException as error:
+            scope.pop(MARK, None)
+            state.end(error)
+            raise
+        if common is None:
+            scope.pop(MARK, None)
+        if state.slot is not None or monotonic_ns() - state.since >= NOTICEABLE:
+            state.end(None)
 
 
 def begin(  # noqa: C901 one function, since each call costs every request 50 ns
@@ -131,15 +165,15 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
         if slots := key.slots:
             state.slot = slot = slots.pop()
             try:
-                slot.text.value = scope["raw_path"]
+                key.paths[slot].value = scope["raw_path"]
             except (KeyError, TypeError, ValueError):  # none, of another type, or too long
-                slot.text.value = _path(scope)
-            words, at = key.words, slot.word
-            words[at + 1] = key.packed
-            words[at] = start
+                key.paths[slot].value = _path(scope)
+            words = key.words
+            words[slot + 1] = key.packed
+            words[slot] = start
         else:
             state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
-            if slot is UNTRACKED:
+            if slot == UNTRACKED:
                 state.extra = Extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
@@ -152,7 +186,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
     return state
 
 
-def give_up(key: RequestKey, scope: Scope, slot: InflightSlot | None) -> None:
+def give_up(key: RequestKey, scope: Scope, slot: int | None) -> None:
     """A request could not be begun, because of the exception being handled."""
     key.recorder.faults.note("begin")
     scope.pop(MARK, None)

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple, Protocol
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
-from sidelight.asgi import builtin_telemetry
+from sidelight import default_log
+from sidelight.asgi import background_tasks, builtin_telemetry
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
@@ -20,12 +21,12 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.routes import RouteTable, router_below
 from sidelight.asgi.thread_call import ThreadCall
+from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
 from sidelight.runtime.faults import guarded
-from sidelight.settings import EVERY_ROUTE, Settings, disabled, load
+from sidelight.settings import Settings, disabled, load
 from sidelight.store.layout import STATE, WorkerState
 from sidelight.store.process_store import open_store
-from sidelight.store.route_table import PublishedRoute
 
 logger = logging.getLogger("sidelight")
 
@@ -64,12 +65,13 @@ class StoreLifecycle:
         self.unmeasured = ""
         self.common_keys: dict[str, RequestKey] = {}
         self._app = app
-        self._options = options
+        self.options = options
         self._open_store: OpenStore | None = None
         self._kept_store: OpenStore | None = None
         self._opening: ThreadCall | None = None
         self._retry = 0.0
         _lifecycles.add(self)
+        default_log.install()
 
     @property
     def problem(self) -> str:
@@ -80,7 +82,7 @@ class StoreLifecycle:
         """Read the settings, once. Raises whatever is no fault of the options."""
         if self.settings is None and self.error is None and not self.disabled:
             try:
-                settings = load(self._options)
+                settings = load(self.options)
                 self.settings, self.exclusions = settings, Exclusions(settings)
             except SettingsError as error:
                 self.error = error
@@ -153,6 +155,9 @@ class StoreLifecycle:
             check_routes(settings, exclusions, recorder.labels.table)
         with guarded("validation", recorder.faults):
             watch(self._app)
+        with guarded("background", recorder.faults):
+            background_tasks.watch()
+        default_log.started("requests are measured; settings file: %s", settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
         return OpenStore(recorder, keys, exclusions, endpoint)
@@ -206,17 +211,10 @@ class StoreLifecycle:
 
 def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
     """Log what in the settings doesn't fit the application's routes."""
-    below_mounts = {PublishedRoute((), path).template for path in settings.path_templates}
-    known = {f"{method} {route.template}" for route in table.routes for method in route.methods}
-    for key, names in (
-        ("slow_request_threshold", settings.slow_request_threshold),
-        ("first_byte", settings.first_byte),
-    ):
-        for name in names:
-            if name not in {EVERY_ROUTE, *known} and name.partition(" ")[2] not in below_mounts:
-                logger.warning("%s names %r, which is no route of this application", key, name)
+    for unknown in unknown_routes(settings, table):
+        logger.warning("%s", unknown)
     path = settings.metrics_path
-    if known & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
+    if route_names(table) & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
         leave_metrics_path(exclusions, path)
 
 

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from starlette.types import Message, Scope
 
-from sidelight.store.inflight import UNTRACKED, InflightSlot
+from sidelight.store.inflight import UNTRACKED
 
 
 class Marking(Protocol):
@@ -17,7 +17,7 @@ class Marking(Protocol):
         """An exception handler of the application's is about to answer an exception."""
 
 
-Mark = tuple[Marking | None, InflightSlot | None, int]
+Mark = tuple[Marking | None, int | None, int]
 """The key of a request or connection, its slot, and when it began. Those of a lifespan are None.
 
 That of a common request is not removed, which would cost more than a mark that shows by itself
@@ -38,7 +38,7 @@ def mark_of(scope: Scope) -> Mark | None:
     mark = scope.get(MARK)
     try:
         marking, slot, start = mark  # type: ignore[misc]  # the key may be in use by other code
-        if marking is None or slot is UNTRACKED or marking.words[slot.word] == start:
+        if marking is None or slot == UNTRACKED or marking.words[slot] == start:
             return mark
     except Exception:  # noqa: BLE001 no mark at all, or the file is closed
         return None
@@ -54,7 +54,7 @@ class Measurement:
     """
 
     __slots__ = ()
-    slot: InflightSlot | None
+    slot: int | None
     since: int
 
     async def receive(self) -> Message:

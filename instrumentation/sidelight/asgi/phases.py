@@ -9,7 +9,6 @@ from starlette.types import Message, Receive, Scope
 from sidelight.asgi import builtin_telemetry
 from sidelight.asgi.series import SeriesWriter
 from sidelight.contract import METRICS, NANOSECONDS
-from sidelight.store.writer import SeriesCounter
 
 PHASE = METRICS["fastapi_request_phase_duration_seconds"]
 BODY = "body"
@@ -82,7 +81,7 @@ class Phases:
 class PhaseSampler:
     """Chooses one request in so many, at uneven distances, since traffic may have a rhythm."""
 
-    _series: dict[tuple[str, str], SeriesCounter]
+    _series: dict[tuple[str, str], int]
 
     def __init__(self, every: int) -> None:
         self._every = every if every and builtin_telemetry.reports_operations() else 0

@@ -7,15 +7,16 @@ from time import monotonic_ns, time
 
 from starlette.types import Message, Receive, Scope, Send
 
-from sidelight.asgi import tracing
+from sidelight.asgi import background_tasks, tracing
 from sidelight.asgi.body_limit import CONTENT_TOO_LARGE, exceeds_limit
 from sidelight.asgi.cancellation import is_cancellation
 from sidelight.asgi.chosen_route import requested_path
+from sidelight.asgi.client_connection import client_left
 from sidelight.asgi.mark import Measurement
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import RequestKey
-from sidelight.asgi.response_headers import content_length, is_event_stream
-from sidelight.asgi.series import RouteSeries, size_index
+from sidelight.asgi.response_headers import content_length, is_event_stream, is_sent
+from sidelight.asgi.series import SERVER_ERROR, RouteSeries, size_index
 from sidelight.contract import (
     CLIENT_DISCONNECTED,
     INCOMPLETE_RESPONSE,
@@ -24,9 +25,7 @@ from sidelight.contract import (
     SERVER_SHUTDOWN,
 )
 from sidelight.runtime.faults import guarded
-from sidelight.store.inflight import InflightSlot
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import SeriesCounter
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
@@ -42,7 +41,8 @@ NOTICEABLE = 10_000_000
 class Extra:
     """What only some requests have: bodies in pieces, request bodies, a client that left.
 
-    ``file`` is whether the server sends a file, whose bytes are not seen.
+    ``file`` is whether the server sends a file, whose bytes are not seen. ``disconnected`` is
+    whether the application learned that its client left, ``left`` whether its server knew.
     """
 
     __slots__ = (
@@ -52,6 +52,7 @@ class Extra:
         "disconnected",
         "file",
         "first_byte",
+        "left",
         "phases",
         "size",
         "trailers",
@@ -60,7 +61,7 @@ class Extra:
 
     def __init__(self) -> None:
         self.body = self.chunks = self.completed = self.first_byte = self.size = 0
-        self.disconnected = self.file = self.trailers = False
+        self.disconnected = self.file = self.left = self.trailers = False
         self.phases = None
 
 
@@ -88,7 +89,7 @@ class UncommonRequest(Measurement):
     server_receive: Receive
     server_send: Send
     since: int
-    slot: InflightSlot | None
+    slot: int | None
     start_message: Message
     status: int
 
@@ -105,12 +106,13 @@ class UncommonRequest(Measurement):
         extra = self.set_extra()
         if kind == "http.response.body":
             size = len(message.get("body", b""))
-            extra.size += size
             extra.chunks += 1 if size else 0
-            if not message.get("more_body"):
-                if not extra.trailers:
-                    self.finish(0, monotonic_ns())
-            elif size and not extra.first_byte:
+            if not (message.get("more_body") or extra.trailers):
+                self.finish(size, monotonic_ns())
+                return
+            extra.left = self._client_left()
+            extra.size += size
+            if size and message.get("more_body") and not extra.first_byte:
                 extra.first_byte = monotonic_ns() - self.since
         elif kind in {"http.response.pathsend", "http.response.zerocopysend"}:
             extra.file = True
@@ -120,14 +122,16 @@ class UncommonRequest(Measurement):
             self.finish(0, monotonic_ns())
 
     def finish(self, size: int, now: int) -> None:
-        """Record a complete response, whose last piece has ``size`` bytes if it is the only one."""
+        """Record a response whose last piece, of ``size`` bytes, is about to be sent."""
         if not self.status:  # a body that nothing began: the server will object
+            return
+        if self._client_left():
+            self._record_incomplete(CLIENT_DISCONNECTED)
+            self._set_complete(now)
             return
         extra = self.extra
         known: int | None = size
         if extra is not None:
-            if extra.disconnected:  # `end` records it
-                return
             known = content_length(self.start_message) if extra.file else size + extra.size
         writer = self.key.recorder.writer
         series = self.key.find_status(self.scope, self.status)
@@ -136,16 +140,42 @@ class UncommonRequest(Measurement):
         writer.add(series.duration, index, ns)
         if known is not None:
             writer.add(series.size, at_size, known)
-        slot, self.slot, self.since = self.slot, None, now
-        if extra is not None and extra.phases is not None:
-            self.since, extra.completed = 0, now
-        if slot is not None:
-            writer.file.release_slot(slot)
+        self._set_complete(now)
         self._record_details(series.route_series, series.duration, index, ns)
 
-    def _record_details(
-        self, series: RouteSeries, duration: SeriesCounter, index: int, ns: int
-    ) -> None:
+    def _set_complete(self, now: int) -> None:
+        """Show the request no longer among those in flight; what follows is no part of it."""
+        slot, self.slot, self.since = self.slot, None, now
+        if self.extra is not None and self.extra.phases is not None:
+            self.since, self.extra.completed = 0, now
+        if slot is not None:
+            self.key.recorder.file.release_slot(slot)
+
+    def _client_left(self) -> bool:
+        """Whether no client receives the rest of this response.
+
+        A failure of the service stays one, also where its client did not wait for it.
+        """
+        extra = self.extra
+        if extra is not None and (extra.disconnected or extra.left):
+            return True
+        return (
+            self.status < SERVER_ERROR and client_left(self.server_receive) and not self._is_sent()
+        )
+
+    def _is_sent(self) -> bool:
+        """Whether the client has the whole response, though its last message is not yet sent."""
+        sent = 0 if self.extra is None else self.extra.size
+        return self.status > 0 and is_sent(self.start_message, self.scope["method"], sent)
+
+    def disconnect(self) -> None:
+        """The application learns that its client left: before it had the response, or with it."""
+        if self._is_sent():
+            self.finish(0, monotonic_ns())
+        else:
+            self.set_extra().disconnected = True
+
+    def _record_details(self, series: RouteSeries, duration: int, index: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
@@ -183,7 +213,7 @@ class UncommonRequest(Measurement):
         """All that is known of a slow request, which has just ended."""
         recorder, extra, now = self.key.recorder, self.extra, monotonic_ns()
         span = tracing.current()
-        blocked, waiting = recorder.heartbeat.conditions(now - ns, now - ns + judged)
+        met = recorder.heartbeat.conditions(now - ns, now - ns + judged)
         return SlowRequest(
             when=time(),
             route=series.route,
@@ -192,8 +222,9 @@ class UncommonRequest(Measurement):
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
             phases=extra.phases.seconds() if extra and extra.phases else None,
-            loop_blocked=blocked,
-            threads_waiting=waiting,
+            loop_blocked=met.loop_blocked,
+            blocked_by=met.blocked_by,
+            threads_waiting=met.threads_waiting,
             trace_id=span[0].hex() if span else "",
             path=requested_path(self.scope) if recorder.settings.log_request_path else "",
         )
@@ -221,9 +252,9 @@ class UncommonRequest(Measurement):
             self._record_incomplete("", CONTENT_TOO_LARGE)
         elif self.slot is not None:
             self._record_incomplete(self._kind(error, disconnected=disconnected))
-        elif (after := monotonic_ns() - self.since) >= NOTICEABLE:
+        elif (spent := background_tasks.spent()) >= NOTICEABLE:
             route = self.key.find_route(self.scope, self.status).route
-            recorder.writer.observe(BACKGROUND, (route,), after)
+            recorder.writer.observe(BACKGROUND, (route,), spent)
         if error is not None and not (disconnected or cancelled or exceeds_limit(error)):
             route = self.key.find_route(self.scope, self.status).route
             name = recorder.class_names(type(error).__name__)

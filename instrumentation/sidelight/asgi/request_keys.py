@@ -1,25 +1,30 @@
 """What a request is looked up by: method, scheme and ``root_path``, and then its route."""
 
+import os
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
 from starlette.types import Scope
 
 from sidelight.asgi import exception_handlers
 from sidelight.asgi.chosen_route import chosen
 from sidelight.asgi.exclusions import Exclusions
+from sidelight.asgi.key import KeyBase
 from sidelight.asgi.labels import method_label, scheme_label
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.root_paths import MOST_ROOTS
-from sidelight.asgi.series import RouteSeries, StatusSeries
+from sidelight.asgi.series import PACKED_SIZES, RouteSeries, StatusSeries
 from sidelight.contract import OTHER
 from sidelight.runtime.faults import guarded
-from sidelight.store.inflight import InflightSlot
-from sidelight.store.layout import pack_method_scheme
+from sidelight.store.layout import SLOT_WORDS, pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
 
 MOST_ROUTES = 1024
 """Routes that a key remembers, each once for every ``root_path``, which mounts add to."""
+
+
+_keys: "WeakSet[RequestKey]" = WeakSet()
 
 
 class Target(NamedTuple):
@@ -55,34 +60,16 @@ class KnownRoute(NamedTuple):
     by_endpoint: bool
 
 
-class RequestKey:
+class RequestKey(KeyBase):
     """Requests with one method, scheme and ``root_path``; ``packed`` says the first two.
 
-    ``last_series`` has the series of the status that a route had last, by ``root_path`` with what
-    mounts added to it, and by the id of the chosen route. The file's ``words``, its free ``slots``
-    and the time at which the heartbeat is ``due`` are here too, one step nearer to the request
-    path. After ``unsampled`` more requests the phases of one are measured; never, if it is below
-    zero.
+    The file's ``words``, its free ``slots``, their ``paths`` and the time at which the heartbeat
+    is ``due`` are here too, one step nearer to the request path. After ``unsampled`` more requests
+    the phases of one are measured; never, if it is below zero.
     """
 
-    __slots__ = (
-        "_known",
-        "due",
-        "exclusions",
-        "last_series",
-        "method",
-        "metrics_path",
-        "packed",
-        "recorder",
-        "root_path",
-        "scheme",
-        "slots",
-        "unsampled",
-        "words",
-    )
-    due: int
-    words: memoryview
-    slots: list[InflightSlot]
+    __slots__ = ("_known", "paths", "recorder")
+    paths: dict[int, Any]
 
     def __init__(self, target: Target, recorder: Recorder, exclusions: Exclusions) -> None:
         self.method = method_label(target.method)
@@ -92,11 +79,12 @@ class RequestKey:
         self.metrics_path = exclusions.metrics_path or ""
         self.exclusions = exclusions if self.root_path or exclusions.configured else None
         """None where the path of the metrics is the only one that is not measured."""
-        self.last_series: dict[str, dict[int, StatusSeries]] = {}
         self._known: dict[tuple[str, int], KnownRoute] = {}
         self.recorder = recorder
+        self.prepare(recorder.writer.packed_bounds, PACKED_SIZES, SLOT_WORDS)
         self.unsampled = recorder.sampler.gap()
         self.renew()
+        _keys.add(self)
 
     def __deepcopy__(self, _: object) -> "RequestKey":
         """A copy of a scope belongs to the same request."""
@@ -110,14 +98,14 @@ class RequestKey:
     def renew(self) -> None:
         """Read again what may have changed: the file, and when the heartbeat is due."""
         file = self.recorder.file
-        self.words, self.slots = file.words, file.free_slots
+        self.words, self.slots, self.paths = file.words, file.free_slots, file.paths
         self.due = self.recorder.heartbeat.due
 
     def forget(self) -> None:
         """Forget what was learned of routes, since the application's routes have changed."""
         for known in self._known.values():
             known.series.by_status.clear()
-        self.last_series.clear()
+        self.forget_series()
         self._known.clear()
 
     def find_route(self, scope: Scope, status: int) -> RouteSeries:
@@ -141,7 +129,7 @@ class RequestKey:
             return series, None
         if len(self._known) >= MOST_ROUTES:
             self._known.clear()
-            self.last_series.clear()
+            self.forget_series()
         known = KnownRoute(series, chosen_by, label.by_endpoint)
         self._known[name] = known
         return series, known
@@ -152,8 +140,7 @@ class RequestKey:
         series, known = self._find(scope, status, route)
         found = series.status_series(status, tracing=self.recorder.tracing)
         if known is not None and not known.by_endpoint and found is series.by_status.get(status):
-            by_route = self.last_series.setdefault(scope.get("root_path", ""), {})
-            by_route[id(route)] = found
+            self.remember(scope.get("root_path", ""), route, found)
         return found
 
 
@@ -191,3 +178,13 @@ class RequestKeys:
     def _forget(self) -> None:
         for key in self._each():
             key.forget()
+
+
+def _after_fork() -> None:
+    """In a forked child, no request is counted in the parent's file."""
+    for key in list(_keys):
+        key.renew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,5 +1,6 @@
 """The series that requests are counted in, and how values are added to them."""
 
+from array import array
 from bisect import bisect_left
 from contextlib import suppress
 
@@ -14,7 +15,7 @@ from sidelight.contract import (
     boundaries,
 )
 from sidelight.store.capacity import last_resort
-from sidelight.store.writer import SeriesCounter, StoreFull, WorkerFile
+from sidelight.store.writer import StoreFull, WorkerFile
 
 REQUEST_SIZE = METRICS["http_server_request_body_size_bytes"]
 RESPONSE_SIZE = METRICS["http_server_response_body_size_bytes"]
@@ -22,6 +23,7 @@ OVERFLOW = METRICS["sidelight_series_overflow_total"]
 
 SERVER_ERROR = 500
 SIZES = [int(bound) for bound in SIZE_BUCKETS]
+PACKED_SIZES = array("q", SIZES).tobytes()
 
 
 class SeriesWriter:
@@ -31,8 +33,9 @@ class SeriesWriter:
         self.file = file
         self.bounds = [round(bound * NANOSECONDS) for bound in file.bounds]
         """Of duration histograms, in nanoseconds."""
+        self.packed_bounds = array("q", self.bounds).tobytes()
 
-    def series(self, metric: Metric, labels: tuple[str, ...]) -> tuple[SeriesCounter, bool]:
+    def series(self, metric: Metric, labels: tuple[str, ...]) -> tuple[int, bool]:
         """A series, and whether it is exactly this one.
 
         Past the cap it is the one whose route is ``_OTHER``, and that is counted. Where the file
@@ -48,11 +51,11 @@ class SeriesWriter:
                 return self.file.series(metric, other, uncapped=True), False
             return self.file.series(metric, last_resort(metric, labels), reserved=True), False
 
-    def add(self, series: SeriesCounter, index: int, value: int) -> None:
+    def add(self, series: int, index: int, value: int) -> None:
         """Add one observation to the bucket at ``index``, and its value to the sum."""
-        counts, words, at = series.counts, self.file.words, series.at
-        counts[0] = words[at] = counts[0] + value
-        counts[index] = words[at + index] = counts[index] + 1
+        words = self.file.words
+        words[series] += value
+        words[series + index] += 1
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add one observation (nanoseconds or bytes) to a histogram, off the fast path."""
@@ -60,11 +63,10 @@ class SeriesWriter:
         bounds = boundaries(metric.scale, self.file.bounds)
         self.add(series, bisect_left(bounds, value / metric.divisor) + 1, value)
 
-    def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> SeriesCounter:
+    def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> int:
         """Add to a counter with a route."""
         series, _ = self.series(metric, labels)
-        counts, words = series.counts, self.file.words
-        counts[0] = words[series.at] = counts[0] + amount
+        self.file.words[series] += amount
         return series
 
     def bucket_index(self, ns: int) -> int:
@@ -99,11 +101,11 @@ class RouteSeries:
         self.first_byte = False
         """Whether the time to the first byte says that a response is slow."""
         self.by_status: dict[int, StatusSeries] = {}
-        self._durations: dict[int, SeriesCounter] = {}
-        self._request_size: SeriesCounter | None = None
-        self._response_size: SeriesCounter | None = None
+        self._durations: dict[int, int] = {}
+        self._request_size: int | None = None
+        self._response_size: int | None = None
 
-    def duration(self, status: int, error: str = "") -> SeriesCounter:
+    def duration(self, status: int, error: str = "") -> int:
         """The series of durations with a status; 0 is a status that was never sent."""
         if not error and status in self._durations:
             return self._durations[status]
@@ -115,7 +117,7 @@ class RouteSeries:
             self._durations[status] = series
         return series
 
-    def request_size(self) -> SeriesCounter:
+    def request_size(self) -> int:
         """The series of request body sizes."""
         if self._request_size is not None:
             return self._request_size
@@ -123,7 +125,17 @@ class RouteSeries:
         self._request_size = series if exact else None
         return series
 
-    def response_size(self) -> SeriesCounter:
+    @property
+    def first_bound(self) -> int:
+        """The least boundary of durations, in nanoseconds."""
+        return self._writer.bounds[0]
+
+    @property
+    def known_request_size(self) -> int:
+        """As `request_size`, but 0 if there is no such series yet."""
+        return self._request_size or 0
+
+    def response_size(self) -> int:
         """The series of response body sizes."""
         if self._response_size is not None:
             return self._response_size
@@ -136,9 +148,9 @@ class RouteSeries:
         found = self.by_status.get(status)
         if found is None:
             duration, size = self.duration(status), self.response_size()
-            limit = -1 if tracing else min(self._writer.bounds[0], self.slow_ns - 1)
+            limit = -1 if tracing else self.slow_ns - 1
             found = StatusSeries(self, status, duration, size, limit)
-            if duration is self._durations.get(status) and size is self._response_size:
+            if duration == self._durations.get(status) and size == self._response_size:
                 self.by_status[status] = found
         return found
 
@@ -146,19 +158,16 @@ class RouteSeries:
 class StatusSeries:
     """Where whole responses of a route with one status are counted: durations and sizes.
 
-    A response that took at most ``fast_path_limit`` nanoseconds belongs in the first bucket,
-    and there is nothing to record of it but its duration and size.
+    Of a response that took at most ``limit`` nanoseconds there is nothing to record but its
+    duration and sizes. Up to ``fast_path_limit`` it belongs in the first bucket as well.
     """
 
     __slots__ = (
-        "at",
         "duration",
-        "durations",
         "fast_path_limit",
+        "limit",
         "route_series",
         "size",
-        "size_at",
-        "sizes",
         "status",
     )
 
@@ -166,17 +175,21 @@ class StatusSeries:
         self,
         route_series: RouteSeries,
         status: int,
-        duration: SeriesCounter,
-        size: SeriesCounter,
-        fast_path_limit: int,
+        duration: int,
+        size: int,
+        limit: int,
     ) -> None:
         self.route_series = route_series
         self.status = status
         self.duration = duration
-        self.durations, self.at = duration.counts, duration.at
         self.size = size
-        self.sizes, self.size_at = size.counts, size.at
-        self.fast_path_limit = fast_path_limit
+        self.limit = limit
+        self.fast_path_limit = min(route_series.first_bound, limit)
+
+    @property
+    def request_size(self) -> int:
+        """The series of request body sizes; 0 if none was made yet."""
+        return self.route_series.known_request_size
 
 
 def size_index(size: int) -> int:

@@ -10,7 +10,6 @@ from sidelight.asgi.request import EXCEPTIONS
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.contract import METRICS, OTHER
 from sidelight.runtime.faults import guarded
-from sidelight.store.inflight import InflightSlot
 
 DURATION = METRICS["fastapi_websocket_duration_seconds"]
 REGISTERED = frozenset(range(1000, 1016))
@@ -26,7 +25,7 @@ class WebSocketState(Measurement):
     """What is known of one connection until it ends."""
 
     __slots__ = ("_accepted", "_receive", "_recorder", "_scope", "_send", "code", "since", "slot")
-    slot: InflightSlot | None
+    slot: int | None
 
     def __init__(self, key: RequestKey, scope: Scope, receive: Receive, send: Send) -> None:
         self._recorder = key.recorder

@@ -2,6 +2,7 @@
 
 import click
 
+from sidelight.cli.config import config
 from sidelight.cli.dashboards import dashboards
 from sidelight.cli.demo import demo
 from sidelight.cli.doctor import doctor
@@ -9,6 +10,9 @@ from sidelight.cli.rules import rules
 from sidelight.cli.servers import sidecar, viewer
 from sidelight.cli.slow import slow
 from sidelight.errors import SidelightError
+
+EXTRAS = {"demo": "viewer", "rules": "rules", "sidecar": "sidecar", "viewer": "viewer"}
+"""The extra that each command needs."""
 
 
 class Main(click.Group):
@@ -20,6 +24,12 @@ class Main(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:  # click handles a reader that has closed the pipe
             raise
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(ctx.invoked_subcommand or "")
+            if extra is None:
+                raise
+            fix = f"pip install 'sidelight[{extra}]'"
+            raise click.ClickException(f"{error.name} is not installed: {fix}") from error
         except (SidelightError, OSError) as error:
             raise click.ClickException(str(error)) from error
 
@@ -30,5 +40,5 @@ def main() -> None:
     """See what a FastAPI service is doing, and why it is slow."""
 
 
-for command in (dashboards, demo, doctor, rules, sidecar, slow, viewer):
+for command in (config, dashboards, demo, doctor, rules, sidecar, slow, viewer):
     main.add_command(command)

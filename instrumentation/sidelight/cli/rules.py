@@ -1,11 +1,11 @@
-"""``sidelight rules``: build, check, export."""
+"""``sidelight rules``: build, check."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sidelight.cli.doctor import COLOURS, show
+from sidelight.cli.doctor import show
 
 if TYPE_CHECKING:
     from sidelight.slo.rules import Format
@@ -19,12 +19,25 @@ def rules() -> None:
 CONFIG = click.option(
     "--config",
     metavar="FILE",
-    help="A sidelight.toml or pyproject.toml. [default: the one in the working directory]",
+    help="A sidelight.toml or pyproject.toml. [default: that of SIDELIGHT_CONFIG, or of the "
+    "working directory]",
 )
 
 
 @rules.command()
 @CONFIG
+@click.option(
+    "--all-jobs",
+    is_flag=True,
+    help="Rules for every job, with an availability objective of 99 %.",
+)
+@click.option(
+    "--except",
+    "but",
+    multiple=True,
+    metavar="JOB",
+    help="A job that --all-jobs leaves out, because it has rules of its own. May be repeated.",
+)
 @click.option(
     "--format",
     "form",
@@ -43,15 +56,23 @@ CONFIG = click.option(
     show_default=True,
     help="Multiply every window, interval and 'for' by this, for drills.",
 )
-def build(config: str | None, form: "Format", output: str | None, scale: str) -> None:
+def build(  # noqa: PLR0913 one for each option
+    config: str | None,
+    but: tuple[str, ...],
+    form: "Format",
+    output: str | None,
+    scale: str,
+    *,
+    all_jobs: bool,
+) -> None:
     """Write recording rules and alerts."""
     from sidelight.slo import commands
-    from sidelight.slo.objectives import impossible_burn_rates
 
-    service = commands.service(config)
+    if but and not all_jobs:
+        raise click.UsageError("--except is about --all-jobs: sidelight rules build --all-jobs ...")
+    service = commands.every_job(config, but) if all_jobs else commands.service(config)
     text = commands.build(service, form, commands.scale(scale))
-    for remark in impossible_burn_rates(service):
-        click.echo(f"{click.style('warn', fg=COLOURS['warn'], bold=True)}  {remark}", err=True)
+    show(commands.remarks(service), err=True)
     if output is None:
         click.echo(text, nl=False)
     else:
@@ -77,19 +98,3 @@ def check(config: str | None, against: str | None, token_file: str | None) -> No
     token = bearer_token.read(token_file) if token_file else None
     failed = show(commands.check(commands.service(config), against, token))
     raise SystemExit(1 if failed else 0)
-
-
-@rules.command()
-@click.argument("directory")
-@click.option(
-    "--except",
-    "but",
-    multiple=True,
-    metavar="JOB",
-    help="A job that has rules of its own. May be repeated.",
-)
-def export(directory: str, but: tuple[str, ...]) -> None:
-    """Write the rules for services without objectives into DIRECTORY."""
-    from sidelight.slo import commands
-
-    click.echo(commands.export(directory, but))

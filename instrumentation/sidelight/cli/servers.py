@@ -158,13 +158,13 @@ def sidecar(  # noqa: PLR0913 one for each option
 
 
 def service(*, ruled: bool) -> "ServiceRules":
-    """What the settings of the working directory say of the service; its rules where ``ruled``."""
+    """What the file of settings says of the service; its rules where ``ruled``."""
     from sidelight.embedded.settings import ServiceRules
-    from sidelight.slo import commands
+    from sidelight.slo import commands, config
     from sidelight.slo.context import RuleContext
     from sidelight.slo.rules import groups
 
-    of = commands.service(None)
+    of = config.read(commands.configuration(None).table)
     return ServiceRules(groups(RuleContext(of)) if ruled else [], commands.labels_of(of))
 
 

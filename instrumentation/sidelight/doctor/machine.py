@@ -2,16 +2,17 @@
 
 import os
 import platform
+import re
 import stat
-from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError
-from sidelight.nearest import nearest
+from sidelight.nearest import nearest_key
 from sidelight.runtime.about import version
-from sidelight.settings import Settings, disabled, load, variable
+from sidelight.settings import DISABLED, OPTIONS, Settings, disabled, load, variable
+from sidelight.settings_file import CONFIG
 from sidelight.store.capacity import worker_file_bytes
 from sidelight.store.directory import memory_folder
 from sidelight.store.schema import schema
@@ -19,19 +20,30 @@ from sidelight.store.schema import schema
 OLDEST = {"fastapi": (0, 115), "starlette": (0, 38), "prometheus_client": (0, 19)}
 WORKERS_TO_FIT = 4
 TMPFS_MOUNTS = frozenset({"tmpfs", "ramfs"})
+PREFIX = "SIDELIGHT_"
+NOT_DISABLED = frozenset({"", "0", "false", "no", "off"})
+OF_KUBERNETES = re.compile(
+    PREFIX + r"(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+"""Variables that Kubernetes sets in each container for a Service that is called sidelight."""
 
 
-def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
-    """Findings that do not depend on the application."""
+def check_machine(
+    environ: Mapping[str, str] = os.environ, of_commands: Collection[str] = ()
+) -> Iterator[Finding]:
+    """Findings that do not depend on the application.
+
+    ``of_commands`` are the variables that commands read, and the middleware does not.
+    """
     yield from _versions()
-    yield from _misspelt(environ)
+    yield from _misspelt(environ, {*map(variable, OPTIONS), CONFIG, DISABLED, *of_commands})
+    yield from _disabled(environ)
     try:
         settings = load({}, environ)
     except SettingsError as error:
         yield fail(f"settings: {error}", "correct the value in the environment or the file")
         return
-    if disabled(environ):
-        yield fail("SIDELIGHT_DISABLED is set: nothing is measured", "unset SIDELIGHT_DISABLED")
+    yield ok(f"settings file: {settings.file}")
     if environ.get("PROMETHEUS_MULTIPROC_DIR"):
         yield warn(
             "PROMETHEUS_MULTIPROC_DIR is set: prometheus_client writes files that Sidelight "
@@ -41,17 +53,23 @@ def check_machine(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
     yield from _memory(settings)
 
 
-def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
-    """Variables that no setting reads, and that are similar to one that a setting does."""
-    variables = {field.name: variable(field.name) for field in fields(Settings)}
+def _misspelt(environ: Mapping[str, str], known: Collection[str]) -> Iterator[Finding]:
+    """Variables with Sidelight's prefix that nothing reads."""
+    names = {name.removeprefix(PREFIX): name for name in sorted(known)}
+    names |= {key.upper(): variable(key) for key in OPTIONS}
     for name in environ:
-        if name.startswith("SIDELIGHT_") and name not in variables.values():
-            near = nearest(name.removeprefix("SIDELIGHT_"), variables, cutoff=0.8)
-            if near:
-                yield warn(
-                    f"{name} has no effect: no setting has that name",
-                    f"rename it to {variables[near]}",
-                )
+        if name.startswith(PREFIX) and name not in known and not OF_KUBERNETES.fullmatch(name):
+            near = nearest_key(name.removeprefix(PREFIX), names)
+            fix = f"rename it to {names[near]}" if near else "docs/settings.md lists the names"
+            yield warn(f"{name} has no effect: no setting has that name", fix)
+
+
+def _disabled(environ: Mapping[str, str]) -> Iterator[Finding]:
+    given = environ.get(DISABLED, "0")
+    if disabled(environ):
+        yield fail(f"{DISABLED}={given}: nothing is measured", f"unset {DISABLED}")
+    elif given.lower() not in NOT_DISABLED:
+        yield warn(f"{DISABLED}={given!r} has no effect", f"{DISABLED}=1, or unset it")
 
 
 def _versions() -> Iterator[Finding]:

@@ -3,13 +3,19 @@
 import logging
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from types import FunctionType
 from typing import Self
 
+from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
+from opentelemetry.exporter.otlp.proto.http import metric_exporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from sidelight.otlp import environment
+from sidelight.otlp.ended_series import EndedSeries
 
 LOGGERS = (
     "opentelemetry.exporter.otlp.common.http",
@@ -21,6 +27,7 @@ LOGGERS = (
     "urllib3.connectionpool",
     "urllib3.util.retry",
 )
+NOTHING = MetricsData([])
 logger = logging.getLogger("sidelight.otlp")
 
 
@@ -72,9 +79,12 @@ class OtlpExporter:
         self.outcomes = {"success": 0, "failure": 0}
         environment.check(os.environ)
         self._exporter = OTLPMetricExporter(endpoint=self.endpoint)
+        self._export = _export_with(self._encode)
+        self._series = EndedSeries()
         self._changed = threading.Condition()
         self._newest: MetricsData | None = None
         self._closing = False
+        self._final = False
         self._failing = False
         self._log_filter = LogFilter()
         self._thread = threading.Thread(target=self._run, name="sidelight-otlp", daemon=True)
@@ -88,7 +98,7 @@ class OtlpExporter:
                 self._changed.notify()
 
     def close(self, timeout: float = 5.0) -> None:
-        """Send the last data, if that takes no longer than ``timeout`` seconds, and end."""
+        """Send the last data and end every series, within ``timeout`` seconds."""
         with self._changed:
             closed_before, self._closing = self._closing, True
             self._changed.notify()
@@ -99,25 +109,35 @@ class OtlpExporter:
 
     def _run(self) -> None:
         with self._log_filter:
-            while (data := self._next()) is not None:
-                self._send(data)
+            while not self._final:
+                data = self._next()
+                if data is not NOTHING or self._series.any_left:
+                    self._send(data)
 
-    def _next(self) -> MetricsData | None:
-        """The newest data, as soon as there is any; None at the end."""
+    def _next(self) -> MetricsData:
+        """The newest data, as soon as there is any; nothing at the end, if it was sent before."""
         with self._changed:
             self._changed.wait_for(lambda: self._closing or self._newest is not None)
-            data, self._newest = self._newest, None
+            data, self._newest = self._newest or NOTHING, None
+            self._final = self._closing
         return data
 
     def _send(self, data: MetricsData) -> None:
         self._log_filter.first_warning = ""
         try:
-            sent = self._exporter.export(data) is MetricExportResult.SUCCESS
+            sent = self._export(self._exporter, data) is MetricExportResult.SUCCESS
             problem = self._log_filter.first_warning
         except Exception as error:  # noqa: BLE001 older exporters raise what requests raises
             sent, problem = False, f"{type(error).__name__}: {error}"
+        if sent:
+            self._series.note_arrival()
         self.outcomes["success" if sent else "failure"] += 1
         self._log_change(sent=sent, problem=problem)
+
+    def _encode(self, data: MetricsData) -> ExportMetricsServiceRequest:
+        request = encode_metrics(data)
+        self._series.add_to(request, final=self._final)
+        return request
 
     def _log_change(self, *, sent: bool, problem: str) -> None:
         """Log once when exports begin to fail, and once when they work again."""
@@ -132,3 +152,10 @@ class OtlpExporter:
                 " ".join(problem.split())[:300] or "no reason given",
             )
         self._failing = not sent
+
+
+def _export_with(encode: Callable[[MetricsData], ExportMetricsServiceRequest]) -> FunctionType:
+    """The SDK's own `export` with another encoder: its data points have no flags."""
+    sdk = OTLPMetricExporter.export
+    names = {**vars(metric_exporter), "encode_metrics": encode}
+    return FunctionType(sdk.__code__, names, None, sdk.__defaults__, sdk.__closure__)

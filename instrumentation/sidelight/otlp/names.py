@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from sidelight.contract import ERROR, METHOD, ROUTE, SCHEME, STATUS, Metric
+from sidelight.contract import ERROR, METHOD, PORT, ROUTE, SCHEME, SERVER, STATUS, Metric
 from sidelight.text_format import encodable
 
 UNITS: Final = {"seconds": "s", "bytes": "By"}
@@ -52,13 +52,15 @@ ATTRIBUTES: Final = {
     STATUS: "http.response.status_code",
     ERROR: "error.type",
     SCHEME: "url.scheme",
-    "server_address": "server.address",
+    SERVER: "server.address",
+    PORT: "server.port",
     "db_client_connection_pool_name": "db.client.connection.pool.name",
     "db_client_connection_state": "db.client.connection.state",
 }
 """Labels that the conventions name; every other is an attribute of its own name."""
 
-_STATUS_CODE = re.compile("[1-9][0-9]{2}")
+INTEGERS: Final = {STATUS: re.compile("[1-9][0-9]{2}"), PORT: re.compile("[1-9][0-9]{0,4}")}
+"""Labels that the conventions have as integers, and the values that are."""
 
 
 def otel_name(metric: Metric) -> OtelName:
@@ -93,7 +95,7 @@ def _counted(name: str) -> str:
 def attributes(names: Iterable[str], values: Iterable[str]) -> Mapping[str, str | int]:
     """The attributes of a series. An empty label is left out, as in Prometheus.
 
-    A status code is an integer, as the conventions require.
+    A status code and a port are integers, as the conventions require.
     """
     return {
         ATTRIBUTES.get(name, name): _value(name, value)
@@ -103,6 +105,6 @@ def attributes(names: Iterable[str], values: Iterable[str]) -> Mapping[str, str 
 
 
 def _value(name: str, value: str) -> str | int:
-    if name == STATUS and _STATUS_CODE.fullmatch(value):
+    if name in INTEGERS and INTEGERS[name].fullmatch(value):
         return int(value)
     return encodable(value)

@@ -11,6 +11,7 @@ import anyio
 import anyio.to_thread
 
 from sidelight.errors import SettingsError, StoreError
+from sidelight.export.inflight_zeros import InflightZeros
 
 if TYPE_CHECKING:
     from sidelight.otlp.exporter import OtlpExporter
@@ -33,17 +34,18 @@ def create_exporter(otlp: str) -> OtlpExporter:
 
 async def export_periodically(source: MetricsSource, exporter: OtlpExporter) -> None:
     """Offer a snapshot every period; when cancelled, offer one more and end the exporter."""
+    zeros = InflightZeros()
     try:
         while True:
             await anyio.sleep(exporter.period)
-            await _offer(source, exporter)
+            await _offer(source, exporter, zeros)
     finally:
         with anyio.CancelScope(shield=True):
-            await _offer(source, exporter)
+            await _offer(source, exporter, zeros)
             await anyio.to_thread.run_sync(partial(exporter.close, LAST_EXPORT))
 
 
-async def _offer(source: MetricsSource, exporter: OtlpExporter) -> None:
+async def _offer(source: MetricsSource, exporter: OtlpExporter, zeros: InflightZeros) -> None:
     """Offer a snapshot of now; nothing while the directory cannot be read."""
     from sidelight.export.otlp import metrics_data, resource  # noqa: PLC0415 an extra
 
@@ -51,6 +53,7 @@ async def _offer(source: MetricsSource, exporter: OtlpExporter) -> None:
         snapshot = await source.snapshot()
     except StoreError:
         return  # the source logs it
+    zeros.add_to(snapshot)
     service = resource(source.service)
     data = await anyio.to_thread.run_sync(metrics_data, snapshot, service, time.time_ns())
     exporter.offer(data)

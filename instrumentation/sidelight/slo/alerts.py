@@ -19,6 +19,7 @@ VARIABLES: Final = {
 }
 """The dashboard variable of each label that can open a dashboard."""
 ROUTE: Final = "{{ with $labels.http_route }}{{ . }}{{ else }}(outside of any route){{ end }}"
+UPSTREAM: Final = "{{ $labels.server_address }}{{ with $labels.server_port }}:{{ . }}{{ end }}"
 WORKER: Final = "worker {{ $labels.worker }} on {{ $labels.instance }}"
 
 

@@ -25,8 +25,6 @@ ACTION: Final = {
 }
 MIN_FAILED: Final = 3
 """The failed requests that LowTrafficHighErrorRatio needs."""
-HOURS_IN_DAYS: Final = 100
-"""The number of hours from which a duration is written in days."""
 
 
 class _Dashboard(TypedDict):
@@ -59,8 +57,9 @@ def _burn(context: RuleContext, objective: Objective, rate: BurnRate) -> AlertDe
         summary=f"{_subject(objective)}: {{{{ $value | humanizePercentage }}}} {_bad(objective)}",
         description=f"Over the last <{long}>, {{{{ $value | humanizePercentage }}}} "
         f"{_bad(objective)}. The objective allows {percent(objective.budget)} over "
-        f"{context.service.window}. The burn rate is above {plain(rate.factor)}, which spends the "
-        f"whole error budget in {_time_to_exhaustion(context, rate.factor)}."
+        f"{context.service.window}. That is a burn rate of "
+        f"{_computed(f'%v / {plain(objective.budget)}', 'humanize')}, which spends the whole error "
+        f"budget in {_time_to_exhaustion(context, objective, rate)}."
         f"{_worst_route(context, objective)}",
         action=ACTION[objective.kind],
         **_dashboard(objective),
@@ -124,11 +123,20 @@ def _bad(objective: Objective) -> str:
     return f"{text} (streams: to the first byte)" if objective.first_byte else text
 
 
-def _time_to_exhaustion(context: RuleContext, factor: Decimal) -> str:
-    hours = Decimal(to_milliseconds(context.service.window)) / UNITS["h"] / factor
-    if hours < HOURS_IN_DAYS:
-        return f"{plain(hours.quantize(Decimal(1)))} hours"
-    return f"{plain((hours / 24).quantize(Decimal('0.1')))} days"
+def _time_to_exhaustion(context: RuleContext, objective: Objective, rate: BurnRate) -> str:
+    """A template of the time at the measured burn rate: hours where it pages, days where not."""
+    unit, name = ("h", "hours") if rate.severity == "critical" else ("d", "days")
+    window = Decimal(to_milliseconds(context.service.window)) / UNITS[unit]
+    return f"{_computed(f'{plain(window * objective.budget)} / %v', 'printf `%.1f`')} {name}"
+
+
+def _computed(expression: str, form: str) -> str:
+    """A template that writes the result of an expression, where ``%v`` is the alert's value.
+
+    Templates have no arithmetic, so Prometheus evaluates it as a query.
+    """
+    query = f"{{{{ with printf `vector({expression})` $value | query }}}}"
+    return f"{query}{{{{ . | first | value | {form} }}}}{{{{ end }}}}"
 
 
 def _worst_route(context: RuleContext, objective: Objective) -> str:

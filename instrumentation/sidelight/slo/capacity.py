@@ -20,6 +20,11 @@ def _increase(counter: str, matcher: str = "") -> str:
     )
 
 
+ORIGIN: Final = (
+    "{{ with $labels.collector }}the collector {{ . }} of the application's own metrics"
+    "{{ else }}{{ $labels.where }}{{ end }}"
+)
+
 ALERTS: Final = (
     AlertDefinition(
         name="FileDescriptorsLow",
@@ -74,7 +79,7 @@ ALERTS: Final = (
         severity="warning",
         hold="5m",
         expr="sum by (<by>, instance) (" + _increase("sidelight_series_overflow_total") + ") >= 10",
-        summary="<service> on {{ $labels.instance }} has more label sets than max_series",
+        summary="<service> on {{ $labels.instance }} has more label sets than fit",
         description="{{ $value | humanize }} observations were counted under the route _OTHER "
         "within <15m>. Errors are still counted, but not under their own route.",
         action='see what grows (`topk(10, count by (http_route) ({__name__=~"http_.+",<alert>}))`)'
@@ -88,9 +93,11 @@ ALERTS: Final = (
         hold="1m",
         expr="sum by (<by>, instance, where) ("
         + _increase("sidelight_internal_errors_total")
+        + ") >= 3 or sum by (<by>, instance, collector) ("
+        + _increase("sidelight_collector_errors_total")
         + ") >= 3",
-        summary="Sidelight has internal errors in <service> on {{ $labels.instance }}",
-        description="{{ $value | humanize }} internal errors occurred in {{ $labels.where }} "
+        summary="Sidelight has errors in <service> on {{ $labels.instance }}",
+        description=f"{{{{ $value | humanize }}}} errors occurred in {ORIGIN} "
         "within <15m>. No request was affected, but some metrics may be incomplete.",
         action="read the log of `sidelight`, which names the error once a minute.",
         dashboard="telemetry-health",

@@ -1,5 +1,6 @@
 """The sub-commands of ``sidelight rules``, without their command line."""
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -7,26 +8,38 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
-from sidelight import packaged
+from sidelight import settings_file
 from sidelight.doctor.finding import Finding, fail, ok, warn
-from sidelight.errors import SettingsError, SidelightError
-from sidelight.settings import from_file, from_folder
+from sidelight.errors import SettingsError
+from sidelight.settings_file import SettingsFile
 from sidelight.slo import config, objectives, rules, service_check
 from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import ServiceConfig
 
-DEFAULT_FILE = "sidelight.yml"
 PROMTOOL_TIMEOUT = 60
 
 
 def service(path: str | None) -> ServiceConfig:
-    """The service of a file of settings, or of the working directory's own."""
-    if path is None:
-        return config.read(from_folder(Path.cwd()))
-    file = Path(path)
-    if not file.is_file():
-        raise SettingsError("--config", path, "is no file", "--config sidelight.toml")
-    return config.read(from_file(file))
+    """The service of a file of settings. Raises `SettingsError` where none is named."""
+    file = configuration(path)
+    found = config.read(file.table)
+    if found.name is None:
+        problem = (
+            f"is missing; settings file: {file}. For the rules of one service, name its file with "
+            f"--config FILE or {settings_file.CONFIG}=FILE; for the default rules, add --all-jobs"
+        )
+        raise SettingsError("service", None, problem, 'service = "shop"')
+    return found
+
+
+def every_job(path: str | None, but: tuple[str, ...]) -> ServiceConfig:
+    """Every job as a service without objectives, except for the jobs ``but``."""
+    return config.every_job(configuration(path).table, but)
+
+
+def configuration(path: str | None) -> SettingsFile:
+    """The file of settings that the option names, or that a service started here would read."""
+    return settings_file.named("--config", path) if path else settings_file.find(os.environ)
 
 
 def labels_of(of: ServiceConfig) -> dict[str, str]:
@@ -50,28 +63,26 @@ def scale(given: str) -> Fraction:
 
 
 def build(of: ServiceConfig, form: rules.Format, times: Fraction) -> str:
-    """The text of a file of rules. Raises `SidelightError` where the extra is not installed."""
-    try:
-        return rules.text(RuleContext(of, times), form)
-    except ModuleNotFoundError as error:
-        raise _needs_extra(error) from error
+    """The text of a file of rules. Raises `ModuleNotFoundError` without the extra."""
+    return rules.text(RuleContext(of, times), form)
+
+
+def remarks(of: ServiceConfig) -> Iterator[Finding]:
+    """What the rules lack: alerts that could never fire, and addresses."""
+    for sentence in objectives.impossible_burn_rates(of):
+        yield warn(sentence, "set an objective closer to 100%, or rely on the slower alerts")
+    for sentence, setting in objectives.placeholders(of):
+        yield warn(sentence, setting)
 
 
 def check(of: ServiceConfig, source: str | None, token: str | None) -> Iterator[Finding]:
     """Findings about the objectives, the rules (by promtool), and a running service's metrics."""
     text = build(of, "prometheus", Fraction(1))
-    yield ok(f"{len(of.objectives)} objectives of {of.name or 'every job'}")
-    for sentence in objectives.impossible_burn_rates(of):
-        yield warn(sentence, "set an objective closer to 100%, or rely on the slower alerts")
-    for sentence, setting in objectives.placeholders(of):
-        yield warn(sentence, setting)
+    yield ok(f"{len(of.objectives)} objectives of {of.name}")
+    yield from remarks(of)
     yield from _check_by_promtool(text)
     if source is not None:
-        try:
-            found = service_check.parse(service_check.load(source, token))
-        except ModuleNotFoundError as error:
-            raise _needs_extra(error) from error
-        yield from service_check.check(of, found)
+        yield from service_check.check(of, service_check.parse(service_check.load(source, token)))
 
 
 def _check_by_promtool(text: str) -> Iterator[Finding]:
@@ -98,22 +109,3 @@ def _run_promtool(command: list[str]) -> Finding:
         output = (done.stdout + done.stderr).strip()
         return fail(f"promtool refuses the rules:\n{output}", "report this as a bug of Sidelight")
     return ok("promtool accepts the rules")
-
-
-def export(folder: str, but: tuple[str, ...]) -> Path:
-    """Write the rules for services without objectives, except for the jobs ``but``."""
-    if but:
-        text = build(objectives.default(*but), "prometheus", Fraction(1))
-    else:
-        text = (packaged.folder("rules") / DEFAULT_FILE).read_text("utf-8")
-    file = Path(folder) / DEFAULT_FILE
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
-    except OSError as error:
-        raise SidelightError(f"{file}: {error}") from error
-    return file
-
-
-def _needs_extra(error: ModuleNotFoundError) -> SidelightError:
-    return SidelightError(f"{error.name} is not installed: pip install 'sidelight[rules]'")

@@ -1,13 +1,14 @@
 """Objectives as the settings have them, checked. All shares and times are exact decimals."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sidelight import latency
 from sidelight.durations import to_milliseconds
 from sidelight.errors import SettingsError
-from sidelight.nearest import unknown
+from sidelight.nearest import in_capitals, only_known, route_problem
 from sidelight.settings import KEYS as FILE_KEYS
 from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig, default
 from sidelight.slo.selector import ServiceSelector, one_job, parse
@@ -38,7 +39,7 @@ def read(settings: Mapping[str, Any]) -> ServiceConfig:
 
     Raises `SettingsError`, which names the key, what was given, and a value that works.
     """
-    _only_known("", settings, FILE_KEYS, 'service = "shop"')
+    only_known("", settings, FILE_KEYS, 'service = "shop"')
     name, selector = _service(settings)
     if name is None or selector is None:
         if "slo" in settings:
@@ -46,7 +47,6 @@ def read(settings: Mapping[str, Any]) -> ServiceConfig:
             raise SettingsError("service", None, problem, 'service = "shop"')
         return default()
     slo = latency.table(settings.get("slo", {"availability": "99%"}))
-    _only_known("slo.", slo, KEYS, latency.AVAILABILITY_EXAMPLE)
     checked = {key: check(f"slo.{key}", slo[key]) for key, check in _CHECKS.items() if key in slo}
     root = checked.pop("root_path", "")
     first_byte = checked.pop("first_byte", False)
@@ -62,6 +62,16 @@ def read(settings: Mapping[str, Any]) -> ServiceConfig:
     return ServiceConfig(name, selector, objectives, exclude=exclude, **checked)
 
 
+def every_job(settings: Mapping[str, Any], but: tuple[str, ...] = ()) -> ServiceConfig:
+    """The default objective for every job, except the jobs ``but``.
+
+    Of the settings it has what is in every alert, such as addresses. Raises `SettingsError`.
+    """
+    slo = latency.table(settings.get("slo", {}))
+    checked = {key: _CHECKS[key](f"slo.{key}", slo[key]) for key in OF_ALERTS if key in slo}
+    return replace(default(*but), **checked)
+
+
 def _service(settings: Mapping[str, Any]) -> tuple[str | None, ServiceSelector | None]:
     name = settings.get("service")
     if name is not None and (
@@ -74,12 +84,6 @@ def _service(settings: Mapping[str, Any]) -> tuple[str | None, ServiceSelector |
     selector = parse("selector", settings["selector"])
     pinned = {one.label: one.text for one in selector.matchers if one.operator == "="}
     return name or pinned.get("job", pinned[selector.by[0]]), selector
-
-
-def _only_known(where: str, table: Mapping[str, Any], keys: Sequence[str], example: str) -> None:
-    for key, value in table.items():
-        if key not in keys:
-            raise SettingsError(f"{where}{key}", value, unknown("key", key, keys), example)
 
 
 def _objectives(
@@ -106,8 +110,7 @@ def _of_routes(slo: Mapping[str, Any], root: str) -> Iterator[Objective]:
 
 
 def _of_route(table: Mapping[str, Any], root: str) -> tuple[Objective, ...]:
-    where = latency.place(table) if "match" in table else "slo.route"
-    _only_known(f"{where}.", table, ROUTE_KEYS, latency.ROUTE_EXAMPLE)
+    where = latency.place(table)
     match = _match("slo.route.match", table.get("match"))
     first_byte = _switch(f"{where}.first_byte", table.get("first_byte", False))
     route = RoutePattern(match.method, root + match.template)
@@ -123,17 +126,18 @@ def _of_route(table: Mapping[str, Any], root: str) -> tuple[Objective, ...]:
 def _match(key: str, given: Any) -> RoutePattern:
     found = _MATCH.fullmatch(given) if isinstance(given, str) else None
     if found is None or "{{" in given:
-        raise SettingsError(key, given, "must be 'METHOD /template'", MATCH_EXAMPLE)
+        raise SettingsError(key, given, route_problem(given), MATCH_EXAMPLE)
     return RoutePattern(found[1], found[2])
 
 
 def _exclude(key: str, given: Any) -> tuple[RoutePattern, ...]:
-    parts = given if isinstance(given, list) else [None]
-    found = [_EXCLUDE.fullmatch(part) if isinstance(part, str) else None for part in parts]
-    routes = [RoutePattern(one[1] or "", one[2] + one[3]) for one in found if one]
-    if len(routes) < len(parts) or any("*" in r.template and r.template[-2] != "/" for r in routes):
-        problem = "must be a list of routes, with or without a method, that may end in /*"
-        raise SettingsError(key, given, problem, EXCLUDE_EXAMPLE)
+    routes = []
+    for part in given if isinstance(given, list) else [None]:
+        found = _EXCLUDE.fullmatch(part) if isinstance(part, str) else None
+        if found is None or (found[3] and not found[2].endswith("/")):
+            problem = "must be a list of routes, with or without a method, that may end in /*"
+            raise SettingsError(key, given, problem + in_capitals(part), EXCLUDE_EXAMPLE)
+        routes.append(RoutePattern(found[1] or "", found[2] + found[3]))
     return tuple(routes)
 
 
@@ -203,5 +207,5 @@ _CHECKS: dict[str, Any] = {
     "dashboard_base": _base('dashboard_base = "https://grafana.example"'),
     "root_path": _root_path,
 }
-KEYS = tuple(_CHECKS)
-ROUTE_KEYS = ("match", "availability", "latency", "first_byte")
+OF_ALERTS = ("labels", "annotations", "runbook_base", "dashboard_base")
+"""Keys that are no objectives."""

@@ -7,7 +7,9 @@ from sidelight.contract import (
     ERROR,
     INCOMPLETE_RESPONSE,
     METHOD,
+    PORT,
     ROUTE,
+    SERVER,
     SERVER_SHUTDOWN,
     STATUS,
 )
@@ -128,7 +130,7 @@ def means(context: RuleContext) -> Iterator[Rule]:
     """Mean durations of dependencies and upstream services, which alerts compare over time."""
     for name, family, by in (
         (names.DEPENDENCY, "fastapi_dependency_duration_seconds", "dependency, step"),
-        (names.UPSTREAM, "http_client_request_duration_seconds", "server_address"),
+        (names.UPSTREAM, "http_client_request_duration_seconds", f"{SERVER}, {PORT}"),
     ):
         total, count = (
             f"sum by (<by>, {by}) (rate({family}_{part}{{<sel>}}[<{BASE}>]))"

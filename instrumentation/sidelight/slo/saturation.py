@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from sidelight.contract import PORT, SERVER
 from sidelight.slo import names
-from sidelight.slo.alerts import ROUTE, WORKER, AlertDefinition
+from sidelight.slo.alerts import ROUTE, UPSTREAM, WORKER, AlertDefinition
 
 
 def _slower(mean: str, count: str, by: str) -> str:
@@ -71,10 +72,10 @@ ALERTS: Final = (
         severity="warning",
         hold="10m",
         expr=_slower(
-            names.UPSTREAM, "http_client_request_duration_seconds_count", "server_address"
+            names.UPSTREAM, "http_client_request_duration_seconds_count", f"{SERVER}, {PORT}"
         ),
-        summary="{{ $labels.server_address }} answers <service> slowly",
-        description="Requests from <service> to {{ $labels.server_address }} take "
+        summary=f"{UPSTREAM} answers <service> slowly",
+        description=f"Requests from <service> to {UPSTREAM} take "
         "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day.",
         action="ask the operators of that server. Meanwhile, see that calls to it have a timeout.",
         dashboard="runtime",

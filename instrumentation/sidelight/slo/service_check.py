@@ -1,16 +1,18 @@
 """The check of objectives against the ``/metrics`` of a running service."""
 
-import difflib
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
+from urllib.error import HTTPError
 
 from sidelight.contract import METHOD, ROUTE
 from sidelight.doctor.fetch import MAX_BYTES, fetch, is_url
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
+from sidelight.nearest import nearest
 from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig
 from sidelight.slo.windows import plain
 
@@ -35,9 +37,19 @@ def load(source: str, token: str | None = None) -> str:
             data = fetch(source, TIMEOUT, token)
         else:
             data = Path(source).read_bytes()[:MAX_BYTES]
+    except HTTPError as error:
+        raise SidelightError(f"--against {source!r}: {_refused(error, token)}") from error
     except (OSError, HTTPException, ValueError) as error:
         raise SidelightError(f"--against {source!r}: {error}; for example {EXAMPLE}") from error
     return data.decode("utf-8", "replace")
+
+
+def _refused(error: HTTPError, token: str | None) -> str:
+    answer = f"the answer is {error.code} {error.reason}"
+    if error.code == HTTPStatus.UNAUTHORIZED:
+        wanted = "the token is another one" if token else "a bearer token is needed"
+        return f"{answer}: {wanted}; for example --token-file /run/secrets/sidelight_token"
+    return f"{answer}; for example {EXAMPLE}"
 
 
 def parse(text: str) -> dict[str, BucketSeries]:
@@ -110,5 +122,5 @@ def _missing(key: str, route: RoutePattern, routes: set[RoutePattern]) -> tuple[
     }
     if roots:
         return what, f'root_path = "{min(roots)}"'
-    near = difflib.get_close_matches(str(route), map(str, routes), 1, 0.5)
-    return what, f'match = "{near[0]}"' if near else "see the values of http_route in /metrics"
+    near = nearest(str(route), sorted(map(str, routes)), 0.5)
+    return what, f'match = "{near}"' if near else "see the values of http_route in /metrics"

@@ -1,4 +1,7 @@
-"""Slots of requests in flight, in the shared memory of one worker."""
+"""Slots of requests in flight, in the shared memory of one worker.
+
+A slot is the index of its first word.
+"""
 
 import mmap
 from typing import Any, Final
@@ -34,24 +37,11 @@ except ImportError:  # a Python that was built without ctypes
         value = property(None, _store)
 
 
-class InflightSlot:
-    """The slot of a request: the index of its first word, and its path as ``text.value``."""
-
-    __slots__ = ("text", "word")
-    text: Any
-
-    def __init__(self, word: int, memory: mmap.mmap) -> None:
-        self.word = word
-        self.map_to(memory)
-
-    def map_to(self, memory: mmap.mmap) -> None:
-        """Use another mapping of the file."""
-        self.text = PathField.from_buffer(memory, (self.word + 2) * WORD)
-
-    def __deepcopy__(self, _: object) -> "InflightSlot":
-        """A copy of a request has the same slot."""
-        return self
+def path_field(memory: mmap.mmap, slot: int) -> PathField:
+    """Where the path of a slot is written, as its ``value``."""
+    field: PathField = PathField.from_buffer(memory, (slot + 2) * WORD)
+    return field
 
 
-UNTRACKED: Final = InflightSlot.__new__(InflightSlot)
+UNTRACKED: Final = 0
 """The slot of a request for which there is none left."""

@@ -99,6 +99,11 @@ class Store:
         self.directory = self.reader.directory = where
         return True
 
+    @property
+    def shared(self) -> bool:
+        """Whether other processes can read this one's file."""
+        return self.directory is not None
+
     def scraped_within(self, seconds: float) -> bool:
         """Whether the metrics of this directory were scraped in the last so many seconds."""
         return self.directory is not None and self.directory.scraped_within(seconds)

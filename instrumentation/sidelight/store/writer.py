@@ -22,7 +22,7 @@ from sidelight.contract import (
     boundaries,
 )
 from sidelight.errors import InvalidDataError, StoreError
-from sidelight.store import capacity, layout, locks, slow_requests
+from sidelight.store import blocked_loop, capacity, layout, locks, slow_requests
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     NUMBER_LOCK,
@@ -31,9 +31,10 @@ from sidelight.store.directory import (
     explained,
     workers,
 )
-from sidelight.store.inflight import UNTRACKED, InflightSlot
+from sidelight.store.inflight import UNTRACKED, PathField, path_field
 from sidelight.store.layout import WORD, BlockKind, WorkerState
 from sidelight.store.schema import Schema, encode
+from sidelight.store.slow_ring import SlowRing
 
 OVERFLOW = METRICS["sidelight_series_overflow_total"]
 
@@ -42,25 +43,13 @@ class StoreFull(Exception):  # noqa: N818 it says what the file is
     """There is no room for another label set."""
 
 
-class SeriesCounter:
-    """One series of this process: its values, and the index of its first word in the file.
-
-    The values are kept here as well, since reading a list is faster than reading shared memory.
-    """
-
-    __slots__ = ("at", "counts")
-
-    def __init__(self, at: int, values: int) -> None:
-        self.at = at
-        self.counts = [0] * values
-
-
 class WorkerFile:
     """Series, slots of requests in flight, and exemplars of this process, in shared memory.
 
-    ``words`` is the whole file as 8-byte numbers; code that changes a `SeriesCounter` stores the
-    new value there too. Making a series takes a lock; storing a value needs none as long as no
-    other thread can run between its load and its store (see docs/decisions/0002).
+    ``words`` is the whole file as 8-byte numbers. A series is the index of its first word: of a
+    counter's or gauge's value, or of a histogram's sum. Making a series takes a lock; adding to
+    one needs none as long as no other thread can run between its load and its store (see
+    docs/decisions/0002).
     """
 
     def __init__(self, directory: Directory | None, schema: Schema, max_series: int) -> None:
@@ -78,19 +67,20 @@ class WorkerFile:
         self.fd = -1
         self._max_series = max_series
         self._reserved = capacity.reserved_bytes(schema)
-        self._slow_requests = 0
+        self._slow_ring = SlowRing(layout.SLOW_RECORDS)
         self._exemplars: OrderedDict[tuple[int, int], tuple[int, float]] = OrderedDict()
         self._exemplar_time = 0.0
         self._lock = threading.RLock()  # a finalizer may count while this thread holds it
-        self._series: dict[bytes, SeriesCounter] = {}
+        self._series: dict[bytes, int] = {}
         self._capped_series = 0
         if directory is None:
             self.fd = _unnamed_file()
             self._fill(None)
         else:
             self._make(directory, None)
-        self._slots: list[InflightSlot] = []
-        self.free_slots: list[InflightSlot] = []
+        self.paths: dict[int, PathField] = {}
+        """Where a slot's path is written, by the slot: the index of its first word."""
+        self.free_slots: list[int] = []
         """Free slots. When there is none, another is made, up to the number of the header."""
 
     def _make(self, directory: Directory, former: mmap.mmap | None) -> None:
@@ -137,46 +127,49 @@ class WorkerFile:
         self.words[layout.STATE] = WorkerState.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
         self._append(BlockKind.SCHEMA, encode(self.schema), 0)
-        self._ring = (
-            self._append(
-                BlockKind.SLOW_REQUESTS, b"", layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES // WORD
-            )
-            * WORD
-        )
+        ring = layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
+        self._slow_at = self._append(BlockKind.SLOW_REQUESTS, b"", ring // WORD) * WORD
+        loop = layout.BLOCKED_LOOP_BYTES
+        self._loop_at = self._append(BlockKind.BLOCKED_LOOP, b"", loop // WORD) * WORD
 
-    def acquire_slot(self, method_scheme: int, path: bytes, start: int) -> InflightSlot:
+    def acquire_slot(self, method_scheme: int, path: bytes, start: int) -> int:
         """Write a request into a slot, which `release_slot` frees.
 
         Where no slot is left, the request is counted only.
         """
         slot = self.free_slots.pop() if self.free_slots else self._new_slot()
-        if slot is UNTRACKED:
+        if slot == UNTRACKED:
             self.words[layout.UNTRACKED] += 1
         else:
-            slot.text.value = path[: layout.PATH_BYTES]
-            self.words[slot.word + 1] = method_scheme
-            self.words[slot.word] = start
+            self.paths[slot].value = path[: layout.PATH_BYTES]
+            self.words[slot + 1] = method_scheme
+            self.words[slot] = start
         return slot
 
     @property
     def in_flight(self) -> int:
         """Requests and connections in flight, without those that no slot was left for."""
-        return len(self._slots) - len(self.free_slots)
+        return len(self.paths) - len(self.free_slots)
 
-    def _new_slot(self) -> InflightSlot:
+    def _new_slot(self) -> int:
         with self._lock:
-            if len(self._slots) == self._header.slots:
+            if len(self.paths) == self._header.slots:
                 return UNTRACKED
-            at = self._header.slots_at // WORD + len(self._slots) * layout.SLOT_WORDS
-            self._slots.append(InflightSlot(at, self.memory))
-            return self._slots[-1]
+            slot = self._header.slots_at // WORD + len(self.paths) * layout.SLOT_WORDS
+            self.paths[slot] = path_field(self.memory, slot)
+            return slot
 
-    def release_slot(self, slot: InflightSlot) -> None:
+    def _map_paths(self) -> None:
+        """Write paths to the present mapping of the file."""
+        for slot in self.paths:
+            self.paths[slot] = path_field(self.memory, slot)
+
+    def release_slot(self, slot: int) -> None:
         """Free a slot of `acquire_slot`."""
-        if slot is UNTRACKED:
+        if slot == UNTRACKED:
             self.words[layout.UNTRACKED] -= 1
         else:
-            self.words[slot.word] = 0
+            self.words[slot] = 0
             self.free_slots.append(slot)
 
     def series(
@@ -186,8 +179,8 @@ class WorkerFile:
         *,
         uncapped: bool = False,
         reserved: bool = False,
-    ) -> SeriesCounter:
-        """The counter of a series; a new series starts with zeros.
+    ) -> int:
+        """The index of a series' first word; a new series starts with zeros.
 
         ``uncapped`` is for the few series that the limit does not apply to, ``reserved`` for
         those that may use the reserve of the file too. Raises `StoreFull`.
@@ -207,7 +200,7 @@ class WorkerFile:
                 reserved = reserved or metric.name in capacity.ALWAYS_STORED
                 spare = slack if reserved else slack + self._reserved
                 at = self._append(BlockKind.SERIES, key, values, spare)
-                self._series[key] = SeriesCounter(at, values)
+                self._series[key] = at
                 self._capped_series += capped
             return self._series[key]
 
@@ -217,30 +210,27 @@ class WorkerFile:
         In a full file, one by route is counted as ``_OTHER``. Raises `StoreFull` for others.
         """
         try:
-            counter = self.series(metric, labels, uncapped=True)
+            at = self.series(metric, labels, uncapped=True)
         except StoreFull:
             if ROUTE not in metric.labels:
                 raise
             self.count(OVERFLOW)
-            counter = self.series(metric, capacity.last_resort(metric, labels), reserved=True)
-        counts = counter.counts
+            at = self.series(metric, capacity.last_resort(metric, labels), reserved=True)
         with self._lock:
-            counts[0] = self.words[counter.at] = counts[0] + amount
+            self.words[at] += amount
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add a value in nanoseconds or bytes. The request path has a faster way."""
-        counter = self.series(metric, labels, uncapped=True)
+        at = self.series(metric, labels, uncapped=True)
         bounds = boundaries(metric.scale, self.bounds)
         index = bisect_left(bounds, value / metric.divisor) + 1
-        counts, words, at = counter.counts, self.words, counter.at
         with self._lock:
-            counts[0] = words[at] = counts[0] + value
-            counts[index] = words[at + index] = counts[index] + 1
+            self.words[at] += value
+            self.words[at + index] += 1
 
     def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Set a gauge, or a counter whose value comes from the operating system."""
-        counter = self.series(metric, labels, uncapped=True)
-        counter.counts[0] = self.words[counter.at] = value
+        self.words[self.series(metric, labels, uncapped=True)] = value
 
     @cached_property
     def bounds(self) -> tuple[float, ...]:
@@ -265,7 +255,7 @@ class WorkerFile:
         return (end - values * WORD) // WORD
 
     def set_exemplar(
-        self, counter: SeriesCounter, bucket: int, trace: bytes, span: bytes, value: float
+        self, series: int, bucket: int, trace: bytes, span: bytes, value: float
     ) -> None:
         """Store the exemplar of a bucket, in place of an earlier one.
 
@@ -273,8 +263,8 @@ class WorkerFile:
         """
         with self._lock:
             self._exemplar_time = seconds = max(time.time(), self._exemplar_time)
-            slot = self._exemplar_slot((counter.at, bucket), seconds)
-            rest = struct.pack("<IQ16s8sdd", bucket, counter.at * WORD, trace, span, value, seconds)
+            slot = self._exemplar_slot((series, bucket), seconds)
+            rest = struct.pack("<IQ16s8sdd", bucket, series * WORD, trace, span, value, seconds)
             at = self._header.exemplars_at + slot * layout.EXEMPLAR.size
             self.memory[at : at + layout.EXEMPLAR.size] = layout.with_checksum(rest)
 
@@ -289,11 +279,22 @@ class WorkerFile:
         return slot
 
     def add_slow_request(self, record: slow_requests.SlowRequest) -> None:
-        """Store a slow request, in place of the oldest one."""
+        """Store a slow request, in place of an old one of the route that has the most."""
         with self._lock:
-            at = self._ring + self._slow_requests % layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
-            self._slow_requests += 1
+            place = self._slow_ring.place(f"{record.method} {record.route}")
+        at = self._slow_at + place * layout.SLOW_RECORD_BYTES
         self.memory[at : at + layout.SLOW_RECORD_BYTES] = slow_requests.pack_record(record)
+
+    def show_blocked_loop(self, began: int, blocked_by: str) -> None:
+        """Show other processes that the event loop is blocked since a time, and by what."""
+        self._set_blocked_loop(blocked_loop.pack(began, blocked_by))
+
+    def hide_blocked_loop(self) -> None:
+        """The event loop runs again."""
+        self._set_blocked_loop(blocked_loop.NOT_BLOCKED)
+
+    def _set_blocked_loop(self, record: bytes) -> None:
+        self.memory[self._loop_at : self._loop_at + layout.BLOCKED_LOOP_BYTES] = record
 
     def is_linked(self) -> bool:
         """Whether the file still has its name."""
@@ -321,8 +322,7 @@ class WorkerFile:
             self.memory, self.words, self.fd, self._header = former
             raise
         self.directory = directory
-        for slot in self._slots:
-            slot.map_to(self.memory)
+        self._map_paths()
         if self.worker != identity[2]:
             self._reset_worker_series(identity[2])
         os.close(former[2])
@@ -330,13 +330,12 @@ class WorkerFile:
     def _reset_worker_series(self, worker: int) -> None:
         """Reset the series of a worker number that another worker has now."""
         with self._lock:
-            for key, counter in self._series.items():
+            for key, at in self._series.items():
                 number, labels = layout.split_key(key)
                 metric = METRICS[self.schema[number].name]
                 if (WORKER, str(worker)) in zip(metric.labels, labels, strict=False):
                     # A counter by worker is the operating system's: its next reading sets it again.
-                    counter.counts[0] = ABSENT if metric.kind == "gauge" else 0
-                    self.words[counter.at] = counter.counts[0]
+                    self.words[at] = ABSENT if metric.kind == "gauge" else 0
 
     def close(self, state: WorkerState = WorkerState.CLOSED) -> None:
         """Release the lock, so that the next reader merges the file into the totals."""
@@ -349,11 +348,11 @@ class WorkerFile:
         """In a forked child: drop the descriptor of the parent's lock, and write nothing there."""
         self._release()
         former, self.memory = self.memory, mmap.mmap(-1, self._header.size)
-        for slot in self._slots:
-            slot.map_to(self.memory)
-        self.words.release()
-        former.close()
-        self.words = memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
+        self._map_paths()
+        words, self.words = self.words, memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
+        with suppress(BufferError):  # native keys use it until they are renewed
+            words.release()
+            former.close()
 
     def _release(self) -> None:
         fd, self.fd = self.fd, -1

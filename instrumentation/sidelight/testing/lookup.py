@@ -6,7 +6,17 @@ from difflib import get_close_matches
 from math import inf
 from typing import NamedTuple
 
-from sidelight.contract import DURATION, ERROR, METHOD, METRICS, POOL, ROUTE, SCHEME, STATUS
+from sidelight.contract import (
+    DURATION,
+    ERROR,
+    METHOD,
+    METRICS,
+    POOL,
+    ROUTE,
+    SCHEME,
+    SERVER,
+    STATUS,
+)
 from sidelight.errors import SidelightError
 from sidelight.testing.metric_data import MetricData, MetricFamily, MetricSeries
 
@@ -20,7 +30,7 @@ SHORT = {
     "status": STATUS,
 }
 """What a label may be called for short."""
-NAMED = frozenset({ROUTE, POOL, "executor", "dependency", "phase", "server_address"})
+NAMED = frozenset({ROUTE, POOL, "executor", "dependency", "phase", SERVER})
 """Labels whose values are names in the code: a name that does not exist is a typing error."""
 ENDINGS = ("", "_total", "_seconds", "_bytes", "_seconds_total")
 PARTS = ("_count", "_sum", "_bucket")

@@ -1,13 +1,14 @@
 """What is measured while one test runs: which applications there are, and what they added."""
 
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from starlette.types import Scope
 
+from sidelight.app_metrics.registry import default_registry
 from sidelight.asgi.lifecycle import StoreLifecycle, observing
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION_BUCKETS
@@ -19,6 +20,7 @@ from sidelight.testing import metric_data
 from sidelight.testing.blocks import ApplicationCall, LoopBlocks
 from sidelight.testing.lookup import UnknownError, requested_routes
 from sidelight.testing.metric_data import MetricData
+from sidelight.testing.tested_registry import TestedRegistry
 
 MOST_SERIES = 4000
 
@@ -63,7 +65,7 @@ class MeasuredTest:
         instruments.attach(self._process)
         process.publish(self._process)
         self._process_file = TestedFile(self._process, new=True)
-        self._app_metrics = metric_data.app_metrics()
+        self._registries = {id(None): TestedRegistry(None)}
 
     def opening(self, settings: Settings) -> Settings:
         """The settings of an application, without a directory."""
@@ -84,6 +86,7 @@ class MeasuredTest:
 
     def adopt(self, lifecycle: StoreLifecycle, *, new: bool) -> None:
         """Read what an application writes, from now on; it may open several files in a test."""
+        self._registry_of(lifecycle)
         recorder = lifecycle.recorder
         files = self._used.setdefault(lifecycle, set())
         if recorder is not None and recorder.file.fd >= 0:
@@ -102,7 +105,27 @@ class MeasuredTest:
                 data = file.added()
                 found.append(data if known in running else metric_data.lasting(data))
         data = metric_data.joined(self._process_file.added(), found)
-        return {**metric_data.since(metric_data.app_metrics(), self._app_metrics), **data}
+        return {**self._app_metrics(self._used if only is None else [only]), **data}
+
+    def _app_metrics(self, lifecycles: Iterable[StoreLifecycle]) -> MetricData:
+        """What was added to the registries of applications; without any, to the default one."""
+        registries = {self._registry_of(each) for each in lifecycles}
+        data: MetricData = {}
+        for registry in registries or {self._registries[id(None)]}:
+            for name, family in registry.added().items():
+                known = data.setdefault(name, family)
+                for labels, series in family.series.items() if known is not family else ():
+                    known.add(labels, series)
+        return data
+
+    def _registry_of(self, lifecycle: StoreLifecycle) -> TestedRegistry:
+        """The registry of an application, whose metrics count from the first call on."""
+        registry = None if lifecycle.settings is None else lifecycle.settings.registry
+        if registry is default_registry():
+            registry = None
+        if id(registry) not in self._registries:
+            self._registries[id(registry)] = TestedRegistry(registry)
+        return self._registries[id(registry)]
 
     def lifecycle_of(self, app: Any) -> StoreLifecycle:
         """What measures an application. Raises `UnknownError`."""

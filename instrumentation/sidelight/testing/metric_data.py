@@ -1,4 +1,4 @@
-"""The metrics of a file or a registry at one moment, and what was added since another."""
+"""The metrics of a file at one moment, and what was added since another."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import inf
 
-from sidelight.app_metrics.families import AppFamily
-from sidelight.app_metrics.registry import collect_families, default_registry
 from sidelight.contract import METRICS, WORKER
 from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
@@ -108,37 +106,3 @@ def read(name: str, fd: int) -> MetricData:
             series.buckets.update(dict(zip(edges, values[1:], strict=True)))
         family.add(tuple(zip(metric.labels, key.labels, strict=False)), series)
     return data
-
-
-def app_metrics() -> MetricData:
-    """What the application itself keeps with prometheus_client."""
-    source = default_registry()
-    if source is None:
-        return {}
-    return {found.name: _family(found) for found in collect_families(source)}
-
-
-def _family(found: AppFamily) -> MetricFamily:
-    names = tuple({name: None for _, labels in found.samples for name, _ in labels if name != "le"})
-    family = MetricFamily(found.name, found.kind, names)
-    cumulative: dict[Labels, list[Bucket]] = {}
-    for (suffix, labels), value in found.samples.items():
-        plain = tuple(pair for pair in labels if pair[0] != "le")
-        if suffix == "_bucket":
-            cumulative.setdefault(plain, []).append((float(dict(labels)["le"]), value))
-        elif suffix == "_count":
-            family.add(
-                plain, MetricSeries(0.0, Counter() if found.kind == "histogram" else _all(value))
-            )
-        else:
-            family.add(plain, MetricSeries(value))
-    for plain, buckets in cumulative.items():
-        edges = sorted([(0.0, 0.0), *buckets])
-        counts = {(a[0], b[0]): int(b[1] - a[1]) for a, b in pairwise(edges)}
-        family.add(plain, MetricSeries(0.0, Counter(counts)))
-    return family
-
-
-def _all(count: float) -> Counter[Bucket]:
-    """A summary has the one bucket that everything falls into."""
-    return Counter({(0.0, inf): int(count)})

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sidelight.embedded.promql.annotations import Annotations, limited
 from sidelight.embedded.promql.engine import (
     Matrix,
     Result,
@@ -21,18 +22,28 @@ REFUSED = "is not supported here"
 
 def ask(text: str, source: Source, at: int) -> Answer:
     """Answer an instant query at a time in milliseconds."""
+    found = Annotations()
     try:
-        return of_result(instant_query(text, source, at))
+        return _annotated(
+            of_result(instant_query(text, source, at, annotations=found)), found, text
+        )
     except QueryError as error:
         return Answer(error=error.kind, message=error.message)
 
 
 def ask_range(text: str, source: Source, start: int, end: int, step: int) -> Answer:
     """Answer a range query; times are in milliseconds."""
+    found, times = Annotations(), (start, end, step)
     try:
-        return of_result(range_query(text, source, start, end, step))
+        result = range_query(text, source, *times, annotations=found)
+        return _annotated(of_result(result), found, text)
     except QueryError as error:
         return Answer(error=error.kind, message=error.message)
+
+
+def _annotated(answer: Answer, found: Annotations, text: str) -> Answer:
+    infos, warnings = limited(found.infos(text), "info"), limited(found.warnings(text), "warning")
+    return answer._replace(annotations=frozenset((*infos, *warnings)))
 
 
 def of_result(result: Result) -> Answer:

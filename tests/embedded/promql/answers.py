@@ -9,16 +9,20 @@ LabelKey = frozenset[tuple[str, str]]
 Points = dict[tuple[LabelKey, int], float]
 RELATIVE = 1e-9
 RESIDUE = 1e-13
-"""The difference that two sums of the same numbers in another order may have."""
+"""The difference that numbers may have that were not rounded at the same places."""
 
 
 class Answer(NamedTuple):
-    """An error, or values by labels and time (ms) in the order of the answer."""
+    """An error, or values by labels and time (ms) in the order of the answer.
+
+    ``annotations``: the infos and warnings; None if the server has none.
+    """
 
     error: str = ""
     message: str = ""
     kind: str = ""
     points: Points = {}  # noqa: RUF012 a tuple's default, which is never written
+    annotations: frozenset[str] | None = None
 
     def at(self, time: int) -> dict[LabelKey, float]:
         """Return the values of one time."""
@@ -35,8 +39,9 @@ def of_json(answer: Any) -> Answer:
     if answer["status"] != "success":
         return Answer(error=answer["errorType"], message=answer["error"])
     kind, result = answer["data"]["resultType"], answer["data"]["result"]
+    found = frozenset((*answer.get("infos", ()), *answer.get("warnings", ())))
     if kind == "string":
-        return Answer(kind=kind, message=result[1])
+        return Answer(kind=kind, message=result[1], annotations=found)
     if kind == "scalar":
         result = [{"metric": {}, "value": result}]
     rows = [(row["metric"], row.get("values") or [row["value"]]) for row in result]
@@ -45,7 +50,7 @@ def of_json(answer: Any) -> Answer:
         for labels, values in rows
         for time, text in values
     )
-    return Answer(kind=kind, points=once(points))
+    return Answer(kind=kind, points=once(points), annotations=found)
 
 
 def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:
@@ -57,15 +62,20 @@ def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:
     return found
 
 
-def same(a: float, b: float) -> bool:
-    """Whether two values are equal but for the order of additions; NaN equals NaN."""
+def same(a: float, b: float, *, rounded: bool) -> bool:
+    """Whether two values have the same bits, or if ``rounded`` nearly; NaN equals NaN."""
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
-    return a == b or math.isclose(a, b, rel_tol=RELATIVE, abs_tol=RESIDUE)
+    if rounded:
+        return a == b or math.isclose(a, b, rel_tol=RELATIVE, abs_tol=RESIDUE)
+    return a == b and math.copysign(1, a) == math.copysign(1, b)
 
 
-def difference(expected: Answer, actual: Answer) -> str:
-    """Describe the difference; "" if there is none. Errors are compared by type."""
+def difference(expected: Answer, actual: Answer, *, rounded: bool) -> str:
+    """Describe the difference; "" if there is none. Errors are compared by type.
+
+    ``rounded``: values may differ in their last digits.
+    """
     if expected.error or actual.error:
         if expected.error == actual.error:
             return ""
@@ -74,7 +84,7 @@ def difference(expected: Answer, actual: Answer) -> str:
         return f"expected a {expected.kind}, got a {actual.kind}"
     if expected.kind == "string" and expected.message != actual.message:
         return f"expected {expected.message!r}, got {actual.message!r}"
-    return "; ".join(_differing(expected.points, actual.points))
+    return "; ".join(_differing(expected.points, actual.points, rounded=rounded))
 
 
 def _described(answer: Answer) -> str:
@@ -83,10 +93,10 @@ def _described(answer: Answer) -> str:
     return f"{len(answer.points)} points"
 
 
-def _differing(expected: Points, actual: Points) -> Iterator[str]:
+def _differing(expected: Points, actual: Points, *, rounded: bool) -> Iterator[str]:
     for (labels, time), value in expected.items():
         other = actual.get((labels, time))
-        if other is None or not same(value, other):
+        if other is None or not same(value, other, rounded=rounded):
             yield f"{_shown(labels)} at {time}: expected {value!r}, got {other!r}"
     for labels, time in actual.keys() - expected.keys():
         yield f"{_shown(labels)} at {time}: expected None, got {actual[labels, time]!r}"
@@ -113,7 +123,7 @@ def _times(answer: Answer) -> set[int]:
 
 def _tied(expected: Answer, actual: Answer, among: Answer, time: int) -> bool:
     left, right = expected.at(time), actual.at(time)
-    if any(not same(left[key], right[key]) for key in left.keys() & right.keys()):
+    if any(not same(left[key], right[key], rounded=True) for key in left.keys() & right.keys()):
         return False
     only_left = _counted(left[key] for key in left.keys() - right.keys())
     only_right = _counted(right[key] for key in right.keys() - left.keys())

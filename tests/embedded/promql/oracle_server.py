@@ -13,17 +13,14 @@ from typing import Any
 from sidelight.embedded.promql.storage import SampleBlock
 from tests.embedded.promql import remote_write
 from tests.embedded.promql.answers import Answer, of_json
+from tests.live.newer import unpacked
 from tests.live.prometheus import started
 from tests.live.servers import eventually, free_port
-
-ROOT = Path(__file__).parents[3]
-UNPACKED_PROMETHEUS_3 = ROOT / ".cache" / "prometheus-forky" / "usr" / "bin" / "prometheus"
-"""Where `.ci/newer prometheus forky` unpacks Prometheus 3."""
 
 
 def program(major: int) -> str | None:
     """Return the command of Prometheus 2 or 3; None if it is not installed."""
-    for found in (shutil.which("prometheus"), str(UNPACKED_PROMETHEUS_3)):
+    for found in (shutil.which("prometheus"), str(unpacked("prometheus"))):
         if found and Path(found).exists() and _version(found).startswith(f"{major}."):
             return found
     return None
@@ -44,12 +41,17 @@ class OracleServer:
 
     def ask(self, query: str, at: int) -> Answer:
         """Run an instant query at a time in milliseconds."""
-        return of_json(self.get("query", query=query, time=_seconds(at)))
+        return self._answer("query", query=query, time=_seconds(at))
 
     def ask_range(self, query: str, start: int, end: int, step: int) -> Answer:
         """Run a range query; times are in milliseconds."""
         times = {"start": _seconds(start), "end": _seconds(end), "step": _seconds(step)}
-        return of_json(self.get("query_range", query=query, **times))
+        return self._answer("query_range", query=query, **times)
+
+    def _answer(self, path: str, **parameters: str) -> Answer:
+        """Return an answer. Prometheus 2 has no annotations."""
+        found = of_json(self.get(path, **parameters))
+        return found._replace(annotations=None) if self.version.startswith("2.") else found
 
     def get(self, path: str, **parameters: str) -> Any:
         """Return the response of the API to a form."""
@@ -73,11 +75,11 @@ def _seconds(milliseconds: int) -> str:
 
 @contextmanager
 def oracle_server(
-    command: str, blocks: Sequence[SampleBlock], where: Path
+    command: str, blocks: Sequence[SampleBlock], where: Path, config: str = "{}\n"
 ) -> Iterator[OracleServer]:
     """Run a Prometheus with these samples inside the context."""
     where.mkdir()
-    (where / "prometheus.yml").write_text("{}\n")
+    (where / "prometheus.yml").write_text(config)
     port = free_port()
     options = (
         f"--config.file={where / 'prometheus.yml'}",

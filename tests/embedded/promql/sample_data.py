@@ -1,6 +1,7 @@
 """Half an hour of samples, with gaps, resets, staleness markers and broken histograms.
 
-Values are multiples of 1/8, so that sums are exact in any order of additions.
+Values are multiples of 1/8, so that sums are exact in any order of additions; only those of
+``digits`` and ``digits_total`` have all their digits.
 """
 
 import math
@@ -27,6 +28,7 @@ def sample_blocks(phase: int) -> list[SampleBlock]:
         block(first, {**_requests("1"), **_latency("1"), **_targets("1"), **_alone()}),
         block(second, {**_requests("2"), **_latency("2"), **_targets("2")}),
         block(first, {**_temperatures(), **_buckets(), **_groups()}),
+        block(first, _digits()),
         block([START + phase + n * 1000 for n in range(600, 900)], _fast()),
         block(_irregular(phase), {labels("sparse", instance="1"): _walk(7, 40)}),
     ]
@@ -195,6 +197,22 @@ def _groups() -> Rows:
     second: list[float | str | None] = [None] * COUNT
     second[80:] = [7.0] * (COUNT - 80)
     made[labels("owners", group="y", owner="o9")] = second
+    return made
+
+
+def _digits() -> Rows:
+    """Return gauges and counters of which each sum and each quotient is rounded."""
+    made: Rows = {}
+    dice = _dice("digits")
+    for job, instance in product("ab", "123456"):
+        has = {"job": job, "instance": instance}
+        made[labels("digits", **has)] = [dice.random() * 10 ** int(instance) for _ in range(COUNT)]
+        total, row = 0.0, list[float | str | None]()
+        for n in range(COUNT):
+            total = total + dice.random() * 10 if n % 50 else 0.0
+            row.append(total)
+        made[labels("digits_total", **has)] = row
+    made[labels("digits", job="c", instance="1")] = [13.3] * COUNT
     return made
 
 

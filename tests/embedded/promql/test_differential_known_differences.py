@@ -38,7 +38,7 @@ def differing(prometheus_2: Oracle, prometheus_3_same_samples: Oracle, query: st
             prometheus_3_same_samples.expected(query, when),
             prometheus_2.expected(query, when),
         )
-        comparison = Comparison(query, when, expected, others, prometheus_3_same_samples)
+        comparison = Comparison(query, when, expected, others, prometheus_2)
         if comparison.wrong:
             return str(comparison)
     return ""

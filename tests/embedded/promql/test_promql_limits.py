@@ -152,9 +152,9 @@ def test_the_points_of_a_series_are_limited() -> None:
     )
 
 
-@pytest.mark.parametrize(("start", "end", "step"), [(0, 1, 0), (0, 1, -5), (2, 1, 1)])
+@pytest.mark.parametrize(("start", "end", "step"), [(0, 1, 0), (0, 1, -5)])
 def test_invalid_ranges(start: int, end: int, step: int) -> None:
-    """A step that is not positive, or an end before the start, is refused as in Prometheus."""
+    """A step that is not positive is refused as in Prometheus."""
     with pytest.raises(QueryError) as caught:
         range_query("x", WrittenSeries("x 1"), start, end, step)
     assert caught.value.kind == "bad_data"

@@ -20,6 +20,7 @@ from sidelight.embedded.promql.engine import checked_query
 from sidelight.embedded.promql.limits import QueryError, QueryLimits
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.storage import LabelMatcher
+from tests.embedded.promql.conformance.refusals import is_listed
 
 
 def refused(text: str) -> str:
@@ -108,15 +109,29 @@ def test_invalid_queries(text: str, problem: str) -> None:
         ("histogram_count(x)", "the function histogram_count()"),
         ("histogram_fraction(0, 1, x)", "the function histogram_fraction()"),
         ("1 + sum(rate(x[5m])) / histogram_sum(x)", "the function histogram_sum()"),
-        ("a + fill(0) b", 'the modifier "fill"'),
+        ("a + fill(0) b", "the modifier fill"),
         ('x{a="b" or c="d"}', '"or" between the matchers of a selector'),
         ("x offset--1m", "arithmetic with durations"),
         ("x @ -5", 'a negative time after "@"'),
+        ("rate(x[5m + 1m])", "arithmetic with durations"),
+        ("x offset (2 * 1m)", "arithmetic with durations"),
+        ("x offset -step()", "arithmetic with durations"),
+        ("rate(x[5m:max_of(step(), 1m)])", "arithmetic with durations"),
+        ("increase(x[5m] anchored)", "the modifier anchored"),
+        ("x offset 5m smoothed + 1", "the modifier smoothed"),
+        ("x </ 2", "the operator </"),
     ],
 )
 def test_unsupported_features_are_named(text: str, what: str) -> None:
-    """What only Prometheus supports is refused by name."""
+    """What only Prometheus supports is refused by name, and docs/promql.md has the reason."""
     assert refused(text) == f"{what} is not supported here: ask a Prometheus"
+    assert is_listed(what.removeprefix("the function "))
+
+
+@pytest.mark.parametrize("text", ["x offset 1m + step", "x[5m] offset 1m", 'x{smoothed="a"}'])
+def test_names_of_such_features_are_names(text: str) -> None:
+    """A label or a metric may have the name of a modifier or of a function of durations."""
+    assert parse(text, QueryLimits()) is not None
 
 
 @pytest.mark.parametrize(

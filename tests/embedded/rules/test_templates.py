@@ -129,3 +129,25 @@ def _names(text: str) -> set[str]:
     assert len(actions) == len(re.findall(r"\{\{", text))
     words: list[TemplateToken] = [word for action in actions for word in action]
     return {word.text for word in words if word.kind == "name"}
+
+
+def test_a_burn_rate_is_the_measured_one() -> None:
+    """The description states the alert's own burn rate, and how long the budget lasts at it."""
+    shop = config.read({"service": "shop", "slo": {"availability": "99.9%"}})
+    found = {
+        alert["labels"]["window"]: alert["annotations"]["description"]
+        for group in rules.groups(RuleContext(shop))
+        for alert in group["rules"]
+        if alert.get("alert") == "AvailabilityErrorBudgetBurn"
+    }
+
+    def run_query(text: str) -> list[dict[str, Any]]:
+        sums = re.fullmatch(r"vector\((\S+) / (\S+)\)", text)
+        return [{"Labels": {}, "Value": float(sums[1]) / float(sums[2])}] if sums else []
+
+    for window, value, burn in (
+        ("1h", 0.04473, "44.73, which spends the whole error budget in 16.1 hours."),
+        ("3d", 0.0015, "1.5, which spends the whole error budget in 20.0 days."),
+    ):
+        text = expand_template(parse_template(found[window]), LABELS, value, run_query)
+        assert f"The objective allows 0.1% over 30d. That is a burn rate of {burn} First:" in text

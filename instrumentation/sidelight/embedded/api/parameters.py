@@ -1,37 +1,35 @@
-"""The parameters of a request, read as Prometheus reads them."""
+"""The parameters of a request, read and refused as by Prometheus."""
 
-import math
 import re
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from urllib.parse import parse_qs
+from typing import Final
 
-from starlette.requests import Request
-
-from sidelight.durations import LONGEST, to_milliseconds
-from sidelight.embedded.promql.ast import (
-    VectorSelector,
-)
-from sidelight.embedded.promql.formatting import quote
+from sidelight.embedded.api.times import NANOSECONDS, Time, parse_duration, parse_time, unix
+from sidelight.embedded.promql.ast import VectorSelector
 from sidelight.embedded.promql.limits import QueryError, QueryLimits, bad_data
-from sidelight.embedded.promql.parser import parse
+from sidelight.embedded.promql.parser import EMPTY_SELECTOR, parse
+from sidelight.embedded.promql.quoting import quote
 from sidelight.embedded.promql.storage import LabelMatcher
 
-FORM = "application/x-www-form-urlencoded"
-MAX_BODY_BYTES = 256 * 1024
-MAX_FIELDS = 1000
-
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
+_MOST_DIGITS: Final = 40
 
 
 class ApiParameters:
-    """The parameters in a request's query string and form."""
+    """The parameters in a request's query string and form.
 
-    def __init__(self, fields: Mapping[str, list[str]]) -> None:
+    ``problem``: why some of them could not be read, which few endpoints refuse.
+    """
+
+    def __init__(self, fields: Mapping[str, list[str]], problem: str = "") -> None:
         self._fields = fields
+        self._problem = problem
+
+    def check_form(self) -> None:
+        """Raise `QueryError` if some fields could not be read."""
+        if self._problem:
+            raise bad_data(f"error parsing form values: {self._problem}")
 
     def text(self, name: str) -> str:
         """Return the first value; an empty string if there is none."""
@@ -41,67 +39,43 @@ class ApiParameters:
         """Return all values."""
         return self._fields.get(name, [])
 
-    def time(self, name: str, default: int | None = None) -> int:
-        """Return a time in milliseconds since the epoch. Raises `QueryError`."""
-        given = self.text(name)
-        if not given and default is not None:
+    def time(self, name: str, default: Time) -> Time:
+        """Return a time. Raises `QueryError`."""
+        if not self.text(name):
             return default
-        found = parse_time(given)
-        if found is None:
-            problem = f"cannot parse {quote(given)} to a valid timestamp"
-            prefix = "" if default is None else f"Invalid time value for '{name}': "
-            raise invalid_parameter(name, prefix + problem)
-        return found
+        try:
+            return parse_time(self.text(name))
+        except ValueError as why:
+            raise invalid_parameter(name, f"invalid time value for '{name}': {why}") from None
+
+    def required_time(self, name: str) -> Time:
+        """Return a time that must be given. Raises `QueryError`."""
+        try:
+            return parse_time(self.text(name))
+        except ValueError as why:
+            raise invalid_parameter(name, str(why)) from None
 
     def duration(self, name: str) -> int:
-        """Return a duration in milliseconds. Raises `QueryError`."""
-        given = self.text(name)
-        found = parse_duration(given)
-        if found is None:
-            raise invalid_parameter(name, f"cannot parse {quote(given)} to a valid duration")
-        return found
+        """Return a duration in nanoseconds. Raises `QueryError`."""
+        try:
+            return parse_duration(self.text(name))
+        except ValueError as why:
+            raise invalid_parameter(name, str(why)) from None
+
+    def timeout(self, default: float) -> float:
+        """Return the seconds in which the client wants an answer. Raises `QueryError`."""
+        return self.duration("timeout") / NANOSECONDS if self.text("timeout") else default
 
     def limit(self) -> int:
         """Return the limit of the number of results; 0 for none. Raises `QueryError`."""
         name = "limit"
-        given = self.text(name)
-        if not given:
-            return 0
-        if not re.fullmatch(r"[+-]?\d{1,18}", given):
-            raise invalid_parameter(name, f"strconv.Atoi: parsing {quote(given)}: invalid syntax")
-        if int(given) < 0:
-            raise invalid_parameter(name, "limit must be non-negative")
-        return int(given)
-
-    def reject(self, name: str) -> None:
-        """Raise `QueryError` if a parameter is given that only Prometheus supports."""
-        if any(self.texts(name)):
-            raise invalid_parameter(name, "is not supported here")
-
-
-async def read_parameters(request: Request) -> ApiParameters:
-    """Read the parameters of a request; those of a form come first. Raises `QueryError`."""
-    texts = [request.scope.get("query_string", b"").decode("utf-8", "replace")]
-    if request.method == "POST" and request.headers.get("content-type", "").startswith(FORM):
-        texts.insert(0, (await _body(request)).decode("utf-8", "replace"))
-    found: dict[str, list[str]] = {}
-    for text in texts:
         try:
-            fields = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-        except ValueError as error:
-            raise bad_data(f"error parsing form values: {error}") from error
-        for name, values in fields.items():
-            found.setdefault(name, []).extend(values)
-    return ApiParameters(found)
-
-
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise bad_data(f"error parsing form values: more than {MAX_BODY_BYTES} bytes")
-    return body
+            found = parse_int(self.text(name), "Atoi") if self.text(name) else 0
+        except ValueError as why:
+            raise invalid_parameter(name, str(why)) from None
+        if found < 0:
+            raise invalid_parameter(name, "limit must be non-negative")
+        return found
 
 
 def invalid_parameter(name: str, problem: str) -> QueryError:
@@ -109,40 +83,21 @@ def invalid_parameter(name: str, problem: str) -> QueryError:
     return bad_data(f'invalid parameter "{name}": {problem}')
 
 
-def parse_time(text: str) -> int | None:
-    """Return a time, given in seconds or as RFC 3339, in milliseconds; None if it is neither."""
-    if _NUMBER.fullmatch(text):
-        return _milliseconds(float(text))
-    found = _TIME.fullmatch(text)
-    if found is None:
-        return None
-    try:
-        whole = datetime.fromisoformat(found[1] + found[3].replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    part = int(((found[2] or "") + "000")[:3])
-    return (whole - _EPOCH) // timedelta(milliseconds=1) + part
+def parse_int(text: str, function: str, bits: int = 64) -> int:
+    """Return a number. Raises `ValueError` with the message of this function of Go's strconv."""
+    problem = f"strconv.{function}: parsing {quote(text)}: "
+    if not _INTEGER.fullmatch(text):
+        raise ValueError(f"{problem}invalid syntax")
+    sign, digits = ("-" if text[0] == "-" else ""), text.lstrip("+-0") or "0"
+    found = int(sign + digits[:_MOST_DIGITS])
+    if not -(1 << bits - 1) <= found < 1 << bits - 1:
+        raise ValueError(f"{problem}value out of range")
+    return found
 
 
-def parse_duration(text: str) -> int | None:
-    """Return seconds, or a duration such as 1h30m, in milliseconds; None if it is neither."""
-    if _NUMBER.fullmatch(text):
-        return _milliseconds(float(text))
-    try:
-        return to_milliseconds(text)
-    except ValueError:
-        return None
-
-
-def _milliseconds(seconds: float) -> int | None:
-    return (
-        round(seconds * 1000) if math.isfinite(seconds) and abs(seconds) < LONGEST / 1000 else None
-    )
-
-
-def now() -> int:
-    """Return milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+def now() -> Time:
+    """Return the current time."""
+    return unix(0, time.time_ns())
 
 
 MATCH = "match[]"
@@ -154,10 +109,14 @@ def matcher_sets(params: ApiParameters, limits: QueryLimits) -> list[tuple[Label
 
 
 def _selector(text: str, limits: QueryLimits) -> tuple[LabelMatcher, ...]:
+    if not text.strip():
+        raise bad_data("unknown position: parse error: unexpected end of input")
     try:
         found = parse(text, limits)
     except QueryError as error:
-        raise invalid_parameter(MATCH, error.message) from error
+        if error.message == EMPTY_SELECTOR:
+            raise bad_data(f"{MATCH} must contain at least one non-empty matcher") from None
+        raise
     if not isinstance(found, VectorSelector) or found.offset or found.at is not None:
-        raise invalid_parameter(MATCH, f"1:1: parse error: {text!r} is no series selector")
+        raise bad_data(f"1:1: parse error: {quote(text)} is no series selector")
     return found.matchers

@@ -4,15 +4,18 @@ https://prometheus.io/docs/prometheus/latest/querying/api/
 """
 
 import json
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from starlette.responses import Response
 
+from sidelight.embedded.promql.annotations import limited
 from sidelight.embedded.promql.engine import Matrix, Result, Scalar, String, Vector
 from sidelight.embedded.promql.formatting import format_seconds, format_value
 from sidelight.embedded.promql.frame import Labels
 from sidelight.embedded.promql.limits import TOO_MANY, QueryError, execution_error
+from sidelight.embedded.promql.quoting import is_utf8, replace_invalid_bytes
 from sidelight.sidecar.send_timeout import SendTimeoutResponse
 
 STATUS_CODES = {
@@ -25,20 +28,30 @@ STATUS_CODES = {
     "unavailable": 501,
 }
 JSON = {"content-type": "application/json"}
-TRUNCATED = ["results truncated due to limit"]
+TRUNCATED = "results truncated due to limit"
 
 
 class ResponseData(NamedTuple):
-    """The member ``data`` as JSON, and whether the limit of the request has truncated it."""
+    """The member ``data`` as JSON, and what is said about it."""
 
     text: str
-    truncated: bool = False
+    warnings: Sequence[str] = ()
+    infos: Sequence[str] = ()
+
+
+NO_CONTENT = ResponseData("")
 
 
 def success_response(data: ResponseData) -> Response:
     """Return a response with data."""
-    more = f',"warnings":{json.dumps(TRUNCATED)}' if data.truncated else ""
-    return SendTimeoutResponse(f'{{"status":"success","data":{data.text}{more}}}', headers=JSON)
+    if data is NO_CONTENT:
+        return Response(status_code=204)
+    about = _member("warnings", "warning", data.warnings) + _member("infos", "info", data.infos)
+    return _json_response(f'{{"status":"success","data":{data.text}{about}}}', 200)
+
+
+def _member(name: str, kind: str, texts: Sequence[str]) -> str:
+    return f',"{name}":{json.dumps(limited(texts, kind), ensure_ascii=False)}' if texts else ""
 
 
 def error_response(error: QueryError) -> Response:
@@ -48,10 +61,15 @@ def error_response(error: QueryError) -> Response:
 
 def error_of_type(kind: str, message: str) -> Response:
     """Return a response with an error of one of the API's types."""
-    body = json.dumps(
-        {"status": "error", "errorType": kind, "error": message}, separators=(",", ":")
-    )
-    return SendTimeoutResponse(body, STATUS_CODES[kind], JSON)
+    body = {"status": "error", "errorType": kind, "error": message}
+    text = json.dumps(body, separators=(",", ":"), ensure_ascii=False)
+    return _json_response(text, STATUS_CODES[kind])
+
+
+def _json_response(text: str, status: int) -> Response:
+    if not is_utf8(text):
+        text = replace_invalid_bytes(text)
+    return SendTimeoutResponse(text, status, JSON)
 
 
 MAX_VALUES = 1_000_000
@@ -67,7 +85,8 @@ def query_data(result: Result) -> str:
     elif isinstance(result, Scalar):
         kind, text = "scalar", f'[{format_seconds(result.time)},"{format_value(result.value)}"]'
     elif isinstance(result, String):
-        kind, text = "string", f"[{format_seconds(result.time)},{json.dumps(result.value)}]"
+        value = json.dumps(result.value, ensure_ascii=False)
+        kind, text = "string", f"[{format_seconds(result.time)},{value}]"
     return f'{{"resultType":"{kind}","result":{text}}}'
 
 

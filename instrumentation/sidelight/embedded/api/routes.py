@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
+from urllib.parse import unquote_to_bytes
 
 import anyio
 import anyio.to_thread
@@ -14,7 +15,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sidelight.embedded.api import metadata, queries, rules
-from sidelight.embedded.api.parameters import ApiParameters, read_parameters
+from sidelight.embedded.api.form import read_parameters
+from sidelight.embedded.api.parameters import ApiParameters
 from sidelight.embedded.api.responses import (
     ResponseData,
     error_of_type,
@@ -80,34 +82,43 @@ def routes(state: AppState) -> list[BaseRoute]:
     """Return the routes of all endpoints."""
     queue, history = QueryQueue(), state.history
 
-    def route(path: str, methods: list[str], endpoint: Endpoint) -> Route:
+    def route(path: str, methods: list[str], endpoint: Endpoint, *, timed: bool = False) -> Route:
         async def respond(request: Request) -> Response:
-            return await _respond(queue, request, endpoint)
+            return await _respond(queue, request, endpoint, timed=timed)
 
         return Route(f"/api/v1/{path}", respond, methods=methods)
 
     async def values(request: Request) -> Response:
-        name: str = request.path_params["name"]
-        return await _respond(queue, request, partial(metadata.label_values, history, name))
+        endpoint = partial(metadata.label_values, history, _label_of_path(request))
+        return await _respond(queue, request, endpoint, timed=False)
 
     return [
-        route("query", BOTH, partial(queries.query, history)),
-        route("query_range", BOTH, partial(queries.query_range, history)),
+        route("query", BOTH, partial(queries.query, history), timed=True),
+        route("query_range", BOTH, partial(queries.query_range, history), timed=True),
         route("query_exemplars", BOTH, partial(queries.query_exemplars, state.exemplars)),
         route("series", BOTH, partial(metadata.series, history)),
         route("labels", BOTH, partial(metadata.labels, history)),
         Route("/api/v1/label/{name}/values", values),
         route("metadata", ["GET"], lambda params, _: metadata.metadata(state.metadata, params)),
-        route("rules", ["GET"], lambda params, _: rules.rules(state.groups, params)),
+        route("rules", ["GET"], partial(rules.rules, state.groups)),
         route("alerts", ["GET"], lambda *_: rules.alerts(state.groups)),
         route("status/buildinfo", ["GET"], lambda *_: metadata.buildinfo()),
     ]
 
 
-async def _respond(queue: QueryQueue, request: Request, endpoint: Endpoint) -> Response:
+def _label_of_path(request: Request) -> str:
+    """Return the name of a label; bytes that are not UTF-8 stay single characters."""
+    path: bytes = request.scope.get("raw_path") or request.url.path.encode()
+    *_, name, _ = path.partition(b"?")[0].split(b"/")
+    return unquote_to_bytes(name).decode("utf-8", "surrogateescape")
+
+
+async def _respond(
+    queue: QueryQueue, request: Request, endpoint: Endpoint, *, timed: bool
+) -> Response:
     try:
         params = await read_parameters(request)
-        seconds = params.duration("timeout") / 1000 if params.text("timeout") else TIMEOUT_SECONDS
+        seconds = _seconds(params) if timed else TIMEOUT_SECONDS
         return success_response(await queue.run(partial(endpoint, params), seconds))
     except QueryError as error:
         return error_response(error)
@@ -116,3 +127,11 @@ async def _respond(queue: QueryQueue, request: Request, endpoint: Endpoint) -> R
     except Exception:
         logger.exception("a request to the API failed")
         return error_of_type("internal", "internal error of the sidecar; its log has the traceback")
+
+
+def _seconds(params: ApiParameters) -> float:
+    """Return the time that the client gives; the endpoint refuses a timeout that is invalid."""
+    try:
+        return params.timeout(TIMEOUT_SECONDS)
+    except QueryError:
+        return TIMEOUT_SECONDS

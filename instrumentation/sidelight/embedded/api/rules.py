@@ -1,68 +1,41 @@
 """The endpoints ``rules`` and ``alerts``."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sidelight.embedded.api.parameters import MATCH, ApiParameters, invalid_parameter
+from sidelight.embedded.api.parameters import ApiParameters
 from sidelight.embedded.api.responses import ResponseData
+from sidelight.embedded.api.rules_filter import RulesFilter, in_order
 from sidelight.embedded.promql.formatting import format_scientific
-from sidelight.embedded.promql.limits import bad_data
+from sidelight.embedded.promql.limits import QueryLimits
 from sidelight.embedded.rules.alerting import EvaluatedAlert
 from sidelight.embedded.rules.evaluator import EvaluatedRule, RuleGroup
 
-TYPES = {"alert": "alert", "record": "record", "": ""}
 
-
-def rules(groups: Iterable[RuleGroup], params: ApiParameters) -> ResponseData:
+def rules(groups: Sequence[RuleGroup], params: ApiParameters, limits: QueryLimits) -> ResponseData:
     """Answer ``/api/v1/rules``. Raises `QueryError`."""
-    params.reject(MATCH)
-    kind = params.text("type").lower()
-    if kind not in TYPES:
-        raise invalid_parameter("type", f"not supported value {params.text('type')!r}")
-    hidden = _flag(params, "exclude_alerts")
-    names = {key: set(params.texts(f"{key}[]")) for key in ("rule_name", "rule_group", "file")}
-    matching = []
-    for group in groups:
-        if not all(_accepts(names[key], value) for key, value in _group_names(group).items()):
-            continue
-        rows = [
-            _rule(one, hidden=hidden)
-            for one in group.rules
-            if kind in {"", one.definition.kind}
-            and _accepts(names["rule_name"], one.definition.name)
-        ]
-        if rows or not (kind or names["rule_name"]):
-            matching.append(_group(group, rows))
-    return ResponseData(json.dumps({"groups": matching}, ensure_ascii=False))
+    wanted = RulesFilter(params, limits)
+    page, token = wanted.page(groups)
+    listed = [
+        _group(group, [_rule(one, hidden=wanted.exclude_alerts) for one in found])
+        for group, found in page
+    ]
+    more = {"groupNextToken": token} if token else {}
+    return ResponseData(json.dumps({"groups": listed, **more}, ensure_ascii=False))
 
 
 def alerts(groups: Iterable[RuleGroup]) -> ResponseData:
     """Answer ``/api/v1/alerts``: pending and firing alerts."""
     found = [
         _alert(one)
-        for group in groups
+        for group in in_order(groups)
         for rule in group.rules
         if rule.alerting is not None
         for one in list(rule.alerting.active.values())
     ]
     return ResponseData(json.dumps({"alerts": found}, ensure_ascii=False))
-
-
-def _group_names(group: RuleGroup) -> dict[str, str]:
-    return {"rule_group": group.definition.name, "file": group.definition.file}
-
-
-def _accepts(names: set[str], name: str) -> bool:
-    return not names or name in names
-
-
-def _flag(params: ApiParameters, name: str) -> bool:
-    given = params.text(name)
-    if given.lower() not in {"", "true", "false", "1", "0", "t", "f"}:
-        raise bad_data(f'invalid parameter "{name}": error converting {given!r} to bool')
-    return given.lower() in {"true", "1", "t"}
 
 
 def _group(group: RuleGroup, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -98,7 +71,7 @@ def _rule(evaluated: EvaluatedRule, *, hidden: bool) -> dict[str, Any]:
         "keepFiringFor": rule.keep_firing_for / 1000,
         "labels": labels,
         "annotations": dict(rule.annotations),
-        **({} if hidden else {"alerts": [_alert(one) for one in active]}),
+        "alerts": None if hidden else [_alert(one) for one in active],
         **after,
         "type": "alerting",
     }

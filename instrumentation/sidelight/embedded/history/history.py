@@ -156,6 +156,13 @@ class History:
                 for reader in _select(stream, matchers, after, until)
             ]
 
+    def overlaps(self, begin: int, end: int) -> bool:
+        """Return whether the time range, both ends included, has any time of the samples."""
+        with self.lock:
+            filled = [one.times for one in self._streams.values() if one.times]
+            begins = any(times[0] <= end for times in filled)
+            return begins and any(times[-1] >= begin for times in filled)
+
     def names(self, matchers: Sequence[LabelMatcher]) -> set[str]:
         """Return the label names of all series that match."""
         with self.lock:
@@ -178,7 +185,7 @@ def _select(
     stream: SeriesStream, matchers: Sequence[LabelMatcher], after: int, until: int
 ) -> Iterator[SeriesReader]:
     begin, end = bisect_right(stream.times, after), bisect_right(stream.times, until)
-    if begin == end:
+    if begin >= end:
         return
     snapshot = None
     for ids, labels in stream.index.match(matchers):

@@ -1,17 +1,15 @@
-"""Aggregation operators, and the sums, means and quantiles that they compute.
-
-Prometheus adds with compensation. Here plain sums are made for all cells at once, and the few
-cells where most of what was added cancelled are added again, exactly.
-"""
+"""Aggregation operators, and the sums, means and quantiles that they compute."""
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sidelight.embedded.promql.ast import Grouping
+from sidelight.embedded.promql.compensated import compensated_means, compensated_sums
 from sidelight.embedded.promql.formatting import format_decimal
 from sidelight.embedded.promql.frame import (
     Bools,
@@ -22,30 +20,36 @@ from sidelight.embedded.promql.frame import (
     LabelSets,
     empty_frame,
 )
+from sidelight.embedded.promql.label_names import is_label_name
 from sidelight.embedded.promql.limits import QueryUsage, execution_error
-from sidelight.embedded.promql.selectors import Index, Windows
+from sidelight.embedded.promql.quoting import quote
+from sidelight.embedded.promql.selectors import BATCH_CELLS, Index, Windows
 
-_CANCELLED: Final = 1e-5
 _BATCH_ADDITIONS: Final = 20_000_000
 """Additions between two checks of the time: some 20 ms."""
 
 
-def sum_over_windows(windows: Windows, values: Floats) -> Floats:
-    """Return the sum of each window (n x s) of ``values``, n x t with 0 where no sample is."""
-    total = reduce_windows(windows, np.add, values, 0.0)
-    if values.size and values.min() < 0:
-        whole = reduce_windows(windows, np.add, np.abs(values), 0.0)
-        _add_exactly(
-            total,
-            whole,
-            windows.usage,
-            lambda row, step: values[row, windows.low[step] : windows.high[step]],
+def sum_over_windows(windows: Windows) -> Floats:
+    """Return the sum of each window, n x s; undefined for empty windows."""
+    made = np.full(windows.shape, np.nan)
+    for cells in windows.cells():
+        made[:, cells.steps] = compensated_sums(cells.filled(), axis=2)
+    return made
+
+
+def mean_over_windows(windows: Windows) -> Floats:
+    """Return the mean of each window, n x s; undefined for empty windows."""
+    made = np.full(windows.shape, np.nan)
+    for cells in windows.cells():
+        count = cells.valid.sum(axis=2)
+        made[:, cells.steps] = compensated_means(
+            cells.filled(), cells.valid, count, axis=2, usage=windows.usage
         )
-    return total
+    return made
 
 
 def reduce_windows(windows: Windows, what: np.ufunc, values: Floats, nothing: float) -> Floats:
-    """Apply ``what`` (add, fmax, fmin) to each window, n x s; undefined for empty windows."""
+    """Apply ``what`` (fmax, fmin) to each window, n x s; undefined for empty windows."""
     n = len(values)
     padded = np.concatenate([values, np.full((n, 1), nothing)], axis=1)
     bounds = np.stack([windows.low, windows.high], axis=1).ravel()
@@ -58,43 +62,38 @@ def reduce_windows(windows: Windows, what: np.ufunc, values: Floats, nothing: fl
     return np.concatenate(parts) if parts else np.empty(windows.shape)
 
 
-def sum_over_groups(groups: Groups, values: Floats, present: Bools, usage: QueryUsage) -> Floats:
-    """Return the sum of each group (g x s) of the values that are present."""
-    kept = np.where(present, values, 0.0)
-    total = reduce_groups(groups, np.add, kept)
-    if kept.size and kept.min() < 0:
-        whole = reduce_groups(groups, np.add, np.abs(kept))
-        members = np.split(groups.order, groups.starts[1:])
-        _add_exactly(total, whole, usage, lambda group, step: kept[members[group], step])
-    return total
+@dataclass(frozen=True)
+class _GroupCells:
+    """Groups of one size at some steps: ``values`` and ``present``, both k x m x c."""
+
+    groups: Index
+    steps: slice
+    values: Floats
+    present: Bools
+
+    def filled(self) -> Floats:
+        """Return the values, 0 where a sample is absent."""
+        return np.where(self.present, self.values, 0.0)
+
+
+def _group_cells(groups: Groups, frame: Frame, usage: QueryUsage) -> Iterator[_GroupCells]:
+    """Yield all groups, those of one size at a time, at some steps at a time."""
+    sizes = np.diff(groups.starts, append=len(groups.order))
+    for size in np.unique(sizes).tolist():
+        chosen = np.flatnonzero(sizes == size)
+        rows = groups.order[groups.starts[chosen][:, None] + np.arange(size)]
+        width = max(1, BATCH_CELLS // rows.size)
+        for first in range(0, frame.values.shape[1], width):
+            usage.check_time()
+            steps = slice(first, first + width)
+            values, present = frame.values[:, steps][rows], frame.present[:, steps][rows]
+            yield _GroupCells(chosen, steps, values, present)
 
 
 def reduce_groups(groups: Groups, what: np.ufunc, values: NDArray[Any]) -> NDArray[Any]:
     """Apply ``what`` to each group, g x s."""
     made: NDArray[Any] = what.reduceat(values[groups.order], groups.starts, axis=0)
     return made
-
-
-def mean_of_sums(add: Callable[[Floats], Floats], values: Floats, count: NDArray[Any]) -> Floats:
-    """Return ``add(values) / count``; the values are scaled if their sum overflows."""
-    mean: Floats = add(values) / count
-    if np.isinf(mean).any():
-        scale = 2.0**-64
-        mean = np.where(np.isinf(mean), add(values * scale) / count / scale, mean)
-    return mean
-
-
-def _add_exactly(
-    total: Floats, whole: Floats, usage: QueryUsage, cells: Callable[[int, int], Floats]
-) -> None:
-    for row, step in _cancelled(total, whole):
-        usage.check_time()
-        total[row, step] = math.fsum(cells(row, step))
-
-
-def _cancelled(total: Floats, whole: Floats) -> Iterator[tuple[int, int]]:
-    bad = (np.abs(total) < whole * _CANCELLED) & (whole < np.finfo(float).max / 2)
-    return zip(*(axis.tolist() for axis in np.nonzero(bad)), strict=True)
 
 
 def quantiles(values: Floats, present: Bools, q: Floats) -> Floats:
@@ -153,14 +152,20 @@ def _count_present(groups: Groups, present: Bools) -> Floats:
 
 
 def _sum(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
-    return sum_over_groups(groups, frame.values, frame.present, usage)
+    made = np.empty((len(groups.series), frame.values.shape[1]))
+    for cells in _group_cells(groups, frame, usage):
+        made[cells.groups, cells.steps] = compensated_sums(cells.filled(), axis=1)
+    return made
 
 
 def _avg(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
-    count = _count_present(groups, frame.present)
-    return mean_of_sums(
-        lambda values: sum_over_groups(groups, values, frame.present, usage), frame.values, count
-    )
+    made = np.empty((len(groups.series), frame.values.shape[1]))
+    for cells in _group_cells(groups, frame, usage):
+        count = cells.present.sum(axis=1)
+        made[cells.groups, cells.steps] = compensated_means(
+            cells.filled(), cells.present, count, axis=1, usage=usage
+        )
+    return made
 
 
 def _min(groups: Groups, frame: Frame, _: QueryUsage) -> Floats:
@@ -180,10 +185,19 @@ def _group(groups: Groups, frame: Frame, _: QueryUsage) -> Floats:
 
 
 def _stdvar(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
-    count = _count_present(groups, frame.present)
-    mean = _sum(groups, frame, usage) / count
-    deviation = np.where(frame.present, frame.values - mean[groups.index], 0.0)
-    return reduce_groups(groups, np.add, deviation * deviation) / count
+    """The mean is updated with each value (Welford), without compensation, as in Prometheus."""
+    made = np.empty((len(groups.series), frame.values.shape[1]))
+    for cells in _group_cells(groups, frame, usage):
+        count, mean, squares = np.zeros((3, len(cells.groups), cells.values.shape[2]))
+        for values, present in zip(
+            *(np.moveaxis(one, 1, 0) for one in (cells.values, cells.present)), strict=True
+        ):
+            count += present
+            delta = np.where(present, values - mean, 0.0)
+            mean += delta / np.maximum(count, 1)
+            squares += delta * np.where(present, values - mean, 0.0)
+        made[cells.groups, cells.steps] = squares / count
+    return made
 
 
 def _stddev(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
@@ -204,8 +218,8 @@ AGGREGATIONS: Final[dict[str, Callable[[Groups, Frame, QueryUsage], Floats]]] = 
 
 def count_values(label: str, frame: Frame, grouping: Grouping, usage: QueryUsage) -> Frame:
     """Return a series for each value in each group, with the value in this label."""
-    if not label:
-        raise execution_error('invalid label name ""')
+    if not is_label_name(label):
+        raise execution_error(f"invalid label name {quote(label)}")
     groups = frame.series.grouped(grouping)
     rows, steps = np.nonzero(frame.present)
     if not len(rows):

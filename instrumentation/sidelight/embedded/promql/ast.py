@@ -1,7 +1,7 @@
 """A query as a tree, in the terms of Prometheus's parser. Times and durations are milliseconds."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from sidelight.embedded.promql.storage import LabelMatcher
@@ -54,11 +54,15 @@ class SubqueryExpr:
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
-    """A call of a function, and the type of its result."""
+    """A call of a function, and the type of its result.
+
+    ``starts``: where its arguments begin in the query, without brackets around them.
+    """
 
     name: str
     args: tuple["Node", ...]
     value_type: ValueType
+    starts: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,16 @@ class Grouping:
 
 @dataclass(frozen=True, slots=True)
 class AggregateExpr:
-    """An aggregation; ``param`` is the k of topk, the label of count_values and so on."""
+    """An aggregation; ``param`` is the k of topk, the label of count_values and so on.
+
+    ``starts``: where the parameter, if there is one, and the expression begin in the query.
+    """
 
     op: str
     expr: "Node"
     param: "Node | None"
     grouping: Grouping
+    starts: tuple[int, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

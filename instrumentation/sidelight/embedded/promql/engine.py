@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import Node, StringLiteral, value_type
 from sidelight.embedded.promql.evaluator import Evaluator, check_supported
-from sidelight.embedded.promql.frame import Bools, Frame, Ints
+from sidelight.embedded.promql.frame import Bools, Frame, Ints, empty_frame
 from sidelight.embedded.promql.limits import QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.selectors import SelectorCache, Windows
@@ -62,37 +63,46 @@ DEFAULT_LIMITS = QueryLimits()
 
 
 def instant_query(
-    text: str, source: Source, at: int, limits: QueryLimits = DEFAULT_LIMITS
+    text: str,
+    source: Source,
+    at: int,
+    limits: QueryLimits = DEFAULT_LIMITS,
+    annotations: Annotations | None = None,
 ) -> Result:
     """Answer a query at one time (milliseconds), as Prometheus's ``/api/v1/query`` does.
 
-    `QueryError` if there is no answer.
+    Infos and warnings are added to ``annotations``. `QueryError` if there is no answer.
     """
     node = checked_query(text, limits)
     steps = np.array([at], np.int64)
-    evaluator = Evaluator(SelectorCache(source, QueryUsage(limits)), steps, at, at)
+    cache = SelectorCache(source, QueryUsage(limits))
+    evaluator = Evaluator(cache, annotations or Annotations(), steps, at, at)
     with np.errstate(all="ignore"):  # division by zero has a value in PromQL
         return _instant(node, evaluator, at)
 
 
 def range_query(  # noqa: PLR0913, PLR0917 # the parameters of the HTTP API
-    text: str, source: Source, start: int, end: int, step: int, limits: QueryLimits = DEFAULT_LIMITS
+    text: str,
+    source: Source,
+    start: int,
+    end: int,
+    step: int,
+    limits: QueryLimits = DEFAULT_LIMITS,
+    annotations: Annotations | None = None,
 ) -> Matrix:
-    """Answer a query from ``start`` to ``end`` every ``step`` milliseconds.
-
-    `QueryError` if there is no answer.
-    """
+    """Answer a query from ``start`` to ``end`` every ``step`` milliseconds, as `instant_query`."""
     if step <= 0:
         raise bad_data(
             "zero or negative query resolution step widths are not accepted. Try a positive integer"
         )
-    if end < start:
-        raise bad_data("end timestamp must not be before start time")
     usage = QueryUsage(limits)
     usage.check_points((end - start) // step)
     node = checked_query(text, limits)
-    steps = np.arange(start, end + 1, step, dtype=np.int64)
-    evaluator = Evaluator(SelectorCache(source, usage), steps, start, end)
+    steps = start + step * np.arange(max(0, (end - start) // step + 1), dtype=np.int64)
+    if not len(steps):
+        return _matrix(empty_frame(0), steps)
+    cache = SelectorCache(source, usage)
+    evaluator = Evaluator(cache, annotations or Annotations(), steps, start, end)
     with np.errstate(all="ignore"):  # as above
         return _ranged(node, evaluator)
 

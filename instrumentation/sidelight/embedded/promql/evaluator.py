@@ -1,5 +1,6 @@
 """The evaluation of a query's tree, at all steps at once."""
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from sidelight.embedded.promql.aggregation import (
     quantile_of_groups,
     top_or_bottom,
 )
+from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import (
     AggregateExpr,
     BinaryExpr,
@@ -39,8 +41,16 @@ SET_OPERATORS: Final = frozenset({"and", "or", "unless"})
 class Evaluator:
     """Evaluates expressions at ``steps``; ``start`` and ``end`` are those of the whole query."""
 
-    def __init__(self, selector_cache: SelectorCache, steps: Ints, start: int, end: int) -> None:
+    def __init__(
+        self,
+        selector_cache: SelectorCache,
+        annotations: Annotations,
+        steps: Ints,
+        start: int,
+        end: int,
+    ) -> None:
         self.selector_cache = selector_cache
+        self.annotations = annotations
         self.usage = selector_cache.usage
         self.steps = steps
         self.start = start
@@ -107,7 +117,9 @@ class Evaluator:
         if not size:
             return []
         steps = first + node.step * np.arange(size, dtype=np.int64)
-        frame = Evaluator(self.selector_cache, steps, self.start, self.end).vector(node.expr)
+        frame = Evaluator(
+            self.selector_cache, self.annotations, steps, self.start, self.end
+        ).vector(node.expr)
         if not len(frame.series):
             return []
         valid = None if frame.present.all() else frame.present
@@ -163,7 +175,11 @@ class Evaluator:
         return top_or_bottom(frame, k, node.grouping, largest=node.op == "topk")
 
     def _quantile(self, node: AggregateExpr, frame: Frame) -> Frame:
-        return quantile_of_groups(self._scalar_param(node, frame), frame, node.grouping, self.usage)
+        q = self._scalar_param(node, frame)
+        most, least = max(1.0, float(q.max())), min(0.0, float(q.min()))
+        extremes = [math.nan] if np.isnan(q).any() else [most, least]
+        self.annotations.invalid_quantiles(extremes, node.starts[0])
+        return quantile_of_groups(q, frame, node.grouping, self.usage)
 
     def _scalar_param(self, node: AggregateExpr, frame: Frame) -> Floats:
         with self.usage.hold(frame.values.size):

@@ -1,4 +1,4 @@
-"""Numbers, times and strings as Prometheus writes and reads them."""
+"""Numbers and times as Prometheus writes and reads them."""
 
 import math
 import re
@@ -9,7 +9,15 @@ NOT_FINITE: Final = {"inf": "+Inf", "-inf": "-Inf", "nan": "NaN"}
 _LOW, _HIGH = 1e-6, 1e21
 """The API writes a number with an exponent below and from these."""
 _INFINITE: Final = re.compile(r"([+-]?)inf(inity)?", re.IGNORECASE)
-_NUMBER: Final = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
+_DIGITS: Final = r"[0-9]+(?:_[0-9]+)*"
+_HEX_DIGITS: Final = r"[0-9a-f]+(?:_[0-9a-f]+)*"
+_DECIMAL: Final = re.compile(
+    rf"[+-]?(?:{_DIGITS}(?:\.(?:{_DIGITS})?)?|\.{_DIGITS})(?:e[+-]?{_DIGITS})?", re.IGNORECASE
+)
+_HEXADECIMAL: Final = re.compile(
+    rf"[+-]?0x_?(?:{_HEX_DIGITS}(?:\.(?:{_HEX_DIGITS})?)?|\.{_HEX_DIGITS})p[+-]?{_DIGITS}",
+    re.IGNORECASE,
+)
 
 
 def format_decimal(number: float) -> str:
@@ -48,76 +56,47 @@ def format_scientific(number: float) -> str:
     return f"{'-' if sign else ''}{text[0]}{rest}e{'-' if power < 0 else '+'}{abs(power):02}"
 
 
+_LARGEST_PLAIN: Final = 1e6
+_SMALLEST_PLAIN: Final = 1e-4
+
+
+def format_general(number: float) -> str:
+    """Return Go's ``%g``: with an exponent where the number is very small or large."""
+    if math.isfinite(number) and (
+        abs(number) >= _LARGEST_PLAIN or 0 < abs(number) < _SMALLEST_PLAIN
+    ):
+        return format_scientific(number)
+    return format_decimal(number)
+
+
 def format_seconds(milliseconds: int) -> str:
     """Return a time in seconds as the HTTP API has it."""
-    whole, part = divmod(milliseconds, 1000)
-    if not part:
-        return str(whole)
-    if milliseconds < 0:
-        return f"{milliseconds / 1000:.3f}"
-    return f"{whole}.{part:03}"
+    whole, part = divmod(abs(milliseconds), 1000)
+    sign = "-" if milliseconds < 0 else ""
+    return f"{sign}{whole}.{part:03}" if part else f"{sign}{whole}"
 
 
 def parse_number(text: str) -> float | None:
-    """Return the number in a text such as the label ``le``; None if it is not a number."""
-    if _NUMBER.fullmatch(text):
-        return float(text)
+    """Return what Go's ``ParseFloat`` makes of a text such as the label ``le``; None for an error.
+
+    Digits may be in groups, ``1_000``; a hexadecimal number has an exponent, ``0x1p4``.
+    """
+    if _DECIMAL.fullmatch(text):
+        return _finite(float(text.replace("_", "")))
+    if _HEXADECIMAL.fullmatch(text):
+        return _from_hexadecimal(text.replace("_", ""))
     if infinite := _INFINITE.fullmatch(text):
         return -math.inf if infinite[1] == "-" else math.inf
     return math.nan if text.lower() == "nan" else None
 
 
-_ESCAPE: Final = re.compile(
-    r"\\(?:(?P<plain>[abfnrtv\\'\"])|x(?P<hex>[0-9a-fA-F]{2})|u(?P<short>[0-9a-fA-F]{4})"
-    r"|U(?P<long>[0-9a-fA-F]{8})|(?P<octal>[0-3][0-7]{2})|(?P<wrong>.))",
-    re.DOTALL,
-)
-_PLAIN: Final = dict(zip("abfnrtv\\'\"", "\a\b\f\n\r\t\v\\'\"", strict=True))
-_FIRST_NON_ASCII: Final = 0x80
-_LAST_CODE_POINT: Final = 0x10FFFF
+def _finite(number: float) -> float | None:
+    """A number that does not fit is an error."""
+    return number if math.isfinite(number) else None
 
 
-def unquote(token: str) -> str:
-    """Return the content of a Go string literal of any of the three kinds of quotes.
-
-    `ValueError` if an escape sequence is invalid.
-    """
-    quote_sign, inner = token[0], token[1:-1]
-    text = inner if quote_sign == "`" or "\\" not in inner else _unescape(inner, quote_sign)
-    return _decode(text)
-
-
-def _unescape(inner: str, quote_sign: str) -> str:
-    def one(found: re.Match[str]) -> str:
-        plain = found["plain"]
-        if found["wrong"] or (plain in {"'", '"'} and plain != quote_sign):
-            raise ValueError(f"unknown escape sequence {found[0]!r}")
-        return _PLAIN[plain] if plain else _character(found)
-
-    return _ESCAPE.sub(one, inner)
-
-
-def _character(found: re.Match[str]) -> str:
-    if byte := found["hex"] or found["octal"]:
-        number = int(byte, 16 if found["hex"] else 8)
-        return chr(number) if number < _FIRST_NON_ASCII else chr(0xDC00 + number)
-    number = int(found["short"] or found["long"], 16)
-    if number > _LAST_CODE_POINT or 0xD800 <= number < 0xE000:  # noqa: PLR2004 # surrogates
-        raise ValueError(f"escape sequence {found[0]!r} is no character")
-    return chr(number)
-
-
-def _decode(text: str) -> str:
-    """Join bytes that were escaped one by one; bytes that are not UTF-8 are replaced."""
-    if text.isascii():
-        return text
+def _from_hexadecimal(text: str) -> float | None:
     try:
-        return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    except UnicodeEncodeError:
-        raise ValueError("half a character in quoted string") from None
-
-
-def quote(text: str) -> str:
-    """Return a text in double quotes, as in Prometheus's messages."""
-    short = {"\n": "\\n", "\t": "\\t", "\r": "\\r", '"': '\\"', "\\": "\\\\"}
-    return '"' + "".join(short.get(one, one) for one in text) + '"'
+        return float.fromhex(text)
+    except OverflowError:
+        return None

@@ -1,5 +1,6 @@
 """An instant vector at every step of a query, as one table; and the label sets of its rows."""
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -8,13 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidelight.embedded.promql.ast import Grouping
-from sidelight.embedded.promql.formatting import quote
 from sidelight.embedded.promql.limits import execution_error
+from sidelight.embedded.promql.quoting import quote
 
 Labels = Mapping[str, str]
+_LEGACY_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 Cached = TypeVar("Cached")
 
 METRIC_NAME: Final = "__name__"
+METADATA_LABELS: Final = (METRIC_NAME, "__type__", "__unit__")
+"""What no longer describes the values after an operation; Prometheus drops these labels."""
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -25,7 +29,7 @@ class LabelSets:
     """Immutable label sets, each sorted by label name.
 
     One query may do the same with the same series many times. What takes time for each label set
-    (groups, keys, label sets without the metric name) is computed once and cached here. The cache
+    (groups, keys, label sets without metadata) is computed once and cached here. The cache
     ends with the query that made the label sets.
     """
 
@@ -53,9 +57,9 @@ class LabelSets:
         same = all(new is old for new, old in zip(made, self.labels, strict=True))
         return self if same else LabelSets(made)
 
-    def without_metric_name(self) -> "LabelSets":
-        """Return the same rows without the metric name."""
-        return self.without(METRIC_NAME)
+    def without_metadata(self) -> "LabelSets":
+        """Return the same rows without the labels of the metric's name, type and unit."""
+        return self.without(*METADATA_LABELS)
 
     def keys(self, grouping: Grouping) -> list[Hashable]:
         """Return a key for each row: rows of one group have equal keys."""
@@ -149,7 +153,12 @@ def concatenated(parts: Sequence[LabelSets]) -> LabelSets:
 
 def format_labels(labels: Labels) -> str:
     """Return labels as in Prometheus's messages."""
-    return "{" + ", ".join(f"{name}={quote(value)}" for name, value in labels.items()) + "}"
+    pairs = (f"{_label_name(name)}={quote(value)}" for name, value in labels.items())
+    return f"{{{', '.join(pairs)}}}"
+
+
+def _label_name(name: str) -> str:
+    return name if _LEGACY_NAME.fullmatch(name) else quote(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,12 +173,12 @@ class Frame:
     present: Bools
 
     def with_values(self, values: Floats) -> "Frame":
-        """Return these values, without the metric name."""
-        return Frame(self.series.without_metric_name(), values, self.present)
+        """Return these values, without the metric's name, type and unit."""
+        return Frame(self.series.without_metadata(), values, self.present)
 
-    def without_metric_name(self) -> "Frame":
-        """Return the same values, without the metric name."""
-        return Frame(self.series.without_metric_name(), self.values, self.present)
+    def without_metadata(self) -> "Frame":
+        """Return the same values, without the metric's name, type and unit."""
+        return Frame(self.series.without_metadata(), self.values, self.present)
 
     def where(self, chosen: Bools) -> "Frame":
         """Return only the chosen samples."""

@@ -1,12 +1,13 @@
 """PromQL's functions by their names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from sidelight.embedded.promql.aggregation import sort_by_value
+from sidelight.embedded.promql.annotations import Annotations, is_named_as_counter
 from sidelight.embedded.promql.ast import (
     FunctionCall,
     MatrixSelector,
@@ -32,6 +33,7 @@ from sidelight.embedded.promql.frame import (
     stacked_frames,
 )
 from sidelight.embedded.promql.histogram import histogram_quantiles
+from sidelight.embedded.promql.histogram_annotations import HistogramAnnotations
 from sidelight.embedded.promql.label_functions import label_join, label_replace
 from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.range_functions import (
@@ -43,12 +45,14 @@ from sidelight.embedded.promql.selectors import BATCH_CELLS, SelectorCache, Wind
 from sidelight.embedded.promql.storage import LabelMatcher
 
 KEEPS_METRIC_NAME: Final = frozenset({"last_over_time"})
+COUNTER_RATES: Final = frozenset({"rate", "increase"})
 
 
 class ArgumentEvaluator(Protocol):
     """What a function needs of the evaluator to get the values of its arguments."""
 
     steps: Ints
+    annotations: Annotations
     usage: QueryUsage
     selector_cache: SelectorCache
 
@@ -84,9 +88,35 @@ def _over_range(function: WindowFunction, args: ArgumentEvaluator, call: Functio
     scalars = args.scalars([arg for arg in call.args if arg is not ranges])
     with args.usage.hold(len(scalars) * len(args.steps)):
         parts = [_in_batches(function, windows, scalars) for windows in args.windows(ranges)]
+    _annotate_range(args, call, parts, scalars)
     frame = stacked_frames(parts, len(args.steps))
-    kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metric_name()
+    kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metadata()
     return kept.merged_over_all_steps()
+
+
+def _annotate_range(
+    args: ArgumentEvaluator, call: FunctionCall, parts: list[Frame], scalars: list[Floats]
+) -> None:
+    if call.name in COUNTER_RATES:
+        selects = isinstance(call.args[0], MatrixSelector)  # a subquery has no position
+        for name in _non_counters(parts):
+            args.annotations.possible_non_counter(name, call.starts[0] if selects else 0)
+    elif call.name == "quantile_over_time":
+        used = [part.present.any(axis=0) for part in parts]
+        quantiles = scalars[0][np.logical_or.reduce(used)] if used else ()
+        args.annotations.invalid_quantiles(np.unique(quantiles).tolist(), call.starts[0])
+
+
+def _non_counters(parts: list[Frame]) -> Iterator[str]:
+    """Yield the names of series with a rate that are not named as counters."""
+    for part in parts:
+        rows = part.series.cached("non-counters", partial(_named_otherwise, part.series))
+        yield from {name for row, name in rows if part.present[row].any()}
+
+
+def _named_otherwise(series: LabelSets) -> list[tuple[int, str]]:
+    names = [labels.get(METRIC_NAME, "") for labels in series.labels]
+    return [(row, name) for row, name in enumerate(names) if not is_named_as_counter(name)]
 
 
 def _in_batches(function: WindowFunction, windows: Windows, scalars: list[Floats]) -> Frame:
@@ -135,7 +165,7 @@ def _timestamp(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     if isinstance(arg, VectorSelector):
         times = args.selected_times(arg)
         frame = args.selector_cache.at_instants(arg.matchers, times, timestamps=True)
-        return frame.without_metric_name().merged_per_step()
+        return frame.without_metadata().merged_per_step()
     frame = args.vector(arg)
     now = np.broadcast_to(args.steps / 1000, frame.values.shape)
     return frame.with_values(now).merged_per_step()
@@ -199,13 +229,16 @@ def _histogram_quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     number = args.scalar(q)
     with args.usage.hold(number.size):
         frame = args.vector(buckets)
-    return histogram_quantiles(number, frame, args.usage)
+    args.annotations.invalid_quantiles(np.unique(number).tolist(), call.starts[0])
+    return histogram_quantiles(
+        number, frame, args.usage, HistogramAnnotations(args.annotations, call.starts[1])
+    )
 
 
 def _scalar(args: ArgumentEvaluator, call: FunctionCall) -> Floats:
     """Return the value of the only series; NaN if there is none, or more than one."""
     frame = args.vector(call.args[0])
-    values = np.where(frame.present, frame.values, 0.0).sum(axis=0)
+    values = np.where(frame.present, frame.values, -0.0).sum(axis=0, initial=-0.0)  # -0 stays -0
     return np.where(frame.present.sum(axis=0) == 1, values, np.nan)
 
 

@@ -13,13 +13,15 @@ import numpy as np
 
 from sidelight.embedded.promql.formatting import parse_number
 from sidelight.embedded.promql.frame import (
-    METRIC_NAME,
+    METADATA_LABELS,
     Bools,
     Floats,
     Frame,
+    Labels,
     LabelSets,
     empty_frame,
 )
+from sidelight.embedded.promql.histogram_annotations import HistogramAnnotations
 from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.selectors import Index
 
@@ -38,11 +40,16 @@ class _BucketLayout:
     series: LabelSets
     bounds: list[float]
     rows: list[tuple[Index, Index]]
+    histograms: list[Labels]
+    without_bound: list[int]
 
 
-def histogram_quantiles(q: Floats, frame: Frame, usage: QueryUsage) -> Frame:
+def histogram_quantiles(
+    q: Floats, frame: Frame, usage: QueryUsage, annotations: HistogramAnnotations
+) -> Frame:
     """Return a quantile of each histogram at each step, present where it has any bucket."""
     layout = frame.series.cached("histograms", lambda: _bucket_layout(frame.series))
+    annotations.bad_bounds(frame, layout.without_bound, BOUND)
     shape = len(layout.series), frame.values.shape[1]
     usage.check_samples(shape[0] * shape[1])
     if not shape[0]:
@@ -55,6 +62,7 @@ def histogram_quantiles(q: Floats, frame: Frame, usage: QueryUsage) -> Frame:
     for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
         usage.check_time()
         search.bucket(bound, *_bucket(frame, histograms, rows, shape))
+    annotations.forced(layout.histograms, search.seen, search.forced & search.known)
     values = search.values()
     _search_nan_counts(q, frame, layout, search, values)
     return Frame(layout.series, values, search.seen).merged_per_step()
@@ -104,10 +112,15 @@ class _BucketSearch:
         self.highest = np.zeros(shape)  # the count of the highest bucket so far
         self.has_inf = np.zeros(shape, bool)
         self.has_nan = np.zeros(shape, bool)
+        self.forced = np.zeros(shape, bool)
 
     def size(self, bound: float, counts: Floats, present: Bools) -> None:
         """First pass: count the buckets and all observations."""
-        self.highest = np.where(present, self._lifted(counts, present), self.highest)
+        lifted = self._lifted(counts, present)
+        fell = present & (counts < lifted)
+        if fell.any():  # seldom
+            self.forced |= fell & ~_nearly_equal(lifted, counts)
+        self.highest = np.where(present, lifted, self.highest)
         self.seen |= present
         self.has_nan |= present & np.isnan(counts)
         self.buckets += present
@@ -155,10 +168,15 @@ class _BucketSearch:
 
     def values(self) -> Floats:
         """Return the quantiles, n x s; NaN where the buckets do not determine one."""
-        known = self.has_inf & (self.buckets > 1) & (self.total != 0)
-        made = np.where(known, self.result, np.nan)
+        made = np.where(self.known, self.result, np.nan)
         made = np.where(self.q < 0, -np.inf, np.where(self.q > 1, np.inf, made))
         return np.where(np.isnan(self.q), np.nan, made)
+
+    @property
+    def known(self) -> Bools:
+        """Where the buckets determine a quantile, n x s."""
+        complete: Bools = self.has_inf & (self.buckets > 1) & (self.total != 0)
+        return np.logical_and(complete, (self.q >= 0) & (self.q <= 1))
 
 
 def _nearly_equal(a: Floats | float, b: Floats | float) -> Bools:
@@ -180,8 +198,10 @@ def _bucket_layout(series: LabelSets) -> _BucketLayout:
         by_bound.setdefault(bounds[row] or 0.0, []).append((number, row))
     order = sorted(by_bound)
     members = [np.array(sorted(by_bound[bound]), np.intp).T for bound in order]
-    sets = [{k: v for k, v in key if k != METRIC_NAME} for key in found]
-    return _BucketLayout(LabelSets(sets), order, [(one[0], one[1]) for one in members])
+    sets = [{k: v for k, v in key if k not in METADATA_LABELS} for key in found]
+    without_bound = [row for row, bound in enumerate(bounds) if bound is None]
+    pairs = [(one[0], one[1]) for one in members]
+    return _BucketLayout(LabelSets(sets), order, pairs, list(map(dict, found)), without_bound)
 
 
 def quantile_by_bisection(q: float, buckets: Sequence[Bucket]) -> float:

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sidelight.embedded.promql.frame import Labels, LabelSets
+from sidelight.embedded.promql.label_names import is_label_name
 from sidelight.embedded.promql.limits import QueryError, QueryUsage, execution_error
+from sidelight.embedded.promql.quoting import replace_invalid_bytes
 from sidelight.embedded.promql.storage import compile_regex
 
 _REFERENCE: Final = re.compile(r"\$(?:(\$)|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\})")
@@ -14,8 +16,9 @@ _REFERENCE: Final = re.compile(r"\$(?:(\$)|([A-Za-z0-9_]+)|\{([A-Za-z0-9_]+)\})"
 def label_replace(series: LabelSets, args: tuple[str, ...], usage: QueryUsage) -> LabelSets:
     """Evaluate ``label_replace(v, target, replacement, source, regex)``."""
     target, replacement, source, regex = args
-    _check_name(target, "label_replace")
-    make = _expansion(_compile(regex), replacement, usage.limits.label)
+    pattern = _compile(regex)
+    _check_name("destination", target, "label_replace")
+    make = _expansion(pattern, replace_invalid_bytes(replacement), usage.limits.label)
     return series.cached(
         ("label_replace", args, usage.limits),
         lambda: _with_label(series, target, lambda labels: make(labels.get(source, "")), usage),
@@ -25,13 +28,14 @@ def label_replace(series: LabelSets, args: tuple[str, ...], usage: QueryUsage) -
 def label_join(series: LabelSets, args: tuple[str, ...], usage: QueryUsage) -> LabelSets:
     """Evaluate ``label_join(v, target, separator, source...)``."""
     target, separator, *sources = args
-    _check_name(target, "label_join")
-    if not all(sources):
-        raise execution_error("invalid source label name in label_join(): ")
+    for source in sources:
+        _check_name("source", source, "label_join")
+    _check_name("destination", target, "label_join")
+    between = replace_invalid_bytes(separator)
 
     def join(labels: Labels) -> str:
         return _check_length(
-            separator.join([labels.get(name, "") for name in sources]), usage.limits.label
+            between.join([labels.get(name, "") for name in sources]), usage.limits.label
         )
 
     return series.cached(
@@ -48,9 +52,9 @@ def _check_length(text: str, most: int) -> str:
     return text
 
 
-def _check_name(target: str, function: str) -> None:
-    if not target:
-        raise execution_error(f"invalid destination label name in {function}(): {target}")
+def _check_name(kind: str, name: str, function: str) -> None:
+    if not is_label_name(name):
+        raise execution_error(f"invalid {kind} label name in {function}(): {name}")
 
 
 def _compile(regex: str) -> Any:

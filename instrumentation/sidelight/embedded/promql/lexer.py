@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sidelight.durations import UNITS
-from sidelight.embedded.promql.formatting import unquote
+from sidelight.embedded.promql.argument_positions import ArgumentPositions
 from sidelight.embedded.promql.limits import (
     QueryError,
     QueryLimits,
@@ -19,6 +19,7 @@ from sidelight.embedded.promql.limits import (
     parse_error,
     unsupported,
 )
+from sidelight.embedded.promql.quoting import is_utf8, unquote
 
 _DURATION: Final = r"(?:[0-9]+(?:ms|[smhdwy]))+(?![A-Za-z0-9_.])"
 _NUMBER: Final = (
@@ -31,7 +32,7 @@ _TOKEN: Final = re.compile(
     rf"|(?P<duration>{_DURATION})|(?P<number>{_NUMBER})"
     r"|(?P<word>(?:[A-Za-z_]|:(?![0-9]))(?:[A-Za-z0-9_]|:(?!:?[0-9 ]*[smhdwy]?\]))*)"
     r"|(?P<open>[(\[{])|(?P<close>[)\]}])"
-    r"|(?P<operator>==|!=|>=|<=|[-+*/%^<>])|(?P<other>=~|!~|[=@,:])"
+    r"|(?P<operator>==|!=|>=|<=|[<>]/|[-+*/%^<>])|(?P<other>=~|!~|[=@,:])"
 )
 _DURATION_PART: Final = re.compile(r"([0-9]+)(ms|[smhdwy])")
 _LONGEST: Final = 100 * UNITS["y"]
@@ -45,6 +46,18 @@ _OPENING: Final = {")": "(", "]": "[", "}": "{"}
 _NAMES: Final = {"(": "parenthesis", "[": "bracket", "{": "brace"}
 _BEFORE_DURATION: Final = frozenset({"offset", "[", ":"})
 _WORDS: Final = frozenset({"and", "or", "unless", "atan2"})
+_OF_HISTOGRAMS: Final = frozenset({"</", ">/"})
+_OF_DURATIONS: Final = frozenset({"step", "range", "min", "max", "min_of", "max_of"})
+_MODIFIERS: Final = frozenset({"anchored", "smoothed"})
+"""The parser takes them for nothing else, except in braces."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuotedString:
+    """A string of a query, and where it begins."""
+
+    content: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +65,8 @@ class SanitizedQuery:
     """The text with a number in place of each string, and the strings."""
 
     text: str
-    strings: tuple[str, ...]
+    strings: tuple[QuotedString, ...]
+    arguments: ArgumentPositions
 
 
 def sanitize(text: str, limits: QueryLimits) -> SanitizedQuery:
@@ -72,7 +86,8 @@ class _Sanitizer:
         self.left = depth
         self.open: list[str] = []
         self.deepest = 0
-        self.strings: list[str] = []
+        self.strings: list[QuotedString] = []
+        self.arguments = ArgumentPositions()
         self.before = ""
         self.signed = False  # whether a sign follows ``before``
 
@@ -87,11 +102,12 @@ class _Sanitizer:
             at = found.end()
         if self.open:
             raise self._error(_unclosed(self.open[-1]), len(self.text))
-        return SanitizedQuery("".join(out), tuple(self.strings))
+        return SanitizedQuery("".join(out), tuple(self.strings), self.arguments)
 
     def _token(self, kind: str, token: str, at: int) -> str:
         if kind == "space":
             return " "
+        self.arguments.read(kind, token, at)
         made = token.replace("_", "") if kind == "number" else token
         if kind == "string":
             made = self._string(token, at)
@@ -110,8 +126,10 @@ class _Sanitizer:
         return made
 
     def _string(self, token: str, at: int) -> str:
+        if "\ufffd" in token or not is_utf8(token):
+            raise self._error("invalid UTF-8 rune", at)
         try:
-            self.strings.append(unquote(token))
+            self.strings.append(QuotedString(unquote(token), at))
         except ValueError as why:
             raise self._error(str(why), at) from None
         return f'"{len(self.strings) - 1}"'
@@ -123,27 +141,38 @@ class _Sanitizer:
         if _duration(token) > _LONGEST:
             raise self._error("duration out of range", at)
 
-    def _bracket(self, token: str, at: int) -> None:
-        if token in _NAMES:
-            self.open.append(token)
+    def _bracket(self, bracket: str, at: int) -> None:
+        if bracket == "(" and self._in_duration():
+            raise unsupported("arithmetic with durations")
+        if bracket in _NAMES:
+            self.open.append(bracket)
             if len(self.open) > self.deepest:
                 self.deepest = len(self.open)
                 self._count_nesting(at)
-        elif not self.open or self.open.pop() != _OPENING[token]:
-            raise self._error(f"unexpected right {_NAMES[_OPENING[token]]} '{token}'", at + 1)
+        elif not self.open or self.open.pop() != _OPENING[bracket]:
+            raise self._error(f"unexpected right {_NAMES[_OPENING[bracket]]} '{bracket}'", at + 1)
 
     def _operator(self, token: str, at: int) -> None:
         if (token, self.before) == ("-", "@"):
             raise unsupported('a negative time after "@"')
-        if self.signed and self.before == "offset":
+        if token in _OF_HISTOGRAMS:
+            raise unsupported(f"the operator {token}")
+        if self._in_duration() and (self.signed or self.before != "offset"):
             raise unsupported("arithmetic with durations")
         self._count_nesting(at)
 
     def _word(self, word: str, at: int) -> None:
         if word in {"inf", "nan"} and self.before in _BEFORE_DURATION:
             raise self._error("duration out of range", at)
+        if word in _OF_DURATIONS and self._in_duration():
+            raise unsupported("arithmetic with durations")
+        if word in _MODIFIERS and self.open[-1:] != ["{"]:
+            raise unsupported(f"the modifier {word}")
         if word in _WORDS:
             self._count_nesting(at)
+
+    def _in_duration(self) -> bool:
+        return self.before == "offset" or self.open[-1:] == ["["]
 
     def _count_nesting(self, at: int) -> None:
         self.left -= 1
@@ -180,6 +209,6 @@ def _unclosed(bracket: str) -> str:
 
 
 def position(text: str, at: int) -> str:
-    """Return line and column, counted from 1, as Prometheus writes them."""
-    line = text.count("\n", 0, at) + 1
-    return f"{line}:{at - text.rfind(chr(10), 0, at)}:"
+    """Return line and column, counted in bytes from 1, as Prometheus writes them."""
+    *lines, last = text[:at].split("\n")
+    return f"{len(lines) + 1}:{len(last.encode('utf-8', 'surrogateescape')) + 1}:"

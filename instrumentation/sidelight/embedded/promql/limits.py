@@ -49,18 +49,20 @@ class QueryLimits:
     of one intermediate result and those that are kept for a later operator. ``points`` of one
     series of the answer. ``steps`` of one subquery; functions make tables several times as long.
     ``text``: characters of the query. ``depth``: brackets and operators. ``label``: characters of
-    a label value that a function makes.
+    a label value that a function makes. ``lookback``: milliseconds, Prometheus's lookback delta: an
+    older sample is not the current value.
     """
 
     seconds: float = field(
         default=5.0, compare=False
-    )  # a parsed query is cached by the other limits
+    )  # a parsed query is cached by the limits that compare
     samples: int = 5_000_000
     points: int = 11_000
     steps: int = 1_000_000
     text: int = 10_000
     depth: int = 100
     label: int = 4_096
+    lookback: int = field(default=300_000, compare=False)
 
 
 class QueryUsage:

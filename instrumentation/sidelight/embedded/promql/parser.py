@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
@@ -23,9 +23,15 @@ from sidelight.embedded.promql.ast import (
     VectorMatching,
     VectorSelector,
 )
-from sidelight.embedded.promql.formatting import quote
-from sidelight.embedded.promql.lexer import GUARD_LABEL, SanitizedQuery, sanitize
-from sidelight.embedded.promql.limits import QueryLimits, parse_error, unsupported
+from sidelight.embedded.promql.label_names import is_label_name
+from sidelight.embedded.promql.lexer import (
+    GUARD_LABEL,
+    SanitizedQuery,
+    position,
+    sanitize,
+)
+from sidelight.embedded.promql.limits import QueryLimits, bad_data, parse_error, unsupported
+from sidelight.embedded.promql.quoting import quote, replace_invalid_bytes
 from sidelight.embedded.promql.storage import LabelMatcher, value_test
 
 with warnings.catch_warnings(action="ignore"):  # promql-parser 0.12 warns on Python 3.15
@@ -34,6 +40,7 @@ with warnings.catch_warnings(action="ignore"):  # promql-parser 0.12 warns on Py
 DEFAULT_STEP: Final = 60_000
 """The step of a subquery without one: Prometheus's default evaluation interval."""
 
+EMPTY_SELECTOR: Final = "parse error: vector selector must contain at least one non-empty matcher"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _VALUE_TYPES: Final[dict[str, ValueType]] = {
@@ -53,7 +60,7 @@ def parse(text: str, limits: QueryLimits) -> Node:
         raise parse_error("no expression found in input", "unknown position:")
     sanitized = sanitize(text, limits)
     try:
-        return _TreeBuilder(sanitized).node(promql_parser.parse(sanitized.text))
+        return _TreeBuilder(text, sanitized).node(promql_parser.parse(sanitized.text))
     except (ValueError, OverflowError) as why:
         raise parse_error(_prometheus_message(str(why), sanitized)) from None
     except BaseException as why:
@@ -67,7 +74,11 @@ def _prometheus_message(problem: str, sanitized: SanitizedQuery) -> str:
 
     def back(found: re.Match[str]) -> str:
         number = int(found[1])
-        return quote(sanitized.strings[number]) if number < len(sanitized.strings) else found[0]
+        return (
+            quote(sanitized.strings[number].content)
+            if number < len(sanitized.strings)
+            else found[0]
+        )
 
     if "character" not in problem:
         problem = re.sub(r"'([0-9]{1,5})'", back, problem)
@@ -78,8 +89,11 @@ def _prometheus_message(problem: str, sanitized: SanitizedQuery) -> str:
 class _TreeBuilder:
     """Builds the tree from the parser's nodes, with the strings put back."""
 
-    def __init__(self, sanitized: SanitizedQuery) -> None:
+    def __init__(self, text: str, sanitized: SanitizedQuery) -> None:
+        self.query = text
         self.strings = sanitized.strings
+        self.arguments = sanitized.arguments
+        self.calls = iter(sanitized.arguments.calls)
 
     def node(self, raw: Any) -> Node:
         return self._BUILDERS[type(raw).__name__](self, raw)
@@ -91,7 +105,7 @@ class _TreeBuilder:
         return NumberLiteral(raw.val)
 
     def _string(self, raw: Any) -> Node:
-        return StringLiteral(self._text(raw.val))
+        return StringLiteral(self.strings[int(raw.val)].content)
 
     def _negative(self, raw: Any) -> Node:
         return UnaryExpr(self.node(raw.expr))
@@ -107,12 +121,12 @@ class _TreeBuilder:
         if raw.name is not None:
             found.insert(0, LabelMatcher(_NAME, "=", raw.name))
         if all([value_test(one)("") for one in found]):  # noqa: C419 # every pattern must be compiled, to be checked
-            raise parse_error("vector selector must contain at least one non-empty matcher")
+            raise bad_data(EMPTY_SELECTOR)
         return tuple(found)
 
     def _matcher(self, raw: Any) -> LabelMatcher:
         sign = str(raw).removeprefix(raw.name)[:2].rstrip('"')
-        return LabelMatcher(self._label(raw.name), sign, self._text(raw.value))  # type: ignore[arg-type] # one of the four
+        return LabelMatcher(self._name(raw.name), sign, self._text(raw.value))  # type: ignore[arg-type] # one of the four
 
     def _range(self, raw: Any) -> Node:
         return MatrixSelector(self._selector(raw.vector_selector), _positive(raw.range))
@@ -127,7 +141,18 @@ class _TreeBuilder:
         if raw.func.experimental:
             raise parse_error(f"function {quote(name)} is not enabled")
         given = _VALUE_TYPES[_last_word(raw.func.return_type)]
-        return FunctionCall(name, tuple(map(self.node, raw.args)), given)
+        starts = self._starts(raw.args)
+        return FunctionCall(name, tuple(map(self.node, raw.args)), given, starts)
+
+    def _starts(self, args: Sequence[Any]) -> tuple[int, ...]:
+        """Return where the arguments of the next call begin. Calls have the order of the text."""
+        return tuple(map(self._start, args, next(self.calls)))
+
+    def _start(self, raw: Any, separator: int) -> int:
+        at = self.arguments.after(separator)
+        while type(raw).__name__ == "ParenExpr":
+            at, raw = self.arguments.after(at), raw.expr
+        return at
 
     def _aggregate(self, raw: Any) -> Node:
         op = str(raw.op)
@@ -139,9 +164,10 @@ class _TreeBuilder:
         grouping = Grouping(by=True, labels=())
         if raw.modifier is not None:
             by = _last_word(raw.modifier.type) == "By"
-            grouping = Grouping(by, tuple(map(self._label, raw.modifier.labels)))
+            grouping = Grouping(by, tuple(map(self._grouping_label, raw.modifier.labels)))
+        starts = self._starts([raw.expr] if raw.param is None else [raw.param, raw.expr])
         param = None if raw.param is None else self.node(raw.param)
-        return AggregateExpr(op, self.node(raw.expr), param, grouping)
+        return AggregateExpr(op, self.node(raw.expr), param, grouping, starts)
 
     def _binary(self, raw: Any) -> Node:
         return_bool = raw.modifier is not None and raw.modifier.return_bool
@@ -152,22 +178,31 @@ class _TreeBuilder:
         if raw is None:
             return VectorMatching()
         if raw.fill_values.lhs is not None or raw.fill_values.rhs is not None:
-            raise unsupported('the modifier "fill"')
+            raise unsupported("the modifier fill")
         card = _last_word(raw.card)
         many = {"ManyToOne": "left", "OneToMany": "right"}.get(card)
-        include = tuple(map(self._label, raw.group_labels or ()))
+        include = tuple(map(self._grouping_label, raw.group_labels or ()))
         if raw.matching is None:
             return VectorMatching(many=many, include=include)  # type: ignore[arg-type] # of the dictionary above
         on = _last_word(raw.matching.type) == "Include"
-        labels = tuple(map(self._label, raw.matching.labels))
+        labels = tuple(map(self._grouping_label, raw.matching.labels))
         return VectorMatching(on, labels, many, include)  # type: ignore[arg-type] # as above
 
-    def _label(self, name: str) -> str:
+    def _name(self, name: str) -> str:
         """A name that was quoted is a number now; no other name can be one."""
         return self._text(name) if name.isdigit() else name
 
+    def _grouping_label(self, name: str) -> str:
+        if not name.isdigit():
+            return name
+        found = self.strings[int(name)]
+        if not is_label_name(found.content):
+            problem = f"invalid label name for grouping: {quote(found.content)}"
+            raise parse_error(problem, position(self.query, found.at))
+        return found.content
+
     def _text(self, number: str) -> str:
-        return self.strings[int(number)]
+        return replace_invalid_bytes(self.strings[int(number)].content)
 
     _BUILDERS: Final[dict[str, Callable[["_TreeBuilder", Any], Node]]] = {
         "ParenExpr": _paren,

@@ -1,19 +1,20 @@
 """Functions of a range vector: rates, regression lines and *_over_time."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sidelight.embedded.promql.aggregation import (
-    mean_of_sums,
+    mean_over_windows,
     quantiles,
     reduce_windows,
     sum_over_windows,
 )
+from sidelight.embedded.promql.compensated import add, compensated_sums
 from sidelight.embedded.promql.frame import Bools, Floats, Ints
-from sidelight.embedded.promql.selectors import Index, Windows, WindowValues
+from sidelight.embedded.promql.selectors import Index, WindowCells, Windows, WindowValues
 
 _CLOSE: Final = 1.1
 """A border of the window nearer than this many average intervals is extrapolated to.
@@ -24,24 +25,27 @@ https://prometheus.io/docs/prometheus/latest/querying/functions/#rate
 
 def rate(windows: Windows) -> WindowValues:
     """Return the increase of a counter per second."""
-    seconds = (windows.ends[0] - windows.starts[0]) / 1000
-    gain, present = increase(windows)
-    speed: Floats = gain / seconds
-    return speed, present
+    whole, rest = divmod(int(windows.ends[0] - windows.starts[0]), 1000)
+    return _increase(windows, per=whole + rest / 1000)
 
 
 def increase(windows: Windows) -> WindowValues:
     """Return the increase of a counter in the whole window."""
+    return _increase(windows, per=1.0)
+
+
+def _increase(windows: Windows, per: float) -> WindowValues:
+    """Return the increase in the whole window, divided by a number of seconds."""
     first = windows.take(windows.first)
     gain = windows.take(windows.last) - first
     _add_resets(windows, gain)
-    return _extrapolated(windows, gain, first)
+    return gain * (_extrapolation(windows, gain, first) / per), windows.present(2)
 
 
 def delta(windows: Windows) -> WindowValues:
     """Return the difference between the start and the end of the window."""
     gain = windows.take(windows.last) - windows.take(windows.first)
-    return _extrapolated(windows, gain, None)
+    return gain * _extrapolation(windows, gain, None), windows.present(2)
 
 
 def _add_resets(windows: Windows, gain: Floats) -> None:
@@ -75,26 +79,27 @@ def _by_previous(windows: Windows, rows: Index, before: int) -> Iterator[tuple[i
         yield position, rows[positions == position]
 
 
-def _extrapolated(windows: Windows, gain: Floats, counter: Floats | None) -> WindowValues:
-    """Extrapolate the gain from the first and last sample to the borders of the window.
+def _extrapolation(windows: Windows, gain: Floats, counter: Floats | None) -> Floats:
+    """Return the factor from the span of the samples to that which they stand for.
 
-    ``counter``: the first values of counters, which are not extrapolated below zero.
+    They stand for the whole window if they are near its borders. ``counter``: the first values of
+    counters, which are not extrapolated below zero.
     """
     times = windows.times
     first, last = times[windows.first], times[windows.last]
     sampled = (last - first) / 1000
     average = sampled / (windows.count - 1)
-    to_start = _extrapolation((first - windows.starts) / 1000, average)
-    to_end = _extrapolation((windows.ends - last) / 1000, average)
+    to_start = _to_border((first - windows.starts) / 1000, average)
+    to_end = _to_border((windows.ends - last) / 1000, average)
     if counter is not None:
         to_zero = sampled * (counter / gain)
         sooner = (gain > 0) & (counter >= 0) & (to_zero < to_start)
         to_start = np.where(sooner, to_zero, to_start)
-    stretched: Floats = gain * ((sampled + to_start + to_end) / sampled)
-    return stretched, windows.present(2)
+    factor: Floats = (sampled + to_start + to_end) / sampled
+    return factor
 
 
-def _extrapolation(distance: Floats, average: Floats) -> Floats:
+def _to_border(distance: Floats, average: Floats) -> Floats:
     near: Floats = np.where(distance >= average * _CLOSE, average / 2, distance)
     return near
 
@@ -121,44 +126,42 @@ def _last_two(windows: Windows) -> tuple[Floats, Floats, Floats]:
 def deriv(windows: Windows) -> WindowValues:
     """Return the slope per second of a line by least squares."""
     made = np.full(windows.shape, np.nan)
-    for step, values, valid in windows.by_step():
-        times = windows.times[windows.low[step] : windows.high[step]]
-        since = times - times[valid.argmax(axis=1)][:, None]
-        made[:, step] = _least_squares(since, values, valid)[0]
+    for cells in windows.cells():
+        times = np.broadcast_to(cells.times, cells.values.shape)
+        made[:, cells.steps] = _least_squares(times - _first(cells, times), cells)[0]
     return made, windows.present(2)
 
 
 def predict_linear(windows: Windows, ahead: Floats, now: Ints) -> WindowValues:
     """Return the value of that line ``ahead`` seconds after the time of evaluation."""
     made = np.full(windows.shape, np.nan)
-    for step, values, valid in windows.by_step():
-        times = windows.times[windows.low[step] : windows.high[step]]
-        rise, height = _least_squares(times - now[step], values, valid)
-        made[:, step] = rise * ahead[step] + height
+    for cells in windows.cells():
+        rise, height = _least_squares(cells.times - now[cells.steps, None], cells)
+        made[:, cells.steps] = rise * ahead[cells.steps] + height
     return made, windows.present(2)
 
 
-def _least_squares(times: Ints, values: Floats, valid: Bools) -> tuple[Floats, Floats]:
+def _first(cells: WindowCells, of: NDArray[Any]) -> NDArray[Any]:
+    """Return of each window what belongs to its first sample, n x k x 1."""
+    return np.take_along_axis(of, cells.valid.argmax(axis=2)[..., None], axis=2)
+
+
+def _least_squares(times: Ints, cells: WindowCells) -> tuple[Floats, Floats]:
     """Return the slope, and the value at time 0. Constant values have slope 0, infinite ones NaN.
 
     The formula and the precision of its sums are Prometheus's: another formula gives different
     results for values that are far from zero and near each other.
     """
-    x = np.where(valid, times / 1000, 0.0)
-    y = np.where(valid, values, 0.0)
-    n = valid.sum(axis=1)
-    sum_x, sum_y, sum_xy, sum_xx = (_precise_sum(one) for one in (x, y, x * y, x * x))
+    x = np.where(cells.valid, times / 1000, 0.0)
+    y = cells.filled()
+    n = cells.valid.sum(axis=2)
+    sum_x, sum_y, sum_xy, sum_xx = (compensated_sums(one, axis=2) for one in (x, y, x * y, x * x))
     rise = (sum_xy - sum_x * sum_y / n) / (sum_xx - sum_x * sum_x / n)
-    first = np.take_along_axis(values, valid.argmax(axis=1)[:, None], axis=1)
-    flat = (~valid | (values == first)).all(axis=1)
-    even = np.where(np.isinf(first), np.nan, first)[:, 0]
-    rise = np.where(flat, even * 0, rise)
+    first = _first(cells, cells.values)
+    flat = (~cells.valid | (cells.values == first)).all(axis=2)
+    even = np.where(np.isinf(first), np.nan, first)[..., 0]
+    rise = np.where(flat, np.where(np.isnan(even), np.nan, 0.0), rise)
     return rise, np.where(flat, even, sum_y / n - rise * sum_x / n)
-
-
-def _precise_sum(values: Floats) -> Floats:
-    exact: Floats = values.sum(axis=1, dtype=np.longdouble).astype(float)
-    return exact
 
 
 RATE_FUNCTIONS: Final[dict[str, Callable[..., WindowValues]]] = {
@@ -188,28 +191,44 @@ def _count(windows: Windows) -> WindowValues:
 
 def _sum(windows: Windows) -> WindowValues:
     """Return the sum of the samples."""
-    return sum_over_windows(windows, _filled(windows, 0.0)), windows.present()
+    return sum_over_windows(windows), windows.present()
 
 
 def _avg(windows: Windows) -> WindowValues:
     """Return the mean of the samples."""
-    mean = mean_of_sums(partial(sum_over_windows, windows), _filled(windows, 0.0), windows.count)
-    return mean, windows.present()
+    return mean_over_windows(windows), windows.present()
 
 
 def _min(windows: Windows) -> WindowValues:
     """Return the minimum; NaN only if every sample is NaN."""
-    return reduce_windows(windows, np.fmin, _filled(windows, np.nan), np.nan), windows.present()
+    return reduce_windows(windows, np.fmin, _filled(windows), np.nan), windows.present()
 
 
 def _max(windows: Windows) -> WindowValues:
     """Return the maximum; NaN only if every sample is NaN."""
-    return reduce_windows(windows, np.fmax, _filled(windows, np.nan), np.nan), windows.present()
+    return reduce_windows(windows, np.fmax, _filled(windows), np.nan), windows.present()
 
 
 def _stdvar(windows: Windows) -> WindowValues:
     """Return the population variance of the samples."""
-    return _by_step(windows, _variance), windows.present()
+    made = np.full(windows.shape, np.nan)
+    for cells in windows.cells():
+        made[:, cells.steps] = _variance(cells)
+    return made, windows.present()
+
+
+def _variance(cells: WindowCells) -> Floats:
+    """The mean is updated with each value (Welford), with compensation, as in Prometheus."""
+    count, mean, lost, squares, squares_lost = np.zeros((5, *cells.values.shape[:2]))
+    for values, valid in zip(
+        *(np.moveaxis(one, 2, 0) for one in (cells.values, cells.valid)), strict=True
+    ):
+        count += valid
+        delta = np.where(valid, values - (mean + lost), 0.0)
+        mean, lost = add(delta / np.maximum(count, 1), mean, lost)
+        rest = np.where(valid, values - (mean + lost), 0.0)
+        squares, squares_lost = add(delta * rest, squares, squares_lost)
+    return (squares + squares_lost) / count  # type: ignore[no-any-return] # of floats
 
 
 def _stddev(windows: Windows) -> WindowValues:
@@ -220,8 +239,11 @@ def _stddev(windows: Windows) -> WindowValues:
 def _quantile(windows: Windows, q: Floats) -> WindowValues:
     """Return a quantile of the samples."""
     made = np.full(windows.shape, np.nan)
-    for step, values, valid in windows.by_step():
-        made[:, step] = quantiles(values.T, valid.T, q[step : step + 1])
+    for cells in windows.cells():
+        n, k, w = cells.values.shape
+        columns = cells.values.reshape(n * k, w).T, cells.valid.reshape(n * k, w).T
+        found = quantiles(*columns, np.tile(q[cells.steps], n))
+        made[:, cells.steps] = found.reshape(n, k)
     return made, windows.present()
 
 
@@ -245,24 +267,10 @@ def _marked(windows: Windows, marked: Bools, both: Bools | None) -> WindowValues
     return windows.count_marked(marked).astype(float), windows.present()
 
 
-def _filled(windows: Windows, nothing: float) -> Floats:
+def _filled(windows: Windows) -> Floats:
     if windows.valid is None:
         return windows.values
-    return np.where(windows.valid, windows.values, nothing)
-
-
-def _by_step(windows: Windows, what: Callable[[Floats, Bools], Floats]) -> Floats:
-    made = np.full(windows.shape, np.nan)
-    for step, values, valid in windows.by_step():
-        made[:, step] = what(values, valid)
-    return made
-
-
-def _variance(values: Floats, valid: Bools) -> Floats:
-    size = valid.sum(axis=1)
-    mean = np.where(valid, values, 0.0).sum(axis=1) / size
-    deviation = np.where(valid, values - mean[:, None], 0.0)
-    return (deviation * deviation).sum(axis=1) / size  # type: ignore[no-any-return] # of floats
+    return np.where(windows.valid, windows.values, np.nan)
 
 
 OVER_TIME_FUNCTIONS: Final[dict[str, Callable[..., WindowValues]]] = {

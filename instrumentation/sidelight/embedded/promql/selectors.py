@@ -32,8 +32,6 @@ WindowValues = tuple[Floats, Bools]
 
 BATCH_CELLS: Final = 1 << 18
 """Cells of a table that are processed at a time: about the size of a processor's cache."""
-LOOKBACK: Final = 300_000
-"""Prometheus's default lookback delta: an older sample is not the current value. Milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -158,21 +156,39 @@ class Windows:
         inside: Index = self.take(self.last, sums) - self.take(self.first, sums)
         return inside
 
-    def by_step(self) -> Iterator[tuple[int, Floats, Bools]]:
-        """Yield for each step the values of its window and which are valid, n x w.
-
-        Steps whose window has no times are left out.
-        """
-        for step, (low, high) in enumerate(zip(self.low, self.high, strict=True)):
+    def cells(self) -> Iterator["WindowCells"]:
+        """Yield the samples of all windows that are not empty, those of some steps at a time."""
+        widths = self.high - self.low
+        size = max(1, BATCH_CELLS // max(1, len(self.series) * int(widths.max(initial=0))))
+        for first in range(0, len(widths), size):
             self.usage.check_time()
-            if low < high:
-                values = self.values[:, low:high]
-                yield step, values, self._valid(low, high)
+            steps = slice(first, first + size)
+            offsets = np.arange(widths[steps].max())
+            if len(offsets):
+                inside = offsets < widths[steps][:, None]
+                index = np.where(inside, self.low[steps][:, None] + offsets, 0)
+                yield WindowCells(
+                    steps, self.times[index], self.values[:, index], self._valid(index, inside)
+                )
 
-    def _valid(self, low: int, high: int) -> Bools:
+    def _valid(self, index: Index, inside: Bools) -> Bools:
         if self.valid is None:
-            return np.ones((len(self.series), high - low), bool)
-        return self.valid[:, low:high]
+            return np.broadcast_to(inside, (len(self.series), *inside.shape))
+        return self.valid[:, index] & inside
+
+
+@dataclass(frozen=True)
+class WindowCells:
+    """Samples of windows at k steps: ``times`` k x w, ``values`` n x k x w, and which are valid."""
+
+    steps: slice
+    times: Ints
+    values: Floats
+    valid: Bools
+
+    def filled(self) -> Floats:
+        """Return the values, 0 where none is valid."""
+        return np.where(self.valid, self.values, 0.0)
 
 
 def cumulative_count(which: Bools) -> Index:
@@ -224,16 +240,20 @@ class SelectorCache:
 
         With ``timestamps`` the values are the samples' own times, in seconds.
         """
-        found = self.select(matchers, int(ends.min()) - LOOKBACK, int(ends.max()))
+        lookback = self.usage.limits.lookback
+        found = self.select(matchers, int(ends.min()) - lookback, int(ends.max()))
         self.usage.check_samples(sum(len(one.series) for one in found) * len(ends))
         return stacked_frames(
-            [_instant_samples(one, ends, timestamps=timestamps) for one in found], len(ends)
+            [_instant_samples(one, ends, lookback, timestamps=timestamps) for one in found],
+            len(ends),
         )
 
 
-def _instant_samples(chosen: SelectedBlock, ends: Ints, *, timestamps: bool) -> Frame:
+def _instant_samples(
+    chosen: SelectedBlock, ends: Ints, lookback: int, *, timestamps: bool
+) -> Frame:
     block = chosen.block
-    low = np.searchsorted(block.times, ends - LOOKBACK, side="right")
+    low = np.searchsorted(block.times, ends - lookback, side="right")
     index = np.searchsorted(block.times, ends, side="right") - 1
     place = np.maximum(index, 0)
     values = block.values[:, place]

@@ -16,6 +16,7 @@ import re2  # type: ignore[import-untyped] # has no types
 from numpy.typing import NDArray
 
 from sidelight.embedded.promql.limits import parse_error
+from sidelight.embedded.promql.quoting import is_utf8
 
 STALE_BITS: Final = 0x7FF0_0000_0000_0002
 """The bits of the NaN that marks the end of a series: Prometheus's staleness marker.
@@ -120,6 +121,8 @@ def literal_alternatives(pattern: str) -> frozenset[str] | None:
 
 def compile_regex(pattern: str, *, groups: bool) -> Any:
     """Compile a pattern, to be used with ``fullmatch``. `QueryError` if it is invalid."""
+    if not is_utf8(pattern):
+        raise parse_error(f"error parsing regexp: invalid UTF-8: `{pattern}`")
     options = re2.Options()
     options.dot_nl = True
     options.log_errors = False

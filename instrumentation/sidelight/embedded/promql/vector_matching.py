@@ -13,6 +13,7 @@ from sidelight.embedded.promql.aggregation import reduce_groups
 from sidelight.embedded.promql.ast import BinaryExpr, Grouping, VectorMatching
 from sidelight.embedded.promql.elementwise import ARITHMETIC, operate
 from sidelight.embedded.promql.frame import (
+    METADATA_LABELS,
     METRIC_NAME,
     Bools,
     Frame,
@@ -139,9 +140,10 @@ def _check_many_side(pairs: _Pairs, present: Bools) -> None:
 
 
 def _results(many: LabelSets, one: LabelSets, pairs: _Pairs, node: BinaryExpr) -> LabelSets:
-    drops = node.return_bool or node.op in ARITHMETIC
+    drops = node.op in ARITHMETIC
     key = ("results", one, node.matching, drops)
-    return many.cached(key, lambda: _result_labels(many, one, pairs, node.matching, drops=drops))
+    made = many.cached(key, lambda: _result_labels(many, one, pairs, node.matching, drops=drops))
+    return made.without_metadata() if node.return_bool else made
 
 
 def _result_labels(
@@ -156,7 +158,7 @@ def _result_labels(
 def _labels_of_pair(many: Labels, one: Labels, matching: VectorMatching, *, drops: bool) -> Labels:
     made = dict(many)
     if drops:
-        made.pop(METRIC_NAME, None)
+        made = {k: v for k, v in made.items() if k not in METADATA_LABELS}
     if matching.many is None:
         made = {k: v for k, v in made.items() if (k in matching.labels) == matching.on}
     for name in matching.include:

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import quote_plus
 
-from sidelight.embedded.promql.formatting import NOT_FINITE, format_scientific, format_value, quote
+from sidelight.embedded.promql.formatting import NOT_FINITE, format_scientific, format_value
+from sidelight.embedded.promql.quoting import quote
 from sidelight.errors import SidelightError
 
 LARGE = "kMGTPEZY"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sidelight.embedded.promql.formatting import unquote
+from sidelight.embedded.promql.quoting import unquote
 from sidelight.embedded.templates.functions import TEMPLATE_FUNCTIONS, TemplateError
 
 _ACTION = re.compile(

@@ -20,6 +20,7 @@ from sidelight.runtime.faults import guarded
 
 DURATION = METRICS["http_client_request_duration_seconds"]
 CLIENT_ERROR = 400
+DEFAULT_PORTS = {"http": 80, "https": 443}
 MOST_SERVERS = 50
 MOST_ERRORS = 50
 MOST_SERIES = 200
@@ -30,17 +31,18 @@ _series: set[tuple[str, ...]] = set()
 
 
 def _labels(method: str, server: str, status: int | None, error: str) -> tuple[str, ...]:
-    """A label set from a bounded number, whatever a server answers."""
+    """A label set from a bounded number, whatever a server answers. ``server`` has the port."""
     method = method if method in METHODS else OTHER
     kind = _errors(error) if error else ""
     if not kind and status is not None and status >= CLIENT_ERROR:
         kind = str(status)
     sent = "" if status is None else str(status)
-    labels = (method, _servers(server), sent, kind)
+    address, _, port = _servers(server).rpartition(":")
+    labels = (method, address or OTHER, port if address else "", sent, kind)
     if labels in _series or len(_series) < MOST_SERIES:
         _series.add(labels)
         return labels
-    return (OTHER, OTHER, "", OTHER if kind else "")
+    return (OTHER, OTHER, "", "", OTHER if kind else "")
 
 
 class ClientRequest:
@@ -57,7 +59,9 @@ class ClientRequest:
 
     @guarded("watch")
     def _name(self, request: Any) -> None:
-        self._method, self._server = request.method, request.url.host
+        url = request.url
+        port = url.port or DEFAULT_PORTS.get(url.scheme, "")
+        self._method, self._server = request.method, f"{url.host}:{port}"
 
     def __enter__(self) -> Self:
         return self

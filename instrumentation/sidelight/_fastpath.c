@@ -1,0 +1,1619 @@
+/* The common request's way, natively: from its scope to its counted response.
+
+   It does what `sidelight.asgi.fast_path` does in Python, and nothing else. That module is the
+   reference: whatever is uncommon is given to it before anything has been changed, as a
+   `RequestState` that knows all that was seen so far. Both ways have the same tests.
+
+   - `Key`         a request key: what its requests have in common, and the series they count in
+   - `Middleware`  the base of `SidelightMiddleware`, whose call it is
+   - `Request`     the awaitable that such a call returns, and the application's `send`, `receive`
+   - `Receiving`   the awaitable that `receive()` returns
+
+   Nothing in here raises into a request: an error of our own is noted, and the request goes on. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <structmember.h>
+
+#if PY_VERSION_HEX < 0x030D0000
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION() }
+#endif
+
+#if defined(_MSC_VER)
+#include <intrin.h>
+#define COLD __declspec(noinline)
+#define publish(word, value) (*(volatile uint64_t *)(word) = (value))
+#define add(word, value) ((void)_InterlockedExchangeAdd64((volatile __int64 *)(word), (__int64)(value)))
+#else
+#define COLD __attribute__((cold, noinline))
+/* One whole 8-byte store, after those before it: a reader in another process sees no half. */
+#define publish(word, value) __atomic_store_n((word), (value), __ATOMIC_RELEASE)
+#ifdef Py_GIL_DISABLED
+#define add(word, value) ((void)__atomic_fetch_add((word), (value), __ATOMIC_RELAXED))
+#else
+#define add(word, value) (*(word) += (value))
+#endif
+#endif
+
+#define MONITORED 10000000 /* `NOTICEABLE` of sidelight.asgi.request, in nanoseconds */
+
+/* The clock that `time.monotonic_ns` reads, since the Python way compares with it. */
+static inline int64_t
+now_ns(void)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyTime_t now;
+    return PyTime_MonotonicRaw(&now) < 0 ? 0 : (int64_t)now;
+#else
+    return (int64_t)_PyTime_GetMonotonicClock();
+#endif
+}
+
+/* ---------------------------------------------------------------------- the module's state */
+
+#define NAMES(_)                                                                                  \
+    _(body) _(effective_route_context) _(end) _(fastapi) _(method) _(more_body) _(path)           \
+    _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
+    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes)
+
+typedef struct {
+    PyTypeObject *key_type, *middleware_type, *request_type, *receiving_type;
+#define FIELD(name) PyObject *s_##name;
+    NAMES(FIELD)
+#undef FIELD
+} State;
+
+static inline int
+is_text(PyObject *found, const char *text, Py_ssize_t length)
+{
+    return PyUnicode_CheckExact(found) && PyUnicode_IS_COMPACT_ASCII(found) &&
+           PyUnicode_GET_LENGTH(found) == length &&
+           memcmp(PyUnicode_1BYTE_DATA(found), text, (size_t)length) == 0;
+}
+#define IS(found, literal) is_text((found), literal, (Py_ssize_t)sizeof(literal) - 1)
+
+/* Whether two strings are equal, looking at the objects first. */
+static inline int
+same(PyObject *one, PyObject *other)
+{
+    if (one == other) {
+        return 1;
+    }
+    return PyUnicode_CheckExact(one) && PyUnicode_CheckExact(other) &&
+           PyUnicode_GET_LENGTH(one) == PyUnicode_GET_LENGTH(other) &&
+           PyUnicode_KIND(one) == PyUnicode_KIND(other) &&
+           memcmp(PyUnicode_DATA(one), PyUnicode_DATA(other),
+                  (size_t)PyUnicode_GET_LENGTH(one) * PyUnicode_KIND(one)) == 0;
+}
+
+/* ------------------------------------------------------------------------------- the key */
+
+/* Where whole responses of a route with one status are counted, in one cache line. The numbers
+   are indexes of words of the file; `request_size` is 0 until a request body was seen. */
+typedef struct {
+    PyObject *route; /* compared by identity; NULL in a free place */
+    PyObject *root_path;
+    int64_t limit; /* ns: a longer response is uncommon */
+    int32_t status;
+    uint32_t duration, size, request_size;
+    uint64_t unused[3];
+} Series;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *method, *scheme, *root_path, *metrics_path; /* str */
+    PyObject *exclusions;                                 /* None, or an `Exclusions` */
+    PyObject *slots;                                      /* the file's list of free slots */
+    PyObject *words;                                      /* the file as a memoryview */
+    Py_buffer view;                                       /* of `words`, while it is not NULL */
+    uint64_t packed;                                      /* method and scheme as one word */
+    int64_t due, unsampled;
+    Series *series; /* open addressing; `mask` + 1 places, a power of two */
+    uint32_t mask, used;
+    PyObject *bounds, *sizes; /* bytes of int64: upper bounds of ns, and of bytes */
+    uint32_t slot_words;
+    PyObject *weakrefs;
+} Key;
+
+static inline size_t
+place_of(const void *route)
+{
+    uintptr_t bits = (uintptr_t)route >> 4;
+    return (size_t)(bits ^ (bits >> 9));
+}
+
+static Series *
+find(Key *key, PyObject *route, PyObject *root_path, int status)
+{
+    if (key->series == NULL) {
+        return NULL;
+    }
+    for (size_t at = place_of(route);; at++) {
+        Series *found = &key->series[at & key->mask];
+        if (found->route == NULL) {
+            return NULL;
+        }
+        if (found->route == route && found->status == status && same(found->root_path, root_path)) {
+            return found;
+        }
+    }
+}
+
+static void
+forget_series(Key *key)
+{
+    Series *series = key->series;
+    uint32_t places = series == NULL ? 0 : key->mask + 1;
+    key->series = NULL;
+    key->mask = key->used = 0;
+    for (uint32_t at = 0; at < places; at++) {
+        Py_XDECREF(series[at].route);
+        Py_XDECREF(series[at].root_path);
+    }
+    PyMem_Free(series);
+}
+
+/* Make room for one more, so that at least half of the places are free. */
+static int
+grow(Key *key)
+{
+    uint32_t places = key->series == NULL ? 0 : key->mask + 1;
+    if (places > key->used * 2 + 1) {
+        return 0;
+    }
+    uint32_t wanted = places == 0 ? 16 : places * 2;
+    Series *series = PyMem_Calloc(wanted, sizeof(Series));
+    if (series == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (uint32_t from = 0; from < places; from++) {
+        if (key->series[from].route != NULL) {
+            size_t to = place_of(key->series[from].route);
+            while (series[to & (wanted - 1)].route != NULL) {
+                to++;
+            }
+            series[to & (wanted - 1)] = key->series[from];
+        }
+    }
+    PyMem_Free(key->series);
+    key->series = series;
+    key->mask = wanted - 1;
+    return 0;
+}
+
+/* A number that an object has as an attribute; -1 with an exception. */
+static int64_t
+number_of(PyObject *object, const char *name)
+{
+    PyObject *found = PyObject_GetAttrString(object, name);
+    int64_t number = found == NULL ? -1 : (int64_t)PyLong_AsLongLong(found);
+    Py_XDECREF(found);
+    return number;
+}
+
+/* The index of a series with `values` words, which lie in the file; 0 with an exception. */
+static uint32_t
+series_of(Key *key, PyObject *status_series, const char *name, PyObject *bounds)
+{
+    int64_t words = key->view.len / (Py_ssize_t)sizeof(uint64_t);
+    int64_t values = PyBytes_GET_SIZE(bounds) / (Py_ssize_t)sizeof(int64_t) + 2;
+    int64_t index = number_of(status_series, name);
+    if (!PyErr_Occurred() && (index < 0 || index + values > words)) {
+        PyErr_Format(PyExc_ValueError, "%s is outside of the file", name);
+    }
+    return PyErr_Occurred() ? 0 : (uint32_t)index;
+}
+
+PyDoc_STRVAR(remember_doc, "remember(root_path, route, series)\n--\n\n"
+"Count whole responses of a route with a status natively from now on.\n\n"
+"``series`` is a `StatusSeries`. Raises ValueError for one outside of the file.");
+
+static PyObject *
+key_remember(Key *key, PyObject *args)
+{
+    PyObject *root_path, *route, *status_series;
+    Series new = {0};
+    if (!PyArg_ParseTuple(args, "UOO:remember", &root_path, &route, &status_series)) {
+        return NULL;
+    }
+    if (key->bounds == NULL) {
+        PyErr_SetString(PyExc_ValueError, "prepare() was not called");
+        return NULL;
+    }
+    new.status = (int32_t)number_of(status_series, "status");
+    new.limit = number_of(status_series, "limit");
+    new.duration = series_of(key, status_series, "duration", key->bounds);
+    new.size = series_of(key, status_series, "size", key->sizes);
+    new.request_size = series_of(key, status_series, "request_size", key->sizes);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    int failed = 0;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    Series *found = find(key, route, root_path, new.status);
+    if (found == NULL && !(failed = grow(key))) {
+        size_t at = place_of(route);
+        while (key->series[at & key->mask].route != NULL) {
+            at++;
+        }
+        found = &key->series[at & key->mask];
+        new.route = Py_NewRef(route);
+        new.root_path = Py_NewRef(root_path);
+        key->used++;
+    }
+    else if (found != NULL) {
+        new.route = found->route;
+        new.root_path = found->root_path;
+    }
+    if (!failed) {
+        *found = new;
+    }
+    Py_END_CRITICAL_SECTION();
+    if (failed) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(forget_doc, "forget_series()\n--\n\nForget all that was remembered.");
+
+static PyObject *
+key_forget_series(Key *key, PyObject *Py_UNUSED(none))
+{
+    Py_BEGIN_CRITICAL_SECTION(key);
+    forget_series(key);
+    Py_END_CRITICAL_SECTION();
+    Py_RETURN_NONE;
+}
+
+static PyObject *
+key_get_words(Key *key, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(key->words == NULL ? Py_None : key->words);
+}
+
+static int
+key_set_words(Key *key, PyObject *words, void *Py_UNUSED(closure))
+{
+    Py_buffer view = {0}, former;
+    if (words == NULL || PyObject_GetBuffer(words, &view, PyBUF_WRITABLE) < 0) {
+        if (words == NULL) {
+            PyErr_SetString(PyExc_AttributeError, "words");
+        }
+        return -1;
+    }
+    PyObject *before;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    before = key->words;
+    former = key->view;
+    key->words = Py_NewRef(words);
+    key->view = view;
+    if (view.len < former.len) {
+        forget_series(key);
+    }
+    Py_END_CRITICAL_SECTION();
+    if (before != NULL) {
+        PyBuffer_Release(&former);
+        Py_DECREF(before);
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(key_prepare_doc, "prepare(bounds, sizes, slot_words)\n--\n\n"
+"Set the upper bounds of nanoseconds and of bytes, as int64, and the words of a slot.");
+
+static PyObject *
+key_prepare(Key *key, PyObject *args)
+{
+    PyObject *bounds, *sizes;
+    unsigned int slot_words;
+    if (!PyArg_ParseTuple(args, "SSI:prepare", &bounds, &sizes, &slot_words)) {
+        return NULL;
+    }
+    if (slot_words < 3 || PyBytes_GET_SIZE(bounds) < (Py_ssize_t)sizeof(int64_t)) {
+        PyErr_SetString(PyExc_ValueError, "no boundary, or no place for a path in a slot");
+        return NULL;
+    }
+    Py_XSETREF(key->bounds, Py_NewRef(bounds));
+    Py_XSETREF(key->sizes, Py_NewRef(sizes));
+    key->slot_words = slot_words;
+    Py_RETURN_NONE;
+}
+
+static int
+key_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Key *key = (Key *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(key->exclusions);
+    Py_VISIT(key->slots);
+    Py_VISIT(key->words);
+    for (uint32_t at = 0; key->series != NULL && at <= key->mask; at++) {
+        Py_VISIT(key->series[at].route);
+    }
+    return 0;
+}
+
+static int
+key_clear(PyObject *self)
+{
+    Key *key = (Key *)self;
+    Py_CLEAR(key->exclusions);
+    forget_series(key);
+    return 0;
+}
+
+static void
+key_dealloc(PyObject *self)
+{
+    Key *key = (Key *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (key->weakrefs != NULL) {
+        PyObject_ClearWeakRefs(self);
+    }
+    key_clear(self);
+    if (key->words != NULL) {
+        PyBuffer_Release(&key->view);
+        Py_CLEAR(key->words);
+    }
+    Py_CLEAR(key->method);
+    Py_CLEAR(key->scheme);
+    Py_CLEAR(key->root_path);
+    Py_CLEAR(key->metrics_path);
+    Py_CLEAR(key->slots);
+    Py_CLEAR(key->bounds);
+    Py_CLEAR(key->sizes);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef key_methods[] = {
+    {"prepare", (PyCFunction)key_prepare, METH_VARARGS, key_prepare_doc},
+    {"remember", (PyCFunction)key_remember, METH_VARARGS, remember_doc},
+    {"forget_series", (PyCFunction)key_forget_series, METH_NOARGS, forget_doc},
+    {NULL},
+};
+
+static PyMemberDef key_members[] = {
+    {"method", T_OBJECT_EX, offsetof(Key, method), 0},
+    {"scheme", T_OBJECT_EX, offsetof(Key, scheme), 0},
+    {"root_path", T_OBJECT_EX, offsetof(Key, root_path), 0},
+    {"metrics_path", T_OBJECT_EX, offsetof(Key, metrics_path), 0},
+    {"exclusions", T_OBJECT, offsetof(Key, exclusions), 0},
+    {"slots", T_OBJECT_EX, offsetof(Key, slots), 0},
+    {"packed", T_ULONGLONG, offsetof(Key, packed), 0},
+    {"due", T_LONGLONG, offsetof(Key, due), 0},
+    {"unsampled", T_LONGLONG, offsetof(Key, unsampled), 0},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(Key, weakrefs), READONLY},
+    {NULL},
+};
+
+static PyGetSetDef key_getset[] = {
+    {"words", (getter)key_get_words, (setter)key_set_words, NULL, NULL},
+    {NULL},
+};
+
+static PyType_Slot key_slots[] = {
+    {Py_tp_doc, "Requests with one method, scheme and root_path, and the series they count in."},
+    {Py_tp_dealloc, key_dealloc},
+    {Py_tp_traverse, key_traverse},
+    {Py_tp_clear, key_clear},
+    {Py_tp_methods, key_methods},
+    {Py_tp_members, key_members},
+    {Py_tp_getset, key_getset},
+    {0, NULL},
+};
+
+static PyType_Spec key_spec = {
+    .name = "sidelight._fastpath.Key",
+    .basicsize = sizeof(Key),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = key_slots,
+};
+
+/* Which of `count` ascending upper bounds is the first that a value does not exceed. */
+static inline size_t
+bucket(const int64_t *bounds, size_t count, int64_t value)
+{
+    size_t low = 0;
+    while (low < count && low < 4) { /* most are small */
+        if (value <= bounds[low]) {
+            return low;
+        }
+        low++;
+    }
+    while (low < count) {
+        size_t middle = (low + count) / 2;
+        if (bounds[middle] < value) {
+            low = middle + 1;
+        }
+        else {
+            count = middle;
+        }
+    }
+    return low;
+}
+
+static inline void
+observe(uint64_t *words, uint32_t series, PyObject *bounds, int64_t value)
+{
+    const int64_t *table = (const int64_t *)PyBytes_AS_STRING(bounds);
+    size_t index = bucket(table, (size_t)PyBytes_GET_SIZE(bounds) / sizeof(int64_t), value);
+    add(&words[series], (uint64_t)value);
+    add(&words[series + 1 + index], 1);
+}
+
+/* ---------------------------------------------------------------------------- the request */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *keys;       /* dict of method to Key: those of common requests */
+    PyObject *app;        /* what is measured */
+    PyObject *python_way; /* (scope, receive, send) -> coroutine: the reference */
+    PyObject *promote;    /* what is known of a request -> RequestState */
+    PyObject *conclude;   /* (RequestState, error or None): the application returned or raised */
+    PyObject *failed;     /* (key or None, place, exception): a fault of our own */
+    PyObject *awaited;    /* awaitable -> coroutine that awaits it */
+    PyObject *client_left; /* the server's receive -> whether the client has left */
+    PyObject *origin;     /* ContextVar of (key, path) */
+    State *state;
+} Middleware;
+
+enum phase { NEW, NATIVE, PYTHON, OVER };
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc call;
+    Middleware *middleware;
+    PyObject *scope, *receive, *send; /* the server's */
+    Key *key;                         /* NULL unless the request is NATIVE */
+    PyObject *slot;                   /* int; NULL once the request is recorded or promoted */
+    PyObject *start;                  /* the message http.response.start, or NULL */
+    PyObject *promoted;               /* its RequestState, from the first uncommon thing on */
+    PyObject *steps;                  /* what is awaited; NULL before the first and after the end */
+    int64_t since;
+    int64_t body; /* bytes of the request's body so far */
+    int32_t status;
+    uint32_t word; /* the slot's index */
+    enum phase phase;
+} Request;
+
+/* The exception that is set, which is not set any more. */
+static PyObject *
+raised(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback);
+    PyErr_NormalizeException(&type, &value, &traceback);
+    if (traceback != NULL && value != NULL) {
+        PyException_SetTraceback(value, traceback);
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(traceback);
+    return value;
+#endif
+}
+
+static void
+raise_again(PyObject *error)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(error);
+#else
+    PyErr_Restore(Py_NewRef((PyObject *)Py_TYPE(error)), error, PyException_GetTraceback(error));
+#endif
+}
+
+/* Note the exception that is set as a fault of our own; it is not set any more. */
+COLD static void
+note(Middleware *middleware, Key *key, const char *place)
+{
+    PyObject *error = raised();
+    PyObject *done = PyObject_CallFunction(middleware->failed, "OsO", key == NULL ? Py_None : (PyObject *)key,
+                                           place, error == NULL ? Py_None : error);
+    if (done == NULL) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(done);
+    Py_XDECREF(error);
+}
+
+/* Free the slot of a request, which is no longer in flight. */
+static inline void
+release_slot(Request *request)
+{
+    Key *key = request->key;
+    PyObject *slot = request->slot;
+    request->slot = NULL;
+    publish((uint64_t *)key->view.buf + request->word, 0);
+    if (PyList_Append(key->slots, slot) < 0) {
+        PyErr_Clear(); /* no memory for it: one slot fewer */
+    }
+    Py_DECREF(slot);
+}
+
+/* Give a request to the Python way, with all that is known of it. Its RequestState is then in
+   `promoted`. Where that fails it is not measured any further. */
+COLD static int
+promote(Request *request)
+{
+    if (request->promoted != NULL) {
+        return 0;
+    }
+    Middleware *middleware = request->middleware;
+    request->promoted = PyObject_CallFunction(
+        middleware->promote, "OOOOOLiOL", (PyObject *)request->key, request->scope,
+        request->receive, request->send, request->slot == NULL ? Py_None : request->slot,
+        (long long)request->since, (int)request->status,
+        request->start == NULL ? Py_None : request->start, (long long)request->body);
+    if (request->promoted == NULL) {
+        note(middleware, request->key, "send");
+        if (request->slot != NULL) {
+            release_slot(request);
+        }
+        request->phase = PYTHON;
+        return -1;
+    }
+    Py_CLEAR(request->slot);
+    return 0;
+}
+
+/* The object that the router chose, as `chosen_route` says; borrowed, or NULL. */
+static inline PyObject *
+chosen(State *state, PyObject *scope)
+{
+    PyObject *fastapi = PyDict_GetItemWithError(scope, state->s_fastapi);
+    if (fastapi != NULL && PyDict_Check(fastapi)) {
+        PyObject *context = PyDict_GetItemWithError(fastapi, state->s_effective_route_context);
+        if (context != NULL) {
+            return context;
+        }
+    }
+    return PyDict_GetItemWithError(scope, state->s_route);
+}
+
+/* Whether the server says that the client of a late response has left, or fails to say. */
+COLD static int
+client_left(Request *request)
+{
+    PyObject *left = PyObject_CallOneArg(request->middleware->client_left, request->receive);
+    int known = left == NULL ? 1 : PyObject_IsTrue(left) != 0;
+    Py_XDECREF(left);
+    PyErr_Clear(); /* the Python way asks again */
+    return known;
+}
+
+/* Count a whole response, if nothing about it is uncommon. */
+static int
+count(Request *request, int64_t size)
+{
+    State *state = request->middleware->state;
+    Key *key = request->key;
+    int64_t now = now_ns(), ns = now - request->since;
+    PyObject *route = chosen(state, request->scope);
+    PyObject *root_path = PyDict_GetItemWithError(request->scope, state->s_root_path);
+    if (route == NULL || root_path == NULL ||
+        (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request))) {
+        return 0;
+    }
+    int counted = 0;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    Series *series = find(key, route, root_path, request->status);
+    if (series != NULL && ns <= series->limit && (!request->body || series->request_size)) {
+        uint64_t *words = key->view.buf;
+        observe(words, series->duration, key->bounds, ns);
+        observe(words, series->size, key->sizes, size);
+        if (request->body) {
+            observe(words, series->request_size, key->sizes, request->body);
+        }
+        counted = 1;
+    }
+    Py_END_CRITICAL_SECTION();
+    if (counted) {
+        release_slot(request);
+        request->since = now;
+    }
+    return counted;
+}
+
+/* Look at a message on its way to the server; false if it is uncommon. */
+static int
+look(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    PyObject *kind;
+    if (!PyDict_CheckExact(message) ||
+        (kind = PyDict_GetItemWithError(message, state->s_type)) == NULL) {
+        return 0;
+    }
+    if (IS(kind, "http.response.start")) {
+        PyObject *status = PyDict_GetItemWithError(message, state->s_status);
+        if (status == NULL || !PyLong_Check(status) || request->slot == NULL ||
+            PyDict_GetItemWithError(message, state->s_trailers) != NULL) {
+            return 0;
+        }
+        int overflow;
+        long code = PyLong_AsLongAndOverflow(status, &overflow);
+        if (overflow || code <= 0 || code > INT32_MAX) {
+            return 0;
+        }
+        request->status = (int32_t)code;
+        Py_XSETREF(request->start, Py_NewRef(message));
+        return 1;
+    }
+    if (request->slot == NULL || request->status == 0 || !IS(kind, "http.response.body") ||
+        PyDict_GetItemWithError(message, state->s_more_body) != NULL) {
+        return 0;
+    }
+    PyObject *body = PyDict_GetItemWithError(message, state->s_body);
+    if (body == NULL) {
+        return count(request, 0);
+    }
+    return PyBytes_CheckExact(body) && count(request, PyBytes_GET_SIZE(body));
+}
+
+static PyObject *
+request_send(Request *request, PyObject *message)
+{
+    if (request->phase == NATIVE && !look(request, message)) {
+        if (PyErr_Occurred()) {
+            note(request->middleware, request->key, "send");
+        }
+        if (promote(request) == 0) {
+            return PyObject_CallMethodOneArg(request->promoted, request->middleware->state->s_send,
+                                             message);
+        }
+    }
+    return PyObject_CallOneArg(request->send, message);
+}
+
+/* Look at a message on its way to the application. */
+static void
+received(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    if (request->phase != NATIVE) {
+        return;
+    }
+    if (request->promoted == NULL && PyDict_CheckExact(message)) {
+        PyObject *kind = PyDict_GetItemWithError(message, state->s_type);
+        if (kind != NULL && IS(kind, "http.request")) {
+            PyObject *body = PyDict_GetItemWithError(message, state->s_body);
+            if (body == NULL) {
+                return;
+            }
+            if (PyBytes_CheckExact(body)) {
+                request->body += PyBytes_GET_SIZE(body);
+                return;
+            }
+        }
+    }
+    if (promote(request) == 0) {
+        PyObject *done = PyObject_CallMethodOneArg(request->promoted, state->s_received, message);
+        if (done == NULL) {
+            note(request->middleware, request->key, "receive");
+        }
+        Py_XDECREF(done);
+    }
+}
+
+/* The application has returned, or raised an error. Never raises. */
+static void
+conclude(Request *request, PyObject *error)
+{
+    enum phase phase = request->phase;
+    Py_CLEAR(request->steps);
+    if (phase != NATIVE) {
+        request->phase = OVER;
+        return;
+    }
+    if (error != NULL && PyDict_CheckExact(request->scope)) {
+        PyObject *mark = request->middleware->state->s_sidelight;
+        if (PyDict_DelItem(request->scope, mark) < 0) {
+            PyErr_Clear();
+        }
+    }
+    if (request->promoted != NULL || error != NULL || request->slot != NULL ||
+        now_ns() - request->since >= MONITORED) {
+        if (promote(request) == 0) {
+            PyObject *done = PyObject_CallFunctionObjArgs(
+                request->middleware->conclude, request->promoted, error == NULL ? Py_None : error, NULL);
+            if (done == NULL) {
+                note(request->middleware, request->key, "end");
+            }
+            Py_XDECREF(done);
+        }
+    }
+    request->phase = OVER;
+}
+
+COLD static void
+conclude_with_error(Request *request)
+{
+    PyObject *error = raised();
+    conclude(request, error);
+    raise_again(error);
+}
+
+/* Whether a path is not measured: 1 or 0, or -1 with an exception. */
+static int
+is_excluded(State *state, PyObject *exclusions, PyObject *path)
+{
+    PyObject *exact = PyObject_GetAttr(exclusions, state->s_exact);
+    if (exact == NULL) {
+        return -1;
+    }
+    int found = PySet_Contains(exact, path);
+    Py_DECREF(exact);
+    if (found != 0) {
+        return found;
+    }
+    PyObject *prefixes = PyObject_GetAttr(exclusions, state->s_prefixes);
+    if (prefixes == NULL || !PyTuple_Check(prefixes)) {
+        Py_XDECREF(prefixes);
+        return -1;
+    }
+    for (Py_ssize_t at = 0; found == 0 && at < PyTuple_GET_SIZE(prefixes); at++) {
+        Py_ssize_t length = PyUnicode_GetLength(path);
+        found = (int)PyUnicode_Tailmatch(path, PyTuple_GET_ITEM(prefixes, at), 0, length, -1);
+    }
+    Py_DECREF(prefixes);
+    return found;
+}
+
+/* The key of a common request; NULL if it is uncommon, perhaps with an exception. */
+static Key *
+common_key(Middleware *middleware, PyObject *scope)
+{
+    State *state = middleware->state;
+    PyObject *method, *path, *root_path, *scheme;
+    if (!PyDict_CheckExact(scope) ||
+        (method = PyDict_GetItemWithError(scope, state->s_method)) == NULL ||
+        (path = PyDict_GetItemWithError(scope, state->s_path)) == NULL ||
+        (root_path = PyDict_GetItemWithError(scope, state->s_root_path)) == NULL ||
+        (scheme = PyDict_GetItemWithError(scope, state->s_scheme)) == NULL ||
+        !PyUnicode_CheckExact(method) || !PyUnicode_CheckExact(path)) {
+        return NULL;
+    }
+    Key *key = (Key *)PyDict_GetItemWithError(middleware->keys, method);
+    if (key == NULL || !PyObject_TypeCheck(key, state->key_type) || key->words == NULL ||
+        key->bounds == NULL || key->slots == NULL || !PyList_CheckExact(key->slots) || !same(root_path, key->root_path) || !same(scheme, key->scheme) ||
+        same(path, key->metrics_path) || key->unsampled == 1 ||
+        PyDict_Contains(scope, state->s_sidelight) != 0) {
+        return NULL;
+    }
+    if (key->exclusions != NULL && key->exclusions != Py_None &&
+        is_excluded(state, key->exclusions, path) != 0) {
+        return NULL;
+    }
+    return key;
+}
+
+/* Show a request among those in flight; false if no slot is free. */
+static int
+acquire_slot(Request *request, Key *key, PyObject *raw_path)
+{
+    Py_ssize_t free = PyList_GET_SIZE(key->slots);
+    if (free == 0) {
+        return 0;
+    }
+    PyObject *slot = Py_NewRef(PyList_GET_ITEM(key->slots, free - 1));
+    unsigned long word = PyLong_AsUnsignedLong(slot);
+    size_t bytes = (size_t)(key->slot_words - 2) * sizeof(uint64_t);
+    if (PyErr_Occurred() || (word + key->slot_words) * sizeof(uint64_t) > (size_t)key->view.len ||
+        PyList_SetSlice(key->slots, free - 1, free, NULL) < 0) {
+        Py_DECREF(slot);
+        return 0;
+    }
+    uint64_t *words = (uint64_t *)key->view.buf + word;
+    size_t length = (size_t)PyBytes_GET_SIZE(raw_path);
+    memcpy(words + 2, PyBytes_AS_STRING(raw_path), length < bytes ? length : bytes);
+    if (length < bytes) {
+        ((char *)(words + 2))[length] = '\0';
+    }
+    words[1] = key->packed;
+    publish(words, (uint64_t)request->since);
+    request->slot = slot;
+    request->word = (uint32_t)word;
+    return 1;
+}
+
+/* Mark the scope, so that nothing is measured twice, and the context, so that it is known which
+   request started a task. */
+static int
+mark(Request *request, Key *key)
+{
+    Middleware *middleware = request->middleware;
+    State *state = middleware->state;
+    PyObject *since = PyLong_FromLongLong(request->since);
+    if (since == NULL) {
+        return -1;
+    }
+    PyObject *found = PyTuple_Pack(3, (PyObject *)key, request->slot, since);
+    Py_DECREF(since);
+    if (found == NULL) {
+        return -1;
+    }
+    int failed = PyDict_SetItem(request->scope, state->s_sidelight, found);
+    Py_DECREF(found);
+    PyObject *path = PyDict_GetItemWithError(request->scope, state->s_path);
+    if (failed || path == NULL) {
+        return -1;
+    }
+    PyObject *origin = PyTuple_Pack(2, (PyObject *)key, path);
+    if (origin == NULL) {
+        return -1;
+    }
+    PyObject *token = PyContextVar_Set(middleware->origin, origin);
+    Py_DECREF(origin);
+    Py_XDECREF(token);
+    return token == NULL ? -1 : 0;
+}
+
+/* Begin a common request; false if it is uncommon, and nothing has been changed then. */
+static int
+begin(Request *request)
+{
+    Middleware *middleware = request->middleware;
+    State *state = middleware->state;
+    Key *key = common_key(middleware, request->scope);
+    if (key == NULL) {
+        return 0;
+    }
+    PyObject *raw_path = PyDict_GetItemWithError(request->scope, state->s_raw_path);
+    if (raw_path == NULL || !PyBytes_CheckExact(raw_path)) {
+        return 0;
+    }
+    request->since = now_ns();
+    int shown;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    shown = acquire_slot(request, key, raw_path);
+    key->unsampled -= shown;
+    Py_END_CRITICAL_SECTION();
+    if (!shown) {
+        return 0;
+    }
+    request->key = (Key *)Py_NewRef((PyObject *)key);
+    request->phase = NATIVE;
+    if (mark(request, key) < 0) {
+        note(middleware, key, "begin");
+        PyDict_DelItem(request->scope, state->s_sidelight);
+        PyErr_Clear();
+        release_slot(request);
+        request->phase = PYTHON; /* unmeasured */
+    }
+    else if (request->since > key->due) {
+        PyObject *recorder = PyObject_GetAttrString((PyObject *)key, "recorder");
+        PyObject *done = recorder == NULL ? NULL : PyObject_CallMethod(recorder, "wake", NULL);
+        if (done == NULL) {
+            note(middleware, key, "begin");
+        }
+        Py_XDECREF(recorder);
+        Py_XDECREF(done);
+    }
+    return 1;
+}
+
+/* What an `await` of an object would drive. Takes the reference. */
+static PyObject *
+steps_of(Middleware *middleware, PyObject *awaitable)
+{
+    if (awaitable == NULL || PyCoro_CheckExact(awaitable) ||
+        Py_IS_TYPE(awaitable, middleware->state->request_type)) {
+        return awaitable;
+    }
+    PyObject *coroutine = PyObject_CallOneArg(middleware->awaited, awaitable);
+    Py_DECREF(awaitable);
+    return coroutine;
+}
+
+/* Call the application, or the Python way where a request is uncommon. */
+static int
+start(Request *request)
+{
+    Middleware *middleware = request->middleware;
+    PyObject *called;
+    request->phase = PYTHON;
+    if (begin(request)) {
+        called = PyObject_CallFunctionObjArgs(middleware->app, request->scope, (PyObject *)request,
+                                              (PyObject *)request, NULL);
+    }
+    else {
+        if (PyErr_Occurred()) {
+            note(middleware, NULL, "begin");
+        }
+        called = PyObject_CallFunctionObjArgs(middleware->python_way, request->scope,
+                                              request->receive, request->send, NULL);
+    }
+    request->steps = steps_of(middleware, called);
+    return request->steps == NULL ? -1 : 0;
+}
+
+/* One step of the application, as `coroutine.send` takes it. */
+static PySendResult
+request_step(PyObject *self, PyObject *value, PyObject **result)
+{
+    Request *request = (Request *)self;
+    *result = NULL;
+    if (request->phase == NEW) {
+        if (value != Py_None) {
+            PyErr_SetString(PyExc_TypeError,
+                            "can't send non-None value to a just-started coroutine");
+            return PYGEN_ERROR;
+        }
+        if (start(request) < 0) {
+            conclude_with_error(request);
+            return PYGEN_ERROR;
+        }
+    }
+    if (request->steps == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return PYGEN_ERROR;
+    }
+    /* A reference of our own: the application may throw this request away while it runs. */
+    PyObject *steps = Py_NewRef(request->steps);
+    PySendResult outcome = PyIter_Send(steps, value, result);
+    Py_DECREF(steps);
+    if (outcome == PYGEN_RETURN) {
+        conclude(request, NULL);
+    }
+    else if (outcome == PYGEN_ERROR) {
+        conclude_with_error(request);
+    }
+    return outcome;
+}
+
+/* What `tp_iternext` and `send()` make of a step: a returned value is a StopIteration. */
+static PyObject *
+as_iteration(PySendResult outcome, PyObject *result)
+{
+    if (outcome != PYGEN_RETURN) {
+        return result;
+    }
+    if (result == Py_None) {
+        PyErr_SetNone(PyExc_StopIteration);
+    }
+    else { /* a tuple or an exception as the value would be taken apart */
+        PyObject *stop = PyObject_CallOneArg(PyExc_StopIteration, result);
+        if (stop != NULL) {
+            PyErr_SetObject(PyExc_StopIteration, stop);
+            Py_DECREF(stop);
+        }
+    }
+    Py_DECREF(result);
+    return NULL;
+}
+
+static PyObject *
+request_next(PyObject *self)
+{
+    PyObject *result;
+    PySendResult outcome = request_step(self, Py_None, &result);
+    return as_iteration(outcome, result);
+}
+
+static PyObject *
+request_send_value(PyObject *self, PyObject *value)
+{
+    PyObject *result;
+    PySendResult outcome = request_step(self, value, &result);
+    return as_iteration(outcome, result);
+}
+
+/* What was thrown into a coroutine that has not begun, or is over: as a coroutine does it. */
+static PyObject *
+throw_into(PyObject *steps, PyObject *name, PyObject *args)
+{
+    PyObject *method = PyObject_GetAttr(steps, name);
+    if (method == NULL) {
+        return NULL;
+    }
+    PyObject *result = PyObject_Call(method, args, NULL);
+    Py_DECREF(method);
+    return result;
+}
+
+static PyObject *
+request_throw(PyObject *self, PyObject *args)
+{
+    Request *request = (Request *)self;
+    State *state = request->middleware->state;
+    if (request->phase == NEW) { /* before its first step, which the Python way knows */
+        request->phase = PYTHON;
+        request->steps =
+            PyObject_CallFunctionObjArgs(request->middleware->python_way, request->scope,
+                                         request->receive, request->send, NULL);
+    }
+    if (request->steps == NULL) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        }
+        return NULL;
+    }
+    PyObject *steps = Py_NewRef(request->steps);
+    PyObject *result = throw_into(steps, state->s_throw, args);
+    Py_DECREF(steps);
+    if (result != NULL) {
+        return result;
+    }
+    if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        PyObject *stop = raised();
+        conclude(request, NULL);
+        raise_again(stop);
+    }
+    else {
+        conclude_with_error(request);
+    }
+    return NULL;
+}
+
+static PyObject *
+request_close(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Request *request = (Request *)self;
+    if (request->steps == NULL) {
+        request->phase = OVER;
+        Py_RETURN_NONE;
+    }
+    PyObject *steps = Py_NewRef(request->steps);
+    PyObject *done = PyObject_CallMethodNoArgs(steps, request->middleware->state->s_close);
+    Py_DECREF(steps);
+    if (done == NULL) {
+        conclude_with_error(request);
+        return NULL;
+    }
+    PyObject *error = PyObject_CallNoArgs(PyExc_GeneratorExit);
+    if (error == NULL) {
+        PyErr_Clear();
+    }
+    conclude(request, error);
+    Py_XDECREF(error);
+    return done;
+}
+
+static PyObject *receiving_new(Request *request);
+
+/* A request is also the application's `send(message)` and `receive()`. */
+static PyObject *
+request_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
+{
+    Request *request = (Request *)self;
+    Py_ssize_t given = PyVectorcall_NARGS(nargsf);
+    Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
+    if (given == 0 && named == 0) {
+        return receiving_new(request);
+    }
+    if (given + named == 1 && (named == 0 || IS(PyTuple_GET_ITEM(names, 0), "message"))) {
+        return request_send(request, args[0]);
+    }
+    PyErr_SetString(PyExc_TypeError, "send(message) and receive() take no other arguments");
+    return NULL;
+}
+
+static PyObject *
+request_get_awaited(Request *request, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(request->steps == NULL ? Py_None : request->steps);
+}
+
+static PyObject *
+request_get_name(PyObject *Py_UNUSED(self), void *Py_UNUSED(closure))
+{
+    return PyUnicode_FromString("SidelightMiddleware.__call__");
+}
+
+static int
+request_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Request *request = (Request *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(request->middleware);
+    Py_VISIT(request->scope);
+    Py_VISIT(request->receive);
+    Py_VISIT(request->send);
+    Py_VISIT(request->key);
+    Py_VISIT(request->start);
+    Py_VISIT(request->promoted);
+    Py_VISIT(request->steps);
+    return 0;
+}
+
+static int
+request_clear(PyObject *self)
+{
+    Request *request = (Request *)self;
+    if (request->slot != NULL) {
+        release_slot(request);
+    }
+    Py_CLEAR(request->steps);
+    Py_CLEAR(request->promoted);
+    Py_CLEAR(request->start);
+    Py_CLEAR(request->key);
+    Py_CLEAR(request->scope);
+    Py_CLEAR(request->receive);
+    Py_CLEAR(request->send);
+    Py_CLEAR(request->middleware);
+    return 0;
+}
+
+/* A request that is not awaited to its end is closed, as a coroutine is. One that was never
+   awaited warns of that, by being a coroutine for a moment. */
+static void
+request_finalize(PyObject *self)
+{
+    Request *request = (Request *)self;
+    if (request->phase == OVER || (request->phase != NEW && request->steps == NULL)) {
+        return;
+    }
+    PyObject *error = PyErr_Occurred() ? raised() : NULL;
+    PyObject *done;
+    if (request->phase == NEW) {
+        request->phase = OVER;
+        done = PyObject_CallFunctionObjArgs(request->middleware->python_way, request->scope,
+                                            request->receive, request->send, NULL);
+    }
+    else {
+        done = request_close(self, NULL);
+    }
+    Py_XDECREF(done);
+    if (PyErr_Occurred()) {
+        PyErr_WriteUnraisable(self);
+    }
+    if (error != NULL) {
+        raise_again(error);
+    }
+}
+
+static void
+request_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    Request *request = (Request *)self;
+    if (request->phase != OVER && PyObject_CallFinalizerFromDealloc(self) < 0) {
+        return;
+    }
+    PyObject_GC_UnTrack(self);
+    request_clear(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef request_methods[] = {
+    {"send", request_send_value, METH_O, "send(value)\n--\n\nAs of a coroutine."},
+    {"throw", request_throw, METH_VARARGS, "throw(error)\n--\n\nAs of a coroutine."},
+    {"close", request_close, METH_NOARGS, "close()\n--\n\nAs of a coroutine."},
+    {NULL},
+};
+
+static PyGetSetDef request_getset[] = {
+    {"cr_await", (getter)request_get_awaited, NULL, "What is awaited, or None.", NULL},
+    {"__name__", request_get_name, NULL, NULL, NULL},
+    {"__qualname__", request_get_name, NULL, NULL, NULL},
+    {NULL},
+};
+
+static PyMemberDef request_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Request, call), READONLY},
+    {NULL},
+};
+
+static PyType_Slot request_slots[] = {
+    {Py_tp_doc, "One call of the application: a coroutine, and its send and receive."},
+    {Py_tp_dealloc, request_dealloc},
+    {Py_tp_finalize, request_finalize},
+    {Py_tp_traverse, request_traverse},
+    {Py_tp_clear, request_clear},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, request_next},
+    {Py_am_await, PyObject_SelfIter},
+    {Py_am_send, request_step},
+    {Py_tp_methods, request_methods},
+    {Py_tp_getset, request_getset},
+    {Py_tp_members, request_members},
+    {0, NULL},
+};
+
+static PyType_Spec request_spec = {
+    .name = "sidelight._fastpath.Request",
+    .basicsize = sizeof(Request),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = request_slots,
+};
+
+/* -------------------------------------------------------------------------------- receive */
+
+typedef struct {
+    PyObject_HEAD
+    Request *request;
+    PyObject *steps; /* what is awaited; NULL before the first step and after the end */
+    int begun;
+} Receiving;
+
+static PyObject *
+receiving_new(Request *request)
+{
+    Receiving *receiving = PyObject_GC_New(Receiving, request->middleware->state->receiving_type);
+    if (receiving == NULL) {
+        return NULL;
+    }
+    receiving->request = (Request *)Py_NewRef((PyObject *)request);
+    receiving->steps = NULL;
+    receiving->begun = 0;
+    PyObject_GC_Track((PyObject *)receiving);
+    return (PyObject *)receiving;
+}
+
+static int
+receiving_start(Receiving *receiving)
+{
+    if (!receiving->begun) {
+        Request *request = receiving->request;
+        receiving->begun = 1;
+        receiving->steps = steps_of(request->middleware, PyObject_CallNoArgs(request->receive));
+    }
+    else if (receiving->steps == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+    }
+    return receiving->steps == NULL ? -1 : 0;
+}
+
+static PySendResult
+receiving_step(PyObject *self, PyObject *value, PyObject **result)
+{
+    Receiving *receiving = (Receiving *)self;
+    *result = NULL;
+    if (receiving_start(receiving) < 0) {
+        return PYGEN_ERROR;
+    }
+    PyObject *steps = Py_NewRef(receiving->steps);
+    PySendResult outcome = PyIter_Send(steps, value, result);
+    Py_DECREF(steps);
+    if (outcome != PYGEN_NEXT) {
+        Py_CLEAR(receiving->steps);
+    }
+    if (outcome == PYGEN_RETURN) {
+        received(receiving->request, *result);
+    }
+    return outcome;
+}
+
+static PyObject *
+receiving_next(PyObject *self)
+{
+    PyObject *result;
+    PySendResult outcome = receiving_step(self, Py_None, &result);
+    return as_iteration(outcome, result);
+}
+
+static PyObject *
+receiving_send_value(PyObject *self, PyObject *value)
+{
+    PyObject *result;
+    PySendResult outcome = receiving_step(self, value, &result);
+    return as_iteration(outcome, result);
+}
+
+static PyObject *
+receiving_throw(PyObject *self, PyObject *args)
+{
+    Receiving *receiving = (Receiving *)self;
+    if (receiving_start(receiving) < 0) {
+        return NULL;
+    }
+    PyObject *steps = Py_NewRef(receiving->steps);
+    PyObject *result = throw_into(steps, receiving->request->middleware->state->s_throw, args);
+    Py_DECREF(steps);
+    if (result != NULL) {
+        return result;
+    }
+    Py_CLEAR(receiving->steps);
+    if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+        PyObject *stop = raised();
+        received(receiving->request, ((PyStopIterationObject *)stop)->value);
+        raise_again(stop);
+    }
+    return NULL;
+}
+
+static PyObject *
+receiving_close(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Receiving *receiving = (Receiving *)self;
+    PyObject *steps = receiving->steps;
+    receiving->begun = 1;
+    receiving->steps = NULL;
+    if (steps == NULL) {
+        Py_RETURN_NONE;
+    }
+    PyObject *done = PyObject_CallMethodNoArgs(steps, receiving->request->middleware->state->s_close);
+    Py_DECREF(steps);
+    return done;
+}
+
+static PyObject *
+receiving_get_awaited(Receiving *receiving, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(receiving->steps == NULL ? Py_None : receiving->steps);
+}
+
+static int
+receiving_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Receiving *)self)->request);
+    Py_VISIT(((Receiving *)self)->steps);
+    return 0;
+}
+
+static int
+receiving_clear(PyObject *self)
+{
+    Py_CLEAR(((Receiving *)self)->steps);
+    Py_CLEAR(((Receiving *)self)->request);
+    return 0;
+}
+
+static void
+receiving_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    receiving_clear(self);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef receiving_methods[] = {
+    {"send", receiving_send_value, METH_O, "send(value)\n--\n\nAs of a coroutine."},
+    {"throw", receiving_throw, METH_VARARGS, "throw(error)\n--\n\nAs of a coroutine."},
+    {"close", receiving_close, METH_NOARGS, "close()\n--\n\nAs of a coroutine."},
+    {NULL},
+};
+
+static PyGetSetDef receiving_getset[] = {
+    {"cr_await", (getter)receiving_get_awaited, NULL, "What is awaited, or None.", NULL},
+    {NULL},
+};
+
+static PyType_Slot receiving_slots[] = {
+    {Py_tp_doc, "One call of receive()."},
+    {Py_tp_dealloc, receiving_dealloc},
+    {Py_tp_traverse, receiving_traverse},
+    {Py_tp_clear, receiving_clear},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, receiving_next},
+    {Py_am_await, PyObject_SelfIter},
+    {Py_am_send, receiving_step},
+    {Py_tp_methods, receiving_methods},
+    {Py_tp_getset, receiving_getset},
+    {0, NULL},
+};
+
+static PyType_Spec receiving_spec = {
+    .name = "sidelight._fastpath.Receiving",
+    .basicsize = sizeof(Receiving),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = receiving_slots,
+};
+
+/* ------------------------------------------------------------------------- the middleware */
+
+static PyObject *
+middleware_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    Middleware *middleware = (Middleware *)self;
+    if (middleware->app == NULL) {
+        PyErr_SetString(PyExc_TypeError, "SidelightMiddleware.__init__() was not called");
+        return NULL;
+    }
+    if (PyTuple_GET_SIZE(args) != 3 || (kwargs != NULL && PyDict_GET_SIZE(kwargs))) {
+        return PyObject_Call(middleware->python_way, args, kwargs);
+    }
+    Request *request = PyObject_GC_New(Request, middleware->state->request_type);
+    if (request == NULL) {
+        return NULL;
+    }
+    /* All that lies behind the object's head is zero until it is set. */
+    memset((char *)request + sizeof(PyObject), 0, sizeof(Request) - sizeof(PyObject));
+    request->call = request_call;
+    request->middleware = (Middleware *)Py_NewRef(self);
+    request->scope = Py_NewRef(PyTuple_GET_ITEM(args, 0));
+    request->receive = Py_NewRef(PyTuple_GET_ITEM(args, 1));
+    request->send = Py_NewRef(PyTuple_GET_ITEM(args, 2));
+    PyObject_GC_Track((PyObject *)request);
+    return (PyObject *)request;
+}
+
+PyDoc_STRVAR(prepare_doc,
+"prepare(app, keys, python_way, promote, conclude, failed, awaited, client_left, origin)\n"
+"--\n\n"
+"Set what a call needs. ``keys`` are those of common requests, by method.");
+
+static PyObject *
+middleware_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args,
+                   Py_ssize_t given, PyObject *names)
+{
+    Middleware *middleware = (Middleware *)self;
+    if (given != 9 || names != NULL || !PyDict_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "prepare() takes nine arguments, the second a dict");
+        return NULL;
+    }
+    PyObject **places[] = {&middleware->app,      &middleware->keys,   &middleware->python_way,
+                           &middleware->promote,  &middleware->conclude, &middleware->failed,
+                           &middleware->awaited,  &middleware->client_left,
+                           &middleware->origin};
+    middleware->state = PyType_GetModuleState(defining);
+    for (size_t at = 0; at < 9; at++) {
+        Py_XSETREF(*places[at], Py_NewRef(args[at]));
+    }
+    Py_RETURN_NONE;
+}
+
+static int
+middleware_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Middleware *middleware = (Middleware *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(middleware->keys);
+    Py_VISIT(middleware->app);
+    Py_VISIT(middleware->python_way);
+    Py_VISIT(middleware->promote);
+    Py_VISIT(middleware->conclude);
+    Py_VISIT(middleware->failed);
+    Py_VISIT(middleware->awaited);
+    Py_VISIT(middleware->client_left);
+    Py_VISIT(middleware->origin);
+    return 0;
+}
+
+static int
+middleware_clear(PyObject *self)
+{
+    Middleware *middleware = (Middleware *)self;
+    Py_CLEAR(middleware->app);
+    Py_CLEAR(middleware->keys);
+    Py_CLEAR(middleware->python_way);
+    Py_CLEAR(middleware->promote);
+    Py_CLEAR(middleware->conclude);
+    Py_CLEAR(middleware->failed);
+    Py_CLEAR(middleware->awaited);
+    Py_CLEAR(middleware->client_left);
+    Py_CLEAR(middleware->origin);
+    return 0;
+}
+
+static void
+middleware_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    middleware_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef middleware_methods[] = {
+    {"prepare", (PyCFunction)(void (*)(void))middleware_prepare,
+     METH_METHOD | METH_FASTCALL | METH_KEYWORDS, prepare_doc},
+    {NULL},
+};
+
+static PyType_Slot middleware_slots[] = {
+    {Py_tp_doc, "Calls an application, and counts its common requests."},
+    {Py_tp_dealloc, middleware_dealloc},
+    {Py_tp_traverse, middleware_traverse},
+    {Py_tp_clear, middleware_clear},
+    {Py_tp_call, middleware_call},
+    {Py_tp_methods, middleware_methods},
+    {0, NULL},
+};
+
+static PyType_Spec middleware_spec = {
+    .name = "sidelight._fastpath.Middleware",
+    .basicsize = sizeof(Middleware),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = middleware_slots,
+};
+
+/* ----------------------------------------------------------------------------- the module */
+
+static PyTypeObject *
+add_type(PyObject *self, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromModuleAndSpec(self, spec, NULL);
+    if (type == NULL || PyModule_AddType(self, (PyTypeObject *)type) < 0) {
+        Py_XDECREF(type);
+        return NULL;
+    }
+    return (PyTypeObject *)type;
+}
+
+static int
+module_exec(PyObject *self)
+{
+    State *state = PyModule_GetState(self);
+#define INTERN(name)                                                                              \
+    if ((state->s_##name = PyUnicode_InternFromString(#name)) == NULL) {                          \
+        return -1;                                                                                \
+    }
+    NAMES(INTERN)
+#undef INTERN
+    if ((state->key_type = add_type(self, &key_spec)) == NULL ||
+        (state->request_type = add_type(self, &request_spec)) == NULL ||
+        (state->receiving_type = add_type(self, &receiving_spec)) == NULL ||
+        (state->middleware_type = add_type(self, &middleware_spec)) == NULL) {
+        return -1;
+    }
+    return 0;
+}
+
+static int
+module_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    State *state = PyModule_GetState(self);
+    Py_VISIT(state->key_type);
+    Py_VISIT(state->middleware_type);
+    Py_VISIT(state->request_type);
+    Py_VISIT(state->receiving_type);
+    return 0;
+}
+
+static int
+module_clear(PyObject *self)
+{
+    State *state = PyModule_GetState(self);
+    Py_CLEAR(state->key_type);
+    Py_CLEAR(state->middleware_type);
+    Py_CLEAR(state->request_type);
+    Py_CLEAR(state->receiving_type);
+#define DROP(name) Py_CLEAR(state->s_##name);
+    NAMES(DROP)
+#undef DROP
+    return 0;
+}
+
+static void
+module_free(void *self)
+{
+    module_clear((PyObject *)self);
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, module_exec},
+#if PY_VERSION_HEX >= 0x030C0000
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "sidelight._fastpath",
+    .m_doc = "The common request's way, natively; `sidelight.asgi.fast_path` is its reference.",
+    .m_size = sizeof(State),
+    .m_slots = module_slots,
+    .m_traverse = module_traverse,
+    .m_clear = module_clear,
+    .m_free = module_free,
+};
+
+PyMODINIT_FUNC
+PyInit__fastpath(void)
+{
+    return PyModuleDef_Init(&module);
+}

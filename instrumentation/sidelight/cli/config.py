@@ -1,0 +1,80 @@
+"""``sidelight config``, which shows each setting, and where it comes from."""
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sidelight.cli.table import table
+
+if TYPE_CHECKING:
+    from sidelight.settings import Settings
+
+HEAD = ("setting", "value", "from")
+
+
+@click.command()
+@click.argument("app", required=False)
+def config(app: str | None) -> None:
+    """Show each setting, and where it comes from.
+
+    APP is MODULE:ATTRIBUTE, an application or a factory. It is imported, for the arguments of its
+    SidelightMiddleware, which win over environment variables, and these over the file.
+    """
+    import os
+
+    from sidelight.settings import disabled, load
+
+    options = {} if app is None else _arguments(app)
+    settings = load(options)
+    click.echo(f"settings file: {settings.file}")
+    if disabled():
+        click.echo("SIDELIGHT_DISABLED turns everything off")
+    click.echo(table([HEAD, *_rows(settings, options, os.environ)]), nl=False)
+    if app is None:
+        click.echo("arguments of the middleware: sidelight config MODULE:APP", err=True)
+
+
+def _arguments(app: str) -> Mapping[str, Any]:
+    from sidelight.doctor.application import middleware_of
+    from sidelight.doctor.loading import load
+    from sidelight.errors import SidelightError
+
+    found = middleware_of(load(app))
+    if not found:
+        raise SidelightError(f"{app} has no SidelightMiddleware")
+    return found[0].lifecycle.options
+
+
+def _rows(
+    settings: "Settings", options: Mapping[str, Any], environ: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
+    from sidelight.settings import FOR_RULES, OPTIONS, given
+
+    assert settings.file is not None  # noqa: S101 for mypy: `load` has set it
+    found = given(options, environ, settings.file)
+    for key in OPTIONS:
+        value = getattr(settings, key)
+        source = found[key].source if key in found else "default"
+        if key == "buckets":
+            source += ", with thresholds and latencies"
+        if key == "service" and value is None:
+            value, source = _service(environ)
+        yield key, _shown(key, value), source
+    for key in FOR_RULES:
+        if key in settings.file.table:
+            yield key, _shown(key, settings.file.table[key]), str(settings.file)
+
+
+def _service(environ: Mapping[str, str]) -> tuple[str | None, str]:
+    """The name that OpenTelemetry's variables give."""
+    from sidelight.runtime.about import resource
+
+    name = resource(environ).get("service.name")
+    variable = "OTEL_SERVICE_NAME" if "OTEL_SERVICE_NAME" in environ else "OTEL_RESOURCE_ATTRIBUTES"
+    return name, variable if name else "default"
+
+
+def _shown(key: str, value: Any) -> str:
+    """A value as Python writes it; of a token, only that there is one."""
+    return "..." if key == "metrics_token" and value else repr(value)

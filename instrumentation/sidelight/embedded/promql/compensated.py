@@ -1,0 +1,77 @@
+"""Sums and means with compensation, rounded as in Prometheus.
+
+What each addition loses by rounding is added up too, and is added to the sum at the end
+(Kahan's summation with Neumaier's improvement). The order is that of the values, so that the result
+is Prometheus's, bit for bit.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sidelight.embedded.promql.frame import Bools, Floats
+from sidelight.embedded.promql.limits import QueryUsage
+
+
+def compensated_sums(values: Floats, axis: int) -> Floats:
+    """Return the sums along an axis, which is not empty."""
+    total, lost = _totals(values, axis)
+    return np.where(np.isfinite(total), total + lost, total)
+
+
+def compensated_means(
+    values: Floats, present: Bools, count: NDArray[Any], axis: int, usage: QueryUsage
+) -> Floats:
+    """Return the means of the values that are present; the others are 0."""
+    total, lost = _totals(values, axis)
+    means: Floats = total / count + lost / count
+    for cell in _where_sum_is_infinite(total, values, axis):
+        usage.check_time()
+        here = np.moveaxis(present, axis, -1)[cell]
+        means[cell] = _mean_of_huge(np.moveaxis(values, axis, -1)[cell][here].tolist())
+    return means
+
+
+def _where_sum_is_infinite(total: Floats, values: Floats, axis: int) -> Iterator[tuple[int, ...]]:
+    infinite = ~np.isfinite(total)
+    if infinite.any():
+        infinite &= ~np.isnan(values).any(axis=axis)
+    return zip(*(places.tolist() for places in np.nonzero(infinite)), strict=True)
+
+
+def _totals(values: Floats, axis: int) -> tuple[Floats, Floats]:
+    """Return the sums as they are rounded at each addition, and what all additions have lost."""
+    running = np.moveaxis(np.add.accumulate(values, axis=axis), axis, 0)
+    before, after, added = running[:-1], running[1:], np.moveaxis(values, axis, 0)[1:]
+    rounded = after - before
+    lost = (before - (after - rounded)) + (added - rounded)
+    if not len(lost):
+        return running[-1], np.zeros_like(running[-1])
+    return running[-1], np.add.accumulate(lost, axis=0)[-1]
+
+
+def add(numbers: Any, total: Any, lost: Any) -> tuple[Any, Any]:
+    """Add numbers; return the new totals, and what all additions have lost so far."""
+    after = total + numbers
+    rounded = after - total
+    now = lost + ((total - (after - rounded)) + (numbers - rounded))
+    return after, np.where(np.isinf(after), 0.0, now)
+
+
+def _mean_of_huge(values: Iterable[float]) -> float:
+    """Return the mean of values whose sum may be infinite: from there on the mean is updated."""
+    total = mean = lost = 0.0
+    incremental = False
+    for count, value in enumerate(values, 1):
+        if not incremental:
+            new, new_lost = add(value, total, lost)
+            if count == 1 or not np.isinf(new):
+                total, lost = new, new_lost
+                continue
+            incremental = True
+            mean, lost = total / (count - 1), lost / (count - 1)
+        share = (count - 1) / count
+        mean, lost = add(value / count, share * mean, share * lost)
+    return mean + lost if incremental else total / count + lost / count

@@ -1,0 +1,32 @@
+"""What a Prometheus 3 without feature flags answers to an evaluation of a script.
+
+Scripts are written for all feature flags, and those of a newer version for its answers.
+"""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.embedded.promql.actual import ask, ask_range
+from tests.embedded.promql.answers import difference
+from tests.embedded.promql.conformance.loaded_series import LoadedSeries
+from tests.embedded.promql.conformance.script import Evaluation
+from tests.embedded.promql.oracle_server import oracle_server, program
+
+
+def answers_as_by_default(one: Evaluation, loaded: LoadedSeries) -> bool:
+    """Whether the engine and the Prometheus 3 that is installed answer the same."""
+    command = program(3)
+    if command is None:
+        return False
+    with (
+        TemporaryDirectory() as where,
+        oracle_server(command, loaded.blocks(), Path(where) / "prometheus") as server,
+    ):
+        if one.step:
+            times = one.start, one.end, one.step
+            expected = server.ask_range(one.text, *times)
+            actual = ask_range(one.text, loaded, *times)
+        else:
+            expected = server.ask(one.text, one.start)
+            actual = ask(one.text, loaded, one.start)
+        return not difference(expected, actual, rounded=False)

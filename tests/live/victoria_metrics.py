@@ -1,0 +1,54 @@
+"""VictoriaMetrics and vmagent: started as deploy/victoria-metrics/README.md says, and ended."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.live.newer import ROOT, newer
+from tests.live.prometheus import started
+from tests.live.servers import free_port
+
+FOLDER = ROOT / "deploy" / "victoria-metrics"
+OTLP_PATH = "/opentelemetry"
+SOON = "-search.latencyOffset=0s"
+"""Without it a query leaves out what is newer than 30 seconds."""
+
+
+def otlp_flags() -> list[str]:
+    """The flags for OTLP that the README names."""
+    return re.findall(r"-opentelemetry\.\S+", (FOLDER / "README.md").read_text())
+
+
+@contextmanager
+def victoria_metrics(where: Path, *options: str) -> Iterator[int]:
+    """VictoriaMetrics on a free port, which receives OTLP; its data and log are in a folder."""
+    port = free_port()
+    command = (
+        newer("victoria-metrics"),
+        f"-httpListenAddr=127.0.0.1:{port}",
+        f"-storageDataPath={where / 'victoria-metrics'}",
+        f"-relabelConfig={FOLDER / 'relabel.yml'}",
+        *otlp_flags(),
+        SOON,
+        *options,
+    )
+    with started(command, where):
+        yield port
+
+
+@contextmanager
+def vmagent(where: Path, remote_write: str) -> Iterator[int]:
+    """A vmagent on a free port, which receives OTLP and writes what it gets to another store."""
+    port = free_port()
+    command = (
+        newer("victoria-metrics", "vmagent"),
+        f"-httpListenAddr=127.0.0.1:{port}",
+        f"-remoteWrite.url={remote_write}",
+        "-remoteWrite.flushInterval=100ms",
+        f"-remoteWrite.tmpDataPath={where / 'vmagent'}",
+        f"-remoteWrite.relabelConfig={FOLDER / 'relabel.yml'}",
+        *otlp_flags(),
+    )
+    with started(command, where):
+        yield port
