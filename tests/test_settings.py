@@ -15,6 +15,9 @@ BAD: list[tuple[str, Any, str]] = [
     ("first_byte", "GET /x", "list of routes"),
     ("first_byte", ["/x"], "METHOD"),
     ("first_byte", [5], "METHOD"),
+    ("first_byte", {"/x": 1}, "METHOD"),
+    ("first_byte", {"GET /x": 0}, "above 0"),
+    ("first_byte", {"GET /x": "soon"}, "seconds"),
     ("slow_request_threshold", 0, "above 0"),
     ("slow_request_threshold", -1, "above 0"),
     ("slow_request_threshold", "fast", "seconds"),
@@ -156,6 +159,13 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
         "slow_request_threshold",
         {"POST /a": 0.3, "GET /b": 1.0, "*": 1.0},
     ),
+    ("SIDELIGHT_FIRST_BYTE", "GET /a, POST /b", "first_byte", ("GET /a", "POST /b")),
+    (
+        "SIDELIGHT_FIRST_BYTE",
+        "GET /a=0.3, POST /b",
+        "slow_request_threshold",
+        {"GET /a": 0.3, "*": 1.0},
+    ),
     ("SIDELIGHT_BUCKETS", "0.5,2", "buckets", (0.5, 1.0, 2.0)),
     ("SIDELIGHT_LOG_REQUEST_PATH", "1", "log_request_path", True),
     ("SIDELIGHT_LOG_REQUEST_PATH", "False", "log_request_path", False),
@@ -170,6 +180,19 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
     ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
     ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
 ]
+
+
+def test_a_threshold_of_the_first_byte(empty_folder: Path) -> None:
+    """It is the route's own, a boundary, and no other may be named beside it."""
+    found = load({"first_byte": {"GET /a": 0.3}, "slow_request_threshold": {"GET /b": 2}}, {})
+    assert found.first_byte == ("GET /a",)
+    assert found.slow_request_threshold == {"GET /a": 0.3, "GET /b": 2.0, "*": 1.0}
+    assert 0.3 in found.buckets
+    both = {"first_byte": {"GET /a": 0.3}, "slow_request_threshold": {"GET /a": 2}}
+    message = failure(both)
+    assert message.startswith("first_byte={'GET /a': 0.3}: has a threshold in slow_request")
+    assert message.endswith("for example first_byte=['GET /a']")
+    load({**both, "first_byte": ["GET /a"]}, {})
 
 
 def test_the_environment(empty_folder: Path) -> None:

@@ -71,31 +71,36 @@ async def generate_load(
     used = profile or LoadProfile()
     base = loopback_url(url)
     interval = CLIENTS / min(rate, MAX_RATE)
+    end = asyncio.get_running_loop().time() + seconds
     with contextlib.suppress(TimeoutError):
         # No proxy of the environment and no redirect: no request leaves the machine.
         async with (
-            asyncio.timeout(seconds),
+            asyncio.timeout_at(end),
             httpx.AsyncClient(base_url=base, trust_env=False, timeout=15) as client,
             asyncio.TaskGroup() as group,
         ):
             for _ in range(CLIENTS):
                 group.create_task(
-                    _repeat(lambda: traffic.send_request(client, used.name), budget, interval)
+                    _repeat(lambda: traffic.send_request(client, used.name), budget, interval, end)
                 )
             for _ in range(CHAT_CLIENTS):
-                group.create_task(_repeat(lambda: traffic.chat(base), budget, CHAT_INTERVAL))
+                group.create_task(_repeat(lambda: traffic.chat(base), budget, CHAT_INTERVAL, end))
 
 
 async def _repeat(
-    request: Callable[[], Awaitable[None]], budget: RequestBudget, interval: float
+    request: Callable[[], Awaitable[None]], budget: RequestBudget, interval: float, end: float
 ) -> None:
-    """Send requests at random times with a mean interval, or later if they take longer."""
+    """Send requests at random times with a mean interval, or later if they take longer.
+
+    It ends by itself too: a request may suppress its cancellation, as `asyncio.wait_for` does in
+    Python 3.11 where the awaited result is there at the same time.
+    """
     clock = asyncio.get_running_loop().time
     due = clock()
-    while True:
+    while clock() < end:
         due = max(due + random.expovariate(1 / interval), clock())
         await asyncio.sleep(due - clock())
-        if not budget.spend():
+        if clock() >= end or not budget.spend():
             return
         with contextlib.suppress(*traffic.FAILURES):
             await request()

@@ -34,7 +34,8 @@ class Options(TypedDict, total=False):
 
     ``slow_request_threshold``: from how long on a request is slow, one number for all routes or
     a mapping by ``"METHOD /template"``. ``first_byte``: routes, as ``"METHOD /template"``, of
-    which the time to the first byte says whether a request is slow, as of event streams.
+    which the time to the first byte says whether a request is slow, as of event streams; or a
+    mapping of such routes to how long that takes in a slow request.
     ``loop_block_threshold``: how long an event loop may be busy before that counts as blocked.
     ``log_request_path``: log the path of a slow request, without its query. ``buckets``:
     boundaries of duration histograms. ``exclude``: paths that are not measured, exact or ending in
@@ -48,7 +49,7 @@ class Options(TypedDict, total=False):
     """
 
     slow_request_threshold: float | Mapping[str, float]
-    first_byte: Sequence[str]
+    first_byte: Sequence[str] | Mapping[str, float]
     loop_block_threshold: float
     log_request_path: bool
     buckets: Sequence[float]
@@ -108,7 +109,9 @@ def load(
     file = settings_file.find(environ, folder)
     found = given(options, environ, file)
     values = {key: _CHECKS[key](key, one.value) for key, one in found.items()}
-    slow = {EVERY_ROUTE: 1.0, **values.pop("slow_request_threshold", {})}
+    slow = values.pop("slow_request_threshold", {})
+    values["first_byte"] = _with_thresholds(values.pop("first_byte", {}), slow)
+    slow = {EVERY_ROUTE: 1.0, **slow}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
     if "slo" in file.table:
         bounds.update(latencies(file.table["slo"]))
@@ -176,15 +179,44 @@ def _is_route(text: str) -> bool:
     return bool(space) and method.isupper() and path.startswith("/")
 
 
-def _first_byte(key: str, value: Any) -> tuple[str, ...]:
-    example = f'{key}=["GET /export"]'
-    parts = [part.strip() for part in value.split(",")] if isinstance(value, _Text) else value
-    if isinstance(parts, str) or not isinstance(parts, Sequence):
-        raise SettingsError(key, value, "must be a list of routes", example)
-    for part in parts:
-        if not isinstance(part, str) or not _is_route(part):
-            raise SettingsError(key, value, route_problem(part), example)
-    return tuple(parts)
+def _first_byte(key: str, value: Any) -> dict[str, float | None]:
+    """A threshold by route; None where that of the whole request is meant."""
+    example = f'{key}=["GET /export"] or {key}={{"GET /export": 0.3}}'
+    if isinstance(value, _Text):
+        value = _first_byte_from_text(value)
+    if isinstance(value, str) or not isinstance(value, Sequence | Mapping):
+        raise SettingsError(
+            key, value, "must be a list of routes, or have seconds of each", example
+        )
+    for route in value:
+        if not isinstance(route, str) or not _is_route(route):
+            raise SettingsError(key, value, route_problem(route), example)
+    if not isinstance(value, Mapping):
+        return dict.fromkeys(value)
+    return {
+        route: None if seconds is None else _seconds(key, seconds, example)
+        for route, seconds in value.items()
+    }
+
+
+def _first_byte_from_text(text: str) -> dict[str, str | None]:
+    """``GET /export=0.3,GET /feed``."""
+    pairs = [part.strip().partition("=") for part in text.split(",")]
+    return {route.strip(): seconds if equals else None for route, equals, seconds in pairs}
+
+
+def _with_thresholds(
+    first_byte: Mapping[str, float | None], slow: dict[str, float]
+) -> tuple[str, ...]:
+    """The routes of ``first_byte``, whose thresholds are added to those of slow requests."""
+    for route, seconds in first_byte.items():
+        if seconds is None:
+            continue
+        if route in slow:
+            problem = "has a threshold in slow_request_threshold too; leave it in one of them"
+            raise SettingsError("first_byte", {route: seconds}, problem, f"first_byte=[{route!r}]")
+        slow[route] = seconds
+    return tuple(first_byte)
 
 
 def _slow_from_text(text: str) -> Any:

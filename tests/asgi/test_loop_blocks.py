@@ -171,4 +171,4 @@ def test_the_first_request_without_a_lifespan_blocks_the_loop() -> None:
     (page,) = pages
     blocked = blocked_in(page)
     assert sum(blocked.values()) >= BLOCK / 2
-    assert set(blocked) <= {"/first", "_UNKNOWN"}
+    assert set(blocked) <= {"/first", "_UNKNOWN", ""}  # the last where no processor was free

@@ -71,6 +71,25 @@ def test_time_bounds_the_load() -> None:
     assert time.monotonic() - began >= 2
 
 
+def test_a_request_that_suppresses_its_cancellation_ends_the_load_too() -> None:
+    """A client whose request ends as usual when it is cancelled sends no other one."""
+    cancelled = after = 0
+
+    async def deaf(*_: object) -> None:
+        nonlocal cancelled, after
+        after += bool(cancelled)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled += 1
+
+    with patch.multiple(traffic, send_request=deaf, chat=deaf):
+        running = generate_load("http://127.0.0.1:9", RequestBudget(10_000), seconds=1, rate=500)
+        asyncio.run(asyncio.wait_for(running, 60))
+    assert cancelled
+    assert after == 0
+
+
 def test_every_route_of_the_shop_receives_requests() -> None:
     """The load has a request for each route, so that each is in the table."""
     pytest.importorskip("sidelight")

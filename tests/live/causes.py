@@ -76,7 +76,7 @@ async def hold(x: int) -> int:
 
 @app.get("/hold-long")
 async def hold_long() -> int:
-    time.sleep(4)  # noqa: ASYNC251 that is what is wrong here
+    time.sleep(7)  # noqa: ASYNC251 that is what is wrong here
     return 1
 
 

@@ -1,123 +1,94 @@
-"""Twenty clients of a pool of five connections, which measure their own waits and uses."""
+"""Pools of five connections, of each library, and twenty clients of one."""
 
 import asyncio
-import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
     asynccontextmanager,
     contextmanager,
 )
-from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from tests.runtime.reading import Worker, soon
-
 SIZE = 5
 CLIENTS = 20
-ROUNDS = 3
-HOLD = 0.1
 Borrow = Callable[[], AbstractContextManager[Any]]
 BorrowAsync = Callable[[], AbstractAsyncContextManager[Any]]
 
 
-@dataclass
-class Seen:
-    """The waits and uses that clients measured, in seconds."""
+class Clients:
+    """Clients that hold a connection until they are told to give it back."""
 
-    waits: list[float] = field(default_factory=list)
-    uses: list[float] = field(default_factory=list)
-    timeouts: int = 0
-    others: list[BaseException] = field(default_factory=list)
-    pending: list[tuple[int, int]] = field(default_factory=list)
-    waiting: int = 0
+    def __init__(self, borrow: BorrowAsync) -> None:
+        self._borrow = borrow
+        self._holding: list[asyncio.Event] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self.got = 0
+        self.timeouts = 0
 
-    def look(self, pending: Callable[[], int | None]) -> None:
-        """Note how many wait, as clients and as the gauge have it at one moment."""
-        before, measured = self.waiting, pending()
-        if measured is not None and self.waiting == before:
-            self.pending.append((before, measured))
+    def start(self, number: int) -> None:
+        """Have so many more clients ask for a connection."""
+        self._tasks += [asyncio.create_task(self._client()) for _ in range(number)]
 
-    def failed(self, error: BaseException) -> None:
-        text = f"{type(error).__name__} {error}"
-        if "Timeout" in text or "No connection available" in text:
+    @property
+    def started(self) -> int:
+        """How many clients there are, and have been."""
+        return len(self._tasks)
+
+    async def _client(self) -> None:
+        done = asyncio.Event()
+        try:
+            async with self._borrow():
+                self.got += 1
+                self._holding.append(done)
+                await done.wait()
+        except Exception as error:
+            if not is_timeout(error):
+                raise
             self.timeouts += 1
-        else:
-            self.others.append(error)
+
+    def give_back(self) -> None:
+        """Have the client that holds its connection for longest give it back."""
+        self._holding.pop(0).set()
+
+    async def end(self) -> None:
+        """Wait until all have given back. Raises what a client has met but a timeout."""
+        while self._holding:
+            self.give_back()
+        await asyncio.gather(*self._tasks)
 
 
-def threads(borrow: Borrow, look: Callable[[], int | None]) -> Seen:
-    """Clients in threads; ``look`` says how many wait, while the number is known."""
-    seen = Seen()
+def is_timeout(error: Exception) -> bool:
+    """Whether a pool had no connection in time."""
+    text = f"{type(error).__name__} {error}"
+    return "Timeout" in text or "No connection available" in text
 
-    def client() -> None:
-        for _ in range(ROUNDS):
-            seen.waiting += 1
-            began = time.perf_counter()
-            got = None
+
+@contextmanager
+def in_threads(borrow: Borrow) -> Iterator[BorrowAsync]:
+    """What borrows in a thread that waits, for a client that is a task."""
+
+    def borrow_and_enter() -> AbstractContextManager[Any]:
+        connection = borrow()
+        connection.__enter__()
+        return connection
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+
+        @asynccontextmanager
+        async def borrowed() -> AsyncIterator[None]:
+            run = asyncio.get_running_loop().run_in_executor
+            connection = await run(threads, borrow_and_enter)
             try:
-                with borrow():
-                    got = time.perf_counter()
-                    seen.waiting -= 1
-                    time.sleep(HOLD)
-            except BaseException as error:  # noqa: BLE001 the case under test
-                seen.failed(error)
-            if got is None:
-                seen.waiting -= 1
-            else:
-                seen.waits.append(got - began)
-                seen.uses.append(time.perf_counter() - got)
+                yield
+            finally:
+                await run(threads, connection.__exit__, None, None, None)
 
-    started = [threading.Thread(target=client) for _ in range(CLIENTS)]
-    for thread in started:
-        thread.start()
-    while any(thread.is_alive() for thread in started):
-        seen.look(look)
-        time.sleep(0.005)
-    for thread in started:
-        thread.join()
-    return seen
-
-
-async def tasks(borrow: BorrowAsync, look: Callable[[], int | None]) -> Seen:
-    """Clients in tasks."""
-    seen = Seen()
-
-    async def client() -> None:
-        for _ in range(ROUNDS):
-            seen.waiting += 1
-            began = time.perf_counter()
-            got = None
-            try:
-                async with borrow():
-                    got = time.perf_counter()
-                    seen.waiting -= 1
-                    await asyncio.sleep(HOLD)
-            except BaseException as error:  # noqa: BLE001 the case under test
-                seen.failed(error)
-            if got is None:
-                seen.waiting -= 1
-            else:
-                seen.waits.append(got - began)
-                seen.uses.append(time.perf_counter() - got)
-
-    started = [asyncio.create_task(client()) for _ in range(CLIENTS)]
-
-    def looked() -> bool:
-        seen.look(look)
-        return all(task.done() for task in started)
-
-    await soon(looked)
-    return seen
-
-
-def pending(worker: Worker, name: str) -> Callable[[], int | None]:
-    return lambda: worker.gauge("db_client_connection_pending_requests", name)
+        yield borrowed
 
 
 @contextmanager
@@ -234,8 +205,20 @@ def _new_redis() -> bool:
     return tuple(map(int, version("redis").split(".")[:2])) >= (5, 3)
 
 
-SYNC = {"sqlalchemy": sqlalchemy, "psycopg": psycopg, "redis": redis}
-ASYNC = {
+def _of_threads(pool_of: Any) -> Any:
+    @asynccontextmanager
+    async def pool(where: Path, patience: float) -> AsyncIterator[tuple[Any, BorrowAsync]]:
+        with pool_of(where, patience) as (found, borrow), in_threads(borrow) as borrowed:
+            yield found, borrowed
+
+    return pool
+
+
+THREADS = {
+    name: _of_threads(pool)
+    for name, pool in (("sqlalchemy", sqlalchemy), ("psycopg", psycopg), ("redis", redis))
+}
+TASKS = {
     "sqlalchemy": async_sqlalchemy,
     "asyncpg": asyncpg,
     "psycopg": async_psycopg,

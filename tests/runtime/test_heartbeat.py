@@ -19,6 +19,8 @@ def test_the_oldest_numbers_of_waiting_calls_are_forgotten(
     found = Heartbeat(store)
     found._waits[:], found._waited_at[:] = [1, 2, 3], [10, 20, 30]
     found._do_chores()
-    waiting = [found.conditions(start, start + 5)[1] for start in (9, 10, 19, 20, 29, 30, 99)]
+    waiting = [
+        found.conditions(start, start + 5).threads_waiting for start in (9, 10, 19, 20, 29, 30, 99)
+    ]
     assert waiting == [None, None, None, 2, 2, 3, 3]
     store.close()

@@ -3,10 +3,12 @@
 import asyncio
 import importlib
 import importlib.util
-import time
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,14 +17,18 @@ from sidelight import watch
 from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import NANOSECONDS
 from sidelight.runtime.adapters import httpx_clients
+from tests.asgi.clock import Clock
 from tests.runtime.reading import Worker
 from tests.serving import serving
 
 NAME = "http_client_request_duration_seconds"
 HERE = "127.0.0.1"
 LIBRARIES = [name for name in ("httpx", "httpx2") if importlib.util.find_spec(name)]
-PAUSE = 0.5
+PATIENCE = 60.0
+SOON = 0.05
 """Seconds."""
+rest = threading.Event()
+"""Lets the server send the rest of a response whose headers it has sent."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -35,8 +41,9 @@ class Handler(BaseHTTPRequestHandler):
         elif what == "late":
             self.answer(200, b"", length=4)
             self.wfile.flush()
-            time.sleep(PAUSE)
-            self.wfile.write(b"late")
+            rest.wait(PATIENCE)
+            with suppress(OSError):  # the client may have left
+                self.wfile.write(b"late")
         elif what == "never":
             self.answer(200, b"", length=4)
             self.wfile.flush()
@@ -67,6 +74,22 @@ def url() -> Iterator[str]:
         yield f"http://{HERE}:{port}"
 
 
+@pytest.fixture(autouse=True)
+def nothing_waits() -> Iterator[None]:
+    """The server waits with the rest of a response only as long as a test does."""
+    rest.clear()
+    yield
+    rest.set()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock that requests are measured with."""
+    found = Clock()
+    monkeypatch.setattr(httpx_clients, "time", SimpleNamespace(monotonic_ns=found))
+    return found
+
+
 @pytest.fixture(params=LIBRARIES)
 def library(request: pytest.FixtureRequest) -> Any:
     return importlib.import_module(request.param)
@@ -93,13 +116,23 @@ def seconds(worker: Worker, port: str) -> float:
     return worker.all(NAME)["GET", HERE, port, "200", ""][0] / NANOSECONDS
 
 
-def both(library: Any, name: str, steps: Any, **options: Any) -> None:
-    """Run steps with a sync client, and then with an async one."""
+def both(
+    library: Any, name: str, steps: Any, on_headers: Any = lambda _: None, **options: Any
+) -> None:
+    """Run steps with a sync client, and then with an async one.
+
+    ``on_headers`` is called with each response whose body has not been read yet.
+    """
     with watch(library.Client(**options), name=name) as client:
+        client.event_hooks = {"response": [on_headers]}
         asyncio.run(steps(Awaited(client)))
+
+    async def hook(response: Any) -> None:
+        on_headers(response)
 
     async def main() -> None:
         async with watch(library.AsyncClient(**options), name=name + "-async") as client:
+            client.event_hooks = {"response": [hook]}
             await steps(client)
 
     asyncio.run(main())
@@ -176,9 +209,12 @@ def test_exceptions_come_out_and_are_counted(
         with pytest.raises(library.RemoteProtocolError):
             await client.request("GET", f"{url}/broken")
         with pytest.raises(library.ReadTimeout):
-            await client.request("GET", f"{url}/never", timeout=PAUSE)
+            await client.request("GET", f"{url}/never")
 
-    both(library, name, steps)
+    def no_more_time(response: Any) -> None:
+        response.request.extensions["timeout"]["read"] = SOON  # from now on: the headers are there
+
+    both(library, name, steps, no_more_time, timeout=PATIENCE)
     assert seen(worker) == {
         ("GET", HERE, "", "ConnectError"): 2,
         ("GET", HERE, "200", "RemoteProtocolError"): 2,
@@ -187,22 +223,24 @@ def test_exceptions_come_out_and_are_counted(
 
 
 def test_a_request_lasts_until_its_body_is_read(
-    library: Any, url: str, worker: Worker, name: str
+    library: Any, url: str, worker: Worker, name: str, clock: Clock
 ) -> None:
-    """The time is that of the whole response, as httpx's own `elapsed` has it."""
-    took = []
+    """The time is that of the whole response, of which the body comes 3 s after the headers."""
 
     async def steps(client: Any) -> None:
-        answer = await client.request("GET", f"{url}/late")
-        took.append(answer.elapsed.total_seconds())
+        rest.clear()
+        assert (await client.request("GET", f"{url}/late")).text == "late"
 
-    both(library, name, steps)
-    assert seconds(worker, url.rpartition(":")[2]) == pytest.approx(sum(took), rel=0.05)
-    assert sum(took) >= 2 * PAUSE
+    def body_is_late(_: Any) -> None:
+        clock.pass_by(3)
+        rest.set()
+
+    both(library, name, steps, body_is_late)
+    assert seconds(worker, url.rpartition(":")[2]) == 2 * 3
 
 
 def test_a_stream_lasts_until_it_is_closed(
-    library: Any, url: str, worker: Worker, name: str
+    library: Any, url: str, worker: Worker, name: str, clock: Clock
 ) -> None:
     """A stream counts once, when it is closed, read to its end or not."""
     with watch(library.Client(), name=name) as client:
@@ -211,9 +249,9 @@ def test_a_stream_lasts_until_it_is_closed(
             assert list(answer.iter_bytes()) == [b"fine"]
             answer.close()
         with client.stream("GET", f"{url}/late"):
-            pass
+            clock.pass_by(3)
     assert seen(worker) == {("GET", HERE, "200", ""): 2}
-    assert seconds(worker, url.rpartition(":")[2]) < PAUSE
+    assert seconds(worker, url.rpartition(":")[2]) == 3
 
     async def main() -> None:
         async with watch(library.AsyncClient(), name=name + "-async") as client:
@@ -229,11 +267,19 @@ def test_a_stream_lasts_until_it_is_closed(
 def test_a_cancelled_request_is_counted(library: Any, url: str, worker: Worker, name: str) -> None:
     """A caller's own timeout is the error type CancelledError, and reaches the caller."""
 
+    async def give_up_at_the_body(client: Any) -> None:
+        async with asyncio.timeout(None) as limit:
+
+            async def no_more_time(_: Any) -> None:
+                limit.reschedule(asyncio.get_running_loop().time())
+
+            client.event_hooks = {"response": [no_more_time]}
+            await client.get(f"{url}/never")
+
     async def main() -> None:
-        async with watch(library.AsyncClient(), name=name) as client:
+        async with watch(library.AsyncClient(timeout=PATIENCE), name=name) as client:
             with pytest.raises(TimeoutError):
-                async with asyncio.timeout(PAUSE):
-                    await client.get(f"{url}/never")
+                await give_up_at_the_body(client)
 
     asyncio.run(main())
     assert seen(worker) == {("GET", HERE, "200", "CancelledError"): 1}

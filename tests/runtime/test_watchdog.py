@@ -7,7 +7,9 @@ from types import FrameType
 
 import pytest
 
-from sidelight.runtime.watched_loop import BlockSource, WatchedLoop
+from sidelight.runtime.loop_block import NO_PROCESSOR, BlockSource, OngoingBlock
+from sidelight.runtime.processor_waits import ProcessorWaits
+from sidelight.runtime.watched_loop import WatchedLoop
 
 MS = 1_000_000
 PERIOD = 50 * MS
@@ -23,6 +25,7 @@ class BlockAttribution:
         self.ns_by_route: dict[str, int] = {}
         self.firsts: list[str] = []
         self.logged: list[tuple[BlockSource, int, bool]] = []
+        self.shown: list[str] = []
 
     def attribute(self, frame: FrameType | None, loop: object) -> BlockSource:
         if frame is not None and self.sources is not None:
@@ -34,8 +37,14 @@ class BlockAttribution:
         if first:
             self.firsts.append(route)
 
-    def log_block(self, source: BlockSource, ns: int, *, ended: bool) -> None:
-        self.logged.append((source, ns, ended))
+    def log_block(self, block: OngoingBlock, *, ended: bool) -> None:
+        self.logged.append((block.main_source(), block.ns, ended))
+
+    def show_block(self, block: OngoingBlock) -> None:
+        self.shown.append(str(block.main_source()))
+
+    def hide_block(self) -> None:
+        self.shown.append("")
 
 
 class Loop:
@@ -58,6 +67,10 @@ def watched(attribution: BlockAttribution) -> WatchedLoop:
     return found
 
 
+def blocked_between(watched: WatchedLoop, start: int, end: int) -> int:
+    return watched.conditions(start, end).blocked
+
+
 def test_a_loop_in_time_is_not_blocked(watched: WatchedLoop, attribution: BlockAttribution) -> None:
     """Beats and looks at their times count nothing, and say how late a beat was."""
     watched.look(1050 * MS, 1050 * MS)
@@ -65,7 +78,7 @@ def test_a_loop_in_time_is_not_blocked(watched: WatchedLoop, attribution: BlockA
     watched.look(1100 * MS, 1200 * MS)
     assert watched.beat(1200 * MS) == 99 * MS
     assert attribution.ns_by_route == {}
-    assert watched.blocked_between(0, 1250 * MS) == 0
+    assert blocked_between(watched, 0, 1250 * MS) == 0
 
 
 def test_a_block_is_counted_from_half_a_period_before_the_beat_was_due(
@@ -157,12 +170,12 @@ def test_past_blocks_are_remembered(watched: WatchedLoop, attribution: BlockAttr
     """The time a loop was blocked within a span is known, also while it is blocked."""
     attribution.names = iter(["/a"] * 9)
     watched.look(1200 * MS, 1200 * MS)
-    assert watched.blocked_between(1100 * MS, 1200 * MS) == 100 * MS
+    assert blocked_between(watched, 1100 * MS, 1200 * MS) == 100 * MS
     watched.beat(1225 * MS)
     watched.beat(1275 * MS)
-    assert watched.blocked_between(0, 5000 * MS) == 200 * MS + 5000 * MS - 1300 * MS
-    assert watched.blocked_between(1200 * MS, 1210 * MS) == 10 * MS
-    assert watched.blocked_between(1230 * MS, 1270 * MS) == 0
+    assert blocked_between(watched, 0, 5000 * MS) == 200 * MS + 5000 * MS - 1300 * MS
+    assert blocked_between(watched, 1200 * MS, 1210 * MS) == 10 * MS
+    assert blocked_between(watched, 1230 * MS, 1270 * MS) == 0
 
 
 def test_a_loop_that_is_not_running_is_not_blocked(
@@ -220,6 +233,97 @@ def test_a_late_look_counts_for_the_callers_that_both_looks_see(
     assert attribution.logged == [(BlockSource("/a", ("app.py:1",)), 1985 * MS, True)]
 
 
+def test_looks_without_a_line_hide_no_line(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Of the route with most of the time a line is logged, if any look has seen one."""
+    attribution.sources = iter(
+        [
+            BlockSource("/b", ("other.py:1",)),
+            BlockSource("/a", ("a.py:1", "app.py:1")),
+            BlockSource("/a"),
+        ]
+    )
+    for now in (1101, 1200, 3000):
+        watched.look(now * MS, now * MS)
+    watched.beat(3010 * MS)
+    assert attribution.logged == [(BlockSource("/a", ("a.py:1", "app.py:1")), 1985 * MS, True)]
+
+
+def test_the_cause_of_most_of_a_span_is_remembered(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Of two blocks within a request, the longer one's route and line; also of one that lasts."""
+    attribution.sources = iter(lines("a.py:1", "b.py:2", "c.py:3"))
+    assert watched.conditions(0, 1050 * MS).by is None
+    watched.look(1200 * MS, 1200 * MS)
+    watched.beat(1250 * MS)
+    watched.look(1500 * MS, 1500 * MS)
+    assert str(watched.conditions(0, 1550 * MS).by) == "/a: b.py:2, called from app.py:1"
+    assert str(watched.conditions(0, 1300 * MS).by) == "/a: a.py:1, called from app.py:1"
+    watched.beat(1550 * MS)
+    assert str(watched.conditions(0, 1600 * MS).by) == "/a: b.py:2, called from app.py:1"
+
+
+def test_a_block_is_shown_while_it_lasts(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Others see each change of what most of it was, and its end."""
+    attribution.sources = iter(lines("a.py:1", "a.py:1", *["b.py:2"] * 9))
+    watched.look(1101 * MS, 1101 * MS)
+    assert attribution.shown == []
+    for now in (1200, 1300, 1500, 1700):
+        watched.look(now * MS, now * MS)
+    watched.beat(1750 * MS)
+    first, second = (f"/a: {line}, called from app.py:1" for line in ("a.py:1", "b.py:2"))
+    assert attribution.shown == [first, second, ""]
+
+
+class Waits(ProcessorWaits):
+    """What a thread waited for a processor, in milliseconds since the last beat."""
+
+    def __init__(self, *waited: int) -> None:
+        super().__init__()
+        self.future = iter(waited)
+
+    def waited(self, now: int, *, from_outside: bool) -> int:
+        return next(self.future) * MS
+
+
+def test_without_a_processor_no_line_is_to_blame(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """A thread that waits for a processor is somewhere in its code, which is no cause."""
+    attribution.sources = iter(lines("a.py:1", "a.py:1", "a.py:1"))
+    watched.waits = Waits(150, 200, 240, 240)
+    for now in (1101, 1200, 1250):
+        watched.look(now * MS, now * MS)
+    assert attribution.shown == []
+    assert watched.conditions(0, 1300 * MS).by == NO_PROCESSOR
+    watched.beat(1300 * MS)
+    assert attribution.ns_by_route == {"": 275 * MS}
+    assert attribution.firsts == [""]
+    assert attribution.logged == [(NO_PROCESSOR, 275 * MS, True)]
+
+
+def test_a_line_that_ran_for_long_enough_is_to_blame_for_what_it_ran(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Code that holds the loop on a busy machine has its own time, and the wait has no route."""
+    attribution.sources = iter(lines("a.py:1", "a.py:1", "a.py:1"))
+    watched.waits = Waits(100, 130, 200)
+    for now in (1200, 1250):
+        watched.look(now * MS, now * MS)
+    assert attribution.ns_by_route == {}
+    watched.look(1400 * MS, 1400 * MS)
+    assert attribution.ns_by_route == {"/a": 175 * MS, "": 200 * MS}
+    watched.waits = Waits(300)
+    watched.beat(1500 * MS)
+    assert attribution.ns_by_route == {"/a": 175 * MS, "": 300 * MS}
+    assert attribution.firsts == ["/a"]
+    assert attribution.logged == [(BlockSource("/a", ("a.py:1", "app.py:1")), 475 * MS, True)]
+
+
 def test_a_loop_that_was_stopped_in_between_was_not_blocked(attribution: BlockAttribution) -> None:
     """A loop that runs once for each invocation is late by the time between two of them."""
     loop = asyncio.new_event_loop()
@@ -227,11 +331,11 @@ def test_a_loop_that_was_stopped_in_between_was_not_blocked(attribution: BlockAt
 
     async def invocation(*beats: int) -> int:
         late = [watched.beat(at * MS) for at in beats]
-        assert watched.blocked_between(0, beats[0] * MS) == 0
+        assert blocked_between(watched, 0, beats[0] * MS) == 0
         return late[-1]
 
     assert loop.run_until_complete(invocation(1000, 1050)) == 0
-    assert watched.blocked_between(2000 * MS, 3000 * MS) == 0
+    assert blocked_between(watched, 2000 * MS, 3000 * MS) == 0
     assert loop.run_until_complete(invocation(9000, 9050)) == 0
     assert attribution.ns_by_route == {}
     assert loop.run_until_complete(invocation(9100, 9300)) == 150 * MS

@@ -2,6 +2,7 @@
 
 import os
 import struct
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sidelight.cooperative import run_to_end
 from sidelight.store import layout, slow_requests
 from sidelight.store.directory import Directory, open_shared
 from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.slow_filter import SlowRequestFilter
 from sidelight.store.slow_requests import SlowRequest
 from tests.store.driving import killed, merge_all, worker
 
@@ -35,6 +37,7 @@ def record(when: float, **more: Any) -> SlowRequest:
     return SlowRequest(when, **facts)
 
 
+LINE = "/report: /srv/shop/report.py:31 in total"
 FULL = record(
     1.0,
     phases={"endpoint": 1.0, "dependencies": 0.5},
@@ -42,6 +45,7 @@ FULL = record(
     threads_waiting=3,
     trace_id="a" * 32,
     path="/items?",
+    blocked_by=LINE,
 )
 
 
@@ -66,6 +70,74 @@ def test_a_worker_keeps_its_last_256(where: Directory) -> None:
     assert [found.when for found in seen(where)] == [
         float(number) for number in reversed(range(10, layout.SLOW_RECORDS + 10))
     ]
+    killed(file)
+
+
+def test_one_route_leaves_the_others_their_places(where: Directory) -> None:
+    """A route that is slow a thousand times replaces its own requests, before and after a merge."""
+    few = [record(float(number), route=f"/few/{number}") for number in range(5)]
+    exports = [record(10.0 + number, route="/export") for number in range(1000)]
+    first, second = worker(where, 1), worker(where, 1)
+    for one in few[:3] + exports[:500]:
+        first.add_slow_request(one)
+    for one in exports[500:900] + few[3:] + exports[900:]:
+        second.add_slow_request(one)
+    expected = {one.when for one in few + exports[-(layout.SLOW_RECORDS - 5) :]}
+    assert {found.when for found in seen(where)} == expected
+    killed(first)
+    killed(second)
+    merge_all(where)
+    assert {found.when for found in seen(where)} == expected
+
+
+def test_more_routes_than_places(where: Directory) -> None:
+    """With a request of each of 300 routes, the oldest are replaced."""
+    file = worker(where, 1)
+    for number in range(300):
+        file.add_slow_request(record(float(number), route=f"/{number}"))
+    assert [found.when for found in seen(where)] == [float(n) for n in range(299, 43, -1)]
+    killed(file)
+
+
+@pytest.mark.parametrize(
+    ("asked", "whens"),
+    [
+        ({}, [4.0, 3.0, 2.0, 1.0]),
+        ({"route": "/a"}, [3.0, 1.0]),
+        ({"route": "POST /a"}, [3.0]),
+        ({"route": "/c"}, []),
+        ({"since": 3.0}, [4.0, 3.0]),
+        ({"limit": 1}, [4.0]),
+        ({"route": "/b", "since": 1.5, "limit": 1}, [4.0]),
+    ],
+)
+def test_those_that_are_asked_for(asked: dict[str, Any], whens: list[float]) -> None:
+    """By route with or without a method, by time, and the newest so many."""
+    records = [
+        record(1.0, route="/a"),
+        record(2.0, route="/b"),
+        record(3.0, route="/a", method="POST"),
+        record(4.0, route="/b"),
+    ]
+    assert [found.when for found in SlowRequestFilter(**asked).select(records)] == whens
+
+
+def test_a_blocked_loop_is_shown_while_it_lasts(where: Directory) -> None:
+    """Others see since when a running worker's loop is blocked, and by what; not a killed one's."""
+    file, other = worker(where, 1), worker(where, 1)
+    reader = DirectoryReader(where)
+    assert run_to_end(reader.blocked_loops()) == []
+    file.show_blocked_loop(time.monotonic_ns() - 5_000_000_000, LINE)
+    (found,) = run_to_end(reader.blocked_loops())
+    assert (found.worker, found.blocked_by) == (0, LINE)
+    assert 5 <= found.seconds < 60
+    file.hide_blocked_loop()
+    assert run_to_end(reader.blocked_loops()) == []
+    other.show_blocked_loop(0, "x" * 10_000)
+    (found,) = run_to_end(reader.blocked_loops())
+    assert found.blocked_by == "x" * 240
+    killed(other)
+    assert run_to_end(reader.blocked_loops()) == []
     killed(file)
 
 
@@ -103,13 +175,19 @@ def test_a_record_is_whole_after_merging(where: Directory) -> None:
     ("long", "kept"),
     [
         ({"path": "/" + "x" * 1000}, record(1.0)),
-        ({"path": "/" + "x" * 1000, "phases": {"p" * 300: 1.0}}, record(1.0)),
+        ({"path": "/" + "x" * 1000, "phases": {"p" * 400: 1.0}}, record(1.0)),
+        (
+            {"blocked_by": LINE + ", called from " + "b" * 400, "phases": {"endpoint": 1.0}},
+            record(1.0, blocked_by=LINE, phases={"endpoint": 1.0}),
+        ),
+        ({"blocked_by": "b" * 300, "phases": {"p" * 300: 1.0}}, record(1.0, blocked_by="b" * 300)),
+        ({"blocked_by": "b" * 1000}, record(1.0)),
         ({"route": "/" + "r" * 1000}, record(1.0, route="/" + "r" * 119)),
         ({"route": "\u20ac" * 1000}, None),
     ],
 )
 def test_a_record_too_long_is_cut(long: dict[str, Any], kept: SlowRequest | None) -> None:
-    """The path goes first, then the phases, then the end of the route, then the record."""
+    """The path goes first, then callers, phases, the line, the end of the route, the record."""
     data = slow_requests.pack_record(record(1.0, **long))
     assert len(data) == layout.SLOW_RECORD_BYTES
     assert slow_requests.read_ring(data, 0, layout.SLOW_RECORD_BYTES // 8) == (

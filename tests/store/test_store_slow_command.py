@@ -1,15 +1,78 @@
 """``sidelight slow`` over several directories."""
 
 import json
+import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from sidelight.cli import main
 from sidelight.store import directory
 from tests.store.driving import killed, shared, worker
-from tests.store.test_store_slow import record
+from tests.store.test_store_slow import LINE, record
+
+
+def slow(where: Path, *options: str) -> Result:
+    return CliRunner().invoke(main, ["slow", "--directory", str(where), *options])
+
+
+@pytest.fixture
+def busy(tmp_path: Path) -> Iterator[Path]:
+    """A directory with two workers: one has slow requests, the loop of the other is blocked."""
+    where = shared(tmp_path / "store")
+    file, blocked = worker(where), worker(where)
+    for number in range(3):
+        when = time.time() - 60 * number
+        file.add_slow_request(record(when, route=f"/{number}", loop_blocked=1.5, blocked_by=LINE))
+    blocked.show_blocked_loop(time.monotonic_ns() - 3_000_000_000, LINE)
+    yield tmp_path / "store"
+    killed(file)
+    killed(blocked)
+    where.close()
+
+
+def test_the_line_that_blocks_is_shown(busy: Path) -> None:
+    """The table has it for each request, and a line above the loop that is blocked now."""
+    first, head, *rows = slow(busy).stdout.splitlines()
+    assert re.fullmatch(rf"worker 1 is blocked for \d+\.\d{{3}} s so far by {LINE}", first)
+    assert head.endswith("blocked by")
+    assert [row.endswith(f"  {LINE}") for row in rows] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "routes"),
+    [
+        ([], ["/0", "/1", "/2"]),
+        (["--route", "/1"], ["/1"]),
+        (["--route", "GET /1"], ["/1"]),
+        (["--since", "30s"], ["/0"]),
+        (["-n", "2"], ["/0", "/1"]),
+        (["--since", "90s", "-n", "5"], ["/0", "/1"]),
+    ],
+)
+def test_what_is_asked_for(busy: Path, options: list[str], routes: list[str]) -> None:
+    """Requests of a route, of the last minutes, and the newest so many."""
+    lines = slow(busy, "--json", *options).stdout.splitlines()
+    assert [json.loads(line)["route"] for line in lines] == routes
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--since", "soon"], "since='soon': 'soon' is not a duration; for example 15s"),
+        (["-n", "0"], "limit='0': must be a whole number above 0; for example limit=20"),
+        (["-n", "few"], "limit='few': must be a whole number above 0; for example limit=20"),
+        (["--route", "GET /11"], "no slow request of the route 'GET /11' is stored; did you mean"),
+        (["--route", "x"], "no slow request of the route 'x' is stored; for example '/0'"),
+        (["--route", "/2", "--since", "1s"], "no slow request of these is stored; of all routes"),
+    ],
+)
+def test_what_is_wrong_is_told(busy: Path, options: list[str], told: str) -> None:
+    """An option that can't be used, and a route without slow requests with the nearest one."""
+    assert told in slow(busy, *options).stderr
 
 
 def test_slow_requests_of_all_servers_are_listed_together(

@@ -1,6 +1,7 @@
 """Which request blocks the event loop, by the stack of the thread that the loop runs on."""
 
 import asyncio
+import gc
 import logging
 import time
 from contextlib import suppress
@@ -14,7 +15,7 @@ from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
-from sidelight.runtime.watched_loop import BlockSource
+from sidelight.runtime.loop_block import BlockSource, OngoingBlock
 from sidelight.store import reader
 from sidelight.store.reader import route_of
 from sidelight.store.route_table import WEBSOCKET
@@ -74,24 +75,35 @@ class LoopBlockAttribution:
         if first:
             self._file.count(BLOCKS, (route,))
 
-    def log_block(self, source: BlockSource, ns: int, *, ended: bool) -> None:
-        """Log a block that has ended, once a minute for each route; or a long one so far."""
-        now = time.monotonic()
-        if ended and now - self._logged.get(source.route, -LOG_SECONDS) < LOG_SECONDS:
-            return
-        seconds = ns / NANOSECONDS
+    def log_block(self, block: OngoingBlock, *, ended: bool) -> None:
+        """Log a block that has ended, once a minute for each route; or a long one so far.
+
+        The end of one that was logged so far is always logged.
+        """
+        now, source = time.monotonic(), block.main_source()
         if ended:
+            recent = now - self._logged.get(source.route, -LOG_SECONDS) < LOG_SECONDS
+            if recent and not block.logged:
+                return
             self._logged[source.route] = now
+        seconds = block.ns / NANOSECONDS
         logger.warning(
-            "event loop blocked for %.3f s %sby %s: %s",
+            "event loop blocked for %.3f s %sby %s",
             seconds,
             "" if ended else "so far ",
-            source.route or "no request",
-            ", called from ".join(source.where) or "its stack could not be read",
+            source,
             extra={
                 "sidelight": {"route": source.route, "seconds": seconds, "frames": source.where}
             },
         )
+
+    def show_block(self, block: OngoingBlock) -> None:
+        """Show other processes a block that lasts."""
+        self._file.show_blocked_loop(block.began, str(block.main_source()))
+
+    def hide_block(self) -> None:
+        """The block that was shown has ended."""
+        self._file.hide_blocked_loop()
 
     def _only_request(self) -> str:
         file = reader.read(self._file.name, self._file.fd, {}, alive=True)
@@ -109,10 +121,17 @@ def context_of(frame: FrameType, loop: Any) -> Context | None:
             context: Context | None = found.f_locals["self"]._context  # noqa: SLF001 as tests do
             return context
         found = found.f_back
-    if loop is None:  # it has stopped in this moment
-        return None
-    task = asyncio.current_task(loop)  # of uvloop, whose handles are not written in Python
-    return getattr(task, "get_context", lambda: None)()  # from Python 3.12 on
+    # Handles of uvloop are not written in Python. A loop that has stopped in this moment is None.
+    task = None if loop is None else asyncio.current_task(loop)
+    return None if task is None else _context_of_task(task)
+
+
+def _context_of_task(task: Any) -> Context | None:
+    if hasattr(task, "get_context"):  # from Python 3.12 on
+        context: Context | None = task.get_context()
+        return context
+    # A task refers to its own context first, and then to those of its callbacks.
+    return next((each for each in gc.get_referents(task) if isinstance(each, Context)), None)
 
 
 def scope_of(frame: FrameType | None) -> Scope | None:

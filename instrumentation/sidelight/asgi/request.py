@@ -210,7 +210,7 @@ class UncommonRequest(Measurement):
         """All that is known of a slow request, which has just ended."""
         recorder, extra, now = self.key.recorder, self.extra, monotonic_ns()
         span = tracing.current()
-        blocked, waiting = recorder.heartbeat.conditions(now - ns, now - ns + judged)
+        met = recorder.heartbeat.conditions(now - ns, now - ns + judged)
         return SlowRequest(
             when=time(),
             route=series.route,
@@ -219,8 +219,9 @@ class UncommonRequest(Measurement):
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
             phases=extra.phases.seconds() if extra and extra.phases else None,
-            loop_blocked=blocked,
-            threads_waiting=waiting,
+            loop_blocked=met.loop_blocked,
+            blocked_by=met.blocked_by,
+            threads_waiting=met.threads_waiting,
             trace_id=span[0].hex() if span else "",
             path=self.scope["path"] if recorder.settings.log_request_path else "",
         )

@@ -32,10 +32,11 @@ class SlowLog:
             return
         self._lines += 1
         facts = {name: value for name, value in record.to_dict().items() if name not in UNSAID}
+        text = " ".join(f"{key}={_plain(value)}" for key, value in facts.items())
         if self._suppressed:
             facts["suppressed"] = self._suppressed
+            text += f" ({self._suppressed} slow requests before it were not logged)"
             self._suppressed = 0
-        text = " ".join(f"{key}={_plain(value)}" for key, value in facts.items())
         logger.warning("slow request %s", text, extra={"sidelight": facts})
 
 

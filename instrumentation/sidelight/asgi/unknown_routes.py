@@ -33,8 +33,9 @@ def unknown_routes(settings: Settings, table: RouteTable) -> Iterator[UnknownRou
     """Each name of a route in the settings that the application does not have."""
     below_mounts = {PublishedRoute((), path).template for path in settings.path_templates}
     known = route_names(table)
+    whole = settings.slow_request_threshold.keys() - set(settings.first_byte)
     for key, names in (
-        ("slow_request_threshold", settings.slow_request_threshold),
+        ("slow_request_threshold", sorted(whole)),
         ("first_byte", settings.first_byte),
     ):
         for name in names:

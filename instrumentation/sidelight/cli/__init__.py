@@ -11,6 +11,9 @@ from sidelight.cli.servers import sidecar, viewer
 from sidelight.cli.slow import slow
 from sidelight.errors import SidelightError
 
+EXTRAS = {"demo": "viewer", "rules": "rules", "sidecar": "sidecar", "viewer": "viewer"}
+"""The extra that each command needs."""
+
 
 class Main(click.Group):
     """The group of all commands. An error that they raise is printed as one line."""
@@ -21,6 +24,12 @@ class Main(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:  # click handles a reader that has closed the pipe
             raise
+        except ModuleNotFoundError as error:
+            extra = EXTRAS.get(ctx.invoked_subcommand or "")
+            if extra is None:
+                raise
+            fix = f"pip install 'sidelight[{extra}]'"
+            raise click.ClickException(f"{error.name} is not installed: {fix}") from error
         except (SidelightError, OSError) as error:
             raise click.ClickException(str(error)) from error
 

@@ -15,12 +15,14 @@ import click
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),
-    help="The length of the demo. [default: 60; one scenario with --headless]",
+    help="The length of the demo; one scenario takes 7. [default: 60; one scenario with "
+    "--headless]",
 )
 @click.option(
     "--headless",
     "folder",
     metavar="DIR",
+    type=click.Path(file_okay=False),
     help="Write screenshots of every page to DIR, in each step of the scenario.",
 )
 def demo(port: int, minutes: float | None, folder: str | None) -> None:
@@ -33,6 +35,6 @@ def demo(port: int, minutes: float | None, folder: str | None) -> None:
     from sidelight.embedded.demo import runner, screenshots
 
     if folder is not None:
-        screenshots.check()
+        screenshots.check(folder)
     length = minutes or (60.0 if folder is None else runner.LENGTH / 60)
     asyncio.run(runner.run(port, length, None if folder is None else Path(folder)))

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sidelight.cli.table import table
-
 if TYPE_CHECKING:
+    from sidelight.store.blocked_loop import BlockedLoop
+    from sidelight.store.slow_filter import SlowRequestFilter
     from sidelight.store.slow_requests import SlowRequest
 
 HEAD = (
@@ -20,6 +20,7 @@ HEAD = (
     "loop blocked",
     "waiting",
     "time by phase",
+    "blocked by",
 )
 
 
@@ -30,31 +31,71 @@ HEAD = (
     metavar="DIR",
     help="Where the workers meet; without it, all servers of this user on this machine.",
 )
+@click.option(
+    "--route",
+    default="",
+    metavar="ROUTE",
+    help="Only those of a route, such as '/orders/{id}' or 'GET /orders/{id}'.",
+)
+@click.option("--since", default="", metavar="DURATION", help="Only the last, such as 15m.")
+@click.option("-n", "--limit", default="", metavar="NUMBER", help="Only the newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the newest first.")
-def slow(directory: str | None, *, as_json: bool) -> None:
+def slow(directory: str | None, route: str, since: str, limit: str, *, as_json: bool) -> None:
     """Show the last slow requests of all workers, and what each of them met."""
     import json
 
     from sidelight.cooperative import run_to_end
     from sidelight.store.directory import open_existing, own_directories
     from sidelight.store.directory_reader import DirectoryReader
-    from sidelight.store.slow_requests import newest
+    from sidelight.store.slow_filter import parsed
 
+    wanted = parsed({"route": route, "since": since, "limit": limit})
     paths = [directory] if directory else own_directories()
-    found = [run_to_end(DirectoryReader(open_existing(path)).slow_requests()) for path in paths]
-    records = newest(record for records in found for record in records)
+    readers = [DirectoryReader(open_existing(path)) for path in paths]
+    everything = [record for one in readers for record in run_to_end(one.slow_requests())]
+    records = wanted.select(everything)
+    if not as_json:
+        for reader in readers:
+            click.echo(blocked_lines(run_to_end(reader.blocked_loops())), nl=False)
     if as_json:
         for record in records:
             click.echo(json.dumps(record.to_dict()))
     elif records:
         click.echo(slow_request_table(records), nl=False)
     else:
-        click.echo("no slow request is stored", err=True)
+        click.echo(_nothing(wanted, everything), err=True)
+
+
+def blocked_lines(loops: Iterable["BlockedLoop"]) -> str:
+    """One line for each event loop that is blocked now."""
+    return "".join(
+        f"worker {loop.worker} is blocked for {loop.seconds:.3f} s so far "
+        f"by {_safe(loop.blocked_by)}\n"
+        for loop in loops
+    )
 
 
 def slow_request_table(records: Iterable["SlowRequest"]) -> str:
     """One line a request; a dash for what is not known."""
-    return table([HEAD, *(_row(record) for record in records)])
+    rows = [HEAD, *(_row(record) for record in records)]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _nothing(wanted: "SlowRequestFilter", everything: list["SlowRequest"]) -> str:
+    """Why no request is shown, with the nearest route that has one."""
+    from sidelight.nearest import nearest
+
+    if not everything:
+        return "no slow request is stored"
+    routes = {record.route for record in everything}
+    routes |= {f"{record.method} {record.route}" for record in everything}
+    if not wanted.route or wanted.route in routes:
+        return f"no slow request of these is stored; of all routes and times: {len(everything)}"
+    near = nearest(wanted.route, sorted(routes))
+    question = f"; did you mean {near!r}?" if near else f"; for example {min(routes)!r}"
+    return f"no slow request of the route {wanted.route!r} is stored{question}"
 
 
 def _row(record: "SlowRequest") -> tuple[str, ...]:
@@ -71,6 +112,7 @@ def _row(record: "SlowRequest") -> tuple[str, ...]:
         _seconds(record.loop_blocked),
         "-" if record.threads_waiting is None else str(record.threads_waiting),
         _safe("; ".join(filter(None, (spent, trace))) or "-"),
+        _safe(record.blocked_by or "-"),
     )
 
 

@@ -7,7 +7,8 @@ from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import get_ident
+from threading import get_ident, get_native_id
+from typing import NamedTuple
 from weakref import WeakValueDictionary
 
 from sidelight.app_metrics.publisher import AppMetricsPublisher
@@ -15,6 +16,7 @@ from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, process, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
+from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
 from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
 from sidelight.store.layout import HEARTBEAT
@@ -32,6 +34,17 @@ OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
 COLLECTOR_ERRORS = METRICS["sidelight_collector_errors_total"]
 LAG = METRICS["asyncio_event_loop_lag_seconds"]
+
+
+class RequestConditions(NamedTuple):
+    """What a request met: seconds the loop was blocked and by what, calls that waited for a thread.
+
+    ``blocked_by`` is empty where the loop was not blocked; None is what was not measured.
+    """
+
+    loop_blocked: float | None
+    blocked_by: str
+    threads_waiting: int | None
 
 
 class Heartbeat:
@@ -98,6 +111,7 @@ class Heartbeat:
         self._loop, self._limiter = loop, threads.limiter()
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
+            self._watched_loop.waits = ProcessorWaits(get_native_id())
             watchdog.watch(self._watched_loop)
         self._beat(loop, soon=soon)
         if soon:
@@ -150,15 +164,17 @@ class Heartbeat:
                     self._waited_at.append(time.monotonic_ns())
         instruments.publish(file)
 
-    def conditions(self, start: int, end: int) -> tuple[float | None, int | None]:
-        """Seconds the loop was blocked, and calls that waited for a thread at the start.
+    def conditions(self, start: int, end: int) -> RequestConditions:
+        """What a request met in a span, whose waiting calls are those at the start.
 
-        Times are of CLOCK_MONOTONIC, in ns. None where nothing was measured.
+        Times are of CLOCK_MONOTONIC, in ns.
         """
-        watched = self._watched_loop
-        blocked = None if watched is None else watched.blocked_between(start, end) / NANOSECONDS
         at = bisect_right(self._waited_at, start) - 1
-        return blocked, self._waits[at] if at >= 0 else None
+        waiting = self._waits[at] if at >= 0 else None
+        if self._watched_loop is None:
+            return RequestConditions(None, "", waiting)
+        blocked, by = self._watched_loop.conditions(start, end)
+        return RequestConditions(blocked / NANOSECONDS, str(by or ""), waiting)
 
     def _chores_if_due(self) -> None:
         if time.monotonic() >= self._next_chores:

@@ -9,28 +9,24 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
-from sidelight.contract import NANOSECONDS
+from sidelight.contract import NANOSECONDS, UNKNOWN
+from sidelight.runtime.loop_block import (
+    NO_PROCESSOR,
+    BlockSource,
+    OngoingBlock,
+    PastBlock,
+    common_callers,
+)
+from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop
 
 MOST_BLOCKS = 256
 """Past blocks that are remembered, to be recorded with slow requests."""
-MOST_SOURCES = 64
-"""Lines of code whose times are kept during one block."""
 POLL = NANOSECONDS // 20
 IDLE = NANOSECONDS // 4
 """Nanoseconds between two looks: at a loop that is blocked, and where none runs."""
 LONG = 5 * NANOSECONDS
 """A block of this length is logged before it ends, since the worker may be killed first."""
-
-
-class BlockSource(NamedTuple):
-    """What a stack works for: a route, empty outside of any request; and lines of code.
-
-    ``where`` starts with the innermost line, and is empty where the stack could not be read.
-    """
-
-    route: str
-    where: tuple[str, ...] = ()
 
 
 class BlockAttribution(Protocol):
@@ -42,33 +38,21 @@ class BlockAttribution(Protocol):
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
 
-    def log_block(self, source: BlockSource, ns: int, *, ended: bool) -> None:
-        """Log what most of a block of ``ns`` was. A long one is logged before it has ended too."""
+    def log_block(self, block: OngoingBlock, *, ended: bool) -> None:
+        """Log what most of a block was. A long one is logged before it has ended too."""
+
+    def show_block(self, block: OngoingBlock) -> None:
+        """Show other processes a block that lasts, and what most of it was."""
+
+    def hide_block(self) -> None:
+        """The block that was shown has ended."""
 
 
-@dataclass(slots=True)
-class OngoingBlock:
-    """One block of a loop, while it lasts. Times are of CLOCK_MONOTONIC, in ns."""
+class LoopConditions(NamedTuple):
+    """How long a loop was blocked in a span, in ns, and by what most of it; None if it was not."""
 
-    began: int
-    counted: int
-    """The time up to which it has been counted."""
-    logged: bool = False
-    _sources: dict[tuple[str, ...], list[Any]] = field(default_factory=dict)
-
-    def add(self, now: int, source: BlockSource) -> int:
-        """Add the time since the last look to a source. Returns that time."""
-        ns = max(0, now - self.counted)  # a look may have come between a beat and its clock
-        self.counted += ns
-        line = (source.route, *source.where[:1])
-        if line in self._sources or len(self._sources) < MOST_SOURCES:
-            self._sources.setdefault(line, [0, source])[0] += ns
-        return ns
-
-    def main_source(self) -> BlockSource:
-        """The route and the line that most of the time was added to."""
-        _, source = max(self._sources.values(), key=lambda found: found[0])
-        return BlockSource(*source)
+    blocked: int
+    by: BlockSource | None
 
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
@@ -81,7 +65,8 @@ class WatchedLoop:
     loop: asyncio.AbstractEventLoop | TrioLoop | None = None
     thread: int = 0
     due: int = 0
-    blocks: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
+    waits: ProcessorWaits = field(default_factory=ProcessorWaits)
+    blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
     _run: Callable[..., Any] | None = None
@@ -93,12 +78,14 @@ class WatchedLoop:
             self._notice_restart()
             late = now - self.due if self.due else 0
             if late > self.threshold:
-                self._count(now, self._last_source or self._attribute(None))
-                self.blocks.append((self.due - self.period // 2, now))
+                source = self._last_source or self._attribute(None)
+                block = self._count(now, source, ended=True)
+                self.blocks.append(PastBlock(block.began, now, block.main_source()))
             ended, self._block, self._last_source = self._block, None, None
             self.due = now + self.period
+            self.waits.restart(now)
         if ended is not None:
-            self._log(ended, ended=True)
+            self._end(ended)
         return max(late, 0)
 
     def _notice_restart(self) -> None:
@@ -111,12 +98,29 @@ class WatchedLoop:
             self._run, self.due = run, 0
             self._block = self._last_source = None
 
-    def blocked_between(self, start: int, end: int) -> int:
-        """Nanoseconds of a span in which the loop was blocked, as far as that is remembered."""
-        blocks = list(self.blocks)
-        if self.overdue(end) and self._run is sys.get_asyncgen_hooks().firstiter:
-            blocks.append((self.due - self.period // 2, end))
-        return sum(max(0, min(end, last) - max(start, first)) for first, last in blocks)
+    def conditions(self, start: int, end: int) -> LoopConditions:
+        """How the loop was blocked in a span, as far as that is remembered."""
+        with self._lock:
+            blocks = list(self.blocks)
+            if self.overdue(end) and self._run is sys.get_asyncgen_hooks().firstiter:
+                blocks.append(self._present_block(end))
+        found = [(block.within(start, end), block.source) for block in blocks]
+        longest, source = max(found, key=lambda each: each[0], default=(0, None))
+        return LoopConditions(sum(ns for ns, _ in found), source if longest else None)
+
+    def _present_block(self, now: int) -> PastBlock:
+        """The block that the loop is in, as far as it was seen."""
+        began = self.due - self.period // 2
+        if self._block is not None and self._block.has_cause:
+            return PastBlock(began, now, self._block.main_source())
+        code = now - began - self.waits.waited(now, from_outside=False)
+        seen = self._last_source or BlockSource(UNKNOWN)
+        return PastBlock(began, now, seen if code >= self._least else NO_PROCESSOR)
+
+    @property
+    def _least(self) -> int:
+        """How long code takes at least in a block that it is the cause of."""
+        return self.threshold + self.period // 2
 
     def overdue(self, now: int) -> bool:
         """Whether the loop is blocked now, as far as that can be seen from outside."""
@@ -146,12 +150,14 @@ class WatchedLoop:
             if late <= self.threshold // 2:
                 return
             self._last_source = self._seen(is_late=now - planned > self.threshold)
+            block = None
             if late > self.threshold:
-                self._count(now, self._last_source)
-            block = self._block
-        if block is not None and not block.logged and block.counted - block.began >= LONG:
+                block = self._count(now, self._last_source, ended=False)
+                self._show(block)
+        if block is not None and not block.logged and block.ns >= LONG:
             block.logged = True
-            self._log(block, ended=False)
+            for attribution in self.attributions[:1]:
+                attribution.log_block(block, ended=False)
 
     def _seen(self, *, is_late: bool) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
@@ -163,28 +169,40 @@ class WatchedLoop:
             return self._attribute(None)
         return BlockSource(source.route, common_callers(last.where, source.where))
 
-    def _count(self, now: int, source: BlockSource) -> None:
-        first = self._block is None
+    def _count(self, now: int, source: BlockSource, *, ended: bool) -> OngoingBlock:
+        """Add the time since the last look to a source, and count what has a cause."""
         if self._block is None:  # it began between the last beat and the due one: half-way
             began = self.due - self.period // 2
-            self._block = OngoingBlock(began, began)
-        ns = self._block.add(now, source)
-        for attribution in self.attributions[:1]:  # they share one file
-            attribution.count_block(source.route, ns, first=first)
+            self._block = OngoingBlock(began, self._least)
+        block = self._block
+        ns = block.advance(now)
+        block.add(source, ns, self.waits.take(now, ns, from_outside=not ended))
+        self._report(block, ended=ended)
+        return block
 
-    def _log(self, block: OngoingBlock, *, ended: bool) -> None:
-        for attribution in self.attributions[:1]:  # as above
-            attribution.log_block(block.main_source(), block.counted - block.began, ended=ended)
+    def _report(self, block: OngoingBlock, *, ended: bool) -> None:
+        main = block.main_source().route
+        for route, ns in block.take_uncounted(ended=ended).items():
+            first = not block.counted and route == main
+            block.counted = block.counted or first
+            for attribution in self.attributions[:1]:  # they share one file
+                attribution.count_block(route, ns, first=first)
+
+    def _show(self, block: OngoingBlock) -> None:
+        """Show a block that has a cause to other processes, until it ends."""
+        source = block.main_source()
+        if block.has_cause and source != block.shown:
+            block.shown = source
+            for attribution in self.attributions[:1]:
+                attribution.show_block(block)
+
+    def _end(self, block: OngoingBlock) -> None:
+        for attribution in self.attributions[:1]:
+            if block.shown is not None:
+                attribution.hide_block()
+            attribution.log_block(block, ended=True)
 
     def _attribute(self, frame: FrameType | None) -> BlockSource:
         """What a stack works for, by the first that knows it."""
         sources = [attribution.attribute(frame, self.loop) for attribution in self.attributions]
         return next((source for source in sources if source.route), sources[0])
-
-
-def common_callers(before: tuple[str, ...], after: tuple[str, ...]) -> tuple[str, ...]:
-    """The lines that two stacks have in common from the outermost one on."""
-    same = 0
-    while same < min(len(before), len(after)) and before[-1 - same] == after[-1 - same]:
-        same += 1
-    return after[len(after) - same :]

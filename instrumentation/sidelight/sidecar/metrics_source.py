@@ -17,6 +17,7 @@ from sidelight.export.snapshot import Snapshot
 from sidelight.runtime.about import about
 from sidelight.settings import Settings
 from sidelight.store import directory
+from sidelight.store.blocked_loop import BlockedLoop
 from sidelight.store.directory import Directory
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.service_info import TELEMETRY_FIX, ServiceInfo
@@ -87,6 +88,11 @@ class MetricsSource:
         """The last slow requests, the newest first. Raises `StoreError`."""
         async with self._lock:
             return await run_in_slices(self.ensure_open().reader.slow_requests())
+
+    async def blocked_loops(self) -> list[BlockedLoop]:
+        """The event loops that are blocked now. Raises `StoreError`."""
+        async with self._lock:
+            return await run_in_slices(self.ensure_open().reader.blocked_loops())
 
     async def run(self) -> None:
         """Merge stopped workers for ever, scraped or not."""

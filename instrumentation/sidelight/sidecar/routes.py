@@ -8,10 +8,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import StatelessLifespan
 
-from sidelight.errors import StoreError
+from sidelight.errors import SettingsError, StoreError
 from sidelight.export.response import metrics_response
 from sidelight.sidecar.metrics_source import MetricsSource
 from sidelight.sidecar.send_timeout import SendTimeoutResponse
+from sidelight.store import slow_filter
 
 
 def application(
@@ -26,12 +27,21 @@ def application(
             return PlainTextResponse(f"{error}\n", 503)
         return SendTimeoutResponse(response.body, response.status_code, dict(response.headers))
 
-    async def slow(_: Request) -> Response:
+    async def slow(request: Request) -> Response:
         try:
-            records = await source.slow_requests()
+            wanted = slow_filter.parsed(request.query_params)
+            records = wanted.select(await source.slow_requests())
+            loops = await source.blocked_loops()
+        except SettingsError as error:
+            return PlainTextResponse(f"{error}\n", 400)
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
-        return JSONResponse({"slow": [record.to_dict() for record in records]})
+        return JSONResponse(
+            {
+                "slow": [record.to_dict() for record in records],
+                "blocked": [loop.to_dict() for loop in loops],
+            }
+        )
 
     async def healthy(_: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sidelight import settings_file
 from sidelight.doctor.finding import Finding, fail, ok, warn
-from sidelight.errors import SettingsError, SidelightError
+from sidelight.errors import SettingsError
 from sidelight.settings_file import SettingsFile
 from sidelight.slo import config, objectives, rules, service_check
 from sidelight.slo.context import RuleContext
@@ -63,11 +63,8 @@ def scale(given: str) -> Fraction:
 
 
 def build(of: ServiceConfig, form: rules.Format, times: Fraction) -> str:
-    """The text of a file of rules. Raises `SidelightError` where the extra is not installed."""
-    try:
-        return rules.text(RuleContext(of, times), form)
-    except ModuleNotFoundError as error:
-        raise _needs_extra(error) from error
+    """The text of a file of rules. Raises `ModuleNotFoundError` without the extra."""
+    return rules.text(RuleContext(of, times), form)
 
 
 def remarks(of: ServiceConfig) -> Iterator[Finding]:
@@ -85,11 +82,7 @@ def check(of: ServiceConfig, source: str | None, token: str | None) -> Iterator[
     yield from remarks(of)
     yield from _check_by_promtool(text)
     if source is not None:
-        try:
-            found = service_check.parse(service_check.load(source, token))
-        except ModuleNotFoundError as error:
-            raise _needs_extra(error) from error
-        yield from service_check.check(of, found)
+        yield from service_check.check(of, service_check.parse(service_check.load(source, token)))
 
 
 def _check_by_promtool(text: str) -> Iterator[Finding]:
@@ -116,7 +109,3 @@ def _run_promtool(command: list[str]) -> Finding:
         output = (done.stdout + done.stderr).strip()
         return fail(f"promtool refuses the rules:\n{output}", "report this as a bug of Sidelight")
     return ok("promtool accepts the rules")
-
-
-def _needs_extra(error: ModuleNotFoundError) -> SidelightError:
-    return SidelightError(f"{error.name} is not installed: pip install 'sidelight[rules]'")

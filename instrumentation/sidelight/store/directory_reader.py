@@ -8,10 +8,11 @@ from collections.abc import Callable, Generator
 from sidelight.app_metrics.families import MAX_BYTES
 from sidelight.errors import InvalidDataError
 from sidelight.store import layout, reader
+from sidelight.store.blocked_loop import BlockedLoop
 from sidelight.store.directory import APP_METRICS_SUFFIX, TOTALS, WORKER_SUFFIX, Directory
 from sidelight.store.file_index import FileIndex  # noqa: TC001 says what an attribute is
 from sidelight.store.reader import FileContents
-from sidelight.store.slow_requests import SlowRequest, newest
+from sidelight.store.slow_requests import SlowRequest, kept
 
 logger = logging.getLogger("sidelight")
 
@@ -78,7 +79,13 @@ class DirectoryReader:
         """The last slow requests of all workers, running or not; the newest first."""
         files, totals = yield from self.read()
         everything = [*([totals] if totals else []), *files]
-        return newest(record for file in everything for record in reader.slow_requests_in(file))
+        return kept(record for file in everything for record in reader.slow_requests_in(file))
+
+    def blocked_loops(self) -> Generator[None, None, list[BlockedLoop]]:
+        """The event loops that are blocked now; the one that is blocked for longest first."""
+        files, _ = yield from self.read()
+        found = [loop for file in files if (loop := reader.blocked_loop_of(file)) is not None]
+        return sorted(found, key=lambda loop: -loop.seconds)
 
     def _worker(self, name: str, most: int) -> ReadSteps:
         """A worker's file with its snapshot, which is gone once the totals have it."""

@@ -12,7 +12,7 @@ from sidelight.store import layout, service_info, slow_requests
 from sidelight.store.layout import WORD, BlockKind
 from sidelight.store.schema import Schema, StoredFamily, decode
 from sidelight.store.service_info import ServiceInfo
-from sidelight.store.slow_requests import SlowRequest, newest
+from sidelight.store.slow_requests import SlowRequest, kept
 
 BLOCKS_AT_ONCE = 200
 """Blocks that are read between two turns of an event loop."""
@@ -52,6 +52,8 @@ class FileIndex:
     """Slow requests that the totals keep."""
     slow_ring: tuple[int, int] = (0, 0)
     """Where a worker keeps its own: byte offset and words."""
+    blocked_loop: int = 0
+    """Where a worker says that its event loop is blocked: the byte offset, 0 without."""
     has_unknown_blocks: bool = False
     """Whether a later version added blocks of a kind that this version does not know."""
     has_long_labels: bool = False
@@ -73,8 +75,10 @@ class FileIndex:
                     )  # series before and after would differ in meaning
                 self.schema = decode(key)
             elif kind == BlockKind.SLOW_REQUESTS:
-                self.slow_requests = newest([*self.slow_requests, *slow_requests.decode(key)])
+                self.slow_requests = kept([*self.slow_requests, *slow_requests.decode(key)])
                 self.slow_ring = (at, values)
+            elif kind == BlockKind.BLOCKED_LOOP:
+                self.blocked_loop = at
             else:
                 self._add_block(kind, key)
             self.end = at + values * WORD

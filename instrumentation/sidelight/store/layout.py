@@ -58,8 +58,10 @@ EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
 EXEMPLARS: Final = 512
 
 SLOW_RECORDS: Final = 256
-SLOW_RECORD_BYTES: Final = 384
+SLOW_RECORD_BYTES: Final = 448
 """A worker's last slow requests: so many records of so many bytes, the values of one block."""
+BLOCKED_LOOP_BYTES: Final = 512
+"""The record of an event loop that is blocked, the values of one block."""
 
 HEAD: Final = struct.Struct("<IIHHI")
 BYTES_PER_SERIES: Final = 436
@@ -86,6 +88,7 @@ class BlockKind(IntEnum):
     APP_METRICS = 6
     SERVICE_INFO = 7
     SLOW_REQUESTS = 8
+    BLOCKED_LOOP = 9
 
 
 LATER: Final = "layout_version"
@@ -118,7 +121,8 @@ def worker_header(  # noqa: PLR0913 what a header has, and the size
     """
     exemplars_at = HEADER_BYTES + SLOTS * SLOT_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
-    size = arena_at + SLACK + SLOW_RECORDS * SLOW_RECORD_BYTES + max_series * BYTES_PER_SERIES
+    records = SLOW_RECORDS * SLOW_RECORD_BYTES + BLOCKED_LOOP_BYTES
+    size = arena_at + SLACK + records + max_series * BYTES_PER_SERIES
     size = min(-(-(size + extra) // 4096) * 4096, MAX_BYTES)
     slots = HEADER_BYTES, SLOTS, SLOT_WORDS * WORD
     exemplars = exemplars_at, EXEMPLARS, EXEMPLAR.size

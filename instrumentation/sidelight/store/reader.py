@@ -13,7 +13,8 @@ from typing import NamedTuple
 from sidelight.contract import UNKNOWN
 from sidelight.cooperative import run_to_end
 from sidelight.errors import InvalidDataError
-from sidelight.store import layout, locks, route_table, slow_requests
+from sidelight.store import blocked_loop, layout, locks, route_table, slow_requests
+from sidelight.store.blocked_loop import BlockedLoop
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.file_index import FileIndex
 from sidelight.store.layout import WORD, FileHeader, WorkerState
@@ -176,6 +177,13 @@ def slow_requests_in(file: FileContents) -> list[SlowRequest]:
     if file.alive:  # the number of a worker that has died is soon another's
         found = [replace(record, worker=file.header.worker) for record in found]
     return [*file.index.slow_requests, *found]
+
+
+def blocked_loop_of(file: FileContents) -> BlockedLoop | None:
+    """What blocks the event loop of a worker that runs; None where nothing does."""
+    if not file.alive or not file.index.blocked_loop:
+        return None
+    return blocked_loop.read(file.data, file.index.blocked_loop, file.header.worker)
 
 
 def exemplars(file: FileContents) -> list[StoredExemplar]:

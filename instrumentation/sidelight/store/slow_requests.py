@@ -1,21 +1,17 @@
-"""The last slow requests: a ring in each worker's file, and a list in the totals.
-
-A record is a checksum, a length, and JSON, so that a reader in another process can distinguish
-a complete record from one that is being written.
-"""
+"""The last slow requests: a ring in each worker's file, and a list in the totals."""
 
 import json
-import struct
-import zlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from sidelight.store import json_records
 from sidelight.store.layout import SLOW_RECORD_BYTES, SLOW_RECORDS, WORD
 
-HEAD = struct.Struct("<IH")
-ROOM = SLOW_RECORD_BYTES - HEAD.size
 MAX_TEXT = 120
+CALLER = ", called from "
+"""What is between two lines of code, the innermost first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +20,9 @@ class SlowRequest:
 
     ``status`` is 0 where none was sent. ``phases`` is None for a request that was not
     sampled. ``loop_blocked`` is how long the event loop was blocked during the request, by any
-    code; ``threads_waiting`` how many calls waited for a thread when it began. None means
-    unknown. ``path`` is empty unless the settings ask for it.
+    code, and ``blocked_by`` is the route and the lines of most of it. ``threads_waiting`` is how
+    many calls waited for a thread when it began. None means unknown. ``path`` is empty unless the
+    settings ask for it.
     """
 
     when: float
@@ -39,6 +36,7 @@ class SlowRequest:
     threads_waiting: int | None = None
     trace_id: str = ""
     path: str = ""
+    blocked_by: str = ""
     worker: int = -1
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,43 +56,42 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "threads_waiting": int,
     "trace_id": str,
     "path": str,
+    "blocked_by": str,
     "worker": int,
 }
 _NEEDED = frozenset({"when", "route", "method", "status", "seconds", "first_byte"})
 
 
 def pack_record(record: SlowRequest) -> bytes:
-    """A record as it is stored in a ring. One that is too long loses its path, then its phases."""
-    for shorter in (
-        record,
-        replace(record, path=""),
-        replace(record, path="", phases=None),
-        replace(record, path="", phases=None, route=record.route[:MAX_TEXT]),
-    ):
-        text = json.dumps(shorter.to_dict(), separators=(",", ":")).encode()
-        if len(text) <= ROOM:
-            break
-    else:
-        text = b"{}"
-    body = struct.pack("<H", len(text)) + text
-    return (struct.pack("<I", zlib.crc32(body)) + body).ljust(SLOW_RECORD_BYTES, b"\0")
+    """A record as it is stored in a ring.
+
+    One that is too long loses its path, then the callers of the line that blocked the event loop,
+    then its phases, and then that line.
+    """
+    cut: dict[str, Any] = {}
+    line = {"blocked_by": record.blocked_by.partition(CALLER)[0]}
+    for more in ({}, {"path": ""}, line, {"phases": None}, {"blocked_by": ""}):
+        cut |= more
+        found = json_records.packed(replace(record, **cut).to_dict(), SLOW_RECORD_BYTES)
+        if found is not None:
+            return found
+    shortest = replace(record, **cut, route=record.route[:MAX_TEXT])
+    found = json_records.packed(shortest.to_dict(), SLOW_RECORD_BYTES)
+    return found or json_records.packed({}, SLOW_RECORD_BYTES) or b""
 
 
 def read_ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
     """The complete records of a ring that starts at byte ``at``."""
     found = []
-    for start in range(
-        at, min(at + words * WORD, len(data)) - SLOW_RECORD_BYTES + 1, SLOW_RECORD_BYTES
-    ):
-        checksum, length = HEAD.unpack_from(data, start)
-        if length and checksum == zlib.crc32(data[start + 4 : start + HEAD.size + length]):
-            found += decode(b"[" + data[start + HEAD.size : start + HEAD.size + length] + b"]")
+    end = min(at + words * WORD, len(data)) - SLOW_RECORD_BYTES + 1
+    for start in range(at, end, SLOW_RECORD_BYTES):
+        found += decode(b"[" + json_records.text_at(data, start) + b"]")
     return found
 
 
 def encode(records: Iterable[SlowRequest]) -> bytes:
     """The newest of the records, as they are stored in the totals."""
-    return json.dumps([record.to_dict() for record in newest(records)]).encode()
+    return json.dumps([record.to_dict() for record in kept(records)]).encode()
 
 
 def decode(data: bytes) -> list[SlowRequest]:
@@ -107,8 +104,22 @@ def decode(data: bytes) -> list[SlowRequest]:
 
 
 def newest(records: Iterable[SlowRequest]) -> list[SlowRequest]:
-    """The newest records, as many as are kept, the newest first."""
-    return sorted(records, key=lambda record: record.when, reverse=True)[:SLOW_RECORDS]
+    """All of some records, the newest first."""
+    return sorted(records, key=lambda record: record.when, reverse=True)
+
+
+def kept(records: Iterable[SlowRequest]) -> list[SlowRequest]:
+    """As many records as are kept, the newest first.
+
+    A route with many gives up its oldest before another loses any, as in a worker's ring.
+    """
+    numbers: Counter[tuple[str, str]] = Counter()
+    numbered: list[tuple[int, float, int, SlowRequest]] = []
+    for record in newest(records):
+        route = record.method, record.route
+        numbered.append((numbers[route], -record.when, len(numbered), record))
+        numbers[route] += 1
+    return newest(record for *_, record in sorted(numbered, key=lambda one: one[:3])[:SLOW_RECORDS])
 
 
 def _is_record(row: Any) -> bool:

@@ -22,7 +22,7 @@ from sidelight.contract import (
     boundaries,
 )
 from sidelight.errors import InvalidDataError, StoreError
-from sidelight.store import capacity, layout, locks, slow_requests
+from sidelight.store import blocked_loop, capacity, layout, locks, slow_requests
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     NUMBER_LOCK,
@@ -34,6 +34,7 @@ from sidelight.store.directory import (
 from sidelight.store.inflight import UNTRACKED, PathField, path_field
 from sidelight.store.layout import WORD, BlockKind, WorkerState
 from sidelight.store.schema import Schema, encode
+from sidelight.store.slow_ring import SlowRing
 
 OVERFLOW = METRICS["sidelight_series_overflow_total"]
 
@@ -66,7 +67,7 @@ class WorkerFile:
         self.fd = -1
         self._max_series = max_series
         self._reserved = capacity.reserved_bytes(schema)
-        self._slow_requests = 0
+        self._slow_ring = SlowRing(layout.SLOW_RECORDS)
         self._exemplars: OrderedDict[tuple[int, int], tuple[int, float]] = OrderedDict()
         self._exemplar_time = 0.0
         self._lock = threading.RLock()  # a finalizer may count while this thread holds it
@@ -126,12 +127,10 @@ class WorkerFile:
         self.words[layout.STATE] = WorkerState.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
         self._append(BlockKind.SCHEMA, encode(self.schema), 0)
-        self._ring = (
-            self._append(
-                BlockKind.SLOW_REQUESTS, b"", layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES // WORD
-            )
-            * WORD
-        )
+        ring = layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
+        self._slow_at = self._append(BlockKind.SLOW_REQUESTS, b"", ring // WORD) * WORD
+        loop = layout.BLOCKED_LOOP_BYTES
+        self._loop_at = self._append(BlockKind.BLOCKED_LOOP, b"", loop // WORD) * WORD
 
     def acquire_slot(self, method_scheme: int, path: bytes, start: int) -> int:
         """Write a request into a slot, which `release_slot` frees.
@@ -280,11 +279,22 @@ class WorkerFile:
         return slot
 
     def add_slow_request(self, record: slow_requests.SlowRequest) -> None:
-        """Store a slow request, in place of the oldest one."""
+        """Store a slow request, in place of an old one of the route that has the most."""
         with self._lock:
-            at = self._ring + self._slow_requests % layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
-            self._slow_requests += 1
+            place = self._slow_ring.place(f"{record.method} {record.route}")
+        at = self._slow_at + place * layout.SLOW_RECORD_BYTES
         self.memory[at : at + layout.SLOW_RECORD_BYTES] = slow_requests.pack_record(record)
+
+    def show_blocked_loop(self, began: int, blocked_by: str) -> None:
+        """Show other processes that the event loop is blocked since a time, and by what."""
+        self._set_blocked_loop(blocked_loop.pack(began, blocked_by))
+
+    def hide_blocked_loop(self) -> None:
+        """The event loop runs again."""
+        self._set_blocked_loop(blocked_loop.NOT_BLOCKED)
+
+    def _set_blocked_loop(self, record: bytes) -> None:
+        self.memory[self._loop_at : self._loop_at + layout.BLOCKED_LOOP_BYTES] = record
 
     def is_linked(self) -> bool:
         """Whether the file still has its name."""

@@ -1,13 +1,9 @@
 """The API answers a table of requests exactly as a real Prometheus 3 with the same samples."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from typing import Any
 
 import pytest
-
-if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
-    pytest.skip("the oldest environment has no history", allow_module_level=True)
 
 from tests.embedded.api import api_data
 from tests.embedded.api.raw_requests import FOLDER, RawRequest, requests, served
@@ -31,7 +27,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]
     api_data.write_rules(where / "rules.yml")
     config = f"rule_files: [{where / 'rules.yml'}]\n"
     with (
-        oracle_server(command, api_data.blocks(), where / "prometheus", config) as oracle,
+        oracle_server(command, api_data.blocks(), where / "prometheus", config=config) as oracle,
         served(api_data.app(where / "rules.yml")) as port,
     ):
         yield port, oracle.port

@@ -64,9 +64,13 @@ def test_many_selectors_time_out(history: History, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "size"), [("1", "1", 3), ("0", "0.999", 0), ("1.001", "2", 0)]
+    ("start", "end", "size"),
+    [("1", "1", 3), ("0", "0.999", 0), ("1.001", "2", 0), ("1.5", "0.5", 0)],
 )
 def test_series_of_a_time_range(history: History, start: str, end: str, size: int) -> None:
-    """Series with a sample in the range are listed; its start and its end are part of it."""
+    """Series with a sample in the range are listed; its start and its end are part of it.
+
+    A range that ends before its start has none.
+    """
     params = ApiParameters({"match[]": ['{__name__=~"a|b"}'], "start": [start], "end": [end]})
     assert len(json.loads(metadata.series(history, params, QueryLimits()).text)) == size

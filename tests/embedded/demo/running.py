@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -36,11 +36,11 @@ def demo(folder: Path, mark: str, *options: str) -> Iterator[subprocess.Popen[st
             process.wait(PATIENCE)
 
 
-def wait_for_table(process: subprocess.Popen[str]) -> str:
-    """Read the output up to the first table of routes."""
+def wait_for_table(process: subprocess.Popen[str], parts: Iterable[str] = ()) -> str:
+    """Read the output up to the first table of routes by which all parts have been shown."""
     assert process.stdout
     output = ""
-    while "last 10 s" not in output:
+    while not all(part in output for part in ("last 10 s", *parts)):
         line = process.stdout.readline()
         assert line, output
         output += line

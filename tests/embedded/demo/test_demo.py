@@ -9,9 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sidelight.cli import main
+from sidelight.embedded.demo import screenshots
 from sidelight.embedded.demo.processes import child
-from sidelight.embedded.demo.runner import stop_signals
+from sidelight.embedded.demo.runner import LENGTH, SCENARIO, steps_after, stop_signals
 from sidelight.errors import SidelightError
 from tests.embedded.demo.running import MARK, PATIENCE, demo, wait_for_table
 
@@ -57,14 +60,12 @@ def stores(mark: str) -> set[Path]:
     return {Path(path) for path in found if path}
 
 
-def check_output(output: str) -> None:
-    """Check that the output has the addresses, the scenario and the routes."""
-    for route in ("/products/{product_id}", "/carts/{user}", "/orders/checkout"):
-        assert route in output
-    for part in ("dashboards  http://127.0.0.1:", "  normal load   ", "See Fleet"):
-        assert part in output
-    assert "/metrics   2 workers   " in output
-    assert "nan" not in output.lower()
+SHOWN = (
+    *("/products/{product_id}", "/carts/{user}", "/orders/checkout"),
+    *("dashboards  http://127.0.0.1:", "  normal load   ", "See Fleet"),
+    "/metrics   2 workers   ",  # once both have started
+)
+"""What the output has: the addresses, the scenario and the routes."""
 
 
 @pytest.mark.slow
@@ -77,7 +78,8 @@ def test_the_demo_ends_after_its_minutes(tmp_path: Path, mark: str) -> None:
     output += rest
     assert (process.returncode, errors) == (0, "")
     assert "0:12" in output
-    check_output(output)
+    assert [part for part in SHOWN if part not in output] == []
+    assert "nan" not in output.lower()
     assert_nothing_is_left(tmp_path, mark, port_of(output), met)
 
 
@@ -96,15 +98,33 @@ HANGUP = pytest.mark.skipif(IGNORED, reason="SIGHUP is ignored here, and so in t
 def test_a_signal_stops_the_demo_cleanly(tmp_path: Path, mark: str, number: int) -> None:
     """The demo shows the routes; Ctrl-C, SIGTERM or a closed terminal ends it with code 0."""
     with demo(tmp_path, mark) as process:
-        output = wait_for_table(process)
+        output = wait_for_table(process, SHOWN)
         met = stores(mark)
         process.send_signal(number)
         rest, errors = process.communicate(timeout=PATIENCE)
     assert (process.returncode, errors) == (0, "")
     assert len(met) == 1
-    check_output(output)
+    assert "nan" not in output.lower()
     assert rest.endswith("stopped\n")
     assert_nothing_is_left(tmp_path, mark, port_of(output), met)
+
+
+def test_steps_that_a_short_demo_leaves_out() -> None:
+    """A demo of one minute has only the first step, and one of the whole scenario has all."""
+    assert [step.name for step in steps_after(60)] == [step.name for step in SCENARIO[1:]]
+    assert steps_after(SCENARIO[0].seconds + 1) == list(SCENARIO[2:])
+    assert steps_after(LENGTH) == []
+
+
+def test_screenshots_need_a_browser(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing is named with the folder that was given; a file is refused at once."""
+    monkeypatch.setattr(screenshots, "BROWSERS", ("no-such-browser",))
+    done = CliRunner().invoke(main, ["demo", "--headless", "shots"])
+    need = "Playwright: pip install playwright|one of no-such-browser, and none is installed"
+    assert re.search(rf"^Error: --headless shots: screenshots need ({need})", done.output)
+    (tmp_path / "file").touch()
+    done = CliRunner().invoke(main, ["demo", "--headless", str(tmp_path / "file")])
+    assert "is a file" in done.output
 
 
 def test_sighup_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,11 @@ pytest.importorskip("playwright")
 from playwright.sync_api import Browser, Page, expect
 
 from tests.embedded.demo.running import demo, wait_for_table
+from tests.embedded.viewer.browsing import IN_BROWSER
 
 pytestmark = [
-    pytest.mark.live,
     pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.xdist_group("browser"),
+    *IN_BROWSER,
 ]
 
 ALERT = "AvailabilityErrorBudgetBurn"

@@ -14,7 +14,9 @@ CHOICE: Final = re.compile(r"\b(?:topk|bottomk)(?: (?:by|without) \([^()]*\))? ?
 """A selection of the k best."""
 ALL: Final = "1000000"
 MOST: Final = 10
-ELEMENTARY: Final = re.compile(r"\b(exp|ln|log2|log10|a?(sin|cos|tan)h?|atan2)\b|\^")
+ELEMENTARY: Final = re.compile(
+    r"\b(exp|ln|log2|log10|a?(sin|cos|tan)h?|atan2)\b|\^(?! -?(\d+|0\.5)( |$))"
+)
 """Functions that Go computes by other formulas than C: their last digits may differ."""
 
 

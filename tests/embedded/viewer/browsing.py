@@ -30,6 +30,14 @@ COUNT_REFRESHES = """() => {
   });
   window.refreshObserver.observe(bar, { attributes: true, attributeFilter: ["class"] });
 }"""
+IN_BROWSER = [
+    pytest.mark.live,
+    pytest.mark.xdist_group("browser"),
+    # Each wait has a limit of its own. By a signal, this one would raise inside of Playwright's
+    # event loop, which ends the whole run with an internal error.
+    pytest.mark.timeout(1800, method="thread"),
+]
+"""The marks of tests that use the browser."""
 MILLISECONDS = PATIENCE * 1000
 expect.set_options(timeout=MILLISECONDS)
 

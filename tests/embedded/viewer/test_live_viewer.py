@@ -19,7 +19,7 @@ from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
 from tests.dashboards.querying import get
 from tests.dashboards.stack import block_loop, crowd, shop, shoppers
-from tests.embedded.viewer.browsing import PHONE, WIDE, Reader, Viewer, context
+from tests.embedded.viewer.browsing import IN_BROWSER, PHONE, WIDE, Reader, Viewer, context
 from tests.embedded.viewer.hostile import HOSTILE, hostile_target
 from tests.embedded.viewer.test_viewer_units import CASES
 from tests.live.prometheus import query
@@ -27,9 +27,7 @@ from tests.live.servers import eventually, free_port
 from tests.live.sidecars import fetch
 
 pytestmark = [
-    pytest.mark.live,
-    pytest.mark.timeout(400),
-    pytest.mark.xdist_group("browser"),
+    *IN_BROWSER,
     pytest.mark.skipif(sys.platform != "linux", reason="starts servers that need Linux's /proc"),
 ]
 

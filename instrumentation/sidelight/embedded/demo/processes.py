@@ -143,6 +143,7 @@ async def _end(process: Process) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(STOP_TIMEOUT):
             await process.wait()  # also closes the pipe
+            await _wait_until_empty(process.pid)
 
 
 async def _exit_code(process: Process) -> int:

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Coroutine
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import accumulate, cycle
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,6 +87,12 @@ def step_at(
     raise ValueError("a scenario has at least one step")
 
 
+def steps_after(seconds: float) -> list[ScenarioStep]:
+    """The steps that have not begun after so many seconds."""
+    starts = accumulate((step.seconds for step in SCENARIO), initial=0.0)
+    return [step for step, start in zip(SCENARIO, starts, strict=False) if start >= seconds]
+
+
 async def run(port: int, minutes: float, folder: Path | None) -> None:
     """Run until a signal arrives or the minutes are over. Raises `SidelightError`.
 
@@ -95,6 +101,13 @@ async def run(port: int, minutes: float, folder: Path | None) -> None:
     stop, seconds, screen = asyncio.Event(), minutes * 60, console()
     for number in stop_signals():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if left_out := steps_after(seconds):
+        names = ", ".join(step.name for step in left_out)
+        screen.print(
+            f"--minutes {minutes:g} ends before these steps: {names}. "
+            f"All steps take {_minutes(LENGTH)} minutes.",
+            highlight=False,
+        )
     screen.print("starting the shop, its sidecar and the viewer ...")
     await _until_first(_run_scenario(port, seconds, folder, screen), stop.wait())
     screen.print("stopped")

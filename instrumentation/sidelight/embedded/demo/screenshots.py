@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sidelight import packaged
-from sidelight.errors import SettingsError, SidelightError
+from sidelight.errors import SidelightError
 
 if TYPE_CHECKING:
     from playwright.async_api import Page
@@ -59,20 +59,18 @@ class Screenshots:
                 await page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
 
 
-def check() -> None:
-    """Check that screenshots are possible. Raises `SettingsError`."""
+def check(folder: str) -> None:
+    """Check that screenshots are possible. Raises `SidelightError`."""
     try:
         import playwright.async_api  # noqa: F401, PLC0415 only screenshots need it
     except ImportError:
-        raise SettingsError(
-            "headless", "", "screenshots need Playwright", "pip install playwright"
+        raise SidelightError(
+            f"--headless {folder}: screenshots need Playwright: pip install playwright"
         ) from None
     if _browser() is None:
-        raise SettingsError(
-            "headless",
-            "",
-            f"none of {', '.join(BROWSERS)} is installed",
-            "apt-get install chromium",
+        raise SidelightError(
+            f"--headless {folder}: screenshots need one of {', '.join(BROWSERS)}, and none is "
+            "installed: apt-get install chromium"
         )
 
 

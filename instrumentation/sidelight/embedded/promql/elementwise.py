@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidelight.embedded.promql.frame import Bools, Floats
+from sidelight.embedded.promql.power import power
 
-ARITHMETIC: Final[dict[str, np.ufunc]] = {
+ARITHMETIC: Final[dict[str, Callable[[Floats, Floats], Floats]]] = {
     "+": np.add,
     "-": np.subtract,
     "*": np.multiply,
     "/": np.divide,
     "%": np.fmod,  # the sign is the dividend's
-    "^": np.power,
+    "^": power,
     "atan2": np.arctan2,
 }
 COMPARISONS: Final[dict[str, np.ufunc]] = {
@@ -55,13 +56,13 @@ def _sign(values: Floats) -> Floats:
 def clamp_min(values: Floats, low: Floats) -> Floats:
     """Return the greater of both; NaN if one is NaN and the other is not +Inf, as in Go."""
     endless = (values == np.inf) | (low == np.inf)
-    return np.where(endless, np.inf, np.maximum(values, low))
+    zeros = (values == 0) & (low == 0)  # 0 is greater than -0
+    return np.where(endless, np.inf, np.where(zeros, values + low, np.maximum(values, low)))
 
 
 def clamp_max(values: Floats, high: Floats) -> Floats:
     """Return the lesser of both; NaN if one is NaN and the other is not -Inf, as in Go."""
-    endless = (values == -np.inf) | (high == -np.inf)
-    return np.where(endless, -np.inf, np.minimum(values, high))
+    return -clamp_min(-values, -high)
 
 
 def _radians(values: Floats) -> Floats:

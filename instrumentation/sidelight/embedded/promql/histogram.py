@@ -117,7 +117,9 @@ class _BucketSearch:
     def size(self, bound: float, counts: Floats, present: Bools) -> None:
         """First pass: count the buckets and all observations."""
         lifted = self._lifted(counts, present)
-        self.forced |= present & self.seen & (counts < lifted) & ~_nearly_equal(lifted, counts)
+        fell = present & (counts < lifted)
+        if fell.any():  # seldom
+            self.forced |= fell & ~_nearly_equal(lifted, counts)
         self.highest = np.where(present, lifted, self.highest)
         self.seen |= present
         self.has_nan |= present & np.isnan(counts)

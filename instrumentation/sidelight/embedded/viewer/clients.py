@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 import httpx
 
@@ -124,20 +124,27 @@ def _body(response: httpx.Response) -> Any:
     raise DataSourceError(problem)
 
 
+class SlowRequests(NamedTuple):
+    """What a sidecar says of slow requests, and of event loops that are blocked now."""
+
+    slow: list[dict[str, Any]]
+    blocked: list[dict[str, Any]]
+
+
 class SidecarClient(HTTPSource):
     """A client of a sidecar."""
 
-    async def slow_requests(self) -> list[dict[str, Any]]:
-        """The latest slow requests. Raises `DataSourceError`."""
+    async def slow_requests(self) -> SlowRequests:
+        """The latest slow requests, and what blocks loops now. Raises `DataSourceError`."""
         response = await self.request("GET", "/slow")
         if response.status_code != httpx.codes.OK:
             text = response.text.strip()[:MAX_QUOTED]
             raise DataSourceError(f"{response.status_code} from {self.url}/slow: {text}")
         try:
-            slow: list[dict[str, Any]] = response.json()["slow"]
-        except (ValueError, KeyError, TypeError) as error:
+            answer = response.json()
+            return SlowRequests(list(answer["slow"]), list(answer.get("blocked", ())))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataSourceError(f"{self.url}/slow is not a sidecar's answer") from error
-        return slow
 
 
 @dataclass(frozen=True, slots=True)

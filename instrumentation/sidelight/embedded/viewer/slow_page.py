@@ -1,5 +1,6 @@
 """The page of the slow requests that the sidecar keeps."""
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ Json = dict[str, Any]
 COLUMNS: Final = (
     ("When", False), ("Duration", True), ("Method", False), ("Route", False), ("Status", True),
     ("First byte", True), ("Loop blocked", True), ("Threads waiting", True),
-    ("Time by phase", False), ("Trace", False),
+    ("Time by phase", False), ("Blocked by", False), ("Trace", False),
 )  # fmt: skip
 """The names of the columns, and whether they contain numbers."""
 
@@ -44,7 +45,8 @@ class SlowRequestsPage:
     async def load(self, _: PageState, *, everything: bool) -> None:  # noqa: ARG002 one panel
         """Load all of them."""
         try:
-            content = table(await self._sidecar.slow_requests())
+            found = await self._sidecar.slow_requests()
+            content = table([*map(blocked_now, found.blocked), *found.slow])
         except DataSourceError as error:
             content = {"kind": "error", "text": str(error)}
         if content.get("rows") == []:
@@ -70,7 +72,7 @@ def _row(record: Mapping[str, Any]) -> list[Any]:
     blocked, status = record.get("loop_blocked"), record.get("status")
     return [
         [record["when"], "", "", ""],
-        _duration(record["seconds"]),
+        _duration(record.get("seconds")),
         [method, method, "", ""],
         [route, record.get("path") or route or "(no route)", "", _route_link(route)],
         [status, str(status or NO_VALUE), RED if (status or 0) >= SERVER_ERROR else "", ""],
@@ -78,8 +80,24 @@ def _row(record: Mapping[str, Any]) -> list[Any]:
         _duration(blocked, YELLOW if (blocked or 0) >= MIN_BLOCKED else ""),
         _count(record.get("threads_waiting")),
         [None, _phases(record.get("phases") or {}), "", ""],
-        [trace, trace or NO_VALUE, "", ""],
+        _text(record.get("blocked_by")),
+        _text(trace),
     ]
+
+
+def blocked_now(loop: Mapping[str, Any]) -> Json:
+    """A row for an event loop that is blocked now, whose requests have not ended."""
+    blocked = {"loop_blocked": loop["seconds"], "blocked_by": loop["blocked_by"]}
+    return {
+        "when": time.time(),
+        "method": NO_VALUE,
+        "path": f"(worker {loop['worker']} is blocked)",
+        **blocked,
+    }
+
+
+def _text(text: str | None) -> list[Any]:
+    return [text, text or NO_VALUE, "", ""]
 
 
 def _duration(seconds: float | None, color: str = "") -> list[Any]:
