@@ -137,6 +137,11 @@ test-wheel: wheel $(WHEEL)/.requirements  ## all but the slow tests, on the buil
 	$(WHEEL)/bin/python -m pip check
 	$(WHEEL)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
+.PHONY: test-grafana
+test-grafana: system setup  ## the dashboards in Grafana's own packages (Node.js 20, npm, Chromium)
+	@.ci/grafana
+	$(NEWEST)/bin/python -m pytest tests/grafana $(ARGS)
+
 .PHONY: test-pythons
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)

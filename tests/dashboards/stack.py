@@ -39,12 +39,12 @@ Jobs = Mapping[str, Sequence[int | str]]
 @contextmanager
 def prometheus(jobs: Jobs, where: Path) -> Iterator[int]:
     """A Prometheus that scrapes these ports and evaluates our rules each second."""
-    config = _config({**jobs, "prometheus": [ITSELF]}, _rules(where))
+    config = _config({**jobs, "prometheus": [ITSELF]}, rule_files(where))
     with scraping(config, where, "--enable-feature=exemplar-storage") as port:
         yield port
 
 
-def _rules(where: Path) -> list[Path]:
+def rule_files(where: Path) -> list[Path]:
     """The rules of the shop's objectives, and the default rules for all other jobs."""
     made = []
     for name, service in (

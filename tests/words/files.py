@@ -12,7 +12,11 @@ ROOT = Path(__file__).parent.parent.parent
 NOT_READ = {"build", "dist", "__pycache__", "CHANGELOG.md", "words"}
 """Generated folders, the change log, and this folder, whose lists hold the words themselves."""
 NO_TEXT = {".ico", ".png", ".pyd", ".so", ".svg", ".woff2"}
-COMMENT = {".c": "/*", ".js": "//", ".css": "/*", ".json": None}
+COMMENT = {
+    **dict.fromkeys((".c", ".css"), "/*"),
+    **dict.fromkeys((".js", ".mjs", ".ts", ".tsx"), "//"),
+    ".json": None,
+}
 """How a comment starts where it is not with a hash sign; JSON has none."""
 
 

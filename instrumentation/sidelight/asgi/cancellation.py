@@ -11,12 +11,13 @@ from starlette.requests import ClientDisconnect
 def is_cancellation(error: BaseException | None) -> bool:
     """Whether an exception only says that the request was cancelled, or that its client left.
 
-    Trio cancels with an exception of its own, and its task groups raise groups of it.
+    Trio cancels with an exception of its own, and its task groups raise groups of it. A coroutine
+    that is closed, as those of a loop that ends, sees a GeneratorExit.
     """
     if isinstance(error, BaseExceptionGroup):
         return all(is_cancellation(each) for each in error.exceptions)
     kind = type(error)
-    return isinstance(error, asyncio.CancelledError | ClientDisconnect) or (
+    return isinstance(error, asyncio.CancelledError | ClientDisconnect | GeneratorExit) or (
         kind.__name__ == "Cancelled" and kind.__module__.partition(".")[0] == "trio"
     )
 

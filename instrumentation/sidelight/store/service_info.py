@@ -11,7 +11,8 @@ TELEMETRY_FIX = 'FastAPI(telemetry={"metrics": False})'
 class ServiceInfo:
     """Texts for ``target_info`` and ``sidelight_build_info``, empty where unknown.
 
-    ``telemetry`` is "metrics" where FastAPI's own telemetry sends the same metrics.
+    ``fast_path`` is "native" or "python". ``telemetry`` is "metrics" where FastAPI's own telemetry
+    sends the same metrics.
     """
 
     service_name: str = ""
@@ -21,6 +22,7 @@ class ServiceInfo:
     python_version: str = ""
     fastapi_version: str = ""
     server: str = ""
+    fast_path: str = ""
     telemetry: str = ""
 
 

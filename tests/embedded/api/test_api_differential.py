@@ -27,7 +27,7 @@ def ports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, int]]
     api_data.write_rules(where / "rules.yml")
     config = f"rule_files: [{where / 'rules.yml'}]\n"
     with (
-        oracle_server(command, api_data.blocks(), where / "prometheus", config) as oracle,
+        oracle_server(command, api_data.blocks(), where / "prometheus", config=config) as oracle,
         served(api_data.app(where / "rules.yml")) as port,
     ):
         yield port, oracle.port

@@ -68,7 +68,7 @@ else:
 
     def _with_rules(command: str, blocks: list[SampleBlock], where: Path) -> Iterator[Oracle]:
         with oracle_server(command, blocks, where / "prometheus") as found:
-            for block in shop_samples.recorded(found, int(blocks[0].times[0]) - START):
+            for block in shop_samples.rule_samples(found, int(blocks[0].times[0]) - START):
                 remote_write.send(found.port, [block])
                 blocks.append(block)
             yield Oracle(found, MemorySource(blocks))

@@ -75,9 +75,13 @@ def _seconds(milliseconds: int) -> str:
 
 @contextmanager
 def oracle_server(
-    command: str, blocks: Sequence[SampleBlock], where: Path, config: str = "{}\n"
+    command: str,
+    blocks: Sequence[SampleBlock],
+    where: Path,
+    *more: str,
+    config: str = "{}\n",
 ) -> Iterator[OracleServer]:
-    """Run a Prometheus with these samples inside the context."""
+    """Run a Prometheus with these samples inside the context; ``more`` are options."""
     where.mkdir()
     (where / "prometheus.yml").write_text(config)
     port = free_port()
@@ -88,7 +92,7 @@ def oracle_server(
         "--web.enable-remote-write-receiver",
         "--log.level=warn",
     )
-    with started((command, *options), where):
+    with started((command, *options, *more), where):
         found = OracleServer(command, port)
         eventually(found.ready)
         remote_write.send(port, blocks)

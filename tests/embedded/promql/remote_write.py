@@ -5,7 +5,8 @@ https://prometheus.io/docs/specs/prw/remote_write_spec/
 
 import http.client
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import cramjam
 import numpy as np
@@ -21,11 +22,35 @@ PATIENCE = 60.0
 SERIES_A_REQUEST = 500
 
 
+class Exemplar(NamedTuple):
+    """An exemplar of a series: its own labels, its value, and its time in milliseconds."""
+
+    labels: Mapping[str, str]
+    value: float
+    time: int
+
+
 def send(port: int, blocks: Iterable[SampleBlock]) -> None:
     """Send all samples to the Prometheus on this port."""
+    _write(port, [one for block in blocks for one in _series(block)])
+
+
+def send_exemplars(
+    port: int, found: Iterable[tuple[Mapping[str, str], Sequence[Exemplar]]]
+) -> None:
+    """Send exemplars of series that the Prometheus on this port has."""
+    _write(
+        port,
+        [
+            _message(1, b"".join([*_labels(labels), *map(_exemplar, many)]))
+            for labels, many in found
+        ],
+    )
+
+
+def _write(port: int, series: Sequence[bytes]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        series = [one for block in blocks for one in _series(block)]
         for start in range(0, len(series), SERIES_A_REQUEST):
             body = bytes(cramjam.snappy.compress_raw(b"".join(series[start:][:SERIES_A_REQUEST])))
             connection.request("POST", "/api/v1/write", body, HEADERS)
@@ -55,6 +80,12 @@ def _labels(labels: Mapping[str, str]) -> Iterator[bytes]:
 def _sample(bits: int, time: int) -> bytes:
     """Encode TimeSeries.samples; the value keeps its bits."""
     return _message(2, b"\x09" + struct.pack("<q", bits) + b"\x10" + _varint(time))
+
+
+def _exemplar(one: Exemplar) -> bytes:
+    """Encode TimeSeries.exemplars."""
+    value = b"\x11" + struct.pack("<d", one.value) + b"\x18" + _varint(one.time)
+    return _message(3, b"".join(_labels(one.labels)) + value)
 
 
 def _message(number: int, content: bytes) -> bytes:

@@ -4,13 +4,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from sidelight.embedded.promql.storage import SampleBlock
 from tests.dashboards.stack import SHOP, served, shoppers
-from tests.embedded.promql.answers import Answer
 from tests.embedded.promql.oracle_server import OracleServer
-from tests.embedded.promql.sample_blocks import MARKER, LabelPairs, block
+from tests.embedded.promql.rule_samples import marked, pairs, recorded
+from tests.embedded.promql.sample_blocks import LabelPairs, Row, block
 from tests.embedded.promql.sample_data import START, STEP
 from tests.embedded.promql.shipped_queries import RULES, rules_of
 from tests.live.counting import Samples, scrape
@@ -73,52 +73,24 @@ def _target(seen: Sequence[Samples | None], phase: int, **target: str) -> Sample
     return block(times, _rows(stored))
 
 
-def _rows(steps: Sequence[PageSamples]) -> dict[LabelPairs, list[float | str | None]]:
+def _rows(steps: Sequence[PageSamples]) -> dict[LabelPairs, Row]:
     """Return a row for each series, with a marker where the series ends."""
     keys = list(dict.fromkeys(key for step in steps for key in step))
-    rows: dict[LabelPairs, list[float | str | None]] = {}
-    for key in keys:
-        row: list[float | str | None] = [step.get(key) for step in steps]
-        for n in range(1, len(row)):
-            if row[n] is None and isinstance(row[n - 1], float):
-                row[n] = MARKER
-        rows[key] = row
-    return rows
+    return {key: marked([step.get(key) for step in steps]) for key in keys}
 
 
 def _stored(page: Samples | None, target: dict[str, str]) -> PageSamples:
     """Return a page with the target's labels, and the samples about the scrape."""
     found = {
-        _key({"__name__": name, **dict(has), **target}): float(value)
+        pairs({"__name__": name, **dict(has), **target}): float(value)
         for (name, has), value in (page or {}).items()
     }
     about = {"up": float(page is not None), "scrape_duration_seconds": 0.0125}
     about["scrape_samples_scraped"] = float(len(found))
-    return {**found, **{_key({"__name__": n, **target}): value for n, value in about.items()}}
+    return {**found, **{pairs({"__name__": n, **target}): value for n, value in about.items()}}
 
 
-def _key(has: dict[str, str]) -> LabelPairs:
-    return tuple(sorted((name, value) for name, value in has.items() if value))
-
-
-def recorded(server: OracleServer, phase: int) -> Iterator[SampleBlock]:
+def rule_samples(server: OracleServer, phase: int) -> Iterator[SampleBlock]:
     """Yield what the shop's rules record; each must be stored before the next is evaluated."""
     times = [START + phase + n * STEP + 9000 for n in RECORDED]
-    for rule in rules_of(RULES[1]):
-        answer = server.ask_range(rule["expr"], times[0], times[-1], 2 * STEP)
-        assert not answer.error, (rule, answer.message)
-        found = block(times, _rows([_recorded(rule, answer, time) for time in times]))
-        if found.labels:
-            yield found
-
-
-def _recorded(rule: dict[str, Any], answer: Answer, time: int) -> PageSamples:
-    """Return the series of a recording rule at a time, or those of an alert in ALERTS."""
-    own = rule.get("labels") or {}
-    name = {"__name__": rule.get("record") or "ALERTS"}
-    if "alert" in rule:
-        name |= {"alertname": rule["alert"], "alertstate": "firing"}
-    page: PageSamples = {}
-    for has, value in answer.at(time).items():
-        page[_key({**dict(has), **own, **name})] = 1.0 if "alert" in rule else value
-    return page
+    return recorded(server, rules_of(RULES[1]), times)

@@ -5,7 +5,7 @@ What each addition loses by rounding is added up too, and is added to the sum at
 is Prometheus's, bit for bit.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,18 +27,14 @@ def compensated_means(
     """Return the means of the values that are present; the others are 0."""
     total, lost = _totals(values, axis)
     means: Floats = total / count + lost / count
-    for cell in _where_sum_is_infinite(total, values, axis):
-        usage.check_time()
-        here = np.moveaxis(present, axis, -1)[cell]
-        means[cell] = _mean_of_huge(np.moveaxis(values, axis, -1)[cell][here].tolist())
+    odd = ~np.isfinite(total)
+    if odd.any():
+        means[odd] = (values.max(axis=axis) + values.min(axis=axis))[odd]  # NaN or an infinity
+        cells, here = np.moveaxis(values, axis, -1), np.moveaxis(present, axis, -1)
+        overflown = np.argwhere(odd & np.isfinite(values).all(axis=axis))
+        for cell in map(tuple, overflown.tolist()):
+            means[cell] = _mean_of_huge(cells[cell][here[cell]].tolist(), usage)
     return means
-
-
-def _where_sum_is_infinite(total: Floats, values: Floats, axis: int) -> Iterator[tuple[int, ...]]:
-    infinite = ~np.isfinite(total)
-    if infinite.any():
-        infinite &= ~np.isnan(values).any(axis=axis)
-    return zip(*(places.tolist() for places in np.nonzero(infinite)), strict=True)
 
 
 def _totals(values: Floats, axis: int) -> tuple[Floats, Floats]:
@@ -60,18 +56,19 @@ def add(numbers: Any, total: Any, lost: Any) -> tuple[Any, Any]:
     return after, np.where(np.isinf(after), 0.0, now)
 
 
-def _mean_of_huge(values: Iterable[float]) -> float:
-    """Return the mean of values whose sum may be infinite: from there on the mean is updated."""
+def _mean_of_huge(values: Iterable[float], usage: QueryUsage) -> float:
+    """Return the mean of values whose sum is infinite: from there on the mean is updated."""
     total = mean = lost = 0.0
     incremental = False
     for count, value in enumerate(values, 1):
+        usage.check_time()
         if not incremental:
             new, new_lost = add(value, total, lost)
-            if count == 1 or not np.isinf(new):
+            if not np.isinf(new):
                 total, lost = new, new_lost
                 continue
             incremental = True
             mean, lost = total / (count - 1), lost / (count - 1)
         share = (count - 1) / count
         mean, lost = add(value / count, share * mean, share * lost)
-    return mean + lost if incremental else total / count + lost / count
+    return mean + lost

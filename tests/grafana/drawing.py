@@ -1,0 +1,87 @@
+"""A page in Chromium in which Grafana's packages draw dashboards over a Prometheus."""
+
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from http.server import SimpleHTTPRequestHandler
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from playwright.sync_api import Browser, Page, ViewportSize
+
+from tests.grafana.samples import END
+from tests.serving import serving
+
+HERE = Path(__file__).parent
+PACKAGES = HERE.parents[1] / ".cache" / "grafana"
+"""Where `make test-grafana` installs the packages of package.json."""
+SCREEN: ViewportSize = {"width": 1500, "height": 1000}
+SHOW = """([board, chosen]) => Promise.race([
+  show(board, chosen),
+  new Promise((_, late) => setTimeout(() => late(new Error("not shown within 60 s")), 60000)),
+])"""
+HOUR = 3_600_000
+
+
+class Shown(NamedTuple):
+    """What the panels of a dashboard show, and what was asked of Prometheus for them."""
+
+    panels: Sequence[Mapping[str, Any]]
+    sent: Sequence[Mapping[str, Any]]
+
+    def panel(self, title: str) -> Mapping[str, Any]:
+        """The panel with a title."""
+        (found,) = [panel for panel in self.panels if panel["title"] == title]
+        return found
+
+
+def bundle(where: Path) -> None:
+    """Write the page and what it needs into a folder."""
+    command = ("node", HERE / "bundle.mjs", PACKAGES, where)
+    subprocess.run(command, check=True, timeout=300)
+    (where / "index.html").write_bytes((HERE / "page" / "index.html").read_bytes())
+    (where / "public").symlink_to(PACKAGES / "node_modules/@grafana/ui/dist/public")
+
+
+class Drawing:
+    """One page; `show` draws a dashboard on it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.problems: list[str] = []
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+
+    def show(self, board: Mapping[str, Any], span: int = HOUR, **variables: Sequence[str]) -> Shown:
+        """Draw a dashboard of the last hour; variables that are not given stay as they are."""
+        times = {"from": _iso(END - span), "to": _iso(END)}
+        found = self.page.evaluate(SHOW, [board, {**times, "variables": variables}])
+        assert not self.problems
+        return Shown(**found)
+
+
+@contextmanager
+def drawing(browser: Browser, folder: Path, port: int, scrape: str) -> Iterator[Drawing]:
+    """A page over the Prometheus on a port, whose data source says how often it scrapes."""
+    with (
+        serving(type("Files", (_Files,), {"folder": folder})) as served,
+        browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context,
+    ):
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{served}/")
+        page.evaluate("([at, scrape]) => start(at, scrape)", [f"http://127.0.0.1:{port}", scrape])
+        yield Drawing(page)
+
+
+class _Files(SimpleHTTPRequestHandler):
+    folder: ClassVar[Path]
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args, directory=str(self.folder))
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+def _iso(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

@@ -1,0 +1,83 @@
+// What a panel shows, as texts, colours and links.
+import { DataFrameView, FieldType, getDisplayProcessor, getFieldDisplayName, getFieldMatcher, getFieldDisplayValues, type DataFrame, type DisplayValue, type Field, type PanelData } from '@grafana/data';
+import { config } from '@grafana/runtime';
+import { sceneGraph, SceneQueryRunner, VizPanel } from '@grafana/scenes';
+
+const text = ({ prefix = '', text: middle, suffix = '' }: DisplayValue) => `${prefix}${middle}${suffix}`;
+
+function cell(field: Field, row: number) {
+  const value = field.values[row];
+  const shown = field.display!(value);
+  const links = (field.getLinks?.({ valueRowIndex: row }) ?? []).map((one) => one.href);
+  const isNothing = value === null || value === undefined || value === '' || Number.isNaN(value);
+  return { text: text(shown), color: shown.color ?? '', nothing: isNothing, links };
+}
+
+function table([frame]: DataFrame[]) {
+  return (frame?.fields ?? []).map((field) => ({
+    name: getFieldDisplayName(field, frame),
+    type: field.type,
+    coloured: ['color-text', 'color-background'].includes(field.config.custom?.cellOptions?.type),
+    cells: Array.from({ length: frame.length }, (_, row) => cell(field, row)),
+  }));
+}
+
+function numbers(panel: VizPanel, { series, request }: PanelData) {
+  const { fieldConfig, options } = panel.state as any;
+  const found = getFieldDisplayValues({ fieldConfig, reduceOptions: options.reduceOptions, replaceVariables: panel.interpolate, theme: config.theme2, data: series, timeZone: request?.timezone });
+  return found.map(({ display, getLinks, hasLinks }) => ({
+    name: display.title ?? '',
+    text: options.textMode === 'name' ? display.title ?? '' : text(display),
+    color: display.color ?? '',
+    nothing: display.text === (fieldConfig.defaults.noValue ?? 'No data'),
+    links: hasLinks && getLinks ? getLinks({}).map((one) => one.href) : [],
+  }));
+}
+
+function lines(frames: DataFrame[]) {
+  return frames.flatMap((frame) => frame.fields.filter((field) => field.type === FieldType.number).map((field) => {
+    const there = field.values.filter((one) => one !== null && !Number.isNaN(one));
+    const last = field.display!(there.at(-1));
+    return { name: getFieldDisplayName(field, frame, frames), points: there.length, text: text(last), color: last.color ?? '', labels: field.labels ?? {} };
+  }));
+}
+
+function overrides(panel: VizPanel, frames: DataFrame[]) {
+  return panel.state.fieldConfig.overrides.map(({ matcher, properties }) => {
+    const meets = getFieldMatcher(matcher);
+    const met = frames.flatMap((frame) => frame.fields.filter((field) => meets(field, frame, frames)));
+    return { matcher, properties: properties.map((one) => one.id), met: met.length };
+  });
+}
+
+/** How many pixels of a table are hidden, and the smallest size of a text in a panel. */
+function layout(element: Element) {
+  const grid = element.querySelector('[role=grid]');
+  const content = element.querySelector('[data-testid="data-testid panel content"]') ?? element;
+  const texts = [...content.querySelectorAll('*')].filter((one) => [...one.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent!.trim()));
+  const sizes = texts.map((one) => parseFloat(getComputedStyle(one).fontSize));
+  return { hidden: grid ? grid.scrollWidth - grid.clientWidth : 0, smallest: sizes.length > 0 ? Math.round(Math.min(...sizes)) : 0 };
+}
+
+const NUMBERS = ['stat', 'gauge', 'bargauge'];
+
+export function shown(panel: VizPanel, element: Element) {
+  const raw = sceneGraph.getData(panel).state.data;
+  const data = panel.applyFieldConfig(raw);
+  const { pluginId, title } = panel.state;
+  const frames = data.series;
+  return {
+    id: panel.getLegacyPanelId(),
+    type: pluginId,
+    title: panel.interpolate(title, undefined, 'text'),
+    state: String(raw?.state ?? ''),
+    errors: [...(data.errors ?? []), ...(data.error ? [data.error] : [])].map((one) => one.message ?? String(one)),
+    columns: pluginId === 'table' ? table(frames) : [],
+    values: NUMBERS.includes(pluginId) ? numbers(panel, data) : [],
+    lines: ['timeseries', 'heatmap'].includes(pluginId) ? lines(frames) : [],
+    exemplars: (data.annotations ?? []).filter((one) => one.name === 'exemplar').reduce((sum, one) => sum + one.length, 0),
+    overrides: overrides(panel, frames),
+    layout: layout(element),
+    drawn: element.textContent ?? '',
+  };
+}
