@@ -233,6 +233,23 @@ def test_a_late_look_counts_for_the_callers_that_both_looks_see(
     assert attribution.logged == [(BlockSource("/a", ("app.py:1",)), 1985 * MS, True)]
 
 
+def test_looks_without_a_line_hide_no_line(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Of the route with most of the time a line is logged, if any look has seen one."""
+    attribution.sources = iter(
+        [
+            BlockSource("/b", ("other.py:1",)),
+            BlockSource("/a", ("a.py:1", "app.py:1")),
+            BlockSource("/a"),
+        ]
+    )
+    for now in (1101, 1200, 3000):
+        watched.look(now * MS, now * MS)
+    watched.beat(3010 * MS)
+    assert attribution.logged == [(BlockSource("/a", ("a.py:1", "app.py:1")), 1985 * MS, True)]
+
+
 def test_the_cause_of_most_of_a_span_is_remembered(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:

@@ -57,7 +57,10 @@ class LoopConditions(NamedTuple):
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class WatchedLoop:
-    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns)."""
+    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns).
+
+    ``chores`` is called often while the loop runs, in the thread that watches it.
+    """
 
     attributions: list[BlockAttribution]
     threshold: int
@@ -65,6 +68,7 @@ class WatchedLoop:
     loop: asyncio.AbstractEventLoop | TrioLoop | None = None
     thread: int = 0
     due: int = 0
+    chores: Callable[[], None] = field(default=lambda: None, kw_only=True)
     waits: ProcessorWaits = field(default_factory=ProcessorWaits)
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     _block: OngoingBlock | None = None
