@@ -67,6 +67,6 @@ class ProcessorWaits:
     def _read(self, name: str) -> bytes:
         fd = os.open(self._folder + name, os.O_RDONLY)
         try:
-            return os.read(fd, MAX_BYTES)
+            return os.pread(fd, MAX_BYTES, 0)
         finally:
             os.close(fd)
