@@ -233,6 +233,23 @@ def test_a_late_look_counts_for_the_callers_that_both_looks_see(
     assert attribution.logged == [(BlockSource("/a", ("app.py:1",)), 1985 * MS, True)]
 
 
+def test_looks_without_a_line_hide_no_line(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Of the route with most of the time a line is logged, if any look has seen one."""
+    attribution.sources = iter(
+        [
+            BlockSource("/b", ("other.py:1",)),
+            BlockSource("/a", ("a.py:1", "app.py:1")),
+            BlockSource("/a"),
+        ]
+    )
+    for now in (1101, 1200, 3000):
+        watched.look(now * MS, now * MS)
+    watched.beat(3010 * MS)
+    assert attribution.logged == [(BlockSource("/a", ("a.py:1", "app.py:1")), 1985 * MS, True)]
+
+
 def test_the_cause_of_most_of_a_span_is_remembered(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
@@ -260,6 +277,24 @@ def test_a_block_is_shown_while_it_lasts(
     watched.beat(1750 * MS)
     first, second = (f"/a: {line}, called from app.py:1" for line in ("a.py:1", "b.py:2"))
     assert attribution.shown == [first, second, ""]
+
+
+def test_a_block_of_a_loop_that_has_stopped_is_hidden(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """A loop that is stopped while it is blocked, as by an exception, is not shown for ever."""
+    attribution.sources = iter(lines(*["a.py:1"] * 9))
+    watched.look(1300 * MS, 1300 * MS)
+    loop, watched.loop = watched.loop, None
+    watched.look(1350 * MS, 1350 * MS)
+    line = "/a: a.py:1, called from app.py:1"
+    assert attribution.shown == [line, ""]
+    watched.loop = loop
+    watched.beat(5000 * MS)
+    watched.look(5300 * MS, 5300 * MS)
+    watched._run = lambda: None  # the loop runs anew
+    watched.beat(9000 * MS)
+    assert attribution.shown == [line, "", line, ""]
 
 
 class Waits(ProcessorWaits):

@@ -2,7 +2,8 @@
 
 ``schedstat`` of a thread has the time that it ran and the time that it was ready to run without a
 processor, each in nanoseconds. A wait is added when it ends; until then the state of the thread
-tells. Without this file, as on other systems, no wait is known.
+tells. Without this file, as on other systems, no wait is known. The event loop may read it: the
+kernel answers from memory, in a few microseconds.
 """
 
 import os
@@ -67,6 +68,6 @@ class ProcessorWaits:
     def _read(self, name: str) -> bytes:
         fd = os.open(self._folder + name, os.O_RDONLY)
         try:
-            return os.read(fd, MAX_BYTES)
+            return os.pread(fd, MAX_BYTES, 0)
         finally:
             os.close(fd)

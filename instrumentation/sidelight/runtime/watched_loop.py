@@ -57,7 +57,10 @@ class LoopConditions(NamedTuple):
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class WatchedLoop:
-    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns)."""
+    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns).
+
+    ``chores`` is called often while the loop runs, in the thread that watches it.
+    """
 
     attributions: list[BlockAttribution]
     threshold: int
@@ -65,10 +68,12 @@ class WatchedLoop:
     loop: asyncio.AbstractEventLoop | TrioLoop | None = None
     thread: int = 0
     due: int = 0
+    chores: Callable[[], None] = field(default=lambda: None, kw_only=True)
     waits: ProcessorWaits = field(default_factory=ProcessorWaits)
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
+    _shown: BlockSource | None = None
     _run: Callable[..., Any] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -84,8 +89,9 @@ class WatchedLoop:
             ended, self._block, self._last_source = self._block, None, None
             self.due = now + self.period
             self.waits.restart(now)
+            self._hide()
         if ended is not None:
-            self._end(ended)
+            self._log(ended, ended=True)
         return max(late, 0)
 
     def _notice_restart(self) -> None:
@@ -146,6 +152,7 @@ class WatchedLoop:
         with self._lock:
             if not self.running():
                 self.due, self._block = 0, None
+                self._hide()
             late = now - self.due if self.due else 0
             if late <= self.threshold // 2:
                 return
@@ -156,8 +163,7 @@ class WatchedLoop:
                 self._show(block)
         if block is not None and not block.logged and block.ns >= LONG:
             block.logged = True
-            for attribution in self.attributions[:1]:
-                attribution.log_block(block, ended=False)
+            self._log(block, ended=False)
 
     def _seen(self, *, is_late: bool) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
@@ -191,16 +197,19 @@ class WatchedLoop:
     def _show(self, block: OngoingBlock) -> None:
         """Show a block that has a cause to other processes, until it ends."""
         source = block.main_source()
-        if block.has_cause and source != block.shown:
-            block.shown = source
+        if block.has_cause and source != self._shown:
+            self._shown = source
             for attribution in self.attributions[:1]:
                 attribution.show_block(block)
 
-    def _end(self, block: OngoingBlock) -> None:
+    def _hide(self) -> None:
+        shown, self._shown = self._shown, None
+        for attribution in self.attributions[:1] if shown else ():
+            attribution.hide_block()
+
+    def _log(self, block: OngoingBlock, *, ended: bool) -> None:
         for attribution in self.attributions[:1]:
-            if block.shown is not None:
-                attribution.hide_block()
-            attribution.log_block(block, ended=True)
+            attribution.log_block(block, ended=ended)
 
     def _attribute(self, frame: FrameType | None) -> BlockSource:
         """What a stack works for, by the first that knows it."""
