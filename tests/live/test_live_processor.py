@@ -86,7 +86,7 @@ def test_waits_for_a_processor_are_told_from_work_and_sleep() -> None:
             time.sleep(sleep)
             now = time.monotonic_ns()
             ran = time.thread_time_ns() - ran
-            found.append((now - began, ran, waits.waited(now, from_outside=False)))
+            found.append((now - began, ran, waits.waited()))
 
     processor = min(os.sched_getaffinity(0))
     with busy(processor):

@@ -119,7 +119,7 @@ class WatchedLoop:
         began = self.due - self.period // 2
         if self._block is not None and self._block.has_cause:
             return PastBlock(began, now, self._block.main_source())
-        code = now - began - self.waits.waited(now, from_outside=False)
+        code = now - began - self.waits.waited()
         seen = self._last_source or BlockSource(UNKNOWN)
         return PastBlock(began, now, seen if code >= self._least else NO_PROCESSOR)
 
@@ -158,7 +158,8 @@ class WatchedLoop:
                 return
             self._last_source = self._seen(is_late=now - planned > self.threshold)
             block = None
-            if late > self.threshold:
+            unclear = self.waits.may_wait(now)  # a later look or the beat counts it then
+            if late > self.threshold and not unclear:
                 block = self._count(now, self._last_source, ended=False)
                 self._show(block)
         if block is not None and not block.logged and block.ns >= LONG:
@@ -182,7 +183,7 @@ class WatchedLoop:
             self._block = OngoingBlock(began, self._least)
         block = self._block
         ns = block.advance(now)
-        block.add(source, ns, self.waits.take(now, ns, from_outside=not ended))
+        block.add(source, ns, self.waits.take(ns))
         self._report(block, ended=ended)
         return block
 
