@@ -254,7 +254,7 @@ METRICS: Final = _catalogue(
         "seconds",
         (ROUTE,),
         "Time an event loop was blocked, by route: _UNMATCHED for a request without a route, "
-        "empty outside of any request.",
+        "empty outside of any request, and for the time that it waited for a processor.",
     ),
     Metric(
         "asyncio_event_loop_blocks_total",
