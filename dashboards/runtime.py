@@ -310,6 +310,7 @@ BUILD: Final = {
     "fastapi_version": "FastAPI",
     "python_version": "Python",
     "server": "Server",
+    "fast_path": "Fast path",
 }
 BUILDS: Final = f"count by (job, {', '.join(BUILD)}) ({raw('sidelight_build_info')})"
 VERSIONS: Final = table(

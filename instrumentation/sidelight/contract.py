@@ -254,7 +254,7 @@ METRICS: Final = _catalogue(
         "seconds",
         (ROUTE,),
         "Time an event loop was blocked, by route: _UNMATCHED for a request without a route, "
-        "empty outside of any request.",
+        "empty outside of any request, and for the time that it waited for a processor.",
     ),
     Metric(
         "asyncio_event_loop_blocks_total",
@@ -430,8 +430,8 @@ METRICS: Final = _catalogue(
         "sidelight_build_info",
         "info",
         "",
-        ("version", "python_version", "fastapi_version", "server"),
-        "Versions in use.",
+        ("version", "python_version", "fastapi_version", "server", "fast_path"),
+        "Versions in use, and whether common requests are measured natively or in Python.",
     ),
     Metric(
         "sidelight_workers",

@@ -1,5 +1,6 @@
 """The configurations of Prometheus, Alertmanager and the collector, checked by their tools."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,26 @@ def test_rule_files_are_read() -> None:
     """Both configurations read the rules in `deploy/prometheus/rules/`."""
     for name in ("prometheus.yml", "prometheus-otlp.yml"):
         assert load(DEPLOY / "prometheus" / name)["rule_files"] == ["rules/*.yml"]
+
+
+def test_the_lines_to_change_elsewhere_are_there(tmp_path: Path) -> None:
+    """Each line that deploy/README.md says to change is in the file, and what remains is valid."""
+    text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
+    section = (DEPLOY / "README.md").read_text().partition("## Prometheus outside")[2]
+    lines = re.findall(r"^\| `([^`]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+    assert len(lines) == 5
+    for line in lines:
+        assert text.count(f" {line}") + text.count(f"\n{line}") == 1
+    for old, new in (
+        ("rules/*.yml", str(DEPLOY / "prometheus/rules/*.yml")),
+        ("alertmanager:9093", "127.0.0.1:9093"),
+        ("job_name: shop", "job_name: bank"),
+        (f"    {lines[3]}\n", ""),
+        ("sidecar:9464", "127.0.0.1:9464"),
+    ):
+        text = text.replace(old, new)
+    (tmp_path / "prometheus.yml").write_text(text)
+    run("promtool", "check", "config", str(tmp_path / "prometheus.yml"), package=DEBIAN)
 
 
 def collector(name: str) -> dict[str, Any]:

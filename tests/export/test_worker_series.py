@@ -16,11 +16,11 @@ def test_a_version_is_absent_until_it_is_known(tmp_path: Path) -> None:
     snapshot = reader.snapshot()
     assert snapshot.services == []
     assert "sidelight_build_info" not in {key.family.name for key in snapshot.sums}
-    info = ServiceInfo(service_name="shop", version="1.2", server="uvicorn")
+    info = ServiceInfo(service_name="shop", version="1.2", server="uvicorn", fast_path="native")
     file.append_block(BlockKind.SERVICE_INFO, encode(info))
     snapshot = reader.snapshot()
     assert snapshot.services == [info]
     infos = [key for key in snapshot.sums if key.family.name == "sidelight_build_info"]
-    assert [key.labels for key in infos] == [("1.2", "", "", "uvicorn")]
+    assert [key.labels for key in infos] == [("1.2", "", "", "uvicorn", "native")]
     killed(file)
     where.close()

@@ -52,6 +52,10 @@ def test_twenty_clients_at_a_pool_of_five(
 ) -> None:
     """One client gives back each second: the others wait for up to 15 s, and use for 5 s each."""
 
+    def state_is(clients: Clients, got: int, uses: int, shown: tuple[int, ...]) -> bool:
+        counted = clients.got, worker.histogram(USES, name)[0]
+        return (*counted, worker.connections(name)) == (got, uses, shown)
+
     async def main() -> None:
         async with pool_of(PATIENT) as (pool, borrow):
             assert watch(pool, name=name) is pool
@@ -59,10 +63,9 @@ def test_twenty_clients_at_a_pool_of_five(
             clients.start(CLIENTS)
             for given_back in range(CLIENTS + 1):
                 taken = min(CLIENTS, given_back + SIZE)
-                await soon(lambda taken=taken: clients.got == taken)  # type: ignore[misc]
-                await soon(lambda n=given_back: worker.histogram(USES, name)[0] == n)  # type: ignore[misc]
                 used = taken - given_back
-                assert worker.connections(name) == (SIZE - used, used, SIZE, CLIENTS - taken)
+                shown = (SIZE - used, used, SIZE, CLIENTS - taken)
+                await soon(partial(state_is, clients, taken, given_back, shown))
                 if given_back < CLIENTS:
                     clock.pass_by(1)
                     clients.give_back()

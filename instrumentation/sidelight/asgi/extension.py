@@ -6,6 +6,8 @@ from typing import Any
 
 PURE = "SIDELIGHT_PURE"
 """Set to anything but an empty text or 0, it chooses the Python way."""
+BUILD = "SIDELIGHT_NATIVE"
+"""At build time, 0 leaves the extension out and 1 makes it an error where it is not compiled."""
 
 
 def load() -> Any:
@@ -19,3 +21,5 @@ def load() -> Any:
 
 
 extension = load()
+WAY = "python" if extension is None else "native"
+"""The way of common requests, as the label ``fast_path`` has it."""

@@ -1,6 +1,7 @@
 """Which request blocks the event loop, by the stack of the thread that the loop runs on."""
 
 import asyncio
+import gc
 import logging
 import time
 from contextlib import suppress
@@ -120,10 +121,17 @@ def context_of(frame: FrameType, loop: Any) -> Context | None:
             context: Context | None = found.f_locals["self"]._context  # noqa: SLF001 as tests do
             return context
         found = found.f_back
-    if loop is None:  # it has stopped in this moment
-        return None
-    task = asyncio.current_task(loop)  # of uvloop, whose handles are not written in Python
-    return getattr(task, "get_context", lambda: None)()  # from Python 3.12 on
+    # Handles of uvloop are not written in Python. A loop that has stopped in this moment is None.
+    task = None if loop is None else asyncio.current_task(loop)
+    return None if task is None else _context_of_task(task)
+
+
+def _context_of_task(task: Any) -> Context | None:
+    if hasattr(task, "get_context"):  # from Python 3.12 on
+        context: Context | None = task.get_context()
+        return context
+    # A task refers to its own context first, and then to those of its callbacks.
+    return next((each for each in gc.get_referents(task) if isinstance(each, Context)), None)
 
 
 def scope_of(frame: FrameType | None) -> Scope | None:

@@ -7,6 +7,7 @@ from starlette.types import Scope
 
 from sidelight.asgi import tracing
 from sidelight.asgi.cancellation import server_stops
+from sidelight.asgi.extension import WAY
 from sidelight.asgi.labels import Labels, RouteLabel
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler
@@ -46,7 +47,7 @@ class Recorder:
         self.tracing = tracing.active()
         self.class_names = CardinalityLimiter(MOST_CLASSES)
         self.close_codes = CardinalityLimiter(MOST_CODES)
-        self.about = about(settings, store.instance, telemetry=telemetry)
+        self.about = about(settings, store.instance, fast_path=WAY, telemetry=telemetry)
         self._slow_log = SlowLog()
         self._routes: dict[tuple[str, str, str], RouteSeries] = {}
         self._on_renewal: list[Callable[[], None]] = []

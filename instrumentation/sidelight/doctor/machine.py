@@ -7,6 +7,7 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
+from sidelight.asgi.extension import BUILD, PURE, extension
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError
 from sidelight.nearest import nearest_key
@@ -36,7 +37,9 @@ def check_machine(
     ``of_commands`` are the variables that commands read, and the middleware does not.
     """
     yield from _versions()
-    yield from _misspelt(environ, {*map(variable, OPTIONS), CONFIG, DISABLED, *of_commands})
+    yield from _fast_path(environ)
+    of_others = {CONFIG, DISABLED, PURE, BUILD, *of_commands}
+    yield from _misspelt(environ, {*map(variable, OPTIONS), *of_others})
     yield from _disabled(environ)
     try:
         settings = load({}, environ)
@@ -51,6 +54,21 @@ def check_machine(
             "unset PROMETHEUS_MULTIPROC_DIR",
         )
     yield from _memory(settings)
+
+
+def _fast_path(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Whether common requests are measured natively."""
+    if extension is not None:
+        yield ok("fast path: native")
+    elif environ.get(PURE):
+        yield ok(f"fast path: Python, since {PURE} is set")
+    else:
+        yield warn(
+            "fast path: Python, since this installation has no native extension; a request costs "
+            "about three times as much",
+            "install a wheel for this platform, or install with a C compiler and Python's headers "
+            f"({BUILD}=1 shows what fails)",
+        )
 
 
 def _misspelt(environ: Mapping[str, str], known: Collection[str]) -> Iterator[Finding]:

@@ -77,7 +77,8 @@ def add_workers(snapshot: Snapshot, files: Iterable[FileContents], key_of: KeyOf
             info = file.index.service_info
             if info.version:  # a worker publishes it a moment after it made its file
                 snapshot.services.append(info)
-                labels = info.version, info.python_version, info.fastapi_version, info.server
+                versions = info.version, info.python_version, info.fastapi_version
+                labels = *versions, info.server, info.fast_path
                 snapshot.sums[key_of("sidelight_build_info", labels)] = (1,)
     for state, number in states.items():
         snapshot.sums[key_of("sidelight_workers", (state,))] = (number,)

@@ -29,6 +29,7 @@ def about(
     settings: Settings,
     instance: str,
     *,
+    fast_path: str = "",
     telemetry: str = "",
     environ: Mapping[str, str] = os.environ,
 ) -> ServiceInfo:
@@ -42,6 +43,7 @@ def about(
         python_version=platform.python_version(),
         fastapi_version=version("fastapi"),
         server=supervisor.server(),
+        fast_path=fast_path,
         telemetry=telemetry,
     )
 

@@ -1,5 +1,6 @@
 """One block of an event loop: how long it lasts, and what takes the time."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -19,10 +20,14 @@ class BlockSource(NamedTuple):
     where: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        lines = CALLER.join(self.where) or "its stack could not be read"
+        lines = CALLER.join(self.where) or NOT_SEEN
         return f"{self.route or 'no request'}: {lines}"
 
 
+NOT_SEEN: Final = (
+    "its stack could not be read, because no other thread could run: the garbage collector or a C "
+    "extension kept the GIL, or the machine was busy"
+)
 NO_PROCESSOR: Final = BlockSource("", ("the machine had no processor free for it",))
 """What no code is the cause of."""
 
@@ -41,7 +46,6 @@ class OngoingBlock:
     """The time up to which its sources are known."""
     counted: bool = False
     logged: bool = False
-    shown: BlockSource | None = None
     _code: int = 0
     _sources: dict[tuple[str, ...], tuple[int, BlockSource]] = field(default_factory=dict)
     _uncounted: dict[str, int] = field(default_factory=dict)
@@ -77,11 +81,20 @@ class OngoingBlock:
                 self._sources[line] = before + part, known
 
     def main_source(self) -> BlockSource:
-        """The route and the line that most of the time was added to, if code is the cause."""
-        code = [found for found in self._sources.values() if found[1] != NO_PROCESSOR]
+        """The route that most of the time was added to, and its line with the most.
+
+        `NO_PROCESSOR` where no code is the cause.
+        """
         if not self.has_cause:
             return NO_PROCESSOR
-        return max(code, key=lambda found: found[0])[1]
+        code = [found for found in self._sources.values() if found[1] != NO_PROCESSOR]
+        by_route: Counter[str] = Counter()
+        for ns, source in code:
+            by_route[source.route] += ns
+        route = max(by_route, key=by_route.__getitem__)
+        of_route = [found for found in code if found[1].route == route]
+        # Looks that came too late have no line.
+        return max(of_route, key=lambda found: (bool(found[1].where), found[0]))[1]
 
     def take_uncounted(self, *, ended: bool) -> dict[str, int]:
         """Nanoseconds by route that are to be counted; none until the cause is known."""

@@ -1,7 +1,7 @@
 """The service and the versions of a worker, published for readers in other processes."""
 
-import json
 from dataclasses import asdict, dataclass, fields
+from json import dumps, loads
 
 TELEMETRY_FIX = 'FastAPI(telemetry={"metrics": False})'
 """The setting that leaves the metrics to Sidelight, where FastAPI sends the same."""
@@ -11,7 +11,8 @@ TELEMETRY_FIX = 'FastAPI(telemetry={"metrics": False})'
 class ServiceInfo:
     """Texts for ``target_info`` and ``sidelight_build_info``, empty where unknown.
 
-    ``telemetry`` is "metrics" where FastAPI's own telemetry sends the same metrics.
+    ``fast_path`` is "native" or "python". ``telemetry`` is "metrics" where FastAPI's own telemetry
+    sends the same metrics.
     """
 
     service_name: str = ""
@@ -21,18 +22,19 @@ class ServiceInfo:
     python_version: str = ""
     fastapi_version: str = ""
     server: str = ""
+    fast_path: str = ""
     telemetry: str = ""
 
 
 def encode(info: ServiceInfo) -> bytes:
     """The information as it is stored in a file."""
-    return json.dumps(asdict(info)).encode()
+    return dumps(asdict(info)).encode()
 
 
 def decode(data: bytes) -> ServiceInfo:
     """The inverse of `encode`; unknown fields, and values that are no text, are left out."""
     try:
-        found = json.loads(data)
+        found = loads(data)
         names = {field.name for field in fields(ServiceInfo)} & found.keys()
     except (ValueError, AttributeError, RecursionError):
         return ServiceInfo()

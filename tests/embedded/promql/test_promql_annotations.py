@@ -14,9 +14,9 @@ from sidelight.embedded.promql.ast import (
 )
 from sidelight.embedded.promql.engine import instant_query, range_query
 from sidelight.embedded.promql.formatting import format_general
-from sidelight.embedded.promql.functions import COUNTER_RATES
 from sidelight.embedded.promql.limits import QueryLimits
 from sidelight.embedded.promql.parser import parse
+from sidelight.embedded.promql.range_annotations import COUNTER_RATES
 from tests.embedded.promql.series_notation import WrittenSeries
 from tests.embedded.promql.shipped_queries import shipped_queries
 

@@ -38,7 +38,7 @@ class Big:
 
 
 END = 3_600_000
-SMALL = QueryLimits(seconds=1.0, samples=1_000_000)
+SMALL = QueryLimits(seconds=60.0, samples=1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ SMALL = QueryLimits(seconds=1.0, samples=1_000_000)
     ],
 )
 def test_samples_are_counted_before_they_are_made(text: str) -> None:
-    """A query with too many samples is refused at once, with Prometheus's message."""
+    """A query with too many samples is refused long before its time is up, as in Prometheus."""
     begin = time.monotonic()
     with pytest.raises(QueryError) as caught:
         instant_query(text, Big(), END, SMALL)
     assert (caught.value.kind, caught.value.message) == ("execution", TOO_MANY)
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < SMALL.seconds / 2
 
 
 DEEP = 20
@@ -126,6 +126,8 @@ def test_the_samples_of_an_answer_are_limited() -> None:
         "quantile_over_time(0.5, x[1h])",
         "deriv(x[1h])",
         "sum_over_time(x[1h])",
+        "stddev_over_time(vector(1)[900000s:1s])",
+        "avg_over_time(vector(1.7e308)[900000s:1s])",
         "quantile by (number) (0.5, x) + " * 40 + "x",
         " + ".join(f'label_replace(x, "a", "{n}$1", "number", "{"(.*)" * 50}")' for n in range(9)),
     ],

@@ -35,7 +35,7 @@ async def _body(request: Request) -> bytes:
 
 
 def parse_form(*texts: bytes) -> ApiParameters:
-    """Parse fields. One that is invalid is left out, and the last text's problem is kept."""
+    """Parse fields. One that is invalid is left out, and the first problem is kept."""
     found: dict[str, list[str]] = {}
     problem = ""
     for text in texts:

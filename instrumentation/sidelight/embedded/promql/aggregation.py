@@ -192,6 +192,7 @@ def _stdvar(groups: Groups, frame: Frame, usage: QueryUsage) -> Floats:
         for values, present in zip(
             *(np.moveaxis(one, 1, 0) for one in (cells.values, cells.present)), strict=True
         ):
+            usage.check_time()
             count += present
             delta = np.where(present, values - mean, 0.0)
             mean += delta / np.maximum(count, 1)

@@ -1,13 +1,13 @@
 """PromQL's functions by their names."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from sidelight.embedded.promql.aggregation import sort_by_value
-from sidelight.embedded.promql.annotations import Annotations, is_named_as_counter
+from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import (
     FunctionCall,
     MatrixSelector,
@@ -36,6 +36,7 @@ from sidelight.embedded.promql.histogram import histogram_quantiles
 from sidelight.embedded.promql.histogram_annotations import HistogramAnnotations
 from sidelight.embedded.promql.label_functions import label_join, label_replace
 from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.range_annotations import annotate_range
 from sidelight.embedded.promql.range_functions import (
     OVER_TIME_FUNCTIONS,
     RATE_FUNCTIONS,
@@ -45,7 +46,6 @@ from sidelight.embedded.promql.selectors import BATCH_CELLS, SelectorCache, Wind
 from sidelight.embedded.promql.storage import LabelMatcher
 
 KEEPS_METRIC_NAME: Final = frozenset({"last_over_time"})
-COUNTER_RATES: Final = frozenset({"rate", "increase"})
 
 
 class ArgumentEvaluator(Protocol):
@@ -88,35 +88,10 @@ def _over_range(function: WindowFunction, args: ArgumentEvaluator, call: Functio
     scalars = args.scalars([arg for arg in call.args if arg is not ranges])
     with args.usage.hold(len(scalars) * len(args.steps)):
         parts = [_in_batches(function, windows, scalars) for windows in args.windows(ranges)]
-    _annotate_range(args, call, parts, scalars)
+    annotate_range(args.annotations, call, parts, scalars)
     frame = stacked_frames(parts, len(args.steps))
     kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metadata()
     return kept.merged_over_all_steps()
-
-
-def _annotate_range(
-    args: ArgumentEvaluator, call: FunctionCall, parts: list[Frame], scalars: list[Floats]
-) -> None:
-    if call.name in COUNTER_RATES:
-        selects = isinstance(call.args[0], MatrixSelector)  # a subquery has no position
-        for name in _non_counters(parts):
-            args.annotations.possible_non_counter(name, call.starts[0] if selects else 0)
-    elif call.name == "quantile_over_time":
-        used = [part.present.any(axis=0) for part in parts]
-        quantiles = scalars[0][np.logical_or.reduce(used)] if used else ()
-        args.annotations.invalid_quantiles(np.unique(quantiles).tolist(), call.starts[0])
-
-
-def _non_counters(parts: list[Frame]) -> Iterator[str]:
-    """Yield the names of series with a rate that are not named as counters."""
-    for part in parts:
-        rows = part.series.cached("non-counters", partial(_named_otherwise, part.series))
-        yield from {name for row, name in rows if part.present[row].any()}
-
-
-def _named_otherwise(series: LabelSets) -> list[tuple[int, str]]:
-    names = [labels.get(METRIC_NAME, "") for labels in series.labels]
-    return [(row, name) for row, name in enumerate(names) if not is_named_as_counter(name)]
 
 
 def _in_batches(function: WindowFunction, windows: Windows, scalars: list[Floats]) -> Frame:

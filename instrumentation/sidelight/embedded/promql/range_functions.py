@@ -14,6 +14,7 @@ from sidelight.embedded.promql.aggregation import (
 )
 from sidelight.embedded.promql.compensated import add, compensated_sums
 from sidelight.embedded.promql.frame import Bools, Floats, Ints
+from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.selectors import Index, WindowCells, Windows, WindowValues
 
 _CLOSE: Final = 1.1
@@ -213,16 +214,17 @@ def _stdvar(windows: Windows) -> WindowValues:
     """Return the population variance of the samples."""
     made = np.full(windows.shape, np.nan)
     for cells in windows.cells():
-        made[:, cells.steps] = _variance(cells)
+        made[:, cells.steps] = _variance(cells, windows.usage)
     return made, windows.present()
 
 
-def _variance(cells: WindowCells) -> Floats:
+def _variance(cells: WindowCells, usage: QueryUsage) -> Floats:
     """The mean is updated with each value (Welford), with compensation, as in Prometheus."""
     count, mean, lost, squares, squares_lost = np.zeros((5, *cells.values.shape[:2]))
     for values, valid in zip(
         *(np.moveaxis(one, 2, 0) for one in (cells.values, cells.valid)), strict=True
     ):
+        usage.check_time()
         count += valid
         delta = np.where(valid, values - (mean + lost), 0.0)
         mean, lost = add(delta / np.maximum(count, 1), mean, lost)

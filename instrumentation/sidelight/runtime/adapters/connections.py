@@ -114,8 +114,8 @@ class Wait:
         self._pool = pool
 
     def __enter__(self) -> None:
-        self._pool.waiting.add(self)
         self._began = time.monotonic_ns()
+        self._pool.waiting.add(self)
 
     def __exit__(
         self,
