@@ -1,7 +1,7 @@
-"""VictoriaMetrics and vmagent: started as deploy/victoria-metrics/README.md says, and ended."""
+"""VictoriaMetrics, vmagent and vmalert, with what deploy/victoria-metrics/README.md names."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,26 @@ def vmagent(where: Path, remote_write: str) -> Iterator[int]:
         f"-remoteWrite.tmpDataPath={where / 'vmagent'}",
         f"-remoteWrite.relabelConfig={FOLDER / 'relabel.yml'}",
         *otlp_flags(),
+    )
+    with started(command, where):
+        yield port
+
+
+@contextmanager
+def vmalert(where: Path, store: int, rules: Sequence[Path]) -> Iterator[int]:
+    """A vmalert that evaluates rules over a VictoriaMetrics, and writes what they record there."""
+    port, url = free_port(), f"http://127.0.0.1:{store}"
+    command = (
+        newer("victoria-metrics", "vmalert"),
+        *(f"-rule={path}" for path in rules),
+        f"-datasource.url={url}",
+        f"-remoteWrite.url={url}",
+        f"-remoteRead.url={url}",
+        f"-httpListenAddr=127.0.0.1:{port}",
+        "-notifier.blackhole",
+        "-disableAlertgroupLabel",
+        "-rule.evalDelay=0s",
+        "-remoteWrite.flushInterval=100ms",
     )
     with started(command, where):
         yield port
