@@ -16,7 +16,7 @@ from dashboards.queries import (
     recorded,
     total,
 )
-from dashboards.tables import RAW, Column, Key, coloured_column, table
+from dashboards.tables import Column, Key, coloured_column, table
 from sidelight.slo import names
 
 REQUESTS: Final = recorded(names.SERVICE)
@@ -33,7 +33,7 @@ SERVICES: Final = table(
     "seen in the last day and has no target left keeps its row. The budget is the lowest of the "
     "service's objectives, the burn rate the highest; a burn rate of 1 spends the budget exactly "
     "over its window.",
-    [Key("job", "Service", link_to("service", f"var-job={RAW}"))],
+    [Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}"))],
     coloured_column(ALERTS, "Alerts firing", "short", (1, BAD), decimals=0),
     Column(total(REQUESTS, "job"), "Requests/s", "reqps"),
     coloured_column(error_ratio("job"), "Errors", "percentunit", *ERROR_RATIO),

@@ -19,7 +19,7 @@ from dashboards.queries import (
     recorded,
     spaced,
 )
-from dashboards.tables import RAW, SERVICE, Column, Key, coloured_column, table
+from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.slo import names
 from sidelight.slo.windows import BURN_RATES, plain
 
@@ -91,7 +91,7 @@ OBJECTIVES: Final = table(
     "The 50 objectives with the least budget left. A burn rate is red from the threshold "
     "of its alert on.",
     [
-        Key("job", "Service", link_to("service", f"var-job={RAW}")),
+        Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}")),
         Key("slo", "SLO"),
         Key("http_request_method", "Method", blank="all"),
         Key("http_route", "Route", blank=WHOLE),
@@ -174,7 +174,7 @@ OF_BAR: Final = [f"var-{name}=${{__field.labels.{label}}}" for name, label in LA
 TO_ROUTE: Final = link_to(
     "route",
     "var-job=${__data.fields.Service}",
-    f"var-route={RAW}",
+    "var-route=${__data.fields.http_route}",
     "var-method=${__data.fields.Method}",
 )
 SPENDERS: Final = [

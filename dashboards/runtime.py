@@ -31,7 +31,7 @@ from dashboards.queries import (
     recorded,
     total,
 )
-from dashboards.tables import RAW, SERVICE, Column, Key, coloured_column, table
+from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.contract import POOL, PORT, SERVER
 from sidelight.slo import names
 
@@ -90,7 +90,7 @@ BLOCKED: Final = total(rate("asyncio_event_loop_blocked_seconds_total"), "job", 
 BLOCKS: Final = total(rate("asyncio_event_loop_blocks_total"), "job", "http_route")
 EVENT_LOOPS: Final = f"on (job) group_left () {total(raw('sidelight_workers'), 'job')}"
 BLOCKING: Final = in_top(f"{BLOCKED} > 0", 20, "job", "http_route")
-TO_ROUTE: Final = link_to("route", shared.OF_SERVICE, f"var-route={RAW}")
+TO_ROUTE: Final = link_to("route", shared.OF_SERVICE, "var-route=${__data.fields.http_route}")
 LOOPS: Final = [
     heatmap(
         "Event loop lag distribution",

@@ -30,7 +30,7 @@ from dashboards.queries import (
     recorded,
     total,
 )
-from dashboards.tables import RAW, SERVICE, Column, Key, coloured_column, table
+from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.contract import POOL
 from sidelight.slo import names
 
@@ -129,11 +129,11 @@ P95: Final = quantile("0.95", total(recorded(names.ROUTE_LE), *ROUTE_LABELS, "le
 TO_ROUTE: Final = link_to(
     "route",
     "var-job=${__data.fields.Service}",
-    f"var-route={RAW}",
+    "var-route=${__data.fields.http_route}",
     "var-method=${__data.fields.Method}",
     "${instance:queryparam}",
 )
-TO_ROUTE_ALONE: Final = link_to("route", shared.OF_SERVICE, f"var-route={RAW}")
+TO_ROUTE_ALONE: Final = link_to("route", shared.OF_SERVICE, "var-route=${__data.fields.http_route}")
 ROUTES: Final = table(
     "Routes by share of time",
     "The 30 routes in which the service spends most of its time: the number of requests times "
@@ -223,7 +223,9 @@ MEAN: Final = ratio(total(raw(names.INSTANCE_TIME), *INSTANCE_LABELS), REQUESTS)
 DISTANCE: Final = f"abs(({MEAN}) - scalar(quantile(0.5, {MEAN})))"
 FURTHEST: Final = in_top(DISTANCE, 20, *INSTANCE_LABELS)
 CORES: Final = total(rate("process_cpu_seconds_total"), *INSTANCE_LABELS)
-TO_RUNTIME: Final = link_to("runtime", "var-job=${__data.fields.Service}", f"var-instance={RAW}")
+shared.TO_INSTANCE: Final = link_to(
+    "runtime", "var-job=${__data.fields.Service}", "var-instance=${__data.fields.Instance}"
+)
 SPREAD: Final = [
     time_series(
         "Requests per instance",
@@ -241,7 +243,7 @@ SPREAD: Final = [
 INSTANCES: Final = table(
     "Instances furthest from the median",
     "The 20 instances whose mean latency is furthest from the median of all instances.",
-    [SERVICE, Key("instance", "Instance", TO_RUNTIME)],
+    [SERVICE, Key("instance", "Instance", shared.TO_INSTANCE)],
     Column(f"topk(20, {DISTANCE})", "Off the median", "s"),
     Column(f"{MEAN} {FURTHEST}", "Mean latency", "s"),
     Column(f"{REQUESTS} {FURTHEST}", "Requests/s", "reqps"),

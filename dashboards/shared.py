@@ -31,7 +31,7 @@ from dashboards.queries import (
     recorded,
     total,
 )
-from dashboards.tables import RAW, Column, Key, table
+from dashboards.tables import Column, Key, table
 from sidelight.project import PROJECT_URL
 from sidelight.slo import names
 from sidelight.slo.recording import CLASS, COUNTED, FAILED
@@ -145,9 +145,11 @@ def targets_down(description: str, expr: str) -> PanelBuilder:
     )
 
 
-RUNBOOK: Final = f"{PROJECT_URL}/docs/runbooks/{RAW}.md"
+TO_ROUTE: Final = link_to("route", OF_SERVICE, "var-route=${__data.fields.Route}")
+TO_INSTANCE: Final = link_to("runtime", OF_SERVICE, "var-instance=${__data.fields.Instance}")
+RUNBOOK: Final = f"{PROJECT_URL}/docs/runbooks/${{__data.fields.Alert}}.md"
 SINCE: Final = f"time() - (ALERTS_FOR_STATE{{{JOB}}} and ignoring (alertstate) {FIRING})"
-BY: Final = "alertname, severity, job, http_request_method, http_route, instance"
+BY: Final = "alertname, severity, window, job, http_request_method, http_route, instance"
 
 
 def firing_alerts() -> PanelBuilder:
@@ -159,10 +161,19 @@ def firing_alerts() -> PanelBuilder:
         [
             Key("severity", "Severity"),
             Key("alertname", "Alert", RUNBOOK),
-            Key("job", "Service", link_to("service", f"var-job={RAW}")),
+            Key("window", "Window"),
+            Key("job", "Service", link_to("service", OF_SERVICE)),
             Key("http_request_method", "Method"),
-            Key("http_route", "Route", link_to("route", OF_SERVICE, f"var-route={RAW}")),
-            Key("instance", "Instance", link_to("runtime", OF_SERVICE, f"var-instance={RAW}")),
+            Key(
+                "http_route",
+                "Route",
+                TO_ROUTE,
+            ),
+            Key(
+                "instance",
+                "Instance",
+                TO_INSTANCE,
+            ),
         ],
         Column(f"topk(50, max by ({BY}) ({SINCE}))", "Active for", "s"),
         sort="Severity",

@@ -1,6 +1,6 @@
 """Tables of the current state: one row for each combination of key labels."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -31,7 +31,8 @@ class Column:
 class Key:
     """A label that identifies a row, the name of its column, and where a click leads.
 
-    ``blank`` is the text of a row without the label. A link refers to the label by `RAW`.
+    ``blank`` is the text of a row without the label. The label itself is then in a column that is
+    hidden, to which a link refers as ``${__data.fields.LABEL}``.
     """
 
     label: str
@@ -39,12 +40,22 @@ class Key:
     link: str = ""
     blank: str = ""
 
+    @property
+    def shown(self) -> str:
+        """The label of the column that is shown."""
+        return f"shown_{self.label}" if self.blank else self.label
 
-RAW: Final = "${__value.raw}"
-"""The label of a row in the link of its column; ``${__data.fields.…}`` would be its text."""
+    def named(self, expr: str) -> str:
+        """A query whose rows have the text of the column."""
+        if not self.blank:
+            return expr
+        copied = f'label_replace({expr}, "{self.shown}", "$1", "{self.label}", "(.+)")'
+        return f'label_replace({copied}, "{self.shown}", "{self.blank}", "{self.label}", "")'
+
+
 SERVICE: Final = Key("job", "Service")
-NOTHING: Final = ("null", "empty")
-"""Grafana's names of a label that no row or that one row does not have."""
+HIDDEN: Final = {"custom.hidden": True, "custom.hideFrom.viz": True}
+"""What hides a column before Grafana 12, and since."""
 PIXELS_OF_LETTER, PIXELS_OF_ICONS = 7, 44
 """The width of a column of numbers is that of its name, so that labels have the rest."""
 NARROWEST: Final = 90
@@ -82,15 +93,20 @@ def table(  # noqa: PLR0913 a table has this many texts and options
     named = dict(zip(map(chr, range(ord("A"), ord("Z"))), columns, strict=False))
     panel.targets(
         [
-            target(Query(column.expr, column.name), letter).instant().format(PromQueryFormat.TABLE)
+            target(Query(_named(column.expr, keys), column.name), letter)
+            .instant()
+            .format(PromQueryFormat.TABLE)
             for letter, column in named.items()
         ]
     )
     panel.with_transformation(DataTransformerConfig("merge", options={}))
-    panel.with_transformation(_order(_names(keys, named)))
+    panel.with_transformation(_order(_names(keys, named), [k.label for k in keys if k.blank]))
     for key in keys:
-        if key.link or key.blank:
-            panel.override_by_name(key.name, list(_key(key)))
+        if key.link:
+            panel.override_by_name(key.name, [_link(key)])
+        if key.blank:
+            hidden = [DynamicConfigValue(name, value) for name, value in HIDDEN.items()]
+            panel.override_by_name(key.label, hidden)
     for column in columns:
         panel.override_by_name(column.name, list(_column(column)))
     return panel
@@ -101,32 +117,31 @@ def _names(keys: Sequence[Key], columns: dict[str, Column]) -> dict[str, str]:
     values = {f"Value #{letter}": column.name for letter, column in columns.items()}
     if len(columns) == 1:
         values["Value"] = columns["A"].name  # Grafana's name for the values of a single query
-    return {key.label: key.name for key in keys} | values
+    return {key.shown: key.name for key in keys} | values
 
 
-def _order(names: dict[str, str]) -> DataTransformerConfig:
+def _named(expr: str, keys: Sequence[Key]) -> str:
+    """A query whose rows have the texts of all columns of labels."""
+    for key in keys:
+        expr = key.named(expr)
+    return expr
+
+
+def _order(names: dict[str, str], hidden: Sequence[str]) -> DataTransformerConfig:
     """Renames the fields and puts them into this order."""
     return DataTransformerConfig(
         "organize",
         options={
             "excludeByName": {"Time": True},
-            "indexByName": {name: place for place, name in enumerate(names)},
+            "indexByName": {name: place for place, name in enumerate([*names, *hidden])},
             "renameByName": names,
         },
     )
 
 
-def _key(key: Key) -> Iterator[DynamicConfigValue]:
-    if key.link:
-        one = {"title": f"Open {key.name.lower()}", "url": key.link, "targetBlank": False}
-        yield DynamicConfigValue("links", [one])
-    if key.blank:
-        yield DynamicConfigValue("mappings", [_mapped(match, key.blank) for match in NOTHING])
-
-
-def _mapped(match: str, text: str) -> dict[str, Any]:
-    """A value mapping: the text of a cell without a value."""
-    return {"type": "special", "options": {"match": match, "result": {"text": text}}}
+def _link(key: Key) -> DynamicConfigValue:
+    one = {"title": f"Open {key.name.lower()}", "url": key.link, "targetBlank": False}
+    return DynamicConfigValue("links", [one])
 
 
 def _column(column: Column) -> list[DynamicConfigValue]:

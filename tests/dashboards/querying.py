@@ -106,7 +106,7 @@ def problems(query: PanelQuery, answer: Answer) -> Iterator[object]:
             for panel in panels(board)
             if (board["uid"], panel["title"], panel["type"]) == (query.uid, query.panel, "table")
         ]
-        keys = set(panel["transformations"][-1]["options"]["renameByName"])
+        keys = set(panel["transformations"][-1]["options"]["indexByName"])
         yield from (row["metric"] for row in answer.series if not set(row["metric"]) <= keys)
 
 

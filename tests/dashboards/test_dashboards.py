@@ -29,8 +29,8 @@ BOARDS = dashboards()
 QUERIES = [query for board in BOARDS for query in queries(board)]
 SUFFIXES = ("_bucket", "_sum", "_count")
 OTHERS = {
-    "ALERTS": {"alertname", "alertstate", "severity", "instance"},
-    "ALERTS_FOR_STATE": {METHOD, ROUTE, "alertname", "severity", "instance"},
+    "ALERTS": {"alertname", "alertstate", "severity", "window", "instance"},
+    "ALERTS_FOR_STATE": {METHOD, ROUTE, "alertname", "severity", "window", "instance"},
     "up": set(),
     "scrape_duration_seconds": set(),
     "scrape_samples_scraped": set(),
@@ -98,7 +98,7 @@ def test_links_lead_to_dashboards_that_have_the_variables(board: Made) -> None:
 
 def check_link(url: str, there: dict[str, set[str]]) -> None:
     if url.startswith(PROJECT_URL):
-        assert url == f"{PROJECT_URL}/docs/runbooks/${{__value.raw}}.md"
+        assert url == f"{PROJECT_URL}/docs/runbooks/${{__data.fields.Alert}}.md"
         return
     (uid,) = re.findall(r"^/d/([\w-]+)\?", url)
     assert "${__url_time_range}" in url
@@ -113,8 +113,8 @@ def check_fields(url: str, panel: Made) -> None:
         assert labels <= grouped(sent(target["expr"]))
         return
     fields = set(re.findall(r"__data\.fields\.(\w+)", url))
-    shown = panel["transformations"][-1]["options"]["renameByName"].values()
-    assert fields <= set(shown)
+    order = panel["transformations"][-1]["options"]
+    assert fields <= {*order["renameByName"].values(), *order["indexByName"]}
 
 
 @by_board

@@ -48,10 +48,13 @@ def words_in_cells(panel: Made) -> Iterator[str]:
     every = [set_ for matcher, set_ in overrides(panel) if matcher["options"] == ".*"]
     if not every or every[0].get("noValue") != "":
         yield "empty cells"
+    hidden = {matcher["options"] for matcher, set_ in overrides(panel) if "custom.hidden" in set_}
+    names = panel["transformations"][-1]["options"]["renameByName"]
+    texts = {f"${{__data.fields.{names[f'shown_{label}']}}}" for label in hidden}
     for _, set_ in overrides(panel):
-        links = "".join(link["url"] for link in set_.get("links", ()))
-        if "mappings" in set_ and links and "${__value.raw}" not in links:
-            yield "a link that has the text of a cell in place of its value"
+        for link in set_.get("links", ()):
+            if any(text in link["url"] for text in texts):
+                yield "a link that has the text of a cell in place of its label"
 
 
 def fixed_intervals(board: Made) -> Iterator[str]:

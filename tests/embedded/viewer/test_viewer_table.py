@@ -134,37 +134,31 @@ def test_cells() -> None:
     }
 
 
-def test_a_row_without_a_label_has_a_name_and_a_link() -> None:
-    """A value mapping names an empty or missing label; its link has the label, not the name."""
-    named = [
-        {"type": "special", "options": {"match": match, "result": {"text": "no route"}}}
-        for match in ("null", "empty")
-    ]
+def test_a_hidden_column_is_in_links() -> None:
+    """A column that is hidden is not shown, and a link can have its values."""
     panel = make_panel(
         "table",
-        targets=[query("A"), query("B")],
         transformations=MERGED,
+        options={"sortBy": [{"displayName": "Value", "desc": False}]},
         fieldConfig={
-            "defaults": {"noValue": "Nothing here"},
             "overrides": [
-                {
-                    "matcher": {"id": "byRegexp", "options": ".*"},
-                    "properties": [{"id": "noValue", "value": ""}],
-                },
-                override("route", mappings=named, links=[{"url": "/d/x?r=${__value.raw}"}]),
+                override("Time", custom__hidden=True),
+                override("route", custom__hidden=True),
+                override("shown", links=[{"url": "/d/x?r=${__data.fields.route}"}]),
             ],
         },
     )
-    both = [
-        result(series({"route": ""}, (1, 5)), series({"route": "/a b"}, (1, 4)), series({}, (1, 3)))
-    ] * 2
-    found = content(panel, both, STATE)
-    assert found is not None
-    assert [row[1] for row in found["rows"]] == [
-        ["", "no route", "", "/d/x?r="],
-        ["/a b", "/a b", "", "/d/x?r=%2Fa%20b"],
-        [None, "no route", "", "/d/x?r="],
-    ]
+    labels = ({"route": "/a b", "shown": "/a b"}, {"shown": "no route"})
+    rows = [series(one, (1, 5 - at)) for at, one in enumerate(labels)]
+    found = content(panel, [result(*rows)], STATE)
+    assert found == {
+        "columns": [{"name": "shown", "number": False}, {"name": "Value", "number": True}],
+        "rows": [
+            [["no route", "no route", "", "/d/x?r="], [4, "4", "", ""]],
+            [["/a b", "/a b", "", "/d/x?r=%2Fa%20b"], [5, "5", "", ""]],
+        ],
+        "sort": {"column": 1, "descending": False},
+    }
 
 
 def test_empty_cells_are_empty() -> None:
@@ -185,7 +179,7 @@ def test_empty_cells_are_empty() -> None:
 
 def test_a_runbook_is_shown_by_the_viewer() -> None:
     """A link to the runbook of an alert leads to the viewer's page of alerts."""
-    url = "https://wiki.example/runbooks/${__value.raw}.md"
+    url = "https://wiki.example/runbooks/${__data.fields.alertname}.md"
     panel = make_panel(
         "table",
         transformations=MERGED,

@@ -54,13 +54,6 @@ class FieldConfig:
         """A value with the unit and the decimals of the field."""
         return format_value(value, self.unit, self.get("decimals"))
 
-    def nothing(self, match: str) -> str:
-        """The text of a cell without a value, of a kind that Grafana names: null or empty."""
-        for one in self.get("mappings", ()):
-            if one["type"] == "special" and one["options"]["match"] == match:
-                return str(one["options"]["result"]["text"])
-        return str(self.get("noValue", ""))
-
     def threshold_color(self, value: float) -> str:
         """The color of the last threshold that a value has reached; empty if there is none."""
         found = ""

@@ -20,7 +20,6 @@ ALL_NAMES: Final = frozenset({ALL, "All"})
 """The two forms in which links write All."""
 DATA_SOURCE: Final = "datasource"
 """The variable of the data source, which the options of the command determine."""
-RAW_VALUE: Final = "__value.raw"
 FIELDS: Final = "__data.fields."
 LABELS: Final = "__field.labels."
 
@@ -142,11 +141,8 @@ def data_link(
     state: PageState,
     fields: Mapping[str, str],
     labels: Mapping[str, str] | None = None,
-    raw: str = "",
 ) -> str:
     """The address of a data link: variables, time range, the row's fields, the series' labels.
-
-    ``raw`` is the value of the cell, of which ``fields`` have the texts.
 
     Every value is percent-encoded, so that none can add a parameter or a host.
     """
@@ -154,8 +150,6 @@ def data_link(
     def text_of(name: str, form: str) -> str | None:
         if name == "__url_time_range":
             return time_parameters(state)
-        if name == RAW_VALUE:
-            return quote(raw, safe="")
         if name.startswith(FIELDS):
             return quote(fields.get(name.removeprefix(FIELDS), ""), safe="")
         if name.startswith(LABELS):
