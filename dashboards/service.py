@@ -223,9 +223,6 @@ MEAN: Final = ratio(total(raw(names.INSTANCE_TIME), *INSTANCE_LABELS), REQUESTS)
 DISTANCE: Final = f"abs(({MEAN}) - scalar(quantile(0.5, {MEAN})))"
 FURTHEST: Final = in_top(DISTANCE, 20, *INSTANCE_LABELS)
 CORES: Final = total(rate("process_cpu_seconds_total"), *INSTANCE_LABELS)
-shared.TO_INSTANCE: Final = link_to(
-    "runtime", "var-job=${__data.fields.Service}", "var-instance=${__data.fields.Instance}"
-)
 SPREAD: Final = [
     time_series(
         "Requests per instance",
