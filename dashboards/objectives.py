@@ -4,7 +4,7 @@ from typing import Final
 
 from dashboards.builder import Row, Section, dashboard, link_to
 from dashboards.colours import BAD, BUDGET_LEFT, GOOD, WARN, levels
-from dashboards.panels import NO_DATA, bar_gauge, count_stat, gauge, stat, time_series
+from dashboards.panels import NO_DATA, bar_gauge, count_stat, stat, time_series
 from dashboards.queries import (
     ROUTE_LABELS,
     SERVICE_WIDE,
@@ -32,10 +32,9 @@ WHOLE: Final = "whole service"
 """The route of an objective that is a service's."""
 
 OVERVIEW: Final = [
-    gauge(
+    stat(
         "Least budget left",
-        "The lowest of all objectives. 100 % is untouched; an overspent budget is an empty red "
-        "gauge.",
+        "The lowest of all objectives. 100 % is untouched; below 0 a budget is overspent.",
         "percentunit",
         Query(f"min({LEFT})", "left", recorded=True),
         empty="No objective or no rules",

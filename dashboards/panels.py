@@ -1,4 +1,4 @@
-"""Panels: one number, a gauge, bars, lines over time, a heatmap, and text.
+"""Panels: one number, bars, lines over time, a heatmap, and text.
 
 Each function takes title, description, unit and the text shown where there is no data; it sets the
 data source and the legend. The text of a tile has at most `LONGEST` characters, because Grafana
@@ -11,7 +11,6 @@ from typing import Final, TypeVar
 from grafana_foundation_sdk.builders import bargauge as bargauge_builder
 from grafana_foundation_sdk.builders import common as common_builder
 from grafana_foundation_sdk.builders import dashboard as dashboard_builder
-from grafana_foundation_sdk.builders import gauge as gauge_builder
 from grafana_foundation_sdk.builders import heatmap as heatmap_builder
 from grafana_foundation_sdk.builders import logs as logs_builder
 from grafana_foundation_sdk.builders import loki as loki_builder
@@ -49,7 +48,6 @@ NOTHING_WATCHED: Final = "Nothing is watched: pass pools, executors and clients 
 Titled = TypeVar(
     "Titled",
     stat_builder.Panel,
-    gauge_builder.Panel,
     bargauge_builder.Panel,
     timeseries_builder.Panel,
     heatmap_builder.Panel,
@@ -86,16 +84,6 @@ def count_stat(
     colours = levels(*thresholds, base=base) if thresholds else NEUTRAL
     panel = stat(title, description, "short", query, empty=empty, colours=colours)
     return panel.decimals(0)
-
-
-def gauge(  # noqa: PLR0913 as above
-    title: str, description: str, unit: str, query: Query, *, empty: str, colours: Levels
-) -> PanelBuilder:
-    """A gauge from 0 to 1; a value below 0 is an empty gauge in the lowest colour."""
-    panel = _titled(gauge_builder.Panel(), title, description, unit, empty, [query])
-    panel.reduce_options(_newest()).thresholds(_thresholds(colours))
-    panel.min(0).max(1).show_threshold_markers(True).show_threshold_labels(False)
-    return panel.targets([target(query, "A").instant()])
 
 
 def bar_gauge(  # noqa: PLR0913 as above

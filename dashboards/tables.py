@@ -54,7 +54,10 @@ class Key:
 
 
 SERVICE: Final = Key("job", "Service")
-HIDDEN: Final = {"custom.hidden": True, "custom.hideFrom.viz": True}
+HIDDEN: Final[dict[str, Any]] = {
+    "custom.hidden": True,
+    "custom.hideFrom": {"legend": False, "tooltip": False, "viz": True},
+}
 """What hides a column before Grafana 12, and since."""
 PIXELS_OF_LETTER, PIXELS_OF_ICONS = 7, 44
 """The width of a column of numbers is that of its name, so that labels have the rest."""

@@ -14,7 +14,7 @@ function cell(field: Field, row: number) {
 }
 
 function table([frame]: DataFrame[]) {
-  const isShown = (field: Field) => !field.config.custom?.hidden && !field.config.custom?.hideFrom?.viz;
+  const isShown = (field: Field) => !field.config.custom?.hideFrom?.viz;
   return (frame?.fields ?? []).filter(isShown).map((field) => ({
     name: getFieldDisplayName(field, frame),
     type: field.type,

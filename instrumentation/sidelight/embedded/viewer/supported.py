@@ -147,6 +147,8 @@ PROPERTIES: Final[Supported] = {
     "custom.stacking.group": None,
     "custom.stacking.mode": _only("none", "normal"),
     "custom.hidden": EITHER,
+    "custom.hideFrom.legend": None,  # a table has none
+    "custom.hideFrom.tooltip": None,  # as above
     "custom.hideFrom.viz": EITHER,
     "custom.width": None,  # as of minWidth
     "decimals": None,
