@@ -72,6 +72,7 @@ export function shown(panel: VizPanel, element: Element) {
     title: panel.interpolate(title, undefined, 'text'),
     state: String(raw?.state ?? ''),
     errors: [...(data.errors ?? []), ...(data.error ? [data.error] : [])].map((one) => one.message ?? String(one)),
+    frames: frames.length,
     columns: pluginId === 'table' ? table(frames) : [],
     values: NUMBERS.includes(pluginId) ? numbers(panel, data) : [],
     lines: ['timeseries', 'heatmap'].includes(pluginId) ? lines(frames) : [],
