@@ -12,6 +12,7 @@ NEWEST := .venv
 OLDEST := .venv-oldest
 WHEEL := .venv-wheel
 RELEASE := .venv-release
+SUITES := .venv-suites
 PYTHONS := 3.11 3.12 3.13 3.14 3.15
 # Not all pins have wheels for 3.15 yet.
 PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
@@ -77,6 +78,14 @@ $(WHEEL)/.requirements: $(WHEEL)/.python $(REQUIREMENTS) requirements/dev.txt co
 	$(WHEEL)/bin/python $(PIP_INSTALL) -r requirements/dev.txt -c constraints.txt
 	@touch $@
 
+$(SUITES)/.python:
+	$(call new_venv,$(SUITES),$(PYTHONS_NEWEST))
+	@touch $@
+
+$(SUITES)/.requirements: $(SUITES)/.python requirements/suites.txt constraints.txt
+	$(SUITES)/bin/python $(PIP_INSTALL) -r requirements/suites.txt -c constraints.txt
+	@touch $@
+
 $(RELEASE)/.python:
 	$(call new_venv,$(RELEASE),$(PYTHONS_NEWEST))
 	@touch $@
@@ -91,6 +100,10 @@ $(NEWEST)/.package: $(NEWEST)/.requirements $(BUILT_FROM)
 
 $(OLDEST)/.package: $(OLDEST)/.requirements $(BUILT_FROM)
 	$(OLDEST)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints-oldest.txt -e .
+	@touch $@
+
+$(SUITES)/.package: $(SUITES)/.requirements pyproject.toml
+	$(SUITES)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e .
 	@touch $@
 
 $(NEWEST)/.benchmarks: $(NEWEST)/.package benchmarks/requirements.txt
@@ -132,6 +145,10 @@ test-grafana: system setup  ## the dashboards in Grafana's own packages (Node.js
 .PHONY: test-pythons
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)
+
+.PHONY: test-suites
+test-suites: $(SUITES)/.package  ## FastAPI's and Starlette's own test suites, with Sidelight in each application
+	$(SUITES)/bin/python -m tests.suites
 
 .PHONY: test-promql
 test-promql: setup  ## Prometheus's own scripts of PromQL tests, with a count; says how to get them
@@ -203,5 +220,5 @@ dist: wheel $(RELEASE)/.requirements  ## what a release publishes: the wheel, a 
 
 .PHONY: clean
 clean:  ## removes everything made here, environments too
-	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(addprefix .venv-,$(PYTHONS)) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(SUITES) $(addprefix .venv-,$(PYTHONS)) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

@@ -54,7 +54,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="a smoke test")
     parser.add_argument("--rounds", type=int, help="of cpu and wire")
     parser.add_argument("--only", type=_names({**CONTENDERS}), default=list(CONTENDERS))
-    parser.add_argument("--services", type=_names({**SERVICES}), default=["one", "many"])
+    parser.add_argument("--services", type=_names({**SERVICES}), default=["one", "many", "shared"])
     parser.add_argument("--output", type=Path, help=f"default of a full run: {RESULTS.name}")
     options = parser.parse_args()
     if unknown := set(options.parts) - set(PARTS):

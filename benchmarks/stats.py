@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
-from statistics import median, quantiles
+from math import inf, sqrt
+from statistics import fmean, median, quantiles
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """The median and quartiles of some values, and their number."""
+    """The median, quartiles and mean of some values, and their number."""
 
     median: float
     low: float
     high: float
     count: int
+    mean: float
 
     @property
     def error(self) -> float:
@@ -27,15 +28,16 @@ class Summary:
         return f"{self.median:,.{digits}f} ({self.low:,.{digits}f} to {self.high:,.{digits}f})"
 
 
-def summary(values: Sequence[float]) -> Summary:
-    """The summary of at least two values."""
+def summary(values: Sequence[float], most: float = inf) -> Summary:
+    """The summary of at least two values; those beyond ``most`` are no part of the mean."""
     low, _, high = quantiles(values, n=4, method="inclusive")
-    return Summary(median(values), low, high, len(values))
+    mean = fmean(value for value in values if abs(value) <= most)
+    return Summary(median(values), low, high, len(values), mean)
 
 
-def added(values: Sequence[float], bare: Sequence[float]) -> Summary:
+def added(values: Sequence[float], bare: Sequence[float], most: float = inf) -> Summary:
     """The summary of the differences to the bare service in the same round."""
-    return summary([value - base for value, base in zip(values, bare, strict=True)])
+    return summary([value - base for value, base in zip(values, bare, strict=True)], most)
 
 
 def kept(values: Sequence[float], bare: Sequence[float]) -> Summary:

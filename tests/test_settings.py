@@ -338,7 +338,9 @@ def test_a_token_is_not_told(empty_folder: Path) -> None:
 def test_an_unknown_key_of_a_file(empty_folder: Path) -> None:
     """The nearest key may be one that only files have."""
     (empty_folder / "sidelight.toml").write_text('[slos]\navailability = "99%"\n')
-    assert "unknown option, did you mean slo? (known: buckets, " in failure({})
+    message = failure({})
+    assert "unknown option, did you mean slo? (known: buckets, " in message
+    assert f" in {empty_folder / 'sidelight.toml'}; for example" in message
 
 
 def test_settings_are_frozen(empty_folder: Path) -> None:

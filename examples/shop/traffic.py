@@ -86,7 +86,7 @@ def profiles() -> dict[str, dict[float, list[RequestSpec]]]:
     return {
         "normal": {},
         "coupon": {24: [("POST", "/orders/checkout", checkout("FREESHIPPING"))]},
-        "barcodes": {2: [("GET", f"/products/{product()}/barcode?size=6", None)]},
+        "barcodes": {1: [("GET", f"/products/{product()}/barcode?size=24", None)]},
     }
 
 

@@ -124,10 +124,10 @@ def given(
 ) -> dict[str, Given]:
     """Each option that a source names, unchecked. Raises `SettingsError` for an unknown key."""
     of_file = {key: value for key, value in file.table.items() if key not in FOR_RULES}
-    for known, keys in ((KEYS, of_file), (OPTIONS, options)):
+    for known, keys, where in ((KEYS, of_file, f" in {file}"), (OPTIONS, options, "")):
         for key, value in keys.items():
             if key not in OPTIONS:
-                problem = unknown("option", key, sorted(known))
+                problem = unknown("option", key, sorted(known)) + where
                 raise SettingsError(key, value, problem, "slow_request_threshold=1.0")
     return {
         **{key: Given(value, str(file)) for key, value in of_file.items()},

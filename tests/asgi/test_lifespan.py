@@ -1,5 +1,6 @@
 """Start and stop, with a server that has a lifespan and with one that has none."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
@@ -130,24 +131,40 @@ def test_the_constructor_never_raises(options: dict[str, Any]) -> None:
     assert call(app, "GET", "/x").status == 200
 
 
+@pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("started", [True, False])
-def test_a_measured_request_makes_no_blocking_call(*, started: bool) -> None:
-    """Where blocking calls on the event loop raise, each request is measured, from the first on.
+def test_a_measured_request_makes_no_blocking_call(
+    *, started: bool, shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where blocking calls on the event loop raise, requests and the heartbeat are not affected.
 
-    What the heartbeat reads once a second is no part of a request.
+    Each request is measured, from the first on, and a scrape shows it.
     """
-    app = service()
-    with TestClient(app) if started else nullcontext(TestClient(app)) as client:
+    monkeypatch.setattr("sidelight.runtime.heartbeat.PERIOD", 0.01)
+    monkeypatch.setattr("sidelight.runtime.heartbeat.CHORES_EVERY", 0.01)
+    app = service(**({"directory": str(tmp_path / "store")} if shared else {}))
+
+    @app.get("/wait")
+    async def wait() -> None:
+        await asyncio.sleep(0.1)
+
+    with TestClient(app) if started else nullcontext(TestClient(app)) as client:  # noqa: SIM117 it stops outside
         with blockbuster_ctx():
             for _ in range(3):
                 assert client.get("/x").json() == "x"
-        page = Page(client.get("/metrics").text)
-    assert page.routes == {"/x": 3}
-    assert page.by("sidelight_internal_errors_total", "where").keys() <= {"heartbeat"}
+            client.get("/wait")
+            page = Page(client.get("/metrics").text)
+    assert page.routes == {"/x": 3, "/wait": 1}
+    assert page.value("process_resident_memory_bytes") > 0
+    assert page.value("asyncio_event_loop_lag_seconds_count") > 0
+    assert page.by("sidelight_internal_errors_total", "where") == {}
 
 
-def test_no_set_up_in_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a lifespan, a module that a test replaces is not used by Sidelight's set-up."""
+@pytest.mark.parametrize("started", [True, False])
+def test_set_up_uses_no_function_that_a_test_replaces(
+    monkeypatch: pytest.MonkeyPatch, *, started: bool
+) -> None:
+    """A module that a test replaces during a request is not used by Sidelight's set-up."""
     app = FastAPI(openapi_url=None)
 
     @app.get("/x")
@@ -155,10 +172,10 @@ def test_no_set_up_in_the_first_request(monkeypatch: pytest.MonkeyPatch) -> None
         return PlainTextResponse("x")
 
     app.add_middleware(SidelightMiddleware)
-    with TestClient(app) as client:
+    with TestClient(app) if started else nullcontext(TestClient(app)) as client:
         with monkeypatch.context() as patch:
-            for name in ("dumps", "loads"):
-                patch.setattr(f"json.{name}", lambda *_, **__: pytest.fail("it is replaced"))
+            for name in ("json.dumps", "json.loads", "uuid.uuid4"):
+                patch.setattr(name, lambda *_, **__: pytest.fail("it is replaced"))
             assert client.get("/x").text == "x"
         assert Page(client.get("/metrics").text).routes == {"/x": 1}
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
+from sidelight.runtime.loop_block import BlockSource, OngoingBlock
 from tests.asgi.driver import Page
 
 BLOCKED = "asyncio_event_loop_blocked_seconds_total"
@@ -172,3 +173,28 @@ def test_the_first_request_without_a_lifespan_blocks_the_loop() -> None:
     blocked = blocked_in(page)
     assert sum(blocked.values()) >= BLOCK / 2
     assert set(blocked) <= {"/first", "_UNKNOWN", ""}  # the last where no processor was free
+
+
+def block_of(seconds: float) -> OngoingBlock:
+    """A block that one line of a route is the cause of."""
+    block = OngoingBlock(0, 1)
+    ns = block.advance(round(seconds * 1e9))
+    block.add(BlockSource("/report", ("report.py:7 in total",)), ns, 0)
+    return block
+
+
+def test_the_end_of_a_hold_that_was_logged_is_logged(logged: pytest.LogCaptureFixture) -> None:
+    """A route is logged once a minute, and the whole length of what was logged so far always."""
+    attribution = LoopBlockAttribution(None, None)  # type: ignore[arg-type]  # not used in a log
+    for seconds in (0.5, 0.25):
+        attribution.log_block(block_of(seconds), ended=True)
+    attribution.log_block(block_of(5), ended=False)
+    long = block_of(12)
+    long.logged = True
+    attribution.log_block(long, ended=True)
+    source = "by /report: report.py:7 in total"
+    assert [record.getMessage() for record in logged.records] == [
+        f"event loop blocked for 0.500 s {source}",
+        f"event loop blocked for 5.000 s so far {source}",
+        f"event loop blocked for 12.000 s {source}",
+    ]

@@ -3,7 +3,9 @@
 import warnings
 from typing import Any
 
+import pytest
 from fastapi import FastAPI
+from fastapi.responses import PlainTextResponse
 
 from sidelight import SidelightMiddleware
 from tests.asgi.driver import ask, call, run, scrape
@@ -60,6 +62,31 @@ def test_a_root_path_in_front_of_a_template() -> None:
     app = service()
     assert call(app, "GET", "/base/api/runs/get", scope={"root_path": "/base"}).status == 200
     assert scrape(app).routes == {"/base/api/runs/{action}": 1}
+
+
+async def shortening(scope: Any, receive: Any, send: Any) -> None:
+    """An application that takes the path it is mounted at off the path in the scope."""
+    scope["path"] = scope["path"].removeprefix(scope["root_path"])
+    await PlainTextResponse("short")(scope, receive, send)
+
+
+@pytest.mark.parametrize("root", ["", "/base"])
+def test_a_mount_that_shortens_the_path(logged: pytest.LogCaptureFixture, root: str) -> None:
+    """A path that a mounted application shortens in place counts as it was requested."""
+    app = FastAPI(openapi_url=None)
+    for prefix in ("/api", "/other"):
+        app.mount(prefix, shortening)
+    app.add_middleware(
+        SidelightMiddleware,
+        path_templates=TEMPLATES,
+        slow_request_threshold=1e-9,
+        log_request_path=True,
+    )
+    for path in ("/api/runs/get", "/other/x"):
+        assert call(app, "GET", root + path, scope={"root_path": root}).text == "short"
+    assert scrape(app).routes == {f"{root}/api/runs/{{action}}": 1, f"{root}/other/{{path}}": 1}
+    paths = [record.sidelight["path"] for record in logged.records if hasattr(record, "sidelight")]
+    assert [path.removeprefix(root) for path in paths] == ["/api/runs/get", "/other/x"]
 
 
 def test_in_flight_the_template_is_the_same() -> None:

@@ -1,12 +1,13 @@
 """One count per exchange, under the status that was sent."""
 
+import inspect
 import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, HTTPException
+from fastapi import FastAPI, HTTPException, Request
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import (
@@ -301,3 +302,26 @@ def test_the_answer_is_the_same_with_and_without() -> None:
     for path in ("/async", "/sync", "/stream", "/events", "/file", "/teapot", "/nowhere"):
         without, with_ours = call(bare, "GET", path), call(measured, "GET", path)
         assert with_ours.sent == without.sent
+
+
+@pytest.mark.skipif(
+    "max_body_size" not in inspect.signature(FastAPI).parameters,
+    reason="this FastAPI has no limit of a body's size",
+)
+def test_a_body_that_a_middleware_finds_too_large() -> None:
+    """A body over the application's limit is 413 and no exception, if a middleware reads it too."""
+    app = FastAPI(max_body_size=5, openapi_url=None)
+
+    @app.post("/")
+    async def post() -> None: ...
+
+    @app.middleware("http")
+    async def read_body(request: Request, call_next: Any) -> Any:
+        await request.body()
+        return await call_next(request)
+
+    app.add_middleware(SidelightMiddleware)
+    assert call(app, "POST", "/", body=b"123456", scope={"headers": []}).status == 413
+    page = scrape(app)
+    assert page.requests == {("POST", "/", "413", ""): 1}
+    assert page.value("fastapi_exceptions_total") == 0

@@ -1,6 +1,7 @@
 """Requests on Trio, and the same ones on asyncio."""
 
 import gc
+import time
 from typing import Any
 
 import anyio
@@ -11,6 +12,10 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import StreamingResponse
 
 from sidelight import SidelightMiddleware
+from sidelight.asgi import lifecycle, thread_call
+from sidelight.settings import Settings
+from sidelight.store import process_store
+from sidelight.store.process_store import Store
 from tests.asgi.driver import Page, ask
 
 BACKENDS = pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -97,6 +102,35 @@ def test_a_cancelled_request_is_cancelled(backend: str, *, below: bool) -> None:
     assert pages[0].requests == {("GET", "/wait", "", "client_disconnected"): 1}
     assert pages[0].value("fastapi_exceptions_total") == 0
     assert pages[0].value("http_server_active_requests") == 0
+
+
+@BACKENDS
+def test_set_up_does_not_seem_idle(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once all tasks are blocked, a first request has reached the endpoint, set-up and all."""
+    open_store = process_store.open_store
+
+    def slowly(settings: Settings) -> Store:
+        time.sleep(0.1)
+        return open_store(settings)
+
+    monkeypatch.setattr(lifecycle, "open_store", slowly)
+    monkeypatch.setattr(thread_call, "BUSY_SECONDS", 60)
+    app = service()
+    entered: list[str] = []
+
+    @app.get("/enter")
+    async def enter() -> None:
+        entered.append(backend)
+        await anyio.sleep_forever()
+
+    async def body() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask, app, "GET", "/enter")
+            await anyio.wait_all_tasks_blocked()
+            assert entered == [backend]
+            tasks.cancel_scope.cancel()
+
+    anyio.run(body, backend=backend)
 
 
 @BACKENDS

@@ -264,7 +264,10 @@ def test_names_of_routes_that_do_not_exist() -> None:
             "exclude '/orders/*'"
         ),
     }
-    right: dict[str, Any] = {"slow_request_threshold": {"GET /orders/{order_id}": 1}}
+    right: dict[str, Any] = {
+        "slow_request_threshold": {"GET /orders/{order_id}": 1},
+        "phase_sample_interval": 0,
+    }
     app.user_middleware.clear()
     assert wrong(check_application(SidelightMiddleware(CORSMiddleware(app), **right))) == {}
 

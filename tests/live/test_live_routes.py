@@ -3,7 +3,7 @@
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import DURATION_COUNT, samples
+from tests.live.counting import DURATION_COUNT, samples, value
 
 pytestmark = pytest.mark.live
 
@@ -12,6 +12,8 @@ EXPECTED = {
     "/second/{name}": ["/second/1", "/second/2"],
     "/short/{side}/things/{name}": ["/short/a/things/1", "/short/b/things/1"],
     "/runs/{action}": ["/runs/start", "/runs/stop", "/runs/stop"],
+    "/api/things/{name}": ["/api/things/1"],
+    "/admin/tables/{identity}/details/{pk}": ["/admin/tables/user/details/a/1"],
 }
 
 
@@ -22,12 +24,21 @@ def test_each_request_has_the_route_that_was_chosen(uvicorn: Serve) -> None:
         assert server.get(path)[0] == 200, path
     status, page = server.get("/sidelight")
     assert status == 200
-    counted: dict[str, float] = {}
-    for (name, labels), value in samples(page).items():
-        route = dict(labels).get("http_route", "")
-        if name == DURATION_COUNT and route in EXPECTED and value:
-            counted[route] = counted.get(route, 0) + value
+    found = samples(page)
+    counted = {route: value(found, DURATION_COUNT, http_route=route) for route in EXPECTED}
     assert counted == {route: len(paths) for route, paths in EXPECTED.items()}
+
+
+def test_a_session_counts_its_stream_and_each_message(uvicorn: Serve) -> None:
+    """An event stream in which other requests have tools run is one request, as each of them is."""
+    server = uvicorn(1, "routed:app", SIDELIGHT_METRICS_PATH="/sidelight").ready()
+    for tool in ("add", "search"):
+        assert server.get(f"/messages/{tool}", "POST") == (202, "null")
+    assert server.get("/sse") == (200, "data: ready\n\ndata: add\n\ndata: search\n\n")
+    page = samples(server.get("/sidelight")[1])
+    assert value(page, DURATION_COUNT, http_route="/messages/{tool}") == 2
+    assert value(page, DURATION_COUNT, http_route="/sse", http_response_status_code="200") == 1
+    assert value(page, "fastapi_event_streams_total", http_route="/sse") == 1
 
 
 def test_an_exporter_of_the_application_keeps_its_path(uvicorn: Serve) -> None:

@@ -10,7 +10,7 @@ from sidelight import SidelightMiddleware
 from tests.asgi import driver
 from tests.live.conftest import Serve
 from tests.live.counting import scrape, value
-from tests.live.servers import eventually
+from tests.live.servers import Server, eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.slow]
 
@@ -20,6 +20,25 @@ def test_a_graceful_timeout_is_the_servers_doing(uvicorn: Serve, store: Path, in
     """Requests and event streams that uvicorn cuts at a stop are its own, in any order."""
     env = {"SIDELIGHT_DIR": str(store), "INSIDE": inside}
     server = uvicorn(1, "stopping:app", "--timeout-graceful-shutdown", "1", **env).ready()
+    check_cut(server, store)
+
+
+@pytest.mark.parametrize("inside", ["", "1"])
+@pytest.mark.parametrize("loop", ["asyncio", "trio"])
+def test_a_graceful_timeout_of_hypercorn(serve: Serve, store: Path, loop: str, inside: str) -> None:
+    """Requests and event streams that hypercorn cuts at a stop are its own, on both loops."""
+    server = serve(
+        *("hypercorn", "stopping:app", "--bind", "127.0.0.1:{port}", "-k", loop),
+        *("--graceful-timeout", "1"),
+        spawned=True,
+        SIDELIGHT_DIR=str(store),
+        INSIDE=inside,
+    ).ready()
+    check_cut(server, store)
+
+
+def check_cut(server: Server, store: Path) -> None:
+    """Stop a server while it has five requests in flight, and see what they count as."""
     connections = []
     for path in ["/wait"] * 3 + ["/events"] * 2:
         connections.append(http.client.HTTPConnection("127.0.0.1", server.port))

@@ -113,6 +113,7 @@ def test_a_fault_of_the_gauges_stops_nothing_else(
     monkeypatch.setattr(heartbeat, "publish_gauges", None)
     assert store.directory is not None
     Path(store.directory.path, store.file.name).unlink()
+    heartbeat.files.do()
 
     async def beat() -> None:
         heartbeat.wake()

@@ -1,10 +1,14 @@
-"""What a heartbeat remembers for the records of slow requests."""
+"""What a heartbeat remembers for the records of slow requests, and what is done beside it."""
 
+import threading
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
-from sidelight.runtime import heartbeat
+from sidelight import SidelightMiddleware
+from sidelight.runtime import file_chores, heartbeat, process
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.settings import load
 from sidelight.store.process_store import Store
@@ -24,3 +28,23 @@ def test_the_oldest_numbers_of_waiting_calls_are_forgotten(
     ]
     assert waiting == [None, None, None, 2, 2, 3, 3]
     store.close()
+
+
+def test_a_blocked_loop_does_not_stop_what_is_read_from_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While the event loop is blocked, the metrics of its process are still published."""
+    published = threading.Event()
+    monkeypatch.setattr(file_chores, "EVERY", 0.01)
+    monkeypatch.setattr(file_chores, "PROCESS_EVERY", 1)
+    monkeypatch.setattr(process, "publish", lambda _: published.set())
+    app = FastAPI()
+
+    @app.get("/block")
+    async def block() -> bool:
+        published.clear()
+        return published.wait(60)
+
+    app.add_middleware(SidelightMiddleware)
+    with TestClient(app) as client:
+        assert client.get("/block").json() is True

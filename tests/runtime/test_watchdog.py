@@ -279,15 +279,37 @@ def test_a_block_is_shown_while_it_lasts(
     assert attribution.shown == [first, second, ""]
 
 
+def test_a_block_of_a_loop_that_has_stopped_is_hidden(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """A loop that is stopped while it is blocked, as by an exception, is not shown for ever."""
+    attribution.sources = iter(lines(*["a.py:1"] * 9))
+    watched.look(1300 * MS, 1300 * MS)
+    loop, watched.loop = watched.loop, None
+    watched.look(1350 * MS, 1350 * MS)
+    line = "/a: a.py:1, called from app.py:1"
+    assert attribution.shown == [line, ""]
+    watched.loop = loop
+    watched.beat(5000 * MS)
+    watched.look(5300 * MS, 5300 * MS)
+    watched._run = lambda: None  # the loop runs anew
+    watched.beat(9000 * MS)
+    assert attribution.shown == [line, "", line, ""]
+
+
 class Waits(ProcessorWaits):
     """What a thread waited for a processor, in milliseconds since the last beat."""
 
     def __init__(self, *waited: int) -> None:
         super().__init__()
         self.future = iter(waited)
+        self.unclear: set[int] = set()
 
-    def waited(self, now: int, *, from_outside: bool) -> int:
+    def waited(self) -> int:
         return next(self.future) * MS
+
+    def may_wait(self, now: int) -> bool:
+        return now in self.unclear
 
 
 def test_without_a_processor_no_line_is_to_blame(
@@ -304,6 +326,22 @@ def test_without_a_processor_no_line_is_to_blame(
     assert attribution.ns_by_route == {"": 275 * MS}
     assert attribution.firsts == [""]
     assert attribution.logged == [(NO_PROCESSOR, 275 * MS, True)]
+
+
+def test_what_may_be_a_wait_is_counted_when_that_is_known(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """A thread that is ready to run may have waited or slept: the next look or the beat tells."""
+    attribution.sources = iter(lines(*["a.py:1"] * 3))
+    watched.waits = waits = Waits(0, 40)
+    waits.unclear = {1200 * MS, 1250 * MS}
+    for now in (1200, 1250):
+        watched.look(now * MS, now * MS)
+    assert attribution.ns_by_route == {}
+    watched.look(1300 * MS, 1300 * MS)
+    assert attribution.ns_by_route == {"/a": 275 * MS}
+    watched.beat(1400 * MS)
+    assert attribution.ns_by_route == {"/a": 335 * MS, "": 40 * MS}
 
 
 def test_a_line_that_ran_for_long_enough_is_to_blame_for_what_it_ran(

@@ -153,6 +153,7 @@ def test_metrics_without_requests() -> None:
     """Metrics that have no requests fail the check."""
     (found,) = findings(SETTINGS, "# HELP up x\nup 1\n")
     assert found.level == "fail"
+    assert found.fix == "send the service a request first, or give the address of its /metrics"
 
 
 class MetricsHandler(BaseHTTPRequestHandler):

@@ -71,7 +71,7 @@ def similar(product: FoundProduct) -> list[Product]:
 
 @router.get("/{product_id}/barcode")
 async def barcode(
-    product: FoundProduct, size: Annotated[int, Query(ge=1, le=8)] = 1
+    product: FoundProduct, size: Annotated[int, Query(ge=1, le=24)] = 1
 ) -> dict[str, str]:
     """CPU-bound on the event loop, which blocks all other requests: a mistake."""
     rounds = size * random.randrange(30_000, 120_000)

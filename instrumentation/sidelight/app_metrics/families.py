@@ -6,9 +6,9 @@ read from one is converted to plain values, so that a file made by anybody can d
 be refused.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from json import dumps, loads
 from typing import Any
 
 from sidelight.errors import InvalidDataError
@@ -73,7 +73,7 @@ def encode(families: Iterable[AppFamily]) -> bytes:
 def encode_family(family: AppFamily) -> bytes:
     """A family as it stands in a snapshot. Raises TypeError for what is no family."""
     when = family.timestamps
-    return json.dumps(
+    return dumps(
         [
             family.name,
             family.kind,
@@ -99,7 +99,7 @@ def decode(data: bytes) -> list[AppFamily]:
     if len(data) > MAX_BYTES:
         raise InvalidDataError("too_large")
     try:
-        return [_family(row) for row in json.loads(data)] if data else []
+        return [_family(row) for row in loads(data)] if data else []
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise InvalidDataError("torn") from None
 

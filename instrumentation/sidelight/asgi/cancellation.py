@@ -1,7 +1,9 @@
 """Why a request ended without its response: who cancelled it."""
 
 import asyncio
+import multiprocessing
 import signal
+from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
 
@@ -23,11 +25,24 @@ def is_cancellation(error: BaseException | None) -> bool:
 def server_stops() -> bool:
     """Whether this process's server was told to stop, where that can be seen.
 
-    uvicorn cancels requests before it ends the lifespan. The handler of its signals is a method
-    of its server, which also gunicorn's workers of uvicorn have.
+    uvicorn and hypercorn cancel requests before they end the lifespan.
     """
+    return _uvicorn_stops() or _hypercorn_stops()
+
+
+def _uvicorn_stops() -> bool:
+    """The handler of its signals is a method of its server, in gunicorn's workers of it too."""
     for number in (signal.SIGTERM, signal.SIGINT):
         server = getattr(signal.getsignal(number), "__self__", None)
         if getattr(server, "should_exit", None) is True:
             return True
+    return False
+
+
+def _hypercorn_stops() -> bool:
+    """Its main process tells its workers by an event, an argument of their processes."""
+    arguments = getattr(multiprocessing.current_process(), "_kwargs", {})
+    told_to_stop = arguments.get("shutdown_event")
+    with suppress(Exception):  # another library's argument of this name may be anything
+        return told_to_stop is not None and told_to_stop.is_set() is True
     return False

@@ -6,9 +6,12 @@ entry may be left behind by an outer router: one that belongs to another endpoin
 """
 
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.routing import Mount
 from starlette.types import Scope
+
+from sidelight.store.route_table import strip_root
 
 CONTEXT = "effective_route_context"
 """The key, in what FastAPI keeps in the scope, of the context of an included route."""
@@ -50,6 +53,23 @@ def mount_root(scope: Scope) -> str:
     """What mounts have added to ``root_path``: their path as it was requested."""
     root = str(scope.get("root_path", ""))
     return root.removeprefix(str(scope.get("app_root_path", root)))
+
+
+def requested_path(scope: Scope) -> str:
+    """The path as it was requested.
+
+    A mounted application may have shortened it in the scope, which it shares with what is around
+    it: then it lacks what mounts have added to ``root_path``, as the ``raw_path`` shows.
+    """
+    path: str = scope["path"]
+    added = mount_root(scope)
+    below = strip_root(path, str(scope.get("app_root_path", "")).rstrip("/"))
+    if not added or strip_root(below, added) != below:
+        return path
+    whole = added + below
+    raw = scope.get("raw_path")
+    shortened = isinstance(raw, bytes) and unquote(raw.decode("latin-1")).endswith(whole)
+    return path.removesuffix(below) + whole if shortened else path
 
 
 def _placed(route: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.types import Scope
 
-from sidelight.asgi.chosen_route import chosen, is_mount
+from sidelight.asgi.chosen_route import chosen, is_mount, requested_path
 from sidelight.asgi.root_paths import MOST_ROOTS, RootPaths, root_of
 from sidelight.asgi.routes import RouteTable, pattern, router_below, routes_of
 from sidelight.contract import METHODS, OTHER, UNKNOWN
@@ -145,7 +145,7 @@ class Labels:
         """The template that the settings give to a path below a mount, or the empty string."""
         if not self._patterns or not self.table.is_open(scope):
             return ""
-        path = strip_root(scope["path"], root_of(scope))
+        path = strip_root(requested_path(scope), root_of(scope))
         return next((text for text, regex in self._patterns if regex.match(path)), "")
 
     def refresh(self, scope: Scope) -> bool:

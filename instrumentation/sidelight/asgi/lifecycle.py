@@ -4,12 +4,10 @@ import logging
 import os
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
-import anyio
-import anyio.to_thread
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
@@ -22,9 +20,9 @@ from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.routes import RouteTable, router_below
+from sidelight.asgi.thread_call import ThreadCall
 from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
-from sidelight.runtime import threads
 from sidelight.runtime.faults import guarded
 from sidelight.settings import Settings, disabled, load
 from sidelight.store.layout import STATE, WorkerState
@@ -70,7 +68,7 @@ class StoreLifecycle:
         self.options = options
         self._open_store: OpenStore | None = None
         self._kept_store: OpenStore | None = None
-        self._opening: anyio.Event | None = None
+        self._opening: ThreadCall | None = None
         self._retry = 0.0
         _lifecycles.add(self)
         default_log.install()
@@ -97,33 +95,21 @@ class StoreLifecycle:
     async def read_settings(self) -> None:
         """Call `prepare` in a thread, since it reads files. Never raises."""
         with suppress(Exception):  # `open` tries it again, and logs why it fails
-            await _in_thread(self.prepare)
+            await ThreadCall(self.prepare).wait()
 
     async def open(self, scope: Scope) -> OpenStore | None:
         """The open store; None, and why is logged, when it can't be had. Never raises.
 
-        It is opened in a thread, since the event loop must not wait for files.
+        It is opened in a thread, since the event loop must not wait for files. A request that
+        finds it being opened waits for the same thread.
         """
         if self._open_store is None:
-            await self._open_once(scope)
-        return self._open_store
-
-    async def _open_once(self, scope: Scope) -> None:
-        """Open the store, or wait until another request has."""
-        if self._opening is not None:
+            if self._opening is None or self._opening.ended:
+                if self._refused() or time.monotonic() < self._retry:
+                    return None
+                self._opening = ThreadCall(self._try, scope)
             await self._opening.wait()
-            return
-        if self._refused() or time.monotonic() < self._retry:
-            return
-        self._opening = done = anyio.Event()
-        try:
-            await _in_thread(self._try, scope)
-        finally:
-            self._opening = None
-            done.set()
-        if self._open_store is not None:
-            for observer in _observers:
-                observer.opened(self)
+        return self._open_store
 
     def _refused(self) -> bool:
         """Whether an option is wrong, which is logged once."""
@@ -140,6 +126,8 @@ class StoreLifecycle:
                 self._refused()
                 return
             self._open_store = self._open(self.settings, self.exclusions, scope)
+            for observer in _observers:
+                observer.opened(self)
         except Exception as error:
             reason = error.reason if isinstance(error, StoreError) else "fault"
             self._retry = time.monotonic() + RETRY_SECONDS
@@ -215,16 +203,10 @@ class StoreLifecycle:
         self._open_store = self._kept_store = None
         self.common_keys.clear()
 
-
-async def _in_thread(call: Callable[..., None], *args: object) -> None:
-    """Call in a thread; in this one where no event loop that AnyIO knows is running.
-
-    Not with the application's own limit of threads, which may all be in use.
-    """
-    if threads.limiter() is None:
-        call(*args)
-    else:
-        await anyio.to_thread.run_sync(call, *args, limiter=anyio.CapacityLimiter(1))
+    def leave_parent(self) -> None:
+        """In a forked child: the store is the parent's, and so is a thread that opens it."""
+        self._opening = None
+        self.forget()
 
 
 def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
@@ -274,7 +256,7 @@ def observers() -> tuple[Observer, ...]:
 
 def _after_fork() -> None:
     for lifecycle in list(_lifecycles):
-        lifecycle.forget()
+        lifecycle.leave_parent()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,6 +1,7 @@
 """``GET /metrics`` of a worker: who may read it, and what the response contains."""
 
 import time
+from collections.abc import Generator
 
 import anyio
 from starlette.datastructures import Headers
@@ -10,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 from sidelight import bearer_token
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
-from sidelight.cooperative import run_in_slices
+from sidelight.cooperative import in_thread, run_in_turns
 from sidelight.export.collector import Collector
 from sidelight.export.negotiation import wanted_format
 from sidelight.export.response import metrics_response
@@ -44,21 +45,31 @@ class MetricsEndpoint:
     async def snapshot(self) -> Snapshot:
         """All metrics of this moment. Raises whatever goes wrong."""
         began = time.perf_counter_ns()
-        store, heartbeat = self._store, self._recorder.heartbeat
+        heartbeat = self._recorder.heartbeat
         async with self._lock:
             if self._collector is None:
-                self._collector = Collector(store.reader, self._recorder.file)
+                self._collector = Collector(self._store.reader, self._recorder.file)
             app_metrics = await self._app_metrics()
+            await in_thread(self._update)
             heartbeat.renew_file()
-            process.publish(store.file)
-            if store.directory is not None:
-                with guarded("fold", self._recorder.faults):
-                    store.directory.mark_scraped()
-                    await run_in_slices(merge_stopped_workers(store.reader))
-            found = await run_in_slices(self._collector.collect(app_metrics))
+            found = await in_thread(run_in_turns, self._collect(self._collector, app_metrics))
             self._collector.add_target_info(found, self._recorder.about)
             self._collector.add_duration(found, time.perf_counter_ns() - began)
         return found
+
+    def _update(self) -> None:
+        """Bring this worker's own file up to date."""
+        process.publish(self._store.file)
+        self._recorder.heartbeat.files.look_for_file()
+
+    def _collect(self, collector: Collector, app_metrics: bytes) -> Generator[None, None, Snapshot]:
+        """Merge stopped workers, and take a snapshot of all."""
+        store = self._store
+        if store.directory is not None:
+            with guarded("fold", self._recorder.faults):
+                store.directory.mark_scraped()
+                yield from merge_stopped_workers(store.reader)
+        return (yield from collector.collect(app_metrics))
 
     async def _app_metrics(self) -> bytes:
         """The application's own metrics, as they are now; the last snapshot if that fails."""

@@ -8,7 +8,9 @@ from time import monotonic_ns, time
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight.asgi import background_tasks, tracing
+from sidelight.asgi.body_limit import CONTENT_TOO_LARGE, exceeds_limit
 from sidelight.asgi.cancellation import is_cancellation
+from sidelight.asgi.chosen_route import requested_path
 from sidelight.asgi.client_connection import client_left
 from sidelight.asgi.mark import Measurement
 from sidelight.asgi.phases import Phases
@@ -31,6 +33,7 @@ EVENT_STREAMS = METRICS["fastapi_event_streams_total"]
 EXCEPTIONS = METRICS["fastapi_exceptions_total"]
 FIRST_BYTE = METRICS["fastapi_time_to_first_byte_seconds"]
 
+INTERNAL_SERVER_ERROR = 500
 NOTICEABLE = 10_000_000
 """Nanoseconds: less than this between two moments of a request is the event loop at its work."""
 
@@ -223,7 +226,7 @@ class UncommonRequest(Measurement):
             blocked_by=met.blocked_by,
             threads_waiting=met.threads_waiting,
             trace_id=span[0].hex() if span else "",
-            path=self.scope["path"] if recorder.settings.log_request_path else "",
+            path=requested_path(self.scope) if recorder.settings.log_request_path else "",
         )
 
     def end(self, error: BaseException | None) -> None:
@@ -245,12 +248,14 @@ class UncommonRequest(Measurement):
         recorder = self.key.recorder
         cancelled = is_cancellation(error)
         disconnected = self.extra is not None and self.extra.disconnected
-        if self.slot is not None:
+        if self.slot is not None and exceeds_limit(error):
+            self._record_incomplete("", CONTENT_TOO_LARGE)
+        elif self.slot is not None:
             self._record_incomplete(self._kind(error, disconnected=disconnected))
         elif (spent := background_tasks.spent()) >= NOTICEABLE:
             route = self.key.find_route(self.scope, self.status).route
             recorder.writer.observe(BACKGROUND, (route,), spent)
-        if error is not None and not disconnected and not cancelled:
+        if error is not None and not (disconnected or cancelled or exceeds_limit(error)):
             route = self.key.find_route(self.scope, self.status).route
             name = recorder.class_names(type(error).__name__)
             recorder.writer.increment(EXCEPTIONS, (route, name))
@@ -267,12 +272,15 @@ class UncommonRequest(Measurement):
             return CLIENT_DISCONNECTED
         return INCOMPLETE_RESPONSE if self.status else ""
 
-    def _record_incomplete(self, kind: str) -> None:
-        """Record a request whose response never became complete."""
+    def _record_incomplete(self, kind: str, answer: int = INTERNAL_SERVER_ERROR) -> None:
+        """Record a request whose response never became complete.
+
+        Without a ``kind``, the server or what is around answers it with the status ``answer``.
+        """
         ns = monotonic_ns() - self.since
         writer = self.key.recorder.writer
         if not kind:
-            self.status = 500  # what the server answers instead
+            self.status = answer
         series = self.key.find_route(self.scope, self.status)
         duration = series.duration(self.status, kind)
         index = writer.bucket_index(ns)

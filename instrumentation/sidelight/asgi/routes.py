@@ -14,7 +14,7 @@ from starlette.convertors import CONVERTOR_TYPES
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from starlette.types import Scope
 
-from sidelight.asgi.chosen_route import chosen, is_mount, mount_root, path_of
+from sidelight.asgi.chosen_route import chosen, is_mount, mount_root, path_of, requested_path
 from sidelight.contract import UNKNOWN
 from sidelight.store import route_table
 from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
@@ -187,7 +187,7 @@ class RouteTable:
 
         Empty where no route matched, ``_UNKNOWN`` where nothing tells which one did.
         """
-        path = strip_root(scope["path"], root)
+        path = strip_root(requested_path(scope), root)
         route = chosen(scope)
         if route is not None and not is_mount(route):
             return self._of_route(route, scope, path)
@@ -275,7 +275,7 @@ class RouteTable:
 
     def redirected(self, scope: Scope, root: str) -> str:
         """The template a slash redirect leads to, or the empty string."""
-        path = strip_root(scope["path"], root)
+        path = strip_root(requested_path(scope), root)
         turned = path.rstrip("/") if path.endswith("/") else path + "/"
         return self._search(scope, turned, mounts=True)
 

@@ -14,8 +14,9 @@ from weakref import WeakValueDictionary
 from sidelight.app_metrics.publisher import AppMetricsPublisher
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
-from sidelight.runtime import instruments, process, threads, watchdog
+from sidelight.runtime import instruments, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
+from sidelight.runtime.file_chores import FileChores
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
 from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
@@ -27,8 +28,6 @@ logger = logging.getLogger("sidelight")
 PERIOD = 0.1
 """Seconds. An idle process pays for each beat, so the period is as long as possible."""
 CHORES_EVERY = 1.0
-PROCESS_EVERY = 5
-"""Process metrics are published at every fifth of the chores."""
 MOST_WAITS = 1024
 OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
@@ -58,6 +57,7 @@ class Heartbeat:
         self.app_metrics = AppMetricsPublisher(
             store, collectors.note, partial(self.faults.note, "registry")
         )
+        self.files = FileChores(store, self.app_metrics, self.faults)
         self._on_chores: list[Callable[[], None]] = []
         self._attributions: list[BlockAttribution] = []
         self._timer: asyncio.TimerHandle | TrioTimer | None = None
@@ -72,15 +72,21 @@ class Heartbeat:
     def add_application(
         self, on_chores: Callable[[], None], attribution: BlockAttribution, threshold: float
     ) -> None:
-        """Call ``on_chores`` once a second, and attribute blocks of ``threshold`` seconds."""
+        """Call ``on_chores`` once a second, and attribute blocks of ``threshold`` seconds.
+
+        Reads files, so it is not called on the event loop.
+        """
         instruments.attach(self.store.file)
+        self.files.do()
         self._on_chores.append(on_chores)
         self._attributions.append(attribution)
         if self._watched_loop is None:
             # A block begins half a beat before the beat that it delays, on average.
             late = max(threshold - PERIOD / 2, PERIOD / 4)
             period = int(PERIOD * NANOSECONDS)
-            self._watched_loop = WatchedLoop(self._attributions, int(late * NANOSECONDS), period)
+            self._watched_loop = WatchedLoop(
+                self._attributions, int(late * NANOSECONDS), period, chores=self.files.do_if_due
+            )
 
     def remove_application(
         self, on_chores: Callable[[], None], attribution: BlockAttribution
@@ -95,12 +101,13 @@ class Heartbeat:
     def wake(self, *, soon: bool = False) -> None:
         """Start the timer on the running loop of asyncio or Trio; without one, beat once.
 
-        ``soon`` leaves the chores, which read files, to the loop's next turn.
+        ``soon`` leaves the chores to the loop's next turn.
         """
         try:
             loop = running_loop()
         except RuntimeError:
             self.store.file.words[HEARTBEAT] = time.monotonic_ns()
+            self.files.do()
             self._do_chores()
             return
         if loop is self._loop and self._timer is not None:
@@ -181,18 +188,21 @@ class Heartbeat:
             self._do_chores()
 
     def _do_chores(self) -> None:
-        """Do what is due once a second."""
+        """Do what is due once a second, and makes no call of the file system."""
         self._next_chores = time.monotonic() + CHORES_EVERY
         del self._waits[:-MOST_WAITS], self._waited_at[:-MOST_WAITS]
         self.due = time.monotonic_ns() + OVERDUE
-        if self._chores % PROCESS_EVERY == 0:
-            process.publish(self.store.file)
         self._chores += 1
         self.renew_file()
-        self.app_metrics.publish_if_due()
+        self._call_applications()
 
     def renew_file(self) -> None:
-        """Make this worker's file again if it was removed."""
+        """Make this worker's file again if it was removed.
+
+        No request can be recorded meanwhile, so this is not done in another thread.
+        """
+        if not self.files.is_file_gone:
+            return
         try:
             if self.store.renew():
                 logger.error(
@@ -203,7 +213,9 @@ class Heartbeat:
         except StoreError as error:
             if self._chores % 60 == 1:
                 logger.error("metrics of this worker can't be read by others: %s", error)  # noqa: TRY400 the message says it all
-        self._call_applications()
+        else:
+            self.files.is_file_gone = False
+            self._call_applications()
 
     def _call_applications(self) -> None:
         """Let the applications read again what may have changed, such as when to wake this."""

@@ -46,7 +46,6 @@ class OngoingBlock:
     """The time up to which its sources are known."""
     counted: bool = False
     logged: bool = False
-    shown: BlockSource | None = None
     _code: int = 0
     _sources: dict[tuple[str, ...], tuple[int, BlockSource]] = field(default_factory=dict)
     _uncounted: dict[str, int] = field(default_factory=dict)

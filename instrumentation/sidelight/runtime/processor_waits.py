@@ -1,14 +1,17 @@
 """How long a thread waited for a processor, by Linux's scheduler.
 
 ``schedstat`` of a thread has the time that it ran and the time that it was ready to run without a
-processor, each in nanoseconds. A wait is added when it ends; until then the state of the thread
-tells. Without this file, as on other systems, no wait is known.
+processor, each in nanoseconds. A wait is added when it ends: a thread that is ready to run may have
+waited for longer. Without this file, as on other systems, no wait is known. The event loop may read
+it, since the kernel answers from memory, in a few microseconds.
 """
 
 import os
 from typing import NamedTuple
 
 RUNNABLE = b"R"
+UNCLEAR = 10_000_000
+"""Nanoseconds. Less than this between two looks may be due to how seldom the kernel counts."""
 MAX_BYTES = 1024
 
 
@@ -25,31 +28,37 @@ class ProcessorWaits:
     def __init__(self, thread: int = 0) -> None:
         self._folder = f"/proc/self/task/{thread}/"
         self._start: ProcessorTimes | None = None
-        self._since = 0
+        self._last = 0, ProcessorTimes(0, 0)
         self._taken = 0
 
     def restart(self, now: int) -> None:
         """Begin at this time (CLOCK_MONOTONIC, ns): what was before is not taken any more."""
-        self._start, self._since, self._taken = self._times(), now, 0
+        self._start, self._taken = self._times(), 0
+        if self._start is not None:
+            self._last = now, self._start
 
-    def take(self, now: int, ns: int, *, from_outside: bool) -> int:
+    def take(self, ns: int) -> int:
         """How much of the last ``ns`` the thread waited."""
-        found = min(ns, max(0, self.waited(now, from_outside=from_outside) - self._taken))
+        found = min(ns, max(0, self.waited() - self._taken))
         self._taken += found
         return found
 
-    def waited(self, now: int, *, from_outside: bool) -> int:
-        """Nanoseconds that the thread waited since `restart`; 0 where that is not known.
-
-        ``from_outside`` is whether another thread asks: this one may be waiting then.
-        """
+    def waited(self) -> int:
+        """Nanoseconds that the thread waited since `restart`; 0 where that is not known."""
         times = self._times()
         if times is None or self._start is None:
             return 0
-        waited = times.waited - self._start.waited
-        if from_outside and self._state() == RUNNABLE:
-            waited = max(waited, now - self._since - (times.ran - self._start.ran))
-        return waited
+        return times.waited - self._start.waited
+
+    def may_wait(self, now: int) -> bool:
+        """Whether the thread, which is not this one, may be waiting since some time."""
+        times = self._times()
+        if times is None or self._start is None:
+            return False
+        before, last = self._last
+        self._last = now, times
+        neither = now - before - (times.ran - last.ran) - (times.waited - last.waited)
+        return neither >= UNCLEAR and self._state() == RUNNABLE
 
     def _times(self) -> ProcessorTimes | None:
         try:
@@ -67,6 +76,6 @@ class ProcessorWaits:
     def _read(self, name: str) -> bytes:
         fd = os.open(self._folder + name, os.O_RDONLY)
         try:
-            return os.read(fd, MAX_BYTES)
+            return os.pread(fd, MAX_BYTES, 0)
         finally:
             os.close(fd)

@@ -3,7 +3,7 @@
 A loop's heartbeat says when its next beat is due. When the beat is overdue by the threshold, the
 stack of the loop's thread shows what runs there, and the time since the last look is attributed
 to it. No Python thread runs while a C extension keeps the GIL, so while this thread wakes late
-nothing can be seen.
+nothing can be seen. What is read from files once a second is read in this thread too.
 """
 
 import os
@@ -78,6 +78,8 @@ def _look(planned: int) -> None:
     for watched in loops:
         with guarded("watchdog"):  # without this thread no blocked loop would be seen
             watched.look(planned, time.monotonic_ns())
+            if watched.running():
+                watched.chores()
     if any(watched.overdue(time.monotonic_ns()) for watched in loops):
         instruments.publish_all()  # in place of the loop that can't
 

@@ -57,7 +57,10 @@ class LoopConditions(NamedTuple):
 
 @dataclass(slots=True, eq=False, weakref_slot=True)
 class WatchedLoop:
-    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns)."""
+    """One event loop. ``due`` is when its next beat should come (CLOCK_MONOTONIC, ns).
+
+    ``chores`` is called often while the loop runs, in the thread that watches it.
+    """
 
     attributions: list[BlockAttribution]
     threshold: int
@@ -65,10 +68,12 @@ class WatchedLoop:
     loop: asyncio.AbstractEventLoop | TrioLoop | None = None
     thread: int = 0
     due: int = 0
+    chores: Callable[[], None] = field(default=lambda: None, kw_only=True)
     waits: ProcessorWaits = field(default_factory=ProcessorWaits)
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
+    _shown: BlockSource | None = None
     _run: Callable[..., Any] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -84,8 +89,9 @@ class WatchedLoop:
             ended, self._block, self._last_source = self._block, None, None
             self.due = now + self.period
             self.waits.restart(now)
+            self._hide()
         if ended is not None:
-            self._end(ended)
+            self._log(ended, ended=True)
         return max(late, 0)
 
     def _notice_restart(self) -> None:
@@ -113,7 +119,7 @@ class WatchedLoop:
         began = self.due - self.period // 2
         if self._block is not None and self._block.has_cause:
             return PastBlock(began, now, self._block.main_source())
-        code = now - began - self.waits.waited(now, from_outside=False)
+        code = now - began - self.waits.waited()
         seen = self._last_source or BlockSource(UNKNOWN)
         return PastBlock(began, now, seen if code >= self._least else NO_PROCESSOR)
 
@@ -146,18 +152,19 @@ class WatchedLoop:
         with self._lock:
             if not self.running():
                 self.due, self._block = 0, None
+                self._hide()
             late = now - self.due if self.due else 0
             if late <= self.threshold // 2:
                 return
             self._last_source = self._seen(is_late=now - planned > self.threshold)
             block = None
-            if late > self.threshold:
+            unclear = self.waits.may_wait(now)  # a later look or the beat counts it then
+            if late > self.threshold and not unclear:
                 block = self._count(now, self._last_source, ended=False)
                 self._show(block)
         if block is not None and not block.logged and block.ns >= LONG:
             block.logged = True
-            for attribution in self.attributions[:1]:
-                attribution.log_block(block, ended=False)
+            self._log(block, ended=False)
 
     def _seen(self, *, is_late: bool) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
@@ -176,7 +183,7 @@ class WatchedLoop:
             self._block = OngoingBlock(began, self._least)
         block = self._block
         ns = block.advance(now)
-        block.add(source, ns, self.waits.take(now, ns, from_outside=not ended))
+        block.add(source, ns, self.waits.take(ns))
         self._report(block, ended=ended)
         return block
 
@@ -191,16 +198,19 @@ class WatchedLoop:
     def _show(self, block: OngoingBlock) -> None:
         """Show a block that has a cause to other processes, until it ends."""
         source = block.main_source()
-        if block.has_cause and source != block.shown:
-            block.shown = source
+        if block.has_cause and source != self._shown:
+            self._shown = source
             for attribution in self.attributions[:1]:
                 attribution.show_block(block)
 
-    def _end(self, block: OngoingBlock) -> None:
+    def _hide(self) -> None:
+        shown, self._shown = self._shown, None
+        for attribution in self.attributions[:1] if shown else ():
+            attribution.hide_block()
+
+    def _log(self, block: OngoingBlock, *, ended: bool) -> None:
         for attribution in self.attributions[:1]:
-            if block.shown is not None:
-                attribution.hide_block()
-            attribution.log_block(block, ended=True)
+            attribution.log_block(block, ended=ended)
 
     def _attribute(self, frame: FrameType | None) -> BlockSource:
         """What a stack works for, by the first that knows it."""

@@ -75,7 +75,8 @@ def parse(text: str) -> dict[str, BucketSeries]:
 def check(service: ServiceConfig, found: dict[str, BucketSeries]) -> Iterator[Finding]:
     """Check that every latency is a bucket boundary, and that every route is known."""
     if not found[DURATION].routes:
-        yield fail(f"there is no {DURATION}", "give the address of the service's /metrics")
+        fix = "send the service a request first, or give the address of its /metrics"
+        yield fail(f"there is no {DURATION}", fix)
         return
     findings = [*_latencies(service, found), *_routes(service, found)]
     yield from findings or [ok("every latency is a bucket and every route is known")]

@@ -1,8 +1,8 @@
 """A blocked event loop, as its worker's watchdog shows it to other processes while it lasts."""
 
-import json
 import time
 from dataclasses import asdict, dataclass
+from json import loads
 from typing import Any
 
 from sidelight.contract import NANOSECONDS
@@ -35,7 +35,7 @@ def pack(began: int, blocked_by: str) -> bytes:
 def read(data: bytes, at: int, worker: int) -> BlockedLoop | None:
     """The block that is stored at a byte; None where the loop runs."""
     try:
-        fields = json.loads(json_records.text_at(data, at) or b"{}")
+        fields = loads(json_records.text_at(data, at) or b"{}")
         seconds = (time.monotonic_ns() - int(fields["began"])) / NANOSECONDS
         return BlockedLoop(worker, seconds, str(fields["blocked_by"]))
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError):

@@ -3,9 +3,9 @@
 So a reader in another process can distinguish a complete record from one that is being written.
 """
 
-import json
 import struct
 import zlib
+from json import dumps
 from typing import Any
 
 HEAD = struct.Struct("<IH")
@@ -13,7 +13,7 @@ HEAD = struct.Struct("<IH")
 
 def packed(fields: dict[str, Any], size: int) -> bytes | None:
     """The bytes of a record; None where the fields have no room in it."""
-    text = json.dumps(fields, separators=(",", ":")).encode()
+    text = dumps(fields, separators=(",", ":")).encode()
     if len(text) > size - HEAD.size:
         return None
     body = struct.pack("<H", len(text)) + text

@@ -75,12 +75,18 @@ class Store:
         except OSError as error:
             raise directory.explained(error, self.directory.path) from error
 
-    def renew(self) -> bool:
-        """Make directory and file again if they were removed; whether that was needed."""
+    def is_whole(self) -> bool:
+        """Whether directory and file have their names still; then the file's time is set to now."""
         if self.directory is None:
-            return False
+            return True
         if self.file.is_linked() and self.directory.exists():
             self.file.touch()
+            return True
+        return False
+
+    def renew(self) -> bool:
+        """Make directory and file again if they were removed; whether that was needed."""
+        if self.is_whole():
             return False
         where = open_directory(self._settings)
         if where is None:

@@ -1,12 +1,12 @@
 """The families of a file, so that files of different versions can be summed."""
 
-import json
 import math
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from json import dumps, loads
 
 from sidelight.contract import METRICS, Kind, boundaries
 from sidelight.errors import InvalidDataError
@@ -64,7 +64,7 @@ def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, StoredFam
 
 def encode(schema: Schema) -> bytes:
     """The schema as it is stored in a file."""
-    return json.dumps([[f.name, f.kind, f.bounds] for f in schema]).encode()
+    return dumps([[f.name, f.kind, f.bounds] for f in schema]).encode()
 
 
 @lru_cache(maxsize=64)
@@ -73,7 +73,7 @@ def decode(data: bytes) -> Schema:
     if len(data) > MAX_BYTES:
         raise InvalidDataError("too_large")
     try:
-        rows = json.loads(data)
+        rows = loads(data)
         found = tuple(StoredFamily(str(name), kind, _bounds(raw)) for name, kind, raw in rows)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise InvalidDataError("torn") from None

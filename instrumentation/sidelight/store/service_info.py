@@ -1,7 +1,7 @@
 """The service and the versions of a worker, published for readers in other processes."""
 
-import json
 from dataclasses import asdict, dataclass, fields
+from json import dumps, loads
 
 TELEMETRY_FIX = 'FastAPI(telemetry={"metrics": False})'
 """The setting that leaves the metrics to Sidelight, where FastAPI sends the same."""
@@ -28,13 +28,13 @@ class ServiceInfo:
 
 def encode(info: ServiceInfo) -> bytes:
     """The information as it is stored in a file."""
-    return json.dumps(asdict(info)).encode()
+    return dumps(asdict(info)).encode()
 
 
 def decode(data: bytes) -> ServiceInfo:
     """The inverse of `encode`; unknown fields, and values that are no text, are left out."""
     try:
-        found = json.loads(data)
+        found = loads(data)
         names = {field.name for field in fields(ServiceInfo)} & found.keys()
     except (ValueError, AttributeError, RecursionError):
         return ServiceInfo()

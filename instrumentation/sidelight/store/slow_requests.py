@@ -1,9 +1,9 @@
 """The last slow requests: a ring in each worker's file, and a list in the totals."""
 
-import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
+from json import dumps, loads
 from typing import Any
 
 from sidelight.store import json_records
@@ -91,13 +91,13 @@ def read_ring(data: bytes, at: int, words: int) -> list[SlowRequest]:
 
 def encode(records: Iterable[SlowRequest]) -> bytes:
     """The newest of the records, as they are stored in the totals."""
-    return json.dumps([record.to_dict() for record in kept(records)]).encode()
+    return dumps([record.to_dict() for record in kept(records)]).encode()
 
 
 def decode(data: bytes) -> list[SlowRequest]:
     """The inverse of `encode`; invalid records are left out."""
     try:
-        rows = json.loads(data) if data else []
+        rows = loads(data) if data else []
         return [_record(row) for row in rows if _is_record(row)]
     except (ValueError, TypeError, OverflowError, RecursionError):
         return []

@@ -5,11 +5,11 @@ import os
 import struct
 import threading
 import time
-import uuid
 from bisect import bisect_left
 from collections import OrderedDict
 from contextlib import suppress
 from functools import cached_property
+from uuid import uuid4
 
 from sidelight.contract import (
     ABSENT,
@@ -60,7 +60,7 @@ class WorkerFile:
         self.directory = directory
         self.schema = schema
         self._numbers = {family.name: number for number, family in enumerate(schema)}
-        self.id = uuid.uuid4().bytes
+        self.id = uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
         self.worker = 0
         self.pid = os.getpid()
@@ -312,7 +312,7 @@ class WorkerFile:
         """
         identity = self.id, self.name, self.worker
         former = self.memory, self.words, self.fd, self._header
-        self.id = uuid.uuid4().bytes
+        self.id = uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
         self.fd = -1
         try:

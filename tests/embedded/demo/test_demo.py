@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from sidelight.cli import main
 from sidelight.embedded.demo import screenshots
-from sidelight.embedded.demo.processes import child
+from sidelight.embedded.demo.processes import LOOP_BLOCK_THRESHOLD, child
 from sidelight.embedded.demo.runner import LENGTH, SCENARIO, steps_after, stop_signals
 from sidelight.errors import SidelightError
 from tests.embedded.demo.running import MARK, PATIENCE, demo, wait_for_table
@@ -74,8 +74,10 @@ def test_the_demo_ends_after_its_minutes(tmp_path: Path, mark: str) -> None:
     with demo(tmp_path, mark, "--minutes", "0.2") as process:
         output = wait_for_table(process)
         met = stores(mark)
+        thresholds = {one.get("SIDELIGHT_LOOP_BLOCK_THRESHOLD") for one in processes(mark)}
         rest, errors = process.communicate(timeout=PATIENCE)
     output += rest
+    assert LOOP_BLOCK_THRESHOLD in thresholds
     assert (process.returncode, errors) == (0, "")
     assert "0:12" in output
     assert [part for part in SHOWN if part not in output] == []

@@ -1,0 +1,48 @@
+"""What is read and written once a second beside the requests, in the watchdog's thread.
+
+A call of the file system may wait, so the event loop makes none.
+"""
+
+from time import monotonic
+
+from sidelight.app_metrics.publisher import AppMetricsPublisher
+from sidelight.runtime import process
+from sidelight.runtime.faults import Faults, guarded
+from sidelight.store.process_store import Store
+
+EVERY = 1.0
+PROCESS_EVERY = 5
+"""Process metrics are published at every fifth time."""
+
+
+class FileChores:
+    """Those of one store. ``is_file_gone`` asks the event loop to make the worker's file again."""
+
+    def __init__(self, store: Store, app_metrics: AppMetricsPublisher, faults: Faults) -> None:
+        self.is_file_gone = False
+        self._store = store
+        self._app_metrics = app_metrics
+        self._faults = faults
+        self._times = 0
+        self._next = 0.0
+
+    def do_if_due(self) -> None:
+        """Do them, once a second. Never raises."""
+        if monotonic() >= self._next and not self._store.closed:
+            self.do()
+
+    def do(self) -> None:
+        """Do them now. Never raises."""
+        self._next = monotonic() + EVERY
+        for part in (self._publish_process, self.look_for_file, self._app_metrics.publish_if_due):
+            with guarded("heartbeat", self._faults):  # the other parts go on
+                part()
+
+    def _publish_process(self) -> None:
+        if self._times % PROCESS_EVERY == 0:
+            process.publish(self._store.file)
+        self._times += 1
+
+    def look_for_file(self) -> None:
+        """Find out whether the worker's file is where readers find it."""
+        self.is_file_gone = not self._store.is_whole()

@@ -1,0 +1,65 @@
+"""A pytest plugin for suites of other projects: it adds Sidelight to each application they make.
+
+`python -m tests.suites` runs them with it. The environment says what else is done: with
+``SUITE_BLOCKBUSTER`` a blocking call on the event loop raises, with ``SUITE_SIDELIGHT`` each
+application is measured, and with ``SUITE_ORACLE`` FastAPI's own telemetry is compared.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+import oracle
+import pytest
+from blockbuster import blockbuster_ctx
+from fastapi import FastAPI
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+
+from sidelight import SidelightMiddleware
+
+
+def measured(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A way to build an application's middleware, with Sidelight as the outermost."""
+
+    @wraps(build)
+    def build_measured(app: Any) -> Any:
+        if all(each.cls is not SidelightMiddleware for each in app.user_middleware):
+            app.user_middleware.insert(0, Middleware(SidelightMiddleware))
+        return build(app)
+
+    return build_measured
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Change the classes before any test module makes an application."""
+    patch = pytest.MonkeyPatch()
+    config.add_cleanup(patch.undo)
+    if os.environ.get("SUITE_SIDELIGHT"):
+        for kind in (Starlette, FastAPI):
+            build = measured(kind.build_middleware_stack)
+            patch.setattr(kind, "build_middleware_stack", build)
+    if os.environ.get("SUITE_ORACLE"):
+        oracle.install(patch)
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_call() -> Iterator[None]:
+    """Each test runs where a blocking call on the event loop raises, if that is asked for."""
+    if os.environ.get("SUITE_BLOCKBUSTER"):
+        with blockbuster_ctx():
+            yield
+    else:
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """After a test and its fixtures, write to the report how the two counts compare."""
+    yield
+    requests, differences = oracle.compare()
+    item.user_properties.append(("requests", str(requests)))
+    if differences:
+        item.user_properties.append(("differences", json.dumps(differences)))
