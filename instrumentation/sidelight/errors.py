@@ -13,6 +13,12 @@ class SettingsError(SidelightError):
         self.key = key
 
 
+def reason(error: Exception) -> str:
+    """Why a file or an address can't be used, without the name and the number of the error."""
+    strerror = getattr(error, "strerror", None)
+    return strerror[0].lower() + strerror[1:] if strerror else str(error)
+
+
 class StoreError(SidelightError):
     """The shared-memory directory or file can't be used; ``reason`` is a short label value."""
 
