@@ -1,5 +1,7 @@
 """What Sidelight raises. Nothing here ever reaches a request."""
 
+import os
+
 
 class SidelightError(Exception):
     """Base of every error of Sidelight's own."""
@@ -11,12 +13,6 @@ class SettingsError(SidelightError):
     def __init__(self, key: str, given: object, problem: str, example: str) -> None:
         super().__init__(f"{key}={given!r}: {problem}; for example {example}")
         self.key = key
-
-
-def reason(error: Exception) -> str:
-    """Why a file or an address can't be used, without the name and the number of the error."""
-    strerror = getattr(error, "strerror", None)
-    return strerror[0].lower() + strerror[1:] if strerror else str(error)
 
 
 class StoreError(SidelightError):
@@ -37,3 +33,9 @@ class InvalidDataError(SidelightError):
 
 class WatchError(SidelightError):
     """An object can't be watched, or not under this name; the message says why."""
+
+
+def cause(error: OSError | ValueError) -> str:
+    """Why a file or an address can't be used, without its name, which the message has already."""
+    number = getattr(error, "errno", None) or 0
+    return os.strerror(number) if number > 0 else str(error)

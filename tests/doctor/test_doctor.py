@@ -482,7 +482,8 @@ def test_the_command(tmp_path: Path) -> None:
     bare = run(main, ["doctor", "good:bare"])
     assert bare.exit_code == 1
     assert "fix: app.add_middleware(SidelightMiddleware)" in bare.output
-    for name, word in {"good": "MODULE:ATTRIBUTE", "nowhere:app": "can't be imported"}.items():
+    nowhere = "start in the folder of nowhere, or set PYTHONPATH to it"
+    for name, word in {"good": "MODULE:ATTRIBUTE", "nowhere:app": nowhere}.items():
         failed = run(main, ["doctor", name])
         assert failed.exit_code == 1
         assert word in failed.output
