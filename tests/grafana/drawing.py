@@ -25,9 +25,10 @@ HOUR = 3_600_000
 
 
 class Shown(NamedTuple):
-    """What the panels of a dashboard show, and what was asked of Prometheus for them."""
+    """What the panels show, the values to choose of variables, and what Prometheus was asked."""
 
     panels: Sequence[Mapping[str, Any]]
+    variables: Sequence[Mapping[str, Any]]
     sent: Sequence[Mapping[str, Any]]
 
     def panel(self, title: str) -> Mapping[str, Any]:
@@ -54,8 +55,10 @@ class Drawing:
 
     def show(self, board: Mapping[str, Any], span: int = HOUR, **variables: Sequence[str]) -> Shown:
         """Draw a dashboard of the last hour; variables that are not given stay as they are."""
-        times = {"from": _iso(END - span), "to": _iso(END)}
-        found = self.page.evaluate(SHOW, [board, {**times, "variables": variables}])
+        start, end = _times(span)
+        found = self.page.evaluate(
+            SHOW, [board, {"from": start, "to": end, "variables": variables}]
+        )
         assert not self.problems
         return Shown(**found)
 
@@ -69,7 +72,8 @@ def drawing(browser: Browser, folder: Path, port: int, scrape: str) -> Iterator[
     ):
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{served}/")
-        page.evaluate("([at, scrape]) => start(at, scrape)", [f"http://127.0.0.1:{port}", scrape])
+        given = [f"http://127.0.0.1:{port}", scrape, *_times(HOUR)]
+        page.evaluate("(given) => start(...given)", given)
         yield Drawing(page)
 
 
@@ -83,5 +87,7 @@ class _Files(SimpleHTTPRequestHandler):
         pass
 
 
-def _iso(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()
+def _times(span: int) -> list[str]:
+    """The beginning and the end of the last milliseconds of the samples, as ISO 8601."""
+    times = (END - span, END)
+    return [datetime.fromtimestamp(time / 1000, UTC).isoformat() for time in times]

@@ -66,7 +66,7 @@ def _files(board: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _panel(kind: str) -> tuple[str, str]:
     named = KINDS.get(kind, kind.capitalize())
     path = f"@grafana/schema/dist/esm/raw/composable/{kind}/panelcfg/x/{named}PanelCfg_types.gen"
-    fields = f"{named}.FieldConfig" if kind in WITH_FIELDS else "{}"
+    fields = f"{named}.FieldConfig" if kind in WITH_FIELDS else "Record<string, never>"
     return f"Panel<{named}.Options, {fields}>", f"import type * as {named} from '{path}';\n"
 
 

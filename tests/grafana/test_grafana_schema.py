@@ -7,6 +7,7 @@ from playwright.sync_api import Browser
 
 from tests.dashboards.reading import dashboards
 from tests.grafana import known
+from tests.grafana.file_faults import file_faults
 from tests.grafana.names import names
 from tests.grafana.schema_types import errors
 
@@ -24,7 +25,9 @@ PACKAGES = {
 @pytest.mark.parametrize("version", PACKAGES)
 def test_every_field_has_a_type(version: str, tmp_path: Path) -> None:
     """The types of @grafana/schema allow each field of each panel, and no field is left over."""
-    known.check(set(errors(dashboards(), PACKAGES[version], tmp_path)), f"types of {version}")
+    known.check_exactly(
+        set(errors(dashboards(), PACKAGES[version], tmp_path)), f"types of {version}"
+    )
 
 
 @pytest.mark.parametrize("version", PACKAGES)
@@ -37,3 +40,8 @@ def test_every_name_is_registered(browser: Browser, page: Path, version: str) ->
             found = tab.evaluate("([v, k, n]) => unknown(v, k, n)", [version, kind, some])
             assert found == [], kind
             assert tab.evaluate("([v, k]) => unknown(v, k, ['nothing'])", [version, kind])
+
+
+def test_units_and_links_of_the_files() -> None:
+    """Counts have no decimals, requests are requests, and links are on the bar."""
+    known.check_exactly({str(one) for board in dashboards() for one in file_faults(board)}, "files")

@@ -22,7 +22,8 @@ export function series(query: Query, expr: string, step: number, type: string, r
 
 function one(query: Query, expr: string, step: number, type: string, row: Row, about: object) {
   const pairs = row.values ?? [row.value!];
-  const config = { displayNameFromDS: legend(query, expr, row.metric) };
+  const name = legend(query, expr, row.metric);
+  const config = name ? { displayNameFromDS: name } : {};
   const fields = [
     { name: 'Time', type: 'time', config: { interval: step } },
     { name: row.metric.__name__ ?? 'Value', type: 'number', labels: row.metric, config },

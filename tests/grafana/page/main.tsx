@@ -1,7 +1,7 @@
 // The page: `show` draws a dashboard and returns what each of its panels shows.
 import { createTheme } from '@grafana/data';
 import { config } from '@grafana/runtime';
-import { SceneObject, sceneGraph, VizPanel } from '@grafana/scenes';
+import { QueryVariable, SceneObject, sceneGraph, VizPanel } from '@grafana/scenes';
 import { GlobalStyles } from '@grafana/ui';
 import { createRoot, type Root } from 'react-dom/client';
 import { BrowserRouter } from 'react-router-dom';
@@ -21,7 +21,12 @@ async function show(board: any, chosen: Chosen) {
   root.render(<BrowserRouter><GlobalStyles /><made.Component model={made} /></BrowserRouter>);
   const panels = sceneGraph.findAllObjects(made, (one: SceneObject) => one instanceof VizPanel) as VizPanel[];
   await until(() => panels.every(isReady));
-  return { panels: panels.map((one) => shown(one, document.querySelector(`[data-viz-panel-key="${one.state.key}"]`)!)), sent: [...sent] };
+  const variables = sceneGraph.getVariables(made).state.variables.filter((one) => one instanceof QueryVariable) as QueryVariable[];
+  return {
+    variables: variables.map(({ state }) => ({ name: state.name, options: state.options.map((one) => String(one.value)) })),
+    panels: panels.map((one) => shown(one, document.querySelector(`[data-viz-panel-key="${one.state.key}"]`)!)),
+    sent: [...sent],
+  };
 }
 
 function isReady(panel: VizPanel): boolean {

@@ -2,6 +2,7 @@
 // registries of units, matchers and transformations, and an interpolation of variables.
 import {
   dataLinksOverrideProcessor,
+  dateTime,
   displayNameOverrideProcessor,
   EventBusSrv,
   type FieldConfigPropertyItem,
@@ -44,8 +45,8 @@ import { Server } from './server';
 
 const UID = 'prom';
 
-/** Has to be called once, before anything is shown. */
-export async function start(prometheus: string, scrape: string): Promise<void> {
+/** Has to be called once, before anything is shown; the metrics of a time range become known. */
+export async function start(prometheus: string, scrape: string, from: string, to: string): Promise<void> {
   await initPluginTranslations('grafana', []);
   const settings = dataSource(scrape);
   const source = new PrometheusDatasource(settings, templates as never);
@@ -60,6 +61,9 @@ export async function start(prometheus: string, scrape: string): Promise<void> {
   locationUtil.initialize({ config, ...noVariables } as never);
   standardFieldConfigEditorRegistry.setInit(standardOptions);
   standardTransformersRegistry.setInit(transformations as never);
+  // As if the editor of a query had been opened: with the names of metrics known, exemplars differ.
+  const times = { from: dateTime(from), to: dateTime(to) };
+  await source.languageProvider.start({ ...times, raw: times });
 }
 
 function dataSource(scrape: string): DataSourceInstanceSettings {

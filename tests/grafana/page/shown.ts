@@ -14,7 +14,8 @@ function cell(field: Field, row: number) {
 }
 
 function table([frame]: DataFrame[]) {
-  return (frame?.fields ?? []).map((field) => ({
+  const isShown = (field: Field) => !field.config.custom?.hideFrom?.viz;
+  return (frame?.fields ?? []).filter(isShown).map((field) => ({
     name: getFieldDisplayName(field, frame),
     type: field.type,
     coloured: ['color-text', 'color-background'].includes(field.config.custom?.cellOptions?.type),
@@ -72,6 +73,7 @@ export function shown(panel: VizPanel, element: Element) {
     title: panel.interpolate(title, undefined, 'text'),
     state: String(raw?.state ?? ''),
     errors: [...(data.errors ?? []), ...(data.error ? [data.error] : [])].map((one) => one.message ?? String(one)),
+    frames: frames.length,
     columns: pluginId === 'table' ? table(frames) : [],
     values: NUMBERS.includes(pluginId) ? numbers(panel, data) : [],
     lines: ['timeseries', 'heatmap'].includes(pluginId) ? lines(frames) : [],

@@ -1,0 +1,40 @@
+"""What is wrong with the lines of a graph, their legends, and the options of single fields."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Any
+
+Fault = tuple[str, str]
+"""The line or the override, and what is wrong with it."""
+
+
+def of_lines(panel: Mapping[str, Any]) -> Iterator[Fault]:
+    """The faults of lines and their legends."""
+    for line in panel["lines"]:
+        yield from ((line["name"], what) for what in _of_legend(line["name"]))
+        if line["points"] == 0:
+            yield line["name"], "empty line"
+    names = Counter(line["name"] for line in panel["lines"])
+    yield from ((name, "legend of two lines") for name, count in names.items() if count > 1)
+
+
+def _of_legend(name: str) -> Iterator[str]:
+    if not name.strip():
+        yield "legend without text"
+    elif name != " ".join(name.split()):
+        yield "legend with a gap: a label has no value"
+    if re.search(r"\{\w+=\"|\(", name):
+        yield "legend is a raw label set or a query"
+    if any(one == other for one, other in pairwise(name.split())):
+        yield "legend says a word twice"
+
+
+def of_overrides(panel: Mapping[str, Any], saved: Mapping[str, Any]) -> Iterator[Fault]:
+    """Overrides that meet nothing, unless a label may have the name that they are for."""
+    by_label = any("{{" in one.get("legendFormat", "") for one in saved.get("targets", ()))
+    for override in panel["overrides"]:
+        matcher = override["matcher"]
+        if not override["met"] and not (by_label and matcher["id"] == "byName"):
+            yield str(matcher.get("options", "")), f"override {matcher['id']} meets nothing"
