@@ -118,9 +118,12 @@ async def _content(refresh: Refresh, panel: Panel) -> tuple[Json, Sequence[str]]
     warnings = list(dict.fromkeys(text for result in results for text in result.warnings))
     content = await PANEL_TYPES[panel.type](refresh, panel, results)
     if content is None:
-        field = field_config(panel, "")
-        color = field.threshold_color(-math.inf) if panel.type in COLORED else ""
-        return {"kind": "empty", "text": field.get("noValue", NO_DATA), "color": color}, warnings
+        color = field_config(panel, "").threshold_color(-math.inf)
+        return {
+            "kind": "empty",
+            "text": panel.field_defaults.get("noValue", NO_DATA),
+            "color": color if panel.type in COLORED else "",
+        }, warnings
     return content, warnings
 
 
