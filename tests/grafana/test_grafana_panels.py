@@ -89,7 +89,7 @@ def _links(shown: Shown) -> Iterator[str]:
     for panel in shown.panels:
         for cells in (*(column["cells"] for column in panel["columns"]), panel["values"]):
             for cell in (*cells[:1], *cells[-1:]):
-                yield from cell["links"]
+                yield from (link for link in cell["links"] if link.startswith("/d/"))
 
 
 def _of_any(found: Sequence[Fault]) -> list[Fault]:
