@@ -186,27 +186,30 @@ grow(Key *key)
     return 0;
 }
 
-/* A number that an object has as an attribute; -1 with an exception. */
+/* A number that an object has as an attribute; -1 with an exception, also with one from before. */
 static int64_t
 number_of(PyObject *object, const char *name)
 {
+    if (PyErr_Occurred()) {
+        return -1;
+    }
     PyObject *found = PyObject_GetAttrString(object, name);
     int64_t number = found == NULL ? -1 : (int64_t)PyLong_AsLongLong(found);
     Py_XDECREF(found);
     return number;
 }
 
-/* The index of a series with `values` words, which lie in the file; 0 with an exception. */
-static uint32_t
-series_of(Key *key, PyObject *status_series, const char *name, PyObject *bounds)
+/* Whether all words of a series lie in the file: its sum and its buckets. */
+static int
+is_inside(Key *key, int64_t index, PyObject *bounds, const char *name)
 {
     int64_t words = key->view.len / (Py_ssize_t)sizeof(uint64_t);
     int64_t values = PyBytes_GET_SIZE(bounds) / (Py_ssize_t)sizeof(int64_t) + 2;
-    int64_t index = number_of(status_series, name);
-    if (!PyErr_Occurred() && (index < 0 || index + values > words)) {
+    if (index < 0 || index > words - values) {
         PyErr_Format(PyExc_ValueError, "%s is outside of the file", name);
+        return 0;
     }
-    return PyErr_Occurred() ? 0 : (uint32_t)index;
+    return 1;
 }
 
 PyDoc_STRVAR(remember_doc, "remember(root_path, route, series)\n--\n\n"
@@ -221,18 +224,27 @@ key_remember(Key *key, PyObject *args)
     if (!PyArg_ParseTuple(args, "UOO:remember", &root_path, &route, &status_series)) {
         return NULL;
     }
+    new.status = (int32_t)number_of(status_series, "status");
+    new.limit = number_of(status_series, "limit");
+    int64_t duration = number_of(status_series, "duration");
+    int64_t size = number_of(status_series, "size");
+    int64_t request_size = number_of(status_series, "request_size");
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
     if (key->bounds == NULL) {
         PyErr_SetString(PyExc_ValueError, "prepare() was not called");
         return NULL;
     }
-    new.status = (int32_t)number_of(status_series, "status");
-    new.limit = number_of(status_series, "limit");
-    new.duration = series_of(key, status_series, "duration", key->bounds);
-    new.size = series_of(key, status_series, "size", key->sizes);
-    new.request_size = series_of(key, status_series, "request_size", key->sizes);
-    if (PyErr_Occurred()) {
+    /* No Python code runs from here on, which could give the key another file. */
+    if (!is_inside(key, duration, key->bounds, "duration") ||
+        !is_inside(key, size, key->sizes, "size") ||
+        !is_inside(key, request_size, key->sizes, "request_size")) {
         return NULL;
     }
+    new.duration = (uint32_t)duration;
+    new.size = (uint32_t)size;
+    new.request_size = (uint32_t)request_size;
     int failed = 0;
     Py_BEGIN_CRITICAL_SECTION(key);
     Series *found = find(key, route, root_path, new.status);
@@ -319,9 +331,12 @@ key_prepare(Key *key, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "no boundary, or no place for a path in a slot");
         return NULL;
     }
+    Py_BEGIN_CRITICAL_SECTION(key);
+    forget_series(key); /* they were judged by the former boundaries */
     Py_XSETREF(key->bounds, Py_NewRef(bounds));
     Py_XSETREF(key->sizes, Py_NewRef(sizes));
     key->slot_words = slot_words;
+    Py_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
 
@@ -339,6 +354,7 @@ key_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
+/* Its words and slots stay: a request of the same garbage frees its slot after this. */
 static int
 key_clear(PyObject *self)
 {
@@ -482,6 +498,7 @@ typedef struct {
     int32_t status;
     uint32_t word; /* the slot's index */
     enum phase phase;
+    char running; /* a step is being done */
 } Request;
 
 /* The exception that is set, which is not set any more. */
@@ -527,6 +544,14 @@ note(Middleware *middleware, Key *key, const char *place)
     Py_XDECREF(error);
 }
 
+/* Whether a slot at a word lies in the file that a key has now, which may be another by then. */
+static inline int
+has_slot(const Key *key, size_t word)
+{
+    size_t words = (size_t)key->view.len / sizeof(uint64_t);
+    return key->slot_words <= words && word <= words - key->slot_words;
+}
+
 /* Free the slot of a request, which is no longer in flight. */
 static inline void
 release_slot(Request *request)
@@ -534,7 +559,9 @@ release_slot(Request *request)
     Key *key = request->key;
     PyObject *slot = request->slot;
     request->slot = NULL;
-    publish((uint64_t *)key->view.buf + request->word, 0);
+    if (has_slot(key, request->word)) {
+        publish((uint64_t *)key->view.buf + request->word, 0);
+    }
     if (PyList_Append(key->slots, slot) < 0) {
         PyErr_Clear(); /* no memory for it: one slot fewer */
     }
@@ -599,10 +626,13 @@ count(Request *request, int64_t size)
     State *state = request->middleware->state;
     Key *key = request->key;
     int64_t now = now_ns(), ns = now - request->since;
+    if (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request)) {
+        return 0;
+    }
+    /* Borrowed: no Python code runs while they are used. */
     PyObject *route = chosen(state, request->scope);
     PyObject *root_path = PyDict_GetItemWithError(request->scope, state->s_root_path);
-    if (route == NULL || root_path == NULL ||
-        (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request))) {
+    if (route == NULL || root_path == NULL) {
         return 0;
     }
     int counted = 0;
@@ -770,7 +800,8 @@ is_excluded(State *state, PyObject *exclusions, PyObject *path)
     return found;
 }
 
-/* The key of a common request; NULL if it is uncommon, perhaps with an exception. */
+/* The key of a common request, a reference of its own; NULL if it is uncommon, perhaps with an
+   exception. */
 static Key *
 common_key(Middleware *middleware, PyObject *scope)
 {
@@ -791,8 +822,10 @@ common_key(Middleware *middleware, PyObject *scope)
         PyDict_Contains(scope, state->s_sidelight) != 0) {
         return NULL;
     }
+    Py_INCREF(key);
     if (key->exclusions != NULL && key->exclusions != Py_None &&
         is_excluded(state, key->exclusions, path) != 0) {
+        Py_DECREF(key);
         return NULL;
     }
     return key;
@@ -809,7 +842,7 @@ acquire_slot(Request *request, Key *key, PyObject *raw_path)
     PyObject *slot = Py_NewRef(PyList_GET_ITEM(key->slots, free - 1));
     unsigned long word = PyLong_AsUnsignedLong(slot);
     size_t bytes = (size_t)(key->slot_words - 2) * sizeof(uint64_t);
-    if (PyErr_Occurred() || (word + key->slot_words) * sizeof(uint64_t) > (size_t)key->view.len ||
+    if (PyErr_Occurred() || !has_slot(key, word) ||
         PyList_SetSlice(key->slots, free - 1, free, NULL) < 0) {
         Py_DECREF(slot);
         return 0;
@@ -871,6 +904,7 @@ begin(Request *request)
     }
     PyObject *raw_path = PyDict_GetItemWithError(request->scope, state->s_raw_path);
     if (raw_path == NULL || !PyBytes_CheckExact(raw_path)) {
+        Py_DECREF(key);
         return 0;
     }
     request->since = now_ns();
@@ -880,9 +914,10 @@ begin(Request *request)
     key->unsampled -= shown;
     Py_END_CRITICAL_SECTION();
     if (!shown) {
+        Py_DECREF(key);
         return 0;
     }
-    request->key = (Key *)Py_NewRef((PyObject *)key);
+    request->key = key;
     request->phase = NATIVE;
     if (mark(request, key) < 0) {
         note(middleware, key, "begin");
@@ -903,11 +938,29 @@ begin(Request *request)
     return 1;
 }
 
-/* What an `await` of an object would drive. Takes the reference. */
+/* An exception that would end a coroutine as if it returned is another in there (PEP 479). */
+COLD static void
+chain_stop_iteration(void)
+{
+    PyObject *stop = raised();
+    PyErr_SetString(PyExc_RuntimeError, "coroutine raised StopIteration");
+    PyObject *error = raised();
+    PyException_SetContext(error, Py_NewRef(stop));
+    PyException_SetCause(error, stop);
+    raise_again(error);
+}
+
+/* What an `await` of an object would drive. Takes the reference; NULL is what a call raised. */
 static PyObject *
 steps_of(Middleware *middleware, PyObject *awaitable)
 {
-    if (awaitable == NULL || PyCoro_CheckExact(awaitable) ||
+    if (awaitable == NULL) {
+        if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+            chain_stop_iteration();
+        }
+        return NULL;
+    }
+    if (PyCoro_CheckExact(awaitable) ||
         Py_IS_TYPE(awaitable, middleware->state->request_type)) {
         return awaitable;
     }
@@ -938,19 +991,35 @@ start(Request *request)
     return request->steps == NULL ? -1 : 0;
 }
 
+/* Whether no step is being done, as a coroutine wants it; otherwise an exception says so. */
+static int
+is_idle(Request *request)
+{
+    if (request->running) {
+        PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+    }
+    return !request->running;
+}
+
 /* One step of the application, as `coroutine.send` takes it. */
 static PySendResult
 request_step(PyObject *self, PyObject *value, PyObject **result)
 {
     Request *request = (Request *)self;
     *result = NULL;
+    if (!is_idle(request)) {
+        return PYGEN_ERROR;
+    }
     if (request->phase == NEW) {
         if (value != Py_None) {
             PyErr_SetString(PyExc_TypeError,
                             "can't send non-None value to a just-started coroutine");
             return PYGEN_ERROR;
         }
-        if (start(request) < 0) {
+        request->running = 1;
+        int failed = start(request);
+        request->running = 0;
+        if (failed) {
             conclude_with_error(request);
             return PYGEN_ERROR;
         }
@@ -961,7 +1030,9 @@ request_step(PyObject *self, PyObject *value, PyObject **result)
     }
     /* A reference of our own: the application may throw this request away while it runs. */
     PyObject *steps = Py_NewRef(request->steps);
+    request->running = 1;
     PySendResult outcome = PyIter_Send(steps, value, result);
+    request->running = 0;
     Py_DECREF(steps);
     if (outcome == PYGEN_RETURN) {
         conclude(request, NULL);
@@ -1009,7 +1080,7 @@ request_send_value(PyObject *self, PyObject *value)
     return as_iteration(outcome, result);
 }
 
-/* What was thrown into a coroutine that has not begun, or is over: as a coroutine does it. */
+/* Throw into what is awaited: its `throw`, with the arguments as they were given. */
 static PyObject *
 throw_into(PyObject *steps, PyObject *name, PyObject *args)
 {
@@ -1027,6 +1098,13 @@ request_throw(PyObject *self, PyObject *args)
 {
     Request *request = (Request *)self;
     State *state = request->middleware->state;
+    if (PyTuple_GET_SIZE(args) == 0) {
+        PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
+        return NULL;
+    }
+    if (!is_idle(request)) {
+        return NULL;
+    }
     if (request->phase == NEW) { /* before its first step, which the Python way knows */
         request->phase = PYTHON;
         request->steps =
@@ -1040,7 +1118,9 @@ request_throw(PyObject *self, PyObject *args)
         return NULL;
     }
     PyObject *steps = Py_NewRef(request->steps);
+    request->running = 1;
     PyObject *result = throw_into(steps, state->s_throw, args);
+    request->running = 0;
     Py_DECREF(steps);
     if (result != NULL) {
         return result;
@@ -1060,14 +1140,19 @@ static PyObject *
 request_close(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Request *request = (Request *)self;
+    if (!is_idle(request)) {
+        return NULL;
+    }
     if (request->steps == NULL) {
         request->phase = OVER;
         Py_RETURN_NONE;
     }
     PyObject *steps = Py_NewRef(request->steps);
+    request->running = 1;
     PyObject *done = PyObject_CallMethodNoArgs(steps, request->middleware->state->s_close);
+    request->running = 0;
     Py_DECREF(steps);
-    if (done == NULL) {
+    if (done == NULL) { /* also one that ignores it, and could go on, is over for us */
         conclude_with_error(request);
         return NULL;
     }
@@ -1087,6 +1172,10 @@ static PyObject *
 request_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
 {
     Request *request = (Request *)self;
+    if (request->send == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "the request is garbage");
+        return NULL;
+    }
     Py_ssize_t given = PyVectorcall_NARGS(nargsf);
     Py_ssize_t named = names == NULL ? 0 : PyTuple_GET_SIZE(names);
     if (given == 0 && named == 0) {
@@ -1127,6 +1216,8 @@ request_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
+/* The collector calls it in the midst of garbage, of which some may call this request once more:
+   so it keeps its key and its middleware, which are cleared themselves. */
 static int
 request_clear(PyObject *self)
 {
@@ -1134,14 +1225,13 @@ request_clear(PyObject *self)
     if (request->slot != NULL) {
         release_slot(request);
     }
+    request->phase = OVER;
     Py_CLEAR(request->steps);
     Py_CLEAR(request->promoted);
     Py_CLEAR(request->start);
-    Py_CLEAR(request->key);
     Py_CLEAR(request->scope);
     Py_CLEAR(request->receive);
     Py_CLEAR(request->send);
-    Py_CLEAR(request->middleware);
     return 0;
 }
 
@@ -1183,6 +1273,8 @@ request_dealloc(PyObject *self)
     }
     PyObject_GC_UnTrack(self);
     request_clear(self);
+    Py_CLEAR(request->key);
+    Py_CLEAR(request->middleware);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -1279,10 +1371,8 @@ receiving_step(PyObject *self, PyObject *value, PyObject **result)
     PyObject *steps = Py_NewRef(receiving->steps);
     PySendResult outcome = PyIter_Send(steps, value, result);
     Py_DECREF(steps);
-    if (outcome != PYGEN_NEXT) {
-        Py_CLEAR(receiving->steps);
-    }
     if (outcome == PYGEN_RETURN) {
+        Py_CLEAR(receiving->steps);
         received(receiving->request, *result);
     }
     return outcome;
@@ -1314,16 +1404,13 @@ receiving_throw(PyObject *self, PyObject *args)
     PyObject *steps = Py_NewRef(receiving->steps);
     PyObject *result = throw_into(steps, receiving->request->middleware->state->s_throw, args);
     Py_DECREF(steps);
-    if (result != NULL) {
-        return result;
-    }
-    Py_CLEAR(receiving->steps);
-    if (PyErr_ExceptionMatches(PyExc_StopIteration)) {
+    if (result == NULL && PyErr_ExceptionMatches(PyExc_StopIteration)) {
         PyObject *stop = raised();
+        Py_CLEAR(receiving->steps);
         received(receiving->request, ((PyStopIterationObject *)stop)->value);
         raise_again(stop);
     }
-    return NULL;
+    return result;
 }
 
 static PyObject *
@@ -1356,11 +1443,12 @@ receiving_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
+/* It keeps its request for the same reason. */
 static int
 receiving_clear(PyObject *self)
 {
+    ((Receiving *)self)->begun = 1;
     Py_CLEAR(((Receiving *)self)->steps);
-    Py_CLEAR(((Receiving *)self)->request);
     return 0;
 }
 
@@ -1370,6 +1458,7 @@ receiving_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     receiving_clear(self);
+    Py_CLEAR(((Receiving *)self)->request);
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
@@ -1448,6 +1537,10 @@ middleware_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args
     Middleware *middleware = (Middleware *)self;
     if (given != 9 || names != NULL || !PyDict_CheckExact(args[1])) {
         PyErr_SetString(PyExc_TypeError, "prepare() takes nine arguments, the second a dict");
+        return NULL;
+    }
+    if (middleware->app != NULL) { /* requests of it may be running */
+        PyErr_SetString(PyExc_RuntimeError, "prepare() was called before");
         return NULL;
     }
     PyObject **places[] = {&middleware->app,      &middleware->keys,   &middleware->python_way,
@@ -1570,10 +1663,15 @@ module_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int
-module_clear(PyObject *self)
+/* There is no `m_clear`: types and module refer to each other, but a type drops its module when
+   it is cleared, and code that runs meanwhile may need the names. */
+static void
+module_free(void *self)
 {
-    State *state = PyModule_GetState(self);
+    State *state = PyModule_GetState((PyObject *)self);
+    if (state == NULL) {
+        return;
+    }
     Py_CLEAR(state->key_type);
     Py_CLEAR(state->middleware_type);
     Py_CLEAR(state->request_type);
@@ -1581,13 +1679,6 @@ module_clear(PyObject *self)
 #define DROP(name) Py_CLEAR(state->s_##name);
     NAMES(DROP)
 #undef DROP
-    return 0;
-}
-
-static void
-module_free(void *self)
-{
-    module_clear((PyObject *)self);
 }
 
 static PyModuleDef_Slot module_slots[] = {
@@ -1608,7 +1699,6 @@ static struct PyModuleDef module = {
     .m_size = sizeof(State),
     .m_slots = module_slots,
     .m_traverse = module_traverse,
-    .m_clear = module_clear,
     .m_free = module_free,
 };
 

@@ -12,7 +12,6 @@ import pytest
 import trio
 from fastapi import APIRouter, FastAPI, Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
@@ -20,6 +19,7 @@ from sidelight.asgi import native
 from sidelight.asgi.extension import extension
 from sidelight.asgi.fast_path import PythonCalls, RequestState
 from tests.asgi.driver import ask, call, http_scope, run, scrape
+from tests.asgi.stepped import OK, Steps
 
 pytestmark = pytest.mark.skipif(extension is None, reason="there is no native way")
 
@@ -137,52 +137,9 @@ def test_a_server_takes_it_for_an_asgi_3_application() -> None:
 # --- as a coroutine ---
 
 
-class Steps:
-    """An application that gives control away twice, and a middleware around it that is warm."""
-
-    def __init__(self) -> None:
-        self.app = SidelightMiddleware(self, phase_sample_interval=0)
-        self.thrown: list[BaseException] = []
-        self.sent: list[Message] = []
-        self.route = Route("/", self.serve)
-        self.routes = [self.route]
-        for _ in range(2):
-            call(self.app)
-        self.sent.clear()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
-        scope["route"], scope["endpoint"] = self.route, self.route.endpoint
-        try:
-            await asyncio.sleep(0)
-        except ValueError as error:
-            self.thrown.append(error)
-        await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": b"x"})
-        return "returned"
-
-    async def serve(self) -> None:
-        """Never called: what the route names."""
-
-    async def receive(self) -> Message:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(self, message: Message) -> None:
-        self.sent.append(message)
-
-    def begin(self) -> Any:
-        return self.app(http_scope("GET", "/"), self.receive, self.send)
-
-    @property
-    def counted(self) -> dict[Any, float]:
-        return scrape(self.app).requests
-
-
 @pytest.fixture
 def steps() -> Steps:
     return Steps()
-
-
-OK = ("GET", "/", "200", "")
 
 
 def test_stepped_by_hand(steps: Steps) -> None:

@@ -14,9 +14,10 @@ function cell(field: Field, row: number, word?: string) {
   return { text: text(shown), color: shown.color ?? '', nothing: isNothing, named, links };
 }
 
-/** Columns; `word` is what the panel says without data. A cell without a value may have a name of its own instead. */
+/** Columns; `word` is what the panel says without data. An empty cell may have a text of its own instead. */
 function table([frame]: DataFrame[], word?: string) {
-  return (frame?.fields ?? []).filter((field) => !field.config.custom?.hideFrom?.viz).map((field) => ({
+  const isShown = (field: Field) => !field.config.custom?.hideFrom?.viz;
+  return (frame?.fields ?? []).filter(isShown).map((field) => ({
     name: getFieldDisplayName(field, frame),
     type: field.type,
     coloured: ['color-text', 'color-background'].includes(field.config.custom?.cellOptions?.type),

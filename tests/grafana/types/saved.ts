@@ -7,12 +7,9 @@ export type Saved<T> = T extends string ? `${T}` : T extends number | boolean | 
 
 type Standard = Omit<schema.FieldConfig, 'custom'>;
 type Of<T, Prefix extends string> = { [K in keyof T & string]-?: { id: `${Prefix}${K}`; value: T[K] } }[keyof T & string];
-// Of what tables have from 12 on to hide a column, one part is an option of its own.
-type Hidden<T> = 'hideFrom' extends keyof T ? { id: 'custom.hideFrom.viz'; value: boolean } : never;
-
 interface FieldConfig<Custom> {
   defaults: Standard & { custom?: Custom };
-  overrides: { matcher: schema.MatcherConfig; properties: (Of<Standard, ''> | Of<Custom, 'custom.'> | Hidden<Custom>)[] }[];
+  overrides: { matcher: schema.MatcherConfig; properties: (Of<Standard, ''> | Of<Custom, 'custom.'>)[] }[];
 }
 type Kept = Omit<schema.Panel, 'options' | 'fieldConfig' | 'targets' | 'datasource'>;
 
