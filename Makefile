@@ -146,6 +146,11 @@ test-grafana: system setup  ## the dashboards in Grafana's own packages (Node.js
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)
 
+.PHONY: test-asan
+test-asan: setup  ## the request path's tests on an extension with AddressSanitizer and UBSan
+	@.ci/asan $(NEWEST)/bin/python $(PARALLEL) -m "not slow" $(ARGS) tests/asgi tests/store \
+	  tests/live/test_live_gunicorn.py tests/live/test_live_fork.py
+
 .PHONY: test-suites
 test-suites: $(SUITES)/.package  ## FastAPI's and Starlette's own test suites, with Sidelight in each application
 	$(SUITES)/bin/python -m tests.suites
