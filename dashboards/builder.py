@@ -14,6 +14,7 @@ from grafana_foundation_sdk.models.dashboard import (
     DashboardLinkType,
     GridPos,
     Panel,
+    VariableHide,
     VariableOption,
     VariableRefresh,
     VariableSort,
@@ -22,6 +23,7 @@ from grafana_foundation_sdk.models.dashboard import (
 from dashboards import colours, queries
 from dashboards.panels import PanelBuilder
 from dashboards.queries import DATASOURCE, DURATION, JOB, SELECTED
+from sidelight.slo import names
 
 TITLES: Final = {
     "fleet": "Fleet",
@@ -39,8 +41,13 @@ DEPLOYS: Final = (
     f"and on (job) count by (job) ({queries.raw('target_info')} offset 5m)"
 )
 FIRING: Final = f'ALERTS{{{JOB},alertstate="firing",severity=~"critical|warning"}}'
+SERVICES: Final = " or ".join(
+    f"count by (job) ({series})"
+    for series in (f"last_over_time({names.SERVICE}[1d])", "sidelight_workers", f"{DURATION}_count")
+)
+"""Services that had requests in the last day, or that are measured now."""
 VARIABLES: Final = {
-    "job": ("Job", ".+", f"label_values({DURATION}_count, job)"),
+    "job": ("Job", "", f"query_result({SERVICES})"),
     "instance": ("Instance", ".+", f"label_values({DURATION}_count{{{JOB}}}, instance)"),
     "route": ("Route", ".*", f"label_values({DURATION}_count{{{SELECTED}}}, http_route)"),
     "method": (
@@ -49,7 +56,12 @@ VARIABLES: Final = {
         f"label_values({DURATION}_count{{{SELECTED},{queries.ROUTE}}}, http_request_method)",
     ),
 }
-"""Name to label, the pattern of "All", and query. The route of some requests is empty."""
+"""Name to label, the pattern of "All", and query. The route of some requests is empty.
+
+Without a pattern, "All" is each job that the query finds, and not every job of that Prometheus.
+"""
+OF_RESULT: Final = '/^{job="(.*)"}/'
+"""The job in a line of a `query_result`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +75,11 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Rows of panels, below a heading if there is a title."""
+    """Rows of panels, below a heading if there is a title; ``closed`` until it is clicked."""
 
     title: str
     rows: Sequence[Row]
+    closed: bool = False
 
 
 def uid(stem: str) -> str:
@@ -92,7 +105,8 @@ def dashboard(
     made = build.Dashboard(f"Sidelight / {TITLES[stem]}").uid(uid(stem)).description(description)
     made.tags(["sidelight", "fastapi"]).time("now-1h", "now").refresh("1m").timezone("browser")
     made.readonly().tooltip(DashboardCursorSync.CROSSHAIR).version(1)
-    made.links([_link(title, uid(one)) for one, title in TITLES.items() if one != stem])
+    links = [_link(title, uid(one)) for one, title in TITLES.items() if one != stem]
+    made.links([*links, _all_dashboards()])
     alerts = f"count by (job, alertname) ({FIRING})"
     made.annotations(
         [
@@ -105,6 +119,8 @@ def dashboard(
     made.with_variable(source.type("prometheus"))
     for name in variables:
         made.with_variable(_variable(name))
+    if any(section.closed for section in sections):
+        made.with_variable(_log_source())
     _place(made, sections)
     return _finish(made)
 
@@ -113,6 +129,12 @@ def _link(title: str, uid: str) -> build.DashboardLink:
     """A link to another of these dashboards that keeps time range and variables."""
     one = build.DashboardLink(title).type(DashboardLinkType.LINK).icon("dashboard").tags([])
     return one.url(f"/d/{uid}").include_vars(True).keep_time(True).as_dropdown(False).tooltip("")
+
+
+def _all_dashboards() -> build.DashboardLink:
+    """A menu of the dashboards with the tag of these."""
+    menu = build.DashboardLink("Sidelight").type(DashboardLinkType.DASHBOARDS).tags(["sidelight"])
+    return menu.as_dropdown(True).include_vars(True).keep_time(True).icon("").tooltip("").url("")
 
 
 def _annotation(name: str, expr: str, title: str, colour: str) -> build.AnnotationQuery:
@@ -125,25 +147,49 @@ def _variable(name: str) -> build.QueryVariable:
     """A variable whose value is one or several values of a label, or all of them."""
     label, every, query = VARIABLES[name]
     made = build.QueryVariable(name).label(label).datasource(DATASOURCE)
-    made.query({"query": query, "refId": f"variable-{name}"}).definition(query)
+    made.query({"query": query, "refId": f"variable-{name}"})
     made.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
     made.current(VariableOption(selected=True, text=["All"], value=["$__all"]))
-    return made.multi(True).include_all(True).all_value(every)
+    made.multi(True).include_all(True)
+    return made.all_value(every) if every else made.regex(OF_RESULT)
+
+
+def _log_source() -> build.DatasourceVariable:
+    """The first Loki; the variable is not shown, because many have none."""
+    return build.DatasourceVariable("logs").type("loki").hide(VariableHide.HIDE_VARIABLE)
 
 
 def _place(made: build.Dashboard, sections: Sequence[Section]) -> None:
     """Add all panels, from top to bottom."""
     y = 0
     for section in sections:
+        panels = _placed(section, y + bool(section.title))
         if section.title:
-            made.with_row(build.Row(section.title).grid_pos(GridPos(h=1, w=WIDTH, x=0, y=y)))
-            y += 1
-        for row in section.rows:
-            x, even = 0, [WIDTH // len(row.panels)] * len(row.panels)
-            for panel, width in zip(row.panels, row.widths or even, strict=True):
-                made.with_panel(_Placed(panel, GridPos(h=row.height, w=width, x=x, y=y)))
-                x += width
-            y += row.height
+            heading = build.Row(section.title).grid_pos(GridPos(h=1, w=WIDTH, x=0, y=y))
+            made.with_row(_closed(heading, panels) if section.closed else heading)
+        if not section.closed:
+            for panel in panels:
+                made.with_panel(panel)
+        y += bool(section.title) + sum(row.height for row in section.rows)
+
+
+def _closed(heading: build.Row, panels: Sequence["_Placed"]) -> build.Row:
+    """A heading with its panels in it, which are loaded when it is opened."""
+    for panel in panels:
+        heading.with_panel(panel)
+    return heading.collapsed(True)
+
+
+def _placed(section: Section, y: int) -> list["_Placed"]:
+    """The panels of a section, whose first row is at ``y``."""
+    found = []
+    for row in section.rows:
+        x, even = 0, [WIDTH // len(row.panels)] * len(row.panels)
+        for panel, width in zip(row.panels, row.widths or even, strict=True):
+            found.append(_Placed(panel, GridPos(h=row.height, w=width, x=x, y=y)))
+            x += width
+        y += row.height
+    return found
 
 
 class _Placed(Builder[Panel]):
@@ -159,10 +205,15 @@ class _Placed(Builder[Panel]):
 
 
 def _finish(made: build.Dashboard) -> dict[str, Any]:
-    """Adds the panel ids, which the library omits."""
+    """Adds the panel ids, which the library omits, and removes what Grafana's types do not have."""
     found: dict[str, Any] = json.loads(json.dumps(made.build(), cls=JSONEncoder))
-    for number, panel in enumerate(found["panels"], start=1):
+    inner = [panel for row in found["panels"] for panel in row.get("panels") or ()]
+    for number, panel in enumerate([*found["panels"], *inner], start=1):
         panel["id"] = number
-    for annotation in found["annotations"]["list"]:
-        del annotation["placement"]  # with it, the switch of the annotation is hidden in a menu
+        panel.get("options", {}).pop("footer", None)
+    for one in [*found["annotations"]["list"], *found["links"]]:
+        del one["placement"]  # with it, links and the switches of annotations are in a menu
+    for variable in found["templating"]["list"]:
+        for key in ("auto", "auto_min", "auto_count"):
+            variable.pop(key, None)
     return found

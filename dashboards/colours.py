@@ -20,11 +20,16 @@ QUANTILES: Final = {"p50": "#9cc3e8", "p95": "#4f8ac9", "p99": "#264f86"}
 
 Levels = tuple[tuple[float | None, str], ...]
 """Each value from which a colour applies; the first has no value."""
+LOWEST: Final = -1e9
+"""A number below every value."""
 
 
 def levels(*pairs: tuple[float, str], base: str = GOOD) -> Levels:
-    """The ``base`` colour, and the colour from each value on."""
-    return (None, base), *pairs
+    """The ``base`` colour, and the colour from each value on.
+
+    The first colour is grey: Grafana uses it where there is no value.
+    """
+    return (None, PLAIN), (LOWEST, base), *pairs
 
 
 NEUTRAL: Final[Levels] = ((None, PLAIN),)

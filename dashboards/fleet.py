@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from dashboards import shared
 from dashboards.builder import FIRING, Row, Section, dashboard, link_to
-from dashboards.colours import BAD, BUDGET_LEFT, ERROR_RATIO, PLAIN, WARN
-from dashboards.panels import NO_DATA, NO_RULES, count_stat, time_series
+from dashboards.colours import BAD, BUDGET_LEFT, ERROR_RATIO, WARN
+from dashboards.panels import NO_DATA, NO_RULES, NO_TRAFFIC, count_stat, time_series
 from dashboards.queries import (
     SERVICE_WIDE,
     Query,
@@ -15,7 +16,6 @@ from dashboards.queries import (
     recorded,
     total,
 )
-from dashboards.shared import targets_down
 from dashboards.tables import Column, Key, coloured_column, table
 from sidelight.slo import names
 
@@ -23,6 +23,7 @@ REQUESTS: Final = recorded(names.SERVICE)
 SEEN: Final = f"and on (job) last_over_time({REQUESTS}[1d])"
 ALERTS: Final = f"count by (job) ({FIRING}) or 0 * sum by (job) ({REQUESTS})"
 BUDGET: Final = f"min by (job) ({recorded(names.BUDGET_LEFT, SERVICE_WIDE)})"
+BURNING: Final = f"max by (job) ({burn_rate('1h')})"
 P95: Final = quantile("0.95", total(recorded(names.SERVICE_LE), "job", "le"))
 UNMEASURED: Final = f"count({REQUESTS} unless on (job) {raw('sidelight_workers')})"
 
@@ -32,28 +33,22 @@ SERVICES: Final = table(
     "seen in the last day and has no target left keeps its row. The budget is the lowest of the "
     "service's objectives, the burn rate the highest; a burn rate of 1 spends the budget exactly "
     "over its window.",
-    [Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}"))],
+    [Key("job", "Service", link_to("service", shared.OF_SERVICE))],
     coloured_column(ALERTS, "Alerts firing", "short", (1, BAD), decimals=0),
     Column(total(REQUESTS, "job"), "Requests/s", "reqps"),
     coloured_column(error_ratio("job"), "Errors", "percentunit", *ERROR_RATIO),
     Column(P95, "p95", "s"),
     Column(BUDGET, "Budget left", "percentunit", BUDGET_LEFT),
     coloured_column(
-        f"max by (job) ({burn_rate('1h')})",
+        BURNING,
         "Burn rate, 1 h",
         "short",
         (1, WARN),
         (6, BAD),
         decimals=1,
     ),
-    coloured_column(
-        total(f"{raw('up')} {SEEN}", "job"),
-        "Instances up",
-        "short",
-        (1, PLAIN),
-        base=BAD,
-        decimals=0,
-    ),
+    Column(total(f"{raw('up')} {SEEN}", "job"), "Instances up", "short", decimals=0),
+    coloured_column(total(f"1 - {raw('up')} {SEEN}", "job"), "Down", "short", (1, BAD), decimals=0),
     sort="Alerts firing",
     empty=NO_RULES,
 )
@@ -62,7 +57,7 @@ COUNTS: Final = [
         "Services",
         "Services with requests in the last 5 minutes.",
         Query(f"count({REQUESTS} > 0)", "services", recorded=True),
-        empty=NO_RULES,
+        empty=NO_TRAFFIC,
     ),
     count_stat(
         "Alerts firing",
@@ -70,10 +65,17 @@ COUNTS: Final = [
         Query(f"count({FIRING})", "alerts"),
         (1, BAD),
     ),
-    targets_down(
+    shared.targets_down(
         "Targets that Prometheus cannot scrape, of services that were seen in the last day.",
         f"({raw('up')} == 0) {SEEN}",
     ),
+    count_stat(
+        "Overspent services",
+        "Services with an objective whose error budget is spent.",
+        Query(f"count({BUDGET} <= 0)", "services", recorded=True),
+        (1, BAD),
+    ),
+    shared.errors(),
     count_stat(
         "Without Sidelight",
         "Services that are measured only by FastAPI's own telemetry or by OpenTelemetry's "
@@ -95,6 +97,14 @@ TRENDS: Final = [
         Query(f"topk(10, ({error_ratio('job')}) > 0)", "{{job}}", recorded=True),
         empty=NO_DATA,
     ),
+    time_series(
+        "Services with the highest burn rate",
+        "The ten services that spend an error budget fastest, over an hour. At 1 the budget lasts "
+        "exactly its window.",
+        "short",
+        Query(f"topk(10, {BURNING})", "{{job}}", recorded=True),
+        empty="No objective, no traffic, or the rules are not loaded: see Telemetry health",
+    ),
 ]
 
 
@@ -102,6 +112,6 @@ DASHBOARD: Final = dashboard(
     __name__,
     "One row per service, the most urgent first. Works with Sidelight, FastAPI's own telemetry "
     "and OpenTelemetry's instrumentation.",
-    Section("", [Row(13, [SERVICES])]),
-    Section("All services", [Row(4, COUNTS), Row(8, TRENDS)]),
+    Section("", [Row(4, COUNTS), Row(7, TRENDS)]),
+    Section("", [Row(7, [shared.firing_alerts()]), Row(13, [SERVICES])]),
 )

@@ -2,9 +2,10 @@
 
 from typing import Final
 
+from dashboards import shared
 from dashboards.builder import Row, Section, dashboard, link_to
 from dashboards.colours import BAD, BUDGET_LEFT, GOOD, WARN, levels
-from dashboards.panels import NO_DATA, bar_gauge, count_stat, gauge, stat, time_series
+from dashboards.panels import NO_DATA, bar_gauge, count_stat, stat, time_series
 from dashboards.queries import (
     ROUTE_LABELS,
     SERVICE_WIDE,
@@ -12,10 +13,12 @@ from dashboards.queries import (
     burn_rate,
     countable,
     failed,
+    in_range,
     in_top,
     level,
     ratio,
     recorded,
+    spaced,
 )
 from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.slo import names
@@ -23,17 +26,19 @@ from sidelight.slo.windows import BURN_RATES, plain
 
 NO_OBJECTIVE: Final = "No objective, no traffic, or the rules are not loaded: see Telemetry health"
 LEFT: Final = recorded(names.BUDGET_LEFT)
-EXHAUSTED_IN: Final = f"({LEFT} > 0) / ({burn_rate('6h')} > 0) * {recorded(names.WINDOW)}"
-"""Seconds until no budget is left at the burn rate of 6 hours, whatever the objective's window."""
+LASTS: Final = f"({LEFT} > 0) / ({burn_rate('6h')} > 0) * {recorded(names.WINDOW)}"
+EXHAUSTED_IN: Final = f"(clamp_min({LEFT} <= 0, 0) or {LASTS})"
+"""Seconds until no budget is left at the burn rate of 6 hours; 0 if none is left."""
+WHOLE: Final = "whole service"
+"""The route of an objective that is a service's."""
 
 OVERVIEW: Final = [
-    gauge(
+    stat(
         "Least budget left",
-        "The lowest of all objectives. 100 % is untouched; an overspent budget is an empty red "
-        "gauge.",
+        "The lowest of all objectives. 100 % is untouched; below 0 a budget is overspent.",
         "percentunit",
         Query(f"min({LEFT})", "left", recorded=True),
-        empty=NO_OBJECTIVE,
+        empty="No objective or no rules",
         colours=BUDGET_LEFT,
     ),
     count_stat(
@@ -41,24 +46,38 @@ OVERVIEW: Final = [
         "Objectives with no budget left.",
         Query(f"count({LEFT} <= 0)", "overspent", recorded=True),
         (1, BAD),
-        empty="None, or the rules are not loaded",
+        empty="None, or no rules",
     ),
     stat(
-        "Time to exhaustion",
-        "The time until the first budget is exhausted, at the burn rate of the last 6 hours.",
+        "Soonest exhausted",
+        "The time until the first budget is exhausted, at the burn rate of the last 6 hours; 0 if "
+        "one is overspent.",
         "s",
         Query(f"min({EXHAUSTED_IN})", "soonest", recorded=True),
-        empty="No budget is being spent, or the rules are not loaded",
+        empty="None is being spent",
         colours=levels((86400, WARN), (604800, GOOD), base=BAD),
     ),
-    count_stat(
+    stat(
         "Highest burn rate, 1 h",
         "A burn rate of 1 spends the budget exactly over its window; from 14.4 on, a person is "
         "paged.",
+        "short",
         Query(f"max({burn_rate('1h')})", "burn", recorded=True),
-        (1, WARN),
-        (6, BAD),
-        empty=NO_OBJECTIVE,
+        empty="No objective or no rules",
+        colours=levels((1, WARN), (6, BAD)),
+    ),
+    count_stat(
+        "Objectives",
+        "Objectives of the selected services and of their routes.",
+        Query(f"count({LEFT})", "objectives", recorded=True),
+        empty="None, or no rules",
+    ),
+    count_stat(
+        "Total of bad requests",
+        "Requests in the selected time range that count against objectives of whole services. A "
+        "request that is bad for two of them counts twice.",
+        Query(in_range(recorded(names.BAD_RATE, SERVICE_WIDE)), "bad requests"),
+        empty="No objective or no rules",
     ),
 ]
 
@@ -69,13 +88,13 @@ AMONG_LEAST: Final = f"and on ({', '.join(OBJECTIVE_LABELS)}) {LEAST}"
 OBJECTIVE: Final = f"{WORST} ({recorded(names.OBJECTIVE)}) {AMONG_LEAST}"
 OBJECTIVES: Final = table(
     "Objectives",
-    "The 50 objectives with the least budget left. A row without a route is the objective of a "
-    "whole service. A burn rate is red from the threshold of its alert on.",
+    "The 50 objectives with the least budget left. A burn rate is red from the threshold "
+    "of its alert on.",
     [
-        Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}")),
+        Key("job", "Service", link_to("service", shared.OF_SERVICE)),
         Key("slo", "SLO"),
-        Key("http_request_method", "Method"),
-        Key("http_route", "Route"),
+        Key("http_request_method", "Method", blank="all"),
+        Key("http_route", "Route", blank=WHOLE),
     ],
     Column(LEAST, "Budget left", "percentunit", BUDGET_LEFT),
     Column(OBJECTIVE, "Objective", "percentunit", decimals=3),
@@ -120,8 +139,8 @@ TRENDS: Final = [
         "The ten objectives with the least budget left.",
         "percentunit",
         Query(
-            f"bottomk(10, {LEFT})",
-            "{{job}} {{slo}} {{http_request_method}} {{http_route}}",
+            spaced(f"bottomk(10, {LEFT})", "http_request_method", "http_route"),
+            "{{job}} {{slo}}{{shown_http_request_method}}{{shown_http_route}}",
             recorded=True,
         ),
         empty=NO_OBJECTIVE,
@@ -146,26 +165,25 @@ TRENDS: Final = [
 BAD_REQUESTS: Final = failed(*ROUTE_LABELS)
 REQUESTS: Final = countable(*ROUTE_LABELS)
 MOST_FAILED: Final = in_top(f"{BAD_REQUESTS} > 0", 30, *ROUTE_LABELS)
-SHARE: Final = f"({BAD_REQUESTS}) / on (job) group_left () ({failed('job')} > 0)"
+SHARE: Final = f"({BAD_REQUESTS}) / on () group_left () ({failed()} > 0)"
+"""Of all selected services, so that one with little traffic is not the first."""
 
 
-def _to_route(field: str, service: str, route: str, method: str) -> str:
-    """A link to the dashboard of a route, from these fields of a table or labels of a series."""
-    fields = {"job": service, "route": route, "method": method}
-    return link_to("route", *(f"var-{name}=${{{field}.{value}}}" for name, value in fields.items()))
-
-
+LABELS: Final = {"job": "job", "route": "http_route", "method": "http_request_method"}
+OF_BAR: Final = [f"var-{name}=${{__field.labels.{label}}}" for name, label in LABELS.items()]
+TO_ROUTE: Final = link_to("route", *shared.OF_ROUTE, "var-method=${__data.fields.Method}")
 SPENDERS: Final = [
     table(
         "Routes with the most failed requests",
-        "The 30 routes with the most failed requests per second, over 5 minutes.",
+        "The 30 routes with the most failed requests per second, over 5 minutes, and their shares "
+        "of the failed requests of all selected services.",
         [
             SERVICE,
             Key("http_request_method", "Method"),
-            Key("http_route", "Route", _to_route("__data.fields", "Service", "Route", "Method")),
+            Key("http_route", "Route", TO_ROUTE, blank="no route"),
         ],
         Column(f"topk(30, {BAD_REQUESTS} > 0)", "Failed/s", "reqps"),
-        Column(f"{SHARE} {MOST_FAILED}", "Share of service", "percentunit"),
+        Column(f"{SHARE} {MOST_FAILED}", "Share", "percentunit"),
         Column(f"{ratio(BAD_REQUESTS, REQUESTS)} {MOST_FAILED}", "Errors", "percentunit"),
         Column(f"{REQUESTS} {MOST_FAILED}", "Requests/s", "reqps"),
         sort="Failed/s",
@@ -173,16 +191,17 @@ SPENDERS: Final = [
     ),
     bar_gauge(
         "Share of failed requests",
-        "The share of its service's failed requests that each route has; the ten largest.",
+        "The share of the failed requests of all selected services that each route has; the ten "
+        "largest.",
         "percentunit",
         Query(
-            f"topk(10, {SHARE} > 0)",
-            "{{job}} {{http_request_method}} {{http_route}}",
+            spaced(f"topk(10, {SHARE} > 0)", "http_route"),
+            "{{job}} {{http_request_method}}{{shown_http_route}}",
             recorded=True,
         ),
         empty=NO_DATA,
         colour=BAD,
-        link=_to_route("__field.labels", "job", "http_route", "http_request_method"),
+        link=link_to("route", *OF_BAR),
     ),
 ]
 
@@ -191,7 +210,7 @@ DASHBOARD: Final = dashboard(
     __name__,
     "Error budgets: how much is left, how fast they are spent, and by which routes. Works with "
     "any instrumentation.",
-    Section("", [Row(5, OVERVIEW), Row(10, [OBJECTIVES])]),
-    Section("Burn rates", [Row(7, BURN_RATE_PANELS), Row(8, TRENDS)]),
+    Section("", [Row(4, OVERVIEW), Row(7, [*TRENDS, BURN_RATE_PANELS[0]]), Row(10, [OBJECTIVES])]),
+    Section("Burn rates", [Row(7, BURN_RATE_PANELS[1:])]),
     Section("Budget spent by route", [Row(10, SPENDERS, (16, 8))]),
 )

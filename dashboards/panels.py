@@ -1,7 +1,8 @@
-"""Panels: one number, a gauge, bars, lines over time, a heatmap, and text.
+"""Panels: one number, bars, lines over time, a heatmap, and text.
 
 Each function takes title, description, unit and the text shown where there is no data; it sets the
-data source, the legend and the smallest step.
+data source and the legend. The text of a tile has at most `LONGEST` characters, because Grafana
+makes a longer one too small to read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,8 +11,9 @@ from typing import Final, TypeVar
 from grafana_foundation_sdk.builders import bargauge as bargauge_builder
 from grafana_foundation_sdk.builders import common as common_builder
 from grafana_foundation_sdk.builders import dashboard as dashboard_builder
-from grafana_foundation_sdk.builders import gauge as gauge_builder
 from grafana_foundation_sdk.builders import heatmap as heatmap_builder
+from grafana_foundation_sdk.builders import logs as logs_builder
+from grafana_foundation_sdk.builders import loki as loki_builder
 from grafana_foundation_sdk.builders import stat as stat_builder
 from grafana_foundation_sdk.builders import text as text_builder
 from grafana_foundation_sdk.builders import timeseries as timeseries_builder
@@ -29,7 +31,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
 from dashboards.colours import BAD, GOOD, NEUTRAL, WARN, Levels, levels
-from dashboards.queries import DATASOURCE, Query, step, target, targets
+from dashboards.queries import DATASOURCE, LOGS, RECORDED_STEP, Query, target, targets
 
 PanelBuilder = Builder[Panel]
 """A panel without a position."""
@@ -37,13 +39,15 @@ LIMIT: Final = "Limit"
 """Series whose legend begins with this word are drawn as a dashed line."""
 NO_RULES: Final = "No traffic, or the rules are not loaded: see Telemetry health"
 NO_DATA: Final = "No data"
+LONGEST: Final = 24
+NO_TRAFFIC: Final = "No traffic or no rules"
+NO_SIDELIGHT: Final = "Requires Sidelight"
 SIDELIGHT_ONLY: Final = "No data (requires Sidelight)"
 NOTHING_WATCHED: Final = "Nothing is watched: pass pools, executors and clients to watch()"
 
 Titled = TypeVar(
     "Titled",
     stat_builder.Panel,
-    gauge_builder.Panel,
     bargauge_builder.Panel,
     timeseries_builder.Panel,
     heatmap_builder.Panel,
@@ -56,10 +60,10 @@ def stat(  # noqa: PLR0913 a panel has this many texts and options
     unit: str,
     query: Query,
     *,
-    empty: str = NO_RULES,
+    empty: str = NO_TRAFFIC,
     colours: Levels = NEUTRAL,
     name: bool = False,
-) -> PanelBuilder:
+) -> stat_builder.Panel:
     """The newest value of a query; with ``name``, the legend of its series instead."""
     panel = _titled(stat_builder.Panel(), title, description, unit, empty, [query])
     panel.reduce_options(_newest()).graph_mode(common.BigValueGraphMode.NONE)
@@ -78,17 +82,8 @@ def count_stat(
 ) -> PanelBuilder:
     """A number of things; if there are thresholds, a colour applies from each of them on."""
     colours = levels(*thresholds, base=base) if thresholds else NEUTRAL
-    return stat(title, description, "short", query, empty=empty, colours=colours)
-
-
-def gauge(  # noqa: PLR0913 as above
-    title: str, description: str, unit: str, query: Query, *, empty: str, colours: Levels
-) -> PanelBuilder:
-    """A gauge from 0 to 1; a value below 0 is an empty gauge in the lowest colour."""
-    panel = _titled(gauge_builder.Panel(), title, description, unit, empty, [query])
-    panel.reduce_options(_newest()).thresholds(_thresholds(colours))
-    panel.min(0).max(1).show_threshold_markers(True).show_threshold_labels(False)
-    return panel.targets([target(query, "A").instant()])
+    panel = stat(title, description, "short", query, empty=empty, colours=colours)
+    return panel.decimals(0)
 
 
 def bar_gauge(  # noqa: PLR0913 as above
@@ -96,7 +91,7 @@ def bar_gauge(  # noqa: PLR0913 as above
 ) -> PanelBuilder:
     """Shares from 0 to 1 below each other, each with its legend and a link to its route."""
     panel = _titled(bargauge_builder.Panel(), title, description, unit, empty, [query])
-    panel.reduce_options(_newest()).thresholds(_thresholds(((None, colour),)))
+    panel.reduce_options(_newest()).thresholds(_thresholds(levels(base=colour)))
     panel.orientation(common.VizOrientation.HORIZONTAL)
     panel.display_mode(common.BarGaugeDisplayMode.BASIC)
     panel.value_mode(common.BarGaugeValueMode.TEXT).show_unfilled(True).min(0).max(1)
@@ -125,21 +120,33 @@ def time_series(  # noqa: PLR0913 as above
     if stacked:
         panel.stacking(common_builder.StackingConfig().mode(common.StackingMode.NORMAL).group("A"))
     for name, colour in (colours or {}).items():
-        panel.override_by_name(name, [_colour(colour)])
-    panel.override_by_regexp(f"^{LIMIT}.*", _limit())
+        if any(query.legend == name or "{{" in query.legend for query in queries):
+            panel.override_by_name(name, [_colour(colour)])
+    if any(query.legend.startswith(LIMIT) for query in queries):
+        panel.override_by_regexp(f"^{LIMIT}.*", _limit())
     return panel.targets([*targets(queries)])
 
 
-def heatmap(title: str, description: str, *queries: Query, empty: str = NO_RULES) -> PanelBuilder:
+def heatmap(
+    title: str, description: str, unit: str, *queries: Query, empty: str = NO_RULES
+) -> PanelBuilder:
     """A heatmap of the buckets of a histogram over time, with its traces."""
-    panel = _titled(heatmap_builder.Panel(), title, description, "reqps", empty, queries)
+    panel = _titled(heatmap_builder.Panel(), title, description, unit, empty, queries)
     panel.y_axis(heatmap_builder.YAxisConfig().unit("s").axis_placement(common.AxisPlacement.LEFT))
-    panel.calculate(False).cell_values(heatmap_builder.CellValues().unit("reqps"))
+    panel.calculate(False).cell_values(heatmap_builder.CellValues().unit(unit))
     colour = heatmap_builder.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Blues")
     panel.color(colour.steps(32).reverse(False).exponent(0.5)).cell_gap(1)
     panel.filter_values(heatmap_builder.FilterValueRange().le(1e-9)).exemplars_color(WARN)
     panel.show_legend()
     return panel.targets([one.format(PromQueryFormat.HEATMAP) for one in targets(queries)])
+
+
+def logs(title: str, description: str, expr: str) -> PanelBuilder:
+    """The newest lines of a query of Loki."""
+    panel = logs_builder.Panel().title(title).description(description).datasource(LOGS)
+    panel.show_time(True).wrap_log_message(True).enable_log_details(True)
+    query = loki_builder.Dataquery().ref_id("A").expr(expr).query_type("range").datasource(LOGS)
+    return panel.targets([query])
 
 
 def text(title: str, description: str, content: str) -> PanelBuilder:
@@ -151,9 +158,12 @@ def text(title: str, description: str, content: str) -> PanelBuilder:
 def _titled(  # noqa: PLR0913, PLR0917 as above
     panel: Titled, title: str, description: str, unit: str, empty: str, queries: Sequence[Query]
 ) -> Titled:
-    """A panel with what every panel has."""
-    panel.title(title).description(description).unit(unit).no_value(empty)
-    panel.datasource(DATASOURCE).interval(step(queries))
+    """A panel with what every panel has. A number of events has no decimals."""
+    panel.title(title).description(description).unit(unit).no_value(empty).datasource(DATASOURCE)
+    if any(query.recorded for query in queries):
+        panel.interval(RECORDED_STEP)
+    if unit == "short" and any("increase(" in query.expr for query in queries):
+        panel.decimals(0)
     return panel
 
 

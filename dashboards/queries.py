@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Final
 
 from grafana_foundation_sdk.builders import prometheus
@@ -10,11 +11,15 @@ from grafana_foundation_sdk.models import common
 from sidelight.contract import POOL
 from sidelight.slo import names
 from sidelight.slo.recording import BROKEN, COUNTED, FAILED
+from sidelight.slo.windows import INTERVAL, seconds
 
 DATASOURCE: Final = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
-RAW_STEP: Final = "15s"
-RECORDED_STEP: Final = "1m"
+LOGS: Final = common.DataSourceRef(type_val="loki", uid="${logs}")
+RECORDED_STEP: Final = INTERVAL
 """The evaluation interval of the rules; a finer step would draw stairs."""
+SECONDS: Final = seconds(INTERVAL, Fraction(1))
+TRACES: Final = "Traces"
+"""The reference id of a query for exemplars."""
 
 RATE: Final = "$__rate_interval"
 JOB: Final = 'job=~"$job"'
@@ -37,21 +42,20 @@ class Query:
     exemplar: bool = False
 
 
-def step(queries: Sequence[Query]) -> str:
-    """The smallest useful step of a panel with these queries."""
-    return RECORDED_STEP if any(query.recorded for query in queries) else RAW_STEP
-
-
 def targets(queries: Sequence[Query]) -> list[prometheus.Dataquery]:
-    """Range queries with the reference ids A, B, C and so on."""
-    return [target(query, chr(ord("A") + place)).range() for place, query in enumerate(queries)]
+    """Range queries with the reference ids A, B, C and so on, after those for exemplars.
+
+    Grafana sends no query for exemplars of a histogram that an earlier query names.
+    """
+    traces = [target(query, TRACES).range() for query in queries if query.exemplar]
+    others = (query for query in queries if not query.exemplar)
+    return traces + [target(one, chr(ord("A") + place)).range() for place, one in enumerate(others)]
 
 
-def target(query: Query, letter: str) -> prometheus.Dataquery:
-    """One query with its reference id."""
-    made = prometheus.Dataquery().ref_id(letter).expr(query.expr).legend_format(query.legend)
-    made.datasource(DATASOURCE).exemplar(query.exemplar)
-    return made.interval(RECORDED_STEP if query.recorded else RAW_STEP)
+def target(query: Query, ref_id: str) -> prometheus.Dataquery:
+    """One query. It has no step of its own, so that it follows the data source's."""
+    made = prometheus.Dataquery().ref_id(ref_id).expr(query.expr).legend_format(query.legend)
+    return made.datasource(DATASOURCE).exemplar(query.exemplar)
 
 
 def raw(metric: str, *matchers: str) -> str:
@@ -72,6 +76,11 @@ def rate(metric: str, *matchers: str) -> str:
 def increase(metric: str, *by: str, window: str = RATE) -> str:
     """The increase of a counter in a window, summed."""
     return total(f"increase({raw(metric)}[{window}])", *by)
+
+
+def in_range(series: str, *by: str) -> str:
+    """The number of requests in the selected time range, from a recorded rate of requests."""
+    return f"{total(f'sum_over_time({series}[$__range])', *by)} * {SECONDS}"
 
 
 def total(expression: str, *by: str) -> str:
@@ -131,6 +140,13 @@ def error_ratio(*by: str, matchers: tuple[str, ...] = ()) -> str:
     """Failed requests per request; 0 where there were requests and none failed."""
     requests = countable(*by, matchers=matchers)
     return ratio(f"({failed(*by, matchers=matchers)} or 0 * {requests})", requests)
+
+
+def spaced(expression: str, *labels: str) -> str:
+    """Labels ``shown_…`` for legends: a space and the label's value, or nothing without one."""
+    for label in labels:
+        expression = f'label_replace({expression}, "shown_{label}", " $1", "{label}", "(.+)")'
+    return expression
 
 
 def in_top(expression: str, most: int, *by: str) -> str:

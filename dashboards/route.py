@@ -6,7 +6,7 @@ from typing import Final
 from dashboards import shared
 from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, CLIENT_ERROR, PLAIN, QUANTILES, WARN, levels
-from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, PanelBuilder, stat, time_series
+from dashboards.panels import NO_DATA, NO_SIDELIGHT, SIDELIGHT_ONLY, PanelBuilder, stat, time_series
 from dashboards.queries import (
     ROUTE,
     ROUTE_AND_METHOD,
@@ -43,14 +43,14 @@ OVERVIEW: Final = [
         "Requests that have not been answered yet.",
         "short",
         Query(IN_FLIGHT, "in flight"),
-        empty=SIDELIGHT_ONLY,
+        empty=NO_SIDELIGHT,
     ),
     stat(
         "Oldest in flight",
         "The age of the oldest request in flight. It is in no latency until it ends.",
         "s",
         Query(f"max({raw('fastapi_oldest_active_request_seconds', ROUTE)})", "oldest"),
-        empty=SIDELIGHT_ONLY,
+        empty=NO_SIDELIGHT,
         colours=levels((30, WARN), (300, BAD), base=PLAIN),
     ),
     shared.budget_left(
@@ -58,31 +58,35 @@ OVERVIEW: Final = [
         "Of an objective for this route; most routes have none.",
         ROUTE_AND_METHOD,
         ANY_ROUTE,
-        empty=NO_OBJECTIVE,
+        empty="No objective of its own",
     ),
 ]
 
+OF: Final = "of $method $route"
+"""The end of a title: the route that the panel is about."""
 BY_CODE: Final = total(
     recorded(names.ROUTE_STATUS, ROUTE_AND_METHOD, 'http_response_status_code=~"4..|5.."'),
     "http_response_status_code",
     "error_type",
 )
+OTHER_TYPE: Final = '"error_type", "([^0-9].*)"'
+"""An error type that is not the status code."""
 EXCEPTIONS: Final = total(rate("fastapi_exceptions_total", ROUTE), "error_type")
 RED: Final = [
-    shared.requests_by_status(names.ROUTE_CLASS, ROUTE_AND_METHOD),
+    shared.requests_by_status(f"Requests {OF}", names.ROUTE_CLASS, ROUTE_AND_METHOD),
     time_series(
-        "4xx and 5xx by code and type",
+        f"4xx and 5xx {OF}",
         "4xx and 5xx responses by status code and error type; the ten most frequent.",
         "reqps",
         Query(
-            f"topk(10, {BY_CODE} > 0)",
-            "{{http_response_status_code}} {{error_type}}",
+            f'label_replace(topk(10, {BY_CODE} > 0), "other_type", " $1", {OTHER_TYPE})',
+            "{{http_response_status_code}}{{other_type}}",
             recorded=True,
         ),
         empty=NO_DATA,
     ),
     time_series(
-        "Exceptions",
+        f"Exceptions {OF}",
         "Exceptions that the application did not handle, by class.",
         "cps",
         Query(f"topk(10, {EXCEPTIONS})", "{{error_type}}"),
@@ -94,6 +98,7 @@ SLOW_FROM: Final = f"min({recorded(names.ROUTE_SLOW_FROM, ROUTE_AND_METHOD)})"
 OBJECTIVE: Final = f"min({recorded(names.SECONDS, ROUTE_AND_METHOD, ANY_ROUTE)})"
 DURATIONS: Final = [
     shared.latency(
+        f"Latency {OF}",
         "The time from arrival to the last byte of good responses, the threshold for slow "
         "requests, and that of the route's objective, if there is one. Points are traces. "
         f"{shared.ALL_INSTANCES}",
@@ -102,7 +107,7 @@ DURATIONS: Final = [
         Query(OBJECTIVE, "Limit: objective", recorded=True),
         exemplars(ROUTE_AND_METHOD),
     ),
-    shared.latency_distribution(BUCKETS, exemplars(ROUTE_AND_METHOD)),
+    shared.latency_distribution(f"Latency distribution {OF}", BUCKETS, exemplars(ROUTE_AND_METHOD)),
 ]
 
 
@@ -178,11 +183,17 @@ LATENCY_CAUSES: Final = [
 ]
 OTHER_CAUSES: Final = [
     time_series(
-        "Event loop blocked by the route",
-        "The share of time for which the route blocked event loops; all other requests of the "
-        "worker waited. 200 % is two event loops all of the time.",
+        "Event loops blocked by the route",
+        "The share of the time of all selected event loops for which the route blocked them; all "
+        "other requests of a blocked loop's worker waited.",
         "percentunit",
-        Query(total(rate("asyncio_event_loop_blocked_seconds_total", ROUTE)), "blocked"),
+        Query(
+            ratio(
+                total(rate("asyncio_event_loop_blocked_seconds_total", ROUTE)),
+                total(raw("sidelight_workers")),
+            ),
+            "blocked",
+        ),
         empty=SIDELIGHT_ONLY,
         colours={"blocked": WARN},
     ),
@@ -217,7 +228,7 @@ CLIENT_ERRORS: Final = [
         "Validation errors by field",
         "The invalid fields of requests that were answered with 422, in the selected time range; "
         "the 30 most frequent.",
-        [Key("http_route", "Route"), Key("location", "Field"), Key("type", "Error type")],
+        [Key("http_route", "Route"), Key("location", "Field"), Key("type", "Type")],
         Column(
             f"topk(30, {total(INVALID, 'http_route', 'location', 'type')})",
             "Errors",
@@ -277,14 +288,18 @@ WEBSOCKETS: Final = [
     )
 ]
 
+TOTALS: Final = shared.totals(ROUTE_AND_METHOD)
+
 
 DASHBOARD: Final = dashboard(
     __name__,
     "One route, or several together: request rate, errors, latency, and the causes of latency.",
-    Section("", [Row(4, OVERVIEW)]),
-    Section("Rate, errors and duration", [Row(8, RED), Row(9, DURATIONS), Row(7, COMPARISONS)]),
+    Section("", [Row(4, OVERVIEW), Row(7, RED)]),
+    Section("Duration", [Row(9, DURATIONS), Row(7, COMPARISONS)]),
+    Section("Totals over the time range", [Row(4, TOTALS)]),
     Section("Causes of latency", [Row(8, LATENCY_CAUSES), Row(7, OTHER_CAUSES)]),
     Section("Client errors, lost requests and body size", [Row(8, CLIENT_ERRORS)]),
     Section("WebSockets", [Row(7, WEBSOCKETS)]),
+    shared.log_lines(),
     variables=("job", "instance", "route", "method"),
 )

@@ -7,6 +7,7 @@ from dashboards.builder import Row, Section, dashboard, link_to
 from dashboards.colours import BAD, GOOD, WARN, levels
 from dashboards.panels import (
     NO_DATA,
+    NO_SIDELIGHT,
     NOTHING_WATCHED,
     SIDELIGHT_ONLY,
     PanelBuilder,
@@ -49,21 +50,21 @@ OVERVIEW: Final = [
         "Workers whose event loop has not run for several seconds.",
         Query(f"sum({STUCK})", "blocked"),
         (1, BAD),
-        empty=SIDELIGHT_ONLY,
+        empty=NO_SIDELIGHT,
     ),
     stat(
         "Event loop lag, p99",
         "How late event loops run.",
         "s",
         Query(quantile("0.99", LOOP_LAG), "p99"),
-        empty=SIDELIGHT_ONLY,
+        empty=NO_SIDELIGHT,
         colours=levels((0.1, WARN), (0.5, BAD)),
     ),
     _waiting(
         "Calls waiting for a thread",
         "Calls that wait for an AnyIO thread.",
         "anyio_threadpool_waiting",
-        SIDELIGHT_ONLY,
+        NO_SIDELIGHT,
     ),
     _waiting(
         "Calls waiting for a connection",
@@ -81,32 +82,34 @@ OVERVIEW: Final = [
         "Workers",
         "Worker processes.",
         Query(f"sum({raw('sidelight_workers')})", "workers"),
-        empty=SIDELIGHT_ONLY,
+        empty=NO_SIDELIGHT,
     ),
 ]
 
 BLOCKED: Final = total(rate("asyncio_event_loop_blocked_seconds_total"), "job", "http_route")
 BLOCKS: Final = total(rate("asyncio_event_loop_blocks_total"), "job", "http_route")
-TO_ROUTE: Final = link_to(
-    "route", "var-job=${__data.fields.Service}", "var-route=${__data.fields.Route}"
-)
+EVENT_LOOPS: Final = f"on (job) group_left () {total(raw('sidelight_workers'), 'job')}"
+BLOCKING: Final = in_top(f"{BLOCKED} > 0", 20, "job", "http_route")
+TO_ROUTE: Final = link_to("route", *shared.OF_ROUTE)
 LOOPS: Final = [
     heatmap(
         "Event loop lag distribution",
         "How late the heartbeats of event loops are. Dark cells at the bottom are normal.",
+        "cps",
         Query(LOOP_LAG, "{{le}}"),
         empty=SIDELIGHT_ONLY,
     ),
     table(
         "Routes that block event loops",
-        "The share of time for which each route blocked event loops, and how often; the 20 "
-        "highest. 200 % is two event loops all of the time. A row without a route is a timer or a "
-        "task that no request started; _UNMATCHED is a middleware that ran for requests without a "
+        "How many event loops each route blocked on average, their share of all event loops of the "
+        "service, and how often; the 20 highest. *Outside any request* is a timer or a task that "
+        "no request started; _UNMATCHED is a middleware that ran for requests without a "
         "route; _UNKNOWN is a C extension that did not release the GIL.",
-        [SERVICE, Key("http_route", "Route", TO_ROUTE)],
-        Column(f"topk(20, {BLOCKED} > 0)", "Blocked", "percentunit", decimals=2),
-        Column(f"{BLOCKS} {in_top(BLOCKED, 20, 'job', 'http_route')}", "Blocks/s", "cps"),
-        sort="Blocked",
+        [SERVICE, Key("http_route", "Route", TO_ROUTE, blank="outside any request")],
+        Column(f"topk(20, {BLOCKED} > 0)", "Loops", "short", decimals=2),
+        Column(f"{BLOCKED} / {EVENT_LOOPS} {BLOCKING}", "Share", "percentunit", decimals=1),
+        Column(f"{BLOCKS} {BLOCKING}", "Blocks/s", "cps"),
+        sort="Loops",
         empty=SIDELIGHT_ONLY,
     ),
 ]
@@ -174,12 +177,14 @@ THREADS: Final = [
     ),
 ]
 
+FULLEST: Final = in_top(POOL_USAGE, 20, POOL)
 PENDING: Final = total(raw("db_client_connection_pending_requests"), POOL)
 TIMEOUTS: Final = total(rate("db_client_connection_timeouts_total"), POOL)
 CLIENT: Final = "http_client_request_duration_seconds"
 UPSTREAM: Final = (SERVER, PORT)
 CALLS: Final = total(rate(f"{CLIENT}_count"), *UPSTREAM)
 FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", 'error_type!=""'), *UPSTREAM)
+MOST_CALLED: Final = in_top(CALLS, 20, *UPSTREAM)
 POOLS: Final = [
     table(
         "Connection pools",
@@ -187,16 +192,16 @@ POOLS: Final = [
         "small. Long uses: the code awaits something else while it has a connection.",
         [Key(POOL, "Pool")],
         coloured_column(f"topk(20, {POOL_USAGE})", "In use", "percentunit", (0.8, WARN), (1, BAD)),
-        coloured_column(f"topk(20, {PENDING})", "Waiting", "short", (1, BAD), decimals=0),
+        coloured_column(f"{PENDING} {FULLEST}", "Waiting", "short", (1, BAD), decimals=0),
         *(
             Column(
-                f"topk(20, {mean(f'db_client_connection_{part}_time_seconds', POOL)})",
+                f"{mean(f'db_client_connection_{part}_time_seconds', POOL)} {FULLEST}",
                 f"Mean {part}",
                 "s",
             )
             for part in ("wait", "use")
         ),
-        Column(f"topk(20, {TIMEOUTS})", "Timeouts/s", "cps"),
+        Column(f"{TIMEOUTS} {FULLEST}", "Timeouts/s", "cps"),
         sort="In use",
         empty=NOTHING_WATCHED,
     ),
@@ -205,9 +210,9 @@ POOLS: Final = [
         "The servers that watched HTTP clients call; the 20 with the most requests.",
         [Key(SERVER, "Server"), Key(PORT, "Port")],
         Column(f"topk(20, {CALLS})", "Requests/s", "reqps"),
-        Column(f"topk(20, {mean(CLIENT, *UPSTREAM)})", "Mean time", "s"),
+        Column(f"{mean(CLIENT, *UPSTREAM)} {MOST_CALLED}", "Mean time", "s"),
         coloured_column(
-            f"topk(20, {ratio(f'({FAILED_CALLS} or 0 * {CALLS})', CALLS)})",
+            f"{ratio(f'({FAILED_CALLS} or 0 * {CALLS})', CALLS)} {MOST_CALLED}",
             "Errors",
             "percentunit",
             (0.01, BAD),
@@ -326,8 +331,7 @@ VERSIONS: Final = table(
 DASHBOARD: Final = dashboard(
     __name__,
     "Event loops, threads, executors, pools and processes. All panels require Sidelight.",
-    Section("", [Row(4, OVERVIEW)]),
-    Section("Event loops", [Row(9, LOOPS), Row(7, LOOP_TRENDS)]),
+    Section("", [Row(4, OVERVIEW), Row(7, LOOP_TRENDS), Row(9, LOOPS)]),
     Section("Threads and executors", [Row(7, THREADS)]),
     Section("Pools, dependencies and upstreams", [Row(8, POOLS), Row(7, DEPENDENCIES)]),
     Section("Processes", [Row(10, [INSTANCES]), Row(7, PROCESSES), Row(6, [VERSIONS])]),

@@ -4,14 +4,13 @@ from typing import Any, Final
 
 from dashboards import shared
 from dashboards.builder import Row, Section, dashboard, link_to
-from dashboards.colours import BAD, ERROR_RATIO, GOOD, WARN
+from dashboards.colours import BAD, ERROR_RATIO, GOOD, WARN, levels
 from dashboards.panels import (
     NO_DATA,
     NO_RULES,
     NOTHING_WATCHED,
     SIDELIGHT_ONLY,
     PanelBuilder,
-    count_stat,
     stat,
     time_series,
 )
@@ -37,6 +36,12 @@ from sidelight.slo import names
 
 BUCKETS: Final = total(recorded(names.SERVICE_LE), "le")
 LATENCY: Final = (SERVICE_WIDE, 'slo="latency"')
+UP_OF_ALL: Final = (
+    f'(0 * count_values("up", sum({raw("up")})) + on () group_left (all) '
+    f'0 * count_values("all", count({raw("up")})))'
+    f" + on () group_left () (sum({raw('up')}) / count({raw('up')}))"
+)
+"""The share of the targets that answer, with both numbers as labels for the legend."""
 OVERVIEW: Final = [
     shared.request_rate(total(recorded(names.SERVICE))),
     shared.errors(),
@@ -45,15 +50,17 @@ OVERVIEW: Final = [
         "Budget left",
         "Of the objective with the least budget left. 100 % is untouched, below 0 is overspent.",
         SERVICE_WIDE,
-        empty="No objective: see Objectives",
+        empty="No objective",
     ),
-    count_stat(
+    stat(
         "Instances up",
-        "Targets that answer Prometheus. A service that pushes by OTLP has no targets.",
-        Query(f"sum({raw('up')})", "up"),
-        (1, GOOD),
-        base=BAD,
-        empty="No target: pushed by OTLP, or see Telemetry health",
+        "How many of the service's targets answer Prometheus. A service that pushes by OTLP has no "
+        "targets.",
+        "percentunit",
+        Query(UP_OF_ALL, "{{up}} of {{all}}"),
+        empty="No target",
+        colours=levels((1, GOOD), base=BAD),
+        name=True,
     ),
     stat(
         "Measured by",
@@ -62,7 +69,7 @@ OVERVIEW: Final = [
         "pools.",
         "string",
         Query(f"count by (version) ({raw('sidelight_build_info')})", "Sidelight {{version}}"),
-        empty="OpenTelemetry only, or no worker is running: see Telemetry health",
+        empty="OpenTelemetry only",
         name=True,
     ),
 ]
@@ -84,7 +91,7 @@ def _against_objective(
 
 
 RED: Final = [
-    shared.requests_by_status(names.SERVICE_CLASS),
+    shared.requests_by_status("Requests by status", names.SERVICE_CLASS),
     _against_objective(
         "Errors",
         "The share of requests that failed, and the share that the availability objective allows.",
@@ -104,14 +111,15 @@ RED: Final = [
 ]
 DURATIONS: Final = [
     shared.latency(
+        "Latency",
         "The time from arrival to the last byte of good responses, and the threshold of the "
-        "latency objective, if there is one. Points are traces. The last query returns traces "
-        "only: its offset of ten years leaves no samples.",
+        "latency objective, if there is one. Points are traces. The first query returns "
+        "traces only: its offset of ten years leaves no samples.",
         BUCKETS,
         Query(f"min({recorded(names.SECONDS, *LATENCY)})", "Limit: objective", recorded=True),
         exemplars(),
     ),
-    shared.latency_distribution(BUCKETS),
+    shared.latency_distribution("Latency distribution", BUCKETS),
 ]
 
 SPENT: Final = total(recorded(names.ROUTE_TIME), *ROUTE_LABELS)
@@ -119,17 +127,17 @@ SHARE: Final = f"topk(30, {SPENT}) / on () group_left () (sum({recorded(names.RO
 TOP: Final = in_top(SPENT, 30, *ROUTE_LABELS)
 P95: Final = quantile("0.95", total(recorded(names.ROUTE_LE), *ROUTE_LABELS, "le"))
 TO_ROUTE: Final = link_to(
-    "route",
-    "var-job=${__data.fields.Service}",
-    "var-route=${__data.fields.Route}",
-    "var-method=${__data.fields.Method}",
-    "${instance:queryparam}",
+    "route", *shared.OF_ROUTE, "var-method=${__data.fields.Method}", "${instance:queryparam}"
 )
 ROUTES: Final = table(
     "Routes by share of time",
     "The 30 routes in which the service spends most of its time: the number of requests times "
-    "their duration. A row without a route counts requests that matched no route.",
-    [SERVICE, Key("http_request_method", "Method"), Key("http_route", "Route", TO_ROUTE)],
+    "their duration. *No route* are requests that matched none.",
+    [
+        SERVICE,
+        Key("http_request_method", "Method"),
+        Key("http_route", "Route", TO_ROUTE, blank="no route"),
+    ],
     Column(SHARE, "Share of time", "percentunit", decimals=1),
     Column(f"{total(recorded(names.ROUTE), *ROUTE_LABELS)} {TOP}", "Requests/s", "reqps"),
     coloured_column(f"({error_ratio(*ROUTE_LABELS)}) {TOP}", "Errors", "percentunit", *ERROR_RATIO),
@@ -142,6 +150,25 @@ ROUTES: Final = table(
     ),
     sort="Share of time",
     empty=NO_RULES,
+)
+RAISED: Final = f"increase({raw('fastapi_exceptions_total')}[$__range])"
+EXCEPTIONS: Final = table(
+    "Unhandled exceptions by route",
+    "The exceptions that the application did not handle, in the selected time range; the 20 most "
+    "frequent.",
+    [
+        SERVICE,
+        Key("http_route", "Route", link_to("route", *shared.OF_ROUTE), blank="no route"),
+        Key("error_type", "Exception"),
+    ],
+    Column(
+        f"topk(20, {total(RAISED, 'job', 'http_route', 'error_type')} > 0)",
+        "Exceptions",
+        "short",
+        decimals=0,
+    ),
+    sort="Exceptions",
+    empty="None (requires Sidelight)",
 )
 
 
@@ -191,9 +218,6 @@ MEAN: Final = ratio(total(raw(names.INSTANCE_TIME), *INSTANCE_LABELS), REQUESTS)
 DISTANCE: Final = f"abs(({MEAN}) - scalar(quantile(0.5, {MEAN})))"
 FURTHEST: Final = in_top(DISTANCE, 20, *INSTANCE_LABELS)
 CORES: Final = total(rate("process_cpu_seconds_total"), *INSTANCE_LABELS)
-TO_RUNTIME: Final = link_to(
-    "runtime", "var-job=${__data.fields.Service}", "var-instance=${__data.fields.Instance}"
-)
 SPREAD: Final = [
     time_series(
         "Requests per instance",
@@ -211,7 +235,7 @@ SPREAD: Final = [
 INSTANCES: Final = table(
     "Instances furthest from the median",
     "The 20 instances whose mean latency is furthest from the median of all instances.",
-    [SERVICE, Key("instance", "Instance", TO_RUNTIME)],
+    [SERVICE, Key("instance", "Instance", shared.TO_INSTANCE)],
     Column(f"topk(20, {DISTANCE})", "Off the median", "s"),
     Column(f"{MEAN} {FURTHEST}", "Mean latency", "s"),
     Column(f"{REQUESTS} {FURTHEST}", "Requests/s", "reqps"),
@@ -226,13 +250,17 @@ INSTANCES: Final = table(
     empty=NO_DATA,
 )
 
+TOTALS: Final = shared.totals()
+
 
 DASHBOARD: Final = dashboard(
     __name__,
     "Requests, errors and latency of a service, then its routes, its saturation and its instances.",
-    Section("", [Row(4, OVERVIEW)]),
-    Section("Rate, errors and duration", [Row(8, RED), Row(9, DURATIONS)]),
-    Section("Routes", [Row(12, [ROUTES])]),
+    Section("", [Row(4, OVERVIEW), Row(7, RED), Row(7, [shared.firing_alerts()])]),
+    Section("Duration", [Row(9, DURATIONS)]),
+    Section("Routes", [Row(12, [ROUTES]), Row(8, [EXCEPTIONS])]),
+    Section("Totals over the time range", [Row(4, TOTALS)]),
     Section("Saturation", [Row(7, SATURATION), Row(7, RESOURCES)]),
     Section("Instances", [Row(7, SPREAD), Row(9, [INSTANCES])]),
+    shared.log_lines(),
 )

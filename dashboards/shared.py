@@ -7,20 +7,38 @@ of services and routes have no instance.
 from typing import Final
 
 from dashboards import colours
-from dashboards.panels import SIDELIGHT_ONLY, PanelBuilder, count_stat, heatmap, stat, time_series
+from dashboards.builder import FIRING, Row, Section, link_to
+from dashboards.panels import (
+    NO_SIDELIGHT,
+    NO_TRAFFIC,
+    SIDELIGHT_ONLY,
+    PanelBuilder,
+    count_stat,
+    heatmap,
+    logs,
+    stat,
+    time_series,
+)
 from dashboards.queries import (
+    JOB,
     LOOP_LAG,
     Query,
     error_ratio,
+    in_range,
     quantile,
     quantiles,
     raw,
     recorded,
     total,
 )
+from dashboards.tables import Column, Key, table
+from sidelight.project import PROJECT_URL
 from sidelight.slo import names
-from sidelight.slo.recording import CLASS
+from sidelight.slo.recording import CLASS, COUNTED, FAILED
 
+OF_SERVICE: Final = "var-job=${__data.fields.Service}"
+OF_ROUTE: Final = (OF_SERVICE, "var-route=${__data.fields.http_route}")
+"""The service, and the route, of a row of a table."""
 ALL_INSTANCES: Final = "All instances of the service, regardless of the Instance variable."
 
 
@@ -63,10 +81,10 @@ def budget_left(title: str, description: str, *matchers: str, empty: str) -> Pan
     return stat(title, description, "percentunit", query, empty=empty, colours=colours.BUDGET_LEFT)
 
 
-def requests_by_status(series: str, *matchers: str) -> PanelBuilder:
+def requests_by_status(title: str, series: str, *matchers: str) -> PanelBuilder:
     """Requests per second by class of status."""
     return time_series(
-        "Requests by status",
+        title,
         "Requests per second by status class. 4xx responses are caused by the client. "
         f"{ALL_INSTANCES}",
         "reqps",
@@ -76,18 +94,19 @@ def requests_by_status(series: str, *matchers: str) -> PanelBuilder:
     )
 
 
-def latency(description: str, buckets: str, *more: Query) -> PanelBuilder:
+def latency(title: str, description: str, buckets: str, *more: Query) -> PanelBuilder:
     """Quantiles of the latency with limits and traces."""
     queries = (*quantiles(buckets, *colours.QUANTILES), *more)
-    return time_series("Latency", description, "s", *queries, colours=colours.QUANTILES)
+    return time_series(title, description, "s", *queries, colours=colours.QUANTILES)
 
 
-def latency_distribution(buckets: str, *more: Query) -> PanelBuilder:
+def latency_distribution(title: str, buckets: str, *more: Query) -> PanelBuilder:
     """The buckets of the latency over time."""
     points = " Points are traces." if more else ""
     return heatmap(
-        "Latency distribution",
+        title,
         "Good responses per second in each bucket. Two bands mean two kinds of request." + points,
+        "reqps",
         Query(buckets, "{{le}}", recorded=True),
         *more,
     )
@@ -126,3 +145,68 @@ def targets_down(description: str, expr: str) -> PanelBuilder:
     return count_stat(
         "Targets down", description, Query(f"count({expr})", "down"), (1, colours.BAD)
     )
+
+
+TO_ROUTE: Final = link_to("route", OF_SERVICE, "var-route=${__data.fields.Route}")
+TO_INSTANCE: Final = link_to("runtime", OF_SERVICE, "var-instance=${__data.fields.Instance}")
+RUNBOOK: Final = f"{PROJECT_URL}/docs/runbooks/${{__data.fields.Alert}}.md"
+SINCE: Final = f"time() - (ALERTS_FOR_STATE{{{JOB}}} and ignoring (alertstate) {FIRING})"
+BY: Final = "alertname, severity, window, job, http_request_method, http_route, instance"
+
+
+def firing_alerts() -> PanelBuilder:
+    """The alerts that fire, with their runbooks and dashboards."""
+    return table(
+        "Firing alerts",
+        "The 50 alerts that fire for longest, critical ones first. An alert leads to its runbook, "
+        "and its service, route or instance to a dashboard.",
+        [
+            Key("severity", "Severity"),
+            Key("alertname", "Alert", RUNBOOK),
+            Key("window", "Window"),
+            Key("job", "Service", link_to("service", OF_SERVICE)),
+            Key("http_request_method", "Method"),
+            Key(
+                "http_route",
+                "Route",
+                TO_ROUTE,
+            ),
+            Key(
+                "instance",
+                "Instance",
+                TO_INSTANCE,
+            ),
+        ],
+        Column(f"topk(50, max by ({BY}) ({SINCE}))", "Active for", "s"),
+        sort="Severity",
+        descending=False,
+        empty="No alert fires",
+    )
+
+
+def totals(*matchers: str) -> list[PanelBuilder]:
+    """Numbers of requests in the selected time range."""
+    return [
+        count_stat(
+            f"Total of {what}",
+            f"{what.capitalize()} in the selected time range. {ALL_INSTANCES}",
+            Query(in_range(recorded(series, *matchers, *more)), what),
+            empty=empty,
+        )
+        for what, series, more, empty in (
+            ("requests", names.ROUTE_CLASS, (), NO_TRAFFIC),
+            ("5xx responses", names.ROUTE_CLASS, (FAILED, COUNTED), "None"),
+            ("4xx responses", names.ROUTE_CLASS, (f'{CLASS}="4xx"',), "None"),
+            ("slow requests", names.ROUTE_SLOW, (), NO_SIDELIGHT),
+        )
+    ]
+
+
+def log_lines() -> Section:
+    """The logs of the service, for those who have Loki."""
+    panel = logs(
+        "Logs",
+        "The newest lines that Loki has of the service: its label service_name is the job.",
+        '{service_name=~"$job"}',
+    )
+    return Section("Logs (requires Loki)", [Row(10, [panel])], closed=True)

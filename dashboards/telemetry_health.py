@@ -58,7 +58,7 @@ OVERVIEW: Final = [
         "Failed evaluations in the selected time range, if Prometheus scrapes itself.",
         Query(f"sum(increase({FAILURES}[$__range]))", "failed"),
         (0.5, BAD),
-        empty="Unknown: Prometheus does not scrape itself",
+        empty="Prometheus not scraped",
     ),
     count_stat(
         "Internal errors",
@@ -101,7 +101,21 @@ TARGETS: Final = table(
     empty=NO_TARGET,
 )
 REPORTED: Final = "count by (job, service_name, service_version)"
-SCRAPES: Final = [
+TRENDS: Final = [
+    time_series(
+        "Targets up",
+        "The targets that answer Prometheus, and all of them.",
+        "short",
+        Query(f"sum({raw('up')})", "up"),
+        Query(f"count({raw('up')})", "Limit: all targets"),
+        empty=NO_TARGET,
+    ),
+    time_series(
+        "Recorded requests",
+        "Requests per second, as the rules record them. A gap is a time without rules or scrapes.",
+        "reqps",
+        Query(f"sum({RECORDED})", "requests", recorded=True),
+    ),
     time_series(
         "Scrape time",
         "The slowest target and the median.",
@@ -110,23 +124,31 @@ SCRAPES: Final = [
         Query(f"quantile(0.5, {raw(SCRAPE)})", "median"),
         empty=NO_TARGET,
     ),
+]
+REPORTS: Final = [
     table(
         "Service names and versions",
         "The names and versions that services report; the 50 most frequent.",
-        [Key("job", "Job"), Key("service_name", "Service"), Key("service_version", "Version")],
+        [
+            Key("job", "Job"),
+            Key("service_name", "Service"),
+            Key("service_version", "Version", blank="not reported"),
+        ],
         Column(f"topk(50, {REPORTED} ({raw('target_info')}))", "Instances", "short", decimals=0),
         sort="Instances",
         empty="Not reported",
     ),
+    table(
+        "Series by route",
+        "The number of count series of the request duration; the 20 routes with the most.",
+        [SERVICE, Key("http_route", "Route", blank="no route")],
+        Column(
+            f"topk(20, count by (job, http_route) ({raw(COUNT)}))", "Series", "short", decimals=0
+        ),
+        sort="Series",
+        empty="Not measured",
+    ),
 ]
-SERIES: Final = table(
-    "Series by route",
-    "The number of count series of the request duration; the 20 routes with the most.",
-    [SERVICE, Key("http_route", "Route")],
-    Column(f"topk(20, count by (job, http_route) ({raw(COUNT)}))", "Series", "short", decimals=0),
-    sort="Series",
-    empty="Not measured",
-)
 
 LOSSES: Final = [
     time_series(
@@ -137,6 +159,13 @@ LOSSES: Final = [
         Query(increase("sidelight_series_overflow_total"), "overflow"),
         empty=NO_DATA,
         colours={"overflow": WARN},
+    ),
+    time_series(
+        "Internal errors by location",
+        "The log of the logger `sidelight` has the details.",
+        "short",
+        Query(increase("sidelight_internal_errors_total", "where"), "{{where}}"),
+        empty=NO_DATA,
     ),
     time_series(
         "Skipped files and families",
@@ -157,13 +186,6 @@ LOSSES: Final = [
         Query(increase("sidelight_otlp_exports_total", "outcome"), "{{outcome}}"),
         empty="No exports",
         colours={"success": GOOD, "failure": BAD},
-    ),
-    time_series(
-        "Internal errors by location",
-        "The log of the logger `sidelight` has the details.",
-        "short",
-        Query(increase("sidelight_internal_errors_total", "where"), "{{where}}"),
-        empty=NO_DATA,
     ),
 ]
 COSTS: Final = [
@@ -249,13 +271,12 @@ SKIPPED: Final = time_series(
 DASHBOARD: Final = dashboard(
     __name__,
     "Tells whether an empty panel means no traffic or missing telemetry.",
-    Section("", [Row(4, OVERVIEW)]),
+    Section("", [Row(4, OVERVIEW), Row(7, TRENDS)]),
     Section(
         "Collection",
         [
             Row(9, [TARGETS, text("Symptoms", "From symptom to cause.", SYMPTOMS)], (16, 8)),
-            Row(8, SCRAPES),
-            Row(8, [SERIES]),
+            Row(8, REPORTS),
         ],
     ),
     Section(

@@ -8,6 +8,8 @@ ROOT = Path(__file__).parent.parent
 PAGE = Path(__file__).with_suffix(".md")
 PROMETHEUS = ("2.42", "3.5")
 """Versions that tests run: Debian's, and the one that `.ci/newer` unpacks."""
+VICTORIA_METRICS = "1.145"
+"""The version that `.ci/newer` unpacks."""
 GRAFANA_OLDEST = "10.4"
 """The first version whose JSON schema has every option that the dashboards use."""
 LIBRARIES = {
@@ -65,7 +67,8 @@ is a failure of the service, also where its client did not wait for it.
 
 | program | oldest | newest | how it is tested |
 | --- | --- | --- | --- |
-| Prometheus | {prometheus[0]} | {prometheus[1]} | queries run on both, the rest on one |
+| Prometheus | {prometheus[0]} | {prometheus[1]} | queries and rules on both, the rest on one |
+| VictoriaMetrics | {victoria} | {victoria} | [queries, rules and OTLP](scale.md) |
 | Grafana | {grafana[0]} | {grafana[1]} | options of the panels are compared with the JSON schemas |
 
 ## Operating systems
@@ -91,6 +94,7 @@ def page() -> str:
             f"| {name} | {oldest[key]} | {newest[key]} |\n" for name, key in LIBRARIES.items()
         ),
         prometheus=PROMETHEUS,
+        victoria=VICTORIA_METRICS,
         grafana=(GRAFANA_OLDEST, image[1]),
     )
 

@@ -43,12 +43,12 @@ class SentQuery(NamedTuple):
     @property
     def variable(self) -> bool:
         """Whether it is the query of a variable."""
-        return self.path.startswith("label/")
+        return self.name.startswith("variable ")
 
     def send(self, port: int, until: int) -> Answer:
         """To a Prometheus, about the hour before ``until``."""
         times = {"start": str(until - HOUR), "end": str(until)}
-        if self.variable:
+        if self.path != "query":
             return get(port, self.path, **{"match[]": self.query}, **times)
         if self.step is None:
             return get(port, "query", query=self.query, time=str(until))
@@ -74,17 +74,18 @@ def filled(text: str) -> str:
 def _variables(board: dict[str, Any]) -> Iterator[SentQuery]:
     for one in board["templating"]["list"]:
         if one["type"] == "query":
-            inside = one["query"]["query"].removeprefix("label_values(").removesuffix(")")
+            kind, _, inside = one["query"]["query"].removesuffix(")").partition("(")
             selector, _, label = inside.rpartition(", ")
-            name = f"variable {one['name']}"
-            yield SentQuery(
-                board["uid"], name, f"label/{label}/values", filled(selector), None, first=True
+            text, path = (
+                (inside, "query") if kind == "query_result" else (selector, f"label/{label}/values")
             )
+            name = f"variable {one['name']}"
+            yield SentQuery(board["uid"], name, path, filled(text), None, first=True)
 
 
 def _panel(uid: str, panel: dict[str, Any]) -> Iterator[SentQuery]:
     for target in panel.get("targets", ()):
-        step = None if target.get("instant") else target["interval"]
+        step = None if target.get("instant") else panel.get("interval", f"{SCRAPED}s")
         name = f"{panel['title']} {target['refId']}"
         first = panel["gridPos"]["y"] < FIRST
         yield SentQuery(uid, name, "query", filled(target["expr"]), step, first)

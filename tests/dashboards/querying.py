@@ -8,7 +8,14 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from tests.dashboards.reading import PanelQuery, dashboards, panels, queries, sent
+from tests.dashboards.reading import (
+    PanelQuery,
+    dashboards,
+    panels,
+    queries,
+    sent,
+    variable_query,
+)
 from tests.live.servers import PATIENCE
 
 WINDOWS = {"$__rate_interval": "20s", "$__interval": "5s", "$__range": "2m"}
@@ -99,7 +106,7 @@ def problems(query: PanelQuery, answer: Answer) -> Iterator[object]:
             for panel in panels(board)
             if (board["uid"], panel["title"], panel["type"]) == (query.uid, query.panel, "table")
         ]
-        keys = set(panel["transformations"][-1]["options"]["renameByName"])
+        keys = set(panel["transformations"][-1]["options"]["indexByName"])
         yield from (row["metric"] for row in answer.series if not set(row["metric"]) <= keys)
 
 
@@ -108,10 +115,11 @@ def check_variables(port: int, **chosen: str) -> None:
     for board in dashboards():
         for one in board["templating"]["list"]:
             if one["type"] == "query":
-                inside = one["query"]["query"].removeprefix("label_values(").removesuffix(")")
-                selector, _, label = inside.rpartition(", ")
-                found = get(port, f"label/{label}/values", **{"match[]": sent(selector, **chosen)})
-                assert found["data"], (board["uid"], one["name"])
+                text, label = variable_query(one)
+                path = f"label/{label}/values" if label else "query"
+                found = get(port, path, **{"match[]" if label else "query": sent(text, **chosen)})
+                data = found["data"]
+                assert data if label else data["result"], (board["uid"], one["name"])
 
 
 def highest(port: int, uid: str, named: str, **chosen: str) -> float:

@@ -1,6 +1,7 @@
 """The shipped dashboards, and their queries as Grafana sends them."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,6 +57,16 @@ def queries(board: Made) -> Iterator[PanelQuery]:
 def variables(board: Made) -> list[Made]:
     """The variables of a dashboard."""
     return list(board["templating"]["list"])
+
+
+def variable_query(variable: Made) -> tuple[str, str]:
+    """The query of a variable, and the label of `label_values`; none of `query_result`."""
+    text = variable["query"]["query"]
+    if found := re.fullmatch(r"query_result\((.+)\)", text):
+        return found[1], ""
+    found = re.fullmatch(r"label_values\((.+), ([a-z_]+)\)", text)
+    assert found, text
+    return found[1], found[2]
 
 
 def sent(expr: str, **chosen: str) -> str:

@@ -53,4 +53,4 @@ def test_the_page_states_the_schema_version() -> None:
     page = (ROOT / "docs" / "dashboards.md").read_text()
     (schema,) = {board["schemaVersion"] for board in dashboards()}
     assert f"`schemaVersion` {schema}" in page
-    assert "10.4 to 12.4" in page
+    assert "10.4 to 13" in page

@@ -1,7 +1,8 @@
 """The 17 rules of grafana/dashboard-linter, with exceptions.
 
 Exceptions: recorded series have no label ``instance``, nor do alerts that are not about an
-instance; and Prometheus's own metrics have a job of their own.
+instance; Prometheus's own metrics have a job of their own; and All is not every job of that
+Prometheus, but each that a query finds.
 """
 
 import copy
@@ -14,7 +15,15 @@ import pytest
 
 from sidelight.contract import METRICS
 from tests.dashboards.promql_reading import selected
-from tests.dashboards.reading import Made, dashboards, panels, queries, sent, variables
+from tests.dashboards.reading import (
+    Made,
+    dashboards,
+    panels,
+    queries,
+    sent,
+    variable_query,
+    variables,
+)
 from tests.dashboards.recorded import OF_INSTANCES, RECORDED
 
 BOARDS = {board["uid"]: board for board in dashboards()}
@@ -25,14 +34,16 @@ HISTOGRAM_PARTS = ("_count", "_sum", "_bucket")
 """Parts of a histogram; a gauge may have such a name too."""
 PROMETHEUS = "prometheus_rule_evaluation_failures_total"
 NO_JOB = {PROMETHEUS}
-NO_INSTANCE = {*(set(RECORDED) - OF_INSTANCES), "ALERTS", PROMETHEUS}
+NO_INSTANCE = {*(set(RECORDED) - OF_INSTANCES), "ALERTS", "ALERTS_FOR_STATE", PROMETHEUS}
 
 Rule = Callable[[Made], Iterable[str]]
 
 
 def template_datasource_rule(board: Made) -> Iterator[str]:
     """There is one variable for the data source, with the name and label of the rule."""
-    found = [one for one in variables(board) if one["type"] == "datasource"]
+    found = [
+        one for one in variables(board) if one["type"] == "datasource" and one["name"] != "logs"
+    ]
     expected = [("datasource", "Data source", "prometheus")]
     if [(one["name"], one["label"], one["query"]) for one in found] != expected:
         yield f"variables for the data source: {found}"
@@ -40,22 +51,22 @@ def template_datasource_rule(board: Made) -> Iterator[str]:
 
 def template_job_rule(board: Made) -> Iterator[str]:
     """The job is a variable with several values, or all."""
-    yield from unlike_choice(board, "job")
+    yield from unlike_choice(board, "job", None)
 
 
 def template_instance_rule(board: Made) -> Iterator[str]:
     """The instance is a variable with several values, or all."""
-    yield from unlike_choice(board, "instance")
+    yield from unlike_choice(board, "instance", ".+")
 
 
-def unlike_choice(board: Made, name: str) -> Iterator[str]:
+def unlike_choice(board: Made, name: str, every: str | None) -> Iterator[str]:
     expected = {
         "type": "query",
         "label": name.capitalize(),
         "datasource": CHOSEN,
         "multi": True,
         "includeAll": True,
-        "allValue": ".+",
+        "allValue": every,
     }
     found = [one for one in variables(board) if one["name"] == name]
     if [{key: one.get(key) for key in expected} for one in found] != [expected]:
@@ -63,13 +74,10 @@ def unlike_choice(board: Made, name: str) -> Iterator[str]:
 
 
 def template_label_promql_rule(board: Made) -> Iterator[str]:
-    """The query of each variable is label_values of a selector that parses."""
+    """The query of each variable is PromQL, alone or in label_values."""
     for one in variables(board):
-        if one["type"] == "query":
-            pattern = r"label_values\((.+), ([a-z_]+)\)"
-            query = re.fullmatch(pattern, one["query"]["query"])
-            if query is None or unparsed(query[1]):
-                yield f"variable {one['name']}: {one['query']['query']}"
+        if one["type"] == "query" and unparsed(variable_query(one)[0]):
+            yield f"variable {one['name']}: {one['query']['query']}"
 
 
 def template_on_time_change_reload_rule(board: Made) -> Iterator[str]:
@@ -155,7 +163,7 @@ def other_ranges(expr: str) -> list[str]:
         one.name
         for one in ranged
         if one.around[0] not in {"rate", "increase"}
-        and not (one.around[0] == "last_over_time" and one.name in RECORDED)
+        and not (one.around[0] in {"last_over_time", "sum_over_time"} and one.name in RECORDED)
     ]
 
 

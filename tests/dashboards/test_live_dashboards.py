@@ -38,12 +38,12 @@ QUIET = {
         "Without Sidelight A": "every service has it; see test_live_without_sidelight",
     },
     "sidelight-service": {
-        "Latency E": "returns traces only",
+        "Latency Traces": "returns traces only",
         "Memory D": "a machine may have no memory limit",
     },
     "sidelight-route": {
-        "Latency F": "returns traces only",
-        "Latency distribution B": "returns traces only",
+        "Latency of $method $route Traces": "returns traces only",
+        "Latency distribution of $method $route Traces": "returns traces only",
         "Requests: now and before B": "there is no data of a day ago",
         "Requests: now and before C": "there is no data of a week ago",
         "p95: now and before B": "there is no data of a day ago",

@@ -123,10 +123,10 @@ def service_environments() -> dict[str, dict[str, str]]:
 
 
 def configurations() -> Iterator[Path]:
-    """Every file under ``deploy/`` that a program reads, and the Dockerfile."""
+    """Every file under ``deploy/`` that a program of a deployment reads, and the Dockerfile."""
     yield ROOT / "Dockerfile"
     for path in sorted(DEPLOY.rglob("*")):
         inside = path.relative_to(DEPLOY).parts
-        committed = path.is_file() and "secrets" not in inside
+        committed = path.is_file() and not {"secrets", "tests"} & set(inside)
         if committed and path.suffix in {".yaml", ".yml", ".service", ".conf"}:
             yield path

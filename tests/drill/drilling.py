@@ -12,12 +12,12 @@ MOST = 120.0
 """Seconds to wait for an alert, or for its end: on a loaded machine, much more than it takes."""
 
 
-def drill(stack: Stack, crowd: Crowd, fault: Fault) -> None:
+def drill(stack: Stack, crowd: Crowd, fault: Fault, most: float = MOST) -> None:
     """The right alert comes, names whom it must, and ends; nobody else is woken, nobody twice."""
     inbox = stack.inbox
     eventually(
         lambda: not stack.query(f'ALERTS{{alertname="{fault.alert}",severity="{fault.severity}"}}'),
-        MOST,
+        most,
     )
     assert not [one for one in inbox.firing() if one.receiver == PAGES]
     began = time.monotonic()
@@ -28,7 +28,7 @@ def drill(stack: Stack, crowd: Crowd, fault: Fault) -> None:
 
     with fault.during(stack, crowd) as names:
         wrong = time.monotonic()
-        eventually(told, MOST)
+        eventually(told, most)
         first = told()[0]
         assert names(first), (first.labels, first.text)
     over = time.monotonic()
@@ -36,7 +36,7 @@ def drill(stack: Stack, crowd: Crowd, fault: Fault) -> None:
     def ended() -> bool:
         return not [one for one in inbox.firing() if fault.is_of(one) or one.receiver == PAGES]
 
-    eventually(ended, MOST)
+    eventually(ended, most)
     heard = inbox.since(began)
     last = [one for one in heard if fault.is_of(one)][-1]
     others = sorted({one.name for one in heard} - {fault.alert})

@@ -59,7 +59,7 @@ class Stack:
         self.service = self.serve()
         self.sidecar = parts.enter_context(Sidecar(self.store, where))
         self._start_alertmanager()
-        self.prometheus = parts.enter_context(self._prometheus())
+        self.prometheus = parts.enter_context(self._store())
         settle(self.sidecar, WORKERS)
         eventually(lambda: query(self.prometheus, 'up{job="shop"} == 1'))
         # Prometheus begins to scrape five seconds after its start: long enough, at this scale,
@@ -123,21 +123,24 @@ class Stack:
         )
         self._parts.enter_context(started(command, self.where))
 
-    def _prometheus(self) -> AbstractContextManager[int]:
+    def _rules(self) -> Path:
         rules = self.where / "rules.yml"
         build = ("rules", "build", "--config", str(self.settings), "--scale", str(self.scale))
         command = (SIDELIGHT, *build, "--output", str(rules))
         subprocess.run(command, check=True, timeout=PATIENCE, cwd=self.where)
-        scrape = self.time("30s")
+        return rules
+
+    def _store(self) -> AbstractContextManager[int]:
+        """What scrapes the sidecar, evaluates the rules and answers queries, on a port."""
         places = {"sidecar": self.sidecar.port, "alertmanager": self.alertmanager}
-        config = PROMETHEUS.format(scrape=scrape, rules=rules, **places)
+        config = PROMETHEUS.format(scrape=self.time("30s"), rules=self._rules(), **places)
         return prometheus(config, self.where, f"--rules.alert.resend-delay={AGAIN}")
 
 
 @contextmanager
-def stack(where: Path, scale: Fraction) -> Iterator[Stack]:
+def stack(where: Path, scale: Fraction, kind: type[Stack] = Stack) -> Iterator[Stack]:
     """All of it, until the context is left; skipped where a part is not installed."""
     for program in ("prometheus", "prometheus-alertmanager"):
         tool(program)
     with listening() as inbox, ExitStack() as parts:
-        yield Stack(where, scale, inbox, parts)
+        yield kind(where, scale, inbox, parts)

@@ -71,6 +71,8 @@ def test_links_are_followed(worlds: Worlds, uid: str) -> None:
     """A link of the first row and of the last leads to a dashboard that shows something."""
     drawing = worlds("30 s")
     for link in sorted(_links(drawing.show(BOARDS[uid]))):
+        if not urlsplit(link).path.startswith("/d/"):
+            continue  # a runbook
         target = BOARDS[urlsplit(link).path.removeprefix("/d/")]
         given = parse_qs(urlsplit(link).query, keep_blank_values=True)
         chosen = {name.removeprefix("var-"): some for name, some in given.items()}

@@ -55,8 +55,11 @@ def vmagent(where: Path, remote_write: str) -> Iterator[int]:
 
 
 @contextmanager
-def vmalert(where: Path, store: int, rules: Sequence[Path]) -> Iterator[int]:
-    """A vmalert that evaluates rules over a VictoriaMetrics, and writes what they record there."""
+def vmalert(where: Path, store: int, rules: Sequence[Path], notifier: str = "") -> Iterator[int]:
+    """A vmalert that evaluates rules over a VictoriaMetrics, and writes what they record there.
+
+    Alerts go to the notifier's address, if there is one.
+    """
     port, url = free_port(), f"http://127.0.0.1:{store}"
     command = (
         newer("victoria-metrics", "vmalert"),
@@ -65,7 +68,8 @@ def vmalert(where: Path, store: int, rules: Sequence[Path]) -> Iterator[int]:
         f"-remoteWrite.url={url}",
         f"-remoteRead.url={url}",
         f"-httpListenAddr=127.0.0.1:{port}",
-        "-notifier.blackhole",
+        f"-notifier.url={notifier}" if notifier else "-notifier.blackhole",
+        "-rule.resendDelay=2s",
         "-disableAlertgroupLabel",
         "-rule.evalDelay=0s",
         "-remoteWrite.flushInterval=100ms",

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 import yaml  # type: ignore[import-untyped] # has no types
 
-from tests.dashboards.reading import ROOT, dashboards, queries, sent, variables
+from tests.dashboards.reading import ROOT, dashboards, queries, sent, variable_query, variables
 
 RULES = (
     ROOT / "deploy" / "prometheus" / "rules" / "sidelight.yml",
@@ -59,9 +59,8 @@ def _of(board: dict[str, Any]) -> Iterator[tuple[str, str]]:
     for one in board["annotations"]["list"]:
         yield f"annotation {one['name']}", one["expr"]
     for one in variables(board):
-        if one["type"] == "query":  # label_values(SELECTOR, LABEL)
-            inside = one["query"]["query"].removeprefix("label_values(")
-            yield f"variable {one['name']}", inside.rpartition(",")[0]
+        if one["type"] == "query":
+            yield f"variable {one['name']}", variable_query(one)[0]
 
 
 def rule_queries() -> Iterator[ShippedQuery]:

@@ -42,13 +42,15 @@ STEP = "5s"
 MAY_BE_EMPTY = {
     "sidelight-fleet": {
         "Alerts firing",
+        "Firing alerts",
+        "Overspent services",
         "Services with the most errors",
         "Targets down",
         "Without Sidelight",
     },
-    "sidelight-objectives": {"Overspent budgets", "Time to exhaustion"},
+    "sidelight-objectives": {"Overspent budgets", "Soonest exhausted"},
     "sidelight-route": {
-        "Exceptions",
+        "Exceptions of $method $route",
         "In flight",
         "Disconnects, lost requests, invalid responses",
         "Oldest in flight",
@@ -67,7 +69,11 @@ MAY_BE_EMPTY = {
         "Workers that died",
         "Worker exits",
     },
-    "sidelight-service": {"Connection pool usage"},
+    "sidelight-service": {
+        "Connection pool usage",
+        "Firing alerts",
+        "Unhandled exceptions by route",
+    },
     "sidelight-telemetry-health": {
         "OTLP exports",
         "Internal errors by location",
@@ -381,9 +387,11 @@ def test_a_hostile_label_is_text(world: World) -> None:
         chip.click()
         expect(reader.page.get_by_role("option", name=HOSTILE)).to_be_visible()
         reader.page.keyboard.press("Escape")
-        eventually(lambda: _refreshed(reader)["Exceptions"] == "chart")
-        expect(reader.panel("Exceptions").locator(".sl-legend button")).to_have_text(HOSTILE)
-        reader.hover("Exceptions")
+        eventually(lambda: _refreshed(reader)["Exceptions of $method $route"] == "chart")
+        expect(
+            reader.panel("Exceptions of $method $route").locator(".sl-legend button")
+        ).to_have_text(HOSTILE)
+        reader.hover("Exceptions of $method $route")
         expect(reader.page.locator(".sl-tip")).to_contain_text(HOSTILE)
         assert reader.page.evaluate("[window.hit, document.images.length]") == [None, 0]
         assert reader.problems == []

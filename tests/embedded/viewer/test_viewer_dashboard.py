@@ -36,6 +36,16 @@ def test_a_collapsed_row_contains_its_panels() -> None:
     assert [(one.collapsed, len(one.panels)) for one in dashboard.rows] == [(True, 1)]
 
 
+def test_logs_are_left_out() -> None:
+    """Logs are in no Prometheus: no panel of them is shown, nor a row that has nothing else."""
+    place = {"x": 0, "y": 9, "w": 24, "h": 1}
+    row = {"id": 9, "type": "row", "title": "Logs", "collapsed": True, "gridPos": place}
+    dashboard = make_dashboard(
+        panel_json("stat"), panel_json("logs"), {**row, "panels": [panel_json("logs")]}
+    )
+    assert [[panel.type for panel in one.panels] for one in dashboard.rows] == [["stat"]]
+
+
 def test_panels_side_by_side_are_one_group() -> None:
     """A panel begins a group only if it is below all panels before it."""
     tall = panel_json("stat", id=1, gridPos={"x": 0, "y": 0, "w": 12, "h": 8})

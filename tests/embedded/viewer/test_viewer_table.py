@@ -127,11 +127,67 @@ def test_cells() -> None:
             [
                 ["a b", "a b", "", "/d/x?var-job=a%20b"],
                 [2.5, "2.50 req/s", "", ""],
-                [None, "-", "", ""],
+                [None, "", "", ""],
             ],
         ],
         "sort": {"column": 1, "descending": True},
     }
+
+
+def test_a_hidden_column_is_in_links() -> None:
+    """A column that is hidden is not shown, and a link can have its values."""
+    panel = make_panel(
+        "table",
+        transformations=MERGED,
+        options={"sortBy": [{"displayName": "Value", "desc": False}]},
+        fieldConfig={
+            "overrides": [
+                override("Time", custom__hidden=True),
+                override("route", custom__hideFrom={"viz": True}),
+                override("shown", links=[{"url": "/d/x?r=${__data.fields.route}"}]),
+            ],
+        },
+    )
+    labels = ({"route": "/a b", "shown": "/a b"}, {"shown": "no route"})
+    rows = [series(one, (1, 5 - at)) for at, one in enumerate(labels)]
+    found = content(panel, [result(*rows)], STATE)
+    assert found == {
+        "columns": [{"name": "shown", "number": False}, {"name": "Value", "number": True}],
+        "rows": [
+            [["no route", "no route", "", "/d/x?r="], [4, "4", "", ""]],
+            [["/a b", "/a b", "", "/d/x?r=%2Fa%20b"], [5, "5", "", ""]],
+        ],
+        "sort": {"column": 1, "descending": False},
+    }
+
+
+def test_empty_cells_are_empty() -> None:
+    """A cell without a value has its field's text for no value, and no link if that is empty."""
+    panel = make_panel(
+        "table",
+        transformations=MERGED,
+        fieldConfig={"overrides": [override("job", links=[{"url": "/d/x"}])]},
+    )
+    found = content(panel, [result(series({"job": ""}, (1, 5)))], STATE)
+    assert found is not None
+    assert found["rows"][0][1] == ["", "", "", ""]
+    panel = make_panel("table", fieldConfig={"defaults": {"noValue": "none"}})
+    found = content(panel, [result(series({"job": ""}, (1, NAN)))], STATE)
+    assert found is not None
+    assert [cell[1] for cell in found["rows"][0][1:]] == ["none", "none"]
+
+
+def test_a_runbook_is_shown_by_the_viewer() -> None:
+    """A link to the runbook of an alert leads to the viewer's page of alerts."""
+    url = "https://wiki.example/runbooks/${__data.fields.alertname}.md"
+    panel = make_panel(
+        "table",
+        transformations=MERGED,
+        fieldConfig={"overrides": [override("alertname", links=[{"url": url}])]},
+    )
+    found = content(panel, [result(series({"alertname": "TargetsDown"}, (1, 5)))], STATE)
+    assert found is not None
+    assert found["rows"][0][1][3] == "/alerts?open=TargetsDown"
 
 
 def test_no_rows_are_no_content() -> None:

@@ -45,27 +45,30 @@ def test_invalid_ranges(since: str, until: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("length", "points", "least", "expected"),
+    ("length", "points", "least", "scrape", "expected"),
     [
         # Grafana 12: an hour at 700 points is 5 s, so the minimum of 15 s; rates over 4 scrapes.
-        (3600, 700, 15, QueryInterval(15, 60, 3600)),
-        (3600, 700, 60, QueryInterval(60, 240, 3600)),
+        (3600, 700, 15, 15, QueryInterval(15, 60, 3600)),
+        (3600, 700, 60, 60, QueryInterval(60, 240, 3600)),
         # A day at 700 points is 123 s: rounded to 2 minutes; rates over a step and a scrape.
-        (86_400, 700, 15, QueryInterval(120, 135, 86_400)),
-        (86_400, 300, 15, QueryInterval(300, 315, 86_400)),
-        # Without a minimum the scrape interval is taken as 15 s.
-        (300, 600, 0, QueryInterval(0.5, 60, 300)),
-        (604_800, 1000, 15, QueryInterval(600, 615, 604_800)),
+        (86_400, 700, 15, 15, QueryInterval(120, 135, 86_400)),
+        (86_400, 300, 15, 15, QueryInterval(300, 315, 86_400)),
+        # A panel's minimum is not how often Prometheus scrapes: a rate is over step and scrape.
+        (3600, 700, 60, 15, QueryInterval(60, 75, 3600)),
+        (300, 600, 0, 15, QueryInterval(0.5, 60, 300)),
+        (604_800, 1000, 15, 15, QueryInterval(600, 615, 604_800)),
     ],
 )
-def test_query_intervals(length: float, points: int, least: float, expected: QueryInterval) -> None:
+def test_query_intervals(
+    length: float, points: int, least: float, scrape: float, expected: QueryInterval
+) -> None:
     """The step is round and not below the minimum; rates cover at least four scrapes."""
-    assert query_interval(length, points, least) == expected
+    assert query_interval(length, points, least, scrape) == expected
 
 
 def test_the_points_are_limited() -> None:
     """A series has at most the 11,000 points that Prometheus allows, on any screen."""
-    found = query_interval(5 * 31_536_000, 100_000, 0)
+    found = query_interval(5 * 31_536_000, 100_000, 0, 15)
     assert 5 * 31_536_000 / found.step <= 11_000
 
 

@@ -6,6 +6,12 @@ import pytest
 
 from sidelight.embedded.viewer.dashboard import Dashboard
 from sidelight.embedded.viewer.time_range import QueryInterval
+from sidelight.embedded.viewer.variable_options import (
+    chosen,
+    parse_label_values,
+    parse_query_result,
+    result_line,
+)
 from sidelight.embedded.viewer.variables import (
     ALL,
     PageState,
@@ -15,9 +21,9 @@ from sidelight.embedded.viewer.variables import (
     escape_regex,
     interpolate,
     page_state,
-    parse_label_values,
+    title,
 )
-from tests.embedded.viewer.builders import make_dashboard, query_variable
+from tests.embedded.viewer.builders import make_dashboard, query_variable, series
 
 INTERVAL = QueryInterval(15, 60, 3600)
 
@@ -152,3 +158,27 @@ def test_any_other_query_of_a_variable_is_refused() -> None:
     """The error names a query that is not ``label_values``."""
     with pytest.raises(ValueError, match=r"'metrics\(up\)' is not label_values"):
         parse_label_values("metrics(up)")
+
+
+def test_a_query_finds_options_by_a_pattern() -> None:
+    """Of each series of ``query_result``, written as Grafana does, the first group is an option."""
+    assert parse_query_result("query_result(count by (job) (up))") == "count by (job) (up)"
+    assert parse_query_result("label_values(up, job)") == ""
+    lines = [result_line(series({"job": job}, (1.5, 3))) for job in ("a", 'odd"} 1', "a")]
+    assert lines[0] == '{job="a"} 3 1500'
+    assert chosen(lines, '/^{job="(.*)"}/') == ("a", 'odd"} 1')
+    assert chosen(["b", "a"], "") == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({}, "p95 of All first"),
+        ({"job": ("a", "b"), "one": ("second",)}, "p95 of a + b second"),
+    ],
+)
+def test_a_title_has_the_values_of_variables(
+    values: dict[str, tuple[str, ...]], expected: str
+) -> None:
+    """In a title, a variable is replaced by its values, and All by its name."""
+    assert title("p95 of $job $one", dashboard(), state(**values)) == expected

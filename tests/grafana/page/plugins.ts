@@ -9,7 +9,8 @@ const LINE = {
   lineStyle: { fill: 'solid' }, scaleDistribution: { type: 'linear' }, stacking: { mode: 'none', group: 'A' },
   hideFrom: { legend: false, tooltip: false, viz: false }, thresholdsStyle: { mode: 'off' }, barAlignment: 0,
 };
-const CELL = { align: 'auto', cellOptions: { type: 'auto' }, inspect: false, filterable: false, width: undefined, minWidth: undefined };
+const HIDE_FROM = { legend: false, tooltip: false, viz: false };
+const CELL = { hideFrom: HIDE_FROM, align: 'auto', cellOptions: { type: 'auto' }, inspect: false, filterable: false, width: undefined, minWidth: undefined };
 const HEATMAP = { hideFrom: { legend: false, tooltip: false, viz: false }, scaleDistribution: { type: 'linear' } };
 const CUSTOM: Record<string, Record<string, unknown>> = { timeseries: LINE, table: CELL, heatmap: HEATMAP };
 

@@ -14,7 +14,8 @@ function cell(field: Field, row: number) {
 }
 
 function table([frame]: DataFrame[]) {
-  return (frame?.fields ?? []).map((field) => ({
+  const isShown = (field: Field) => !field.config.custom?.hideFrom?.viz;
+  return (frame?.fields ?? []).filter(isShown).map((field) => ({
     name: getFieldDisplayName(field, frame),
     type: field.type,
     coloured: ['color-text', 'color-background'].includes(field.config.custom?.cellOptions?.type),

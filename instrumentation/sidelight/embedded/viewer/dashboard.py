@@ -73,7 +73,10 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class TemplateVariable:
-    """A variable of a dashboard. ``all_value`` replaces All in a query; it may be empty."""
+    """A variable of a dashboard. ``all_value`` replaces All in a query; it may be empty.
+
+    The first group of ``regex``, if there is one, is the option in what the query finds.
+    """
 
     name: str
     label: str
@@ -82,6 +85,7 @@ class TemplateVariable:
     multi: bool
     include_all: bool
     all_value: str
+    regex: str
     current: tuple[str, ...]
     descending: bool
 
@@ -184,6 +188,7 @@ def _variable(model: Json) -> TemplateVariable:
         multi=model.get("multi", False),
         include_all=model.get("includeAll", False),
         all_value=model.get("allValue") or "",
+        regex=model.get("regex") or "",
         current=(current,) if isinstance(current, str) else tuple(current),
         descending=model.get("sort", 0) in {2, 4, 6, 8},
     )
@@ -202,16 +207,25 @@ def _annotations(models: Iterable[Json]) -> Iterator[AnnotationQuery]:
 
 
 def _rows(models: Iterable[Json]) -> Iterator[PanelRow]:
+    """The rows with panels. Logs are left out: they are in no Prometheus."""
+    return (row for row in _all_rows(models) if row.panels)
+
+
+def _all_rows(models: Iterable[Json]) -> Iterator[PanelRow]:
     title, collapsed, panels = "", False, list[Panel]()
     for model in sorted(models, key=lambda model: (model["gridPos"]["y"], model["gridPos"]["x"])):
         if model["type"] != "row":
-            panels.append(_panel(model))
+            panels += _drawn([model])
             continue
         if title or panels:
             yield PanelRow(title, collapsed, tuple(panels))
         title, collapsed = model.get("title", ""), model.get("collapsed", False)
-        panels = [_panel(inner) for inner in model.get("panels") or ()]
+        panels = _drawn(model.get("panels") or ())
     yield PanelRow(title, collapsed, tuple(panels))
+
+
+def _drawn(models: Iterable[Json]) -> list[Panel]:
+    return [_panel(model) for model in models if model["type"] != "logs"]
 
 
 def _panel(model: Json) -> Panel:

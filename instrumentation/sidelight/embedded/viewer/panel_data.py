@@ -1,8 +1,9 @@
 """The data of panels: their queries are sent, and the results become what the browser draws."""
 
 import asyncio
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sidelight.embedded.viewer import heatmap, markdown, single_value, table, timeseries
@@ -10,13 +11,18 @@ from sidelight.embedded.viewer.clients import PrometheusClient
 from sidelight.embedded.viewer.dashboard import AnnotationQuery, Dashboard, Panel, PanelQuery
 from sidelight.embedded.viewer.fields import field_config
 from sidelight.embedded.viewer.query_result import DataSourceError, QueryResult, TraceExemplar
-from sidelight.embedded.viewer.time_range import QueryInterval, TimeRange, query_interval
+from sidelight.embedded.viewer.time_range import (
+    DEFAULT_SCRAPE_INTERVAL,
+    QueryInterval,
+    TimeRange,
+    query_interval,
+)
 from sidelight.embedded.viewer.timeseries import Annotation, annotations
 from sidelight.embedded.viewer.variables import (
     DATA_SOURCE,
     PageState,
     interpolate,
-    parse_label_values,
+    title,
 )
 
 Json = dict[str, Any]
@@ -24,6 +30,8 @@ CHART_MARGIN: Final = 70
 """Pixels of a panel's width that the graph does not use."""
 NO_DATA: Final = "No data"
 MAX_ANNOTATIONS: Final = 100
+COLORED: Final = frozenset({"stat", "gauge", "bargauge"})
+"""The types of panels whose text for no value has the first color of the thresholds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +53,13 @@ class Refresh:
     def interval(self, panel: Panel, query: PanelQuery) -> QueryInterval:
         """The interval of a query, from the width of its panel and its ``min_interval``."""
         points = max(round(self.width * panel.position.width / 24) - CHART_MARGIN, 100)
-        minimum = query.min_interval or panel.min_interval
-        return query_interval(self.period.length, points, min(minimum, self.max_step or minimum))
+        scrape = self.least(query.min_interval or DEFAULT_SCRAPE_INTERVAL)
+        minimum = self.least(query.min_interval or panel.min_interval or scrape)
+        return query_interval(self.period.length, points, minimum, scrape)
+
+    def least(self, seconds: float) -> float:
+        """An interval, or the shorter one of the options."""
+        return min(seconds, self.max_step or seconds)
 
     async def run(self, panel: Panel, query: PanelQuery) -> QueryResult:
         """Send a query. Raises `DataSourceError`."""
@@ -88,7 +101,8 @@ async def panel_content(refresh: Refresh, panel: Panel) -> Json:
         content, warnings = await _content(refresh, panel)
     except DataSourceError as error:
         content, warnings = {"kind": "error", "text": str(error)}, ()
-    return {**content, "remarks": [*remarks, *warnings]}
+    name = title(panel.title, refresh.dashboard, refresh.state)
+    return {**content, "title": name, "remarks": [*remarks, *warnings]}
 
 
 async def _content(refresh: Refresh, panel: Panel) -> tuple[Json, Sequence[str]]:
@@ -100,8 +114,12 @@ async def _content(refresh: Refresh, panel: Panel) -> tuple[Json, Sequence[str]]
     warnings = list(dict.fromkeys(text for result in results for text in result.warnings))
     content = await PANEL_TYPES[panel.type](refresh, panel, results)
     if content is None:
-        no_value = field_config(panel, "").get("noValue", NO_DATA)
-        return {"kind": "empty", "text": no_value}, warnings
+        color = field_config(panel, "").threshold_color(-math.inf)
+        return {
+            "kind": "empty",
+            "text": panel.field_defaults.get("noValue", NO_DATA),
+            "color": color if panel.type in COLORED else "",
+        }, warnings
     return content, warnings
 
 
@@ -120,8 +138,13 @@ async def _timeseries(
 
 async def _heatmap(refresh: Refresh, panel: Panel, results: Sequence[QueryResult]) -> Json | None:
     exemplars = await refresh.exemplars(panel)
-    step = refresh.interval(panel, panel.queries[0]).step
-    option = heatmap.option(panel, results[0], step, refresh.period, exemplars)
+    query, result = next(
+        (query, result)
+        for query, result in zip(panel.queries, results, strict=True)
+        if not query.exemplar
+    )
+    step = refresh.interval(panel, query).step
+    option = heatmap.option(panel, result, step, refresh.period, exemplars)
     return option and {"kind": "chart", "option": option}
 
 
@@ -159,7 +182,9 @@ async def dashboard_annotations(refresh: Refresh) -> Sequence[Annotation]:
     """The annotations of a dashboard. A query that fails has none: panels show their own errors."""
 
     async def of(query: AnnotationQuery) -> list[Annotation]:
-        interval = query_interval(refresh.period.length, refresh.width, query.min_interval)
+        scrape = refresh.least(DEFAULT_SCRAPE_INTERVAL)
+        length, width = refresh.period.length, refresh.width
+        interval = query_interval(length, width, query.min_interval, scrape)
         step = interval.step
         expr = interpolate(query.expr, refresh.dashboard, refresh.state, interval)
         try:
@@ -170,22 +195,3 @@ async def dashboard_annotations(refresh: Refresh) -> Sequence[Annotation]:
 
     found = await asyncio.gather(*map(of, refresh.dashboard.annotations))
     return [annotation for one in found for annotation in one][:MAX_ANNOTATIONS]
-
-
-async def variable_options(refresh: Refresh) -> dict[str, tuple[str, ...]]:
-    """The options of each variable. A query may refer to the variables before its own.
-
-    A variable whose query fails has no options. Raises nothing.
-    """
-    options: dict[str, tuple[str, ...]] = {}
-    interval = query_interval(refresh.period.length, refresh.width, 0)
-    for variable in refresh.dashboard.query_variables:
-        state = replace(refresh.state, options=options)
-        expr = interpolate(variable.query, refresh.dashboard, state, interval)
-        try:
-            selector, label = parse_label_values(expr)
-            found = await refresh.prometheus.label_values(label, selector, refresh.period)
-        except (DataSourceError, ValueError):
-            found = ()
-        options[variable.name] = tuple(sorted(found, reverse=variable.descending))
-    return options

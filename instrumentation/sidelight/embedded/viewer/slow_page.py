@@ -7,7 +7,6 @@ from typing import Any, Final
 from sidelight.embedded.viewer.clients import ViewerContext
 from sidelight.embedded.viewer.elements import PanelElement
 from sidelight.embedded.viewer.query_result import DataSourceError
-from sidelight.embedded.viewer.table import NO_VALUE
 from sidelight.embedded.viewer.units import format_value
 from sidelight.embedded.viewer.variables import (
     ALL,
@@ -16,6 +15,7 @@ from sidelight.embedded.viewer.variables import (
     variable_parameters,
 )
 
+NO_VALUE: Final = "-"
 MIN_PHASE: Final = 0.001
 """Seconds: a phase that is shorter does not explain a slow request."""
 MIN_BLOCKED: Final = 0.1

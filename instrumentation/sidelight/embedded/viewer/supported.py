@@ -96,6 +96,7 @@ TABLE: Final[Supported] = {
     "fieldConfig.defaults.custom.cellOptions.type": _only("auto"),
     "fieldConfig.defaults.custom.filterable": None,  # a filter changes nothing until it is used
     "fieldConfig.defaults.custom.inspect": OFF,
+    "fieldConfig.defaults.custom.minWidth": None,  # a column is as wide as its widest cell
     "options.cellHeight": _only("sm"),
     "options.footer.countRows": None,  # applies to the footer, which is off
     "options.footer.show": OFF,
@@ -145,6 +146,11 @@ PROPERTIES: Final[Supported] = {
     "custom.lineWidth": None,
     "custom.stacking.group": None,
     "custom.stacking.mode": _only("none", "normal"),
+    "custom.hidden": EITHER,
+    "custom.hideFrom.legend": None,  # a table has none
+    "custom.hideFrom.tooltip": None,  # as above
+    "custom.hideFrom.viz": EITHER,
+    "custom.width": None,  # as of minWidth
     "decimals": None,
     "displayName": None,
     "max": None,

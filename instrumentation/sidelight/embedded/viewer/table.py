@@ -1,6 +1,7 @@
 """Table panels: data frames, Grafana's transformations of them, and cells."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,9 +12,7 @@ from sidelight.embedded.viewer.query_result import QueryResult
 from sidelight.embedded.viewer.variables import PageState, data_link
 
 TIME: Final = "Time"
-NO_VALUE: Final = "-"
-EMPTY_LABEL: Final = "(empty)"
-"""The text of an empty label, so that a link has a text."""
+RUNBOOK: Final = re.compile(r"https?://.*/runbooks/(\w+)\.md")
 Cell = float | str | None
 Json = dict[str, Any]
 
@@ -38,40 +37,52 @@ def content(panel: Panel, results: Sequence[QueryResult], state: PageState) -> J
     column, descending = sort_by.get("displayName", ""), bool(sort_by.get("desc"))
     frame = sort(frame, column, descending=descending)
     fields = [field_config(panel, name) for name in frame.columns]
+    shown = [at for at, field in enumerate(fields) if not _is_hidden(field)]
+    names = [frame.columns[at] for at in shown]
     text = [any(isinstance(row[at], str) for row in frame.rows) for at in range(len(fields))]
     return {
         "columns": [
-            {"name": field.get("displayName", name), "number": not is_text}
-            for name, field, is_text in zip(frame.columns, fields, text, strict=True)
+            {"name": fields[at].get("displayName", name), "number": not text[at]}
+            for at, name in zip(shown, names, strict=True)
         ],
-        "rows": [_cells(frame, row, fields, state) for row in frame.rows],
+        "rows": [_cells(frame, row, fields, shown, state) for row in frame.rows],
         "sort": {
-            "column": frame.columns.index(column) if column in frame.columns else -1,
+            "column": names.index(column) if column in names else -1,
             "descending": descending,
         },
     }
 
 
+def _is_hidden(field: FieldConfig) -> bool:
+    """Whether a column is hidden, as Grafana says it since version 12, or said it before."""
+    return bool(field.get("custom.hideFrom", {}).get("viz") or field.get("custom.hidden"))
+
+
 def _cells(
-    frame: DataFrame, row: Sequence[Cell], fields: Sequence[FieldConfig], state: PageState
+    frame: DataFrame,
+    row: Sequence[Cell],
+    fields: Sequence[FieldConfig],
+    shown: Sequence[int],
+    state: PageState,
 ) -> list[Json]:
     texts = {
         name: "" if cell is None else str(cell)
         for name, cell in zip(frame.columns, row, strict=True)
     }
-    return [_cell(cell, field, texts, state) for cell, field in zip(row, fields, strict=True)]
+    return [_cell(row[at], fields[at], texts, state) for at in shown]
 
 
 def _cell(cell: Cell, field: FieldConfig, row: dict[str, str], state: PageState) -> Any:
-    if not _has_value(cell):
-        text, color = NO_VALUE, ""
-    elif isinstance(cell, str):
-        text, color = cell or EMPTY_LABEL, ""
-    else:
+    text, color = str(field.get("noValue", "")), ""
+    if isinstance(cell, str) and cell:
+        text = cell
+    elif _has_value(cell) and not isinstance(cell, str):
         colored = field.get("custom.cellOptions", {}).get("type") == "color-text"
         text, color = field.format(cell or 0), field.threshold_color(cell or 0) if colored else ""
     links = field.get("links") or ()
-    address = data_link(links[0]["url"], state, row) if links and cell is not None else ""
+    address = data_link(links[0]["url"], state, row) if links and text else ""
+    # A runbook is shown by the viewer's own page of alerts.
+    address = RUNBOOK.sub(r"/alerts?open=\1", address)
     return [cell if _has_value(cell) else None, text, color, address]
 
 

@@ -90,9 +90,10 @@ def round_interval(milliseconds: float) -> int:
     return next((even for below, even in ROUND_INTERVALS if milliseconds < below), YEAR_MS)
 
 
-def query_interval(length: float, points: int, min_interval: float) -> QueryInterval:
+def query_interval(
+    length: float, points: int, min_interval: float, scrape_interval: float
+) -> QueryInterval:
     """The interval that Grafana uses for a range of ``length`` seconds and so many points."""
     exact = round_interval(length * 1000 / max(points, 1)) / 1000
     step = max(exact, min_interval, math.ceil(length * 1000 / MAX_POINTS) / 1000)
-    scrape_interval = min_interval or DEFAULT_SCRAPE_INTERVAL
     return QueryInterval(step, max(step + scrape_interval, 4 * scrape_interval), length)

@@ -25,9 +25,6 @@ LABELS: Final = "__field.labels."
 REFERENCE: Final = re.compile(
     r"\$(\w+)|\$\{(\w+(?:\.[^:}]+)?)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]", re.ASCII
 )
-LABEL_VALUES: Final = re.compile(
-    r"label_values\(\s*(?:(?P<selector>.+),\s*)?(?P<label>[a-zA-Z_]\w*)\s*\)"
-)
 SPECIAL: Final = re.compile(r"[$^*{}\[\]'+?.()|]")
 
 
@@ -121,6 +118,15 @@ def interpolate(expr: str, dashboard: Dashboard, state: PageState, interval: Que
     return _replace(expr, lambda name, _: texts.get(name))
 
 
+def title(text: str, dashboard: Dashboard, state: PageState) -> str:
+    """The title of a panel, in which variables are replaced by their values."""
+    texts = {
+        one.name: " + ".join("All" if value == ALL else value for value in state.of(one))
+        for one in dashboard.variables
+    }
+    return _replace(text, lambda name, _: texts.get(name))
+
+
 def _duration(seconds: float) -> str:
     return to_text(round(seconds * 1000))
 
@@ -156,13 +162,6 @@ def dashboard_link(path: str, state: PageState) -> str:
     parts = [time_parameters(state)]
     parts += [variable_parameters(name, values) for name, values in state.values.items()]
     return f"{path}?{'&'.join(parts)}"
-
-
-def parse_label_values(query: str) -> tuple[str, str]:
-    """Selector and label of ``label_values(selector, label)``. Raises ValueError."""
-    if (found := LABEL_VALUES.fullmatch(query.strip())) is None:
-        raise ValueError(f"{query!r} is not label_values(metric, label)")
-    return (found["selector"] or "").strip(), found["label"]
 
 
 def _replace(text: str, value: Callable[[str, str], str | None]) -> str:

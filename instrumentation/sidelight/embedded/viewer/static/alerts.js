@@ -34,13 +34,13 @@ export default {
         <article v-for="one in group.alerts" :key="one.key" :class="{ open: open === one.key }">
           <button type="button" class="sl-alert" @click="toggle(one)" :aria-expanded="open === one.key">
             <i :class="'sl-state ' + one.state + ' ' + one.severity"></i>
-            <b>{{ one.name }}</b>
+            <span class="sl-name"><b>{{ one.name }}</b><time v-if="one.since">since {{ when(one.since) }}</time></span>
             <span class="sl-summary">{{ one.summary }}</span>
+            <span v-if="one.state === 'firing'" class="sl-description">{{ one.description }}</span>
             <span class="sl-labels"><code v-for="(text, name) in one.labels">{{ name }}={{ text }}</code></span>
-            <time v-if="one.since">since {{ when(one.since) }}</time>
           </button>
           <div v-if="open === one.key" class="sl-detail">
-            <p v-if="one.description">{{ one.description }}</p>
+            <p v-if="one.description && one.state !== 'firing'">{{ one.description }}</p>
             <p v-if="one.problem" class="sl-error"><b>!</b>{{ one.problem }}</p>
             <p><a v-if="one.dashboard" :href="one.dashboard">Open the dashboard</a></p>
             <pre>{{ one.expr }}</pre>

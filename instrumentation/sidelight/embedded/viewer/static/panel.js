@@ -98,7 +98,7 @@ export default {
   template: `
     <section class="sl-panel" :class="['is-' + body.kind, { small: head.small }]" :data-panel="head.title" :data-kind="body.kind">
       <header>
-        <h3>{{ head.title }}</h3>
+        <h3>{{ body.title ?? head.title }}</h3>
         <span v-if="head.description" class="sl-info" tabindex="0" role="note" :aria-label="head.description">i<span>{{ head.description }}</span></span>
         <a v-for="link in head.links" :href="link.url">{{ link.title }}</a>
         <span v-if="body.remarks?.length" class="sl-info sl-remark" tabindex="0" role="note">!<span><p v-for="text in body.remarks">{{ text }}</p></span></span>
@@ -130,7 +130,7 @@ export default {
         </div>
         <sl-table v-else-if="body.kind === 'table'" :body="body" :dark="dark"></sl-table>
         <sl-markdown v-else-if="body.kind === 'text'" :html="body.html"></sl-markdown>
-        <p v-else-if="body.kind === 'empty'" class="sl-empty">
+        <p v-else-if="body.kind === 'empty'" class="sl-empty" :style="body.color ? { color: readable(body.color) } : null">
           <span><template v-for="part in body.parts"><a v-if="part.href" :href="part.href">{{ part.text }}</a><template v-else>{{ part.text }}</template></template></span>
         </p>
         <p v-else-if="body.kind === 'error'" class="sl-error"><b>!</b>{{ body.text }}</p>

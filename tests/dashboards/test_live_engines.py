@@ -1,0 +1,200 @@
+"""VictoriaMetrics with vmalert has the values that Prometheus has, from the same samples.
+
+Both get them by remote write, and evaluate the same rules.
+"""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from sidelight.embedded.promql.storage import SampleBlock
+from tests.dashboards.querying import all_queries, get
+from tests.dashboards.reading import PanelQuery, sent
+from tests.dashboards.stack import SHOP, rule_files, served, shoppers
+from tests.dashboards.steady import STEP, hour
+from tests.embedded.promql import remote_write
+from tests.embedded.promql.oracle_server import oracle_server
+from tests.live.counting import Samples, samples
+from tests.live.newer import newer
+from tests.live.prometheus import query
+from tests.live.servers import PATIENCE, eventually, of_uvicorn
+from tests.live.sidecars import Sidecar
+from tests.live.victoria_metrics import victoria_metrics, vmalert
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.newest,
+    pytest.mark.timeout(500),
+    pytest.mark.xdist_group("engines"),
+]
+
+LONG = re.compile(r"slo:\w+:(increase|ratio_rate)(30m|\d+[hd])|slo:error_budget_left")
+"""What is summed over all evaluations so far. The two engines did not begin with the same one."""
+CHOOSES = re.compile(r"\b(topk|bottomk)\b")
+"""Of equal values each engine chooses others."""
+LEFT = 'slo:error_budget_left:ratio{job="shop"}'
+RATES = {"slo:requests:rate5m": 2.0, "slo:bad_requests:rate5m": 0.01}
+RECORDED_JOB = "recorded"
+"""A job of which an hour of RATES was recorded before."""
+Values = dict[frozenset[tuple[str, str]], float]
+
+
+class Engines(NamedTuple):
+    """The ports of both."""
+
+    prometheus: int
+    victoria_metrics: int
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    """Both engines with the same samples, once the rules have recorded in both."""
+    where = tmp_path_factory.mktemp("engines")
+    rules = rule_files(where)
+    config = f"global: {{evaluation_interval: 1s}}\nrule_files: [{', '.join(map(str, rules))}]\n"
+    page = page_of_the_shop(where)
+    with ExitStack() as parts:
+        oracle = parts.enter_context(
+            oracle_server(newer("prometheus"), [], where / "prometheus", "--web.enable-lifecycle")
+        )
+        found = Engines(oracle.port, parts.enter_context(victoria_metrics(where)))
+        eventually(lambda: query(found.victoria_metrics, "vector(1)"))
+        now = int(time.time())
+        for blocks in zip(hour(page, now), hour(recorded_before(), now, RECORDED_JOB), strict=True):
+            for port in found:
+                remote_write.send(port, blocks)
+        (where / "prometheus" / "prometheus.yml").write_text(config)
+        reload(found.prometheus)  # before it, samples of an hour ago would be too old
+        parts.enter_context(vmalert(where, found.victoria_metrics, rules))
+        eventually(lambda: all(len(query(port, LEFT)) == 4 for port in found))
+        yield found
+
+
+def reload(port: int) -> None:
+    """Have a Prometheus read its configuration again."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    connection.request("POST", "/-/reload")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def page_of_the_shop(where: Path) -> Samples:
+    """The page of a shop that was used, and what a scrape of it adds."""
+    store = where / "store"
+    env = {"SIDELIGHT_DIR": str(store), "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1"}
+    with (
+        served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as shop,
+        Sidecar(store, where) as sidecar,
+    ):
+        eventually(lambda: 'sidelight_workers{state="serving"} 2' in sidecar.get("/metrics")[1])
+        with shoppers(shop, 20):
+            time.sleep(15)
+            found = samples(sidecar.get("/metrics")[1])
+    scrape = {"up": 1.0, "scrape_duration_seconds": 0.01, "scrape_samples_scraped": 1_000.0}
+    return found | {(name, frozenset[tuple[str, str]]()): value for name, value in scrape.items()}
+
+
+def recorded_before() -> Samples:
+    slo = frozenset({("slo", "latency")})
+    return {(name, slo): value for name, value in RATES.items()}
+
+
+def answer(port: int, expr: str, at: float, *, instant: bool = True) -> Values:
+    """The values of a query at a time; of a range, the last ones."""
+    if instant:
+        found = get(port, "query", query=expr, time=str(at))
+    else:
+        start = str(at - 60)
+        found = get(port, "query_range", query=expr, start=start, end=str(at), step="15")
+    assert found["status"] == "success", (expr, found)
+    rows = found["data"]["result"]
+    return {_labels(row["metric"]): float(_last(row)[1]) for row in rows}
+
+
+def _labels(given: dict[str, str]) -> frozenset[tuple[str, str]]:
+    bound = {"le": str(float(given["le"]))} if "le" in given else {}
+    return frozenset({**given, **bound}.items())
+
+
+def _last(row: dict[str, list[str]]) -> list[str]:
+    return row["value"] if "value" in row else list(row["values"][-1])
+
+
+def answers(engines: Engines, each: PanelQuery, at: float) -> list[Values]:
+    """What both answer to a query of a dashboard."""
+    expr, instant = sent(each.expr, job="shop"), bool(each.target["instant"])
+    return [answer(port, expr, at, instant=instant) for port in engines]
+
+
+def test_every_query_of_the_dashboards(engines: Engines) -> None:
+    """Each succeeds, and has the labels and, to a millionth, the values that it has in Prometheus.
+
+    Not the values of long windows, which are those of `test_long_windows`.
+    """
+    at, answered = time.time() - 2, 0
+    for each in all_queries():
+        expected, found = answers(engines, each, at)
+        answered += bool(expected)
+        if LONG.search(each.expr):
+            continue
+        if CHOOSES.search(each.expr):
+            assert len(found) == len(expected), each
+            expected = {key: expected.get(key, value) for key, value in found.items()}
+        assert found == pytest.approx(expected, rel=1e-6), (each, each.expr)
+    assert answered > 150
+
+
+def test_what_the_rules_record(engines: Engines) -> None:
+    """The same series, with the same values but for those of long windows."""
+    at, recorded = time.time() - 2, '{__name__=~".+:.+",job="shop"}'
+    expected, found = (answer(port, recorded, at) for port in engines)
+    assert found.keys() == expected.keys()
+    assert len(found) > 700
+    short = {key for key in expected if not LONG.match(dict(key)["__name__"])}
+    assert len(short) > 600
+    assert {key: found[key] for key in short} == pytest.approx(
+        {key: expected[key] for key in short}, rel=1e-6
+    )
+
+
+def test_long_windows(engines: Engines) -> None:
+    """Where an hour was recorded, the rules of long windows have the same values."""
+    ratio = RATES["slo:bad_requests:rate5m"] / RATES["slo:requests:rate5m"]
+    for window in ("30m", "1h", "6h", "30d"):
+        name = f"slo:bad_requests_per_requests:ratio_rate{window}"
+        for port in engines:
+            rows = query(port, f'{name}{{job="{RECORDED_JOB}"}}')
+            values = [float(row["value"][1]) for row in rows]
+            assert values == pytest.approx([ratio], rel=0.01), (name, port)
+    for window in ("30m", "1h"):
+        name = f'slo:requests:increase{window}{{job="{RECORDED_JOB}"}}'
+        expected, found = (answer(port, name, time.time()) for port in engines)
+        assert len(found) == 1
+        assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_rates_of_an_uneven_counter(engines: Engines) -> None:
+    """They differ by less than what the counter grew between two samples, and do differ."""
+    now, window = int(time.time()), 300
+    times = np.arange(now - 2_400, now, STEP)
+    grown = np.random.default_rng(1).integers(0, 100, len(times))
+    block = SampleBlock(
+        [{"__name__": "uneven_total"}], times * 1_000, np.cumsum([grown], axis=1).astype(float)
+    )
+    for port in engines:
+        remote_write.send(port, [block])
+    eventually(lambda: query(engines.victoria_metrics, "uneven_total"))
+    differences = []
+    for at in times[30:]:
+        expected, found = (answer(port, f"rate(uneven_total[{window}s])", at) for port in engines)
+        differences += [abs(found[key] - expected[key]) for key in expected]
+    assert len(differences) == len(times) - 30
+    assert 0 < max(differences) < grown.max() / window
