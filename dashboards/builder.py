@@ -147,7 +147,7 @@ def _variable(name: str) -> build.QueryVariable:
     """A variable whose value is one or several values of a label, or all of them."""
     label, every, query = VARIABLES[name]
     made = build.QueryVariable(name).label(label).datasource(DATASOURCE)
-    made.query({"query": query, "refId": f"variable-{name}"}).definition(query)
+    made.query({"query": query, "refId": f"variable-{name}"})
     made.refresh(VariableRefresh.ON_TIME_RANGE_CHANGED).sort(VariableSort.ALPHABETICAL_ASC)
     made.current(VariableOption(selected=True, text=["All"], value=["$__all"]))
     made.multi(True).include_all(True)

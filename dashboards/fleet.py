@@ -33,7 +33,7 @@ SERVICES: Final = table(
     "seen in the last day and has no target left keeps its row. The budget is the lowest of the "
     "service's objectives, the burn rate the highest; a burn rate of 1 spends the budget exactly "
     "over its window.",
-    [Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}"))],
+    [Key("job", "Service", link_to("service", shared.OF_SERVICE))],
     coloured_column(ALERTS, "Alerts firing", "short", (1, BAD), decimals=0),
     Column(total(REQUESTS, "job"), "Requests/s", "reqps"),
     coloured_column(error_ratio("job"), "Errors", "percentunit", *ERROR_RATIO),

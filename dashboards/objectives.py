@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from dashboards import shared
 from dashboards.builder import Row, Section, dashboard, link_to
 from dashboards.colours import BAD, BUDGET_LEFT, GOOD, WARN, levels
 from dashboards.panels import NO_DATA, bar_gauge, count_stat, stat, time_series
@@ -90,7 +91,7 @@ OBJECTIVES: Final = table(
     "The 50 objectives with the least budget left. A burn rate is red from the threshold "
     "of its alert on.",
     [
-        Key("job", "Service", link_to("service", "var-job=${__data.fields.Service}")),
+        Key("job", "Service", link_to("service", shared.OF_SERVICE)),
         Key("slo", "SLO"),
         Key("http_request_method", "Method", blank="all"),
         Key("http_route", "Route", blank=WHOLE),
@@ -170,12 +171,7 @@ SHARE: Final = f"({BAD_REQUESTS}) / on () group_left () ({failed()} > 0)"
 
 LABELS: Final = {"job": "job", "route": "http_route", "method": "http_request_method"}
 OF_BAR: Final = [f"var-{name}=${{__field.labels.{label}}}" for name, label in LABELS.items()]
-TO_ROUTE: Final = link_to(
-    "route",
-    "var-job=${__data.fields.Service}",
-    "var-route=${__data.fields.http_route}",
-    "var-method=${__data.fields.Method}",
-)
+TO_ROUTE: Final = link_to("route", *shared.OF_ROUTE, "var-method=${__data.fields.Method}")
 SPENDERS: Final = [
     table(
         "Routes with the most failed requests",

@@ -184,11 +184,16 @@ LATENCY_CAUSES: Final = [
 OTHER_CAUSES: Final = [
     time_series(
         "Event loops blocked by the route",
-        "How many of the selected event loops the route blocked on average; all other requests of "
-        "a blocked loop's worker waited.",
-        "short",
-        Query(total(rate("asyncio_event_loop_blocked_seconds_total", ROUTE)), "blocked"),
-        Query(f"sum({raw('sidelight_workers')})", "Limit: event loops"),
+        "The share of the time of all selected event loops for which the route blocked them; all "
+        "other requests of a blocked loop's worker waited.",
+        "percentunit",
+        Query(
+            ratio(
+                total(rate("asyncio_event_loop_blocked_seconds_total", ROUTE)),
+                total(raw("sidelight_workers")),
+            ),
+            "blocked",
+        ),
         empty=SIDELIGHT_ONLY,
         colours={"blocked": WARN},
     ),

@@ -90,7 +90,7 @@ BLOCKED: Final = total(rate("asyncio_event_loop_blocked_seconds_total"), "job", 
 BLOCKS: Final = total(rate("asyncio_event_loop_blocks_total"), "job", "http_route")
 EVENT_LOOPS: Final = f"on (job) group_left () {total(raw('sidelight_workers'), 'job')}"
 BLOCKING: Final = in_top(f"{BLOCKED} > 0", 20, "job", "http_route")
-TO_ROUTE: Final = link_to("route", shared.OF_SERVICE, "var-route=${__data.fields.http_route}")
+TO_ROUTE: Final = link_to("route", *shared.OF_ROUTE)
 LOOPS: Final = [
     heatmap(
         "Event loop lag distribution",

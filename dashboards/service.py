@@ -127,13 +127,8 @@ SHARE: Final = f"topk(30, {SPENT}) / on () group_left () (sum({recorded(names.RO
 TOP: Final = in_top(SPENT, 30, *ROUTE_LABELS)
 P95: Final = quantile("0.95", total(recorded(names.ROUTE_LE), *ROUTE_LABELS, "le"))
 TO_ROUTE: Final = link_to(
-    "route",
-    "var-job=${__data.fields.Service}",
-    "var-route=${__data.fields.http_route}",
-    "var-method=${__data.fields.Method}",
-    "${instance:queryparam}",
+    "route", *shared.OF_ROUTE, "var-method=${__data.fields.Method}", "${instance:queryparam}"
 )
-TO_ROUTE_ALONE: Final = link_to("route", shared.OF_SERVICE, "var-route=${__data.fields.http_route}")
 ROUTES: Final = table(
     "Routes by share of time",
     "The 30 routes in which the service spends most of its time: the number of requests times "
@@ -163,7 +158,7 @@ EXCEPTIONS: Final = table(
     "frequent.",
     [
         SERVICE,
-        Key("http_route", "Route", TO_ROUTE_ALONE, blank="no route"),
+        Key("http_route", "Route", link_to("route", *shared.OF_ROUTE), blank="no route"),
         Key("error_type", "Exception"),
     ],
     Column(

@@ -37,6 +37,8 @@ from sidelight.slo import names
 from sidelight.slo.recording import CLASS, COUNTED, FAILED
 
 OF_SERVICE: Final = "var-job=${__data.fields.Service}"
+OF_ROUTE: Final = (OF_SERVICE, "var-route=${__data.fields.http_route}")
+"""The service, and the route, of a row of a table."""
 ALL_INSTANCES: Final = "All instances of the service, regardless of the Instance variable."
 
 

@@ -101,14 +101,30 @@ TARGETS: Final = table(
     empty=NO_TARGET,
 )
 REPORTED: Final = "count by (job, service_name, service_version)"
-SCRAPE_TIME: Final = time_series(
-    "Scrape time",
-    "The slowest target and the median.",
-    "s",
-    Query(f"max({raw(SCRAPE)})", "slowest"),
-    Query(f"quantile(0.5, {raw(SCRAPE)})", "median"),
-    empty=NO_TARGET,
-)
+TRENDS: Final = [
+    time_series(
+        "Targets up",
+        "The targets that answer Prometheus, and all of them.",
+        "short",
+        Query(f"sum({raw('up')})", "up"),
+        Query(f"count({raw('up')})", "Limit: all targets"),
+        empty=NO_TARGET,
+    ),
+    time_series(
+        "Recorded requests",
+        "Requests per second, as the rules record them. A gap is a time without rules or scrapes.",
+        "reqps",
+        Query(f"sum({RECORDED})", "requests", recorded=True),
+    ),
+    time_series(
+        "Scrape time",
+        "The slowest target and the median.",
+        "s",
+        Query(f"max({raw(SCRAPE)})", "slowest"),
+        Query(f"quantile(0.5, {raw(SCRAPE)})", "median"),
+        empty=NO_TARGET,
+    ),
+]
 REPORTS: Final = [
     table(
         "Service names and versions",
@@ -134,7 +150,7 @@ REPORTS: Final = [
     ),
 ]
 
-FAULTS: Final = [
+LOSSES: Final = [
     time_series(
         "Series overflow",
         "Observations that were counted under the route _OTHER because a worker's file is full: it "
@@ -151,8 +167,6 @@ FAULTS: Final = [
         Query(increase("sidelight_internal_errors_total", "where"), "{{where}}"),
         empty=NO_DATA,
     ),
-]
-LOSSES: Final = [
     time_series(
         "Skipped files and families",
         "Files that could not be read, and metric families of the application that could not be "
@@ -257,7 +271,7 @@ SKIPPED: Final = time_series(
 DASHBOARD: Final = dashboard(
     __name__,
     "Tells whether an empty panel means no traffic or missing telemetry.",
-    Section("", [Row(4, OVERVIEW), Row(7, [SCRAPE_TIME, *FAULTS])]),
+    Section("", [Row(4, OVERVIEW), Row(7, TRENDS)]),
     Section(
         "Collection",
         [

@@ -6,7 +6,7 @@ A token is UTF-8, whatever the locale is. Clients send the bytes of their file: 
 import hmac
 from pathlib import Path
 
-from sidelight.errors import SettingsError
+from sidelight.errors import SettingsError, cause
 
 FILE_EXAMPLE = "--token-file /run/secrets/sidelight-token"
 
@@ -28,7 +28,9 @@ def read(path: str) -> str:
     try:
         text = Path(path).read_text("utf-8", "surrogateescape")
     except (OSError, ValueError) as error:
-        raise SettingsError("token_file", path, f"can't be read: {error}", FILE_EXAMPLE) from error
+        raise SettingsError(
+            "token_file", path, f"can't be read: {cause(error)}", FILE_EXAMPLE
+        ) from error
     return check("token_file", text, path, FILE_EXAMPLE)
 
 

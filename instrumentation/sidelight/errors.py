@@ -1,5 +1,7 @@
 """What Sidelight raises. Nothing here ever reaches a request."""
 
+import os
+
 
 class SidelightError(Exception):
     """Base of every error of Sidelight's own."""
@@ -31,3 +33,9 @@ class InvalidDataError(SidelightError):
 
 class WatchError(SidelightError):
     """An object can't be watched, or not under this name; the message says why."""
+
+
+def cause(error: OSError | ValueError) -> str:
+    """Why a file or an address can't be used, without its name, which the message has already."""
+    number = getattr(error, "errno", None) or 0
+    return os.strerror(number) if number > 0 else str(error)

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal
 
-from sidelight.errors import SidelightError
+from sidelight.errors import SettingsError, SidelightError, cause
 
 Data = Literal["dashboards", "runbooks", "shop"]
 
+EXPORT_EXAMPLE: Final = "sidelight dashboards export ./dashboards"
 _WHEEL: Final = Path(__file__).parent / "data"
 _CHECKOUT: Final = Path(__file__).parents[2]
 _SOURCES: Final[dict[Data, str]] = {
@@ -34,7 +35,10 @@ def dashboards() -> list[Path]:
 def export_dashboards(target: str) -> Iterator[str]:
     """Copy the dashboards to a folder, which is created if needed. Yields each path."""
     into = Path(target)
-    into.mkdir(parents=True, exist_ok=True)
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingsError("DIR", target, cause(error), EXPORT_EXAMPLE) from error
     for path in dashboards():
         copy = into / path.name
         copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")

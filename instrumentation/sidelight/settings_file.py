@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from sidelight.errors import SettingsError
+from sidelight.errors import SettingsError, cause
 
 CONFIG: Final = "SIDELIGHT_CONFIG"
 OWN: Final = "sidelight.toml"
@@ -45,8 +45,13 @@ def find(environ: Mapping[str, str], folder: Path | None = None) -> SettingsFile
 def named(key: str, given: str) -> SettingsFile:
     """The file that an option or a variable names. Raises `SettingsError`."""
     path = Path(given).absolute()
-    if not path.is_file():
-        raise SettingsError(key, given, "is no file", f"{key}=/srv/shop/{OWN}")
+    example = f"{key}=/srv/shop/{OWN}"
+    try:
+        found = path.is_file()
+    except OSError as error:  # of a folder on the way that can't be searched
+        raise SettingsError(key, given, cause(error), example) from error
+    if not found:
+        raise SettingsError(key, given, "is no file", example)
     return SettingsFile(path.parent, path, _read(path) or {})
 
 

@@ -272,6 +272,21 @@ def test_names_of_routes_that_do_not_exist() -> None:
     assert wrong(check_application(SidelightMiddleware(CORSMiddleware(app), **right))) == {}
 
 
+def test_an_objective_of_a_route_that_does_not_exist(tmp_path: Path) -> None:
+    """The route of an objective is reported if the application does not have it."""
+    app = FastAPI()
+
+    @app.post("/pay")
+    def pay() -> None: ...
+
+    app.add_middleware(SidelightMiddleware, phase_sample_interval=0)
+    lines = '[[slo.route]]\nmatch = "POST /{}"\navailability = "99.9%"\n'
+    what = "slo.route.match names 'POST /payments', which is no route of the application"
+    for name, found in (("payments", [what]), ("pay", [])):
+        (tmp_path / "sidelight.toml").write_text(lines.format(name))
+        assert list(wrong(check_application(app))) == found
+
+
 def test_directories(tmp_path: Path) -> None:
     """A file, a link, a directory open to everyone, and one that can't be created are reported."""
     (tmp_path / "file").write_text("")
@@ -305,16 +320,20 @@ class Prometheus(http.server.BaseHTTPRequestHandler):
 
     found: ClassVar[dict[str, list[Any]]] = {}
     config: ClassVar[str] = ""
-    groups: ClassVar[list[Any]] = []
+    groups: ClassVar[list[Any] | None] = None
+    targets: ClassVar[list[Any]] = []
     status: ClassVar[int] = 200
 
     def do_GET(self) -> None:
         text = unquote(self.path)
-        names = {"(sidelight_build_info) unless": "no buckets", "sidelight_build_info": "build"}
-        names |= {"target_info": "target", "(http_server": "native", "sum by (job)": "own"}
-        names |= {"sum by (all)": "all"}
+        names = {'job="shop"': "own", "_info|http_server": "all", "service:http": "recorded"}
+        names |= {"(sidelight_build_info) unless": "no buckets", "sidelight_build_info": "build"}
+        names |= {"target_info": "target", "(http_server": "native"}
         kind = next((kind for part, kind in names.items() if part in text), "")
-        data = {"result": self.found.get(kind, []), "yaml": self.config, "groups": self.groups}
+        data = {"result": self.found.get(kind, []), "yaml": self.config}
+        data |= {"activeTargets": self.targets}
+        if self.groups is not None:
+            data["groups"] = self.groups
         body = json.dumps({"data": data})
         self.send_response(self.status)
         self.end_headers()
@@ -363,12 +382,8 @@ def test_rules_of_one_job_that_are_loaded_twice(
     """A job that the default rules record beside its own is named, with how to leave it out."""
     shop, bank = ({"metric": {"job": job}, "value": [0, "1"]} for job in ("shop", "bank"))
     monkeypatch.setattr(Prometheus, "found", {"build": [shop], "own": [shop], "all": [shop, bank]})
-    recorded = {
-        f"{name}-requests": {"name": "service:http_server_requests:rate5m", "query": query}
-        for name, query in (("sidelight-shop", "sum by (job)"), ("sidelight", "sum by (all)"))
-    }
-    other = {"name": "route:http_server_requests:rate5m", "query": "sum by (job)"}
-    groups = [{"name": name, "rules": [other, rule]} for name, rule in recorded.items()]
+    groups = [rule_group("sidelight-shop-requests", '{job="shop"}')]
+    groups += [rule_group("sidelight-requests", "")]
     monkeypatch.setattr(Prometheus, "groups", groups)
     assert wrong(check_scrapes(prometheus)) == {
         "the job 'shop' has rules of sidelight-shop-requests and of sidelight-requests: its "
@@ -378,6 +393,50 @@ def test_rules_of_one_job_that_are_loaded_twice(
     }
     monkeypatch.setattr(Prometheus, "groups", groups[1:])
     assert wrong(check_scrapes(prometheus)) == {}
+
+
+def rule_group(name: str, matchers: str) -> dict[str, Any]:
+    """A group of rules, as Prometheus lists it."""
+    other = {"name": "route:http_server_requests:rate5m", "query": "sum by (job)"}
+    query = f"sum by (job) (route:http_server_requests:rate5m{matchers})"
+    rule = {"name": "service:http_server_requests:rate5m", "query": query}
+    return {"name": name, "rules": [other, rule]}
+
+
+def test_rules_of_another_job(prometheus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rules without a job and a job without rules are named, but not a job that others record."""
+    bank = {"metric": {"job": "bank"}, "value": [0, "1"]}
+    monkeypatch.setattr(Prometheus, "found", {"build": [bank], "all": []})
+    groups = [rule_group("sidelight-shop-requests", '{job="shop"}')]
+    groups += [rule_group("sidelight-requests", '{job!~"bank"}')]
+    monkeypatch.setattr(Prometheus, "groups", groups)
+    no_job = (
+        'the rules of sidelight-shop-requests select {job="shop"}, which no target that answers '
+        "has: their alerts are about nothing"
+    )
+    no_rules = (
+        "the job 'bank' has no rules: none of its alerts can fire, and dashboards lack what rules "
+        "record"
+    )
+    found = wrong(check_scrapes(prometheus))
+    assert list(found) == [no_job, no_rules]
+    assert found[no_rules].startswith('service = "bank" in sidelight.toml, sidelight rules build')
+    monkeypatch.setattr(Prometheus, "found", {"build": [bank], "recorded": [bank]})
+    assert list(wrong(check_scrapes(prometheus))) == [no_job]
+
+
+def test_a_target_at_the_wrong_port(prometheus: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nothing is scraped, each target that is down is named, with what Prometheus says."""
+    up = {"scrapeUrl": "http://127.0.0.1:9090/metrics", "scrapePool": "prometheus"}
+    down = {"scrapeUrl": "http://127.0.0.1:9465/metrics", "scrapePool": "shop"}
+    targets = [{**up, "health": "up", "lastError": ""}]
+    targets += [{**down, "health": "down", "lastError": "connection refused"}]
+    monkeypatch.setattr(Prometheus, "found", {"build": []})
+    monkeypatch.setattr(Prometheus, "targets", targets)
+    assert list(wrong(check_scrapes(prometheus))) == [
+        f"Prometheus at {prometheus} scrapes no /metrics of Sidelight",
+        "the target http://127.0.0.1:9465/metrics of the job 'shop' is down: connection refused",
+    ]
 
 
 def test_a_prometheus_that_refuses(prometheus: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -423,7 +482,8 @@ def test_the_command(tmp_path: Path) -> None:
     bare = run(main, ["doctor", "good:bare"])
     assert bare.exit_code == 1
     assert "fix: app.add_middleware(SidelightMiddleware)" in bare.output
-    for name, word in {"good": "MODULE:ATTRIBUTE", "nowhere:app": "can't be imported"}.items():
+    nowhere = "start in the folder of nowhere, or set PYTHONPATH to it"
+    for name, word in {"good": "MODULE:ATTRIBUTE", "nowhere:app": nowhere}.items():
         failed = run(main, ["doctor", name])
         assert failed.exit_code == 1
         assert word in failed.output

@@ -18,6 +18,7 @@ own = CollectorRegistry()
 app = FastAPI()
 """
 PLAIN = "app.add_middleware(SidelightMiddleware)\n"
+WRONG = "app.add_middleware(SidelightMiddleware, max_serie=1)\n"
 NAMED = "app.add_middleware(SidelightMiddleware, registry=own)\n"
 ORDERS = "Counter('shop_orders', 'Orders.', registry=own)\n"
 FOUR = "for name in 'abcd': Gauge(name, 'One of several.', registry=own)\n"
@@ -27,11 +28,12 @@ SET = "app.add_middleware(SidelightMiddleware, registry=...), unless something e
 JOIN = "register its metrics with the registry that registry=... names"
 
 
-def unexported(folder: Path, *lines: str) -> list[tuple[str, str]]:
+def unexported(folder: Path, *lines: str, failed: bool = False) -> list[tuple[str, str]]:
     """The registries that are reported, each with its fix."""
     (folder / "shop.py").write_text(HEAD + "".join(lines))
     command = [sys.executable, "-m", "sidelight", "doctor", "shop:app"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == failed, done.stderr
     said = [line.partition("  ")[2] for line in done.stdout.splitlines()]
     return [
         (what.removesuffix(SAYS), said[at + 1].removeprefix("    fix: "))
@@ -45,6 +47,11 @@ def test_a_registry_of_ones_own_without_the_setting(tmp_path: Path) -> None:
     ((what, fix),) = unexported(tmp_path, PLAIN, ORDERS, DEFAULT)
     assert what == "a CollectorRegistry with shop_orders"
     assert fix.startswith(SET)
+
+
+def test_a_wrong_option_says_nothing_of_registries(tmp_path: Path) -> None:
+    """Which registry is exported is not known before the options are right."""
+    assert unexported(tmp_path, WRONG, DEFAULT, failed=True) == []
 
 
 def test_a_registry_that_is_exported(tmp_path: Path) -> None:

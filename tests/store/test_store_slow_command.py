@@ -65,8 +65,8 @@ def test_what_is_asked_for(busy: Path, options: list[str], routes: list[str]) ->
         (["--since", "soon"], "since='soon': 'soon' is not a duration; for example 15s"),
         (["-n", "0"], "limit='0': must be a whole number above 0; for example limit=20"),
         (["-n", "few"], "limit='few': must be a whole number above 0; for example limit=20"),
-        (["--route", "GET /11"], "no slow request of the route 'GET /11' is stored; did you mean"),
-        (["--route", "x"], "no slow request of the route 'x' is stored; for example '/0'"),
+        (["--route", "GET /11"], "no slow request of the route 'GET /11' is stored; the nearest"),
+        (["--route", "x"], "no slow request of the route 'x' is stored; for example '/0' has"),
         (["--route", "/2", "--since", "1s"], "no slow request of these is stored; of all routes"),
     ],
 )

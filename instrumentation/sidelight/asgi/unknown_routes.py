@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sidelight.asgi.routes import RouteTable
+from sidelight.latency import routes
 from sidelight.nearest import nearest
 from sidelight.settings import EVERY_ROUTE, Settings
 from sidelight.store.route_table import PublishedRoute
@@ -37,7 +38,14 @@ def unknown_routes(settings: Settings, table: RouteTable) -> Iterator[UnknownRou
     for key, names in (
         ("slow_request_threshold", sorted(whole)),
         ("first_byte", settings.first_byte),
+        ("slo.route.match", _with_objectives(settings)),
     ):
         for name in names:
             if name not in {EVERY_ROUTE, *known} and name.partition(" ")[2] not in below_mounts:
                 yield UnknownRoute(key, name, nearest(name, sorted(known), SIMILAR))
+
+
+def _with_objectives(settings: Settings) -> list[str]:
+    """The routes that have an objective in the file of settings."""
+    slo = settings.file.table.get("slo", {}) if settings.file else {}
+    return [one["match"] for one in routes(slo) if isinstance(one.get("match"), str)]

@@ -76,7 +76,18 @@ def build(  # noqa: PLR0913 one for each option
     if output is None:
         click.echo(text, nl=False)
     else:
-        Path(output).write_text(text, "utf-8")
+        _write(Path(output), text)
+
+
+def _write(file: Path, text: str) -> None:
+    from sidelight.errors import SettingsError, cause
+
+    try:
+        file.write_text(text, "utf-8")
+    except OSError as error:
+        folder = file.absolute().parent
+        example = "--output rules.yml" if folder.is_dir() else f"mkdir -p {folder}"
+        raise SettingsError("--output", str(file), cause(error), example) from error
 
 
 @rules.command()

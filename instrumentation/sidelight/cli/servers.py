@@ -68,8 +68,9 @@ def _names(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tup
     "--directory",
     required=True,
     envvar="SIDELIGHT_DIR",
+    show_envvar=True,
     metavar="DIR",
-    help="Where the service's workers meet: their SIDELIGHT_DIR.",
+    help="The directory that the service's workers share, such as /dev/shm/shop.",
 )
 @access_options(
     "SIDELIGHT", "127.0.0.1:9464", "A file with the bearer token that requests must present."

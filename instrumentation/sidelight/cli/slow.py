@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sidelight.cli.table import table
+
 if TYPE_CHECKING:
     from sidelight.store.blocked_loop import BlockedLoop
     from sidelight.store.slow_filter import SlowRequestFilter
@@ -77,10 +79,7 @@ def blocked_lines(loops: Iterable["BlockedLoop"]) -> str:
 
 def slow_request_table(records: Iterable["SlowRequest"]) -> str:
     """One line a request; a dash for what is not known."""
-    rows = [HEAD, *(_row(record) for record in records)]
-    widths = [max(len(row[at]) for row in rows) for at in range(len(HEAD))]
-    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
-    return "".join(f"{line}\n" for line in lines)
+    return table([HEAD, *map(_row, records)])
 
 
 def _nothing(wanted: "SlowRequestFilter", everything: list["SlowRequest"]) -> str:
@@ -94,8 +93,8 @@ def _nothing(wanted: "SlowRequestFilter", everything: list["SlowRequest"]) -> st
     if not wanted.route or wanted.route in routes:
         return f"no slow request of these is stored; of all routes and times: {len(everything)}"
     near = nearest(wanted.route, sorted(routes))
-    question = f"; did you mean {near!r}?" if near else f"; for example {min(routes)!r}"
-    return f"no slow request of the route {wanted.route!r} is stored{question}"
+    other = f"the nearest that has one is {near!r}" if near else f"for example {min(routes)!r} has"
+    return f"no slow request of the route {wanted.route!r} is stored; {other}"
 
 
 def _row(record: "SlowRequest") -> tuple[str, ...]:

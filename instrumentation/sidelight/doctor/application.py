@@ -31,7 +31,8 @@ def check_application(app: Any) -> Iterator[Finding]:
     for middleware in middlewares:
         yield from _settings(middleware)
     found = [middleware.lifecycle.settings for middleware in middlewares]
-    yield from check_registries([settings.registry for settings in found if settings is not None])
+    if not any(middleware.lifecycle.problem for middleware in middlewares):
+        yield from check_registries([one.registry for one in found if one is not None])
     classes = [cls for one in path for cls in _classes(one)]
     if classes.count(SidelightMiddleware) > 1:
         yield warn("SidelightMiddleware is added twice; one of the two does nothing", "add it once")

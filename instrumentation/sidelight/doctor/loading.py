@@ -23,7 +23,10 @@ def load(name: str) -> Any:
             found = getattr(found, attribute)
         made = _made(found)
     except (Exception, SystemExit) as error:
-        raise SidelightError(f"{name} can't be imported: {error!r}") from error
+        what = f"{name} can't be imported: {error!r}"
+        if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
+            what += f"; start in the folder of {error.name}, or set PYTHONPATH to it"
+        raise SidelightError(what) from error
     finally:
         sys.path.remove("")
     if not callable(made):

@@ -140,7 +140,8 @@ def _shared(where: Path) -> Iterator[Finding]:
     elif not os.access(where, os.R_OK | os.W_OK | os.X_OK):
         group = _group(where.stat().st_gid)
         yield fail(
-            f"{where} can't be written by this user", f"usermod -aG {group} USER, or chmod 2770"
+            f"{where} of the group {group} can't be written by this user",
+            f"chgrp GROUP {where} && chmod 2770 {where}, with a GROUP of this user",
         )
     elif where.stat().st_mode & stat.S_IWOTH:
         yield fail(f"{where} is writable by everyone", f"chmod 2770 {where}")

@@ -4,28 +4,27 @@ Also whether its histograms have buckets: Prometheus can convert them to native 
 custom buckets (NHCB), https://prometheus.io/docs/specs/native_histograms/.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
-from typing import Any
 from urllib.error import HTTPError
-from urllib.parse import quote
 
-from sidelight.doctor.fetch import fetch, is_url
+from sidelight.doctor.fetch import is_url
 from sidelight.doctor.finding import Finding, fail, ok, warn
+from sidelight.doctor.loaded_rules import RECORDED, LoadedRules, check_rules, jobs, rule_groups
+from sidelight.doctor.prometheus import api, query
 from sidelight.errors import SidelightError
 
-TIMEOUT = 5.0
 DUPLICATES = "count by (service_name, service_instance_id) (target_info) > 1"
-MEASURED = "count(sidelight_build_info)"
+MEASURED = "sidelight_build_info"
 NATIVE = "count by (job) (http_server_request_duration_seconds)"
 """Only native histograms have samples without a suffix."""
 NO_BUCKETS = " unless count by (job) (http_server_request_duration_seconds_bucket)"
 CONVERSION = "convert_classic_histograms_to_nhcb: true"
-RECORDED = "service:http_server_requests:rate5m"
-"""A series that the rules of each service record."""
+MOST_TARGETS = 5
+UNAVAILABLE = (OSError, ValueError, KeyError, TypeError)
+"""Mimir, Thanos and other stores lack parts of Prometheus's API."""
 
 
 def check_scrapes(url: str) -> Iterator[Finding]:
@@ -33,10 +32,11 @@ def check_scrapes(url: str) -> Iterator[Finding]:
     if not is_url(url):
         raise SidelightError(f"--prometheus {url!r}: for example http://127.0.0.1:9090")
     try:
-        measured = _query(url, MEASURED)
-        duplicates = _query(url, DUPLICATES)
+        measured = jobs(url, names=MEASURED)
+        duplicates = query(url, DUPLICATES)
         converted = _converted(url)
-        recorded = _recorded(url)
+        groups = _rule_groups(url)
+        recorded = jobs(url, names=RECORDED)
     except HTTPError as error:
         yield _refused(url, error)
         return
@@ -46,7 +46,7 @@ def check_scrapes(url: str) -> Iterator[Finding]:
         return
     if not measured:
         what = f"Prometheus at {url} scrapes no /metrics of Sidelight"
-        yield fail(what, "add the service's /metrics")
+        yield fail(what, "add the address of the sidecar, or of the service, to static_configs")
     for series in duplicates:
         labels = series["metric"]
         yield warn(
@@ -60,13 +60,10 @@ def check_scrapes(url: str) -> Iterator[Finding]:
             "alerts and dashboards have no latencies, error ratios or request rates of it",
             f"always_scrape_classic_histograms: true, or no {CONVERSION}",
         )
-    for job, groups in sorted(recorded.items()):
-        if len(groups) > 1:
-            yield warn(
-                f"the job {job!r} has rules of {' and of '.join(groups)}: its series are recorded "
-                "twice, so its alerts are wrong",
-                f"sidelight rules build --all-jobs --except {job}",
-            )
+    if groups is not None:
+        yield from check_rules(groups, [job for job in measured if job not in recorded])
+    if not measured or any(not group.jobs for group in groups or ()):
+        yield from _down(url)
     if measured and not duplicates:
         yield ok(f"each service is scraped once by {url}")
 
@@ -77,25 +74,34 @@ def _converted(url: str) -> set[str]:
     A Prometheus that stores no native histograms drops what it has converted. Then only its
     configuration distinguishes that from a service without requests.
     """
-    found = _query(url, NATIVE + NO_BUCKETS)
-    with suppress(OSError, ValueError, KeyError, TypeError):  # Mimir, Thanos and others have none
-        text = json.loads(fetch(f"{url.rstrip('/')}/api/v1/status/config", TIMEOUT))
-        if CONVERSION in text["data"]["yaml"]:
-            found += _query(url, "count by (job) (sidelight_build_info)" + NO_BUCKETS)
+    found = query(url, NATIVE + NO_BUCKETS)
+    with suppress(*UNAVAILABLE):
+        if CONVERSION in api(url, "status/config")["yaml"]:
+            found += query(url, "count by (job) (sidelight_build_info)" + NO_BUCKETS)
     return {series["metric"].get("job", "") for series in found}
 
 
-def _recorded(url: str) -> dict[str, list[str]]:
-    """The groups of rules that record the requests of each job: there should be one."""
-    found: dict[str, list[str]] = {}
-    with suppress(OSError, ValueError, KeyError, TypeError):  # not all stores evaluate rules
-        text = json.loads(fetch(f"{url.rstrip('/')}/api/v1/rules?type=record", TIMEOUT))
-        for group in text["data"]["groups"]:
-            for rule in group["rules"]:
-                if rule["name"] == RECORDED:
-                    for series in _query(url, rule["query"]):
-                        found.setdefault(series["metric"].get("job", ""), []).append(group["name"])
-    return found
+def _rule_groups(url: str) -> list[LoadedRules] | None:
+    """The groups that record requests; None where the store does not tell."""
+    with suppress(*UNAVAILABLE):
+        return rule_groups(url)
+    return None
+
+
+def _down(url: str) -> Iterator[Finding]:
+    """The first targets that do not answer, each with what Prometheus says of it."""
+    targets = []
+    with suppress(*UNAVAILABLE):
+        targets = [
+            warn(
+                f"the target {one['scrapeUrl']} of the job {one['scrapePool']!r} is down: "
+                f"{one['lastError']}",
+                "compare its port and token with those of the sidecar (9464) or of the service",
+            )
+            for one in api(url, "targets?state=active")["activeTargets"]
+            if one["health"] == "down"
+        ]
+    yield from targets[:MOST_TARGETS]
 
 
 def _refused(url: str, error: HTTPError) -> Finding:
@@ -104,9 +110,3 @@ def _refused(url: str, error: HTTPError) -> Finding:
         fix = "give an address that needs no login, such as http://127.0.0.1:9090 on its machine"
         return fail(f"{what}: the checks have no login", fix)
     return fail(f"{what}: it is no Prometheus", f"curl {url.rstrip('/')}/-/ready")
-
-
-def _query(url: str, expression: str) -> list[dict[str, Any]]:
-    address = f"{url.rstrip('/')}/api/v1/query?query={quote(expression)}"
-    found: list[dict[str, Any]] = json.loads(fetch(address, TIMEOUT))["data"]["result"]
-    return found

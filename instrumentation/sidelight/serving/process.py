@@ -1,5 +1,6 @@
 """The listening socket of a server, and its shutdown by a signal."""
 
+import errno
 import signal
 import socket
 from typing import Any
@@ -7,18 +8,25 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from sidelight.errors import SettingsError
-from sidelight.serving.bind import BindConfig
+from sidelight.errors import SettingsError, cause
+from sidelight.serving.bind import MAX_PORT, BindConfig
 
 
 def listen(config: BindConfig, default: str) -> socket.socket:
-    """The listening socket. Raises `SettingsError`, whose example is the ``default`` address."""
+    """The listening socket. Raises `SettingsError`.
+
+    Its example is the ``default`` address, or the next port where that of ``config`` is in use.
+    """
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         return socket.create_server((config.host, config.port), family=family, backlog=128)
     except OSError as error:
-        given = f"{config.host}:{config.port}"
-        raise SettingsError("listen", given, str(error), f"--listen {default}") from error
+        host = f"[{config.host}]" if ":" in config.host else config.host
+        example = f"{host}:{config.port % MAX_PORT + 1}"
+        if error.errno != errno.EADDRINUSE:
+            example = default
+        given = f"{host}:{config.port}"
+        raise SettingsError("listen", given, cause(error), f"--listen {example}") from error
 
 
 def address_of(listener: socket.socket) -> str:

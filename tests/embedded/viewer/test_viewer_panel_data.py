@@ -56,6 +56,15 @@ def test_nothing_has_the_first_color() -> None:
     assert (found["kind"], found["color"]) == ("empty", "")
 
 
+def test_an_empty_table_has_the_text_of_the_panel() -> None:
+    """The text of a table without rows is the panel's, whatever its cells have without a value."""
+    every = {"matcher": {"id": "byRegexp", "options": ".*"}}
+    override = {**every, "properties": [{"id": "noValue", "value": ""}]}
+    config = {"defaults": {"noValue": "No alert fires"}, "overrides": [override]}
+    found = content(make_dashboard(panel_json("table", fieldConfig=config)), Answers())
+    assert (found["kind"], found["text"]) == ("empty", "No alert fires")
+
+
 def test_a_title_names_what_is_selected() -> None:
     """The title of a panel has the value of a variable."""
     variables = {"list": [query_variable("job", "label_values(up, job)")]}
