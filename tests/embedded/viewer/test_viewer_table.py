@@ -143,7 +143,7 @@ def test_a_hidden_column_is_in_links() -> None:
         fieldConfig={
             "overrides": [
                 override("Time", custom__hidden=True),
-                override("route", custom__hidden=True),
+                override("route", custom__hideFrom={"viz": True}),
                 override("shown", links=[{"url": "/d/x?r=${__data.fields.route}"}]),
             ],
         },

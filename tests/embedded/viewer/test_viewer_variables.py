@@ -6,19 +6,21 @@ import pytest
 
 from sidelight.embedded.viewer.dashboard import Dashboard
 from sidelight.embedded.viewer.time_range import QueryInterval
+from sidelight.embedded.viewer.variable_options import (
+    chosen,
+    parse_label_values,
+    parse_query_result,
+    result_line,
+)
 from sidelight.embedded.viewer.variables import (
     ALL,
     PageState,
     address,
-    chosen,
     dashboard_link,
     data_link,
     escape_regex,
     interpolate,
     page_state,
-    parse_label_values,
-    parse_query_result,
-    result_line,
     title,
 )
 from tests.embedded.viewer.builders import make_dashboard, query_variable, series

@@ -16,9 +16,9 @@ from sidelight.embedded.viewer.panel_data import (
     Refresh,
     dashboard_annotations,
     panel_content,
-    variable_options,
 )
 from sidelight.embedded.viewer.time_range import time_range
+from sidelight.embedded.viewer.variable_options import variable_options
 from sidelight.embedded.viewer.variables import PageState, dashboard_link
 
 Json = dict[str, Any]

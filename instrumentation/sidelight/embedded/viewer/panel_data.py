@@ -3,7 +3,7 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sidelight.embedded.viewer import heatmap, markdown, single_value, table, timeseries
@@ -21,11 +21,7 @@ from sidelight.embedded.viewer.timeseries import Annotation, annotations
 from sidelight.embedded.viewer.variables import (
     DATA_SOURCE,
     PageState,
-    chosen,
     interpolate,
-    parse_label_values,
-    parse_query_result,
-    result_line,
     title,
 )
 
@@ -199,31 +195,3 @@ async def dashboard_annotations(refresh: Refresh) -> Sequence[Annotation]:
 
     found = await asyncio.gather(*map(of, refresh.dashboard.annotations))
     return [annotation for one in found for annotation in one][:MAX_ANNOTATIONS]
-
-
-async def variable_options(refresh: Refresh) -> dict[str, tuple[str, ...]]:
-    """The options of each variable. A query may refer to the variables before its own.
-
-    A variable whose query fails has no options. Raises nothing.
-    """
-    options: dict[str, tuple[str, ...]] = {}
-    scrape = refresh.least(DEFAULT_SCRAPE_INTERVAL)
-    interval = query_interval(refresh.period.length, refresh.width, 0, scrape)
-    for variable in refresh.dashboard.query_variables:
-        state = replace(refresh.state, options=options)
-        expr = interpolate(variable.query, refresh.dashboard, state, interval)
-        try:
-            found = chosen(await _found(refresh, expr), variable.regex)
-        except (DataSourceError, ValueError):
-            found = ()
-        options[variable.name] = tuple(sorted(found, reverse=variable.descending))
-    return options
-
-
-async def _found(refresh: Refresh, expr: str) -> Sequence[str]:
-    """What the query of a variable finds. Raises `DataSourceError` and ValueError."""
-    if inner := parse_query_result(expr):
-        result = await refresh.prometheus.query(inner, refresh.period.end)
-        return [result_line(series) for series in result.series]
-    selector, label = parse_label_values(expr)
-    return await refresh.prometheus.label_values(label, selector, refresh.period)

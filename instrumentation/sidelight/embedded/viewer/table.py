@@ -37,20 +37,25 @@ def content(panel: Panel, results: Sequence[QueryResult], state: PageState) -> J
     column, descending = sort_by.get("displayName", ""), bool(sort_by.get("desc"))
     frame = sort(frame, column, descending=descending)
     fields = [field_config(panel, name) for name in frame.columns]
-    names = frame.columns
-    shown = [at for at in range(len(fields)) if not fields[at].get("custom.hidden")]
+    shown = [at for at, field in enumerate(fields) if not _is_hidden(field)]
+    names = [frame.columns[at] for at in shown]
     text = [any(isinstance(row[at], str) for row in frame.rows) for at in range(len(fields))]
     return {
         "columns": [
-            {"name": fields[at].get("displayName", names[at]), "number": not text[at]}
-            for at in shown
+            {"name": fields[at].get("displayName", name), "number": not text[at]}
+            for at, name in zip(shown, names, strict=True)
         ],
         "rows": [_cells(frame, row, fields, shown, state) for row in frame.rows],
         "sort": {
-            "column": [names[at] for at in shown].index(column) if column in names else -1,
+            "column": names.index(column) if column in names else -1,
             "descending": descending,
         },
     }
+
+
+def _is_hidden(field: FieldConfig) -> bool:
+    """Whether a column is hidden, as Grafana says it since version 12, or said it before."""
+    return bool(field.get("custom.hideFrom", {}).get("viz") or field.get("custom.hidden"))
 
 
 def _cells(

@@ -11,7 +11,6 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 from sidelight.durations import to_text
 from sidelight.embedded.viewer.dashboard import Dashboard, TemplateVariable
-from sidelight.embedded.viewer.query_result import ResultSeries
 from sidelight.embedded.viewer.time_range import QueryInterval
 from sidelight.text_format import escaped
 
@@ -25,10 +24,6 @@ LABELS: Final = "__field.labels."
 
 REFERENCE: Final = re.compile(
     r"\$(\w+)|\$\{(\w+(?:\.[^:}]+)?)(?::(\w+))?\}|\[\[(\w+)(?::(\w+))?\]\]", re.ASCII
-)
-QUERY_RESULT: Final = re.compile(r"query_result\((?P<expr>.+)\)")
-LABEL_VALUES: Final = re.compile(
-    r"label_values\(\s*(?:(?P<selector>.+),\s*)?(?P<label>[a-zA-Z_]\w*)\s*\)"
 )
 SPECIAL: Final = re.compile(r"[$^*{}\[\]'+?.()|]")
 
@@ -167,33 +162,6 @@ def dashboard_link(path: str, state: PageState) -> str:
     parts = [time_parameters(state)]
     parts += [variable_parameters(name, values) for name, values in state.values.items()]
     return f"{path}?{'&'.join(parts)}"
-
-
-def parse_label_values(query: str) -> tuple[str, str]:
-    """Selector and label of ``label_values(selector, label)``. Raises ValueError."""
-    if (found := LABEL_VALUES.fullmatch(query.strip())) is None:
-        raise ValueError(f"{query!r} is not label_values(metric, label)")
-    return (found["selector"] or "").strip(), found["label"]
-
-
-def parse_query_result(query: str) -> str:
-    """The query in ``query_result(query)``; empty if it is something else."""
-    found = QUERY_RESULT.fullmatch(query.strip())
-    return found["expr"] if found else ""
-
-
-def result_line(series: ResultSeries) -> str:
-    """A series as Grafana writes it for the expression of a variable: labels, value and time."""
-    labels = ",".join(f'{name}="{text}"' for name, text in series.labels.items())
-    return f"{{{labels}}} {series.values[-1]:g} {round(series.times[-1] * 1000)}"
-
-
-def chosen(found: Sequence[str], pattern: str) -> Sequence[str]:
-    """The first group of a pattern in each text, once; without a pattern, the texts."""
-    if not pattern:
-        return found
-    matches = (re.search(pattern.strip("/"), text) for text in found)
-    return tuple(dict.fromkeys(match[1] for match in matches if match))
 
 
 def _replace(text: str, value: Callable[[str, str], str | None]) -> str:
