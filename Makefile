@@ -28,6 +28,9 @@ PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
 ON_OLDEST := tests/app_metrics tests/asgi tests/doctor tests/examples tests/export tests/otlp \
   tests/runtime tests/testing \
   tests/live/test_live_app_metrics.py tests/live/test_live_ends.py tests/live/test_live_gunicorn.py
+# It is not told where the headers of Python are: its own warnings are enough, and the same everywhere.
+CPPCHECK := --quiet --error-exitcode=1 --std=c11 --enable=warning,performance,portability \
+  '-DPy_RETURN_NONE=return Py_None'
 CODE := instrumentation tests examples benchmarks dashboards
 
 # $(call new_venv,folder,commands to try): $(PYTHON) if given, else the first that is new enough.
@@ -146,6 +149,11 @@ test-grafana: system setup  ## the dashboards in Grafana's own packages (Node.js
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)
 
+.PHONY: test-asan
+test-asan: setup  ## the request path's tests on an extension with AddressSanitizer and UBSan
+	@.ci/asan $(NEWEST)/bin/python $(PARALLEL) -m "not slow" $(ARGS) tests/asgi tests/store \
+	  tests/live/test_live_gunicorn.py tests/live/test_live_fork.py
+
 .PHONY: test-suites
 test-suites: $(SUITES)/.package  ## FastAPI's and Starlette's own test suites, with Sidelight in each application
 	$(SUITES)/bin/python -m tests.suites
@@ -160,9 +168,11 @@ coverage: setup  ## lines and branches of asgi/ and store/ that their tests run,
 	  -m "not slow" tests/asgi tests/store
 
 .PHONY: lint
-lint: setup  ## ruff, import contracts, workflows, and a strict build of the docs
+lint: setup  ## ruff, cppcheck, import contracts, workflows, and a strict build of the docs
+	@.ci/system cppcheck=cppcheck
 	$(NEWEST)/bin/ruff check
 	$(NEWEST)/bin/ruff format --check
+	! command -v cppcheck >/dev/null || cppcheck $(CPPCHECK) instrumentation/sidelight/_fastpath.c
 	$(NEWEST)/bin/lint-imports --no-cache
 	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

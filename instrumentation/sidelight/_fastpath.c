@@ -245,10 +245,14 @@ key_remember(Key *key, PyObject *args)
     new.duration = (uint32_t)duration;
     new.size = (uint32_t)size;
     new.request_size = (uint32_t)request_size;
-    int failed = 0;
+    Series *found;
     Py_BEGIN_CRITICAL_SECTION(key);
-    Series *found = find(key, route, root_path, new.status);
-    if (found == NULL && !(failed = grow(key))) {
+    found = find(key, route, root_path, new.status);
+    if (found != NULL) {
+        new.route = found->route;
+        new.root_path = found->root_path;
+    }
+    else if (grow(key) == 0) {
         size_t at = place_of(route);
         while (key->series[at & key->mask].route != NULL) {
             at++;
@@ -258,15 +262,11 @@ key_remember(Key *key, PyObject *args)
         new.root_path = Py_NewRef(root_path);
         key->used++;
     }
-    else if (found != NULL) {
-        new.route = found->route;
-        new.root_path = found->root_path;
-    }
-    if (!failed) {
+    if (found != NULL) {
         *found = new;
     }
     Py_END_CRITICAL_SECTION();
-    if (failed) {
+    if (found == NULL) {
         return NULL;
     }
     Py_RETURN_NONE;
