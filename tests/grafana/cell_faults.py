@@ -18,7 +18,7 @@ RAW_NAME: Final = re.compile(r"[a-z]+(_[a-z]+)+|Value( #[A-Z])?|Time")
 def of_column(column: Mapping[str, Any]) -> Iterator[str]:
     """The faults of a column, each once."""
     cells = column["cells"]
-    empty = sum(cell["nothing"] for cell in cells)
+    empty = sum(cell["nothing"] and not cell["named"] for cell in cells)
     if cells and empty == len(cells):
         yield "empty column"
     elif empty * 2 > len(cells):
@@ -33,7 +33,7 @@ def of_column(column: Mapping[str, Any]) -> Iterator[str]:
 
 def _of_cell(cell: Mapping[str, Any], *, coloured: bool) -> Iterator[str]:
     text = cell["text"].strip()
-    if cell["nothing"] and text:
+    if cell["nothing"] and text and not cell["named"]:
         yield f"word in an empty cell: {text}"
     yield from of_value(cell, coloured=coloured)
     for link in cell["links"]:

@@ -11,6 +11,7 @@ Panel = Mapping[str, Any]
 SMALLEST: Final = 14
 """The pixels below which the text of a tile cannot be read from where a wall is seen."""
 
+TILES: Final = {"stat", "bargauge"}
 SCROLL_BAR: Final = 20
 """The pixels that a scroll bar may hide of a table."""
 
@@ -49,7 +50,8 @@ def _of_panel(panel: Panel, saved: Mapping[str, Any]) -> Iterator[tuple[str, str
     for value in panel["values"]:
         yield from ((value["name"], what) for what in cell_faults.of_value(value))
     yield from line_faults.of_lines(panel)
-    yield from line_faults.of_overrides(panel, saved)
+    if is_filled(panel):
+        yield from line_faults.of_overrides(panel, saved)
 
 
 def _of_whole(panel: Panel, saved: Mapping[str, Any]) -> Iterator[str]:
@@ -62,7 +64,7 @@ def _of_whole(panel: Panel, saved: Mapping[str, Any]) -> Iterator[str]:
         yield "no exemplars"
     if panel["type"] == "table":
         yield from _of_table(panel, saved)
-    if panel["values"] and panel["layout"]["smallest"] < SMALLEST:
+    if panel["type"] in TILES and panel["layout"]["smallest"] < SMALLEST:
         yield f"text smaller than {SMALLEST} px"
 
 

@@ -32,9 +32,16 @@ def _of_legend(name: str) -> Iterator[str]:
 
 
 def of_overrides(panel: Mapping[str, Any], saved: Mapping[str, Any]) -> Iterator[Fault]:
-    """Overrides that meet nothing, unless a label may have the name that they are for."""
-    by_label = any("{{" in one.get("legendFormat", "") for one in saved.get("targets", ()))
+    """Overrides that meet nothing, and are for no legend that a query can have."""
+    legends = [one.get("legendFormat", "") for one in saved.get("targets", ())]
     for override in panel["overrides"]:
         matcher = override["matcher"]
-        if not override["met"] and not (by_label and matcher["id"] == "byName"):
+        if not override["met"] and not any(_may_meet(matcher, legend) for legend in legends):
             yield str(matcher.get("options", "")), f"override {matcher['id']} meets nothing"
+
+
+def _may_meet(matcher: Mapping[str, Any], legend: str) -> bool:
+    """Whether a matcher can meet a line with this legend, whose labels may have any value."""
+    if matcher["id"] == "byName":
+        return matcher["options"] == legend or "{{" in legend
+    return matcher["id"] == "byRegexp" and bool(re.search(matcher["options"], legend))

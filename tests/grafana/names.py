@@ -11,10 +11,17 @@ def names(boards: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     """Units, transformations, matchers, reducers and colour modes, each once."""
     found = defaultdict(set)
     for board in boards:
-        for panel in board["panels"]:
+        for panel in every_panel(board):
             for kind, name in _of_panel(panel):
                 found[kind].add(name)
     return {kind: sorted(some) for kind, some in found.items()}
+
+
+def every_panel(board: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """All panels and headings, and those that a folded heading holds."""
+    for panel in board["panels"]:
+        yield panel
+        yield from panel.get("panels", ())
 
 
 def _of_panel(panel: Mapping[str, Any]) -> Iterator[Name]:

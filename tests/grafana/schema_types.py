@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.grafana.drawing import PACKAGES
+from tests.grafana.names import every_panel
 
 TYPES: Final = Path(__file__).with_name("types")
 KINDS: Final = {"bargauge": "BarGauge", "timeseries": "TimeSeries"}
@@ -47,7 +48,8 @@ def errors(boards: Sequence[Mapping[str, Any]], package: str, where: Path) -> li
 def _short(line: str) -> str:
     """A panel and what is wrong there, without the type that it is not."""
     path, _, message = line.partition(".ts(")
-    return f"{Path(path).name}: {message.partition(': ')[2].partition(' in type ')[0]}"
+    said, *_ = re.split(" in type | is not assignable", message.partition(": ")[2])
+    return f"{Path(path).name}: {said}"
 
 
 def _files(board: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -55,10 +57,11 @@ def _files(board: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     uid = board["uid"]
     rest = {key: value for key, value in board.items() if key != "panels"}
     yield uid, _typed("Rest", "", rest)
-    for panel in board["panels"]:
+    for panel in every_panel(board):
         name = f"{uid}.{panel['id']}.{re.sub('[^A-Za-z0-9]+', '-', panel['title'])}"
         if panel["type"] == "row":
-            yield name, _typed("Row", "", panel)
+            row = {key: value for key, value in panel.items() if key != "panels"}
+            yield name, _typed("Row", "", row)
         else:
             yield name, _typed(*_panel(panel["type"]), panel)
 

@@ -26,20 +26,42 @@ def recorded(
 def _rows(
     rule: Mapping[str, Any], answer: Answer, times: Sequence[int]
 ) -> dict[LabelPairs, list[Value]]:
-    """Return a row for each series of a recording rule, or for each alert in ALERTS."""
+    """Return a row for each series of a recording rule, or the two of each alert."""
     places = {time: place for place, time in enumerate(times)}
     rows: dict[LabelPairs, list[Value]] = {}
     for (has, time), value in answer.points.items():
-        row = rows.setdefault(_key(rule, dict(has)), [None] * len(times))
-        row[places[time]] = 1.0 if "alert" in rule else value
-    return {key: marked(row) for key, row in rows.items()}
+        labels = pairs({**dict(has), **(rule.get("labels") or {})})
+        rows.setdefault(labels, [None] * len(times))[places[time]] = value
+    made: dict[LabelPairs, list[Value]] = {}
+    for labels, row in rows.items():
+        made |= _alert(rule, labels, row, times) if "alert" in rule else _record(rule, labels, row)
+    return {key: marked(row) for key, row in made.items()}
 
 
-def _key(rule: Mapping[str, Any], has: dict[str, str]) -> LabelPairs:
-    name = {"__name__": rule.get("record") or "ALERTS"}
-    if "alert" in rule:
-        name |= {"alertname": rule["alert"], "alertstate": "firing"}
-    return pairs({**has, **(rule.get("labels") or {}), **name})
+def _record(
+    rule: Mapping[str, Any], labels: LabelPairs, row: list[Value]
+) -> dict[LabelPairs, list[Value]]:
+    return {_named(labels, __name__=rule["record"]): row}
+
+
+def _alert(
+    rule: Mapping[str, Any], labels: LabelPairs, row: Sequence[Value], times: Sequence[int]
+) -> dict[LabelPairs, list[Value]]:
+    """Return ALERTS, and ALERTS_FOR_STATE: the seconds since the epoch at which it began."""
+    name, began = rule["alert"], 0.0
+    since: list[Value] = []
+    for value, before, time in zip(row, [None, *row], times, strict=False):
+        began = time / 1000 if before is None else began
+        since.append(None if value is None else began)
+    firing: list[Value] = [None if value is None else 1.0 for value in row]
+    return {
+        _named(labels, __name__="ALERTS", alertname=name, alertstate="firing"): firing,
+        _named(labels, __name__="ALERTS_FOR_STATE", alertname=name): since,
+    }
+
+
+def _named(labels: LabelPairs, **others: str) -> LabelPairs:
+    return pairs({**dict(labels), **others})
 
 
 def pairs(has: Mapping[str, str]) -> LabelPairs:

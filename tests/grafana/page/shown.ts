@@ -5,21 +5,23 @@ import { sceneGraph, SceneQueryRunner, VizPanel } from '@grafana/scenes';
 
 const text = ({ prefix = '', text: middle, suffix = '' }: DisplayValue) => `${prefix}${middle}${suffix}`;
 
-function cell(field: Field, row: number) {
+function cell(field: Field, row: number, word?: string) {
   const value = field.values[row];
   const shown = field.display!(value);
   const links = (field.getLinks?.({ valueRowIndex: row }) ?? []).map((one) => one.href);
   const isNothing = value === null || value === undefined || value === '' || Number.isNaN(value);
-  return { text: text(shown), color: shown.color ?? '', nothing: isNothing, links };
+  const named = isNothing && shown.text !== '' && shown.text !== word;
+  return { text: text(shown), color: shown.color ?? '', nothing: isNothing, named, links };
 }
 
-function table([frame]: DataFrame[]) {
+/** Columns; `word` is what the panel says without data. An empty cell may have a text of its own instead. */
+function table([frame]: DataFrame[], word?: string) {
   const isShown = (field: Field) => !field.config.custom?.hideFrom?.viz;
   return (frame?.fields ?? []).filter(isShown).map((field) => ({
     name: getFieldDisplayName(field, frame),
     type: field.type,
     coloured: ['color-text', 'color-background'].includes(field.config.custom?.cellOptions?.type),
-    cells: Array.from({ length: frame.length }, (_, row) => cell(field, row)),
+    cells: Array.from({ length: frame.length }, (_, row) => cell(field, row, word)),
   }));
 }
 
@@ -74,7 +76,7 @@ export function shown(panel: VizPanel, element: Element) {
     state: String(raw?.state ?? ''),
     errors: [...(data.errors ?? []), ...(data.error ? [data.error] : [])].map((one) => one.message ?? String(one)),
     frames: frames.length,
-    columns: pluginId === 'table' ? table(frames) : [],
+    columns: pluginId === 'table' ? table(frames, panel.state.fieldConfig.defaults.noValue) : [],
     values: NUMBERS.includes(pluginId) ? numbers(panel, data) : [],
     lines: ['timeseries', 'heatmap'].includes(pluginId) ? lines(frames) : [],
     exemplars: (data.annotations ?? []).filter((one) => one.name === 'exemplar').reduce((sum, one) => sum + one.length, 0),

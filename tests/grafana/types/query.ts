@@ -1,4 +1,4 @@
-// Queries and annotations of Prometheus, whose types @grafana/schema does not have.
+// Queries, annotations and variables of Prometheus, whose types @grafana/schema does not have.
 import type * as schema from '@grafana/schema';
 
 export interface PrometheusQuery extends schema.DataQuery {
@@ -19,4 +19,9 @@ export interface PrometheusAnnotation extends schema.AnnotationQuery<PrometheusQ
   textFormat?: string;
   tagKeys?: string;
   useValueForTime?: string | boolean;
+}
+
+/** The text of a variable's query, as the list of variables shows it. */
+export interface QueryVariable extends schema.VariableModel {
+  definition?: string;
 }
