@@ -1,6 +1,7 @@
 """What the extension must survive: calls from within, garbage, and a key that changes meanwhile."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -277,3 +278,39 @@ def test_the_interpreter_ends_with_requests_in_flight() -> None:
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "Error" not in done.stderr
+
+
+FORKED = """
+import os
+from tests.asgi.stepped import Steps
+
+steps = Steps()
+flying = steps.begin()
+flying.send(None)
+
+def finish():
+    try:
+        flying.send(None)
+    except StopIteration:
+        return steps.counted
+
+child = os.fork()
+if not child:
+    counted = finish()
+    os._exit(len(steps.sent))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+print(finish())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_with_a_request_in_flight() -> None:
+    """The child answers its copy of the request, and the parent counts its own, once."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{ {OK: 3.0} }\n"), done.stderr
