@@ -79,8 +79,11 @@ def increase(metric: str, *by: str, window: str = RATE) -> str:
 
 
 def in_range(series: str, *by: str) -> str:
-    """The number of requests in the selected time range, from a recorded rate of requests."""
-    return f"{total(f'sum_over_time({series}[$__range])', *by)} * {SECONDS}"
+    """The number of requests in the selected time range, from a recorded rate of requests.
+
+    A minute's rate counts once, however often the rules are evaluated.
+    """
+    return f"{total(f'sum_over_time({series}[$__range:{INTERVAL}])', *by)} * {SECONDS}"
 
 
 def total(expression: str, *by: str) -> str:

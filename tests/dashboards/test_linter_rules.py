@@ -163,7 +163,7 @@ def other_ranges(expr: str) -> list[str]:
         one.name
         for one in ranged
         if one.around[0] not in {"rate", "increase"}
-        and not (one.around[0] in {"last_over_time", "sum_over_time"} and one.name in RECORDED)
+        and not (one.around[0] == "last_over_time" and one.name in RECORDED)
     ]
 
 

@@ -117,10 +117,10 @@ CASES = {
             'other_type=" incomplete_response"}': 3.0,
         },
     ),
-    "a total is the sum of rates by minute": (
+    "a total has the rate of each minute once": (
         "sidelight-service: Total of requests A",
         PER_MINUTE,
-        {"": 840.0},
+        {"": 240.0},
     ),
 }
 

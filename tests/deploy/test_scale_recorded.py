@@ -4,18 +4,15 @@ from typing import Any
 
 import pytest
 
-from sidelight.embedded.history.history import History
-from sidelight.embedded.rules.definition import parse_groups
-from sidelight.embedded.rules.evaluator import RuleGroup
-from tests.embedded.history.filled_history import MIB, ScrapedTarget, stored_samples
-
-pytest.importorskip("numpy")
-pytest.importorskip("promql_parser")
+pytest.importorskip("numpy", reason="the extra history is not installed")
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse
 
 from sidelight import SidelightMiddleware
+from sidelight.embedded.history.history import History
+from sidelight.embedded.rules.definition import parse_groups
+from sidelight.embedded.rules.evaluator import RuleGroup
 from sidelight.slo import rules
 from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import default
@@ -26,6 +23,7 @@ from tests.deploy.arithmetic import (
     RECORDED_REST,
     RECORDED_USED,
 )
+from tests.embedded.history.filled_history import MIB, ScrapedTarget, stored_samples
 
 STATUSES = (200, 404, 500)
 

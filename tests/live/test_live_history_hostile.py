@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
 from sidelight.embedded.api import routes
 from tests.live.prometheus_api import get, post
 from tests.live.servers import eventually

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import anyio
+import pytest
 
 from sidelight.settings import load
 from sidelight.sidecar.metrics_source import MetricsSource
@@ -22,6 +23,30 @@ def test_name_and_version_may_come_from_different_workers(tmp_path: Path) -> Non
     source = MetricsSource(load({}, {}, tmp_path), str(tmp_path))
     anyio.run(source.snapshot)
     assert (source.service.service_name, source.service.service_version) == ("shop", "7")
+    for file in files:
+        killed(file)
+    where.close()
+
+
+@pytest.mark.parametrize(
+    ("names", "warned"),
+    [
+        (("shop", "shop", ""), []),
+        (("shop", "mail"), ["the services mail and shop share "]),
+    ],
+)
+def test_two_services_in_one_directory(
+    names: tuple[str, ...], warned: list[str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names both, once; workers of one service are no reason."""
+    where = shared(tmp_path)
+    files = [worker(where) for _ in names]
+    for file, name in zip(files, names, strict=True):
+        file.append_block(BlockKind.SERVICE_INFO, encode(ServiceInfo(name, version="1")))
+    source = MetricsSource(load({}, {}, tmp_path), str(tmp_path))
+    anyio.run(source.snapshot)
+    anyio.run(source.snapshot)
+    assert [message.partition(str(tmp_path))[0] for message in caplog.messages] == warned
     for file in files:
         killed(file)
     where.close()

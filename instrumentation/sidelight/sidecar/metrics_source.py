@@ -127,7 +127,13 @@ class MetricsSource:
 
     def _service_of(self, snapshot: Snapshot) -> ServiceInfo:
         """The service, as the sidecar's settings name it, or else as its workers do."""
-        if self.export_outcomes and any(service.telemetry for service in snapshot.services):
+        names = sorted({service.service_name for service in snapshot.services} - {""})
+        if len(names) > 1:
+            self._warn_once(
+                f"the services {' and '.join(names)} share {self._path}, so their requests are one "
+                "sum; give each a SIDELIGHT_DIR and a sidecar of its own"
+            )
+        elif self.export_outcomes and any(service.telemetry for service in snapshot.services):
             self._warn_once(
                 "FastAPI's own telemetry sends the same metrics as --otlp does, so every "
                 f"request counts twice; leave it to one of them: {TELEMETRY_FIX}"

@@ -3,8 +3,11 @@
 import json
 from typing import Any
 
-import anyio
 import pytest
+
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
+import anyio
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
 from tests.embedded.api import api_data
 from tests.embedded.api.raw_requests import FOLDER, RawRequest, requests, served
 from tests.embedded.promql.conftest import NO_PROMETHEUS_3

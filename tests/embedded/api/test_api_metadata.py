@@ -5,6 +5,8 @@ from functools import partial
 
 import pytest
 
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
 from sidelight.embedded.api import metadata
 from sidelight.embedded.api.parameters import ApiParameters
 from sidelight.embedded.history.history import History

@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
 from sidelight.embedded.api.parameters import parse_int
 from sidelight.embedded.api.times import MAX_TIME, MIN_TIME, parse_duration, parse_time
 from sidelight.embedded.promql.formatting import format_seconds, parse_number

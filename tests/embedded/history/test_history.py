@@ -4,8 +4,11 @@ import math
 import random
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
+
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
+import numpy as np
 
 from sidelight.embedded.history.history import History
 from sidelight.embedded.promql.storage import LabelMatcher

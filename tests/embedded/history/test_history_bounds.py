@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
 from sidelight.embedded.history.history import History
 from sidelight.embedded.rules.recording import record_samples
 from tests.embedded.history.filled_history import MIB, ScrapedTarget, lines, stored_samples

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
 from sidelight.embedded.history.history import History, HistoryQuerier
 from sidelight.embedded.promql.limits import TOO_MANY, QueryError, QueryLimits
 from sidelight.embedded.promql.storage import LabelMatcher

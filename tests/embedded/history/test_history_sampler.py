@@ -3,6 +3,10 @@
 import time
 from typing import Any, cast
 
+import pytest
+
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
 import anyio
 
 from sidelight.embedded.history.history import History

@@ -6,17 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from sidelight.embedded.promql.storage import SampleBlock
-from tests.embedded.promql import remote_write, shop_samples
-from tests.embedded.promql.comparison import Oracle
-from tests.embedded.promql.known_differences import with_raised_counters
-from tests.embedded.promql.oracle_server import oracle_server, program
-from tests.embedded.promql.sample_blocks import MemorySource
-from tests.embedded.promql.sample_data import START, sample_blocks
-
 if any(find_spec(name) is None for name in ("numpy", "promql_parser", "re2", "cramjam")):
     collect_ignore_glob = ["test_*.py", "*/test_*.py"]  # not in the oldest environment
 else:
+    from sidelight.embedded.promql.storage import SampleBlock
+    from tests.embedded.promql import remote_write, shop_samples
+    from tests.embedded.promql.comparison import Oracle
+    from tests.embedded.promql.known_differences import with_raised_counters
+    from tests.embedded.promql.oracle_server import oracle_server, program
+    from tests.embedded.promql.sample_blocks import MemorySource
+    from tests.embedded.promql.sample_data import START, sample_blocks
     from tests.live.counting import Samples
 
     NO_PROMETHEUS_3 = "there is no Prometheus 3 here: on Debian, `make system` unpacks one"

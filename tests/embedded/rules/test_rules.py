@@ -4,8 +4,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
+
+pytest.importorskip("numpy", reason="the extra history is not installed")
+
+import anyio
 
 from sidelight.embedded.history.history import History
 from sidelight.embedded.promql.storage import LabelMatcher
