@@ -35,6 +35,7 @@ def rows(done: Result) -> dict[str, list[str]]:
 def file(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A file of settings in the working directory, and a variable."""
     text = 'service = "shop"\nmax_series = 200\n[slo]\nlatency = "99% < 70ms"\n'
+    text += '[[slo.route]]\nmatch = "GET /"\navailability = "99%"\n'
     (file := empty_folder / "sidelight.toml").write_text(text)
     monkeypatch.setenv("SIDELIGHT_MAX_SERIES", "300")
     return file
@@ -45,11 +46,12 @@ def test_each_setting_has_its_source(file: Path) -> None:
     done = call()
     found = rows(done)
     assert done.stdout.splitlines()[0] == f"settings file: {file}"
-    assert set(found) == {"setting", *OPTIONS, "slo"}
+    assert set(found) == {"setting", *OPTIONS, "slo.latency", "slo.route"}
     assert found["service"] == ["'shop'", str(file)]
     assert found["max_series"] == ["300", "SIDELIGHT_MAX_SERIES"]
     assert found["exclude"] == ["()", "default"]
-    assert found["slo"] == ["{'latency': '99% < 70ms'}", str(file)]
+    assert found["slo.latency"] == ["'99% < 70ms'", str(file)]
+    assert found["slo.route"] == ["{'match': 'GET /', 'availability': '99%'}", str(file)]
     assert "0.07" in found["buckets"][0]
     assert found["buckets"][1] == "default, with thresholds and latencies"
     assert "sidelight config MODULE:APP" in done.stderr

@@ -1,6 +1,7 @@
 """What the extension must survive: calls from within, garbage, and a key that changes meanwhile."""
 
 import asyncio
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -79,7 +80,7 @@ def test_an_application_that_ignores_its_close(steps: Steps) -> None:
         except GeneratorExit:
             await asyncio.sleep(0)
 
-    app: Any = SidelightMiddleware(stubborn)
+    app: Any = SidelightMiddleware(stubborn, phase_sample_interval=0)
     run(app(http_scope("GET", "/"), steps.receive, steps.send))
     request = app(http_scope("GET", "/"), steps.receive, steps.send)
     request.send(None)
@@ -109,7 +110,7 @@ def test_a_plain_function_that_raises_stop_iteration(where: str) -> None:
         return stops() if warm and where == "app" else receives(scope, receive, send)
 
     warm = False
-    app: Any = SidelightMiddleware(either)
+    app: Any = SidelightMiddleware(either, phase_sample_interval=0)
     run(app(http_scope("GET", "/"), turn, send))
     warm = True
     with pytest.raises(RuntimeError, match="coroutine raised StopIteration") as raised:
@@ -130,7 +131,7 @@ def test_a_returned_tuple_or_exception_is_returned_whole(value: Any) -> None:
 
     async def none(*_: Any) -> Any: ...
 
-    app: Any = SidelightMiddleware(returns)
+    app: Any = SidelightMiddleware(returns, phase_sample_interval=0)
     run(app(http_scope("GET", "/"), none, none))
     warm.append(True)
     with pytest.raises(StopIteration) as stopped:
@@ -248,7 +249,7 @@ print(len(TOLD))
 def test_garbage_that_is_called_once_more() -> None:
     """Garbage whose finalizers use a request that is garbage too does not crash."""
     done = subprocess.run(
-        [sys.executable, "-c", GARBAGE], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", GARBAGE], capture_output=True, text=True, timeout=200, check=False
     )
     assert (done.returncode, done.stdout) == (0, "70\n"), done.stderr
 
@@ -272,8 +273,44 @@ def test_the_interpreter_ends_with_requests_in_flight() -> None:
         [sys.executable, "-W", "ignore", "-c", AT_EXIT],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=200,
         check=False,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "Error" not in done.stderr
+
+
+FORKED = """
+import os
+from tests.asgi.stepped import Steps
+
+steps = Steps()
+flying = steps.begin()
+flying.send(None)
+
+def finish():
+    try:
+        flying.send(None)
+    except StopIteration:
+        return steps.counted
+
+child = os.fork()
+if not child:
+    counted = finish()
+    os._exit(len(steps.sent))
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+print(finish())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_with_a_request_in_flight() -> None:
+    """The child answers its copy of the request, and the parent counts its own, once."""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, f"{ {OK: 3.0} }\n"), done.stderr

@@ -106,6 +106,6 @@ def test_a_million_requests_need_no_more_memory() -> None:
     for _ in range(19):
         run(many(50_000))
     objects_after, used_after = held()
-    assert abs(objects_after - objects) < 100
-    assert used_after - used < 4_000_000
+    assert objects_after - objects < 5_000  # slow requests and blocked loops are remembered
+    assert used_after - used < 8_000_000  # less than the smallest allocation for each request
     assert steps.counted == {OK: 1_000_002}

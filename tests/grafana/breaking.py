@@ -74,6 +74,19 @@ def _both(first: Change, second: Change) -> Change:
     return change
 
 
+def _bare(change: Change) -> Change:
+    """Change a panel that has no options of single fields and no mappings."""
+
+    def bare(panel: Panel) -> None:
+        panel["fieldConfig"]["overrides"] = []
+        for name in ("mappings", "color"):
+            panel["fieldConfig"]["defaults"].pop(name, None)
+        panel["options"]["textMode"] = "value"
+        change(panel)
+
+    return bare
+
+
 def _linked(url: str) -> Change:
     return _field("Service", links=[{"title": "Open", "url": url, "targetBlank": False}])
 
@@ -82,16 +95,31 @@ BROKEN: Final[Mapping[str, Broken]] = {
     "a query that is wrong": _table(_query("sum("), "error: "),
     "a column without data": _table(_query("nothing", 1), "empty column"),
     "a word where a cell is empty": _table(
-        _both(_query("nothing", 1), _default(noValue="No traffic")),
+        _bare(_both(_query("nothing", 1), _default(noValue="No traffic"))),
         "word in an empty cell: No traffic",
     ),
     "a colour where a cell is empty": _table(
-        _both(_query("nothing", 6), _default(noValue="?")), "colour of nothing"
+        _bare(
+            _both(
+                _both(_query("nothing", 6), _default(noValue="?")),
+                _field(
+                    "Instances up",
+                    **{
+                        "custom.cellOptions": {"type": "color-text"},
+                        "thresholds": {
+                            "mode": "absolute",
+                            "steps": [{"value": None, "color": "#d1413a"}],
+                        },
+                    },
+                ),
+            )
+        ),
+        "colour of nothing",
     ),
     "a column of other rows": _table(
         _query('topk(1, sum by (job) (up{job=~"$job"}))', 1), "mostly empty column"
     ),
-    "a job that is no service": _table(_query(BY_JOB), "not a service: prometheus"),
+    "a job that is no service": _table(_query("sum by (job) (up)"), "not a service: prometheus"),
     "columns without names": _table(
         _organize("renameByName", {}), "column without a name of its own"
     ),
@@ -103,14 +131,14 @@ BROKEN: Final[Mapping[str, Broken]] = {
         _option(sortBy=[{"displayName": "Nothing", "desc": True}]), "sorted by a column"
     ),
     "columns that are too wide": _table(
-        _default(custom={"minWidth": 400}), "table wider than its panel"
+        _bare(_default(custom={"minWidth": 400})), "table wider than its panel"
     ),
     "a link to no field": _table(
         _linked("/d/x?var-job=${__data.fields.Nothing}"), "link without a value: var-job"
     ),
     "a link that carries a word": _table(
         _both(
-            _both(_query("nothing", 1), _default(noValue="None")),
+            _bare(_both(_query("nothing", 1), _default(noValue="None"))),
             _field(
                 "Requests/s",
                 links=[{"title": "Open", "url": "/d/x?var-route=${__value.text}"}],
@@ -119,13 +147,26 @@ BROKEN: Final[Mapping[str, Broken]] = {
         "link that carries the word: None",
     ),
     "no number": _table(_query('0 / (0 * sum by (job) (up{job=~"$job"}))', 1), "no number: NaN"),
-    "a tile that is red without data": _tile(_query("nothing"), "colour of nothing"),
+    "a tile that is red without data": _tile(
+        _bare(
+            _both(
+                _query("nothing"),
+                _default(
+                    thresholds={"mode": "absolute", "steps": [{"value": None, "color": "#d1413a"}]}
+                ),
+            )
+        ),
+        "colour of nothing",
+    ),
     "a tile with many words": _tile(
         _both(_query("nothing"), _default(noValue="No traffic, " * 6)), "text smaller than"
     ),
-    "a number without end": _tile(_query("1 / (0 * sum(up))"), "no number: "),
     "a graph without data": _graph(_only("nothing", "x"), "empty panel"),
-    "a step shorter than scrapes": _graph(_only(RATE, "x", interval="15s"), "empty panel", "60 s"),
+    "a step shorter than scrapes": _graph(
+        _both(_only(RATE, "x", interval="15s"), lambda panel: panel.update(interval="15s")),
+        "empty panel",
+        "60 s",
+    ),
     "a line that is called by its labels": _graph(_only(BY_JOB, ""), "legend is a raw label set"),
     "a label without a value": _graph(_only(BY_JOB, "{{job}} {{nothing}}"), "legend with a gap"),
     "a legend without text": _graph(

@@ -63,7 +63,19 @@ def _rows(
         yield key, _shown(key, value), source
     for key in FOR_RULES:
         if key in settings.file.table:
-            yield key, _shown(key, settings.file.table[key]), str(settings.file)
+            for name, value in _flat(key, settings.file.table[key]):
+                yield name, _shown(name, value), str(settings.file)
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """The keys of a table by their full names, so that no line is as long as the table."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flat(f"{key}.{name}", inner)
+    elif isinstance(value, list) and all(isinstance(one, Mapping) for one in value):
+        yield from ((key, one) for one in value)
+    else:
+        yield key, value
 
 
 def _service(environ: Mapping[str, str]) -> tuple[str | None, str]:
