@@ -39,6 +39,10 @@ STEP = "5s"
 """Graphs of recording rules have points at this step, and not only at each full minute."""
 
 
+TOTALS = {
+    f"Total of {what}" for what in ("requests", "5xx responses", "4xx responses", "slow requests")
+}
+"""Totals have a value from the first full minute on, which may not be over yet."""
 MAY_BE_EMPTY = {
     "sidelight-fleet": {
         "Alerts firing",
@@ -48,8 +52,9 @@ MAY_BE_EMPTY = {
         "Targets down",
         "Without Sidelight",
     },
-    "sidelight-objectives": {"Overspent budgets", "Soonest exhausted"},
+    "sidelight-objectives": {"Overspent budgets", "Soonest exhausted", "Total of bad requests"},
     "sidelight-route": {
+        *TOTALS,
         "Exceptions of $method $route",
         "In flight",
         "Disconnects, lost requests, invalid responses",
@@ -70,6 +75,7 @@ MAY_BE_EMPTY = {
         "Worker exits",
     },
     "sidelight-service": {
+        *TOTALS,
         "Connection pool usage",
         "Firing alerts",
         "Unhandled exceptions by route",
