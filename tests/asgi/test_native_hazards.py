@@ -13,6 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
+from sidelight.asgi import native
 from sidelight.asgi.extension import extension
 from tests.asgi.driver import http_scope, run, scrape
 from tests.asgi.stepped import OK, Steps
@@ -143,9 +144,13 @@ def test_a_returned_tuple_or_exception_is_returned_whole(value: Any) -> None:
 # --- the key, while a request is in flight ---
 
 
+FAR = 1_000_000
+"""Words: no slot of a worker's file lies further from its beginning."""
+
+
 def file_in_the_midst(words: int) -> tuple[memoryview, memoryview]:
     """A file's words, and those around them, which nothing may write."""
-    around = memoryview(bytearray(8 * (words + 2048))).cast("Q")
+    around = memoryview(bytearray(b"\1" * 8 * (words + FAR))).cast("Q")
     return around[1024 : 1024 + words], around
 
 
@@ -161,15 +166,25 @@ def changing(steps: Steps, change: Callable[[Any], None]) -> Any:
 
 
 @pytest.mark.parametrize("words", [0, 1, 40])
-def test_a_smaller_file_is_not_written_beyond_its_end(steps: Steps, words: int) -> None:
+@pytest.mark.parametrize("promoted", [True, False])
+def test_a_smaller_file_is_not_written_beyond_its_end(
+    monkeypatch: pytest.MonkeyPatch, words: int, *, promoted: bool
+) -> None:
     """A request that began in another file writes nothing outside of the present one."""
+
+    def fails(*_: object) -> None:
+        raise ZeroDivisionError
+
+    if not promoted:  # the extension itself frees the slot
+        monkeypatch.setattr(native, "promote", fails)
+    steps = Steps()
     inside, around = file_in_the_midst(words)
 
     def change(key: Any) -> None:
         key.words = inside
 
     key = changing(steps, change)
-    assert not any(around)
+    assert set(around.tobytes()) == {1}
     assert len(steps.sent) == 2
     key.renew()
 
@@ -182,7 +197,7 @@ def test_a_slot_outside_of_the_file_is_not_written(steps: Steps, slot: Any) -> N
     key.words, key.slots = inside, [slot]
     with suppress(IndexError, TypeError):  # the Python way looks for it in the file
         run(steps.begin())
-    assert not any(around)
+    assert set(around.tobytes()) == {1}
     key.renew()
 
 

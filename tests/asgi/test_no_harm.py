@@ -129,6 +129,7 @@ THE_PATH = {
     "received",
     "release_slot",
     "_release",
+    "_set_complete",
 }
 
 

@@ -442,11 +442,13 @@ def test_the_oldest_is_the_oldest() -> None:
     """The age is that of the request that began first."""
     app = FastAPI()
     go = asyncio.Event()
+    arrived = asyncio.Event()
     began: list[float] = []
 
     @app.get("/wait")
     async def wait() -> None:
         began.append(time.monotonic())
+        arrived.set()
         await go.wait()
 
     app.add_middleware(SidelightMiddleware)
@@ -454,7 +456,7 @@ def test_the_oldest_is_the_oldest() -> None:
     async def two() -> tuple[float, float, float]:
         before = time.monotonic()
         first = asyncio.ensure_future(ask(app, "GET", "/wait"))
-        await asyncio.sleep(0.05)
+        await arrived.wait()
         second = asyncio.ensure_future(ask(app, "GET", "/wait"))
         await asyncio.sleep(0)
         least = time.monotonic() - began[0]
