@@ -13,7 +13,7 @@ MUST = {
     "sidelight-service": {"Requests A", "Errors A", "p95 A", "Requests by status A", "Latency A"},
     "sidelight-route": {"Requests A", "Errors A", "p95 A", "Requests of $method $route A"},
     "sidelight-objectives": {"Least budget left A", "Objectives A", "Objectives B"},
-    "sidelight-telemetry-health": {"Requests A", "Service names and versions A"},
+    "sidelight-telemetry-health": {"Requests A", "Recorded requests A"},
 }
 """Queries that must return data, so that none is fast because it is empty."""
 
