@@ -64,14 +64,15 @@ def test_the_lines_to_change_elsewhere_are_there(tmp_path: Path) -> None:
     text = (DEPLOY / "prometheus" / "prometheus.yml").read_text()
     section = (DEPLOY / "README.md").read_text().partition("## Prometheus outside")[2]
     lines = re.findall(r"^\| `([^`]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
-    assert len(lines) == 5
+    assert len(lines) == 6
     for line in lines:
         assert text.count(f" {line}") + text.count(f"\n{line}") == 1
+    (authorization,) = (line for line in lines if line.startswith("authorization"))
     for old, new in (
         ("rules/*.yml", str(DEPLOY / "prometheus/rules/*.yml")),
         ("alertmanager:9093", "127.0.0.1:9093"),
         ("job_name: shop", "job_name: bank"),
-        (f"    {lines[3]}\n", ""),
+        (f"    {authorization}\n", ""),
         ("sidecar:9464", "127.0.0.1:9464"),
     ):
         text = text.replace(old, new)
