@@ -101,7 +101,9 @@ def test_a_token_is_sent_as_utf_8(tmp_path: Path) -> None:
     with serving(Echo) as port:
         url = f"http://127.0.0.1:{port}"
         assert fetch(url, 5, TOKEN) == b"up 1\n"
-        arguments = ["--against", url, "--token-file", str(tmp_path / "token")]
+        (tmp_path / "sidelight.toml").write_text('service = "shop"\n')
+        arguments = ["--config", str(tmp_path / "sidelight.toml"), "--against", url]
+        arguments += ["--token-file", str(tmp_path / "token")]
         CliRunner().invoke(main, ["rules", "check", *arguments])
         asyncio.run(_get(url))
     assert Echo.received == [b"Bearer " + BYTES] * 3

@@ -22,6 +22,9 @@ class ProcessorTimes(NamedTuple):
     waited: int
 
 
+POSITIONED = hasattr(os, "pread")
+
+
 class ProcessorWaits:
     """The waits of one thread, by its number in the system; each is taken once."""
 
@@ -74,6 +77,8 @@ class ProcessorWaits:
             return b""
 
     def _read(self, name: str) -> bytes:
+        if not POSITIONED:
+            raise OSError("no positioned reads, and so no /proc")
         fd = os.open(self._folder + name, os.O_RDONLY)
         try:
             return os.pread(fd, MAX_BYTES, 0)
