@@ -30,7 +30,7 @@ ONLY_DEFAULT = ("ServiceVanished", "warning")
 ALERTS = sorted({(rule["alert"], rule["labels"]["severity"]) for rule in RULES})
 
 
-@pytest.fixture(params=["installed", "newer"])
+@pytest.fixture(params=["installed", pytest.param("newer", marks=pytest.mark.slow)])
 def promtool(request: pytest.FixtureRequest) -> str:
     """The command of the machine, and that of a newer Debian suite."""
     return tool("promtool") if request.param == "installed" else newer("promtool")
