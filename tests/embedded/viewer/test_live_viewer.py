@@ -55,6 +55,7 @@ MAY_BE_EMPTY = {
     "sidelight-objectives": {"Overspent budgets", "Soonest exhausted", "Total of bad requests"},
     "sidelight-route": {
         *TOTALS,
+        "Background tasks",
         "Exceptions of $method $route",
         "In flight",
         "Disconnects, lost requests, invalid responses",
