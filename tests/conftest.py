@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from sidelight.asgi.extension import PURE
 from tests import processes
 
 settings.register_profile("patient", deadline=None)  # another process may have the machine
@@ -67,7 +68,7 @@ def sharing(item: pytest.Item) -> str:
 def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Settings of whoever runs the tests don't reach them."""
     for name in os.environ:
-        if name.startswith(("SIDELIGHT_", "OTEL_", "PROMETHEUS_")):
+        if name.startswith(("SIDELIGHT_", "OTEL_", "PROMETHEUS_")) and name != PURE:
             monkeypatch.delenv(name)
 
 
