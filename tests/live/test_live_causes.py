@@ -101,7 +101,8 @@ def test_each_kind_of_hold_has_its_name(uvicorn: Serve, loop: str) -> None:
         eventually(lambda: by_route(page_of(server), BLOCKED).get("", 0) - seen >= LEAST)
 
     found, most = blocked(server, later)
-    assert set(found) <= NOBODY
+    assert set(found) <= NOBODY | {"/later"}
+    assert found.get("/later", 0) < LEAST / 2  # of its own, on a busy machine: the hold is longer
     assert found[""] <= most
     server.get("/session")
     found, most = blocked(server, lambda: server.get("/call"))
