@@ -1,7 +1,6 @@
 """Whether an application holds its event loop is seen in every way to drive it."""
 
 import asyncio
-import gc
 import time
 from collections.abc import Awaitable, Callable
 
@@ -162,13 +161,6 @@ def test_a_loop_that_cannot_be_seen_never_passes(sidelight_metrics: Metrics) -> 
         sidelight_metrics.assert_never_blocks()
 
 
-@pytest.fixture
-def nothing_left() -> None:
-    """No request of an earlier test is still to be ended, and counted, by the collector."""
-    gc.collect()
-
-
-@pytest.mark.usefixtures("nothing_left")
 def test_nothing_driven_never_passes(sidelight_metrics: Metrics) -> None:
     """Without a request there is nothing to say, nor is there below what can be told."""
     with pytest.raises(AssertionError, match="no request was measured"):
