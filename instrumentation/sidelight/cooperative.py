@@ -21,46 +21,51 @@ async def in_thread(call: Callable[[Unpack[Args]], T], *args: *Args) -> T:
     return await to_thread.run_sync(call, *args, limiter=CapacityLimiter(1))
 
 
+def slices(steps: Generator[None, None, T]) -> Generator[None, None, T]:
+    """The same work in fewer steps, each of which takes a slice of time."""
+    until = time.perf_counter() + SLICE
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        if time.perf_counter() >= until:
+            yield
+            until = time.perf_counter() + SLICE
+
+
+def run_to_end(steps: Generator[None, None, T], pause: float | None = None) -> T:
+    """Run a generator to its end; returns its value. ``pause`` is in seconds, after each step."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as stop:
+            value: T = stop.value
+            return value
+        if pause is not None:
+            time.sleep(pause)
+
+
 def run_in_turns(steps: Generator[None, None, T]) -> T:
     """Run a generator to its end in a thread beside an event loop's.
 
     After every slice of time the loop gets the GIL. Without these pauses it would wait for a
     whole switch interval of the interpreter, which is five slices.
     """
-    until = time.perf_counter() + SLICE
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
-        if time.perf_counter() >= until:
-            time.sleep(TURN)
-            until = time.perf_counter() + SLICE
-
-
-def run_to_end(steps: Generator[None, None, T]) -> T:
-    """Run a generator to its end without a pause; returns its value."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as stop:
-            value: T = stop.value
-            return value
+    return run_to_end(slices(steps), TURN)
 
 
 async def run_in_slices(steps: Generator[None, None, T]) -> T:
     """Run a generator to its end, with a turn of the event loop after every slice of time."""
-    until = time.perf_counter() + SLICE
+    longer = slices(steps)
     while True:
         try:
-            next(steps)
+            next(longer)
         except StopIteration as stop:
             value: T = stop.value
             return value
-        if time.perf_counter() >= until:
-            await checkpoint()
-            until = time.perf_counter() + SLICE
+        await checkpoint()
 
 
 async def in_slices(items: Iterator[T]) -> AsyncIterator[T]:
