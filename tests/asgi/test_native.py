@@ -10,20 +10,18 @@ from typing import Any
 
 import pytest
 import trio
-from fastapi import APIRouter, FastAPI, Request
-from starlette.responses import PlainTextResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
 from sidelight.asgi import native
 from sidelight.asgi.extension import extension
 from sidelight.asgi.fast_path import PythonCalls, RequestState
+from tests.asgi.common_routes import PATHS, RESPONSE, service
 from tests.asgi.driver import ask, call, http_scope, run, scrape
 from tests.asgi.stepped import OK, Steps
 
 pytestmark = pytest.mark.skipif(extension is None, reason="there is no native way")
 
-RESPONSE = PlainTextResponse("hello")
 SLOT = 4
 """Which argument of `native.promote` is the slot of a request in flight."""
 
@@ -54,43 +52,10 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
     return counted
 
 
-class Views:
-    """One object, whose method is on two routes."""
-
-    async def show(self) -> Response:
-        return RESPONSE
-
-
-def service(**options: Any) -> FastAPI:
-    """Each kind of route that has a route object in the scope, and one that takes a body."""
-    router, inner, show = APIRouter(), FastAPI(), Views().show
-    for app in (router, inner):
-        app.get("/leaf/{x}")(show)
-    inner.include_router(router, prefix="/included")
-    whole = FastAPI()
-    for path in ("/direct/{x}", "/direct/{x}/second"):
-        whole.get(path)(show)
-    for prefix in ("/first", "/second/{y}"):
-        whole.include_router(router, prefix=prefix)
-    whole.mount("/mounted", inner)
-
-    @whole.post("/upload")
-    async def upload(request: Request) -> int:
-        return len(await request.body())
-
-    whole.add_middleware(SidelightMiddleware, phase_sample_interval=0, **options)
-    return whole
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("GET", "/direct/1", None),
-        ("GET", "/direct/1/second", None),
-        ("GET", "/first/leaf/1", None),
-        ("GET", "/second/1/leaf/1", None),
-        ("GET", "/mounted/leaf/1", None),
-        ("GET", "/mounted/included/leaf/1", None),
+        *(("GET", path, None) for path in PATHS),
         pytest.param("POST", "/upload", b"x" * 70_000, id="body"),
         ("GET", "/nowhere", None),
     ],

@@ -269,6 +269,17 @@ def test_garbage_that_is_called_once_more() -> None:
     assert (done.returncode, done.stdout) == (0, "70\n"), done.stderr
 
 
+def run_alone(code: str) -> subprocess.CompletedProcess[str]:
+    """What a program in a process of its own prints."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
 AT_EXIT = """
 import asyncio, faulthandler, sys
 faulthandler.enable()
@@ -284,13 +295,7 @@ received = flying[1]()
 
 def test_the_interpreter_ends_with_requests_in_flight() -> None:
     """Requests that were begun, and one that never was, are dropped with the interpreter."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", AT_EXIT],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = run_alone(AT_EXIT)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert "Error" not in done.stderr
 
@@ -321,11 +326,5 @@ print(finish())
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_fork_with_a_request_in_flight() -> None:
     """The child answers its copy of the request, and the parent counts its own, once."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", FORKED],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    done = run_alone(FORKED)
     assert (done.returncode, done.stdout) == (0, f"{ {OK: 3.0} }\n"), done.stderr

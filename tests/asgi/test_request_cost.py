@@ -11,14 +11,13 @@ from types import CodeType, FrameType
 from typing import Any
 
 import pytest
-from fastapi import APIRouter, FastAPI
-from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sidelight
 from sidelight import SidelightMiddleware
 from sidelight.asgi.extension import extension
+from tests.asgi.common_routes import PATHS, RESPONSE, service
 from tests.asgi.driver import http_scope
 
 BASELINE = Path(__file__).with_name("request_cost.json")
@@ -28,7 +27,6 @@ VERSION = "{}.{}".format(*sys.version_info)
 ALLOWED = 1.15
 WARM_UP, MEASURED = 20, 10
 TOOL = 4  # of those that sys.monitoring gives to nobody in particular
-RESPONSE = PlainTextResponse("hello")
 IN_PYTHON = pytest.mark.skipif(extension is not None, reason="counts instructions of Python")
 
 
@@ -134,40 +132,10 @@ def test_the_cost_is_that_of_the_fast_path() -> None:
     assert 5 < found["calls"] < 50
 
 
-class Views:
-    """One object, whose method is on two routes."""
-
-    async def show(self) -> Response:
-        return RESPONSE
-
-
-def service() -> FastAPI:
-    """Each kind of route that has a route object in the scope."""
-    router, inner, show = APIRouter(), FastAPI(), Views().show
-    for app in (router, inner):
-        app.get("/leaf/{x}")(show)
-    inner.include_router(router, prefix="/included")
-    whole = FastAPI()
-    for path in ("/direct/{x}", "/direct/{x}/second"):
-        whole.get(path)(show)
-    for prefix in ("/first", "/second/{y}"):
-        whole.include_router(router, prefix=prefix)
-    whole.mount("/mounted", inner)
-    whole.add_middleware(SidelightMiddleware, phase_sample_interval=0)
-    return whole
-
-
 @IN_PYTHON
 @pytest.mark.parametrize(
     "path",
-    [
-        "/direct/1",
-        "/direct/1/second",
-        "/first/leaf/1",
-        "/second/1/leaf/1",
-        "/mounted/leaf/1",
-        "/mounted/included/leaf/1",
-    ],
+    PATHS,
 )
 def test_each_kind_of_route_goes_the_fast_path(path: str) -> None:
     """A shared handler costs no more than another, directly, through a router or in a mount."""
