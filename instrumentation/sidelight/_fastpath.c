@@ -39,7 +39,7 @@
 #endif
 #endif
 
-#define MONITORED 10000000 /* `NOTICEABLE` of sidelight.asgi.request, in nanoseconds */
+#define NOTICEABLE 10000000 /* `NOTICEABLE` of sidelight.asgi.request, in nanoseconds */
 
 /* The clock that `time.monotonic_ns` reads, since the Python way compares with it. */
 static inline int64_t
@@ -56,7 +56,7 @@ now_ns(void)
 /* ---------------------------------------------------------------------- the module's state */
 
 #define NAMES(_)                                                                                  \
-    _(body) _(effective_route_context) _(end) _(fastapi) _(method) _(more_body) _(path)           \
+    _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
     _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes)
 
@@ -92,15 +92,14 @@ same(PyObject *one, PyObject *other)
 
 /* ------------------------------------------------------------------------------- the key */
 
-/* Where whole responses of a route with one status are counted, in one cache line. The numbers
-   are indexes of words of the file; `request_size` is 0 until a request body was seen. */
+/* Where whole responses of a route with one status are counted. The numbers are indexes of words of
+   the file; `request_size` is 0 until a request body was seen. */
 typedef struct {
     PyObject *route; /* compared by identity; NULL in a free place */
     PyObject *root_path;
     int64_t limit; /* ns: a longer response is uncommon */
     int32_t status;
     uint32_t duration, size, request_size;
-    uint64_t unused[3];
 } Series;
 
 typedef struct {
@@ -535,8 +534,9 @@ COLD static void
 note(Middleware *middleware, Key *key, const char *place)
 {
     PyObject *error = raised();
-    PyObject *done = PyObject_CallFunction(middleware->failed, "OsO", key == NULL ? Py_None : (PyObject *)key,
-                                           place, error == NULL ? Py_None : error);
+    PyObject *of = key == NULL ? Py_None : (PyObject *)key;
+    PyObject *done =
+        PyObject_CallFunction(middleware->failed, "OsO", of, place, error == NULL ? Py_None : error);
     if (done == NULL) {
         PyErr_Clear();
     }
@@ -753,10 +753,11 @@ conclude(Request *request, PyObject *error)
         }
     }
     if (request->promoted != NULL || error != NULL || request->slot != NULL ||
-        now_ns() - request->since >= MONITORED) {
+        now_ns() - request->since >= NOTICEABLE) {
         if (promote(request) == 0) {
-            PyObject *done = PyObject_CallFunctionObjArgs(
-                request->middleware->conclude, request->promoted, error == NULL ? Py_None : error, NULL);
+            PyObject *done =
+                PyObject_CallFunctionObjArgs(request->middleware->conclude, request->promoted,
+                                             error == NULL ? Py_None : error, NULL);
             if (done == NULL) {
                 note(request->middleware, request->key, "end");
             }
@@ -817,7 +818,8 @@ common_key(Middleware *middleware, PyObject *scope)
     }
     Key *key = (Key *)PyDict_GetItemWithError(middleware->keys, method);
     if (key == NULL || !PyObject_TypeCheck(key, state->key_type) || key->words == NULL ||
-        key->bounds == NULL || key->slots == NULL || !PyList_CheckExact(key->slots) || !same(root_path, key->root_path) || !same(scheme, key->scheme) ||
+        key->bounds == NULL || key->slots == NULL || !PyList_CheckExact(key->slots) ||
+        !same(root_path, key->root_path) || !same(scheme, key->scheme) ||
         same(path, key->metrics_path) || key->unsampled == 1 ||
         PyDict_Contains(scope, state->s_sidelight) != 0) {
         return NULL;
@@ -1423,7 +1425,8 @@ receiving_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (steps == NULL) {
         Py_RETURN_NONE;
     }
-    PyObject *done = PyObject_CallMethodNoArgs(steps, receiving->request->middleware->state->s_close);
+    State *state = receiving->request->middleware->state;
+    PyObject *done = PyObject_CallMethodNoArgs(steps, state->s_close);
     Py_DECREF(steps);
     return done;
 }
