@@ -8,13 +8,14 @@ import signal
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ViewportSize, expect
 
-from sidelight.embedded.viewer.dashboard import load
+from sidelight.embedded.viewer.dashboard import Dashboard, load
 from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
 from tests.dashboards.querying import get
@@ -114,7 +115,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
         hostile_target() as target,
         shop(folder, {"hostile": [target]}) as (server, sidecar, port),
         shoppers(server, 900, "coupon", rate=8),
-        crowd(server, {"/orders/1/events": 1}),
+        crowd(server, {"/orders/1/events": 1, "/products/1/barcode": 1}),
     ):
         block_loop(server, requests=20)
         time.sleep(10)
@@ -149,23 +150,27 @@ def test_every_dashboard_is_shown(world: World, size: ViewportSize, theme: str) 
         context(world.browser, viewport=size, color_scheme=theme) as sized,
         Reader(sized, world.viewer) as reader,
     ):
-        without_data = set[str]()
         for dashboard in DASHBOARDS:
             reader.page.set_viewport_size(size)
-            reader.open(f"/d/{dashboard.uid}{NOW}")
-            kinds = reader.kinds()
-            assert "error" not in kinds.values(), kinds
-            assert set(kinds) == {panel.title for panel in dashboard.panels}
-            empty = {title for title, kind in kinds.items() if kind == "empty"}
-            without_data |= {
-                f"{dashboard.uid}: {title}" for title in empty - MAY_BE_EMPTY[dashboard.uid]
-            }
+            eventually(partial(_has_data, reader, dashboard))
+            assert set(reader.kinds()) == {panel.title for panel in dashboard.panels}
             assert reader.page.locator(".sl-remark").count() == 0
             assert reader.fits(size)
             reader.screenshot(world.pictures, f"{dashboard.uid}-{theme}-{size['width']}")
             assert reader.fits(PHONE), dashboard.uid
-        assert not without_data, ", ".join(sorted(without_data))
         assert reader.problems == []
+
+
+def _has_data(reader: Reader, dashboard: Dashboard) -> bool:
+    """Open a dashboard; whether each panel has data that the load brings sooner or later."""
+    reader.open(f"/d/{dashboard.uid}{NOW}")
+    kinds = reader.kinds()
+    assert "error" not in kinds.values(), kinds
+    empty = {title for title, kind in kinds.items() if kind == "empty"}
+    missing = empty - MAY_BE_EMPTY[dashboard.uid]
+    if missing:
+        logging.getLogger(__name__).warning("%s without data: %s", dashboard.uid, sorted(missing))
+    return not missing
 
 
 def test_a_graph_is_drawn(service: Reader) -> None:
