@@ -57,7 +57,7 @@ EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
 """Checksum, bucket, block address, trace id, span id, value, seconds since the epoch."""
 EXEMPLARS: Final = 512
 
-SLOW_RECORDS: Final = 256
+SLOW_RECORDS: Final = 192
 SLOW_RECORD_BYTES: Final = 448
 """A worker's last slow requests: so many records of so many bytes, the values of one block."""
 BLOCKED_LOOP_BYTES: Final = 512
