@@ -9,7 +9,11 @@
    - `Request`     the awaitable that such a call returns, and the application's `send`, `receive`
    - `Receiving`   the awaitable that `receive()` returns
 
-   Nothing in here raises into a request: an error of our own is noted, and the request goes on. */
+   Nothing in here raises into a request: an error of our own is noted, and the request goes on.
+
+   Without a GIL, several threads run this at once. What a dict gives is a reference of our own, since
+   another thread may take the value out of it meanwhile; words are added to atomically; and a key's
+   file and series are used in a critical section of the key. A request is used by one thread. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -58,7 +62,7 @@ now_ns(void)
 #define NAMES(_)                                                                                  \
     _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
-    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes)
+    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(pop)
 
 typedef struct {
     PyTypeObject *key_type, *middleware_type, *request_type, *receiving_type;
@@ -75,6 +79,19 @@ is_text(PyObject *found, const char *text, Py_ssize_t length)
            memcmp(PyUnicode_1BYTE_DATA(found), text, (size_t)length) == 0;
 }
 #define IS(found, literal) is_text((found), literal, (Py_ssize_t)sizeof(literal) - 1)
+
+/* What a dict has under a key, as a reference of our own; NULL if nothing, perhaps with an exception. */
+static inline PyObject *
+get(PyObject *dict, PyObject *key)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *found;
+    (void)PyDict_GetItemRef(dict, key, &found);
+    return found;
+#else
+    return Py_XNewRef(PyDict_GetItemWithError(dict, key));
+#endif
+}
 
 /* Whether two strings are equal, looking at the objects first. */
 static inline int
@@ -559,9 +576,11 @@ release_slot(Request *request)
     Key *key = request->key;
     PyObject *slot = request->slot;
     request->slot = NULL;
+    Py_BEGIN_CRITICAL_SECTION(key);
     if (has_slot(key, request->word)) {
         publish((uint64_t *)key->view.buf + request->word, 0);
     }
+    Py_END_CRITICAL_SECTION();
     if (PyList_Append(key->slots, slot) < 0) {
         PyErr_Clear(); /* no memory for it: one slot fewer */
     }
@@ -594,18 +613,16 @@ promote(Request *request)
     return 0;
 }
 
-/* The object that the router chose, as `chosen_route` says; borrowed, or NULL. */
+/* The object that the router chose, as `chosen_route` says, as a reference of our own; or NULL. */
 static inline PyObject *
 chosen(State *state, PyObject *scope)
 {
-    PyObject *fastapi = PyDict_GetItemWithError(scope, state->s_fastapi);
+    PyObject *fastapi = get(scope, state->s_fastapi), *context = NULL;
     if (fastapi != NULL && PyDict_Check(fastapi)) {
-        PyObject *context = PyDict_GetItemWithError(fastapi, state->s_effective_route_context);
-        if (context != NULL) {
-            return context;
-        }
+        context = get(fastapi, state->s_effective_route_context);
     }
-    return PyDict_GetItemWithError(scope, state->s_route);
+    Py_XDECREF(fastapi);
+    return context != NULL ? context : get(scope, state->s_route);
 }
 
 /* Whether the server says that the client of a late response has left, or fails to say. */
@@ -629,15 +646,14 @@ count(Request *request, int64_t size)
     if (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request)) {
         return 0;
     }
-    /* Borrowed: no Python code runs while they are used. */
     PyObject *route = chosen(state, request->scope);
-    PyObject *root_path = PyDict_GetItemWithError(request->scope, state->s_root_path);
-    if (route == NULL || root_path == NULL) {
-        return 0;
-    }
+    PyObject *root_path = get(request->scope, state->s_root_path);
     int counted = 0;
     Py_BEGIN_CRITICAL_SECTION(key);
-    Series *series = find(key, route, root_path, request->status);
+    Series *series = NULL;
+    if (route != NULL && root_path != NULL) {
+        series = find(key, route, root_path, request->status);
+    }
     if (series != NULL && ns <= series->limit && (!request->body || series->request_size)) {
         uint64_t *words = key->view.buf;
         observe(words, series->duration, key->bounds, ns);
@@ -648,6 +664,8 @@ count(Request *request, int64_t size)
         counted = 1;
     }
     Py_END_CRITICAL_SECTION();
+    Py_XDECREF(route);
+    Py_XDECREF(root_path);
     if (counted) {
         release_slot(request);
         request->since = now;
@@ -655,40 +673,58 @@ count(Request *request, int64_t size)
     return counted;
 }
 
+/* Look at the beginning of a response; false if it is uncommon. */
+static int
+look_at_start(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    if (request->slot == NULL || PyDict_Contains(message, state->s_trailers) != 0) {
+        return 0;
+    }
+    PyObject *status = get(message, state->s_status);
+    int overflow = 1;
+    long code = status != NULL && PyLong_Check(status) ? PyLong_AsLongAndOverflow(status, &overflow) : 0;
+    Py_XDECREF(status);
+    if (overflow || code <= 0 || code > INT32_MAX) {
+        return 0;
+    }
+    request->status = (int32_t)code;
+    Py_XSETREF(request->start, Py_NewRef(message));
+    return 1;
+}
+
+/* Look at a response's body; false if it is uncommon. */
+static int
+look_at_body(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    if (request->slot == NULL || request->status == 0 ||
+        PyDict_Contains(message, state->s_more_body) != 0) {
+        return 0;
+    }
+    PyObject *body = get(message, state->s_body);
+    Py_ssize_t size = body == NULL ? 0 : PyBytes_CheckExact(body) ? PyBytes_GET_SIZE(body) : -1;
+    Py_XDECREF(body);
+    return size >= 0 && count(request, size);
+}
+
 /* Look at a message on its way to the server; false if it is uncommon. */
 static int
 look(Request *request, PyObject *message)
 {
-    State *state = request->middleware->state;
-    PyObject *kind;
-    if (!PyDict_CheckExact(message) ||
-        (kind = PyDict_GetItemWithError(message, state->s_type)) == NULL) {
-        return 0;
+    PyObject *kind = NULL;
+    int common = 0;
+    if (PyDict_CheckExact(message)) {
+        kind = get(message, request->middleware->state->s_type);
     }
-    if (IS(kind, "http.response.start")) {
-        PyObject *status = PyDict_GetItemWithError(message, state->s_status);
-        if (status == NULL || !PyLong_Check(status) || request->slot == NULL ||
-            PyDict_GetItemWithError(message, state->s_trailers) != NULL) {
-            return 0;
-        }
-        int overflow;
-        long code = PyLong_AsLongAndOverflow(status, &overflow);
-        if (overflow || code <= 0 || code > INT32_MAX) {
-            return 0;
-        }
-        request->status = (int32_t)code;
-        Py_XSETREF(request->start, Py_NewRef(message));
-        return 1;
+    if (kind != NULL && IS(kind, "http.response.start")) {
+        common = look_at_start(request, message);
     }
-    if (request->slot == NULL || request->status == 0 || !IS(kind, "http.response.body") ||
-        PyDict_GetItemWithError(message, state->s_more_body) != NULL) {
-        return 0;
+    else if (kind != NULL && IS(kind, "http.response.body")) {
+        common = look_at_body(request, message);
     }
-    PyObject *body = PyDict_GetItemWithError(message, state->s_body);
-    if (body == NULL) {
-        return count(request, 0);
-    }
-    return PyBytes_CheckExact(body) && count(request, PyBytes_GET_SIZE(body));
+    Py_XDECREF(kind);
+    return common;
 }
 
 static PyObject *
@@ -706,6 +742,23 @@ request_send(Request *request, PyObject *message)
     return PyObject_CallOneArg(request->send, message);
 }
 
+/* Whether a message is a part of the request's body, or all of it; its size is added then. */
+static int
+is_body(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    PyObject *kind = PyDict_CheckExact(message) ? get(message, state->s_type) : NULL;
+    int found = kind != NULL && IS(kind, "http.request");
+    Py_XDECREF(kind);
+    PyObject *body = found ? get(message, state->s_body) : NULL;
+    if (body != NULL) {
+        found = PyBytes_CheckExact(body);
+        request->body += found ? PyBytes_GET_SIZE(body) : 0;
+        Py_DECREF(body);
+    }
+    return found;
+}
+
 /* Look at a message on its way to the application. */
 static void
 received(Request *request, PyObject *message)
@@ -714,18 +767,8 @@ received(Request *request, PyObject *message)
     if (request->phase != NATIVE) {
         return;
     }
-    if (request->promoted == NULL && PyDict_CheckExact(message)) {
-        PyObject *kind = PyDict_GetItemWithError(message, state->s_type);
-        if (kind != NULL && IS(kind, "http.request")) {
-            PyObject *body = PyDict_GetItemWithError(message, state->s_body);
-            if (body == NULL) {
-                return;
-            }
-            if (PyBytes_CheckExact(body)) {
-                request->body += PyBytes_GET_SIZE(body);
-                return;
-            }
-        }
+    if (request->promoted == NULL && is_body(request, message)) {
+        return;
     }
     if (promote(request) == 0) {
         PyObject *done = PyObject_CallMethodOneArg(request->promoted, state->s_received, message);
@@ -801,51 +844,76 @@ is_excluded(State *state, PyObject *exclusions, PyObject *path)
     return found;
 }
 
+/* Whether a key is the one of a request that is common, by what its scope says. */
+static int
+is_common(State *state, Key *key, PyObject *scope, PyObject *path)
+{
+    PyObject *root_path = get(scope, state->s_root_path), *scheme = get(scope, state->s_scheme);
+    int common = PyObject_TypeCheck(key, state->key_type) && key->words != NULL &&
+                 key->bounds != NULL && key->slots != NULL && PyList_CheckExact(key->slots) &&
+                 root_path != NULL && same(root_path, key->root_path) &&
+                 scheme != NULL && same(scheme, key->scheme) &&
+                 !same(path, key->metrics_path) && key->unsampled > 1 &&
+                 PyDict_Contains(scope, state->s_sidelight) == 0;
+    Py_XDECREF(root_path);
+    Py_XDECREF(scheme);
+    return common && (key->exclusions == NULL || key->exclusions == Py_None ||
+                      is_excluded(state, key->exclusions, path) == 0);
+}
+
 /* The key of a common request, a reference of its own; NULL if it is uncommon, perhaps with an
    exception. */
 static Key *
 common_key(Middleware *middleware, PyObject *scope)
 {
     State *state = middleware->state;
-    PyObject *method, *path, *root_path, *scheme;
-    if (!PyDict_CheckExact(scope) ||
-        (method = PyDict_GetItemWithError(scope, state->s_method)) == NULL ||
-        (path = PyDict_GetItemWithError(scope, state->s_path)) == NULL ||
-        (root_path = PyDict_GetItemWithError(scope, state->s_root_path)) == NULL ||
-        (scheme = PyDict_GetItemWithError(scope, state->s_scheme)) == NULL ||
-        !PyUnicode_CheckExact(method) || !PyUnicode_CheckExact(path)) {
-        return NULL;
+    PyObject *method = NULL, *path = NULL, *key = NULL;
+    if (PyDict_CheckExact(scope) && (method = get(scope, state->s_method)) != NULL &&
+        (path = get(scope, state->s_path)) != NULL && PyUnicode_CheckExact(method) &&
+        PyUnicode_CheckExact(path)) {
+        key = get(middleware->keys, method);
     }
-    Key *key = (Key *)PyDict_GetItemWithError(middleware->keys, method);
-    if (key == NULL || !PyObject_TypeCheck(key, state->key_type) || key->words == NULL ||
-        key->bounds == NULL || key->slots == NULL || !PyList_CheckExact(key->slots) ||
-        !same(root_path, key->root_path) || !same(scheme, key->scheme) ||
-        same(path, key->metrics_path) || key->unsampled == 1 ||
-        PyDict_Contains(scope, state->s_sidelight) != 0) {
-        return NULL;
+    if (key != NULL && !is_common(state, (Key *)key, scope, path)) {
+        Py_CLEAR(key);
     }
-    Py_INCREF(key);
-    if (key->exclusions != NULL && key->exclusions != Py_None &&
-        is_excluded(state, key->exclusions, path) != 0) {
-        Py_DECREF(key);
-        return NULL;
+    Py_XDECREF(method);
+    Py_XDECREF(path);
+    return (Key *)key;
+}
+
+/* Take a slot from a list of free ones, as a reference of our own; NULL if none is free, perhaps
+   with an exception. */
+static inline PyObject *
+take_slot(PyObject *slots, PyObject *pop)
+{
+#ifdef Py_GIL_DISABLED
+    PyObject *slot = PyObject_CallMethodNoArgs(slots, pop); /* other threads take slots meanwhile */
+    if (slot == NULL && PyErr_ExceptionMatches(PyExc_IndexError)) {
+        PyErr_Clear();
     }
-    return key;
+    return slot;
+#else
+    (void)pop;
+    Py_ssize_t free = PyList_GET_SIZE(slots);
+    PyObject *slot = free == 0 ? NULL : Py_NewRef(PyList_GET_ITEM(slots, free - 1));
+    if (slot != NULL && PyList_SetSlice(slots, free - 1, free, NULL) < 0) {
+        Py_CLEAR(slot);
+    }
+    return slot;
+#endif
 }
 
 /* Show a request among those in flight; false if no slot is free. */
 static int
 acquire_slot(Request *request, Key *key, PyObject *raw_path)
 {
-    Py_ssize_t free = PyList_GET_SIZE(key->slots);
-    if (free == 0) {
+    PyObject *slot = take_slot(key->slots, request->middleware->state->s_pop);
+    if (slot == NULL) {
         return 0;
     }
-    PyObject *slot = Py_NewRef(PyList_GET_ITEM(key->slots, free - 1));
     unsigned long word = PyLong_AsUnsignedLong(slot);
     size_t bytes = (size_t)(key->slot_words - 2) * sizeof(uint64_t);
-    if (PyErr_Occurred() || !has_slot(key, word) ||
-        PyList_SetSlice(key->slots, free - 1, free, NULL) < 0) {
+    if (PyErr_Occurred() || !has_slot(key, word)) { /* not ours */
         Py_DECREF(slot);
         return 0;
     }
@@ -880,11 +948,12 @@ mark(Request *request, Key *key)
     }
     int failed = PyDict_SetItem(request->scope, state->s_sidelight, found);
     Py_DECREF(found);
-    PyObject *path = PyDict_GetItemWithError(request->scope, state->s_path);
-    if (failed || path == NULL) {
+    PyObject *path = failed ? NULL : get(request->scope, state->s_path);
+    if (path == NULL) {
         return -1;
     }
     PyObject *origin = PyTuple_Pack(2, (PyObject *)key, path);
+    Py_DECREF(path);
     if (origin == NULL) {
         return -1;
     }
@@ -904,17 +973,16 @@ begin(Request *request)
     if (key == NULL) {
         return 0;
     }
-    PyObject *raw_path = PyDict_GetItemWithError(request->scope, state->s_raw_path);
-    if (raw_path == NULL || !PyBytes_CheckExact(raw_path)) {
-        Py_DECREF(key);
-        return 0;
+    PyObject *raw_path = get(request->scope, state->s_raw_path);
+    int shown = 0;
+    if (raw_path != NULL && PyBytes_CheckExact(raw_path)) {
+        request->since = now_ns();
+        Py_BEGIN_CRITICAL_SECTION(key);
+        shown = acquire_slot(request, key, raw_path);
+        key->unsampled -= shown;
+        Py_END_CRITICAL_SECTION();
     }
-    request->since = now_ns();
-    int shown;
-    Py_BEGIN_CRITICAL_SECTION(key);
-    shown = acquire_slot(request, key, raw_path);
-    key->unsampled -= shown;
-    Py_END_CRITICAL_SECTION();
+    Py_XDECREF(raw_path);
     if (!shown) {
         Py_DECREF(key);
         return 0;
@@ -1684,6 +1752,36 @@ module_free(void *self)
 #undef DROP
 }
 
+PyDoc_STRVAR(add_doc, "add(words, at, amount)\n--\n\n"
+"Add to a word of a file, whatever other threads add to it at the same time.");
+
+static PyObject *
+module_add(PyObject *Py_UNUSED(self), PyObject *args)
+{
+    PyObject *words;
+    Py_buffer view;
+    Py_ssize_t at;
+    long long amount;
+    if (!PyArg_ParseTuple(args, "OnL:add", &words, &at, &amount) ||
+        PyObject_GetBuffer(words, &view, PyBUF_WRITABLE) < 0) {
+        return NULL;
+    }
+    int inside = at >= 0 && at < view.len / (Py_ssize_t)sizeof(uint64_t);
+    if (inside) {
+        add((uint64_t *)view.buf + at, (uint64_t)amount);
+    }
+    else {
+        PyErr_SetString(PyExc_IndexError, "the word is outside of the file");
+    }
+    PyBuffer_Release(&view);
+    return inside ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyMethodDef module_methods[] = {
+    {"add", module_add, METH_VARARGS, add_doc},
+    {NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
 #if PY_VERSION_HEX >= 0x030C0000
@@ -1700,6 +1798,7 @@ static struct PyModuleDef module = {
     .m_name = "sidelight._fastpath",
     .m_doc = "The common request's way, natively; `sidelight.asgi.fast_path` is its reference.",
     .m_size = sizeof(State),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_free = module_free,

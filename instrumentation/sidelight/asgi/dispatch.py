@@ -108,7 +108,7 @@ class Dispatch:
         if kept:
             self._lifecycle.learn(key)
         state = begin({}, scope, receive, send, key)
-        if state is not None and key.unsampled == 0:
+        if state is not None and key.unsampled <= 0:
             with guarded("phases", store.recorder.faults):
                 sample(state)
         return state

@@ -147,7 +147,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             if (
                 path == key.metrics_path
                 or MARK in scope
-                or key.unsampled == 1
+                or key.unsampled <= 1
                 or (key.exclusions is not None and key.exclusions.cover(path))
             ):
                 return None
@@ -162,8 +162,13 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
         state.extra = None
         key.unsampled -= 1
         state.since = start = monotonic_ns()
-        if slots := key.slots:
-            state.slot = slot = slots.pop()
+        try:
+            state.slot = slot = key.slots.pop()
+        except IndexError:  # none is free
+            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
+            if slot == UNTRACKED:
+                state.extra = Extra()
+        else:
             try:
                 key.paths[slot].value = scope["raw_path"]
             except (KeyError, TypeError, ValueError):  # none, of another type, or too long
@@ -171,10 +176,6 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             words = key.words
             words[slot + 1] = key.packed
             words[slot] = start
-        else:
-            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
-            if slot == UNTRACKED:
-                state.extra = Extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
         if start > key.due:
