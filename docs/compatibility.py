@@ -43,7 +43,7 @@ The workflow is to run the same on 3.14t, where nothing was run yet. Two limits:
 
 - The line of code that blocks an event loop is not found: to read the stack of a running thread may
   crash there. The block is counted, with its route if only one request is in flight.
-- As with a GIL, one event loop of a process is watched for lag and blocks, also where there are more.
+- As with a GIL, one event loop of a process is watched for lag and blocks, even if it has more.
 
 ## Libraries
 

@@ -32,14 +32,23 @@
 #define COLD __declspec(noinline)
 #define publish(word, value) (*(volatile uint64_t *)(word) = (value))
 #define add(word, value) ((void)_InterlockedExchangeAdd64((volatile __int64 *)(word), (__int64)(value)))
+#define swap(flag, value) _InterlockedExchange8((volatile char *)(flag), (value))
 #else
 #define COLD __attribute__((cold, noinline))
 /* One whole 8-byte store, after those before it: a reader in another process sees no half. */
 #define publish(word, value) __atomic_store_n((word), (value), __ATOMIC_RELEASE)
 #ifdef Py_GIL_DISABLED
 #define add(word, value) ((void)__atomic_fetch_add((word), (value), __ATOMIC_RELAXED))
+#define swap(flag, value) __atomic_exchange_n((flag), (value), __ATOMIC_ACQ_REL)
 #else
 #define add(word, value) (*(word) += (value))
+static inline char
+swap(char *flag, char value)
+{
+    char before = *flag;
+    *flag = value;
+    return before;
+}
 #endif
 #endif
 
@@ -1061,14 +1070,21 @@ start(Request *request)
     return request->steps == NULL ? -1 : 0;
 }
 
-/* Whether no step is being done, as a coroutine wants it; otherwise an exception says so. */
+/* Begin a step, if none is being done, as a coroutine wants it; otherwise an exception says so. */
 static int
-is_idle(Request *request)
+begin_step(Request *request)
 {
-    if (request->running) {
+    if (swap(&request->running, 1)) {
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        return 0;
     }
-    return !request->running;
+    return 1;
+}
+
+static inline void
+end_step(Request *request)
+{
+    (void)swap(&request->running, 0);
 }
 
 /* One step of the application, as `coroutine.send` takes it. */
@@ -1077,32 +1093,31 @@ request_step(PyObject *self, PyObject *value, PyObject **result)
 {
     Request *request = (Request *)self;
     *result = NULL;
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return PYGEN_ERROR;
     }
     if (request->phase == NEW) {
         if (value != Py_None) {
+            end_step(request);
             PyErr_SetString(PyExc_TypeError,
                             "can't send non-None value to a just-started coroutine");
             return PYGEN_ERROR;
         }
-        request->running = 1;
-        int failed = start(request);
-        request->running = 0;
-        if (failed) {
+        if (start(request) < 0) {
+            end_step(request);
             conclude_with_error(request);
             return PYGEN_ERROR;
         }
     }
     if (request->steps == NULL) {
+        end_step(request);
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return PYGEN_ERROR;
     }
     /* A reference of our own: the application may throw this request away while it runs. */
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PySendResult outcome = PyIter_Send(steps, value, result);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (outcome == PYGEN_RETURN) {
         conclude(request, NULL);
@@ -1172,7 +1187,7 @@ request_throw(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
         return NULL;
     }
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return NULL;
     }
     if (request->phase == NEW) { /* before its first step, which the Python way knows */
@@ -1182,15 +1197,15 @@ request_throw(PyObject *self, PyObject *args)
                                          request->receive, request->send, NULL);
     }
     if (request->steps == NULL) {
+        end_step(request);
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         }
         return NULL;
     }
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PyObject *result = throw_into(steps, state->s_throw, args);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (result != NULL) {
         return result;
@@ -1210,17 +1225,17 @@ static PyObject *
 request_close(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Request *request = (Request *)self;
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return NULL;
     }
     if (request->steps == NULL) {
         request->phase = OVER;
+        end_step(request);
         Py_RETURN_NONE;
     }
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PyObject *done = PyObject_CallMethodNoArgs(steps, request->middleware->state->s_close);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (done == NULL) { /* also one that ignores it, and could go on, is over for us */
         conclude_with_error(request);
