@@ -145,6 +145,15 @@ METRICS: Final = _catalogue(
         "size",
     ),
     Metric(
+        "fastapi_request_queue_seconds",
+        "histogram",
+        "seconds",
+        (METHOD, ROUTE),
+        "Time from the arrival of a request's bytes until the application was called, of requests "
+        "that waited for the event loop.",
+        "duration",
+    ),
+    Metric(
         "fastapi_time_to_first_byte_seconds",
         "histogram",
         "seconds",

@@ -95,7 +95,9 @@ def test_more_routes_than_places(where: Directory) -> None:
     file = worker(where, 1)
     for number in range(300):
         file.add_slow_request(record(float(number), route=f"/{number}"))
-    assert [found.when for found in seen(where)] == [float(n) for n in range(299, 299 - layout.SLOW_RECORDS, -1)]
+    assert [found.when for found in seen(where)] == [
+        float(n) for n in range(299, 299 - layout.SLOW_RECORDS, -1)
+    ]
     killed(file)
 
 

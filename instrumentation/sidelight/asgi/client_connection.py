@@ -1,12 +1,14 @@
-"""Whether a request's client has left, by what its server keeps beside ``receive``.
+"""What a server knows of a request's client, by what it keeps beside ``receive``.
 
 ASGI tells an application that its client left only if it calls ``receive``, which an endpoint that
-computes or waits does not. To call it here could take a message from the application. This is the
-one file that knows servers' insides: uvicorn's and gunicorn's ``receive`` belong to an object with
+computes or waits does not. To call it here could take a message from the application. ASGI does not
+tell at all when a request arrived; the socket of its connection does. This is the one file that knows servers' insides: uvicorn's and gunicorn's ``receive`` belong to an object with
 the connection's transport, and hypercorn's is that of a queue of messages.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +18,13 @@ MOST_WRAPPERS = 16
 """Middlewares outside of Sidelight, each of which may have a ``receive`` of its own."""
 NAMES = ("_receive", "receive", "wrapped_receive")
 """What an object or a closure that wraps a ``receive`` calls it."""
+
+
+ENDED = "sidelight_ended"
+"""What uvicorn's object of a connection is given: when its last response ended."""
+LAST_DATA_RECEIVED = 52
+"""The offset of ``tcpi_last_data_recv``, in milliseconds, in Linux's ``struct tcp_info``."""
+MILLISECOND = 1_000_000
 
 
 def client_left(receive: Receive) -> bool:
@@ -29,6 +38,38 @@ def client_left(receive: Receive) -> bool:
             waiting = tuple(getattr(owner, "_queue", ()))
             return any(message["type"] == "http.disconnect" for message in waiting)
     return False
+
+
+def arrival(receive: Receive, now: int) -> int | None:
+    """When the last bytes of a request arrived, or the response before it ended, if that is later.
+
+    Both times are of CLOCK_MONOTONIC, in ns. None where the server or the system doesn't tell.
+    """
+    for each in _unwrapped(receive):
+        owner = getattr(each, "__self__", None)
+        transport = getattr(getattr(owner, "protocol", owner), "transport", None)
+        connection = None if transport is None else transport.get_extra_info("socket")
+        if connection is not None:
+            return max(now - _since_data(connection), getattr(_flow(each), ENDED, 0))
+    return None
+
+
+def note_end(receive: Receive, now: int) -> None:
+    """Note that a response has ended: what its client sent before is no request that waits."""
+    flow = _flow(receive)
+    if flow is not None:
+        setattr(flow, ENDED, now)
+
+
+def _flow(receive: Receive) -> Any:
+    return getattr(getattr(receive, "__self__", None), "flow", None)
+
+
+def _since_data(connection: Any) -> int:
+    """Nanoseconds since the last data arrived on a socket. Raises OSError if it is not TCP's."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
+    (milliseconds,) = struct.unpack_from("I", info, LAST_DATA_RECEIVED)
+    return int(milliseconds) * MILLISECOND
 
 
 def _unwrapped(receive: Any) -> Iterator[Any]:
