@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
 from sidelight.asgi import native
-from sidelight.asgi.extension import extension
+from sidelight.extension import extension
 from tests.asgi.driver import http_scope, run, scrape
 from tests.asgi.stepped import OK, Steps
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidelight.asgi.extension import BUILD, PURE
+from sidelight.extension import BUILD, PURE
 from sidelight.doctor import machine
 from sidelight.doctor.machine import check_machine
 

@@ -95,9 +95,8 @@ def test_more_routes_than_places(where: Directory) -> None:
     file = worker(where, 1)
     for number in range(300):
         file.add_slow_request(record(float(number), route=f"/{number}"))
-    assert [found.when for found in seen(where)] == [
-        float(n) for n in range(299, 299 - layout.SLOW_RECORDS, -1)
-    ]
+    newest = range(299, 299 - layout.SLOW_RECORDS, -1)
+    assert [found.when for found in seen(where)] == [float(number) for number in newest]
     killed(file)
 
 
@@ -144,7 +143,7 @@ def test_a_blocked_loop_is_shown_while_it_lasts(where: Directory) -> None:
 
 
 def test_what_the_dead_remembered_stays(where: Directory) -> None:
-    """Merged twice, it is there once, without a worker's number; only so many as a worker keeps stay."""
+    """Merged twice, it is there once, without a worker's number; as many as of one worker stay."""
     first = worker(where, 1)
     first.add_slow_request(FULL)
     killed(first)

@@ -1,9 +1,10 @@
 """What a server knows of a request's client, by what it keeps beside ``receive``.
 
 ASGI tells an application that its client left only if it calls ``receive``, which an endpoint that
-computes or waits does not. To call it here could take a message from the application. ASGI does not
-tell at all when a request arrived; the socket of its connection does. This is the one file that knows servers' insides: uvicorn's and gunicorn's ``receive`` belong to an object with
-the connection's transport, and hypercorn's is that of a queue of messages.
+computes or waits does not. To call it here could take a message from the application. When a
+request arrived is not told at all; the socket of its connection knows. This is the one file that
+knows servers' insides: uvicorn's and gunicorn's ``receive`` belong to an object with the
+connection's transport, and hypercorn's is that of a queue of messages.
 """
 
 import asyncio

@@ -126,7 +126,7 @@ class PythonCalls:
             state.end(None)
 
 
-def begin(  # noqa: C901 one function, since each call costs every request 50 ns
+def begin(  # noqa: C901, PLR0912 one function, since each call costs every request 50 ns
     keys: dict[str, RequestKey],
     scope: Scope,
     receive: Receive,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sidelight.asgi.extension import extension
+from sidelight.extension import extension
 from sidelight.asgi.series import StatusSeries
 from sidelight.runtime.loop_clock import LoopClock
 

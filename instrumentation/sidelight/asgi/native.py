@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.client_connection import client_left
-from sidelight.asgi.extension import extension
+from sidelight.extension import extension
 from sidelight.asgi.fast_path import PythonCalls, RequestState
 from sidelight.asgi.mark import ORIGIN
 from sidelight.asgi.request import NOTICEABLE

@@ -7,7 +7,7 @@ from starlette.types import Scope
 
 from sidelight.asgi import tracing
 from sidelight.asgi.cancellation import server_stops
-from sidelight.asgi.extension import WAY
+from sidelight.extension import WAY
 from sidelight.asgi.labels import Labels, RouteLabel
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler

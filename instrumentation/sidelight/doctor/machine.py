@@ -7,7 +7,7 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from sidelight.asgi.extension import BUILD, PURE, extension
+from sidelight.extension import BUILD, PURE, extension
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SettingsError
 from sidelight.nearest import nearest_key

@@ -10,9 +10,12 @@ from asyncio import _get_running_loop
 from collections import deque
 from typing import TYPE_CHECKING
 
-from sidelight.asgi.extension import extension
+from sidelight.contract import NANOSECONDS
+from sidelight.extension import extension
 from sidelight.runtime.idle_time import IdleTime, idle_time
 
+MONOTONIC_COARSE = 6
+"""``CLOCK_MONOTONIC_COARSE`` of Linux, whose step is that of the kernel's timer."""
 MOST_BEATS = 100
 """Heartbeats whose idle time is remembered: at least ten seconds."""
 ATTENTIVE = 250_000_000
@@ -22,7 +25,7 @@ ATTENTIVE = 250_000_000
 def tick() -> int:
     """The step in which Linux counts the time since data arrived, in ns."""
     try:
-        return round(time.clock_getres(time.CLOCK_MONOTONIC_COARSE) * 1_000_000_000)
+        return round(time.clock_getres(MONOTONIC_COARSE) * NANOSECONDS)
     except (AttributeError, OSError):  # no Linux, where nothing tells of an arrival
         return 4_000_000
 
