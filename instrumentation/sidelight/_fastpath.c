@@ -639,6 +639,7 @@ typedef struct {
     PyObject *failed;     /* (key or None, place, exception): a fault of our own */
     PyObject *awaited;    /* awaitable -> coroutine that awaits it */
     PyObject *client_left; /* the server's receive -> whether the client has left */
+    PyObject *arrival;    /* (the server's receive, now) -> when its request arrived, or None */
     PyObject *origin;     /* ContextVar of (key, path) */
     State *state;
 } Middleware;
@@ -1074,6 +1075,24 @@ mark(Request *request, Key *key)
     return token == NULL ? -1 : 0;
 }
 
+/* Whether a request arrived noticeably earlier than it begins. */
+COLD static int
+has_waited(Request *request, Key *key)
+{
+    PyObject *now = PyLong_FromLongLong(request->since);
+    PyObject *found = now == NULL ? NULL
+                                  : PyObject_CallFunctionObjArgs(request->middleware->arrival,
+                                                                 request->receive, now, NULL);
+    int64_t arrived = request->since;
+    if (found != NULL && PyLong_Check(found)) {
+        arrived = PyLong_AsLongLong(found);
+    }
+    Py_XDECREF(now);
+    Py_XDECREF(found);
+    PyErr_Clear(); /* the server doesn't tell */
+    return request->since - arrived >= ((Clock *)key->clock)->noticeable;
+}
+
 /* Begin a common request; false if it is uncommon, and nothing has been changed then. */
 static int
 begin(Request *request)
@@ -1091,8 +1110,8 @@ begin(Request *request)
     }
     request->since = now_ns();
     if (key->clock != NULL && PyObject_TypeCheck(key->clock, state->clock_type) &&
-        is_late((Clock *)key->clock, request->since)) {
-        Py_DECREF(key); /* the Python way asks since when it has waited */
+        is_late((Clock *)key->clock, request->since) && has_waited(request, key)) {
+        Py_DECREF(key); /* the Python way finds out for how long it waited for the loop */
         return 0;
     }
     int shown;
@@ -1714,7 +1733,8 @@ middleware_call(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(prepare_doc,
-"prepare(app, keys, python_way, promote, conclude, failed, awaited, client_left, origin)\n"
+"prepare(app, keys, python_way, promote, conclude, failed, awaited, client_left, arrival,\n"
+"        origin)\n"
 "--\n\n"
 "Set what a call needs. ``keys`` are those of common requests, by method.");
 
@@ -1723,8 +1743,8 @@ middleware_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args
                    Py_ssize_t given, PyObject *names)
 {
     Middleware *middleware = (Middleware *)self;
-    if (given != 9 || names != NULL || !PyDict_CheckExact(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "prepare() takes nine arguments, the second a dict");
+    if (given != 10 || names != NULL || !PyDict_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "prepare() takes ten arguments, the second a dict");
         return NULL;
     }
     if (middleware->app != NULL) { /* requests of it may be running */
@@ -1734,9 +1754,9 @@ middleware_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args
     PyObject **places[] = {&middleware->app,      &middleware->keys,   &middleware->python_way,
                            &middleware->promote,  &middleware->conclude, &middleware->failed,
                            &middleware->awaited,  &middleware->client_left,
-                           &middleware->origin};
+                           &middleware->arrival,  &middleware->origin};
     middleware->state = PyType_GetModuleState(defining);
-    for (size_t at = 0; at < 9; at++) {
+    for (size_t at = 0; at < 10; at++) {
         Py_XSETREF(*places[at], Py_NewRef(args[at]));
     }
     Py_RETURN_NONE;
@@ -1755,6 +1775,7 @@ middleware_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(middleware->failed);
     Py_VISIT(middleware->awaited);
     Py_VISIT(middleware->client_left);
+    Py_VISIT(middleware->arrival);
     Py_VISIT(middleware->origin);
     return 0;
 }
@@ -1771,6 +1792,7 @@ middleware_clear(PyObject *self)
     Py_CLEAR(middleware->failed);
     Py_CLEAR(middleware->awaited);
     Py_CLEAR(middleware->client_left);
+    Py_CLEAR(middleware->arrival);
     Py_CLEAR(middleware->origin);
     return 0;
 }

@@ -11,6 +11,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import Receive
@@ -44,14 +45,16 @@ def client_left(receive: Receive) -> bool:
 def arrival(receive: Receive, now: int) -> int | None:
     """When the last bytes of a request arrived, or the response before it ended, if that is later.
 
-    Both times are of CLOCK_MONOTONIC, in ns. None where the server or the system doesn't tell.
+    Both times are of CLOCK_MONOTONIC, in ns. None where the server or the system doesn't tell, as
+    for a Unix socket. Never raises.
     """
-    for each in _unwrapped(receive):
-        owner = getattr(each, "__self__", None)
-        transport = getattr(getattr(owner, "protocol", owner), "transport", None)
-        connection = None if transport is None else transport.get_extra_info("socket")
-        if connection is not None:
-            return max(now - _since_data(connection), getattr(_flow(each), ENDED, 0))
+    with suppress(Exception):
+        for each in _unwrapped(receive):
+            owner = getattr(each, "__self__", None)
+            transport = getattr(getattr(owner, "protocol", owner), "transport", None)
+            if transport is not None:
+                ago = _since_data(transport.get_extra_info("socket"))
+                return max(now - ago, getattr(_flow(each), ENDED, 0))
     return None
 
 
@@ -67,7 +70,7 @@ def _flow(receive: Receive) -> Any:
 
 
 def _since_data(connection: Any) -> int:
-    """Nanoseconds since the last data arrived on a socket. Raises OSError if it is not TCP's."""
+    """Nanoseconds since the last data arrived on a socket, in steps of the kernel's timer."""
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
     (milliseconds,) = struct.unpack_from("I", info, LAST_DATA_RECEIVED)
     return int(milliseconds) * MILLISECOND

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sidelight.extension import extension
 from sidelight.asgi.series import StatusSeries
+from sidelight.extension import extension
 from sidelight.runtime.loop_clock import LoopClock
 
 

@@ -7,7 +7,6 @@ from starlette.types import Scope
 
 from sidelight.asgi import tracing
 from sidelight.asgi.cancellation import server_stops
-from sidelight.extension import WAY
 from sidelight.asgi.labels import Labels, RouteLabel
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler
@@ -16,6 +15,7 @@ from sidelight.asgi.slow_log import SlowLog
 from sidelight.asgi.validation import Validation
 from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import NANOSECONDS, SLOW, UNKNOWN
+from sidelight.extension import WAY
 from sidelight.runtime import process
 from sidelight.runtime.about import about
 from sidelight.runtime.faults import guarded

@@ -5,6 +5,7 @@ idle time so far is noted. So a wait is the time since the arrival without the i
 the interval between two notes in which something arrived, the idle time is taken to be first.
 """
 
+import sys
 import time
 from asyncio import _get_running_loop
 from collections import deque
@@ -19,20 +20,19 @@ MONOTONIC_COARSE = 6
 MOST_BEATS = 100
 """Heartbeats whose idle time is remembered: at least ten seconds."""
 ATTENTIVE = 250_000_000
-"""Nanoseconds for which each request is looked at, after the loop was busy without a pause."""
+"""Nanoseconds, after a busy time without a pause, for which it is asked when requests arrived."""
 
 
 def tick() -> int:
     """The step in which Linux counts the time since data arrived, in ns."""
-    try:
-        return round(time.clock_getres(MONOTONIC_COARSE) * NANOSECONDS)
-    except (AttributeError, OSError):  # no Linux, where nothing tells of an arrival
+    if sys.platform != "linux":  # no time of arrival either
         return 4_000_000
+    return round(time.clock_getres(MONOTONIC_COARSE) * NANOSECONDS)
 
 
 NEVER_IDLE = IdleTime(int)
 NOTICEABLE = 2 * tick()
-"""Nanoseconds; a shorter wait can't be told from none."""
+"""Nanoseconds; a shorter wait does not differ from none."""
 
 
 class PythonClock:
