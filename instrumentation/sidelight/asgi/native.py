@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sidelight.asgi.client_connection import client_left
+from sidelight.asgi.client_connection import arrival, client_left
 from sidelight.asgi.fast_path import PythonCalls, RequestState
 from sidelight.asgi.mark import ORIGIN
 from sidelight.asgi.request import NOTICEABLE
@@ -92,5 +92,6 @@ else:
                 note,
                 wait_for,
                 client_left,
+                arrival,
                 ORIGIN,
             )
