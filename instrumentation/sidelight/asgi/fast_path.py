@@ -200,6 +200,7 @@ def waited(state: RequestState, now: int) -> int:
         ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
         if ns >= NOTICEABLE_WAIT:
             state.set_extra().queued = ns
+            state.key.recorder.heartbeat.use.add_wait(now - ns, now)
             return ns
     return 0
 
