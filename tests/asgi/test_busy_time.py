@@ -48,7 +48,7 @@ def service() -> FastAPI:
     @app.get("/stuck")
     async def stuck() -> None:
         work()
-        app.state.begun.append(True)
+        app.state.begun.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -72,7 +72,7 @@ def service() -> FastAPI:
 
 
 def busy(app: Any) -> dict[str, float]:
-    """Busy seconds by route, without what is nobody's."""
+    """Busy seconds by route, without what has no route."""
     page = scrape(app)
     return {
         dict(labels)["http_route"]: value
@@ -82,7 +82,7 @@ def busy(app: Any) -> dict[str, float]:
 
 
 def test_each_step_counts_for_its_route() -> None:
-    """The time of all steps is the route's that was chosen, and a wait is nobody's."""
+    """The time of all steps is the route's that was chosen, and a wait is no route's."""
     app = service()
     for path in ("/once", "/twice", "/waits", "/fails", "/raises", "/nowhere", "/once"):
         call(app, "GET", path)
@@ -111,13 +111,11 @@ def test_a_cancelled_request_is_clocked() -> None:
 
     async def cancelled() -> None:
         task = asyncio.ensure_future(ask(app, "GET", "/stuck"))
-        while not begun:
-            await asyncio.sleep(0)
+        await begun.wait()
         task.cancel()
         assert isinstance((await task).error, asyncio.CancelledError)
 
-    begun: list[bool] = []
-    app.state.begun = begun
+    begun = app.state.begun = asyncio.Event()
     asyncio.run(cancelled())
     assert busy(app)["/stuck"] >= 2 * CLOCKED
 

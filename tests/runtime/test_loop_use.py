@@ -67,7 +67,7 @@ BUSY = "asyncio_event_loop_busy_seconds_total"
 CAUSED = "fastapi_queue_seconds_caused_total"
 
 
-def test_the_rest_is_nobodys() -> None:
+def test_the_rest_has_no_route() -> None:
     """What no route was counted for has the empty route; a step over two beats counts once."""
     use = Use()
     assert use.after(100, 30, []) == {(BUSY, ""): 70}
@@ -76,7 +76,7 @@ def test_the_rest_is_nobodys() -> None:
 
 
 def test_waits_are_charged_once() -> None:
-    """All of a wait is charged, to the routes whose steps are known, or to nobody."""
+    """All of a wait is charged, to the routes whose steps are known, or to no route."""
     use = Use()
     use.add_wait(0, 100)
     assert use.after(0, 0, [(0, 30, 1), (30, 70, 2), (70, 80, 3)]) == {
@@ -91,7 +91,7 @@ def test_waits_are_charged_once() -> None:
 
 
 def test_more_waits_than_are_remembered() -> None:
-    """They are nobody's, and none is lost."""
+    """They have no route, and none is lost."""
     use = Use()
     for _ in range(MOST_WAITS + 5):
         use.add_wait(0, 10)

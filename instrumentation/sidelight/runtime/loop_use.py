@@ -13,7 +13,7 @@ from sidelight.runtime.loop_clock import LoopClock
 
 MOST_STEPS = 8192
 MOST_WAITS = 4096
-"""Long steps that are remembered, and waits between two heartbeats; more are nobody's."""
+"""Long steps that are remembered, and waits between two heartbeats; more have no route."""
 BUSY = METRICS["asyncio_event_loop_busy_seconds_total"]
 CAUSED = METRICS["fastapi_queue_seconds_caused_total"]
 Count = Callable[[Metric, tuple[str, ...], int], None]
