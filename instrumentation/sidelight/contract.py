@@ -510,6 +510,14 @@ METRICS: Final = _catalogue(
         "Faults inside Sidelight; none of them reached a request.",
     ),
     Metric(
+        "sidelight_queue_headers_ignored_total",
+        "counter",
+        "",
+        ("reason",),
+        "Requests whose queue_header was ignored: negative, future, too_old, not_a_number or "
+        "repeated.",
+    ),
+    Metric(
         "sidelight_collector_errors_total",
         "counter",
         "",

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sidelight.asgi.chosen_route import CONTEXT
 from sidelight.asgi.client_connection import arrival
 from sidelight.asgi.mark import MARK, ORIGIN
-from sidelight.asgi.request import NOTICEABLE, Extra, UncommonRequest
+from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
 from sidelight.runtime.faults import guarded
@@ -128,17 +128,19 @@ class PythonCalls:
             state.end(None)
 
 
-def begin(  # noqa: C901, PLR0912 one function, since each call costs every request 50 ns
+def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each call costs every request 50 ns
     keys: dict[str, RequestKey],
     scope: Scope,
     receive: Receive,
     send: Send,
     key: RequestKey | None = None,
+    queued: int = 0,
 ) -> RequestState | None:
     """Start the clock of a request, and show it among those in flight. Never raises.
 
     Without a ``key``, which `dispatch` gives, this is None unless the request is common; ``keys``
-    are those of common requests, by method. It is also None if something fails.
+    are those of common requests, by method. It is also None if something fails. ``queued`` is how
+    long the request has waited, in ns, where a proxy says so.
     """
     slot = None
     try:
@@ -168,7 +170,10 @@ def begin(  # noqa: C901, PLR0912 one function, since each call costs every requ
         state.extra = None
         key.unsampled -= 1
         start = monotonic_ns()
-        if key.clock.is_late(start):
+        if queued:
+            state.set_extra().queued = queued
+            start -= queued
+        elif key.clock.is_late(start):
             start -= waited(state, start)
         state.since = start
         if slots := key.slots:
@@ -183,7 +188,7 @@ def begin(  # noqa: C901, PLR0912 one function, since each call costs every requ
         else:
             state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
             if slot == UNTRACKED:
-                state.extra = Extra()
+                state.set_extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
         if start > key.due:
