@@ -17,7 +17,8 @@ import pytest
 from sidelight.embedded.promql.storage import SampleBlock
 from tests.dashboards.querying import all_queries, get
 from tests.dashboards.reading import PanelQuery, sent
-from tests.dashboards.stack import SHOP, rule_files, served, shoppers
+from tests.dashboards.shoppers import shoppers
+from tests.dashboards.stack import SHOP, rule_files, served
 from tests.dashboards.steady import STEP, hour
 from tests.embedded.promql import remote_write
 from tests.embedded.promql.oracle_server import oracle_server
@@ -95,7 +96,7 @@ def page_of_the_shop(where: Path) -> Samples:
         Sidecar(store, where) as sidecar,
     ):
         eventually(lambda: 'sidelight_workers{state="serving"} 2' in sidecar.get("/metrics")[1])
-        with shoppers(shop, 20):
+        with shoppers(shop):
             time.sleep(15)
             found = samples(sidecar.get("/metrics")[1])
     scrape = {"up": 1.0, "scrape_duration_seconds": 0.01, "scrape_samples_scraped": 1_000.0}
