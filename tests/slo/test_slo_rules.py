@@ -201,6 +201,18 @@ def test_event_streams_need_no_setting() -> None:
     assert f"unless {streams} or ({starts}) and {streams}" in total
 
 
+def test_a_difference_is_of_one_recorded_series() -> None:
+    """Both sides have the same names: in vmalert, series of two rules are of two evaluations."""
+    differences = 0
+    for of in (shop(), context(LATENCY), context(LATENCY + "first_byte = true")):
+        for rule in every_rule(of):
+            sides = [set(re.findall(r"\w+:[\w:]+", side)) for side in rule["expr"].split(" - ")]
+            if all(sides) and len(sides) > 1:
+                assert sides == [sides[0]] * len(sides), rule
+                differences += 1
+    assert differences == 5
+
+
 def test_an_impossible_burn_rate_has_no_rule() -> None:
     """At 90 % there is no rule for a burn rate of 14.4, and the other three are there."""
     of = context('service = "a"\nslo = { availability = "90%" }')
