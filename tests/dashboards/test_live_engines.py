@@ -126,11 +126,13 @@ def test_long_windows(engines: Engines) -> None:
             rows = query(port, f'{name}{{job="{RECORDED_JOB}"}}')
             values = [float(row["value"][1]) for row in rows]
             assert values == pytest.approx([ratio], rel=0.01), (name, port)
-    for window in ("30m", "1h"):
-        name = f'slo:requests:increase{window}{{job="{RECORDED_JOB}"}}'
-        expected, found = (answer(port, name, time.time()) for port in engines)
+    of_rules = [f'slo:requests:increase{w}{{job="{RECORDED_JOB}"}}' for w in ("30m", "1h")]
+    of_range = [each.expr for each in all_queries() if "sum_over_time(slo:" in each.expr]
+    assert of_range
+    for text in (*of_rules, *(sent(expr, job=RECORDED_JOB) for expr in of_range)):
+        expected, found = (answer(port, text, time.time()) for port in engines)
         assert len(found) == 1
-        assert found == pytest.approx(expected, rel=1e-6)
+        assert found == pytest.approx(expected, rel=1e-6), text
 
 
 def test_rates_of_an_uneven_counter(engines: Engines) -> None:
