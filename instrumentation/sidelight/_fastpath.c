@@ -4,6 +4,7 @@
    reference: whatever is uncommon is given to it before anything has been changed, as a
    `RequestState` that knows all that was seen so far. Both ways have the same tests.
 
+   - `Clock`       whether requests may have waited for the event loop
    - `Key`         a request key: what its requests have in common, and the series they count in
    - `Middleware`  the base of `SidelightMiddleware`, whose call it is
    - `Request`     the awaitable that such a call returns, and the application's `send`, `receive`
@@ -21,6 +22,7 @@
 #if PY_VERSION_HEX < 0x030D0000
 #define Py_BEGIN_CRITICAL_SECTION(object) {
 #define Py_END_CRITICAL_SECTION() }
+#define PyObject_GetOptionalAttr _PyObject_LookupAttr
 #endif
 
 #if defined(_MSC_VER)
@@ -58,10 +60,10 @@ now_ns(void)
 #define NAMES(_)                                                                                  \
     _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
-    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes)
+    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended)
 
 typedef struct {
-    PyTypeObject *key_type, *middleware_type, *request_type, *receiving_type;
+    PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type;
 #define FIELD(name) PyObject *s_##name;
     NAMES(FIELD)
 #undef FIELD
@@ -90,6 +92,163 @@ same(PyObject *one, PyObject *other)
                   (size_t)PyUnicode_GET_LENGTH(one) * PyUnicode_KIND(one)) == 0;
 }
 
+/* ------------------------------------------------------------------------------ the clock */
+
+/* `PythonClock` of sidelight.runtime.loop_clock is its reference. Times are in nanoseconds. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *loop;         /* NULL while no loop is followed */
+    PyObject *running_loop; /* () -> the loop that runs in this thread */
+    Py_buffer word;         /* the idle time as an int64, or `buf` is NULL and */
+    uint64_t (*idle)(void *); /* libuv's function tells it, of */
+    void *handle;             /* this loop. Both are used on the running loop only. */
+    int64_t looked, idle_then, stretch, until;
+    int64_t noticeable, attentive;
+} Clock;
+
+static void
+clock_leave(Clock *clock)
+{
+    Py_CLEAR(clock->loop);
+    Py_CLEAR(clock->running_loop);
+    if (clock->word.obj != NULL) {
+        PyBuffer_Release(&clock->word);
+    }
+    clock->word.buf = NULL;
+    clock->idle = NULL;
+}
+
+static int64_t
+clock_idle(Clock *clock)
+{
+    return clock->word.buf != NULL ? *(int64_t *)clock->word.buf
+                                   : (int64_t)clock->idle(clock->handle);
+}
+
+PyDoc_STRVAR(clock_prepare_doc,
+"prepare(loop, running_loop, word, function, handle, noticeable, attentive)\n--\n\n"
+"Follow a loop from now on, which is the running one; None follows none.");
+
+static PyObject *
+clock_prepare(Clock *clock, PyObject *args)
+{
+    PyObject *loop, *running_loop, *word;
+    unsigned long long function, handle;
+    long long noticeable, attentive;
+    if (!PyArg_ParseTuple(args, "OOOKKLL:prepare", &loop, &running_loop, &word, &function, &handle,
+                          &noticeable, &attentive)) {
+        return NULL;
+    }
+    clock_leave(clock);
+    if (loop == Py_None || (word == Py_None && function == 0)) {
+        Py_RETURN_NONE;
+    }
+    if (word != Py_None && PyObject_GetBuffer(word, &clock->word, PyBUF_SIMPLE) < 0) {
+        return NULL;
+    }
+    if (word != Py_None && clock->word.len < (Py_ssize_t)sizeof(int64_t)) {
+        PyBuffer_Release(&clock->word);
+        PyErr_SetString(PyExc_ValueError, "no place for a word");
+        return NULL;
+    }
+    clock->loop = Py_NewRef(loop);
+    clock->running_loop = Py_NewRef(running_loop);
+    clock->idle = (uint64_t (*)(void *))(uintptr_t)function;
+    clock->handle = (void *)(uintptr_t)handle;
+    clock->noticeable = noticeable;
+    clock->attentive = attentive;
+    clock->looked = now_ns();
+    clock->idle_then = clock_idle(clock);
+    clock->stretch = clock->until = 0;
+    Py_RETURN_NONE;
+}
+
+/* Whether a request that begins now may have waited noticeably for its loop. */
+static int
+is_late(Clock *clock, int64_t now)
+{
+    if (clock->loop == NULL) {
+        return 0;
+    }
+    /* A loop that runs is not closed, and its thread is this one. */
+    PyObject *running = PyObject_CallNoArgs(clock->running_loop);
+    Py_XDECREF(running);
+    if (running != clock->loop) {
+        if (running == NULL) {
+            PyErr_Clear();
+        }
+        return 0;
+    }
+    int64_t idle = clock_idle(clock);
+    int64_t busy = now - clock->looked - (idle - clock->idle_then);
+    clock->stretch = idle == clock->idle_then ? clock->stretch + busy : busy;
+    clock->looked = now;
+    clock->idle_then = idle;
+    if (clock->stretch >= clock->noticeable) {
+        clock->until = now + clock->attentive;
+    }
+    return now < clock->until;
+}
+
+static PyObject *
+clock_is_late(Clock *clock, PyObject *now)
+{
+    long long at = PyLong_AsLongLong(now);
+    if (at == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyBool_FromLong(is_late(clock, at));
+}
+
+static int
+clock_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Clock *)self)->loop);
+    Py_VISIT(((Clock *)self)->running_loop);
+    return 0;
+}
+
+static int
+clock_clear(PyObject *self)
+{
+    clock_leave((Clock *)self);
+    return 0;
+}
+
+static void
+clock_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    clock_leave((Clock *)self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef clock_methods[] = {
+    {"prepare", (PyCFunction)clock_prepare, METH_VARARGS, clock_prepare_doc},
+    {"is_late", (PyCFunction)clock_is_late, METH_O,
+     "is_late(now)\n--\n\nWhether a request that begins now may have waited noticeably."},
+    {NULL},
+};
+
+static PyType_Slot clock_slots[] = {
+    {Py_tp_doc, "The part of a loop's clock that every common request reads."},
+    {Py_tp_dealloc, clock_dealloc},
+    {Py_tp_traverse, clock_traverse},
+    {Py_tp_clear, clock_clear},
+    {Py_tp_methods, clock_methods},
+    {0, NULL},
+};
+
+static PyType_Spec clock_spec = {
+    .name = "sidelight._fastpath.Clock",
+    .basicsize = sizeof(Clock),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = clock_slots,
+};
+
 /* ------------------------------------------------------------------------------- the key */
 
 /* Where whole responses of a route with one status are counted. The numbers are indexes of words of
@@ -107,6 +266,7 @@ typedef struct {
     PyObject *method, *scheme, *root_path, *metrics_path; /* str */
     PyObject *exclusions;                                 /* None, or an `Exclusions` */
     PyObject *slots;                                      /* the file's list of free slots */
+    PyObject *clock;                                      /* the loop's `Clock` */
     PyObject *words;                                      /* the file as a memoryview */
     Py_buffer view;                                       /* of `words`, while it is not NULL */
     uint64_t packed;                                      /* method and scheme as one word */
@@ -345,6 +505,7 @@ key_traverse(PyObject *self, visitproc visit, void *arg)
     Key *key = (Key *)self;
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(key->exclusions);
+    Py_VISIT(key->clock);
     Py_VISIT(key->slots);
     Py_VISIT(key->words);
     for (uint32_t at = 0; key->series != NULL && at <= key->mask; at++) {
@@ -359,6 +520,7 @@ key_clear(PyObject *self)
 {
     Key *key = (Key *)self;
     Py_CLEAR(key->exclusions);
+    Py_CLEAR(key->clock);
     forget_series(key);
     return 0;
 }
@@ -402,6 +564,7 @@ static PyMemberDef key_members[] = {
     {"metrics_path", T_OBJECT_EX, offsetof(Key, metrics_path), 0},
     {"exclusions", T_OBJECT, offsetof(Key, exclusions), 0},
     {"slots", T_OBJECT_EX, offsetof(Key, slots), 0},
+    {"clock", T_OBJECT, offsetof(Key, clock), 0},
     {"packed", T_ULONGLONG, offsetof(Key, packed), 0},
     {"due", T_LONGLONG, offsetof(Key, due), 0},
     {"unsampled", T_LONGLONG, offsetof(Key, unsampled), 0},
@@ -476,6 +639,7 @@ typedef struct {
     PyObject *failed;     /* (key or None, place, exception): a fault of our own */
     PyObject *awaited;    /* awaitable -> coroutine that awaits it */
     PyObject *client_left; /* the server's receive -> whether the client has left */
+    PyObject *arrival;    /* (the server's receive, now) -> when its request arrived, or None */
     PyObject *origin;     /* ContextVar of (key, path) */
     State *state;
 } Middleware;
@@ -619,6 +783,22 @@ client_left(Request *request)
     return known;
 }
 
+/* Note on uvicorn's connection when its last response ended: what the client sent before is no
+   request that waits. */
+static void
+note_end(State *state, PyObject *receive, int64_t now)
+{
+    PyObject *flow = NULL, *ended = NULL;
+    if (PyMethod_Check(receive) &&
+        PyObject_GetOptionalAttr(PyMethod_GET_SELF(receive), state->s_flow, &flow) > 0 &&
+        (ended = PyLong_FromLongLong(now)) != NULL) {
+        PyObject_SetAttr(flow, state->s_sidelight_ended, ended);
+    }
+    Py_XDECREF(ended);
+    Py_XDECREF(flow);
+    PyErr_Clear();
+}
+
 /* Count a whole response, if nothing about it is uncommon. */
 static int
 count(Request *request, int64_t size)
@@ -650,6 +830,7 @@ count(Request *request, int64_t size)
     Py_END_CRITICAL_SECTION();
     if (counted) {
         release_slot(request);
+        note_end(state, request->receive, now);
         request->since = now;
     }
     return counted;
@@ -894,6 +1075,24 @@ mark(Request *request, Key *key)
     return token == NULL ? -1 : 0;
 }
 
+/* Whether a request arrived noticeably earlier than it begins. */
+COLD static int
+has_waited(Request *request, Key *key)
+{
+    PyObject *now = PyLong_FromLongLong(request->since);
+    PyObject *found = now == NULL ? NULL
+                                  : PyObject_CallFunctionObjArgs(request->middleware->arrival,
+                                                                 request->receive, now, NULL);
+    int64_t arrived = request->since;
+    if (found != NULL && PyLong_Check(found)) {
+        arrived = PyLong_AsLongLong(found);
+    }
+    Py_XDECREF(now);
+    Py_XDECREF(found);
+    PyErr_Clear(); /* the server doesn't tell */
+    return request->since - arrived >= ((Clock *)key->clock)->noticeable;
+}
+
 /* Begin a common request; false if it is uncommon, and nothing has been changed then. */
 static int
 begin(Request *request)
@@ -910,6 +1109,11 @@ begin(Request *request)
         return 0;
     }
     request->since = now_ns();
+    if (key->clock != NULL && PyObject_TypeCheck(key->clock, state->clock_type) &&
+        is_late((Clock *)key->clock, request->since) && has_waited(request, key)) {
+        Py_DECREF(key); /* the Python way finds out for how long it waited for the loop */
+        return 0;
+    }
     int shown;
     Py_BEGIN_CRITICAL_SECTION(key);
     shown = acquire_slot(request, key, raw_path);
@@ -1529,7 +1733,8 @@ middleware_call(PyObject *self, PyObject *args, PyObject *kwargs)
 }
 
 PyDoc_STRVAR(prepare_doc,
-"prepare(app, keys, python_way, promote, conclude, failed, awaited, client_left, origin)\n"
+"prepare(app, keys, python_way, promote, conclude, failed, awaited, client_left, arrival,\n"
+"        origin)\n"
 "--\n\n"
 "Set what a call needs. ``keys`` are those of common requests, by method.");
 
@@ -1538,8 +1743,8 @@ middleware_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args
                    Py_ssize_t given, PyObject *names)
 {
     Middleware *middleware = (Middleware *)self;
-    if (given != 9 || names != NULL || !PyDict_CheckExact(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "prepare() takes nine arguments, the second a dict");
+    if (given != 10 || names != NULL || !PyDict_CheckExact(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "prepare() takes ten arguments, the second a dict");
         return NULL;
     }
     if (middleware->app != NULL) { /* requests of it may be running */
@@ -1549,9 +1754,9 @@ middleware_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args
     PyObject **places[] = {&middleware->app,      &middleware->keys,   &middleware->python_way,
                            &middleware->promote,  &middleware->conclude, &middleware->failed,
                            &middleware->awaited,  &middleware->client_left,
-                           &middleware->origin};
+                           &middleware->arrival,  &middleware->origin};
     middleware->state = PyType_GetModuleState(defining);
-    for (size_t at = 0; at < 9; at++) {
+    for (size_t at = 0; at < 10; at++) {
         Py_XSETREF(*places[at], Py_NewRef(args[at]));
     }
     Py_RETURN_NONE;
@@ -1570,6 +1775,7 @@ middleware_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(middleware->failed);
     Py_VISIT(middleware->awaited);
     Py_VISIT(middleware->client_left);
+    Py_VISIT(middleware->arrival);
     Py_VISIT(middleware->origin);
     return 0;
 }
@@ -1586,6 +1792,7 @@ middleware_clear(PyObject *self)
     Py_CLEAR(middleware->failed);
     Py_CLEAR(middleware->awaited);
     Py_CLEAR(middleware->client_left);
+    Py_CLEAR(middleware->arrival);
     Py_CLEAR(middleware->origin);
     return 0;
 }
@@ -1647,6 +1854,7 @@ module_exec(PyObject *self)
     NAMES(INTERN)
 #undef INTERN
     if ((state->key_type = add_type(self, &key_spec)) == NULL ||
+        (state->clock_type = add_type(self, &clock_spec)) == NULL ||
         (state->request_type = add_type(self, &request_spec)) == NULL ||
         (state->receiving_type = add_type(self, &receiving_spec)) == NULL ||
         (state->middleware_type = add_type(self, &middleware_spec)) == NULL) {
@@ -1660,6 +1868,7 @@ module_traverse(PyObject *self, visitproc visit, void *arg)
 {
     State *state = PyModule_GetState(self);
     Py_VISIT(state->key_type);
+    Py_VISIT(state->clock_type);
     Py_VISIT(state->middleware_type);
     Py_VISIT(state->request_type);
     Py_VISIT(state->receiving_type);
@@ -1676,6 +1885,7 @@ module_free(void *self)
         return;
     }
     Py_CLEAR(state->key_type);
+    Py_CLEAR(state->clock_type);
     Py_CLEAR(state->middleware_type);
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->receiving_type);

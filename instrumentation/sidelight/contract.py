@@ -145,6 +145,15 @@ METRICS: Final = _catalogue(
         "size",
     ),
     Metric(
+        "fastapi_request_queue_seconds",
+        "histogram",
+        "seconds",
+        (METHOD, ROUTE),
+        "Time from the arrival of a request's bytes until the application was called, of requests "
+        "that waited for the event loop.",
+        "duration",
+    ),
+    Metric(
         "fastapi_time_to_first_byte_seconds",
         "histogram",
         "seconds",
@@ -483,6 +492,14 @@ METRICS: Final = _catalogue(
         "",
         ("where",),
         "Faults inside Sidelight; none of them reached a request.",
+    ),
+    Metric(
+        "sidelight_queue_headers_ignored_total",
+        "counter",
+        "",
+        ("reason",),
+        "Requests whose queue_header was ignored: negative, future, too_old, not_a_number or "
+        "repeated.",
     ),
     Metric(
         "sidelight_collector_errors_total",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sidelight.asgi.extension import PURE, extension
+from sidelight.extension import PURE, extension
 from tests.asgi.conversations import converse
 
 pytestmark = pytest.mark.skipif(extension is None, reason="there is nothing to compare")

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import sidelight
 from sidelight import SidelightMiddleware
-from sidelight.asgi.extension import extension
+from sidelight.extension import extension
 from tests.asgi.common_routes import PATHS, RESPONSE, service
 from tests.asgi.driver import http_scope
 

@@ -1,8 +1,6 @@
 """A real Prometheus with our rules, the servers it scrapes, and load for them."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -106,26 +104,6 @@ def block_loop(server: Server, requests: int = 72) -> None:
     """Block the event loop for long, by many concurrent requests that compute on it."""
     with ThreadPoolExecutor(24) as clients:
         list(clients.map(lambda _: server.get("/products/1/barcode"), range(requests)))
-
-
-@contextmanager
-def shoppers(
-    server: Server, seconds: int = 120, profile: str = "normal", rate: int = 20
-) -> Iterator[None]:
-    """The shop's load generator in the background, with one load profile."""
-    url = f"http://127.0.0.1:{server.port}"
-    load = (str(SHOP / "load.py"), url, f"--rate={rate}", f"--seconds={seconds}", "--profiles")
-    with subprocess.Popen(
-        (sys.executable, *load), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdin
-        process.stdin.write(f"{profile}\n")
-        process.stdin.flush()
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
 
 
 @contextmanager

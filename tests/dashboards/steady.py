@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from sidelight.embedded.promql.storage import SampleBlock
-from tests.dashboards.stack import SHOP, served, shoppers
+from tests.dashboards.shoppers import shoppers
+from tests.dashboards.stack import SHOP, served
 from tests.live.counting import Samples, samples
 from tests.live.servers import eventually, of_uvicorn
 from tests.live.sidecars import Sidecar
@@ -39,7 +40,7 @@ def page_of_the_shop(where: Path) -> Samples:
         Sidecar(store, where) as sidecar,
     ):
         eventually(lambda: 'sidelight_workers{state="serving"} 2' in sidecar.get("/metrics")[1])
-        with shoppers(shop, 20):
+        with shoppers(shop):
             time.sleep(15)
             found = samples(sidecar.get("/metrics")[1])
     return found

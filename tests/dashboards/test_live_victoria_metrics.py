@@ -11,7 +11,8 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
 from tests.dashboards.querying import all_queries, send
 from tests.dashboards.reading import PanelQuery
-from tests.dashboards.stack import SHOP, prometheus, rule_files, served, shoppers
+from tests.dashboards.shoppers import shoppers
+from tests.dashboards.stack import SHOP, prometheus, rule_files, served
 from tests.live.prometheus import query
 from tests.live.servers import Server, eventually, of_uvicorn
 from tests.live.sidecars import Sidecar

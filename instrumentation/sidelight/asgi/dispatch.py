@@ -105,9 +105,11 @@ class Dispatch:
             connection = WebSocketState(key, scope, receive, send)
             scope[MARK] = key, connection.slot, connection.since
             return connection
-        if kept:
+        header = store.recorder.queue_header
+        queued = 0 if header is None else header.queued(scope)
+        if kept and header is None:
             self._lifecycle.learn(key)
-        state = begin({}, scope, receive, send, key)
+        state = begin({}, scope, receive, send, key, queued)
         if state is not None and key.unsampled == 0:
             with guarded("phases", store.recorder.faults):
                 sample(state)

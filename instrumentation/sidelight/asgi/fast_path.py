@@ -12,10 +12,13 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
+from sidelight.asgi.client_connection import arrival, note_end
 from sidelight.asgi.mark import MARK, ORIGIN
-from sidelight.asgi.request import NOTICEABLE, Extra, UncommonRequest
+from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
+from sidelight.runtime.faults import guarded
+from sidelight.runtime.loop_clock import NOTICEABLE as NOTICEABLE_WAIT
 from sidelight.store.inflight import UNTRACKED
 from sidelight.store.layout import PATH_BYTES
 
@@ -71,6 +74,7 @@ class RequestState(UncommonRequest):
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
+                    note_end(self.server_receive, now)
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
             self.key.recorder.faults.note("send")
         return self.server_send(message)
@@ -122,17 +126,19 @@ class PythonCalls:
             state.end(None)
 
 
-def begin(  # noqa: C901 one function, since each call costs every request 50 ns
+def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each call costs every request 50 ns
     keys: dict[str, RequestKey],
     scope: Scope,
     receive: Receive,
     send: Send,
     key: RequestKey | None = None,
+    queued: int = 0,
 ) -> RequestState | None:
     """Start the clock of a request, and show it among those in flight. Never raises.
 
     Without a ``key``, which `dispatch` gives, this is None unless the request is common; ``keys``
-    are those of common requests, by method. It is also None if something fails.
+    are those of common requests, by method. It is also None if something fails. ``queued`` is how
+    long the request has waited, in ns, where a proxy says so.
     """
     slot = None
     try:
@@ -161,7 +167,13 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
         state.status = 0
         state.extra = None
         key.unsampled -= 1
-        state.since = start = monotonic_ns()
+        start = monotonic_ns()
+        if queued:
+            state.set_extra().queued = queued
+            start -= queued
+        elif key.clock.is_late(start):
+            start -= waited(state, start)
+        state.since = start
         if slots := key.slots:
             state.slot = slot = slots.pop()
             try:
@@ -174,7 +186,7 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
         else:
             state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
             if slot == UNTRACKED:
-                state.extra = Extra()
+                state.set_extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
         if start > key.due:
@@ -184,6 +196,17 @@ def begin(  # noqa: C901 one function, since each call costs every request 50 ns
             give_up(key, scope, slot)
         return None
     return state
+
+
+def waited(state: RequestState, now: int) -> int:
+    """How long a request that begins now has waited for its event loop, in ns."""
+    with guarded("arrival", state.key.recorder.faults):
+        arrived = arrival(state.server_receive, now)
+        ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
+        if ns >= NOTICEABLE_WAIT:
+            state.set_extra().queued = ns
+            return ns
+    return 0
 
 
 def give_up(key: RequestKey, scope: Scope, slot: int | None) -> None:

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sidelight.asgi.extension import extension
 from sidelight.asgi.series import StatusSeries
+from sidelight.extension import extension
+from sidelight.runtime.loop_clock import LoopClock
 
 
 class PythonKey:
@@ -15,6 +16,7 @@ class PythonKey:
 
     __slots__ = (
         "__weakref__",
+        "clock",
         "due",
         "exclusions",
         "last_series",
@@ -27,6 +29,7 @@ class PythonKey:
         "unsampled",
         "words",
     )
+    clock: LoopClock
     due: int
     exclusions: Any
     method: str

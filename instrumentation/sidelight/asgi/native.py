@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sidelight.asgi.client_connection import client_left
-from sidelight.asgi.extension import extension
+from sidelight.asgi.client_connection import arrival, client_left
 from sidelight.asgi.fast_path import PythonCalls, RequestState
 from sidelight.asgi.mark import ORIGIN
 from sidelight.asgi.request import NOTICEABLE
 from sidelight.asgi.request_keys import RequestKey
+from sidelight.extension import extension
 from sidelight.runtime.faults import OF_PROCESS
 
 
@@ -92,5 +92,6 @@ else:
                 note,
                 wait_for,
                 client_left,
+                arrival,
                 ORIGIN,
             )

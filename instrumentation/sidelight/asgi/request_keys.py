@@ -99,7 +99,7 @@ class RequestKey(KeyBase):
         """Read again what may have changed: the file, and when the heartbeat is due."""
         file = self.recorder.file
         self.words, self.slots, self.paths = file.words, file.free_slots, file.paths
-        self.due = self.recorder.heartbeat.due
+        self.due, self.clock = self.recorder.heartbeat.due, self.recorder.heartbeat.clock
 
     def forget(self) -> None:
         """Forget what was learned of routes, since the application's routes have changed."""

@@ -17,6 +17,7 @@ from sidelight.errors import StoreError
 from sidelight.runtime import instruments, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.file_chores import FileChores
+from sidelight.runtime.loop_clock import LoopClock
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
 from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
@@ -63,6 +64,7 @@ class Heartbeat:
         self._timer: asyncio.TimerHandle | TrioTimer | None = None
         self._loop: asyncio.AbstractEventLoop | TrioLoop | None = None
         self._limiter = threads.limiter()
+        self.clock = LoopClock()
         self._watched_loop: WatchedLoop | None = None
         self._waits: list[int] = []
         self._waited_at: list[int] = []
@@ -116,6 +118,7 @@ class Heartbeat:
             return
         self.stop()
         self._loop, self._limiter = loop, threads.limiter()
+        self.clock.follow(loop)
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             self._watched_loop.waits = ProcessorWaits(get_native_id())
@@ -138,6 +141,7 @@ class Heartbeat:
             watchdog.leave(self._watched_loop)
             self._watched_loop.due, self._watched_loop.loop = 0, None
         self._timer = self._loop = self._limiter = None
+        self.clock.follow(None)
 
     def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop, *, soon: bool = False) -> None:
         """Record that the loop runs, and set the timer again. Never raises."""
@@ -148,6 +152,7 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
+        self.clock.beat(now)
         parts = [self._count_lag, self.publish_gauges, *([] if soon else [self._chores_if_due])]
         for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
