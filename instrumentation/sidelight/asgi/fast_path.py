@@ -12,7 +12,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
-from sidelight.asgi.client_connection import arrival, note_end
+from sidelight.asgi.client_connection import arrival
 from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
@@ -74,7 +74,9 @@ class RequestState(UncommonRequest):
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
-                    note_end(self.server_receive, now)
+                    server = getattr(self.server_receive, "__self__", None)
+                    if (flow := getattr(server, "flow", None)) is not None:
+                        flow.sidelight_ended = now  # as `note_end`
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
             self.key.recorder.faults.note("send")
         return self.server_send(message)
@@ -205,6 +207,7 @@ def waited(state: RequestState, now: int) -> int:
         ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
         if ns >= NOTICEABLE_WAIT:
             state.set_extra().queued = ns
+            state.key.recorder.heartbeat.use.add_wait(now - ns, now)
             return ns
     return 0
 

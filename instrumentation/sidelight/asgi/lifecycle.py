@@ -12,7 +12,7 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Scope
 
 from sidelight import default_log
-from sidelight.asgi import background_tasks, builtin_telemetry
+from sidelight.asgi import background_tasks, builtin_telemetry, busy_time
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
@@ -157,6 +157,8 @@ class StoreLifecycle:
             watch(self._app)
         with guarded("background", recorder.faults):
             background_tasks.watch()
+        with guarded("busy", recorder.faults):
+            busy_time.clock(router)
         default_log.started("requests are measured; settings file: %s", settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
