@@ -531,6 +531,20 @@ METRICS: Final = _catalogue(
         ("outcome",),
         "Exports to an OpenTelemetry collector: success, or failure after every retry.",
     ),
+    Metric(
+        "sidelight_accept_queue",
+        "gauge",
+        "",
+        ("port",),
+        "Connections to a port of the service that wait to be accepted, as the sidecar sees them.",
+    ),
+    Metric(
+        "sidelight_unread_bytes",
+        "gauge",
+        "bytes",
+        ("port",),
+        "Bytes that the service has not read yet from the connections to its port.",
+    ),
     Metric("sidelight_history_series", "gauge", "", (), "Series in the history of the sidecar."),
     Metric(
         "sidelight_history_samples",
