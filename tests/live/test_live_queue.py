@@ -1,6 +1,5 @@
 """A request that waits for a held event loop is as slow as its client says."""
 
-import itertools
 import re
 import sys
 import time
@@ -22,8 +21,6 @@ pytestmark = [
 ]
 
 CLIENTS = 20
-LOOPS = ("asyncio", "uvloop")
-PROTOCOLS = ("h11", "httptools")
 HOLD = 1.5
 BUSY = "asyncio_event_loop_busy_seconds_total"
 CAUSED = "fastapi_queue_seconds_caused_total"
@@ -32,7 +29,16 @@ QUEUED_COUNT = "fastapi_request_queue_seconds_count"
 TOTAL = "http_server_request_duration_seconds_sum"
 
 
-@pytest.fixture(scope="module", params=itertools.product(LOOPS, PROTOCOLS), ids="-".join)
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("asyncio", "h11"),
+        ("uvloop", "httptools"),
+        pytest.param(("asyncio", "httptools"), marks=pytest.mark.slow),
+        pytest.param(("uvloop", "h11"), marks=pytest.mark.slow),
+    ],
+    ids="-".join,
+)
 def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
