@@ -19,6 +19,7 @@ from sidelight.runtime import instruments, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.file_chores import FileChores
 from sidelight.runtime.loop_clock import LoopClock
+from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
 from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
@@ -66,6 +67,7 @@ class Heartbeat:
         self._loop: asyncio.AbstractEventLoop | TrioLoop | None = None
         self._limiter = threads.limiter()
         self.clock = LoopClock()
+        self.use = LoopUse(self.clock, store.file.count)
         self._watched_loop: WatchedLoop | None = None
         self._waits: list[tuple[int, int]] = []  # since when (ns) so many calls wait
         self._moving = threading.RLock()  # while the timer is set, perhaps on another loop
@@ -170,7 +172,7 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
-        self.clock.beat(now)
+        self.use.beat(now)
         parts = [self._count_lag, self.publish_gauges, *([] if soon else [self._chores_if_due])]
         for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on

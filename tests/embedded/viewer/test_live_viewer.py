@@ -63,6 +63,7 @@ MAY_BE_EMPTY = {
         "Disconnects, lost requests, invalid responses",
         "Oldest in flight",
         "Validation errors by field",
+        "Waits that the route caused",
     },
     "sidelight-runtime": {
         "Connection pools",
@@ -89,7 +90,7 @@ MAY_BE_EMPTY = {
         "Failed collectors",
         "Age of the application's own metrics",
         "Internal errors",
-        "Skipped files and families",
+        "Skipped files, families and headers",
         "Series overflow",
         "Targets without metrics",
         "Targets down",
