@@ -53,7 +53,7 @@ class Dispatch:
         """Begin once more, in the hands of the observers."""
         steps = self._whole(scope, receive, send)
         for observer in observers():
-            steps = observer.serve(self._lifecycle, scope, steps)
+            steps = observer.serve(self._lifecycle, scope, receive, steps)
         scope[OBSERVED] = True
         try:
             await steps

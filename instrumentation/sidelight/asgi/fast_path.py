@@ -171,7 +171,7 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
         key.unsampled -= 1
         start = monotonic_ns()
         if queued:
-            state.set_extra().queued = queued
+            note_wait(state, start, queued)
             start -= queued
         elif key.clock.is_late(start):
             start -= waited(state, start)
@@ -206,10 +206,15 @@ def waited(state: RequestState, now: int) -> int:
         arrived = arrival(state.server_receive, now)
         ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
         if ns >= NOTICEABLE_WAIT:
-            state.set_extra().queued = ns
-            state.key.recorder.heartbeat.use.add_wait(now - ns, now)
+            note_wait(state, now, ns)
             return ns
     return 0
+
+
+def note_wait(state: RequestState, now: int, ns: int) -> None:
+    """A request that begins now has waited for so long, for whatever the loop did meanwhile."""
+    state.set_extra().queued = ns
+    state.key.recorder.heartbeat.use.add_wait(now - ns, now)
 
 
 def give_up(key: RequestKey, scope: Scope, slot: int | None) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from anyio.lowlevel import checkpoint
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope
 
 from sidelight import default_log
 from sidelight.asgi import background_tasks, builtin_telemetry, busy_time
@@ -230,7 +230,11 @@ class Observer(Protocol):
         """An application has opened its store."""
 
     async def serve(
-        self, lifecycle: StoreLifecycle, scope: Scope, steps: Coroutine[Any, Any, None]
+        self,
+        lifecycle: StoreLifecycle,
+        scope: Scope,
+        receive: Receive,
+        steps: Coroutine[Any, Any, None],
     ) -> None:
         """Run the steps that serve a request, a connection or a lifespan."""
 
