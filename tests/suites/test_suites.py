@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.suites import suites
-from tests.suites.__main__ import requests
+from tests.suites.agreement import requests
 
 SUITE = """
 import time
