@@ -7,6 +7,7 @@ application is measured, and with ``SUITE_ORACLE`` FastAPI's own telemetry is co
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
@@ -19,6 +20,9 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from sidelight import SidelightMiddleware
+
+XDIST_GROUP = r"@\w+$"
+"""What xdist adds to the name of a test that is in a group; parameters end with a bracket."""
 
 
 def measured(build: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -59,6 +63,7 @@ def no_blocking_call() -> Iterator[None]:
 def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
     """After a test and its fixtures, write to the report how the two counts compare."""
     yield
+    item.user_properties.append(("node", re.sub(XDIST_GROUP, "", item.nodeid)))
     requests, differences = oracle.compare()
     item.user_properties.append(("requests", str(requests)))
     if differences:
