@@ -6,13 +6,20 @@ A call of the file system may wait, so the event loop makes none.
 from time import monotonic
 
 from sidelight.app_metrics.publisher import AppMetricsPublisher
+from sidelight.contract import METRICS
 from sidelight.runtime import process
+from sidelight.runtime.cpu_throttling import throttling
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.store.process_store import Store
+from sidelight.store.shared_counts import Reading, SharedCounts
 
 EVERY = 1.0
 PROCESS_EVERY = 5
 """Process metrics are published at every fifth time."""
+THROTTLED = (
+    METRICS["sidelight_cpu_throttled_periods_total"],
+    METRICS["sidelight_cpu_throttled_seconds_total"],
+)
 
 
 class FileChores:
@@ -23,6 +30,7 @@ class FileChores:
         self._store = store
         self._app_metrics = app_metrics
         self._faults = faults
+        self._container_counts = SharedCounts()
         self._times = 0
         self._next = 0.0
 
@@ -34,7 +42,12 @@ class FileChores:
     def do(self) -> None:
         """Do them now. Never raises."""
         self._next = monotonic() + EVERY
-        for part in (self._publish_process, self.look_for_file, self._app_metrics.publish_if_due):
+        for part in (
+            self._publish_process,
+            self._count_throttling,
+            self.look_for_file,
+            self._app_metrics.publish_if_due,
+        ):
             with guarded("heartbeat", self._faults):  # the other parts go on
                 part()
 
@@ -43,6 +56,17 @@ class FileChores:
             process.publish(self._store.file)
         self._times += 1
 
+    def _count_throttling(self) -> None:
+        """Count what no other worker of the container has counted; nothing where it is unknown."""
+        found = self._container_counts.take(_throttling, self._store.directory)
+        for metric, amount in zip(THROTTLED, found or (), strict=False):
+            self._store.file.count(metric, (), amount)
+
     def look_for_file(self) -> None:
         """Find out whether the worker's file is where readers find it."""
         self.is_file_gone = not self._store.is_whole()
+
+
+def _throttling() -> Reading | None:
+    found = throttling()
+    return None if found is None else (found.group, (found.periods, found.ns))

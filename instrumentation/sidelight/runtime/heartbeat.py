@@ -17,6 +17,8 @@ from sidelight.errors import StoreError
 from sidelight.runtime import instruments, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.file_chores import FileChores
+from sidelight.runtime.gil_holders import GilHolders
+from sidelight.runtime.gil_waits import LoopWaits
 from sidelight.runtime.loop_clock import LoopClock
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
@@ -65,6 +67,7 @@ class Heartbeat:
         self._loop: asyncio.AbstractEventLoop | TrioLoop | None = None
         self._limiter = threads.limiter()
         self.clock = LoopClock()
+        self._loop_waits = LoopWaits()
         self._watched_loop: WatchedLoop | None = None
         self._waits: list[int] = []
         self._waited_at: list[int] = []
@@ -119,9 +122,11 @@ class Heartbeat:
         self.stop()
         self._loop, self._limiter = loop, threads.limiter()
         self.clock.follow(loop)
+        self._loop_waits.follow()
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
             self._watched_loop.waits = ProcessorWaits(get_native_id())
+            self._watched_loop.holders = GilHolders(get_native_id())
             watchdog.watch(self._watched_loop)
         self._beat(loop, soon=soon)
         if soon:
@@ -153,7 +158,8 @@ class Heartbeat:
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
         self.clock.beat(now)
-        parts = [self._count_lag, self.publish_gauges, *([] if soon else [self._chores_if_due])]
+        parts = [self._count_lag, self._count_waits, self.publish_gauges]
+        parts += [] if soon else [self._chores_if_due]
         for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
                 part()
@@ -164,6 +170,11 @@ class Heartbeat:
             self.store.file.observe(
                 LAG, (), self._watched_loop.beat(self.store.file.words[HEARTBEAT])
             )
+
+    def _count_waits(self) -> None:
+        if self._watched_loop is not None:
+            now, times = self.store.file.words[HEARTBEAT], self._watched_loop.waits.at_start
+            self._loop_waits.beat(self.store.file, now, self.clock.idle(), times)
 
     def publish_gauges(self) -> None:
         """Publish the gauges of threads and pools at this moment."""

@@ -88,6 +88,10 @@ class LoopClock(ClockBase):
         self._beats.clear()
         self.prepare(None if idle is None else loop, self._idle_time)
 
+    def idle(self) -> int | None:
+        """The loop's idle time so far; None where it is unknown. Called on the loop."""
+        return self._idle_time.read() if self.is_known else None
+
     def beat(self, now: int) -> None:
         """Note the idle time. Called on the loop."""
         if self.is_known:
