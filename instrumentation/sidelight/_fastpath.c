@@ -9,6 +9,7 @@
    - `Middleware`  the base of `SidelightMiddleware`, whose call it is
    - `Request`     the awaitable that such a call returns, and the application's `send`, `receive`
    - `Receiving`   the awaitable that `receive()` returns
+   - `Clocked`     what a router calls, with its `Steps` clocked
 
    Nothing in here raises into a request: an error of our own is noted, and the request goes on. */
 
@@ -63,7 +64,8 @@ now_ns(void)
     _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended)
 
 typedef struct {
-    PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type;
+    PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type,
+        *clocked_type, *steps_type;
 #define FIELD(name) PyObject *s_##name;
     NAMES(FIELD)
 #undef FIELD
@@ -104,7 +106,16 @@ typedef struct {
     void *handle;             /* this loop. Both are used on the running loop only. */
     int64_t looked, idle_then, stretch, until;
     int64_t noticeable, attentive;
+    int64_t routed;       /* busy time that was counted for routes */
+    struct step {
+        int64_t start, end;
+        uint32_t word; /* where the busy time of its route is counted */
+    } *ring;              /* the last steps that took long; NULL until the first */
+    uint32_t stepped;     /* how many since `take_steps` */
 } Clock;
+
+#define LONG_STEP 100000 /* ns; a shorter step alone makes no one wait noticeably */
+#define MOST_STEPS 4096
 
 static void
 clock_leave(Clock *clock)
@@ -190,6 +201,39 @@ is_late(Clock *clock, int64_t now)
     return now < clock->until;
 }
 
+/* Note a long step, and what it is counted for. */
+static void
+note_step(Clock *clock, int64_t start, int64_t end, uint32_t word)
+{
+    if (clock->ring == NULL &&
+        (clock->ring = PyMem_Malloc(MOST_STEPS * sizeof(struct step))) == NULL) {
+        return;
+    }
+    clock->ring[clock->stepped++ % MOST_STEPS] = (struct step){start, end, word};
+}
+
+PyDoc_STRVAR(take_steps_doc, "take_steps()\n--\n\n"
+"Long steps since the last call, the oldest first: (start, end, word), where the times are ns.");
+
+static PyObject *
+clock_take_steps(Clock *clock, PyObject *Py_UNUSED(none))
+{
+    uint32_t end = clock->stepped, many = end < MOST_STEPS ? end : MOST_STEPS;
+    PyObject *found = PyList_New(many);
+    for (uint32_t at = 0; found != NULL && at < many; at++) {
+        struct step *step = &clock->ring[(end - many + at) % MOST_STEPS];
+        PyObject *one = Py_BuildValue("LLI", (long long)step->start, (long long)step->end,
+                                      (unsigned int)step->word);
+        if (one == NULL) {
+            Py_CLEAR(found);
+            break;
+        }
+        PyList_SET_ITEM(found, at, one);
+    }
+    clock->stepped = 0;
+    return found;
+}
+
 static PyObject *
 clock_is_late(Clock *clock, PyObject *now)
 {
@@ -222,6 +266,7 @@ clock_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     clock_leave((Clock *)self);
+    PyMem_Free(((Clock *)self)->ring);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -230,6 +275,13 @@ static PyMethodDef clock_methods[] = {
     {"prepare", (PyCFunction)clock_prepare, METH_VARARGS, clock_prepare_doc},
     {"is_late", (PyCFunction)clock_is_late, METH_O,
      "is_late(now)\n--\n\nWhether a request that begins now may have waited noticeably."},
+    {"take_steps", (PyCFunction)clock_take_steps, METH_NOARGS, take_steps_doc},
+    {NULL},
+};
+
+static PyMemberDef clock_members[] = {
+    {"routed", T_LONGLONG, offsetof(Clock, routed), READONLY,
+     "Busy time that was counted for routes, in ns."},
     {NULL},
 };
 
@@ -239,6 +291,7 @@ static PyType_Slot clock_slots[] = {
     {Py_tp_traverse, clock_traverse},
     {Py_tp_clear, clock_clear},
     {Py_tp_methods, clock_methods},
+    {Py_tp_members, clock_members},
     {0, NULL},
 };
 
@@ -252,7 +305,8 @@ static PyType_Spec clock_spec = {
 /* ------------------------------------------------------------------------------- the key */
 
 /* Where whole responses of a route with one status are counted. The numbers are indexes of words of
-   the file; `request_size` is 0 until a request body was seen. */
+   the file; `request_size` is 0 until a request body was seen. With BUSY as its status, `duration`
+   is the counter of the busy time of its route. */
 typedef struct {
     PyObject *route; /* compared by identity; NULL in a free place */
     PyObject *root_path;
@@ -260,6 +314,8 @@ typedef struct {
     int32_t status;
     uint32_t duration, size, request_size;
 } Series;
+
+#define BUSY 0
 
 typedef struct {
     PyObject_HEAD
@@ -371,6 +427,37 @@ is_inside(Key *key, int64_t index, PyObject *bounds, const char *name)
     return 1;
 }
 
+/* Keep a series of a route, in place of the one it had. */
+static PyObject *
+keep(Key *key, Series new, PyObject *route, PyObject *root_path)
+{
+    Series *found;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    found = find(key, route, root_path, new.status);
+    if (found != NULL) {
+        new.route = found->route;
+        new.root_path = found->root_path;
+    }
+    else if (grow(key) == 0) {
+        size_t at = place_of(route);
+        while (key->series[at & key->mask].route != NULL) {
+            at++;
+        }
+        found = &key->series[at & key->mask];
+        new.route = Py_NewRef(route);
+        new.root_path = Py_NewRef(root_path);
+        key->used++;
+    }
+    if (found != NULL) {
+        *found = new;
+    }
+    Py_END_CRITICAL_SECTION();
+    if (found == NULL) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(remember_doc, "remember(root_path, route, series)\n--\n\n"
 "Count whole responses of a route with a status natively from now on.\n\n"
 "``series`` is a `StatusSeries`. Raises ValueError for one outside of the file.");
@@ -404,31 +491,25 @@ key_remember(Key *key, PyObject *args)
     new.duration = (uint32_t)duration;
     new.size = (uint32_t)size;
     new.request_size = (uint32_t)request_size;
-    Series *found;
-    Py_BEGIN_CRITICAL_SECTION(key);
-    found = find(key, route, root_path, new.status);
-    if (found != NULL) {
-        new.route = found->route;
-        new.root_path = found->root_path;
-    }
-    else if (grow(key) == 0) {
-        size_t at = place_of(route);
-        while (key->series[at & key->mask].route != NULL) {
-            at++;
-        }
-        found = &key->series[at & key->mask];
-        new.route = Py_NewRef(route);
-        new.root_path = Py_NewRef(root_path);
-        key->used++;
-    }
-    if (found != NULL) {
-        *found = new;
-    }
-    Py_END_CRITICAL_SECTION();
-    if (found == NULL) {
+    return keep(key, new, route, root_path);
+}
+
+PyDoc_STRVAR(remember_busy_doc, "remember_busy(root_path, route, word)\n--\n\n"
+"Count the busy time of a route natively from now on, at a word of the file.");
+
+static PyObject *
+key_remember_busy(Key *key, PyObject *args)
+{
+    PyObject *root_path, *route;
+    Series new = {.status = BUSY};
+    if (!PyArg_ParseTuple(args, "UOI:remember_busy", &root_path, &route, &new.duration)) {
         return NULL;
     }
-    Py_RETURN_NONE;
+    if (new.duration >= (size_t)key->view.len / sizeof(uint64_t)) {
+        PyErr_SetString(PyExc_ValueError, "word is outside of the file");
+        return NULL;
+    }
+    return keep(key, new, route, root_path);
 }
 
 PyDoc_STRVAR(forget_doc, "forget_series()\n--\n\nForget all that was remembered.");
@@ -553,6 +634,7 @@ key_dealloc(PyObject *self)
 static PyMethodDef key_methods[] = {
     {"prepare", (PyCFunction)key_prepare, METH_VARARGS, key_prepare_doc},
     {"remember", (PyCFunction)key_remember, METH_VARARGS, remember_doc},
+    {"remember_busy", (PyCFunction)key_remember_busy, METH_VARARGS, remember_busy_doc},
     {"forget_series", (PyCFunction)key_forget_series, METH_NOARGS, forget_doc},
     {NULL},
 };
@@ -1704,6 +1786,348 @@ static PyType_Spec receiving_spec = {
     .slots = receiving_slots,
 };
 
+/* --------------------------------------------------------------------- the router's steps */
+
+/* What a router calls, with each step of it clocked: how long it keeps the event loop busy. It is
+   the router's, and not the middleware's call, since a middleware may run it in another task. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *app;     /* (scope, receive, send) -> coroutine */
+    PyObject *awaited; /* as of a `Middleware` */
+    PyObject *learn;   /* (key, scope) -> the word that counts the busy time of its route, or -1 */
+    State *state;
+} Clocked;
+
+typedef struct {
+    PyObject_HEAD
+    Clocked *clocked;
+    PyObject *scope;
+    PyObject *steps; /* what is awaited; NULL after the end */
+    Key *key;
+    int64_t pending; /* busy time that was not counted yet */
+} Steps;
+
+/* The word that counts the busy time of the route that was chosen; -1 where none does. */
+static int64_t
+busy_word(Steps *steps)
+{
+    State *state = steps->clocked->state;
+    PyObject *route = chosen(state, steps->scope);
+    PyObject *root_path = PyDict_GetItemWithError(steps->scope, state->s_root_path);
+    if (route != NULL && root_path != NULL) {
+        int64_t word = -1;
+        Py_BEGIN_CRITICAL_SECTION(steps->key);
+        Series *series = find(steps->key, route, root_path, BUSY);
+        word = series == NULL ? -1 : (int64_t)series->duration;
+        Py_END_CRITICAL_SECTION();
+        if (word >= 0) {
+            return word;
+        }
+    }
+    PyObject *found = PyObject_CallFunctionObjArgs(steps->clocked->learn, (PyObject *)steps->key,
+                                                   steps->scope, NULL);
+    int64_t word = found == NULL ? -1 : (int64_t)PyLong_AsLongLong(found);
+    Py_XDECREF(found);
+    return word < steps->key->view.len / (Py_ssize_t)sizeof(uint64_t) ? word : -1;
+}
+
+/* Count a step. An exception that is set stays as it is. */
+static void
+count_step(Steps *steps, int64_t start, int is_last)
+{
+    Key *key = steps->key;
+    int64_t end = now_ns();
+    steps->pending += end - start;
+    if (steps->pending < LONG_STEP && !is_last) {
+        return;
+    }
+    PyObject *error = PyErr_Occurred() ? raised() : NULL;
+    int64_t word = busy_word(steps);
+    PyErr_Clear();
+    if (word >= 0 && key->clock != NULL) {
+        Clock *clock = (Clock *)key->clock;
+        add((uint64_t *)key->view.buf + word, (uint64_t)steps->pending);
+        clock->routed += steps->pending;
+        if (end - start >= LONG_STEP) {
+            note_step(clock, start, end, (uint32_t)word);
+        }
+    }
+    steps->pending = 0;
+    if (error != NULL) {
+        raise_again(error);
+    }
+}
+
+static PySendResult
+steps_step(PyObject *self, PyObject *value, PyObject **result)
+{
+    Steps *steps = (Steps *)self;
+    *result = NULL;
+    if (steps->steps == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return PYGEN_ERROR;
+    }
+    PyObject *coroutine = Py_NewRef(steps->steps);
+    int64_t start = now_ns();
+    PySendResult outcome = PyIter_Send(coroutine, value, result);
+    count_step(steps, start, outcome != PYGEN_NEXT);
+    Py_DECREF(coroutine);
+    if (outcome != PYGEN_NEXT) {
+        Py_CLEAR(steps->steps);
+    }
+    return outcome;
+}
+
+static PyObject *
+steps_next(PyObject *self)
+{
+    PyObject *result;
+    PySendResult outcome = steps_step(self, Py_None, &result);
+    return as_iteration(outcome, result);
+}
+
+static PyObject *
+steps_send_value(PyObject *self, PyObject *value)
+{
+    PyObject *result;
+    PySendResult outcome = steps_step(self, value, &result);
+    return as_iteration(outcome, result);
+}
+
+static PyObject *
+steps_throw(PyObject *self, PyObject *args)
+{
+    Steps *steps = (Steps *)self;
+    if (steps->steps == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return NULL;
+    }
+    PyObject *coroutine = Py_NewRef(steps->steps);
+    int64_t start = now_ns();
+    PyObject *result = throw_into(coroutine, steps->clocked->state->s_throw, args);
+    count_step(steps, start, result == NULL);
+    Py_DECREF(coroutine);
+    if (result == NULL) {
+        Py_CLEAR(steps->steps);
+    }
+    return result;
+}
+
+static PyObject *
+steps_close(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Steps *steps = (Steps *)self;
+    PyObject *coroutine = steps->steps;
+    steps->steps = NULL;
+    if (coroutine == NULL) {
+        Py_RETURN_NONE;
+    }
+    int64_t start = now_ns();
+    PyObject *done = PyObject_CallMethodNoArgs(coroutine, steps->clocked->state->s_close);
+    count_step(steps, start, 1);
+    Py_DECREF(coroutine);
+    return done;
+}
+
+static PyObject *
+steps_get_awaited(Steps *steps, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(steps->steps == NULL ? Py_None : steps->steps);
+}
+
+static int
+steps_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Steps *)self)->clocked);
+    Py_VISIT(((Steps *)self)->scope);
+    Py_VISIT(((Steps *)self)->steps);
+    Py_VISIT(((Steps *)self)->key);
+    return 0;
+}
+
+/* What it belongs to stays, since other garbage may use it once more. */
+static int
+steps_clear(PyObject *self)
+{
+    Py_CLEAR(((Steps *)self)->steps);
+    return 0;
+}
+
+static void
+steps_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    steps_clear(self);
+    Py_CLEAR(((Steps *)self)->scope);
+    Py_CLEAR(((Steps *)self)->key);
+    Py_CLEAR(((Steps *)self)->clocked);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef steps_methods[] = {
+    {"send", steps_send_value, METH_O, "send(value)\n--\n\nAs of a coroutine."},
+    {"throw", steps_throw, METH_VARARGS, "throw(error)\n--\n\nAs of a coroutine."},
+    {"close", steps_close, METH_NOARGS, "close()\n--\n\nAs of a coroutine."},
+    {NULL},
+};
+
+static PyGetSetDef steps_getset[] = {
+    {"cr_await", (getter)steps_get_awaited, NULL, "What is awaited, or None.", NULL},
+    {NULL},
+};
+
+static PyType_Slot steps_slots[] = {
+    {Py_tp_doc, "One call of a router, whose steps are clocked."},
+    {Py_tp_dealloc, steps_dealloc},
+    {Py_tp_traverse, steps_traverse},
+    {Py_tp_clear, steps_clear},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, steps_next},
+    {Py_am_await, PyObject_SelfIter},
+    {Py_am_send, steps_step},
+    {Py_tp_methods, steps_methods},
+    {Py_tp_getset, steps_getset},
+    {0, NULL},
+};
+
+static PyType_Spec steps_spec = {
+    .name = "sidelight._fastpath.Steps",
+    .basicsize = sizeof(Steps),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = steps_slots,
+};
+
+/* The key of a request that is measured, borrowed; NULL without. */
+static Key *
+measured_by(State *state, PyObject *scope)
+{
+    PyObject *found = PyDict_CheckExact(scope)
+                          ? PyDict_GetItemWithError(scope, state->s_sidelight)
+                          : NULL;
+    if (found == NULL || !PyTuple_CheckExact(found) || PyTuple_GET_SIZE(found) != 3 ||
+        !PyObject_TypeCheck(PyTuple_GET_ITEM(found, 0), state->key_type)) {
+        return NULL;
+    }
+    Key *key = (Key *)PyTuple_GET_ITEM(found, 0);
+    return key->words != NULL && key->clock != NULL &&
+                   PyObject_TypeCheck(key->clock, state->clock_type)
+               ? key
+               : NULL;
+}
+
+static PyObject *
+clocked_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    Clocked *clocked = (Clocked *)self;
+    if (clocked->app == NULL) {
+        PyErr_SetString(PyExc_TypeError, "prepare() was not called");
+        return NULL;
+    }
+    PyObject *coroutine = PyObject_Call(clocked->app, args, kwargs);
+    if (coroutine == NULL || PyTuple_GET_SIZE(args) != 3) {
+        return coroutine;
+    }
+    PyObject *scope = PyTuple_GET_ITEM(args, 0);
+    Key *key = measured_by(clocked->state, scope);
+    if (key == NULL) {
+        PyErr_Clear();
+        return coroutine;
+    }
+    if (!PyCoro_CheckExact(coroutine)) {
+        PyObject *awaitable = coroutine;
+        coroutine = PyObject_CallOneArg(clocked->awaited, awaitable);
+        Py_DECREF(awaitable);
+        if (coroutine == NULL) {
+            return NULL;
+        }
+    }
+    Steps *steps = PyObject_GC_New(Steps, clocked->state->steps_type);
+    if (steps == NULL) {
+        PyErr_Clear();
+        return coroutine;
+    }
+    steps->clocked = (Clocked *)Py_NewRef(self);
+    steps->scope = Py_NewRef(scope);
+    steps->steps = coroutine;
+    steps->key = (Key *)Py_NewRef((PyObject *)key);
+    steps->pending = 0;
+    PyObject_GC_Track((PyObject *)steps);
+    return (PyObject *)steps;
+}
+
+static PyObject *
+clocked_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args, Py_ssize_t given,
+                PyObject *names)
+{
+    Clocked *clocked = (Clocked *)self;
+    if (given != 3 || names != NULL || clocked->app != NULL) {
+        PyErr_SetString(PyExc_TypeError, "prepare() takes three arguments, once");
+        return NULL;
+    }
+    clocked->state = PyType_GetModuleState(defining);
+    clocked->app = Py_NewRef(args[0]);
+    clocked->awaited = Py_NewRef(args[1]);
+    clocked->learn = Py_NewRef(args[2]);
+    Py_RETURN_NONE;
+}
+
+static int
+clocked_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Clocked *)self)->app);
+    Py_VISIT(((Clocked *)self)->awaited);
+    Py_VISIT(((Clocked *)self)->learn);
+    return 0;
+}
+
+static int
+clocked_clear(PyObject *self)
+{
+    Py_CLEAR(((Clocked *)self)->app);
+    Py_CLEAR(((Clocked *)self)->awaited);
+    Py_CLEAR(((Clocked *)self)->learn);
+    return 0;
+}
+
+static void
+clocked_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    clocked_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef clocked_methods[] = {
+    {"prepare", (PyCFunction)(void (*)(void))clocked_prepare,
+     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     "prepare(app, awaited, learn)\n--\n\nSet what is called."},
+    {NULL},
+};
+
+static PyType_Slot clocked_slots[] = {
+    {Py_tp_doc, "Calls a router's application, and clocks each step of it."},
+    {Py_tp_dealloc, clocked_dealloc},
+    {Py_tp_traverse, clocked_traverse},
+    {Py_tp_clear, clocked_clear},
+    {Py_tp_call, clocked_call},
+    {Py_tp_methods, clocked_methods},
+    {0, NULL},
+};
+
+static PyType_Spec clocked_spec = {
+    .name = "sidelight._fastpath.Clocked",
+    .basicsize = sizeof(Clocked),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = clocked_slots,
+};
+
 /* ------------------------------------------------------------------------- the middleware */
 
 static PyObject *
@@ -1857,6 +2281,8 @@ module_exec(PyObject *self)
         (state->clock_type = add_type(self, &clock_spec)) == NULL ||
         (state->request_type = add_type(self, &request_spec)) == NULL ||
         (state->receiving_type = add_type(self, &receiving_spec)) == NULL ||
+        (state->clocked_type = add_type(self, &clocked_spec)) == NULL ||
+        (state->steps_type = add_type(self, &steps_spec)) == NULL ||
         (state->middleware_type = add_type(self, &middleware_spec)) == NULL) {
         return -1;
     }
@@ -1869,6 +2295,8 @@ module_traverse(PyObject *self, visitproc visit, void *arg)
     State *state = PyModule_GetState(self);
     Py_VISIT(state->key_type);
     Py_VISIT(state->clock_type);
+    Py_VISIT(state->clocked_type);
+    Py_VISIT(state->steps_type);
     Py_VISIT(state->middleware_type);
     Py_VISIT(state->request_type);
     Py_VISIT(state->receiving_type);
@@ -1886,6 +2314,8 @@ module_free(void *self)
     }
     Py_CLEAR(state->key_type);
     Py_CLEAR(state->clock_type);
+    Py_CLEAR(state->clocked_type);
+    Py_CLEAR(state->steps_type);
     Py_CLEAR(state->middleware_type);
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->receiving_type);

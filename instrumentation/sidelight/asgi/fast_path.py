@@ -12,9 +12,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
-from sidelight.asgi.client_connection import arrival, note_end
+from sidelight.asgi.client_connection import arrival
 from sidelight.asgi.mark import MARK, ORIGIN
-from sidelight.asgi.request import NOTICEABLE, Extra, UncommonRequest
+from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
 from sidelight.runtime.faults import guarded
@@ -74,7 +74,9 @@ class RequestState(UncommonRequest):
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
-                    note_end(self.server_receive, now)
+                    server = getattr(self.server_receive, "__self__", None)
+                    if (flow := getattr(server, "flow", None)) is not None:
+                        flow.sidelight_ended = now  # as `note_end`
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
             self.key.recorder.faults.note("send")
         return self.server_send(message)
@@ -126,17 +128,19 @@ class PythonCalls:
             state.end(None)
 
 
-def begin(  # noqa: C901, PLR0912 one function, since each call costs every request 50 ns
+def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each call costs every request 50 ns
     keys: dict[str, RequestKey],
     scope: Scope,
     receive: Receive,
     send: Send,
     key: RequestKey | None = None,
+    queued: int = 0,
 ) -> RequestState | None:
     """Start the clock of a request, and show it among those in flight. Never raises.
 
     Without a ``key``, which `dispatch` gives, this is None unless the request is common; ``keys``
-    are those of common requests, by method. It is also None if something fails.
+    are those of common requests, by method. It is also None if something fails. ``queued`` is how
+    long the request has waited, in ns, where a proxy says so.
     """
     slot = None
     try:
@@ -166,7 +170,10 @@ def begin(  # noqa: C901, PLR0912 one function, since each call costs every requ
         state.extra = None
         key.unsampled -= 1
         start = monotonic_ns()
-        if key.clock.is_late(start):
+        if queued:
+            note_wait(state, start, queued)
+            start -= queued
+        elif key.clock.is_late(start):
             start -= waited(state, start)
         state.since = start
         if slots := key.slots:
@@ -181,7 +188,7 @@ def begin(  # noqa: C901, PLR0912 one function, since each call costs every requ
         else:
             state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
             if slot == UNTRACKED:
-                state.extra = Extra()
+                state.set_extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
         if start > key.due:
@@ -199,9 +206,15 @@ def waited(state: RequestState, now: int) -> int:
         arrived = arrival(state.server_receive, now)
         ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
         if ns >= NOTICEABLE_WAIT:
-            state.set_extra().queued = ns
+            note_wait(state, now, ns)
             return ns
     return 0
+
+
+def note_wait(state: RequestState, now: int, ns: int) -> None:
+    """A request that begins now has waited for so long, for whatever the loop did meanwhile."""
+    state.set_extra().queued = ns
+    state.key.recorder.heartbeat.use.add_wait(now - ns, now)
 
 
 def give_up(key: RequestKey, scope: Scope, slot: int | None) -> None:

@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from anyio.lowlevel import checkpoint
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope
 
 from sidelight import default_log
-from sidelight.asgi import background_tasks, builtin_telemetry
+from sidelight.asgi import background_tasks, builtin_telemetry, busy_time
 from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
 from sidelight.asgi.metrics_endpoint import MetricsEndpoint
@@ -157,6 +157,8 @@ class StoreLifecycle:
             watch(self._app)
         with guarded("background", recorder.faults):
             background_tasks.watch()
+        with guarded("busy", recorder.faults):
+            busy_time.clock(router)
         default_log.started("requests are measured; settings file: %s", settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
@@ -228,7 +230,11 @@ class Observer(Protocol):
         """An application has opened its store."""
 
     async def serve(
-        self, lifecycle: StoreLifecycle, scope: Scope, steps: Coroutine[Any, Any, None]
+        self,
+        lifecycle: StoreLifecycle,
+        scope: Scope,
+        receive: Receive,
+        steps: Coroutine[Any, Any, None],
     ) -> None:
         """Run the steps that serve a request, a connection or a lifespan."""
 

@@ -20,6 +20,7 @@ from sidelight.runtime.file_chores import FileChores
 from sidelight.runtime.gil_holders import GilHolders
 from sidelight.runtime.gil_waits import LoopWaits
 from sidelight.runtime.loop_clock import LoopClock
+from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
 from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
@@ -67,6 +68,7 @@ class Heartbeat:
         self._loop: asyncio.AbstractEventLoop | TrioLoop | None = None
         self._limiter = threads.limiter()
         self.clock = LoopClock()
+        self.use = LoopUse(self.clock, store.file.count)
         self._loop_waits = LoopWaits()
         self._watched_loop: WatchedLoop | None = None
         self._waits: list[int] = []
@@ -157,7 +159,7 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
-        self.clock.beat(now)
+        self.use.beat(now)
         parts = [self._count_lag, self._count_waits, self.publish_gauges]
         parts += [] if soon else [self._chores_if_due]
         for part in parts:
