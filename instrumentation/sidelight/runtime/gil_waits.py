@@ -32,9 +32,8 @@ LITTLE = 1_000_000
 
 
 def has_gil() -> bool:
-    """Whether this interpreter has a GIL, and this system tells what the estimate needs."""
-    enabled = getattr(sys, "_is_gil_enabled", None)  # from Python 3.13 on
-    return HAS_SWITCHES and (enabled is None or bool(enabled()))
+    """Whether this interpreter has a GIL; Python 3.12 and earlier ones always have."""
+    return bool(getattr(sys, "_is_gil_enabled", lambda: True)())
 
 
 def own_switches() -> int:
@@ -93,5 +92,5 @@ class LoopWaits:
         self._before = present
         worker = (str(file.worker),)
         file.set(CPU_WAIT, worker, self._cpu)
-        if idle is not None and has_gil():
+        if idle is not None and HAS_SWITCHES and has_gil():
             file.set(GIL_WAIT, worker, self._gil)

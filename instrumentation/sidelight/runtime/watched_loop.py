@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from sidelight.contract import NANOSECONDS, UNKNOWN
 from sidelight.runtime.cpu_throttling import RecentThrottling
 from sidelight.runtime.gil_holders import GilHolders, python_number
+from sidelight.runtime.gil_waits import has_gil
 from sidelight.runtime.loop_block import (
     NO_PROCESSOR,
     THROTTLED,
@@ -30,6 +31,13 @@ IDLE = NANOSECONDS // 4
 """Nanoseconds between two looks: at a loop that is blocked, and where none runs."""
 LONG = 5 * NANOSECONDS
 """A block of this length is logged before it ends, since the worker may be killed first."""
+
+
+def frame_of(thread: int) -> FrameType | None:
+    """What a thread runs. None without a GIL: it may go on meanwhile, and that may crash."""
+    if not has_gil():
+        return None
+    return sys._current_frames().get(thread)  # noqa: SLF001 it is documented
 
 
 class BlockAttribution(Protocol):
@@ -210,7 +218,7 @@ class WatchedLoop:
         block = self._block
         began = self.due - self.period // 2 if block is None else block.seen
         holder = self.holders.holder(now - began, on_loop=on_loop)
-        frame = None if holder is None else frame_of(python_number(holder))
+        frame = None if holder is None else frame_of(python_number(holder) or 0)
         if frame is None:
             return None
         return first_with_route([each.attribute_thread(frame) for each in self.attributions])
@@ -259,11 +267,6 @@ class WatchedLoop:
     def _attribute(self, frame: FrameType | None) -> BlockSource:
         """What a stack works for, by the first that knows it."""
         return first_with_route([each.attribute(frame, self.loop) for each in self.attributions])
-
-
-def frame_of(thread: int | None) -> FrameType | None:
-    """The innermost frame of a thread, by the number that Python gives it."""
-    return sys._current_frames().get(thread or 0)  # noqa: SLF001 it is documented
 
 
 def first_with_route(sources: list[BlockSource]) -> BlockSource:
