@@ -165,10 +165,12 @@ MACHINE: Final = [
     ),
     time_series(
         "Throttled periods",
-        "Periods per second, mostly of 100 ms, in which a container used up its CPU quota.",
+        "Periods per second, mostly of 100 ms, in which containers used up their CPU quota: at most "
+        "10 of one container.",
         "cps",
-        Query(total(rate("sidelight_cpu_throttled_periods_total"), "instance"), "{{instance}}"),
+        Query(total(rate("sidelight_cpu_throttled_periods_total")), "periods"),
         empty="No CPU quota is known, or not reported",
+        colours={"periods": BAD},
     ),
 ]
 
