@@ -165,7 +165,7 @@ MACHINE: Final = [
     ),
     time_series(
         "Throttled periods",
-        "Periods per second, mostly of 100 ms, in which containers used up their CPU quota: at most "
+        "Periods per second, mostly of 100 ms, in which containers used up their quota: at most "
         "10 of one container.",
         "cps",
         Query(total(rate("sidelight_cpu_throttled_periods_total")), "periods"),
