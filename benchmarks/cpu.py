@@ -20,7 +20,7 @@ from benchmarks.contender import Bare
 from benchmarks.contenders import CONTENDERS
 from benchmarks.report import Section, Target, table
 from benchmarks.services import SERVICES, Service
-from sidelight.asgi.extension import PURE, WAY, extension
+from sidelight.extension import PURE, WAY, extension
 
 BATCH = 2  # in a service, too, other work lies between two requests, and takes the caches
 WARM_UP = 400

@@ -113,6 +113,21 @@ LOOPS: Final = [
         empty=SIDELIGHT_ONLY,
     ),
 ]
+BUSY: Final = total(rate("asyncio_event_loop_busy_seconds_total"), "job", "http_route")
+CAUSED: Final = total(rate("fastapi_queue_seconds_caused_total"), "job", "http_route")
+KEPT_BUSY: Final = in_top(f"{BUSY} > 0", 20, "job", "http_route")
+LOOP_USE: Final = table(
+    "Routes that keep event loops busy",
+    "The share of all event loops that each route keeps busy, and how long requests waited "
+    "meanwhile for the loop, in seconds of each second; the 20 highest. *Not one route* is the "
+    "server's own work, and what the extension did not clock.",
+    [SERVICE, Key("http_route", "Route", TO_ROUTE, blank="not one route")],
+    Column(f"topk(20, {BUSY} > 0)", "Loops", "short", decimals=2),
+    Column(f"{BUSY} / {EVENT_LOOPS} {KEPT_BUSY}", "Share", "percentunit", decimals=1),
+    Column(f"({CAUSED} or 0 * {BUSY}) {KEPT_BUSY}", "Waits caused", "short", decimals=2),
+    sort="Loops",
+    empty=SIDELIGHT_ONLY,
+)
 LOOP_TRENDS: Final = [
     shared.loop_lag(),
     time_series(
@@ -133,6 +148,29 @@ LOOP_TRENDS: Final = [
         Query(f"max({raw('sidelight_worker_heartbeat_age_seconds')})", "oldest"),
         empty=SIDELIGHT_ONLY,
         colours={"oldest": WARN},
+    ),
+]
+MACHINE: Final = [
+    time_series(
+        "What event loops wait for",
+        "Seconds per second: for the GIL, which other threads keep (an estimate), and for a "
+        "processor, summed over event loops; and how long a CPU quota stopped the container, "
+        "summed over its processors, which is a part of the wait for a processor.",
+        "short",
+        Query(total(rate("sidelight_gil_wait_seconds_total")), "GIL"),
+        Query(total(rate("sidelight_cpu_wait_seconds_total")), "processor"),
+        Query(total(rate("sidelight_cpu_throttled_seconds_total")), "CPU quota"),
+        empty=SIDELIGHT_ONLY,
+        colours={"CPU quota": BAD, "processor": WARN},
+    ),
+    time_series(
+        "Throttled periods",
+        "Periods per second, mostly of 100 ms, in which containers used up their quota: at most "
+        "10 of one container.",
+        "cps",
+        Query(total(rate("sidelight_cpu_throttled_periods_total")), "periods"),
+        empty="No CPU quota is known, or not reported",
+        colours={"periods": BAD},
     ),
 ]
 
@@ -331,7 +369,16 @@ VERSIONS: Final = table(
 DASHBOARD: Final = dashboard(
     __name__,
     "Event loops, threads, executors, pools and processes. All panels require Sidelight.",
-    Section("", [Row(4, OVERVIEW), Row(7, LOOP_TRENDS), Row(9, LOOPS)]),
+    Section(
+        "",
+        [
+            Row(4, OVERVIEW),
+            Row(7, LOOP_TRENDS),
+            Row(9, LOOPS),
+            Row(9, [LOOP_USE]),
+            Row(7, MACHINE),
+        ],
+    ),
     Section("Threads and executors", [Row(7, THREADS)]),
     Section("Pools, dependencies and upstreams", [Row(8, POOLS), Row(7, DEPENDENCIES)]),
     Section("Processes", [Row(10, [INSTANCES]), Row(7, PROCESSES), Row(6, [VERSIONS])]),

@@ -120,6 +120,8 @@ RED: Final = [
         empty="No traffic, or no latency objective: see Objectives",
     ),
 ]
+WAITED: Final = total(rate("fastapi_request_queue_seconds_sum"))
+TIME: Final = total(rate(f"{DURATION}_sum"))
 DURATIONS: Final = [
     shared.latency(
         "Latency",
@@ -131,6 +133,15 @@ DURATIONS: Final = [
         exemplars(),
     ),
     shared.latency_distribution("Latency distribution", BUCKETS),
+    time_series(
+        "Waiting for the event loop",
+        "The share of the time of all requests for which they waited for the event loop, before "
+        "the application was called.",
+        "percentunit",
+        Query(ratio(f"({WAITED} or 0 * {TIME})", TIME), "waiting"),
+        empty=NO_DATA,
+        colours={"waiting": WARN},
+    ),
 ]
 
 SPENT: Final = total(recorded(names.ROUTE_TIME), *ROUTE_LABELS)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from sidelight.asgi.extension import PURE
+from sidelight.extension import PURE
 from tests import processes
 
 settings.register_profile("patient", deadline=None)  # another process may have the machine

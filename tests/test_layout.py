@@ -47,3 +47,10 @@ def test_no_two_classes_share_a_name() -> None:
         if isinstance(node, ast.ClassDef)
     )
     assert [name for name, count in classes.items() if count > 1] == []
+
+
+def test_no_fixture_has_the_scope_of_a_package() -> None:
+    """The folders of tests are no packages: what such a fixture starts runs to the end of all."""
+    scope = "scope=" + '"package"'
+    found = [str(path) for path in (ROOT / "tests").rglob("*.py") if scope in path.read_text()]
+    assert found == []

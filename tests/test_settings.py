@@ -85,6 +85,11 @@ BAD: list[tuple[str, Any, str]] = [
     ("directory", 5, "absolute"),
     ("service", "", "empty"),
     ("service", 5, "text"),
+    ("queue_header", "", "name of a header"),
+    ("queue_header", "x request start", "name of a header"),
+    ("queue_header", "x-request-start:", "name of a header"),
+    ("queue_header", True, "name of a header"),
+    ("queue_header", b"x-request-start", "name of a header"),
     ("slo", 1, "unknown option"),
     ("Slow", 1, "unknown option, did you mean slow_request_threshold?"),
     ("sloww", 1, "unknown option, did you mean slow_request_threshold?"),
@@ -179,6 +184,7 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
     ("SIDELIGHT_PHASE_SAMPLE_INTERVAL", "0", "phase_sample_interval", 0),
     ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
     ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
+    ("SIDELIGHT_QUEUE_HEADER", "X-Request-Start", "queue_header", "x-request-start"),
 ]
 
 
@@ -217,6 +223,7 @@ WRONG_ENVIRONMENT = [
     ("SIDELIGHT_MAX_SERIES", "", "max_series"),
     ("SIDELIGHT_DIR", "relative", "directory"),
     ("SIDELIGHT_SERVICE", " ", "service"),
+    ("SIDELIGHT_QUEUE_HEADER", "", "queue_header"),
 ]
 
 

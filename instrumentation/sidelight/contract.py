@@ -145,6 +145,23 @@ METRICS: Final = _catalogue(
         "size",
     ),
     Metric(
+        "fastapi_request_queue_seconds",
+        "histogram",
+        "seconds",
+        (METHOD, ROUTE),
+        "Time from the arrival of a request's bytes until the application was called, of requests "
+        "that waited for the event loop.",
+        "duration",
+    ),
+    Metric(
+        "fastapi_queue_seconds_caused_total",
+        "counter",
+        "seconds",
+        (ROUTE,),
+        "Time that requests waited for the event loop, by the route whose requests kept it busy "
+        "meanwhile; empty where that is not known.",
+    ),
+    Metric(
         "fastapi_time_to_first_byte_seconds",
         "histogram",
         "seconds",
@@ -247,6 +264,14 @@ METRICS: Final = _catalogue(
         (),
         "How late the heartbeat of an event loop ran.",
         "lag",
+    ),
+    Metric(
+        "asyncio_event_loop_busy_seconds_total",
+        "counter",
+        "seconds",
+        (ROUTE,),
+        "Time an event loop was not idle, by the route whose requests kept it busy; empty for the "
+        "rest, as the server's own work.",
     ),
     Metric(
         "asyncio_event_loop_blocked_seconds_total",
@@ -420,6 +445,35 @@ METRICS: Final = _catalogue(
         "Memory the worker's control group may use, where it has a limit.",
     ),
     Metric(
+        "sidelight_cpu_throttled_seconds_total",
+        "counter",
+        "seconds",
+        (),
+        "Time that the CPU quota of the workers' control group kept it from running, added up over "
+        "processors.",
+    ),
+    Metric(
+        "sidelight_cpu_throttled_periods_total",
+        "counter",
+        "",
+        (),
+        "Periods, mostly of 100 ms, in which the workers' control group used up its CPU quota.",
+    ),
+    Metric(
+        "sidelight_cpu_wait_seconds_total",
+        "counter",
+        "seconds",
+        (WORKER,),
+        "Time that the thread of the event loop was ready to run and had no processor.",
+    ),
+    Metric(
+        "sidelight_gil_wait_seconds_total",
+        "counter",
+        "seconds",
+        (WORKER,),
+        "Estimated time that the thread of the event loop waited for the GIL.",
+    ),
+    Metric(
         "target_info",
         "info",
         "",
@@ -485,6 +539,14 @@ METRICS: Final = _catalogue(
         "Faults inside Sidelight; none of them reached a request.",
     ),
     Metric(
+        "sidelight_queue_headers_ignored_total",
+        "counter",
+        "",
+        ("reason",),
+        "Requests whose queue_header was ignored: negative, future, too_old, not_a_number or "
+        "repeated.",
+    ),
+    Metric(
         "sidelight_collector_errors_total",
         "counter",
         "",
@@ -497,6 +559,20 @@ METRICS: Final = _catalogue(
         "",
         ("outcome",),
         "Exports to an OpenTelemetry collector: success, or failure after every retry.",
+    ),
+    Metric(
+        "sidelight_accept_queue",
+        "gauge",
+        "",
+        ("port",),
+        "Connections to a port of the service that wait to be accepted, as the sidecar sees them.",
+    ),
+    Metric(
+        "sidelight_unread_bytes",
+        "gauge",
+        "bytes",
+        ("port",),
+        "Bytes that the service has not read yet from the connections to its port.",
     ),
     Metric("sidelight_history_series", "gauge", "", (), "Series in the history of the sidecar."),
     Metric(

@@ -22,6 +22,8 @@ DISABLED = "SIDELIGHT_DISABLED"
 MOST_BUCKETS = 60
 MOST_TEMPLATES = 1000
 PARAMETER = re.compile(r"{[a-zA-Z_][a-zA-Z0-9_]*(?::(?:str|path|int|float|uuid))?}")
+FIELD_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""A token of RFC 9110."""
 FOR_RULES = ("selector", "slo")
 """Keys that only files have, for ``sidelight rules``; of ``slo`` we need the latencies."""
 FEWEST_SERIES = 100
@@ -44,7 +46,8 @@ class Options(TypedDict, total=False):
     ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label sets a
     worker keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0
     for none. ``directory``: the directory that the workers share, if a sidecar is to read it too.
-    ``service``: the service's name. ``registry``: the ``CollectorRegistry`` of the application's
+    ``service``: the service's name. ``queue_header``: the header in which a trusted proxy says when
+    it received a request. ``registry``: the ``CollectorRegistry`` of the application's
     own metrics, in place of prometheus_client's default one.
     """
 
@@ -61,6 +64,7 @@ class Options(TypedDict, total=False):
     phase_sample_interval: int
     directory: str | os.PathLike[str]
     service: str
+    queue_header: str
     registry: Any
 
 
@@ -86,6 +90,7 @@ class Settings:
     phase_sample_interval: int = 100
     directory: str | None = None
     service: str | None = None
+    queue_header: str | None = None
     registry: Any = None
     file: SettingsFile | None = None
 
@@ -319,6 +324,13 @@ def _secret(key: str, value: Any) -> str:
     return bearer_token.check(key, value, "..." if value.strip() else value, example)
 
 
+def _field_name(key: str, value: Any) -> str:
+    """The name of a header in lower case, as ASGI has it."""
+    if not isinstance(value, str) or not FIELD_NAME.fullmatch(value):
+        raise SettingsError(key, value, "must be the name of a header", f'{key}="x-request-start"')
+    return value.lower()
+
+
 def _directory(key: str, value: Any) -> str:
     if not isinstance(value, str | os.PathLike) or not Path(value).is_absolute():
         raise SettingsError(key, value, "must be an absolute path", f'{key}="/run/sidelight"')
@@ -368,6 +380,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "phase_sample_interval": _phases,
     "directory": _directory,
     "service": _text,
+    "queue_header": _field_name,
     "registry": _registry,
 }
 OPTIONS = tuple(_CHECKS)

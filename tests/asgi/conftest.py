@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidelight.asgi.extension import extension
+from sidelight.extension import extension
 from tests.asgi.clock import Clock
 
 

@@ -14,8 +14,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
 from sidelight.asgi import native
-from sidelight.asgi.extension import extension
 from sidelight.asgi.fast_path import PythonCalls, RequestState
+from sidelight.extension import extension
 from tests.asgi.common_routes import PATHS, RESPONSE, service
 from tests.asgi.driver import ask, call, http_scope, run, scrape
 from tests.asgi.stepped import OK, Steps

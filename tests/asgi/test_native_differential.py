@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from sidelight.asgi.extension import PURE, extension
+from sidelight.extension import PURE, extension
 from tests.asgi.conversations import converse
 
 pytestmark = pytest.mark.skipif(extension is None, reason="there is nothing to compare")
@@ -106,6 +106,7 @@ def test_both_ways_make_the_same_of_a_conversation(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=1000, suppress_health_check=QUIET)
 @given(st.lists(REQUEST, min_size=1, max_size=8))
 def test_both_ways_make_the_same_of_many_more(

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
 from sidelight.asgi import native
-from sidelight.asgi.extension import extension
+from sidelight.extension import extension
 from tests.asgi.driver import http_scope, run, scrape
 from tests.asgi.stepped import OK, Steps
 
@@ -221,7 +221,7 @@ def test_forgotten_while_it_is_in_flight(steps: Steps) -> None:
 def test_prepared_only_once(steps: Steps) -> None:
     """What requests in flight call can't be taken from them."""
     with pytest.raises(RuntimeError, match="was called before"):
-        extension.Middleware.prepare(steps.app, *[None] * 0, steps, {}, *[None] * 7)
+        extension.Middleware.prepare(steps.app, *[None] * 0, steps, {}, *[None] * 8)
 
 
 # --- garbage ---

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sidelight.asgi.extension import extension
+from sidelight.extension import extension
 from tests.asgi.driver import run
 from tests.asgi.stepped import OK, Steps
 

@@ -18,7 +18,8 @@ from tests.dashboards.reading import (
 )
 from tests.live.servers import PATIENCE
 
-WINDOWS = {"$__rate_interval": "20s", "$__interval": "5s", "$__range": "2m"}
+WINDOWS = {"$__rate_interval": "20s", "$__interval": "5s", "$__range": "2m", ":1m]": ":5s]"}
+"""The last is the interval of rules, of which a query has a value at its multiples only."""
 
 
 class Answer(NamedTuple):
@@ -44,7 +45,7 @@ def get(port: int, path: str, **parameters: str) -> Any:
 
 
 def filled(text: str, **chosen: str) -> str:
-    """A query as it is sent, with windows that suit a scrape each second."""
+    """A query as it is sent, with windows that suit a scrape and an evaluation each second."""
     for name, window in WINDOWS.items():
         text = text.replace(name, window)
     return sent(text, **chosen)

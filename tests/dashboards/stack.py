@@ -1,12 +1,11 @@
 """A real Prometheus with our rules, the servers it scrapes, and load for them."""
 
 import re
-import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -44,7 +43,7 @@ def prometheus(jobs: Jobs, where: Path) -> Iterator[int]:
         yield port
 
 
-def rule_files(where: Path) -> list[Path]:
+def rule_files(where: Path, scale: Fraction = Fraction(1)) -> list[Path]:
     """The rules of the shop's objectives, and the default rules for all other jobs."""
     made = []
     for name, service in (
@@ -52,7 +51,7 @@ def rule_files(where: Path) -> list[Path]:
         ("others", objectives.default("shop")),
     ):
         path = where / f"{name}.yml"
-        text = rules.text(RuleContext(service))
+        text = rules.text(RuleContext(service, scale))
         text = re.sub(r"interval: \d+m", "interval: 1s", text)
         path.write_text(re.sub(r"\bfor: \w+", "for: 1s", text))
         made.append(path)
@@ -105,26 +104,6 @@ def block_loop(server: Server, requests: int = 72) -> None:
     """Block the event loop for long, by many concurrent requests that compute on it."""
     with ThreadPoolExecutor(24) as clients:
         list(clients.map(lambda _: server.get("/products/1/barcode"), range(requests)))
-
-
-@contextmanager
-def shoppers(
-    server: Server, seconds: int = 120, profile: str = "normal", rate: int = 20
-) -> Iterator[None]:
-    """The shop's load generator in the background, with one load profile."""
-    url = f"http://127.0.0.1:{server.port}"
-    load = (str(SHOP / "load.py"), url, f"--rate={rate}", f"--seconds={seconds}", "--profiles")
-    with subprocess.Popen(
-        (sys.executable, *load), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdin
-        process.stdin.write(f"{profile}\n")
-        process.stdin.flush()
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
 
 
 @contextmanager

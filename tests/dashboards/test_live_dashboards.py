@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,12 @@ from tests.dashboards.querying import (
     check_variables,
     highest,
     name,
+    send,
     traces,
 )
-from tests.dashboards.reading import PanelQuery
-from tests.dashboards.world import World, servers
+from tests.dashboards.reading import NATIVE, PanelQuery
+from tests.dashboards.without_sidelight import MUST, SIDELIGHT_ONLY
+from tests.dashboards.world import World, servers, world
 from tests.live.servers import eventually
 
 pytestmark = [
@@ -34,9 +37,7 @@ pytestmark = [
 SIDELIGHT = "(shop|faulty)"
 """The jobs with Sidelight, as Grafana sends several values of a variable."""
 QUIET = {
-    "sidelight-fleet": {
-        "Without Sidelight A": "every service has it; see test_live_without_sidelight",
-    },
+    "sidelight-fleet": {"Without Sidelight A": "every service has it; see without_sidelight.py"},
     "sidelight-service": {
         "Latency Traces": "returns traces only",
         "Memory D": "a machine may have no memory limit",
@@ -50,6 +51,9 @@ QUIET = {
         "p95: now and before C": "there is no data of a week ago",
     },
     "sidelight-runtime": {"Instances C": "a machine may have no memory limit"},
+    "sidelight-telemetry-health": {
+        "Skipped files, families and headers C": "the shop trusts no proxy's header"
+    },
 }
 """The queries that cannot have data here, and why."""
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -60,6 +64,13 @@ def must_answer(query: PanelQuery) -> bool:
     return name(query) not in QUIET.get(query.uid, {})
 
 
+@pytest.fixture(scope="module")
+def shared_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """One set of services and one Prometheus, under load until the last test of this module."""
+    with world(tmp_path_factory.mktemp("world")) as found:
+        yield found
+
+
 def test_every_panel_under_load(shared_world: World) -> None:
     """Of a shop with all kinds of faults, every query has data where it must, and no NaN."""
     port = shared_world.port
@@ -67,7 +78,7 @@ def test_every_panel_under_load(shared_world: World) -> None:
     check_sound(port, job=SIDELIGHT)
     check_variables(port, job=SIDELIGHT)
     checkout = {"job": "shop", "route": "/orders/checkout", "method": "POST"}
-    assert highest(port, "sidelight-route", "Requests A", **checkout) > 0
+    eventually(lambda: highest(port, "sidelight-route", "Requests A", **checkout) > 0)
 
 
 def test_a_small_pool_is_full(shared_world: World) -> None:
@@ -92,6 +103,31 @@ def test_a_trace_is_found_by_its_exemplar(shared_world: World) -> None:
     for query in all_queries():
         if query.target["exemplar"]:
             assert eventually(lambda: found(query)), str(query)  # noqa: B023 called at once
+
+
+def test_four_dashboards_without_sidelight(shared_world: World) -> None:
+    """Four dashboards show what FastAPI's own telemetry has, and nothing that it lacks."""
+    port = shared_world.port
+    check_answered(port, lambda query: name(query) in MUST.get(query.uid, ()), job="native")
+    check_sound(port, job="native")
+    check_variables(port, job="native")
+    answered = [
+        str(query)
+        for query in all_queries()
+        if name(query) in SIDELIGHT_ONLY.get(query.uid, {})
+        and send(port, query, job="native").series
+    ]
+    assert not answered
+
+
+def test_an_empty_panel_says_that_it_requires_sidelight() -> None:
+    """Each panel that only Sidelight can fill says so where it has no data."""
+    found = {(query.uid, name(query)): query.empty for query in all_queries()}
+    for uid, texts in SIDELIGHT_ONLY.items():
+        for one, text in texts.items():
+            assert text.lower() in found[uid, one].lower(), (uid, one)
+    assert {(uid, one) for uid, names in MUST.items() for one in names} <= set(found)
+    assert set(MUST) == set(NATIVE)
 
 
 def test_what_may_be_silent_is_there() -> None:

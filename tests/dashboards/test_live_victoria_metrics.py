@@ -11,7 +11,8 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 
 from tests.dashboards.querying import all_queries, send
 from tests.dashboards.reading import PanelQuery
-from tests.dashboards.stack import SHOP, prometheus, rule_files, served, shoppers
+from tests.dashboards.shoppers import shoppers
+from tests.dashboards.stack import SHOP, prometheus, rule_files, served
 from tests.live.prometheus import query
 from tests.live.servers import Server, eventually, of_uvicorn
 from tests.live.sidecars import Sidecar
@@ -86,6 +87,19 @@ def both(stores: Stores) -> set[frozenset[tuple[str, str]]]:
 def needed(each: PanelQuery) -> bool:
     """Whether a query reads what arrives by OTLP, or what rules record from it."""
     return not SCRAPED.search(each.expr)
+
+
+def test_each_series_has_its_value(stores: Stores) -> None:
+    """Once nobody asks, every count of requests is the one that Prometheus scrapes."""
+    with shoppers(stores.shop):
+        eventually(lambda: len(counts(stores.prometheus)) > 500)
+    assert eventually(lambda: counts(stores.prometheus) == counts(stores.victoria_metrics))
+
+
+def counts(port: int) -> dict[frozenset[tuple[str, str]], str]:
+    """The counts of the shop's requests, of every route and bucket."""
+    rows = query(port, '{__name__=~"http_server_.+_(count|sum|bucket)",job="shop"}')
+    return {frozenset(_labels(row["metric"])): row["value"][1] for row in rows}
 
 
 def test_every_dashboard_finds_data(stores: Stores) -> None:

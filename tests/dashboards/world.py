@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.dashboards.querying import check_sound
+from tests.dashboards.shoppers import shoppers
 from tests.dashboards.stack import (
     OBJECTIVES,
     SHOP,
@@ -17,7 +18,6 @@ from tests.dashboards.stack import (
     crowd,
     prometheus,
     served,
-    shoppers,
 )
 from tests.live.otlp_receiver import Receiver
 from tests.live.prometheus import query

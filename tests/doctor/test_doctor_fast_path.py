@@ -2,9 +2,9 @@
 
 import pytest
 
-from sidelight.asgi.extension import BUILD, PURE
 from sidelight.doctor import machine
 from sidelight.doctor.machine import check_machine
+from sidelight.extension import BUILD, PURE
 
 
 @pytest.mark.parametrize(

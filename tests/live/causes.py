@@ -2,6 +2,8 @@
 
 import asyncio
 import ctypes
+import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,7 @@ from sidelight import SidelightMiddleware
 jobs: asyncio.Queue[float] = asyncio.Queue()
 calls: asyncio.Queue[float] = asyncio.Queue()
 started: list[asyncio.Task[None]] = []
+released = threading.Event()
 
 
 async def _run(queue: asyncio.Queue[float]) -> None:
@@ -76,7 +79,7 @@ async def hold(x: int) -> int:
 
 @app.get("/hold-long")
 async def hold_long() -> int:
-    time.sleep(7)  # noqa: ASYNC251 that is what is wrong here
+    os.close(os.open(os.environ["HOLD"], os.O_RDONLY))  # until the test opens it too
     return 1
 
 
@@ -88,10 +91,41 @@ async def gil(seconds: float) -> float:
     return seconds
 
 
-@app.get("/thread/{seconds}")
-def thread(seconds: float) -> float:
-    time.sleep(seconds)
+def spin(seconds: float) -> None:
+    """Use a processor for so long, in bytecode: other threads can get the GIL in between."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+@app.get("/burn/{seconds}")
+def burn(seconds: float) -> float:
+    spin(seconds)
     return seconds
+
+
+@app.get("/spin/{seconds}")
+async def spin_on_loop(seconds: float) -> float:
+    spin(seconds)
+    return seconds
+
+
+@app.get("/sum/{millions}")
+def add_up(millions: int) -> int:
+    """One call of a function of C, which keeps the GIL until it returns."""
+    return sum(range(millions * 1_000_000))
+
+
+@app.get("/thread")
+def thread() -> int:
+    released.wait()
+    return 1
+
+
+@app.post("/release")
+async def release() -> None:
+    """Let all threads go on."""
+    released.set()
 
 
 @app.get("/later")

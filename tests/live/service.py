@@ -64,17 +64,18 @@ async def hold(seconds: float) -> int:
     return os.getpid()
 
 
-@app.get("/block/{seconds}")
-async def block(seconds: float) -> int:
+@app.get("/block")
+async def block() -> int:
     sys.stderr.write(f"blocked at {time.monotonic()}\n")
-    time.sleep(seconds)  # noqa: ASYNC251 the mistake under test
+    os.close(os.open(os.environ["HOLD"], os.O_RDONLY))  # until the test opens it too
     return os.getpid()
 
 
-@app.get("/hold-gil/{seconds}")
-async def hold_gil(seconds: float) -> int:
+@app.get("/hold-gil")
+async def hold_gil() -> int:
     sys.stderr.write(f"blocked at {time.monotonic()}\n")
-    ctypes.PyDLL(None).usleep(round(seconds * 1e6))  # with the GIL: no thread runs
+    opened = ctypes.PyDLL(None).open  # with the GIL: no thread runs
+    os.close(opened(os.environb[b"HOLD"], os.O_RDONLY))
     return os.getpid()
 
 

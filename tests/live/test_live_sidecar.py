@@ -20,6 +20,7 @@ from tests.live.counting import (
     settle,
     value,
 )
+from tests.live.holding import Hold
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar, fetch, raw, request_in_background, worker_files
 
@@ -95,7 +96,8 @@ def test_answers_while_a_handler_blocks_its_loop(
     uvicorn: Serve, store: Path, tmp_path: Path
 ) -> None:
     """While a handler sleeps on the event loop the sidecar names it, and the service is silent."""
-    server = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
+    hold = Hold(tmp_path)
+    server = uvicorn(1, SIDELIGHT_DIR=str(store), **hold.env).ready()
     with Sidecar(store, tmp_path) as sidecar:
         expected = ask(server, {ITEM: 20, MAKE: 3})
         [name] = worker_files(store)
@@ -105,29 +107,32 @@ def test_answers_while_a_handler_blocks_its_loop(
             check_state(page)
             states.append(value(page, "sidelight_workers", state="blocked"))
 
-        with request_in_background(server, "/block/6"):
+        with request_in_background(server, "/block"):
             blocked_at(server)
             with pytest.raises(TimeoutError):
                 server.get("/metrics", timeout=0.5)
-            watch_blocked(server, sidecar, "/block/{seconds}", 0.35, each)
+            watch_blocked(server, sidecar, "/block", 0.3, each)
             assert states[-1] == 1
             assert states == sorted(states)
-        expected[RouteStatus("GET", "/block/{seconds}", "200")] = 1
+            hold.end()
+        expected[RouteStatus("GET", "/block", "200")] = 1
         check_recovered(sidecar, name, store, expected)
 
 
 def test_answers_while_a_handler_holds_the_gil(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
     """While no thread of the worker can run the sidecar answers, and names the handler."""
-    server = uvicorn(1, SIDELIGHT_DIR=str(store)).ready()
+    hold = Hold(tmp_path)
+    server = uvicorn(1, SIDELIGHT_DIR=str(store), **hold.env).ready()
     with Sidecar(store, tmp_path) as sidecar:
         expected = ask(server, {ITEM: 20, MAKE: 3})
         [name] = worker_files(store)
-        with request_in_background(server, "/hold-gil/3"):
+        with request_in_background(server, "/hold-gil"):
             blocked_at(server)
             with pytest.raises(TimeoutError):
                 server.get("/metrics", timeout=0.2)
-            watch_blocked(server, sidecar, "/hold-gil/{seconds}", 0.15, check_state)
-        expected[RouteStatus("GET", "/hold-gil/{seconds}", "200")] = 1
+            watch_blocked(server, sidecar, "/hold-gil", 0.1, check_state)
+            hold.end()
+        expected[RouteStatus("GET", "/hold-gil", "200")] = 1
         check_recovered(sidecar, name, store, expected)
 
 

@@ -40,6 +40,7 @@ def record(when: float, **more: Any) -> SlowRequest:
 LINE = "/report: /srv/shop/report.py:31 in total"
 FULL = record(
     1.0,
+    queued=0.125,
     phases={"endpoint": 1.0, "dependencies": 0.5},
     loop_blocked=0.25,
     threads_waiting=3,
@@ -62,8 +63,8 @@ def test_a_reader_sees_what_a_worker_remembers(where: Directory) -> None:
     killed(file)
 
 
-def test_a_worker_keeps_its_last_256(where: Directory) -> None:
-    """The 257th takes the place of the first."""
+def test_a_worker_keeps_its_last(where: Directory) -> None:
+    """One more than there are places takes the place of the first."""
     file = worker(where, 1)
     for number in range(layout.SLOW_RECORDS + 10):
         file.add_slow_request(record(float(number)))
@@ -95,7 +96,8 @@ def test_more_routes_than_places(where: Directory) -> None:
     file = worker(where, 1)
     for number in range(300):
         file.add_slow_request(record(float(number), route=f"/{number}"))
-    assert [found.when for found in seen(where)] == [float(n) for n in range(299, 43, -1)]
+    newest = range(299, 299 - layout.SLOW_RECORDS, -1)
+    assert [found.when for found in seen(where)] == [float(number) for number in newest]
     killed(file)
 
 
@@ -142,7 +144,7 @@ def test_a_blocked_loop_is_shown_while_it_lasts(where: Directory) -> None:
 
 
 def test_what_the_dead_remembered_stays(where: Directory) -> None:
-    """Merged twice, it is there once, without a worker's number; the newest 256 are kept."""
+    """Merged twice, it is there once, without a worker's number; as many as of one worker stay."""
     first = worker(where, 1)
     first.add_slow_request(FULL)
     killed(first)

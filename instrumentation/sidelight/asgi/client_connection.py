@@ -1,13 +1,17 @@
-"""Whether a request's client has left, by what its server keeps beside ``receive``.
+"""What a server knows of a request's client, by what it keeps beside ``receive``.
 
 ASGI tells an application that its client left only if it calls ``receive``, which an endpoint that
-computes or waits does not. To call it here could take a message from the application. This is the
-one file that knows servers' insides: uvicorn's and gunicorn's ``receive`` belong to an object with
-the connection's transport, and hypercorn's is that of a queue of messages.
+computes or waits does not. To call it here could take a message from the application. When a
+request arrived is not told at all; the socket of its connection knows. This is the one file that
+knows servers' insides: uvicorn's and gunicorn's ``receive`` belong to an object with the
+connection's transport, and hypercorn's is that of a queue of messages.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from starlette.types import Receive
@@ -18,17 +22,68 @@ NAMES = ("_receive", "receive", "wrapped_receive")
 """What an object or a closure that wraps a ``receive`` calls it."""
 
 
+ENDED = "sidelight_ended"
+"""What uvicorn's object of a connection is given: when its last response ended."""
+LAST_DATA_RECEIVED = 52
+"""The offset of ``tcpi_last_data_recv``, in milliseconds, in Linux's ``struct tcp_info``."""
+MILLISECOND = 1_000_000
+
+
 def client_left(receive: Receive) -> bool:
-    """Whether the server knows that the client has closed its connection; False where it is mum."""
-    for each in _unwrapped(receive):
-        owner = getattr(each, "__self__", None)
-        transport = getattr(getattr(owner, "protocol", owner), "transport", None)
-        if transport is not None:
-            return bool(transport.is_closing())
-        if isinstance(owner, asyncio.Queue):
-            waiting = tuple(getattr(owner, "_queue", ()))
-            return any(message["type"] == "http.disconnect" for message in waiting)
+    """Whether the server knows that the client has closed its connection.
+
+    False where it does not tell. Never raises.
+    """
+    with suppress(Exception):
+        for each in _unwrapped(receive):
+            owner = getattr(each, "__self__", None)
+            transport = getattr(getattr(owner, "protocol", owner), "transport", None)
+            if transport is not None:
+                return bool(transport.is_closing())
+            if isinstance(owner, asyncio.Queue):
+                waiting = tuple(getattr(owner, "_queue", ()))
+                return any(message["type"] == "http.disconnect" for message in waiting)
     return False
+
+
+def arrival(receive: Receive, now: int) -> int | None:
+    """When the last bytes of a request arrived, or the response before it ended, if that is later.
+
+    Both times are of CLOCK_MONOTONIC, in ns. None where the server or the system doesn't tell, as
+    for a Unix socket. Never raises.
+    """
+    with suppress(Exception):
+        for each in _unwrapped(receive):
+            owner = getattr(each, "__self__", None)
+            transport = getattr(getattr(owner, "protocol", owner), "transport", None)
+            if transport is not None:
+                ago = _since_data(transport.get_extra_info("socket"))
+                return max(now - ago, getattr(_flow(each), ENDED, 0))
+    return None
+
+
+def note_end(receive: Receive, now: int) -> None:
+    """Note that a response has ended: what its client sent before is no request that waits.
+
+    Never raises.
+    """
+    try:  # a `suppress` would cost each request more
+        flow = _flow(receive)
+        if flow is not None:
+            setattr(flow, ENDED, now)
+    except Exception:  # noqa: BLE001, S110 a server whose objects refuse it does not tell either
+        pass
+
+
+def _flow(receive: Receive) -> Any:
+    return getattr(getattr(receive, "__self__", None), "flow", None)
+
+
+def _since_data(connection: Any) -> int:
+    """Nanoseconds since the last data arrived on a socket, in steps of the kernel's timer."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
+    (milliseconds,) = struct.unpack_from("I", info, LAST_DATA_RECEIVED)
+    return int(milliseconds) * MILLISECOND
 
 
 def _unwrapped(receive: Any) -> Iterator[Any]:

@@ -53,7 +53,7 @@ class Dispatch:
         """Begin once more, in the hands of the observers."""
         steps = self._whole(scope, receive, send)
         for observer in observers():
-            steps = observer.serve(self._lifecycle, scope, steps)
+            steps = observer.serve(self._lifecycle, scope, receive, steps)
         scope[OBSERVED] = True
         try:
             await steps
@@ -105,10 +105,12 @@ class Dispatch:
             connection = WebSocketState(key, scope, receive, send)
             scope[MARK] = key, connection.slot, connection.since
             return connection
-        if kept:
+        header = store.recorder.queue_header
+        queued = 0 if header is None else header.queued(scope)
+        if kept and header is None:
             self._lifecycle.learn(key)
-        state = begin({}, scope, receive, send, key)
-        if state is not None and key.unsampled == 0:
+        state = begin({}, scope, receive, send, key, queued)
+        if state is not None and key.unsampled <= 0:
             with guarded("phases", store.recorder.faults):
                 sample(state)
         return state

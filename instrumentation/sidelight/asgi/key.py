@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-from sidelight.asgi.extension import extension
 from sidelight.asgi.series import StatusSeries
+from sidelight.extension import extension
+from sidelight.runtime.loop_clock import LoopClock
 
 
 class PythonKey:
@@ -15,6 +16,7 @@ class PythonKey:
 
     __slots__ = (
         "__weakref__",
+        "clock",
         "due",
         "exclusions",
         "last_series",
@@ -27,6 +29,7 @@ class PythonKey:
         "unsampled",
         "words",
     )
+    clock: LoopClock
     due: int
     exclusions: Any
     method: str
@@ -45,6 +48,9 @@ class PythonKey:
     def remember(self, root_path: str, route: object, series: StatusSeries) -> None:
         """Count whole responses of a route with a status on the fast path from now on."""
         self.last_series.setdefault(root_path, {})[id(route)] = series
+
+    def remember_busy(self, root_path: str, route: object, word: int) -> None:
+        """Count the busy time of a route natively from now on: Python does not clock it."""
 
     def forget_series(self) -> None:
         """Forget all that was remembered."""

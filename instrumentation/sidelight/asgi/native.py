@@ -3,18 +3,19 @@
 `fast_path` is the reference: the extension does the same for common requests.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sidelight.asgi.client_connection import client_left
-from sidelight.asgi.extension import extension
+from sidelight.asgi.awaiting import wait_for
+from sidelight.asgi.client_connection import arrival, client_left
 from sidelight.asgi.fast_path import PythonCalls, RequestState
 from sidelight.asgi.mark import ORIGIN
 from sidelight.asgi.request import NOTICEABLE
 from sidelight.asgi.request_keys import RequestKey
+from sidelight.extension import extension
 from sidelight.runtime.faults import OF_PROCESS
 
 
@@ -60,11 +61,6 @@ def note(key: RequestKey | None, where: str, error: BaseException) -> None:
         faults.note(where)
 
 
-async def wait_for(awaitable: Awaitable[Any]) -> Any:
-    """Await what is no coroutine of Python's own."""
-    return await awaitable
-
-
 if TYPE_CHECKING or extension is None:
     Calls = PythonCalls
 else:
@@ -92,5 +88,6 @@ else:
                 note,
                 wait_for,
                 client_left,
+                arrival,
                 ORIGIN,
             )

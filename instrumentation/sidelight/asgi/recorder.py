@@ -7,15 +7,16 @@ from starlette.types import Scope
 
 from sidelight.asgi import tracing
 from sidelight.asgi.cancellation import server_stops
-from sidelight.asgi.extension import WAY
 from sidelight.asgi.labels import Labels, RouteLabel
 from sidelight.asgi.loop_blocks import LoopBlockAttribution
 from sidelight.asgi.phases import PhaseSampler
+from sidelight.asgi.queue_header import QueueHeader
 from sidelight.asgi.series import RouteSeries, SeriesWriter
 from sidelight.asgi.slow_log import SlowLog
 from sidelight.asgi.validation import Validation
 from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import NANOSECONDS, SLOW, UNKNOWN
+from sidelight.extension import WAY
 from sidelight.runtime import process
 from sidelight.runtime.about import about
 from sidelight.runtime.faults import guarded
@@ -56,6 +57,8 @@ class Recorder:
             self.file.append_block(BlockKind.SERVICE_INFO, encode(self.about))
         self.labels = Labels(settings, self.file, router, self._forget)
         self.sampler = PhaseSampler(settings.phase_sample_interval)
+        name = settings.queue_header
+        self.queue_header = None if name is None else QueueHeader(name, store.file, self.faults)
         self.validation = Validation(self.labels, self.writer.increment)
         self._loop_blocks = LoopBlockAttribution(self.labels, self.file)
         self.resume()

@@ -11,8 +11,9 @@ from sidelight.asgi import background_tasks, tracing
 from sidelight.asgi.body_limit import CONTENT_TOO_LARGE, exceeds_limit
 from sidelight.asgi.cancellation import is_cancellation
 from sidelight.asgi.chosen_route import requested_path
-from sidelight.asgi.client_connection import client_left
+from sidelight.asgi.client_connection import client_left, note_end
 from sidelight.asgi.mark import Measurement
+from sidelight.asgi.phases import QUEUE as QUEUE_PHASE
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.response_headers import content_length, is_event_stream, is_sent
@@ -31,6 +32,7 @@ BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
 DISCONNECTS = METRICS["fastapi_client_disconnects_total"]
 EVENT_STREAMS = METRICS["fastapi_event_streams_total"]
 EXCEPTIONS = METRICS["fastapi_exceptions_total"]
+QUEUE = METRICS["fastapi_request_queue_seconds"]
 FIRST_BYTE = METRICS["fastapi_time_to_first_byte_seconds"]
 
 INTERNAL_SERVER_ERROR = 500
@@ -43,6 +45,7 @@ class Extra:
 
     ``file`` is whether the server sends a file, whose bytes are not seen. ``disconnected`` is
     whether the application learned that its client left, ``left`` whether its server knew.
+    ``queued`` is how long the request waited for the event loop, in ns.
     """
 
     __slots__ = (
@@ -54,13 +57,14 @@ class Extra:
         "first_byte",
         "left",
         "phases",
+        "queued",
         "size",
         "trailers",
     )
     phases: Phases | None
 
     def __init__(self) -> None:
-        self.body = self.chunks = self.completed = self.first_byte = self.size = 0
+        self.body = self.chunks = self.completed = self.first_byte = self.queued = self.size = 0
         self.disconnected = self.file = self.left = self.trailers = False
         self.phases = None
 
@@ -150,6 +154,7 @@ class UncommonRequest(Measurement):
             self.since, self.extra.completed = 0, now
         if slot is not None:
             self.key.recorder.file.release_slot(slot)
+        note_end(self.server_receive, now)
 
     def _client_left(self) -> bool:
         """Whether no client receives the rest of this response.
@@ -180,7 +185,10 @@ class UncommonRequest(Measurement):
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
             if extra.phases is not None:
+                extra.phases.add(QUEUE_PHASE, extra.queued)
                 recorder.sampler.record(extra.phases, recorder.writer, series.route)
+            if extra.queued:
+                recorder.writer.observe(QUEUE, (series.method, series.route), extra.queued)
             if extra.body:
                 recorder.writer.add(series.request_size(), size_index(extra.body), extra.body)
             first = extra.first_byte
@@ -221,6 +229,7 @@ class UncommonRequest(Measurement):
             status=self.status,
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
+            queued=extra.queued / NANOSECONDS if extra and extra.queued else None,
             phases=extra.phases.seconds() if extra and extra.phases else None,
             loop_blocked=met.loop_blocked,
             blocked_by=met.blocked_by,

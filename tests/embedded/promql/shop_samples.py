@@ -1,13 +1,14 @@
 """Samples of the example shop: pages of a server under load, at fixed times."""
 
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 from sidelight.embedded.promql.storage import SampleBlock
-from tests.dashboards.stack import SHOP, served, shoppers
+from tests.dashboards.shoppers import in_turn, send
+from tests.dashboards.stack import SHOP, served
 from tests.embedded.promql.oracle_server import OracleServer
 from tests.embedded.promql.rule_samples import marked, pairs, recorded
 from tests.embedded.promql.sample_blocks import LabelPairs, Row, block
@@ -17,6 +18,8 @@ from tests.live.counting import Samples, scrape
 from tests.live.servers import Server, eventually
 
 COUNT: Final = 41
+REQUESTS: Final = 5
+"""Requests from one step to the next."""
 LATE: Final = 12
 """The first step of the second instance."""
 LOST: Final = range(30, 33)
@@ -27,15 +30,17 @@ PageSamples = dict[LabelPairs, float]
 
 
 def pages(where: Path) -> list[Samples]:
-    """Return the page of the shop at each step."""
-    with _shop(where) as server, shoppers(server):
+    """Return the page of the shop at each step, with some more requests each."""
+    with _shop(where) as server:
         return list(_steps(server))
 
 
 def _steps(server: Server) -> Iterator[Samples]:
+    requests = (one for one in in_turn() if not one[1].endswith("/events"))  # 2 seconds each
     for _ in range(COUNT):
         yield scrape(server)
-        time.sleep(0.15)
+        for request in islice(requests, REQUESTS):
+            send(server, request)
 
 
 @contextmanager

@@ -19,7 +19,8 @@ from sidelight.embedded.viewer.dashboard import Dashboard, load
 from sidelight.embedded.viewer.units import format_value, unit
 from sidelight.packaged import dashboards
 from tests.dashboards.querying import get
-from tests.dashboards.stack import block_loop, crowd, shop, shoppers
+from tests.dashboards.shoppers import shoppers
+from tests.dashboards.stack import block_loop, crowd, shop
 from tests.embedded.viewer.browsing import IN_BROWSER, PHONE, WIDE, Reader, Viewer, context
 from tests.embedded.viewer.hostile import HOSTILE, hostile_target
 from tests.embedded.viewer.test_viewer_units import CASES
@@ -62,6 +63,7 @@ MAY_BE_EMPTY = {
         "Disconnects, lost requests, invalid responses",
         "Oldest in flight",
         "Validation errors by field",
+        "Waits that the route caused",
     },
     "sidelight-runtime": {
         "Connection pools",
@@ -88,7 +90,7 @@ MAY_BE_EMPTY = {
         "Failed collectors",
         "Age of the application's own metrics",
         "Internal errors",
-        "Skipped files and families",
+        "Skipped files, families and headers",
         "Series overflow",
         "Targets without metrics",
         "Targets down",
@@ -114,7 +116,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
     with (
         hostile_target() as target,
         shop(folder, {"hostile": [target]}) as (server, sidecar, port),
-        shoppers(server, 900, "coupon", rate=8),
+        shoppers(server, "coupon", rate=8),
         crowd(server, {"/orders/1/events": 1, "/products/1/barcode": 1}),
     ):
         block_loop(server, requests=20)

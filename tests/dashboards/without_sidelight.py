@@ -1,26 +1,4 @@
-"""Four dashboards for a service that has FastAPI's own telemetry and no Sidelight."""
-
-import pytest
-
-pytest.importorskip("opentelemetry.exporter.prometheus")
-pytest.importorskip("fastapi.telemetry")
-
-from tests.dashboards.querying import (
-    all_queries,
-    check_answered,
-    check_sound,
-    check_variables,
-    name,
-    send,
-)
-from tests.dashboards.reading import NATIVE
-from tests.dashboards.world import World
-
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.timeout(240),
-    pytest.mark.xdist_group("dashboards"),
-]
+"""What the dashboards show of a service that has FastAPI's own telemetry and no Sidelight."""
 
 MUST = {
     "sidelight-fleet": {
@@ -70,6 +48,7 @@ MUST = {
         "Share of failed requests A",
     },
 }
+"""Queries that must have data."""
 SIDELIGHT_ONLY = {
     "sidelight-service": {
         "Event loop lag A": "requires Sidelight",
@@ -86,28 +65,3 @@ SIDELIGHT_ONLY = {
     },
 }
 """Queries that only Sidelight can answer, and the text of their panels without data."""
-
-
-def test_four_dashboards_without_sidelight(shared_world: World) -> None:
-    """Four dashboards show what FastAPI's own telemetry has, and nothing that it lacks."""
-    port = shared_world.port
-    check_answered(port, lambda query: name(query) in MUST.get(query.uid, ()), job="native")
-    check_sound(port, job="native")
-    check_variables(port, job="native")
-    answered = [
-        str(query)
-        for query in all_queries()
-        if name(query) in SIDELIGHT_ONLY.get(query.uid, {})
-        and send(port, query, job="native").series
-    ]
-    assert not answered
-
-
-def test_an_empty_panel_says_that_it_requires_sidelight() -> None:
-    """Each panel that only Sidelight can fill says so where it has no data."""
-    found = {(query.uid, name(query)): query.empty for query in all_queries()}
-    for uid, texts in SIDELIGHT_ONLY.items():
-        for one, text in texts.items():
-            assert text.lower() in found[uid, one].lower(), (uid, one)
-    assert {(uid, one) for uid, names in MUST.items() for one in names} <= set(found)
-    assert set(MUST) == set(NATIVE)
