@@ -37,6 +37,8 @@ DASHBOARDS = [load(path) for path in dashboards()]
 NOW = "?from=now-5m&to=now&refresh="
 PICTURES = os.environ.get("SIDELIGHT_TEST_PICTURES")
 """A folder for screenshots; none are taken if it is not set."""
+RATE = "service:http_server_requests:rate5m"
+CHECKOUTS = 'route_class:http_server_requests:rate5m{http_route="/orders/checkout"}'
 STEP = "5s"
 """Graphs of recording rules have points at this step, and not only at each full minute."""
 
@@ -119,9 +121,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
         crowd(server, {"/orders/1/events": 1, "/products/1/barcode": 1}),
     ):
         block_loop(server, requests=20)
-        time.sleep(10)
-        rate = "service:http_server_requests:rate5m"
-        eventually(lambda: query(port, f"count({rate} > 0) == 2"))
+        eventually(lambda: query(port, f"count({RATE} > 0) == 2"))
+        eventually(lambda: query(port, f"sum({CHECKOUTS}) > 0"))
         servers = (f"http://127.0.0.1:{port}", f"http://127.0.0.1:{sidecar.port}")
         options = ("--prometheus", servers[0], "--sidecar", servers[1], "--step", STEP)
         with Viewer(folder, *options) as viewer, context(browser) as shared:
