@@ -8,6 +8,7 @@ from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, CLIENT_ERROR, PLAIN, QUANTILES, WARN, levels
 from dashboards.panels import NO_DATA, NO_SIDELIGHT, SIDELIGHT_ONLY, PanelBuilder, stat, time_series
 from dashboards.queries import (
+    DURATION,
     ROUTE,
     ROUTE_AND_METHOD,
     ROUTE_LABELS,
@@ -146,6 +147,7 @@ COMPARISONS: Final = [
     ),
 ]
 
+QUEUE: Final = "fastapi_request_queue_seconds"
 FIRST_BYTE: Final = "fastapi_time_to_first_byte_seconds"
 FIRST_BYTES: Final = total(rate(f"{FIRST_BYTE}_bucket", ROUTE_AND_METHOD), "le")
 STREAMED: Final = (
@@ -179,6 +181,31 @@ LATENCY_CAUSES: Final = [
         Query(total(recorded(names.ROUTE_SLOW, ROUTE_AND_METHOD)), "slow", recorded=True),
         empty=SIDELIGHT_ONLY,
         colours={"slow": WARN},
+    ),
+]
+WAITED: Final = total(rate(f"{QUEUE}_sum", ROUTE_AND_METHOD))
+REQUESTS: Final = total(rate(f"{DURATION}_count", ROUTE_AND_METHOD))
+TIME: Final = total(rate(f"{DURATION}_sum", ROUTE_AND_METHOD))
+WAITS: Final = [
+    time_series(
+        "Own time and waits for the event loop",
+        "The mean duration of all requests: what the route itself took, and how long its requests "
+        "waited for the event loop before the application was called.",
+        "s",
+        Query(ratio(f"({TIME} - ({WAITED} or 0 * {TIME}))", REQUESTS), "own"),
+        Query(ratio(f"({WAITED} or 0 * {TIME})", REQUESTS), "waiting"),
+        empty=NO_DATA,
+        stacked=True,
+        colours={"waiting": WARN},
+    ),
+    time_series(
+        "Waits that the route caused",
+        "How long requests, of this route or of others, waited for the event loop while requests "
+        "of this route kept it busy: seconds in each second.",
+        "short",
+        Query(total(rate("fastapi_queue_seconds_caused_total", ROUTE)), "caused"),
+        empty="No waits, or not reported. Needs Sidelight",
+        colours={"caused": WARN},
     ),
 ]
 OTHER_CAUSES: Final = [
@@ -297,7 +324,7 @@ DASHBOARD: Final = dashboard(
     Section("", [Row(4, OVERVIEW), Row(7, RED)]),
     Section("Duration", [Row(9, DURATIONS), Row(7, COMPARISONS)]),
     Section("Totals over the time range", [Row(4, TOTALS)]),
-    Section("Causes of latency", [Row(8, LATENCY_CAUSES), Row(7, OTHER_CAUSES)]),
+    Section("Causes of latency", [Row(7, WAITS), Row(8, LATENCY_CAUSES), Row(7, OTHER_CAUSES)]),
     Section("Client errors, lost requests and body size", [Row(8, CLIENT_ERRORS)]),
     Section("WebSockets", [Row(7, WEBSOCKETS)]),
     shared.log_lines(),

@@ -113,6 +113,21 @@ LOOPS: Final = [
         empty=SIDELIGHT_ONLY,
     ),
 ]
+BUSY: Final = total(rate("asyncio_event_loop_busy_seconds_total"), "job", "http_route")
+CAUSED: Final = total(rate("fastapi_queue_seconds_caused_total"), "job", "http_route")
+KEPT_BUSY: Final = in_top(f"{BUSY} > 0", 20, "job", "http_route")
+LOOP_USE: Final = table(
+    "Routes that keep event loops busy",
+    "The share of all event loops that each route keeps busy, and how long requests waited "
+    "meanwhile for the loop, in seconds of each second; the 20 highest. *Not one route* is the "
+    "server's own work, and what the extension did not clock.",
+    [SERVICE, Key("http_route", "Route", TO_ROUTE, blank="not one route")],
+    Column(f"topk(20, {BUSY} > 0)", "Loops", "short", decimals=2),
+    Column(f"{BUSY} / {EVENT_LOOPS} {KEPT_BUSY}", "Share", "percentunit", decimals=1),
+    Column(f"({CAUSED} or 0 * {BUSY}) {KEPT_BUSY}", "Waits caused", "short", decimals=2),
+    sort="Loops",
+    empty=SIDELIGHT_ONLY,
+)
 LOOP_TRENDS: Final = [
     shared.loop_lag(),
     time_series(
@@ -331,7 +346,7 @@ VERSIONS: Final = table(
 DASHBOARD: Final = dashboard(
     __name__,
     "Event loops, threads, executors, pools and processes. All panels require Sidelight.",
-    Section("", [Row(4, OVERVIEW), Row(7, LOOP_TRENDS), Row(9, LOOPS)]),
+    Section("", [Row(4, OVERVIEW), Row(7, LOOP_TRENDS), Row(9, LOOPS), Row(9, [LOOP_USE])]),
     Section("Threads and executors", [Row(7, THREADS)]),
     Section("Pools, dependencies and upstreams", [Row(8, POOLS), Row(7, DEPENDENCIES)]),
     Section("Processes", [Row(10, [INSTANCES]), Row(7, PROCESSES), Row(6, [VERSIONS])]),

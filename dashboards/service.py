@@ -15,6 +15,7 @@ from dashboards.panels import (
     time_series,
 )
 from dashboards.queries import (
+    DURATION,
     INSTANCE_LABELS,
     POOL_USAGE,
     ROUTE_LABELS,
@@ -109,6 +110,8 @@ RED: Final = [
         empty="No traffic, or no latency objective: see Objectives",
     ),
 ]
+WAITED: Final = total(rate("fastapi_request_queue_seconds_sum"))
+TIME: Final = total(rate(f"{DURATION}_sum"))
 DURATIONS: Final = [
     shared.latency(
         "Latency",
@@ -120,6 +123,15 @@ DURATIONS: Final = [
         exemplars(),
     ),
     shared.latency_distribution("Latency distribution", BUCKETS),
+    time_series(
+        "Waiting for the event loop",
+        "The share of the time of all requests for which they waited for the event loop, before "
+        "the application was called.",
+        "percentunit",
+        Query(ratio(f"({WAITED} or 0 * {TIME})", TIME), "waiting"),
+        empty=NO_DATA,
+        colours={"waiting": WARN},
+    ),
 ]
 
 SPENT: Final = total(recorded(names.ROUTE_TIME), *ROUTE_LABELS)

@@ -168,13 +168,17 @@ LOSSES: Final = [
         empty=NO_DATA,
     ),
     time_series(
-        "Skipped files and families",
-        "Files that could not be read, and metric families of the application that could not be "
-        "exported, by reason.",
+        "Skipped files, families and headers",
+        "Files that could not be read, metric families of the application that could not be "
+        "exported, and proxies' times of arrival that were wrong, by reason.",
         "short",
         *(
-            Query(increase(f"sidelight_{plural}_skipped_total", "reason"), f"{one}: {{{{reason}}}}")
-            for one, plural in (("file", "files"), ("family", "families"))
+            Query(increase(f"sidelight_{counted}_total", "reason"), f"{one}: {{{{reason}}}}")
+            for one, counted in (
+                ("file", "files_skipped"),
+                ("family", "families_skipped"),
+                ("header", "queue_headers_ignored"),
+            )
         ),
         empty=NO_DATA,
     ),

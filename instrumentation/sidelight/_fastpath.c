@@ -9,8 +9,13 @@
    - `Middleware`  the base of `SidelightMiddleware`, whose call it is
    - `Request`     the awaitable that such a call returns, and the application's `send`, `receive`
    - `Receiving`   the awaitable that `receive()` returns
+   - `Clocked`     what a router calls, with its `Steps` clocked
 
-   Nothing in here raises into a request: an error of our own is noted, and the request goes on. */
+   Nothing in here raises into a request: an error of our own is noted, and the request goes on.
+
+   Without a GIL, several threads run this at once. What a dict gives is a reference of our own, since
+   another thread may take the value out of it meanwhile; words are added to atomically; and a key's
+   file and series are used in a critical section of the key. A request is used by one thread. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -30,14 +35,23 @@
 #define COLD __declspec(noinline)
 #define publish(word, value) (*(volatile uint64_t *)(word) = (value))
 #define add(word, value) ((void)_InterlockedExchangeAdd64((volatile __int64 *)(word), (__int64)(value)))
+#define swap(flag, value) _InterlockedExchange8((volatile char *)(flag), (value))
 #else
 #define COLD __attribute__((cold, noinline))
 /* One whole 8-byte store, after those before it: a reader in another process sees no half. */
 #define publish(word, value) __atomic_store_n((word), (value), __ATOMIC_RELEASE)
 #ifdef Py_GIL_DISABLED
 #define add(word, value) ((void)__atomic_fetch_add((word), (value), __ATOMIC_RELAXED))
+#define swap(flag, value) __atomic_exchange_n((flag), (value), __ATOMIC_ACQ_REL)
 #else
 #define add(word, value) (*(word) += (value))
+static inline char
+swap(char *flag, char value)
+{
+    char before = *flag;
+    *flag = value;
+    return before;
+}
 #endif
 #endif
 
@@ -60,10 +74,11 @@ now_ns(void)
 #define NAMES(_)                                                                                  \
     _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
-    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended)
+    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended) _(pop)
 
 typedef struct {
-    PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type;
+    PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type,
+        *clocked_type, *steps_type;
 #define FIELD(name) PyObject *s_##name;
     NAMES(FIELD)
 #undef FIELD
@@ -77,6 +92,19 @@ is_text(PyObject *found, const char *text, Py_ssize_t length)
            memcmp(PyUnicode_1BYTE_DATA(found), text, (size_t)length) == 0;
 }
 #define IS(found, literal) is_text((found), literal, (Py_ssize_t)sizeof(literal) - 1)
+
+/* What a dict has under a key, as a reference of our own; NULL if nothing, perhaps with an exception. */
+static inline PyObject *
+get(PyObject *dict, PyObject *key)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *found;
+    (void)PyDict_GetItemRef(dict, key, &found);
+    return found;
+#else
+    return Py_XNewRef(PyDict_GetItemWithError(dict, key));
+#endif
+}
 
 /* Whether two strings are equal, looking at the objects first. */
 static inline int
@@ -104,7 +132,16 @@ typedef struct {
     void *handle;             /* this loop. Both are used on the running loop only. */
     int64_t looked, idle_then, stretch, until;
     int64_t noticeable, attentive;
+    int64_t routed;       /* busy time that was counted for routes */
+    struct step {
+        int64_t start, end;
+        uint32_t word; /* where the busy time of its route is counted */
+    } *ring;              /* the last steps that took long; NULL until the first */
+    uint32_t stepped;     /* how many since `take_steps` */
 } Clock;
+
+#define LONG_STEP 100000 /* ns; a shorter step alone makes no one wait noticeably */
+#define MOST_STEPS 4096
 
 static void
 clock_leave(Clock *clock)
@@ -139,33 +176,36 @@ clock_prepare(Clock *clock, PyObject *args)
                           &noticeable, &attentive)) {
         return NULL;
     }
-    clock_leave(clock);
-    if (loop == Py_None || (word == Py_None && function == 0)) {
-        Py_RETURN_NONE;
-    }
-    if (word != Py_None && PyObject_GetBuffer(word, &clock->word, PyBUF_SIMPLE) < 0) {
+    Py_buffer view = {0};
+    if (loop != Py_None && word != Py_None && PyObject_GetBuffer(word, &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
-    if (word != Py_None && clock->word.len < (Py_ssize_t)sizeof(int64_t)) {
-        PyBuffer_Release(&clock->word);
+    if (view.obj != NULL && view.len < (Py_ssize_t)sizeof(int64_t)) {
+        PyBuffer_Release(&view);
         PyErr_SetString(PyExc_ValueError, "no place for a word");
         return NULL;
     }
-    clock->loop = Py_NewRef(loop);
-    clock->running_loop = Py_NewRef(running_loop);
-    clock->idle = (uint64_t (*)(void *))(uintptr_t)function;
-    clock->handle = (void *)(uintptr_t)handle;
-    clock->noticeable = noticeable;
-    clock->attentive = attentive;
-    clock->looked = now_ns();
-    clock->idle_then = clock_idle(clock);
-    clock->stretch = clock->until = 0;
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    clock_leave(clock);
+    if (loop != Py_None && (view.obj != NULL || function != 0)) {
+        clock->word = view;
+        clock->loop = Py_NewRef(loop);
+        clock->running_loop = Py_NewRef(running_loop);
+        clock->idle = (uint64_t (*)(void *))(uintptr_t)function;
+        clock->handle = (void *)(uintptr_t)handle;
+        clock->noticeable = noticeable;
+        clock->attentive = attentive;
+        clock->looked = now_ns();
+        clock->idle_then = clock_idle(clock);
+        clock->stretch = clock->until = 0;
+    }
+    Py_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
 
-/* Whether a request that begins now may have waited noticeably for its loop. */
+/* As `is_late`, while no other thread uses the clock. */
 static int
-is_late(Clock *clock, int64_t now)
+look_at_clock(Clock *clock, int64_t now)
 {
     if (clock->loop == NULL) {
         return 0;
@@ -188,6 +228,61 @@ is_late(Clock *clock, int64_t now)
         clock->until = now + clock->attentive;
     }
     return now < clock->until;
+}
+
+/* Whether a request that begins now may have waited noticeably for its loop. */
+static int
+is_late(Clock *clock, int64_t now)
+{
+    int late;
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    late = look_at_clock(clock, now);
+    Py_END_CRITICAL_SECTION();
+    return late;
+}
+
+/* Note a long step, and what it is counted for. */
+static void
+note_step(Clock *clock, int64_t start, int64_t end, uint32_t word)
+{
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    if (clock->ring == NULL) {
+        clock->ring = PyMem_Malloc(MOST_STEPS * sizeof(struct step));
+    }
+    if (clock->ring != NULL) {
+        clock->ring[clock->stepped++ % MOST_STEPS] = (struct step){start, end, word};
+    }
+    Py_END_CRITICAL_SECTION();
+}
+
+PyDoc_STRVAR(take_steps_doc, "take_steps()\n--\n\n"
+"Long steps since the last call, the oldest first: (start, end, word), where the times are ns.");
+
+static PyObject *
+clock_take_steps(Clock *clock, PyObject *Py_UNUSED(none))
+{
+    struct step *ring;
+    uint32_t end;
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    ring = clock->ring;
+    end = clock->stepped;
+    clock->ring = NULL;
+    clock->stepped = 0;
+    Py_END_CRITICAL_SECTION();
+    uint32_t many = end < MOST_STEPS ? end : MOST_STEPS;
+    PyObject *found = PyList_New(many);
+    for (uint32_t at = 0; found != NULL && at < many; at++) {
+        struct step *step = &ring[(end - many + at) % MOST_STEPS];
+        PyObject *one = Py_BuildValue("LLI", (long long)step->start, (long long)step->end,
+                                      (unsigned int)step->word);
+        if (one == NULL) {
+            Py_CLEAR(found);
+            break;
+        }
+        PyList_SET_ITEM(found, at, one);
+    }
+    PyMem_Free(ring);
+    return found;
 }
 
 static PyObject *
@@ -222,6 +317,7 @@ clock_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     clock_leave((Clock *)self);
+    PyMem_Free(((Clock *)self)->ring);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -230,6 +326,13 @@ static PyMethodDef clock_methods[] = {
     {"prepare", (PyCFunction)clock_prepare, METH_VARARGS, clock_prepare_doc},
     {"is_late", (PyCFunction)clock_is_late, METH_O,
      "is_late(now)\n--\n\nWhether a request that begins now may have waited noticeably."},
+    {"take_steps", (PyCFunction)clock_take_steps, METH_NOARGS, take_steps_doc},
+    {NULL},
+};
+
+static PyMemberDef clock_members[] = {
+    {"routed", T_LONGLONG, offsetof(Clock, routed), READONLY,
+     "Busy time that was counted for routes, in ns."},
     {NULL},
 };
 
@@ -239,6 +342,7 @@ static PyType_Slot clock_slots[] = {
     {Py_tp_traverse, clock_traverse},
     {Py_tp_clear, clock_clear},
     {Py_tp_methods, clock_methods},
+    {Py_tp_members, clock_members},
     {0, NULL},
 };
 
@@ -252,7 +356,8 @@ static PyType_Spec clock_spec = {
 /* ------------------------------------------------------------------------------- the key */
 
 /* Where whole responses of a route with one status are counted. The numbers are indexes of words of
-   the file; `request_size` is 0 until a request body was seen. */
+   the file; `request_size` is 0 until a request body was seen. With BUSY as its status, `duration`
+   is the counter of the busy time of its route. */
 typedef struct {
     PyObject *route; /* compared by identity; NULL in a free place */
     PyObject *root_path;
@@ -260,6 +365,8 @@ typedef struct {
     int32_t status;
     uint32_t duration, size, request_size;
 } Series;
+
+#define BUSY 0
 
 typedef struct {
     PyObject_HEAD
@@ -371,6 +478,37 @@ is_inside(Key *key, int64_t index, PyObject *bounds, const char *name)
     return 1;
 }
 
+/* Keep a series of a route, in place of the one it had. */
+static PyObject *
+keep(Key *key, Series new, PyObject *route, PyObject *root_path)
+{
+    Series *found;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    found = find(key, route, root_path, new.status);
+    if (found != NULL) {
+        new.route = found->route;
+        new.root_path = found->root_path;
+    }
+    else if (grow(key) == 0) {
+        size_t at = place_of(route);
+        while (key->series[at & key->mask].route != NULL) {
+            at++;
+        }
+        found = &key->series[at & key->mask];
+        new.route = Py_NewRef(route);
+        new.root_path = Py_NewRef(root_path);
+        key->used++;
+    }
+    if (found != NULL) {
+        *found = new;
+    }
+    Py_END_CRITICAL_SECTION();
+    if (found == NULL) {
+        return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(remember_doc, "remember(root_path, route, series)\n--\n\n"
 "Count whole responses of a route with a status natively from now on.\n\n"
 "``series`` is a `StatusSeries`. Raises ValueError for one outside of the file.");
@@ -404,31 +542,25 @@ key_remember(Key *key, PyObject *args)
     new.duration = (uint32_t)duration;
     new.size = (uint32_t)size;
     new.request_size = (uint32_t)request_size;
-    Series *found;
-    Py_BEGIN_CRITICAL_SECTION(key);
-    found = find(key, route, root_path, new.status);
-    if (found != NULL) {
-        new.route = found->route;
-        new.root_path = found->root_path;
-    }
-    else if (grow(key) == 0) {
-        size_t at = place_of(route);
-        while (key->series[at & key->mask].route != NULL) {
-            at++;
-        }
-        found = &key->series[at & key->mask];
-        new.route = Py_NewRef(route);
-        new.root_path = Py_NewRef(root_path);
-        key->used++;
-    }
-    if (found != NULL) {
-        *found = new;
-    }
-    Py_END_CRITICAL_SECTION();
-    if (found == NULL) {
+    return keep(key, new, route, root_path);
+}
+
+PyDoc_STRVAR(remember_busy_doc, "remember_busy(root_path, route, word)\n--\n\n"
+"Count the busy time of a route natively from now on, at a word of the file.");
+
+static PyObject *
+key_remember_busy(Key *key, PyObject *args)
+{
+    PyObject *root_path, *route;
+    Series new = {.status = BUSY};
+    if (!PyArg_ParseTuple(args, "UOI:remember_busy", &root_path, &route, &new.duration)) {
         return NULL;
     }
-    Py_RETURN_NONE;
+    if (new.duration >= (size_t)key->view.len / sizeof(uint64_t)) {
+        PyErr_SetString(PyExc_ValueError, "word is outside of the file");
+        return NULL;
+    }
+    return keep(key, new, route, root_path);
 }
 
 PyDoc_STRVAR(forget_doc, "forget_series()\n--\n\nForget all that was remembered.");
@@ -553,6 +685,7 @@ key_dealloc(PyObject *self)
 static PyMethodDef key_methods[] = {
     {"prepare", (PyCFunction)key_prepare, METH_VARARGS, key_prepare_doc},
     {"remember", (PyCFunction)key_remember, METH_VARARGS, remember_doc},
+    {"remember_busy", (PyCFunction)key_remember_busy, METH_VARARGS, remember_busy_doc},
     {"forget_series", (PyCFunction)key_forget_series, METH_NOARGS, forget_doc},
     {NULL},
 };
@@ -723,9 +856,11 @@ release_slot(Request *request)
     Key *key = request->key;
     PyObject *slot = request->slot;
     request->slot = NULL;
+    Py_BEGIN_CRITICAL_SECTION(key);
     if (has_slot(key, request->word)) {
         publish((uint64_t *)key->view.buf + request->word, 0);
     }
+    Py_END_CRITICAL_SECTION();
     if (PyList_Append(key->slots, slot) < 0) {
         PyErr_Clear(); /* no memory for it: one slot fewer */
     }
@@ -758,18 +893,16 @@ promote(Request *request)
     return 0;
 }
 
-/* The object that the router chose, as `chosen_route` says; borrowed, or NULL. */
+/* The object that the router chose, as `chosen_route` says, as a reference of our own; or NULL. */
 static inline PyObject *
 chosen(State *state, PyObject *scope)
 {
-    PyObject *fastapi = PyDict_GetItemWithError(scope, state->s_fastapi);
+    PyObject *fastapi = get(scope, state->s_fastapi), *context = NULL;
     if (fastapi != NULL && PyDict_Check(fastapi)) {
-        PyObject *context = PyDict_GetItemWithError(fastapi, state->s_effective_route_context);
-        if (context != NULL) {
-            return context;
-        }
+        context = get(fastapi, state->s_effective_route_context);
     }
-    return PyDict_GetItemWithError(scope, state->s_route);
+    Py_XDECREF(fastapi);
+    return context != NULL ? context : get(scope, state->s_route);
 }
 
 /* Whether the server says that the client of a late response has left, or fails to say. */
@@ -809,15 +942,14 @@ count(Request *request, int64_t size)
     if (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request)) {
         return 0;
     }
-    /* Borrowed: no Python code runs while they are used. */
     PyObject *route = chosen(state, request->scope);
-    PyObject *root_path = PyDict_GetItemWithError(request->scope, state->s_root_path);
-    if (route == NULL || root_path == NULL) {
-        return 0;
-    }
+    PyObject *root_path = get(request->scope, state->s_root_path);
     int counted = 0;
     Py_BEGIN_CRITICAL_SECTION(key);
-    Series *series = find(key, route, root_path, request->status);
+    Series *series = NULL;
+    if (route != NULL && root_path != NULL) {
+        series = find(key, route, root_path, request->status);
+    }
     if (series != NULL && ns <= series->limit && (!request->body || series->request_size)) {
         uint64_t *words = key->view.buf;
         observe(words, series->duration, key->bounds, ns);
@@ -828,6 +960,8 @@ count(Request *request, int64_t size)
         counted = 1;
     }
     Py_END_CRITICAL_SECTION();
+    Py_XDECREF(route);
+    Py_XDECREF(root_path);
     if (counted) {
         release_slot(request);
         note_end(state, request->receive, now);
@@ -836,40 +970,58 @@ count(Request *request, int64_t size)
     return counted;
 }
 
+/* Look at the beginning of a response; false if it is uncommon. */
+static int
+look_at_start(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    if (request->slot == NULL || PyDict_Contains(message, state->s_trailers) != 0) {
+        return 0;
+    }
+    PyObject *status = get(message, state->s_status);
+    int overflow = 1;
+    long code = status != NULL && PyLong_Check(status) ? PyLong_AsLongAndOverflow(status, &overflow) : 0;
+    Py_XDECREF(status);
+    if (overflow || code <= 0 || code > INT32_MAX) {
+        return 0;
+    }
+    request->status = (int32_t)code;
+    Py_XSETREF(request->start, Py_NewRef(message));
+    return 1;
+}
+
+/* Look at a response's body; false if it is uncommon. */
+static int
+look_at_body(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    if (request->slot == NULL || request->status == 0 ||
+        PyDict_Contains(message, state->s_more_body) != 0) {
+        return 0;
+    }
+    PyObject *body = get(message, state->s_body);
+    Py_ssize_t size = body == NULL ? 0 : PyBytes_CheckExact(body) ? PyBytes_GET_SIZE(body) : -1;
+    Py_XDECREF(body);
+    return size >= 0 && count(request, size);
+}
+
 /* Look at a message on its way to the server; false if it is uncommon. */
 static int
 look(Request *request, PyObject *message)
 {
-    State *state = request->middleware->state;
-    PyObject *kind;
-    if (!PyDict_CheckExact(message) ||
-        (kind = PyDict_GetItemWithError(message, state->s_type)) == NULL) {
-        return 0;
+    PyObject *kind = NULL;
+    int common = 0;
+    if (PyDict_CheckExact(message)) {
+        kind = get(message, request->middleware->state->s_type);
     }
-    if (IS(kind, "http.response.start")) {
-        PyObject *status = PyDict_GetItemWithError(message, state->s_status);
-        if (status == NULL || !PyLong_Check(status) || request->slot == NULL ||
-            PyDict_GetItemWithError(message, state->s_trailers) != NULL) {
-            return 0;
-        }
-        int overflow;
-        long code = PyLong_AsLongAndOverflow(status, &overflow);
-        if (overflow || code <= 0 || code > INT32_MAX) {
-            return 0;
-        }
-        request->status = (int32_t)code;
-        Py_XSETREF(request->start, Py_NewRef(message));
-        return 1;
+    if (kind != NULL && IS(kind, "http.response.start")) {
+        common = look_at_start(request, message);
     }
-    if (request->slot == NULL || request->status == 0 || !IS(kind, "http.response.body") ||
-        PyDict_GetItemWithError(message, state->s_more_body) != NULL) {
-        return 0;
+    else if (kind != NULL && IS(kind, "http.response.body")) {
+        common = look_at_body(request, message);
     }
-    PyObject *body = PyDict_GetItemWithError(message, state->s_body);
-    if (body == NULL) {
-        return count(request, 0);
-    }
-    return PyBytes_CheckExact(body) && count(request, PyBytes_GET_SIZE(body));
+    Py_XDECREF(kind);
+    return common;
 }
 
 static PyObject *
@@ -887,6 +1039,23 @@ request_send(Request *request, PyObject *message)
     return PyObject_CallOneArg(request->send, message);
 }
 
+/* Whether a message is a part of the request's body, or all of it; its size is added then. */
+static int
+is_body(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    PyObject *kind = PyDict_CheckExact(message) ? get(message, state->s_type) : NULL;
+    int found = kind != NULL && IS(kind, "http.request");
+    Py_XDECREF(kind);
+    PyObject *body = found ? get(message, state->s_body) : NULL;
+    if (body != NULL) {
+        found = PyBytes_CheckExact(body);
+        request->body += found ? PyBytes_GET_SIZE(body) : 0;
+        Py_DECREF(body);
+    }
+    return found;
+}
+
 /* Look at a message on its way to the application. */
 static void
 received(Request *request, PyObject *message)
@@ -895,18 +1064,8 @@ received(Request *request, PyObject *message)
     if (request->phase != NATIVE) {
         return;
     }
-    if (request->promoted == NULL && PyDict_CheckExact(message)) {
-        PyObject *kind = PyDict_GetItemWithError(message, state->s_type);
-        if (kind != NULL && IS(kind, "http.request")) {
-            PyObject *body = PyDict_GetItemWithError(message, state->s_body);
-            if (body == NULL) {
-                return;
-            }
-            if (PyBytes_CheckExact(body)) {
-                request->body += PyBytes_GET_SIZE(body);
-                return;
-            }
-        }
+    if (request->promoted == NULL && is_body(request, message)) {
+        return;
     }
     if (promote(request) == 0) {
         PyObject *done = PyObject_CallMethodOneArg(request->promoted, state->s_received, message);
@@ -982,51 +1141,76 @@ is_excluded(State *state, PyObject *exclusions, PyObject *path)
     return found;
 }
 
+/* Whether a key is the one of a request that is common, by what its scope says. */
+static int
+is_common(State *state, Key *key, PyObject *scope, PyObject *path)
+{
+    PyObject *root_path = get(scope, state->s_root_path), *scheme = get(scope, state->s_scheme);
+    int common = PyObject_TypeCheck(key, state->key_type) && key->words != NULL &&
+                 key->bounds != NULL && key->slots != NULL && PyList_CheckExact(key->slots) &&
+                 root_path != NULL && same(root_path, key->root_path) &&
+                 scheme != NULL && same(scheme, key->scheme) &&
+                 !same(path, key->metrics_path) && key->unsampled > 1 &&
+                 PyDict_Contains(scope, state->s_sidelight) == 0;
+    Py_XDECREF(root_path);
+    Py_XDECREF(scheme);
+    return common && (key->exclusions == NULL || key->exclusions == Py_None ||
+                      is_excluded(state, key->exclusions, path) == 0);
+}
+
 /* The key of a common request, a reference of its own; NULL if it is uncommon, perhaps with an
    exception. */
 static Key *
 common_key(Middleware *middleware, PyObject *scope)
 {
     State *state = middleware->state;
-    PyObject *method, *path, *root_path, *scheme;
-    if (!PyDict_CheckExact(scope) ||
-        (method = PyDict_GetItemWithError(scope, state->s_method)) == NULL ||
-        (path = PyDict_GetItemWithError(scope, state->s_path)) == NULL ||
-        (root_path = PyDict_GetItemWithError(scope, state->s_root_path)) == NULL ||
-        (scheme = PyDict_GetItemWithError(scope, state->s_scheme)) == NULL ||
-        !PyUnicode_CheckExact(method) || !PyUnicode_CheckExact(path)) {
-        return NULL;
+    PyObject *method = NULL, *path = NULL, *key = NULL;
+    if (PyDict_CheckExact(scope) && (method = get(scope, state->s_method)) != NULL &&
+        (path = get(scope, state->s_path)) != NULL && PyUnicode_CheckExact(method) &&
+        PyUnicode_CheckExact(path)) {
+        key = get(middleware->keys, method);
     }
-    Key *key = (Key *)PyDict_GetItemWithError(middleware->keys, method);
-    if (key == NULL || !PyObject_TypeCheck(key, state->key_type) || key->words == NULL ||
-        key->bounds == NULL || key->slots == NULL || !PyList_CheckExact(key->slots) ||
-        !same(root_path, key->root_path) || !same(scheme, key->scheme) ||
-        same(path, key->metrics_path) || key->unsampled == 1 ||
-        PyDict_Contains(scope, state->s_sidelight) != 0) {
-        return NULL;
+    if (key != NULL && !is_common(state, (Key *)key, scope, path)) {
+        Py_CLEAR(key);
     }
-    Py_INCREF(key);
-    if (key->exclusions != NULL && key->exclusions != Py_None &&
-        is_excluded(state, key->exclusions, path) != 0) {
-        Py_DECREF(key);
-        return NULL;
+    Py_XDECREF(method);
+    Py_XDECREF(path);
+    return (Key *)key;
+}
+
+/* Take a slot from a list of free ones, as a reference of our own; NULL if none is free, perhaps
+   with an exception. */
+static inline PyObject *
+take_slot(PyObject *slots, PyObject *pop)
+{
+#ifdef Py_GIL_DISABLED
+    PyObject *slot = PyObject_CallMethodNoArgs(slots, pop); /* other threads take slots meanwhile */
+    if (slot == NULL && PyErr_ExceptionMatches(PyExc_IndexError)) {
+        PyErr_Clear();
     }
-    return key;
+    return slot;
+#else
+    (void)pop;
+    Py_ssize_t free = PyList_GET_SIZE(slots);
+    PyObject *slot = free == 0 ? NULL : Py_NewRef(PyList_GET_ITEM(slots, free - 1));
+    if (slot != NULL && PyList_SetSlice(slots, free - 1, free, NULL) < 0) {
+        Py_CLEAR(slot);
+    }
+    return slot;
+#endif
 }
 
 /* Show a request among those in flight; false if no slot is free. */
 static int
 acquire_slot(Request *request, Key *key, PyObject *raw_path)
 {
-    Py_ssize_t free = PyList_GET_SIZE(key->slots);
-    if (free == 0) {
+    PyObject *slot = take_slot(key->slots, request->middleware->state->s_pop);
+    if (slot == NULL) {
         return 0;
     }
-    PyObject *slot = Py_NewRef(PyList_GET_ITEM(key->slots, free - 1));
     unsigned long word = PyLong_AsUnsignedLong(slot);
     size_t bytes = (size_t)(key->slot_words - 2) * sizeof(uint64_t);
-    if (PyErr_Occurred() || !has_slot(key, word) ||
-        PyList_SetSlice(key->slots, free - 1, free, NULL) < 0) {
+    if (PyErr_Occurred() || !has_slot(key, word)) { /* not ours */
         Py_DECREF(slot);
         return 0;
     }
@@ -1061,11 +1245,12 @@ mark(Request *request, Key *key)
     }
     int failed = PyDict_SetItem(request->scope, state->s_sidelight, found);
     Py_DECREF(found);
-    PyObject *path = PyDict_GetItemWithError(request->scope, state->s_path);
-    if (failed || path == NULL) {
+    PyObject *path = failed ? NULL : get(request->scope, state->s_path);
+    if (path == NULL) {
         return -1;
     }
     PyObject *origin = PyTuple_Pack(2, (PyObject *)key, path);
+    Py_DECREF(path);
     if (origin == NULL) {
         return -1;
     }
@@ -1075,9 +1260,9 @@ mark(Request *request, Key *key)
     return token == NULL ? -1 : 0;
 }
 
-/* Whether a request arrived noticeably earlier than it begins. */
+/* Whether a request arrived noticeably earlier than it begins, by what its server says. */
 COLD static int
-has_waited(Request *request, Key *key)
+arrived_earlier(Request *request, Key *key)
 {
     PyObject *now = PyLong_FromLongLong(request->since);
     PyObject *found = now == NULL ? NULL
@@ -1093,6 +1278,15 @@ has_waited(Request *request, Key *key)
     return request->since - arrived >= ((Clock *)key->clock)->noticeable;
 }
 
+/* Whether a request has waited for its loop. */
+static inline int
+has_waited(Request *request, Key *key)
+{
+    return key->clock != NULL &&
+           PyObject_TypeCheck(key->clock, request->middleware->state->clock_type) &&
+           is_late((Clock *)key->clock, request->since) && arrived_earlier(request, key);
+}
+
 /* Begin a common request; false if it is uncommon, and nothing has been changed then. */
 static int
 begin(Request *request)
@@ -1103,22 +1297,18 @@ begin(Request *request)
     if (key == NULL) {
         return 0;
     }
-    PyObject *raw_path = PyDict_GetItemWithError(request->scope, state->s_raw_path);
-    if (raw_path == NULL || !PyBytes_CheckExact(raw_path)) {
-        Py_DECREF(key);
-        return 0;
+    PyObject *raw_path = get(request->scope, state->s_raw_path);
+    int shown = 0;
+    if (raw_path != NULL && PyBytes_CheckExact(raw_path)) {
+        request->since = now_ns();
+        if (!has_waited(request, key)) { /* else the Python way finds out for how long */
+            Py_BEGIN_CRITICAL_SECTION(key);
+            shown = acquire_slot(request, key, raw_path);
+            key->unsampled -= shown;
+            Py_END_CRITICAL_SECTION();
+        }
     }
-    request->since = now_ns();
-    if (key->clock != NULL && PyObject_TypeCheck(key->clock, state->clock_type) &&
-        is_late((Clock *)key->clock, request->since) && has_waited(request, key)) {
-        Py_DECREF(key); /* the Python way finds out for how long it waited for the loop */
-        return 0;
-    }
-    int shown;
-    Py_BEGIN_CRITICAL_SECTION(key);
-    shown = acquire_slot(request, key, raw_path);
-    key->unsampled -= shown;
-    Py_END_CRITICAL_SECTION();
+    Py_XDECREF(raw_path);
     if (!shown) {
         Py_DECREF(key);
         return 0;
@@ -1197,14 +1387,21 @@ start(Request *request)
     return request->steps == NULL ? -1 : 0;
 }
 
-/* Whether no step is being done, as a coroutine wants it; otherwise an exception says so. */
+/* Begin a step, if none is being done, as a coroutine wants it; otherwise an exception says so. */
 static int
-is_idle(Request *request)
+begin_step(Request *request)
 {
-    if (request->running) {
+    if (swap(&request->running, 1)) {
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        return 0;
     }
-    return !request->running;
+    return 1;
+}
+
+static inline void
+end_step(Request *request)
+{
+    (void)swap(&request->running, 0);
 }
 
 /* One step of the application, as `coroutine.send` takes it. */
@@ -1213,32 +1410,31 @@ request_step(PyObject *self, PyObject *value, PyObject **result)
 {
     Request *request = (Request *)self;
     *result = NULL;
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return PYGEN_ERROR;
     }
     if (request->phase == NEW) {
         if (value != Py_None) {
+            end_step(request);
             PyErr_SetString(PyExc_TypeError,
                             "can't send non-None value to a just-started coroutine");
             return PYGEN_ERROR;
         }
-        request->running = 1;
-        int failed = start(request);
-        request->running = 0;
-        if (failed) {
+        if (start(request) < 0) {
+            end_step(request);
             conclude_with_error(request);
             return PYGEN_ERROR;
         }
     }
     if (request->steps == NULL) {
+        end_step(request);
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return PYGEN_ERROR;
     }
     /* A reference of our own: the application may throw this request away while it runs. */
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PySendResult outcome = PyIter_Send(steps, value, result);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (outcome == PYGEN_RETURN) {
         conclude(request, NULL);
@@ -1308,7 +1504,7 @@ request_throw(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
         return NULL;
     }
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return NULL;
     }
     if (request->phase == NEW) { /* before its first step, which the Python way knows */
@@ -1318,15 +1514,15 @@ request_throw(PyObject *self, PyObject *args)
                                          request->receive, request->send, NULL);
     }
     if (request->steps == NULL) {
+        end_step(request);
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         }
         return NULL;
     }
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PyObject *result = throw_into(steps, state->s_throw, args);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (result != NULL) {
         return result;
@@ -1346,17 +1542,17 @@ static PyObject *
 request_close(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Request *request = (Request *)self;
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return NULL;
     }
     if (request->steps == NULL) {
         request->phase = OVER;
+        end_step(request);
         Py_RETURN_NONE;
     }
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PyObject *done = PyObject_CallMethodNoArgs(steps, request->middleware->state->s_close);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (done == NULL) { /* also one that ignores it, and could go on, is over for us */
         conclude_with_error(request);
@@ -1704,6 +1900,357 @@ static PyType_Spec receiving_spec = {
     .slots = receiving_slots,
 };
 
+/* --------------------------------------------------------------------- the router's steps */
+
+/* What a router calls, with each step of it clocked: how long it keeps the event loop busy. It is
+   the router's, and not the middleware's call, since a middleware may run it in another task. */
+typedef struct {
+    PyObject_HEAD
+    PyObject *app;     /* (scope, receive, send) -> coroutine */
+    PyObject *awaited; /* as of a `Middleware` */
+    PyObject *learn;   /* (key, scope) -> the word that counts the busy time of its route, or -1 */
+    State *state;
+} Clocked;
+
+typedef struct {
+    PyObject_HEAD
+    Clocked *clocked;
+    PyObject *scope;
+    PyObject *steps; /* what is awaited; NULL after the end */
+    Key *key;
+    int64_t pending; /* busy time that was not counted yet */
+} Steps;
+
+/* The word that counts the busy time of the route that was chosen; -1 where none does. */
+static int64_t
+busy_word(Steps *steps)
+{
+    State *state = steps->clocked->state;
+    PyObject *route = chosen(state, steps->scope);
+    PyObject *root_path = get(steps->scope, state->s_root_path);
+    int64_t word = -1;
+    if (route != NULL && root_path != NULL) {
+        Py_BEGIN_CRITICAL_SECTION(steps->key);
+        Series *series = find(steps->key, route, root_path, BUSY);
+        word = series == NULL ? -1 : (int64_t)series->duration;
+        Py_END_CRITICAL_SECTION();
+    }
+    Py_XDECREF(route);
+    Py_XDECREF(root_path);
+    if (word < 0) {
+        PyObject *found = PyObject_CallFunctionObjArgs(
+            steps->clocked->learn, (PyObject *)steps->key, steps->scope, NULL);
+        word = found == NULL ? -1 : (int64_t)PyLong_AsLongLong(found);
+        Py_XDECREF(found);
+    }
+    return word;
+}
+
+/* Count a step. An exception that is set stays as it is. */
+static void
+count_step(Steps *steps, int64_t start, int is_last)
+{
+    Key *key = steps->key;
+    int64_t end = now_ns();
+    steps->pending += end - start;
+    if (steps->pending < LONG_STEP && !is_last) {
+        return;
+    }
+    PyObject *error = PyErr_Occurred() ? raised() : NULL;
+    int64_t word = busy_word(steps);
+    PyErr_Clear();
+    int counted = 0;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    if (word >= 0 && word < key->view.len / (Py_ssize_t)sizeof(uint64_t) && key->clock != NULL) {
+        add((uint64_t *)key->view.buf + word, (uint64_t)steps->pending);
+        counted = 1;
+    }
+    Py_END_CRITICAL_SECTION();
+    if (counted) {
+        Clock *clock = (Clock *)key->clock;
+        add((uint64_t *)&clock->routed, (uint64_t)steps->pending);
+        if (end - start >= LONG_STEP) {
+            note_step(clock, start, end, (uint32_t)word);
+        }
+    }
+    steps->pending = 0;
+    if (error != NULL) {
+        raise_again(error);
+    }
+}
+
+static PySendResult
+steps_step(PyObject *self, PyObject *value, PyObject **result)
+{
+    Steps *steps = (Steps *)self;
+    *result = NULL;
+    if (steps->steps == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return PYGEN_ERROR;
+    }
+    PyObject *coroutine = Py_NewRef(steps->steps);
+    int64_t start = now_ns();
+    PySendResult outcome = PyIter_Send(coroutine, value, result);
+    count_step(steps, start, outcome != PYGEN_NEXT);
+    Py_DECREF(coroutine);
+    if (outcome != PYGEN_NEXT) {
+        Py_CLEAR(steps->steps);
+    }
+    return outcome;
+}
+
+static PyObject *
+steps_next(PyObject *self)
+{
+    PyObject *result;
+    PySendResult outcome = steps_step(self, Py_None, &result);
+    return as_iteration(outcome, result);
+}
+
+static PyObject *
+steps_send_value(PyObject *self, PyObject *value)
+{
+    PyObject *result;
+    PySendResult outcome = steps_step(self, value, &result);
+    return as_iteration(outcome, result);
+}
+
+static PyObject *
+steps_throw(PyObject *self, PyObject *args)
+{
+    Steps *steps = (Steps *)self;
+    if (steps->steps == NULL) {
+        PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
+        return NULL;
+    }
+    PyObject *coroutine = Py_NewRef(steps->steps);
+    int64_t start = now_ns();
+    PyObject *result = throw_into(coroutine, steps->clocked->state->s_throw, args);
+    count_step(steps, start, result == NULL);
+    Py_DECREF(coroutine);
+    if (result == NULL) {
+        Py_CLEAR(steps->steps);
+    }
+    return result;
+}
+
+static PyObject *
+steps_close(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    Steps *steps = (Steps *)self;
+    PyObject *coroutine = steps->steps;
+    steps->steps = NULL;
+    if (coroutine == NULL) {
+        Py_RETURN_NONE;
+    }
+    int64_t start = now_ns();
+    PyObject *done = PyObject_CallMethodNoArgs(coroutine, steps->clocked->state->s_close);
+    count_step(steps, start, 1);
+    Py_DECREF(coroutine);
+    return done;
+}
+
+static PyObject *
+steps_get_awaited(Steps *steps, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(steps->steps == NULL ? Py_None : steps->steps);
+}
+
+static int
+steps_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Steps *)self)->clocked);
+    Py_VISIT(((Steps *)self)->scope);
+    Py_VISIT(((Steps *)self)->steps);
+    Py_VISIT(((Steps *)self)->key);
+    return 0;
+}
+
+/* What it belongs to stays, since other garbage may use it once more. */
+static int
+steps_clear(PyObject *self)
+{
+    Py_CLEAR(((Steps *)self)->steps);
+    return 0;
+}
+
+static void
+steps_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    steps_clear(self);
+    Py_CLEAR(((Steps *)self)->scope);
+    Py_CLEAR(((Steps *)self)->key);
+    Py_CLEAR(((Steps *)self)->clocked);
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef steps_methods[] = {
+    {"send", steps_send_value, METH_O, "send(value)\n--\n\nAs of a coroutine."},
+    {"throw", steps_throw, METH_VARARGS, "throw(error)\n--\n\nAs of a coroutine."},
+    {"close", steps_close, METH_NOARGS, "close()\n--\n\nAs of a coroutine."},
+    {NULL},
+};
+
+static PyGetSetDef steps_getset[] = {
+    {"cr_await", (getter)steps_get_awaited, NULL, "What is awaited, or None.", NULL},
+    {NULL},
+};
+
+static PyType_Slot steps_slots[] = {
+    {Py_tp_doc, "One call of a router, whose steps are clocked."},
+    {Py_tp_dealloc, steps_dealloc},
+    {Py_tp_traverse, steps_traverse},
+    {Py_tp_clear, steps_clear},
+    {Py_tp_iter, PyObject_SelfIter},
+    {Py_tp_iternext, steps_next},
+    {Py_am_await, PyObject_SelfIter},
+    {Py_am_send, steps_step},
+    {Py_tp_methods, steps_methods},
+    {Py_tp_getset, steps_getset},
+    {0, NULL},
+};
+
+static PyType_Spec steps_spec = {
+    .name = "sidelight._fastpath.Steps",
+    .basicsize = sizeof(Steps),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = steps_slots,
+};
+
+/* The key of a request that is measured, as a reference of our own; NULL without. */
+static Key *
+measured_by(State *state, PyObject *scope)
+{
+    PyObject *found = PyDict_CheckExact(scope) ? get(scope, state->s_sidelight) : NULL;
+    Key *key = NULL;
+    if (found != NULL && PyTuple_CheckExact(found) && PyTuple_GET_SIZE(found) == 3 &&
+        PyObject_TypeCheck(PyTuple_GET_ITEM(found, 0), state->key_type)) {
+        key = (Key *)Py_NewRef(PyTuple_GET_ITEM(found, 0));
+    }
+    Py_XDECREF(found);
+    if (key != NULL && (key->words == NULL || key->clock == NULL ||
+                        !PyObject_TypeCheck(key->clock, state->clock_type))) {
+        Py_CLEAR(key);
+    }
+    return key;
+}
+
+static PyObject *
+clocked_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    Clocked *clocked = (Clocked *)self;
+    if (clocked->app == NULL) {
+        PyErr_SetString(PyExc_TypeError, "prepare() was not called");
+        return NULL;
+    }
+    PyObject *coroutine = PyObject_Call(clocked->app, args, kwargs);
+    if (coroutine == NULL || PyTuple_GET_SIZE(args) != 3) {
+        return coroutine;
+    }
+    PyObject *scope = PyTuple_GET_ITEM(args, 0);
+    Key *key = measured_by(clocked->state, scope);
+    if (key == NULL) {
+        PyErr_Clear();
+        return coroutine;
+    }
+    if (!PyCoro_CheckExact(coroutine)) {
+        PyObject *awaitable = coroutine;
+        coroutine = PyObject_CallOneArg(clocked->awaited, awaitable);
+        Py_DECREF(awaitable);
+        if (coroutine == NULL) {
+            Py_DECREF(key);
+            return NULL;
+        }
+    }
+    Steps *steps = PyObject_GC_New(Steps, clocked->state->steps_type);
+    if (steps == NULL) {
+        PyErr_Clear();
+        Py_DECREF(key);
+        return coroutine;
+    }
+    steps->clocked = (Clocked *)Py_NewRef(self);
+    steps->scope = Py_NewRef(scope);
+    steps->steps = coroutine;
+    steps->key = key;
+    steps->pending = 0;
+    PyObject_GC_Track((PyObject *)steps);
+    return (PyObject *)steps;
+}
+
+static PyObject *
+clocked_prepare(PyObject *self, PyTypeObject *defining, PyObject *const *args, Py_ssize_t given,
+                PyObject *names)
+{
+    Clocked *clocked = (Clocked *)self;
+    if (given != 3 || names != NULL || clocked->app != NULL) {
+        PyErr_SetString(PyExc_TypeError, "prepare() takes three arguments, once");
+        return NULL;
+    }
+    clocked->state = PyType_GetModuleState(defining);
+    clocked->app = Py_NewRef(args[0]);
+    clocked->awaited = Py_NewRef(args[1]);
+    clocked->learn = Py_NewRef(args[2]);
+    Py_RETURN_NONE;
+}
+
+static int
+clocked_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((Clocked *)self)->app);
+    Py_VISIT(((Clocked *)self)->awaited);
+    Py_VISIT(((Clocked *)self)->learn);
+    return 0;
+}
+
+static int
+clocked_clear(PyObject *self)
+{
+    Py_CLEAR(((Clocked *)self)->app);
+    Py_CLEAR(((Clocked *)self)->awaited);
+    Py_CLEAR(((Clocked *)self)->learn);
+    return 0;
+}
+
+static void
+clocked_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    clocked_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef clocked_methods[] = {
+    {"prepare", (PyCFunction)(void (*)(void))clocked_prepare,
+     METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     "prepare(app, awaited, learn)\n--\n\nSet what is called."},
+    {NULL},
+};
+
+static PyType_Slot clocked_slots[] = {
+    {Py_tp_doc, "Calls a router's application, and clocks each step of it."},
+    {Py_tp_dealloc, clocked_dealloc},
+    {Py_tp_traverse, clocked_traverse},
+    {Py_tp_clear, clocked_clear},
+    {Py_tp_call, clocked_call},
+    {Py_tp_methods, clocked_methods},
+    {0, NULL},
+};
+
+static PyType_Spec clocked_spec = {
+    .name = "sidelight._fastpath.Clocked",
+    .basicsize = sizeof(Clocked),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = clocked_slots,
+};
+
 /* ------------------------------------------------------------------------- the middleware */
 
 static PyObject *
@@ -1857,6 +2404,8 @@ module_exec(PyObject *self)
         (state->clock_type = add_type(self, &clock_spec)) == NULL ||
         (state->request_type = add_type(self, &request_spec)) == NULL ||
         (state->receiving_type = add_type(self, &receiving_spec)) == NULL ||
+        (state->clocked_type = add_type(self, &clocked_spec)) == NULL ||
+        (state->steps_type = add_type(self, &steps_spec)) == NULL ||
         (state->middleware_type = add_type(self, &middleware_spec)) == NULL) {
         return -1;
     }
@@ -1869,6 +2418,8 @@ module_traverse(PyObject *self, visitproc visit, void *arg)
     State *state = PyModule_GetState(self);
     Py_VISIT(state->key_type);
     Py_VISIT(state->clock_type);
+    Py_VISIT(state->clocked_type);
+    Py_VISIT(state->steps_type);
     Py_VISIT(state->middleware_type);
     Py_VISIT(state->request_type);
     Py_VISIT(state->receiving_type);
@@ -1886,6 +2437,8 @@ module_free(void *self)
     }
     Py_CLEAR(state->key_type);
     Py_CLEAR(state->clock_type);
+    Py_CLEAR(state->clocked_type);
+    Py_CLEAR(state->steps_type);
     Py_CLEAR(state->middleware_type);
     Py_CLEAR(state->request_type);
     Py_CLEAR(state->receiving_type);
@@ -1893,6 +2446,36 @@ module_free(void *self)
     NAMES(DROP)
 #undef DROP
 }
+
+PyDoc_STRVAR(add_doc, "add(words, at, amount)\n--\n\n"
+"Add to a word of a file, whatever other threads add to it at the same time.");
+
+static PyObject *
+module_add(PyObject *Py_UNUSED(self), PyObject *args)
+{
+    PyObject *words;
+    Py_buffer view;
+    Py_ssize_t at;
+    long long amount;
+    if (!PyArg_ParseTuple(args, "OnL:add", &words, &at, &amount) ||
+        PyObject_GetBuffer(words, &view, PyBUF_WRITABLE) < 0) {
+        return NULL;
+    }
+    int inside = at >= 0 && at < view.len / (Py_ssize_t)sizeof(uint64_t);
+    if (inside) {
+        add((uint64_t *)view.buf + at, (uint64_t)amount);
+    }
+    else {
+        PyErr_SetString(PyExc_IndexError, "the word is outside of the file");
+    }
+    PyBuffer_Release(&view);
+    return inside ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyMethodDef module_methods[] = {
+    {"add", module_add, METH_VARARGS, add_doc},
+    {NULL},
+};
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
@@ -1910,6 +2493,7 @@ static struct PyModuleDef module = {
     .m_name = "sidelight._fastpath",
     .m_doc = "The common request's way, natively; `sidelight.asgi.fast_path` is its reference.",
     .m_size = sizeof(State),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_free = module_free,

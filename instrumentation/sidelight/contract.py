@@ -154,6 +154,14 @@ METRICS: Final = _catalogue(
         "duration",
     ),
     Metric(
+        "fastapi_queue_seconds_caused_total",
+        "counter",
+        "seconds",
+        (ROUTE,),
+        "Time that requests waited for the event loop, by the route whose requests kept it busy "
+        "meanwhile; empty where that is not known.",
+    ),
+    Metric(
         "fastapi_time_to_first_byte_seconds",
         "histogram",
         "seconds",
@@ -256,6 +264,14 @@ METRICS: Final = _catalogue(
         (),
         "How late the heartbeat of an event loop ran.",
         "lag",
+    ),
+    Metric(
+        "asyncio_event_loop_busy_seconds_total",
+        "counter",
+        "seconds",
+        (ROUTE,),
+        "Time an event loop was not idle, by the route whose requests kept it busy; empty for the "
+        "rest, as the server's own work.",
     ),
     Metric(
         "asyncio_event_loop_blocked_seconds_total",
@@ -514,6 +530,20 @@ METRICS: Final = _catalogue(
         "",
         ("outcome",),
         "Exports to an OpenTelemetry collector: success, or failure after every retry.",
+    ),
+    Metric(
+        "sidelight_accept_queue",
+        "gauge",
+        "",
+        ("port",),
+        "Connections to a port of the service that wait to be accepted, as the sidecar sees them.",
+    ),
+    Metric(
+        "sidelight_unread_bytes",
+        "gauge",
+        "bytes",
+        ("port",),
+        "Bytes that the service has not read yet from the connections to its port.",
     ),
     Metric("sidelight_history_series", "gauge", "", (), "Series in the history of the sidecar."),
     Metric(

@@ -5,6 +5,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from fractions import Fraction
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,7 +43,7 @@ def prometheus(jobs: Jobs, where: Path) -> Iterator[int]:
         yield port
 
 
-def rule_files(where: Path) -> list[Path]:
+def rule_files(where: Path, scale: Fraction = Fraction(1)) -> list[Path]:
     """The rules of the shop's objectives, and the default rules for all other jobs."""
     made = []
     for name, service in (
@@ -50,7 +51,7 @@ def rule_files(where: Path) -> list[Path]:
         ("others", objectives.default("shop")),
     ):
         path = where / f"{name}.yml"
-        text = rules.text(RuleContext(service))
+        text = rules.text(RuleContext(service, scale))
         text = re.sub(r"interval: \d+m", "interval: 1s", text)
         path.write_text(re.sub(r"\bfor: \w+", "for: 1s", text))
         made.append(path)

@@ -3,30 +3,27 @@
 Both get them by remote write, and evaluate the same rules.
 """
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from sidelight.embedded.promql.storage import SampleBlock
-from tests.dashboards.querying import all_queries, get
+from tests.dashboards.comparing import LONG, Values, answer, check_same
+from tests.dashboards.querying import all_queries
 from tests.dashboards.reading import PanelQuery, sent
-from tests.dashboards.shoppers import shoppers
-from tests.dashboards.stack import SHOP, rule_files, served
-from tests.dashboards.steady import STEP, hour
+from tests.dashboards.stack import rule_files
+from tests.dashboards.steady import STEP, hour, page_of_the_shop, with_scrape
 from tests.embedded.promql import remote_write
 from tests.embedded.promql.oracle_server import oracle_server
-from tests.live.counting import Samples, samples
+from tests.live.counting import Samples
 from tests.live.newer import newer
 from tests.live.prometheus import query
-from tests.live.servers import PATIENCE, eventually, of_uvicorn
-from tests.live.sidecars import Sidecar
+from tests.live.servers import PATIENCE, eventually
 from tests.live.victoria_metrics import victoria_metrics, vmalert
 
 pytestmark = [
@@ -37,15 +34,10 @@ pytestmark = [
     pytest.mark.xdist_group("engines"),
 ]
 
-LONG = re.compile(r"slo:\w+:(increase|ratio_rate)(30m|\d+[hd])|slo:error_budget_left")
-"""What is summed over all evaluations so far. The two engines did not begin with the same one."""
-CHOOSES = re.compile(r"\b(topk|bottomk)\b")
-"""Of equal values each engine chooses others."""
 LEFT = 'slo:error_budget_left:ratio{job="shop"}'
 RATES = {"slo:requests:rate5m": 2.0, "slo:bad_requests:rate5m": 0.01}
 RECORDED_JOB = "recorded"
 """A job of which an hour of RATES was recorded before."""
-Values = dict[frozenset[tuple[str, str]], float]
 
 
 class Engines(NamedTuple):
@@ -61,7 +53,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     where = tmp_path_factory.mktemp("engines")
     rules = rule_files(where)
     config = f"global: {{evaluation_interval: 1s}}\nrule_files: [{', '.join(map(str, rules))}]\n"
-    page = page_of_the_shop(where)
+    page = with_scrape(page_of_the_shop(where))
     with ExitStack() as parts:
         oracle = parts.enter_context(
             oracle_server(newer("prometheus"), [], where / "prometheus", "--web.enable-lifecycle")
@@ -87,46 +79,9 @@ def reload(port: int) -> None:
     connection.close()
 
 
-def page_of_the_shop(where: Path) -> Samples:
-    """The page of a shop that was used, and what a scrape of it adds."""
-    store = where / "store"
-    env = {"SIDELIGHT_DIR": str(store), "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1"}
-    with (
-        served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as shop,
-        Sidecar(store, where) as sidecar,
-    ):
-        eventually(lambda: 'sidelight_workers{state="serving"} 2' in sidecar.get("/metrics")[1])
-        with shoppers(shop):
-            time.sleep(15)
-            found = samples(sidecar.get("/metrics")[1])
-    scrape = {"up": 1.0, "scrape_duration_seconds": 0.01, "scrape_samples_scraped": 1_000.0}
-    return found | {(name, frozenset[tuple[str, str]]()): value for name, value in scrape.items()}
-
-
 def recorded_before() -> Samples:
     slo = frozenset({("slo", "latency")})
     return {(name, slo): value for name, value in RATES.items()}
-
-
-def answer(port: int, expr: str, at: float, *, instant: bool = True) -> Values:
-    """The values of a query at a time; of a range, the last ones."""
-    if instant:
-        found = get(port, "query", query=expr, time=str(at))
-    else:
-        start = str(at - 60)
-        found = get(port, "query_range", query=expr, start=start, end=str(at), step="15")
-    assert found["status"] == "success", (expr, found)
-    rows = found["data"]["result"]
-    return {_labels(row["metric"]): float(_last(row)[1]) for row in rows}
-
-
-def _labels(given: dict[str, str]) -> frozenset[tuple[str, str]]:
-    bound = {"le": str(float(given["le"]))} if "le" in given else {}
-    return frozenset({**given, **bound}.items())
-
-
-def _last(row: dict[str, list[str]]) -> list[str]:
-    return row["value"] if "value" in row else list(row["values"][-1])
 
 
 def answers(engines: Engines, each: PanelQuery, at: float) -> list[Values]:
@@ -144,12 +99,8 @@ def test_every_query_of_the_dashboards(engines: Engines) -> None:
     for each in all_queries():
         expected, found = answers(engines, each, at)
         answered += bool(expected)
-        if LONG.search(each.expr):
-            continue
-        if CHOOSES.search(each.expr):
-            assert len(found) == len(expected), each
-            expected = {key: expected.get(key, value) for key, value in found.items()}
-        assert found == pytest.approx(expected, rel=1e-6), (each, each.expr)
+        if not LONG.search(each.expr):
+            check_same(expected, found, each, 1e-6)
     assert answered > 150
 
 
@@ -175,11 +126,13 @@ def test_long_windows(engines: Engines) -> None:
             rows = query(port, f'{name}{{job="{RECORDED_JOB}"}}')
             values = [float(row["value"][1]) for row in rows]
             assert values == pytest.approx([ratio], rel=0.01), (name, port)
-    for window in ("30m", "1h"):
-        name = f'slo:requests:increase{window}{{job="{RECORDED_JOB}"}}'
-        expected, found = (answer(port, name, time.time()) for port in engines)
+    of_rules = [f'slo:requests:increase{w}{{job="{RECORDED_JOB}"}}' for w in ("30m", "1h")]
+    of_range = [each.expr for each in all_queries() if "sum_over_time(slo:" in each.expr]
+    assert of_range
+    for text in (*of_rules, *(sent(expr, job=RECORDED_JOB) for expr in of_range)):
+        expected, found = (answer(port, text, time.time()) for port in engines)
         assert len(found) == 1
-        assert found == pytest.approx(expected, rel=1e-6)
+        assert found == pytest.approx(expected, rel=1e-6), text
 
 
 def test_rates_of_an_uneven_counter(engines: Engines) -> None:

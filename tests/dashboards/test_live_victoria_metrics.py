@@ -89,6 +89,19 @@ def needed(each: PanelQuery) -> bool:
     return not SCRAPED.search(each.expr)
 
 
+def test_each_series_has_its_value(stores: Stores) -> None:
+    """Once nobody asks, every count of requests is the one that Prometheus scrapes."""
+    with shoppers(stores.shop):
+        eventually(lambda: len(counts(stores.prometheus)) > 500)
+    assert eventually(lambda: counts(stores.prometheus) == counts(stores.victoria_metrics))
+
+
+def counts(port: int) -> dict[frozenset[tuple[str, str]], str]:
+    """The counts of the shop's requests, of every route and bucket."""
+    rows = query(port, '{__name__=~"http_server_.+_(count|sum|bucket)",job="shop"}')
+    return {frozenset(_labels(row["metric"])): row["value"][1] for row in rows}
+
+
 def test_every_dashboard_finds_data(stores: Stores) -> None:
     """Each query that has an answer from Prometheus has one from VictoriaMetrics, in time."""
     asked = [each for each in all_queries() if needed(each)]

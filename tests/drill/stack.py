@@ -61,7 +61,7 @@ class Stack:
         self._start_alertmanager()
         self.prometheus = parts.enter_context(self._store())
         settle(self.sidecar, WORKERS)
-        eventually(lambda: query(self.prometheus, 'up{job="shop"} == 1'))
+        eventually(lambda: self.query(f'sum(sidelight_workers{{job="shop"}}) == {WORKERS}'))
         # Prometheus begins to scrape five seconds after its start: long enough, at this scale,
         # for the service to be missed.
         eventually(lambda: not self.query("ALERTS") and not inbox.firing())
@@ -132,9 +132,12 @@ class Stack:
 
     def _store(self) -> AbstractContextManager[int]:
         """What scrapes the sidecar, evaluates the rules and answers queries, on a port."""
+        return prometheus(self._config(), self.where, f"--rules.alert.resend-delay={AGAIN}")
+
+    def _config(self) -> str:
+        """Of a Prometheus that does all of this alone."""
         places = {"sidecar": self.sidecar.port, "alertmanager": self.alertmanager}
-        config = PROMETHEUS.format(scrape=self.time("30s"), rules=self._rules(), **places)
-        return prometheus(config, self.where, f"--rules.alert.resend-delay={AGAIN}")
+        return PROMETHEUS.format(scrape=self.time("30s"), rules=self._rules(), **places)
 
 
 @contextmanager

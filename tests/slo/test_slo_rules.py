@@ -181,23 +181,36 @@ def test_a_stream_is_not_in_the_services_latency() -> None:
         LATENCY + '[[slo.route]]\nmatch = "GET /feed"\nlatency = "95% < 1s"\nfirst_byte = true\n'
     )
     total, stream = recorded(of, names.TOTAL_RATE)
-    assert 'unless route_class:http_server_requests:rate5m{job="a",' in total
+    assert f'unless {names.ROUTE_LE}{{job="a",' in total
     assert "/feed" in total
-    assert names.STARTS in stream
+    assert f'{names.STARTS_LE}{{job="a",' in stream
 
 
 def test_a_service_that_streams() -> None:
     """With first_byte, streaming routes are measured to the first byte, and others to the end."""
     (total,) = recorded(context(LATENCY + "first_byte = true"), names.TOTAL_RATE)
     assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
-    assert f"or {names.STARTS}" in total
+    assert f"or {names.STARTS_LE}" in total
 
 
 def test_event_streams_need_no_setting() -> None:
     """Without first_byte, only event streams are measured to the first byte."""
     (total,) = recorded(context(LATENCY), names.TOTAL_RATE)
     streams = f'on (job, http_request_method, http_route) {names.EVENTS}{{job="a"}}'
-    assert f'unless {streams} or ({names.STARTS}{{job="a"}}) and {streams}' in total
+    starts = f'{names.STARTS_LE}{{job="a",le="+Inf"}}'
+    assert f"unless {streams} or ({starts}) and {streams}" in total
+
+
+def test_a_difference_is_of_one_recorded_series() -> None:
+    """Both sides have the same names: in vmalert, series of two rules are of two evaluations."""
+    differences = 0
+    for of in (shop(), context(LATENCY), context(LATENCY + "first_byte = true")):
+        for rule in every_rule(of):
+            sides = [set(re.findall(r"\w+:[\w:]+", side)) for side in rule["expr"].split(" - ")]
+            if all(sides) and len(sides) > 1:
+                assert sides == [sides[0]] * len(sides), rule
+                differences += 1
+    assert differences == 5
 
 
 def test_an_impossible_burn_rate_has_no_rule() -> None:

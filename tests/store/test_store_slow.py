@@ -40,6 +40,7 @@ def record(when: float, **more: Any) -> SlowRequest:
 LINE = "/report: /srv/shop/report.py:31 in total"
 FULL = record(
     1.0,
+    queued=0.125,
     phases={"endpoint": 1.0, "dependencies": 0.5},
     loop_blocked=0.25,
     threads_waiting=3,

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
-from sidelight.asgi.client_connection import arrival, note_end
+from sidelight.asgi.client_connection import arrival
 from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
@@ -74,7 +74,9 @@ class RequestState(UncommonRequest):
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
-                    note_end(self.server_receive, now)
+                    server = getattr(self.server_receive, "__self__", None)
+                    if (flow := getattr(server, "flow", None)) is not None:
+                        flow.sidelight_ended = now  # as `note_end`
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
             self.key.recorder.faults.note("send")
         return self.server_send(message)
@@ -153,7 +155,7 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
             if (
                 path == key.metrics_path
                 or MARK in scope
-                or key.unsampled == 1
+                or key.unsampled <= 1
                 or (key.exclusions is not None and key.exclusions.cover(path))
             ):
                 return None
@@ -169,13 +171,18 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
         key.unsampled -= 1
         start = monotonic_ns()
         if queued:
-            state.set_extra().queued = queued
+            note_wait(state, start, queued)
             start -= queued
         elif key.clock.is_late(start):
             start -= waited(state, start)
         state.since = start
-        if slots := key.slots:
-            state.slot = slot = slots.pop()
+        try:
+            state.slot = slot = key.slots.pop()
+        except IndexError:  # none is free
+            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
+            if slot == UNTRACKED:
+                state.set_extra()
+        else:
             try:
                 key.paths[slot].value = scope["raw_path"]
             except (KeyError, TypeError, ValueError):  # none, of another type, or too long
@@ -183,10 +190,6 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
             words = key.words
             words[slot + 1] = key.packed
             words[slot] = start
-        else:
-            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
-            if slot == UNTRACKED:
-                state.set_extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
         if start > key.due:
@@ -204,9 +207,15 @@ def waited(state: RequestState, now: int) -> int:
         arrived = arrival(state.server_receive, now)
         ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
         if ns >= NOTICEABLE_WAIT:
-            state.set_extra().queued = ns
+            note_wait(state, now, ns)
             return ns
     return 0
+
+
+def note_wait(state: RequestState, now: int, ns: int) -> None:
+    """A request that begins now has waited for so long, for whatever the loop did meanwhile."""
+    state.set_extra().queued = ns
+    state.key.recorder.heartbeat.use.add_wait(now - ns, now)
 
 
 def give_up(key: RequestKey, scope: Scope, slot: int | None) -> None:

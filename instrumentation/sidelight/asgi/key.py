@@ -49,6 +49,9 @@ class PythonKey:
         """Count whole responses of a route with a status on the fast path from now on."""
         self.last_series.setdefault(root_path, {})[id(route)] = series
 
+    def remember_busy(self, root_path: str, route: object, word: int) -> None:
+        """Count the busy time of a route natively from now on: Python does not clock it."""
+
     def forget_series(self) -> None:
         """Forget all that was remembered."""
         self.last_series.clear()

@@ -3,12 +3,13 @@
 `fast_path` is the reference: the extension does the same for common requests.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from sidelight.asgi.awaiting import wait_for
 from sidelight.asgi.client_connection import arrival, client_left
 from sidelight.asgi.fast_path import PythonCalls, RequestState
 from sidelight.asgi.mark import ORIGIN
@@ -58,11 +59,6 @@ def note(key: RequestKey | None, where: str, error: BaseException) -> None:
         raise error  # noqa: TRY301 the fault that is handled is the one that is noted
     except BaseException:  # noqa: BLE001 whatever it is, it must not reach the request
         faults.note(where)
-
-
-async def wait_for(awaitable: Awaitable[Any]) -> Any:
-    """Await what is no coroutine of Python's own."""
-    return await awaitable
 
 
 if TYPE_CHECKING or extension is None:

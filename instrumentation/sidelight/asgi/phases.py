@@ -12,8 +12,12 @@ from sidelight.contract import METRICS, NANOSECONDS
 
 PHASE = METRICS["fastapi_request_phase_duration_seconds"]
 BODY = "body"
+QUEUE = "queue"
+"""The wait for the event loop before the application was called."""
 DEPENDENCIES, ENDPOINT, _ = builtin_telemetry.OPERATIONS
 THREAD_WAIT = "thread_wait"
+NEVER = 1 << 62
+"""More requests than any process serves."""
 
 
 class Phases:
@@ -37,7 +41,7 @@ class Phases:
             return False
         now = monotonic_ns()
         if operation == ENDPOINT and self._ready and get_ident() != self._thread:
-            self._add(THREAD_WAIT, now - self._ready)
+            self.add(THREAD_WAIT, now - self._ready)
         self._open, self._since = operation, now
         return True
 
@@ -45,7 +49,7 @@ class Phases:
         """The operation that was begun has ended."""
         now = monotonic_ns()
         operation, self._open = self._open, ""
-        self._add(operation, now - self._since)
+        self.add(operation, now - self._since)
         if operation == DEPENDENCIES:
             self._ready, self._thread = now, get_ident()
 
@@ -57,14 +61,16 @@ class Phases:
             message = await receive()
             if message["type"] == "http.request":
                 waited = monotonic_ns() - before
-                self._add(BODY, waited)
+                self.add(BODY, waited)
                 self._since += waited
             return message
 
         return timed
 
-    def _add(self, phase: str, ns: int) -> None:
-        self._spent[phase] = self._spent.get(phase, 0) + ns
+    def add(self, phase: str, ns: int) -> None:
+        """Add to a phase; nothing is no phase."""
+        if ns:
+            self._spent[phase] = self._spent.get(phase, 0) + ns
 
     def seconds(self) -> dict[str, float]:
         """Seconds by phase, with the one that it is in until now."""
@@ -89,8 +95,8 @@ class PhaseSampler:
         self._series = {}  # those that were used, by route and phase
 
     def gap(self) -> int:
-        """How many requests from now the next one is measured; -1 is never."""
-        return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else -1
+        """How many requests from now the next one is measured."""
+        return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else NEVER
 
     def record(self, phases: Phases, writer: SeriesWriter, route: str) -> None:
         """Add what a request has spent to the series of its route."""

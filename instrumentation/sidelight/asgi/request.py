@@ -13,6 +13,7 @@ from sidelight.asgi.cancellation import is_cancellation
 from sidelight.asgi.chosen_route import requested_path
 from sidelight.asgi.client_connection import client_left, note_end
 from sidelight.asgi.mark import Measurement
+from sidelight.asgi.phases import QUEUE as QUEUE_PHASE
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.response_headers import content_length, is_event_stream, is_sent
@@ -184,6 +185,7 @@ class UncommonRequest(Measurement):
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
             if extra.phases is not None:
+                extra.phases.add(QUEUE_PHASE, extra.queued)
                 recorder.sampler.record(extra.phases, recorder.writer, series.route)
             if extra.queued:
                 recorder.writer.observe(QUEUE, (series.method, series.route), extra.queued)
@@ -227,6 +229,7 @@ class UncommonRequest(Measurement):
             status=self.status,
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
+            queued=extra.queued / NANOSECONDS if extra and extra.queued else None,
             phases=extra.phases.seconds() if extra and extra.phases else None,
             loop_blocked=met.loop_blocked,
             blocked_by=met.blocked_by,

@@ -74,6 +74,7 @@ def add_workers(snapshot: Snapshot, files: Iterable[FileContents], key_of: KeyOf
             taken = key_of("sidelight_snapshot_age_seconds", (str(file.header.worker),))
             if taken in snapshot.sums:  # the file has the time of the values
                 snapshot.sums[taken] = (max(0, now - snapshot.sums[taken][0]),)
+            snapshot.listening.append(file.index.listening_ports)
             info = file.index.service_info
             if info.version:  # a worker publishes it a moment after it made its file
                 snapshot.services.append(info)

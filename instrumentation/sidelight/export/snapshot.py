@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from sidelight.app_metrics.families import AppFamily
 from sidelight.store.file_index import unpacker
+from sidelight.store.listening_ports import ListeningPorts
 from sidelight.store.reader import StoredExemplar
 from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
@@ -33,7 +34,7 @@ class Snapshot:
 
     ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
     began to count, in nanoseconds since the epoch; 0 when there was none yet. ``services`` is
-    what running workers say of themselves.
+    what running workers say of themselves, ``listening`` the ports on which they listen.
     """
 
     sums: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
@@ -41,3 +42,4 @@ class Snapshot:
     app_families: dict[str, AppFamily] = field(default_factory=dict)
     started: int = 0
     services: list[ServiceInfo] = field(default_factory=list)
+    listening: list[ListeningPorts] = field(default_factory=list)

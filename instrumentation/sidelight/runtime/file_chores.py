@@ -3,16 +3,25 @@
 A call of the file system may wait, so the event loop makes none.
 """
 
+from contextlib import suppress
+from functools import partial
 from time import monotonic
 
 from sidelight.app_metrics.publisher import AppMetricsPublisher
 from sidelight.runtime import process
 from sidelight.runtime.faults import Faults, guarded
+from sidelight.runtime.tcp_sockets import listening_ports
+from sidelight.store.layout import BlockKind
+from sidelight.store.listening_ports import ListeningPorts, encode
 from sidelight.store.process_store import Store
+from sidelight.store.writer import StoreFull
 
 EVERY = 1.0
 PROCESS_EVERY = 5
 """Process metrics are published at every fifth time."""
+PORTS_EVERY = 60
+PORTS_FIRST = (1, 5)
+"""The times at which a server that has just started may listen."""
 
 
 class FileChores:
@@ -25,6 +34,7 @@ class FileChores:
         self._faults = faults
         self._times = 0
         self._next = 0.0
+        self._ports = ListeningPorts()
 
     def do_if_due(self) -> None:
         """Do them, once a second. Never raises."""
@@ -34,14 +44,25 @@ class FileChores:
     def do(self) -> None:
         """Do them now. Never raises."""
         self._next = monotonic() + EVERY
-        for part in (self._publish_process, self.look_for_file, self._app_metrics.publish_if_due):
+        parts = [self.look_for_file, self._app_metrics.publish_if_due]
+        if self._times % PROCESS_EVERY == 0:
+            parts.append(partial(process.publish, self._store.file))
+        if self._times % PORTS_EVERY == 0 or self._times in PORTS_FIRST:
+            parts.append(self._publish_ports)
+        self._times += 1
+        for part in parts:
             with guarded("heartbeat", self._faults):  # the other parts go on
                 part()
 
-    def _publish_process(self) -> None:
-        if self._times % PROCESS_EVERY == 0:
-            process.publish(self._store.file)
-        self._times += 1
+    def _publish_ports(self) -> None:
+        """Publish the ports on which this process listens, with those that it had before."""
+        if not self._store.shared:  # no sidecar reads it
+            return
+        with suppress(OSError, StoreFull):  # the system doesn't tell, or there is no room
+            found = listening_ports()
+            if not found.ports <= self._ports.ports:
+                self._ports = found._replace(ports=found.ports | self._ports.ports)
+                self._store.file.append_block(BlockKind.LISTENING_PORTS, encode(self._ports))
 
     def look_for_file(self) -> None:
         """Find out whether the worker's file is where readers find it."""

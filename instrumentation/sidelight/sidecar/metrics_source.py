@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import anyio
+import anyio.to_thread
 
 from sidelight.cooperative import run_in_slices
 from sidelight.errors import StoreError
@@ -16,6 +17,7 @@ from sidelight.export.collector import Collector
 from sidelight.export.snapshot import Snapshot
 from sidelight.runtime.about import about
 from sidelight.settings import Settings
+from sidelight.sidecar.socket_queues import socket_queues
 from sidelight.store import directory
 from sidelight.store.blocked_loop import BlockedLoop
 from sidelight.store.directory import Directory
@@ -77,6 +79,9 @@ class MetricsSource:
                 raise directory.explained(error, self._path) from error
             self.service = self._service_of(snapshot)
             collector.add_target_info(snapshot, self.service)
+            queues = await anyio.to_thread.run_sync(socket_queues, snapshot.listening)
+            for (name, port), value in queues.items():
+                snapshot.sums[collector.key(name, (port,))] = (value,)
             for outcome, number in self.export_outcomes.items():
                 snapshot.sums[collector.key("sidelight_otlp_exports_total", (outcome,))] = (number,)
             for name, label, value in self.extra_values():

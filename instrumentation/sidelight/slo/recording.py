@@ -25,8 +25,8 @@ UNCOUNTED = f"{CLIENT_DISCONNECTED}|{SERVER_SHUTDOWN}"
 COUNTED = f'{ERROR}!~"{UNCOUNTED}"'
 FAILED = f'{CLASS}="5xx"'
 BROKEN = f'{ERROR}="{INCOMPLETE_RESPONSE}"'
-GOOD = f'{CLASS}!="5xx",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
-RAW_GOOD = f'{STATUS}!~"5..",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
+ALL = 'le="+Inf"'
+GOOD = f'{STATUS}!~"5..",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
 DURATION = "http_server_request_duration_seconds"
 START = "fastapi_time_to_first_byte_seconds"
 STARTED = f"{START}_count"
@@ -63,7 +63,7 @@ def _counts(context: RuleContext) -> Iterator[Rule]:
 
 def _times(context: RuleContext) -> Iterator[Rule]:
     each = f"sum by (<by>, {METHOD}, {ROUTE})"
-    yield _rule(names.ROUTE_LE, _buckets(context, DURATION, RAW_GOOD))
+    yield _rule(names.ROUTE_LE, _buckets(context, DURATION, GOOD))
     yield _rule(
         names.SERVICE_LE, f"sum by ({context.by}, le) ({names.ROUTE_LE}{context.matchers()})"
     )
@@ -95,7 +95,7 @@ def objectives(context: RuleContext) -> Iterator[Rule]:
             bad = f"{bad_of(context, one, context.by)} or on ({context.by}) 0 * {total}"
         else:
             requests, fast = good_and_fast(context, one, context.by)
-            bad = f"clamp_min({total} - on ({context.by}) {fast}, 0)"
+            bad = f"clamp_min({requests} - {fast}, 0)"
         yield _rule(names.TOTAL_RATE, requests, **labels(one))
         yield _rule(names.BAD_RATE, bad, **labels(one))
         yield _rule(names.OBJECTIVE, f"0 * {total} + {plain(one.share)}", **labels(one))
@@ -140,23 +140,27 @@ def means(context: RuleContext) -> Iterator[Rule]:
 
 
 def good_and_fast(context: RuleContext, objective: Objective, by: str) -> tuple[str, str]:
-    """Rates of good responses, and of those within the latency, summed ``by`` these labels."""
+    """Rates of good responses, and of those within the latency, summed ``by`` these labels.
+
+    Both are buckets of one recorded series, so they are of one evaluation also where a rule finds
+    what another recorded only later, as in vmalert. Else their difference would be the traffic's.
+    """
     assert objective.seconds is not None  # noqa: S101 for mypy: a latency has seconds
-    bucket = le(plain(objective.seconds))
-    if objective.first_byte and objective.route:
-        good = _of(context, objective, (names.STARTS, ""))
-        fast = _of(context, objective, (names.STARTS_LE, bucket))
-    else:
-        good = _of(context, objective, (names.ROUTE_CLASS, GOOD))
-        fast = _of(context, objective, (names.ROUTE_LE, bucket))
-        kind = names.STARTS if objective.first_byte else names.EVENTS
-        streams = f"on ({context.by}, {METHOD}, {ROUTE}) {kind}{context.matchers()}"
-        also = "" if objective.first_byte else f" and {streams}"
-        starts = _of(context, objective, (names.STARTS, ""))
-        good = f"{good} unless {streams} or {_grouped(starts, also)}"
-        starts = _of(context, objective, (names.STARTS_LE, bucket))
-        fast = f"{fast} unless {streams} or {_grouped(starts, also)}"
+    within = le(plain(objective.seconds))
+    good, fast = (_of_bucket(context, objective, bucket) for bucket in (ALL, within))
     return f"sum by ({by}) ({good})", f"sum by ({by}) ({fast})"
+
+
+def _of_bucket(context: RuleContext, objective: Objective, bucket: str) -> str:
+    """A bucket of what the objective measures: durations, or times to the first byte."""
+    starts = _of(context, objective, (names.STARTS_LE, bucket))
+    if objective.first_byte and objective.route:
+        return starts
+    kind = names.STARTS if objective.first_byte else names.EVENTS
+    streams = f"on ({context.by}, {METHOD}, {ROUTE}) {kind}{context.matchers()}"
+    also = "" if objective.first_byte else f" and {streams}"
+    durations = _of(context, objective, (names.ROUTE_LE, bucket))
+    return f"{durations} unless {streams} or {_grouped(starts, also)}"
 
 
 def _grouped(series: str, also: str) -> str:

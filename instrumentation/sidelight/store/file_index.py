@@ -8,8 +8,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from sidelight.errors import InvalidDataError
-from sidelight.store import layout, service_info, slow_requests
+from sidelight.store import layout, listening_ports, service_info, slow_requests
 from sidelight.store.layout import WORD, BlockKind
+from sidelight.store.listening_ports import ListeningPorts
 from sidelight.store.schema import Schema, StoredFamily, decode
 from sidelight.store.service_info import ServiceInfo
 from sidelight.store.slow_requests import SlowRequest, kept
@@ -48,6 +49,7 @@ class FileIndex:
     merged_ids: tuple[bytes, ...] = ()
     app_metrics: bytes = b""
     service_info: ServiceInfo = field(default_factory=ServiceInfo)
+    listening_ports: ListeningPorts = field(default_factory=ListeningPorts)
     slow_requests: list[SlowRequest] = field(default_factory=list)
     """Slow requests that the totals keep."""
     slow_ring: tuple[int, int] = (0, 0)
@@ -98,6 +100,8 @@ class FileIndex:
             self.app_metrics = key
         elif kind == BlockKind.SERVICE_INFO:
             self.service_info = service_info.decode(key)
+        elif kind == BlockKind.LISTENING_PORTS:
+            self.listening_ports = listening_ports.decode(key)
         else:
             self.has_unknown_blocks = True
 

@@ -89,6 +89,7 @@ class BlockKind(IntEnum):
     SERVICE_INFO = 7
     SLOW_REQUESTS = 8
     BLOCKED_LOOP = 9
+    LISTENING_PORTS = 10
 
 
 LATER: Final = "layout_version"

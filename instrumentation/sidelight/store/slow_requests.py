@@ -22,7 +22,8 @@ class SlowRequest:
     sampled. ``loop_blocked`` is how long the event loop was blocked during the request, by any
     code, and ``blocked_by`` is the route and the lines of most of it. ``threads_waiting`` is how
     many calls waited for a thread when it began. None means unknown. ``path`` is empty unless the
-    settings ask for it.
+    settings ask for it. ``queued`` is how long the request waited for the event loop before the
+    application was called, which is a part of ``seconds``.
     """
 
     when: float
@@ -31,6 +32,7 @@ class SlowRequest:
     status: int
     seconds: float
     first_byte: float
+    queued: float | None = None
     phases: dict[str, float] | None = None
     loop_blocked: float | None = None
     threads_waiting: int | None = None
@@ -51,6 +53,7 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "status": int,
     "seconds": (int, float),
     "first_byte": (int, float),
+    "queued": (int, float),
     "phases": dict,
     "loop_blocked": (int, float),
     "threads_waiting": int,

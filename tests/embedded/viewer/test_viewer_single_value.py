@@ -167,6 +167,7 @@ SLOW = {
     "status": 503,
     "seconds": 1.25,
     "first_byte": 0.5,
+    "queued": 0.2,
     "phases": {"body": 0.00002, "endpoint": 0.9, "dependencies": 0.1},
     "loop_blocked": 0.6,
     "threads_waiting": 0,
@@ -180,13 +181,13 @@ def test_slow_requests() -> None:
     found = slow_page.table([SLOW, bare])
     assert [row[0][0] for row in found["rows"]] == [1_800_000_001, 1_800_000_000.5]
     assert [cell[1] for cell in found["rows"][1][1:]] == [
-        "1.25 s", "GET", "/p/{id}", "503", "500 ms", "600 ms", "0",
+        "1.25 s", "GET", "/p/{id}", "503", "500 ms", "200 ms", "600 ms", "0",
         "endpoint 900 ms, dependencies 100 ms", "/p/{id}: /srv/p.py:7 in p", "-",
     ]  # fmt: skip
     assert found["rows"][1][3][3] == (
         "/d/sidelight-route?from=now-1h&to=now&var-route=%2Fp%2F%7Bid%7D"
     )
-    assert [cell[1] for cell in found["rows"][0][3:]] == ["(no route)", *["-"] * 7]
+    assert [cell[1] for cell in found["rows"][0][3:]] == ["(no route)", *["-"] * 8]
 
 
 def test_a_loop_that_is_blocked_now() -> None:
@@ -194,7 +195,7 @@ def test_a_loop_that_is_blocked_now() -> None:
     blocked = {"worker": 1, "seconds": 3.5, "blocked_by": "/p/{id}: /srv/p.py:7 in p"}
     found = slow_page.table([SLOW | {"when": 1.0}, slow_page.blocked_now(blocked)])
     assert [cell[1] for cell in found["rows"][0][1:]] == [
-        "-", "-", "(worker 1 is blocked)", "-", "-", "3.50 s", "-", "-",
+        "-", "-", "(worker 1 is blocked)", "-", "-", "-", "3.50 s", "-", "-",
         "/p/{id}: /srv/p.py:7 in p", "-",
     ]  # fmt: skip
 

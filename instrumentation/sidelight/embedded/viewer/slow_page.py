@@ -26,7 +26,7 @@ YELLOW: Final = "#e5a72e"
 Json = dict[str, Any]
 COLUMNS: Final = (
     ("When", False), ("Duration", True), ("Method", False), ("Route", False), ("Status", True),
-    ("First byte", True), ("Loop blocked", True), ("Threads waiting", True),
+    ("First byte", True), ("Queued", True), ("Loop blocked", True), ("Threads waiting", True),
     ("Time by phase", False), ("Blocked by", False), ("Trace", False),
 )  # fmt: skip
 """The names of the columns, and whether they contain numbers."""
@@ -77,6 +77,7 @@ def _row(record: Mapping[str, Any]) -> list[Any]:
         [route, record.get("path") or route or "(no route)", "", _route_link(route)],
         [status, str(status or NO_VALUE), RED if (status or 0) >= SERVER_ERROR else "", ""],
         _duration(record.get("first_byte")),
+        _duration(record.get("queued"), YELLOW if record.get("queued") else ""),
         _duration(blocked, YELLOW if (blocked or 0) >= MIN_BLOCKED else ""),
         _count(record.get("threads_waiting")),
         [None, _phases(record.get("phases") or {}), "", ""],
