@@ -61,13 +61,13 @@ OVERVIEW: Final = [
         colours=levels((0.1, WARN), (0.5, BAD)),
     ),
     _waiting(
-        "Calls waiting for a thread",
+        "Waiting for a thread",
         "Calls that wait for an AnyIO thread.",
         "anyio_threadpool_waiting",
         NO_SIDELIGHT,
     ),
     _waiting(
-        "Calls waiting for a connection",
+        "Waiting for a connection",
         "Calls that wait for a connection of a watched pool.",
         "db_client_connection_pending_requests",
         "No pool is watched",

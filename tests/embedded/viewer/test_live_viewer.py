@@ -60,7 +60,7 @@ MAY_BE_EMPTY = {
     "sidelight-route": {
         *TOTALS,
         "Background tasks",
-        "Exceptions of $method $route",
+        "Exceptions of route $route, method $method",
         "In flight",
         "Disconnects, lost requests, invalid responses",
         "Oldest in flight",
@@ -76,7 +76,7 @@ MAY_BE_EMPTY = {
         "Executor wait and run time",
         "Upstreams",
         "Upstreams over long time ranges",
-        "Calls waiting for a connection",
+        "Waiting for a connection",
         "Workers that died",
         "Worker exits",
     },
@@ -417,11 +417,13 @@ def test_a_hostile_label_is_text(world: World) -> None:
         chip.click()
         expect(reader.page.get_by_role("option", name=HOSTILE)).to_be_visible()
         reader.page.keyboard.press("Escape")
-        eventually(lambda: _refreshed(reader)["Exceptions of $method $route"] == "chart")
+        eventually(
+            lambda: _refreshed(reader)["Exceptions of route $route, method $method"] == "chart"
+        )
         expect(
-            reader.panel("Exceptions of $method $route").locator(".sl-legend button")
+            reader.panel("Exceptions of route $route, method $method").locator(".sl-legend button")
         ).to_have_text(HOSTILE)
-        reader.hover("Exceptions of $method $route")
+        reader.hover("Exceptions of route $route, method $method")
         expect(reader.page.locator(".sl-tip")).to_contain_text(HOSTILE)
         assert reader.page.evaluate("[window.hit, document.images.length]") == [None, 0]
         assert reader.problems == []
