@@ -112,6 +112,7 @@ typedef struct {
         uint32_t word; /* where the busy time of its route is counted */
     } *ring;              /* the last steps that took long; NULL until the first */
     uint32_t stepped;     /* how many since `take_steps` */
+    int in_step;          /* a step is being clocked */
 } Clock;
 
 #define LONG_STEP 100000 /* ns; a shorter step alone makes no one wait noticeably */
@@ -280,6 +281,7 @@ static PyMethodDef clock_methods[] = {
 };
 
 static PyMemberDef clock_members[] = {
+    {"in_step", T_INT, offsetof(Clock, in_step), READONLY, "Whether a step is being clocked."},
     {"routed", T_LONGLONG, offsetof(Clock, routed), READONLY,
      "Busy time that was counted for routes, in ns."},
     {NULL},
@@ -1831,12 +1833,25 @@ busy_word(Steps *steps)
     return word < steps->key->view.len / (Py_ssize_t)sizeof(uint64_t) ? word : -1;
 }
 
+/* A step begins. Returns when. */
+static int64_t
+begin_step(Steps *steps)
+{
+    if (steps->key->clock != NULL) {
+        ((Clock *)steps->key->clock)->in_step++;
+    }
+    return now_ns();
+}
+
 /* Count a step. An exception that is set stays as it is. */
 static void
-count_step(Steps *steps, int64_t start, int is_last)
+end_step(Steps *steps, int64_t start, int is_last)
 {
     Key *key = steps->key;
     int64_t end = now_ns();
+    if (key->clock != NULL) {
+        ((Clock *)key->clock)->in_step--;
+    }
     steps->pending += end - start;
     if (steps->pending < LONG_STEP && !is_last) {
         return;
@@ -1868,9 +1883,9 @@ steps_step(PyObject *self, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = now_ns();
+    int64_t start = begin_step(steps);
     PySendResult outcome = PyIter_Send(coroutine, value, result);
-    count_step(steps, start, outcome != PYGEN_NEXT);
+    end_step(steps, start, outcome != PYGEN_NEXT);
     Py_DECREF(coroutine);
     if (outcome != PYGEN_NEXT) {
         Py_CLEAR(steps->steps);
@@ -1903,9 +1918,9 @@ steps_throw(PyObject *self, PyObject *args)
         return NULL;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = now_ns();
+    int64_t start = begin_step(steps);
     PyObject *result = throw_into(coroutine, steps->clocked->state->s_throw, args);
-    count_step(steps, start, result == NULL);
+    end_step(steps, start, result == NULL);
     Py_DECREF(coroutine);
     if (result == NULL) {
         Py_CLEAR(steps->steps);
@@ -1922,9 +1937,9 @@ steps_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (coroutine == NULL) {
         Py_RETURN_NONE;
     }
-    int64_t start = now_ns();
+    int64_t start = begin_step(steps);
     PyObject *done = PyObject_CallMethodNoArgs(coroutine, steps->clocked->state->s_close);
-    count_step(steps, start, 1);
+    end_step(steps, start, 1);
     Py_DECREF(coroutine);
     return done;
 }
