@@ -110,7 +110,7 @@ class Dispatch:
         if kept and header is None:
             self._lifecycle.learn(key)
         state = begin({}, scope, receive, send, key, queued)
-        if state is not None and key.unsampled == 0:
+        if state is not None and key.unsampled <= 0:
             with guarded("phases", store.recorder.faults):
                 sample(state)
         return state

@@ -155,7 +155,7 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
             if (
                 path == key.metrics_path
                 or MARK in scope
-                or key.unsampled == 1
+                or key.unsampled <= 1
                 or (key.exclusions is not None and key.exclusions.cover(path))
             ):
                 return None
@@ -176,8 +176,13 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
         elif key.clock.is_late(start):
             start -= waited(state, start)
         state.since = start
-        if slots := key.slots:
-            state.slot = slot = slots.pop()
+        try:
+            state.slot = slot = key.slots.pop()
+        except IndexError:  # none is free
+            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
+            if slot == UNTRACKED:
+                state.set_extra()
+        else:
             try:
                 key.paths[slot].value = scope["raw_path"]
             except (KeyError, TypeError, ValueError):  # none, of another type, or too long
@@ -185,10 +190,6 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
             words = key.words
             words[slot + 1] = key.packed
             words[slot] = start
-        else:
-            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
-            if slot == UNTRACKED:
-                state.set_extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
         if start > key.due:

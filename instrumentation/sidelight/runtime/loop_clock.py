@@ -124,7 +124,7 @@ class LoopClock(ClockBase):
         if not self._beats:
             return 0
         busy, upper, upper_idle = 0, now, self._idle_time.read()
-        for lower, lower_idle in reversed(self._beats):
+        for lower, lower_idle in reversed(tuple(self._beats)):
             idle = upper_idle - lower_idle
             if lower <= arrival:
                 return busy + max(0, upper - max(arrival, lower + idle))

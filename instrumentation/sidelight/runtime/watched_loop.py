@@ -29,6 +29,13 @@ LONG = 5 * NANOSECONDS
 """A block of this length is logged before it ends, since the worker may be killed first."""
 
 
+def frame_of(thread: int) -> FrameType | None:
+    """What a thread runs. None without a GIL: it may go on meanwhile, and that may crash."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return None
+    return sys._current_frames().get(thread)  # noqa: SLF001 it is documented
+
+
 class BlockAttribution(Protocol):
     """Finds the request that a stack belongs to, and counts the time it blocks the loop."""
 
@@ -168,8 +175,7 @@ class WatchedLoop:
 
     def _seen(self, *, is_late: bool) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
-        frames = sys._current_frames()  # noqa: SLF001 it is documented
-        source, last = self._attribute(frames.get(self.thread)), self._last_source
+        source, last = self._attribute(frame_of(self.thread)), self._last_source
         if not is_late:
             return source
         if last is None or last.route != source.route:
