@@ -150,6 +150,27 @@ LOOP_TRENDS: Final = [
         colours={"oldest": WARN},
     ),
 ]
+MACHINE: Final = [
+    time_series(
+        "What event loops wait for",
+        "Seconds per second: for the GIL, which other threads keep (an estimate), and for a "
+        "processor, summed over event loops; and how long a CPU quota stopped the container, "
+        "summed over its processors, which is a part of the wait for a processor.",
+        "short",
+        Query(total(rate("sidelight_gil_wait_seconds_total")), "GIL"),
+        Query(total(rate("sidelight_cpu_wait_seconds_total")), "processor"),
+        Query(total(rate("sidelight_cpu_throttled_seconds_total")), "CPU quota"),
+        empty=SIDELIGHT_ONLY,
+        colours={"CPU quota": BAD, "processor": WARN},
+    ),
+    time_series(
+        "Throttled periods",
+        "Periods per second, mostly of 100 ms, in which a container used up its CPU quota.",
+        "cps",
+        Query(total(rate("sidelight_cpu_throttled_periods_total"), "instance"), "{{instance}}"),
+        empty="No CPU quota is known, or not reported",
+    ),
+]
 
 
 def _executors(title: str, description: str, unit: str, most: int, **parts: str) -> PanelBuilder:
@@ -346,7 +367,16 @@ VERSIONS: Final = table(
 DASHBOARD: Final = dashboard(
     __name__,
     "Event loops, threads, executors, pools and processes. All panels require Sidelight.",
-    Section("", [Row(4, OVERVIEW), Row(7, LOOP_TRENDS), Row(9, LOOPS), Row(9, [LOOP_USE])]),
+    Section(
+        "",
+        [
+            Row(4, OVERVIEW),
+            Row(7, LOOP_TRENDS),
+            Row(9, LOOPS),
+            Row(9, [LOOP_USE]),
+            Row(7, MACHINE),
+        ],
+    ),
     Section("Threads and executors", [Row(7, THREADS)]),
     Section("Pools, dependencies and upstreams", [Row(8, POOLS), Row(7, DEPENDENCIES)]),
     Section("Processes", [Row(10, [INSTANCES]), Row(7, PROCESSES), Row(6, [VERSIONS])]),

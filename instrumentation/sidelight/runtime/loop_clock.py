@@ -100,6 +100,10 @@ class LoopClock(ClockBase):
         self._beats.clear()
         self.prepare(None if idle is None else loop, self._idle_time)
 
+    def idle(self) -> int | None:
+        """The loop's idle time so far; None where it is unknown. Called on the loop."""
+        return self._idle_time.read() if self.is_known else None
+
     def beat(self, now: int) -> int:
         """Note the idle time. Returns how long the loop was busy since the last beat, in ns.
 
