@@ -1948,9 +1948,9 @@ busy_word(Steps *steps)
     return word;
 }
 
-/* A step begins. Returns when. */
+/* A router's step begins. Returns when. */
 static int64_t
-begin_step(Steps *steps)
+start_clock(Steps *steps)
 {
     if (steps->key->clock != NULL) {
         ((Clock *)steps->key->clock)->in_step++;
@@ -1960,7 +1960,7 @@ begin_step(Steps *steps)
 
 /* Count a step. An exception that is set stays as it is. */
 static void
-end_step(Steps *steps, int64_t start, int is_last)
+stop_clock(Steps *steps, int64_t start, int is_last)
 {
     Key *key = steps->key;
     int64_t end = now_ns();
@@ -2004,9 +2004,9 @@ steps_step(PyObject *self, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = begin_step(steps);
+    int64_t start = start_clock(steps);
     PySendResult outcome = PyIter_Send(coroutine, value, result);
-    end_step(steps, start, outcome != PYGEN_NEXT);
+    stop_clock(steps, start, outcome != PYGEN_NEXT);
     Py_DECREF(coroutine);
     if (outcome != PYGEN_NEXT) {
         Py_CLEAR(steps->steps);
@@ -2039,9 +2039,9 @@ steps_throw(PyObject *self, PyObject *args)
         return NULL;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = begin_step(steps);
+    int64_t start = start_clock(steps);
     PyObject *result = throw_into(coroutine, steps->clocked->state->s_throw, args);
-    end_step(steps, start, result == NULL);
+    stop_clock(steps, start, result == NULL);
     Py_DECREF(coroutine);
     if (result == NULL) {
         Py_CLEAR(steps->steps);
@@ -2058,9 +2058,9 @@ steps_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (coroutine == NULL) {
         Py_RETURN_NONE;
     }
-    int64_t start = begin_step(steps);
+    int64_t start = start_clock(steps);
     PyObject *done = PyObject_CallMethodNoArgs(coroutine, steps->clocked->state->s_close);
-    end_step(steps, start, 1);
+    stop_clock(steps, start, 1);
     Py_DECREF(coroutine);
     return done;
 }

@@ -24,13 +24,12 @@ class LoopSampler:
         self._use = use
         self._last = 0
 
-    def next_sample(self, due: int) -> int | None:
-        """When to sample next, where the next heartbeat is ``due``; None while the loop is idle.
+    def next_sample(self, due: int) -> int:
+        """When to sample next, where the next heartbeat is ``due``.
 
-        A loop whose heartbeat is late is busy, too.
+        A loop that is idle is not sampled, until its heartbeat is late.
         """
-        start = self._last if self._use.is_busy else due
-        return max(self._last, start) + INTERVAL
+        return (self._last if self._use.is_busy else max(self._last, due)) + INTERVAL
 
     def sample(self, thread: int, now: int, route_of: RouteOf) -> None:
         """Look at a thread, and note the route that it works for."""
