@@ -61,13 +61,13 @@ OVERVIEW: Final = [
         colours=levels((0.1, WARN), (0.5, BAD)),
     ),
     _waiting(
-        "Calls waiting for a thread",
+        "Waiting for a thread",
         "Calls that wait for an AnyIO thread.",
         "anyio_threadpool_waiting",
         NO_SIDELIGHT,
     ),
     _waiting(
-        "Calls waiting for a connection",
+        "Waiting for a connection",
         "Calls that wait for a connection of a watched pool.",
         "db_client_connection_pending_requests",
         "No pool is watched",
@@ -165,10 +165,12 @@ MACHINE: Final = [
     ),
     time_series(
         "Throttled periods",
-        "Periods per second, mostly of 100 ms, in which a container used up its CPU quota.",
+        "Periods per second, mostly of 100 ms, in which containers used up their quota: at most "
+        "10 of one container.",
         "cps",
-        Query(total(rate("sidelight_cpu_throttled_periods_total"), "instance"), "{{instance}}"),
+        Query(total(rate("sidelight_cpu_throttled_periods_total")), "periods"),
         empty="No CPU quota is known, or not reported",
+        colours={"periods": BAD},
     ),
 ]
 
