@@ -105,7 +105,7 @@ $(OLDEST)/.package: $(OLDEST)/.requirements $(BUILT_FROM)
 	$(OLDEST)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints-oldest.txt -e .
 	@touch $@
 
-$(SUITES)/.package: $(SUITES)/.requirements pyproject.toml
+$(SUITES)/.package: $(SUITES)/.requirements $(BUILT_FROM)
 	$(SUITES)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e .
 	@touch $@
 
@@ -148,6 +148,10 @@ test-grafana: system setup  ## the dashboards in Grafana's own packages (Node.js
 .PHONY: test-pythons
 test-pythons:  ## the core's tests on each Python of PYTHONS that is found, each in its own .venv-3.*
 	@.ci/pythons $(PYTHONS)
+
+.PHONY: test-freethreaded
+test-freethreaded:  ## tests of the request path and the store on a Python without a GIL, which it builds
+	@.ci/freethreaded $(ARGS)
 
 .PHONY: test-asan
 test-asan: setup  ## the request path's tests on an extension with AddressSanitizer and UBSan
@@ -230,5 +234,5 @@ dist: wheel $(RELEASE)/.requirements  ## what a release publishes: the wheel, a 
 
 .PHONY: clean
 clean:  ## removes everything made here, environments too
-	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(SUITES) $(addprefix .venv-,$(PYTHONS)) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(NEWEST) $(OLDEST) $(WHEEL) $(RELEASE) $(SUITES) $(addprefix .venv-,$(PYTHONS) freethreaded) build dist .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find $(CODE) -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true

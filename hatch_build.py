@@ -8,6 +8,7 @@ extension, and requests are measured in Python.
 import os
 import shutil
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,7 @@ class NativeFastPath(BuildHookInterface):  # type: ignore[type-arg] # not generi
             raise ValueError(f"SIDELIGHT_NATIVE={wanted!r}: use SIDELIGHT_NATIVE=0 or 1, or none")
         package = Path(self.root) / SOURCE.parent
         if version == "editable":
-            for stale in package.glob(f"_fastpath.{sys.implementation.cache_tag}-*"):
-                stale.unlink()
+            (package / f"_fastpath{sysconfig.get_config_var('EXT_SUFFIX')}").unlink(missing_ok=True)
         if wanted == "0":
             return
         try:

@@ -37,7 +37,13 @@ TEXT = """\
 | Python | tests that run |
 | --- | --- |
 {pythons}
-CPython with a GIL. Free-threaded builds serve requests without measuring them, and log this.
+Without a GIL, on 3.13t, the tests of the request path and of the store run natively and in Python
+(`make test-freethreaded`), with threads that each have an event loop. Counts are exact there too.
+The workflow is to run the same on 3.14t, where nothing was run yet. Two limits:
+
+- The line of code that blocks an event loop is not found: to read the stack of a running thread may
+  crash there. The block is counted, with its route if only one request is in flight.
+- As with a GIL, one event loop of a process is watched for lag and blocks, even if it has more.
 
 ## Libraries
 

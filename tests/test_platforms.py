@@ -1,15 +1,16 @@
 """Where the system or the interpreter lacks something, requests are served all the same."""
 
-import logging
+import os
 import subprocess
 import sys
-from typing import Any
+import threading
+from importlib.util import find_spec
 
 import pytest
-from fastapi import FastAPI
 
-from sidelight import SidelightMiddleware
-from tests.asgi.driver import call
+from sidelight.extension import PURE
+from sidelight.runtime.watched_loop import frame_of
+from sidelight.store.atomic_add import FREE_THREADED
 
 WITHOUT_LOCKS = """
 import asyncio, os, sys
@@ -27,6 +28,16 @@ assert call(app, "GET", "/hello").status == 200
 print(call(app, "GET", "/metrics").page.routes)
 """
 
+WITHOUT_A_GIL = """
+from sidelight import SidelightMiddleware
+from sidelight.extension import WAY
+app = FastAPI()
+app.get("/hello")(lambda: "hi")
+app.add_middleware(SidelightMiddleware)
+assert call(app, "GET", "/hello").status == 200
+print(WAY, call(app, "GET", "/metrics").page.routes, sys._is_gil_enabled())
+"""
+
 
 def test_without_locks_a_process_measures_alone() -> None:
     """A system without file locks, users or positioned reads (Windows) measures in process."""
@@ -38,20 +49,28 @@ def test_without_locks_a_process_measures_alone() -> None:
     assert len(done.stderr.splitlines()) == 1, done.stderr
 
 
-def test_without_a_gil_nothing_is_measured(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Where threads run at once, counts would be lost: requests pass, and the log says so."""
-    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
-    app = FastAPI()
+@pytest.mark.skipif(not FREE_THREADED, reason="this Python has a GIL")
+@pytest.mark.parametrize("pure", ["0", "1"])
+def test_the_gil_stays_off(pure: str) -> None:
+    """A measured request turns no GIL on, and no import warns of that."""
+    code = WITHOUT_LOCKS.partition("for module")[0] + WITHOUT_A_GIL
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env={**os.environ, PURE: pure},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    built = find_spec("sidelight._fastpath") is not None
+    way = "native" if pure == "0" and built else "python"
+    assert done.stdout == f"{way} {{'/hello': 1.0}} False\n", done.stderr
 
-    @app.get("/hello")
-    def hello() -> Any:
-        return "hi"
 
-    app.add_middleware(SidelightMiddleware)
-    with caplog.at_level(logging.ERROR, "sidelight"):
-        assert call(app, "GET", "/hello").status == 200
-        page = call(app, "GET", "/metrics").text
-    assert 'sidelight_internal_errors_total{where="store_no_gil"} 1' in page
-    assert "without a GIL" in caplog.text
+def test_no_stack_is_read_while_its_thread_may_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a GIL a thread goes on while another reads its frames, which may crash."""
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: True, raising=False)
+    found = frame_of(threading.get_ident())
+    assert found is not None
+    assert found.f_back is sys._getframe()
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False)
+    assert frame_of(threading.get_ident()) is None

@@ -18,7 +18,10 @@ SMALL, LARGE = Size(100, 4), Size(1000, 20)
 
 
 class Timing(NamedTuple):
-    """A query, its seconds and CPU seconds in each round, its series, and the error, if any."""
+    """A query, its seconds in each round, the number of series, and the error, if any.
+
+    ``cpu`` are the seconds of Prometheus's CPU time, which other processes lengthen less.
+    """
 
     query: SentQuery
     seconds: list[float]
@@ -33,7 +36,7 @@ class Timing(NamedTuple):
 
     @property
     def least_cpu(self) -> float:
-        """The least of the CPU seconds, which other processes do not lengthen."""
+        """The least of the CPU seconds: Prometheus works in the background too."""
         return min(self.cpu)
 
 

@@ -14,6 +14,8 @@ WAIT = "db_client_connection_wait_time_seconds"
 USE = "db_client_connection_use_time_seconds"
 LAG = "asyncio_event_loop_lag_seconds"
 BLOCKED = "asyncio_event_loop_blocked_seconds_total"
+QUEUE = "fastapi_request_queue_seconds"
+OTHER = "/cpu/other"
 INVALID = "fastapi_validation_errors_total"
 
 
@@ -48,14 +50,14 @@ async def pools(load: LoadGenerator) -> list[LessonResult]:
 
 
 async def cpu(load: LoadGenerator) -> list[LessonResult]:
-    """Lesson 2. The clients measure the other route, whose requests wait before they arrive."""
+    """Lesson 2. The clients measure the other route too, whose requests wait for the event loop."""
     waits: list[list[float]] = [[], []]
     sides = []
     for side, path in zip(waits, ("/cpu/wrong", "/cpu/right"), strict=True):
 
         async def other(client: httpx.AsyncClient, _: int, side: list[float] = side) -> None:
             began = time.monotonic()
-            await client.get("/cpu/other")
+            await client.get(OTHER)
             side.append(time.monotonic() - began)
             await asyncio.sleep(0.02)
 
@@ -67,10 +69,14 @@ async def cpu(load: LoadGenerator) -> list[LessonResult]:
     ]
     lags = [side.mean(LAG) * 1000 for side in sides]
     means = [sum(side) / len(side) * 1000 for side in waits]
+    durations = [side.mean(DURATION, http_route=OTHER) * 1000 for side in sides]
+    queued = [side.increase(f"{QUEUE}_sum", http_route=OTHER) for side in sides]
     return [
         LessonResult("2 executor", f"`{BLOCKED}` of the route", "s", *blocked),
         LessonResult("2 executor", f"`{LAG}`, mean", "ms", *lags),
         LessonResult("2 executor", "another route, measured by its clients, mean", "ms", *means),
+        LessonResult("2 executor", f"`{DURATION}` of that route, mean", "ms", *durations),
+        LessonResult("2 executor", f"`{QUEUE}_sum` of that route", "s", *queued),
     ]
 
 

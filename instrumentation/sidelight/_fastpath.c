@@ -11,7 +11,11 @@
    - `Receiving`   the awaitable that `receive()` returns
    - `Clocked`     what a router calls, with its `Steps` clocked
 
-   Nothing in here raises into a request: an error of our own is noted, and the request goes on. */
+   Nothing in here raises into a request: an error of our own is noted, and the request goes on.
+
+   Without a GIL, several threads run this at once. What a dict gives is a reference of our own, since
+   another thread may take the value out of it meanwhile; words are added to atomically; and a key's
+   file and series are used in a critical section of the key. A request is used by one thread. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -31,14 +35,23 @@
 #define COLD __declspec(noinline)
 #define publish(word, value) (*(volatile uint64_t *)(word) = (value))
 #define add(word, value) ((void)_InterlockedExchangeAdd64((volatile __int64 *)(word), (__int64)(value)))
+#define swap(flag, value) _InterlockedExchange8((volatile char *)(flag), (value))
 #else
 #define COLD __attribute__((cold, noinline))
 /* One whole 8-byte store, after those before it: a reader in another process sees no half. */
 #define publish(word, value) __atomic_store_n((word), (value), __ATOMIC_RELEASE)
 #ifdef Py_GIL_DISABLED
 #define add(word, value) ((void)__atomic_fetch_add((word), (value), __ATOMIC_RELAXED))
+#define swap(flag, value) __atomic_exchange_n((flag), (value), __ATOMIC_ACQ_REL)
 #else
 #define add(word, value) (*(word) += (value))
+static inline char
+swap(char *flag, char value)
+{
+    char before = *flag;
+    *flag = value;
+    return before;
+}
 #endif
 #endif
 
@@ -61,7 +74,7 @@ now_ns(void)
 #define NAMES(_)                                                                                  \
     _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
-    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended)
+    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended) _(pop)
 
 typedef struct {
     PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type,
@@ -79,6 +92,19 @@ is_text(PyObject *found, const char *text, Py_ssize_t length)
            memcmp(PyUnicode_1BYTE_DATA(found), text, (size_t)length) == 0;
 }
 #define IS(found, literal) is_text((found), literal, (Py_ssize_t)sizeof(literal) - 1)
+
+/* What a dict has under a key, as a reference of our own; NULL if nothing, perhaps with an exception. */
+static inline PyObject *
+get(PyObject *dict, PyObject *key)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *found;
+    (void)PyDict_GetItemRef(dict, key, &found);
+    return found;
+#else
+    return Py_XNewRef(PyDict_GetItemWithError(dict, key));
+#endif
+}
 
 /* Whether two strings are equal, looking at the objects first. */
 static inline int
@@ -150,33 +176,36 @@ clock_prepare(Clock *clock, PyObject *args)
                           &noticeable, &attentive)) {
         return NULL;
     }
-    clock_leave(clock);
-    if (loop == Py_None || (word == Py_None && function == 0)) {
-        Py_RETURN_NONE;
-    }
-    if (word != Py_None && PyObject_GetBuffer(word, &clock->word, PyBUF_SIMPLE) < 0) {
+    Py_buffer view = {0};
+    if (loop != Py_None && word != Py_None && PyObject_GetBuffer(word, &view, PyBUF_SIMPLE) < 0) {
         return NULL;
     }
-    if (word != Py_None && clock->word.len < (Py_ssize_t)sizeof(int64_t)) {
-        PyBuffer_Release(&clock->word);
+    if (view.obj != NULL && view.len < (Py_ssize_t)sizeof(int64_t)) {
+        PyBuffer_Release(&view);
         PyErr_SetString(PyExc_ValueError, "no place for a word");
         return NULL;
     }
-    clock->loop = Py_NewRef(loop);
-    clock->running_loop = Py_NewRef(running_loop);
-    clock->idle = (uint64_t (*)(void *))(uintptr_t)function;
-    clock->handle = (void *)(uintptr_t)handle;
-    clock->noticeable = noticeable;
-    clock->attentive = attentive;
-    clock->looked = now_ns();
-    clock->idle_then = clock_idle(clock);
-    clock->stretch = clock->until = 0;
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    clock_leave(clock);
+    if (loop != Py_None && (view.obj != NULL || function != 0)) {
+        clock->word = view;
+        clock->loop = Py_NewRef(loop);
+        clock->running_loop = Py_NewRef(running_loop);
+        clock->idle = (uint64_t (*)(void *))(uintptr_t)function;
+        clock->handle = (void *)(uintptr_t)handle;
+        clock->noticeable = noticeable;
+        clock->attentive = attentive;
+        clock->looked = now_ns();
+        clock->idle_then = clock_idle(clock);
+        clock->stretch = clock->until = 0;
+    }
+    Py_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
 }
 
-/* Whether a request that begins now may have waited noticeably for its loop. */
+/* As `is_late`, while no other thread uses the clock. */
 static int
-is_late(Clock *clock, int64_t now)
+look_at_clock(Clock *clock, int64_t now)
 {
     if (clock->loop == NULL) {
         return 0;
@@ -201,15 +230,29 @@ is_late(Clock *clock, int64_t now)
     return now < clock->until;
 }
 
+/* Whether a request that begins now may have waited noticeably for its loop. */
+static int
+is_late(Clock *clock, int64_t now)
+{
+    int late;
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    late = look_at_clock(clock, now);
+    Py_END_CRITICAL_SECTION();
+    return late;
+}
+
 /* Note a long step, and what it is counted for. */
 static void
 note_step(Clock *clock, int64_t start, int64_t end, uint32_t word)
 {
-    if (clock->ring == NULL &&
-        (clock->ring = PyMem_Malloc(MOST_STEPS * sizeof(struct step))) == NULL) {
-        return;
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    if (clock->ring == NULL) {
+        clock->ring = PyMem_Malloc(MOST_STEPS * sizeof(struct step));
     }
-    clock->ring[clock->stepped++ % MOST_STEPS] = (struct step){start, end, word};
+    if (clock->ring != NULL) {
+        clock->ring[clock->stepped++ % MOST_STEPS] = (struct step){start, end, word};
+    }
+    Py_END_CRITICAL_SECTION();
 }
 
 PyDoc_STRVAR(take_steps_doc, "take_steps()\n--\n\n"
@@ -218,10 +261,18 @@ PyDoc_STRVAR(take_steps_doc, "take_steps()\n--\n\n"
 static PyObject *
 clock_take_steps(Clock *clock, PyObject *Py_UNUSED(none))
 {
-    uint32_t end = clock->stepped, many = end < MOST_STEPS ? end : MOST_STEPS;
+    struct step *ring;
+    uint32_t end;
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    ring = clock->ring;
+    end = clock->stepped;
+    clock->ring = NULL;
+    clock->stepped = 0;
+    Py_END_CRITICAL_SECTION();
+    uint32_t many = end < MOST_STEPS ? end : MOST_STEPS;
     PyObject *found = PyList_New(many);
     for (uint32_t at = 0; found != NULL && at < many; at++) {
-        struct step *step = &clock->ring[(end - many + at) % MOST_STEPS];
+        struct step *step = &ring[(end - many + at) % MOST_STEPS];
         PyObject *one = Py_BuildValue("LLI", (long long)step->start, (long long)step->end,
                                       (unsigned int)step->word);
         if (one == NULL) {
@@ -230,7 +281,7 @@ clock_take_steps(Clock *clock, PyObject *Py_UNUSED(none))
         }
         PyList_SET_ITEM(found, at, one);
     }
-    clock->stepped = 0;
+    PyMem_Free(ring);
     return found;
 }
 
@@ -805,9 +856,11 @@ release_slot(Request *request)
     Key *key = request->key;
     PyObject *slot = request->slot;
     request->slot = NULL;
+    Py_BEGIN_CRITICAL_SECTION(key);
     if (has_slot(key, request->word)) {
         publish((uint64_t *)key->view.buf + request->word, 0);
     }
+    Py_END_CRITICAL_SECTION();
     if (PyList_Append(key->slots, slot) < 0) {
         PyErr_Clear(); /* no memory for it: one slot fewer */
     }
@@ -840,18 +893,16 @@ promote(Request *request)
     return 0;
 }
 
-/* The object that the router chose, as `chosen_route` says; borrowed, or NULL. */
+/* The object that the router chose, as `chosen_route` says, as a reference of our own; or NULL. */
 static inline PyObject *
 chosen(State *state, PyObject *scope)
 {
-    PyObject *fastapi = PyDict_GetItemWithError(scope, state->s_fastapi);
+    PyObject *fastapi = get(scope, state->s_fastapi), *context = NULL;
     if (fastapi != NULL && PyDict_Check(fastapi)) {
-        PyObject *context = PyDict_GetItemWithError(fastapi, state->s_effective_route_context);
-        if (context != NULL) {
-            return context;
-        }
+        context = get(fastapi, state->s_effective_route_context);
     }
-    return PyDict_GetItemWithError(scope, state->s_route);
+    Py_XDECREF(fastapi);
+    return context != NULL ? context : get(scope, state->s_route);
 }
 
 /* Whether the server says that the client of a late response has left, or fails to say. */
@@ -891,15 +942,14 @@ count(Request *request, int64_t size)
     if (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request)) {
         return 0;
     }
-    /* Borrowed: no Python code runs while they are used. */
     PyObject *route = chosen(state, request->scope);
-    PyObject *root_path = PyDict_GetItemWithError(request->scope, state->s_root_path);
-    if (route == NULL || root_path == NULL) {
-        return 0;
-    }
+    PyObject *root_path = get(request->scope, state->s_root_path);
     int counted = 0;
     Py_BEGIN_CRITICAL_SECTION(key);
-    Series *series = find(key, route, root_path, request->status);
+    Series *series = NULL;
+    if (route != NULL && root_path != NULL) {
+        series = find(key, route, root_path, request->status);
+    }
     if (series != NULL && ns <= series->limit && (!request->body || series->request_size)) {
         uint64_t *words = key->view.buf;
         observe(words, series->duration, key->bounds, ns);
@@ -910,6 +960,8 @@ count(Request *request, int64_t size)
         counted = 1;
     }
     Py_END_CRITICAL_SECTION();
+    Py_XDECREF(route);
+    Py_XDECREF(root_path);
     if (counted) {
         release_slot(request);
         note_end(state, request->receive, now);
@@ -918,40 +970,58 @@ count(Request *request, int64_t size)
     return counted;
 }
 
+/* Look at the beginning of a response; false if it is uncommon. */
+static int
+look_at_start(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    if (request->slot == NULL || PyDict_Contains(message, state->s_trailers) != 0) {
+        return 0;
+    }
+    PyObject *status = get(message, state->s_status);
+    int overflow = 1;
+    long code = status != NULL && PyLong_Check(status) ? PyLong_AsLongAndOverflow(status, &overflow) : 0;
+    Py_XDECREF(status);
+    if (overflow || code <= 0 || code > INT32_MAX) {
+        return 0;
+    }
+    request->status = (int32_t)code;
+    Py_XSETREF(request->start, Py_NewRef(message));
+    return 1;
+}
+
+/* Look at a response's body; false if it is uncommon. */
+static int
+look_at_body(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    if (request->slot == NULL || request->status == 0 ||
+        PyDict_Contains(message, state->s_more_body) != 0) {
+        return 0;
+    }
+    PyObject *body = get(message, state->s_body);
+    Py_ssize_t size = body == NULL ? 0 : PyBytes_CheckExact(body) ? PyBytes_GET_SIZE(body) : -1;
+    Py_XDECREF(body);
+    return size >= 0 && count(request, size);
+}
+
 /* Look at a message on its way to the server; false if it is uncommon. */
 static int
 look(Request *request, PyObject *message)
 {
-    State *state = request->middleware->state;
-    PyObject *kind;
-    if (!PyDict_CheckExact(message) ||
-        (kind = PyDict_GetItemWithError(message, state->s_type)) == NULL) {
-        return 0;
+    PyObject *kind = NULL;
+    int common = 0;
+    if (PyDict_CheckExact(message)) {
+        kind = get(message, request->middleware->state->s_type);
     }
-    if (IS(kind, "http.response.start")) {
-        PyObject *status = PyDict_GetItemWithError(message, state->s_status);
-        if (status == NULL || !PyLong_Check(status) || request->slot == NULL ||
-            PyDict_GetItemWithError(message, state->s_trailers) != NULL) {
-            return 0;
-        }
-        int overflow;
-        long code = PyLong_AsLongAndOverflow(status, &overflow);
-        if (overflow || code <= 0 || code > INT32_MAX) {
-            return 0;
-        }
-        request->status = (int32_t)code;
-        Py_XSETREF(request->start, Py_NewRef(message));
-        return 1;
+    if (kind != NULL && IS(kind, "http.response.start")) {
+        common = look_at_start(request, message);
     }
-    if (request->slot == NULL || request->status == 0 || !IS(kind, "http.response.body") ||
-        PyDict_GetItemWithError(message, state->s_more_body) != NULL) {
-        return 0;
+    else if (kind != NULL && IS(kind, "http.response.body")) {
+        common = look_at_body(request, message);
     }
-    PyObject *body = PyDict_GetItemWithError(message, state->s_body);
-    if (body == NULL) {
-        return count(request, 0);
-    }
-    return PyBytes_CheckExact(body) && count(request, PyBytes_GET_SIZE(body));
+    Py_XDECREF(kind);
+    return common;
 }
 
 static PyObject *
@@ -969,6 +1039,23 @@ request_send(Request *request, PyObject *message)
     return PyObject_CallOneArg(request->send, message);
 }
 
+/* Whether a message is a part of the request's body, or all of it; its size is added then. */
+static int
+is_body(Request *request, PyObject *message)
+{
+    State *state = request->middleware->state;
+    PyObject *kind = PyDict_CheckExact(message) ? get(message, state->s_type) : NULL;
+    int found = kind != NULL && IS(kind, "http.request");
+    Py_XDECREF(kind);
+    PyObject *body = found ? get(message, state->s_body) : NULL;
+    if (body != NULL) {
+        found = PyBytes_CheckExact(body);
+        request->body += found ? PyBytes_GET_SIZE(body) : 0;
+        Py_DECREF(body);
+    }
+    return found;
+}
+
 /* Look at a message on its way to the application. */
 static void
 received(Request *request, PyObject *message)
@@ -977,18 +1064,8 @@ received(Request *request, PyObject *message)
     if (request->phase != NATIVE) {
         return;
     }
-    if (request->promoted == NULL && PyDict_CheckExact(message)) {
-        PyObject *kind = PyDict_GetItemWithError(message, state->s_type);
-        if (kind != NULL && IS(kind, "http.request")) {
-            PyObject *body = PyDict_GetItemWithError(message, state->s_body);
-            if (body == NULL) {
-                return;
-            }
-            if (PyBytes_CheckExact(body)) {
-                request->body += PyBytes_GET_SIZE(body);
-                return;
-            }
-        }
+    if (request->promoted == NULL && is_body(request, message)) {
+        return;
     }
     if (promote(request) == 0) {
         PyObject *done = PyObject_CallMethodOneArg(request->promoted, state->s_received, message);
@@ -1064,51 +1141,76 @@ is_excluded(State *state, PyObject *exclusions, PyObject *path)
     return found;
 }
 
+/* Whether a key is the one of a request that is common, by what its scope says. */
+static int
+is_common(State *state, Key *key, PyObject *scope, PyObject *path)
+{
+    PyObject *root_path = get(scope, state->s_root_path), *scheme = get(scope, state->s_scheme);
+    int common = PyObject_TypeCheck(key, state->key_type) && key->words != NULL &&
+                 key->bounds != NULL && key->slots != NULL && PyList_CheckExact(key->slots) &&
+                 root_path != NULL && same(root_path, key->root_path) &&
+                 scheme != NULL && same(scheme, key->scheme) &&
+                 !same(path, key->metrics_path) && key->unsampled > 1 &&
+                 PyDict_Contains(scope, state->s_sidelight) == 0;
+    Py_XDECREF(root_path);
+    Py_XDECREF(scheme);
+    return common && (key->exclusions == NULL || key->exclusions == Py_None ||
+                      is_excluded(state, key->exclusions, path) == 0);
+}
+
 /* The key of a common request, a reference of its own; NULL if it is uncommon, perhaps with an
    exception. */
 static Key *
 common_key(Middleware *middleware, PyObject *scope)
 {
     State *state = middleware->state;
-    PyObject *method, *path, *root_path, *scheme;
-    if (!PyDict_CheckExact(scope) ||
-        (method = PyDict_GetItemWithError(scope, state->s_method)) == NULL ||
-        (path = PyDict_GetItemWithError(scope, state->s_path)) == NULL ||
-        (root_path = PyDict_GetItemWithError(scope, state->s_root_path)) == NULL ||
-        (scheme = PyDict_GetItemWithError(scope, state->s_scheme)) == NULL ||
-        !PyUnicode_CheckExact(method) || !PyUnicode_CheckExact(path)) {
-        return NULL;
+    PyObject *method = NULL, *path = NULL, *key = NULL;
+    if (PyDict_CheckExact(scope) && (method = get(scope, state->s_method)) != NULL &&
+        (path = get(scope, state->s_path)) != NULL && PyUnicode_CheckExact(method) &&
+        PyUnicode_CheckExact(path)) {
+        key = get(middleware->keys, method);
     }
-    Key *key = (Key *)PyDict_GetItemWithError(middleware->keys, method);
-    if (key == NULL || !PyObject_TypeCheck(key, state->key_type) || key->words == NULL ||
-        key->bounds == NULL || key->slots == NULL || !PyList_CheckExact(key->slots) ||
-        !same(root_path, key->root_path) || !same(scheme, key->scheme) ||
-        same(path, key->metrics_path) || key->unsampled == 1 ||
-        PyDict_Contains(scope, state->s_sidelight) != 0) {
-        return NULL;
+    if (key != NULL && !is_common(state, (Key *)key, scope, path)) {
+        Py_CLEAR(key);
     }
-    Py_INCREF(key);
-    if (key->exclusions != NULL && key->exclusions != Py_None &&
-        is_excluded(state, key->exclusions, path) != 0) {
-        Py_DECREF(key);
-        return NULL;
+    Py_XDECREF(method);
+    Py_XDECREF(path);
+    return (Key *)key;
+}
+
+/* Take a slot from a list of free ones, as a reference of our own; NULL if none is free, perhaps
+   with an exception. */
+static inline PyObject *
+take_slot(PyObject *slots, PyObject *pop)
+{
+#ifdef Py_GIL_DISABLED
+    PyObject *slot = PyObject_CallMethodNoArgs(slots, pop); /* other threads take slots meanwhile */
+    if (slot == NULL && PyErr_ExceptionMatches(PyExc_IndexError)) {
+        PyErr_Clear();
     }
-    return key;
+    return slot;
+#else
+    (void)pop;
+    Py_ssize_t free = PyList_GET_SIZE(slots);
+    PyObject *slot = free == 0 ? NULL : Py_NewRef(PyList_GET_ITEM(slots, free - 1));
+    if (slot != NULL && PyList_SetSlice(slots, free - 1, free, NULL) < 0) {
+        Py_CLEAR(slot);
+    }
+    return slot;
+#endif
 }
 
 /* Show a request among those in flight; false if no slot is free. */
 static int
 acquire_slot(Request *request, Key *key, PyObject *raw_path)
 {
-    Py_ssize_t free = PyList_GET_SIZE(key->slots);
-    if (free == 0) {
+    PyObject *slot = take_slot(key->slots, request->middleware->state->s_pop);
+    if (slot == NULL) {
         return 0;
     }
-    PyObject *slot = Py_NewRef(PyList_GET_ITEM(key->slots, free - 1));
     unsigned long word = PyLong_AsUnsignedLong(slot);
     size_t bytes = (size_t)(key->slot_words - 2) * sizeof(uint64_t);
-    if (PyErr_Occurred() || !has_slot(key, word) ||
-        PyList_SetSlice(key->slots, free - 1, free, NULL) < 0) {
+    if (PyErr_Occurred() || !has_slot(key, word)) { /* not ours */
         Py_DECREF(slot);
         return 0;
     }
@@ -1143,11 +1245,12 @@ mark(Request *request, Key *key)
     }
     int failed = PyDict_SetItem(request->scope, state->s_sidelight, found);
     Py_DECREF(found);
-    PyObject *path = PyDict_GetItemWithError(request->scope, state->s_path);
-    if (failed || path == NULL) {
+    PyObject *path = failed ? NULL : get(request->scope, state->s_path);
+    if (path == NULL) {
         return -1;
     }
     PyObject *origin = PyTuple_Pack(2, (PyObject *)key, path);
+    Py_DECREF(path);
     if (origin == NULL) {
         return -1;
     }
@@ -1157,9 +1260,9 @@ mark(Request *request, Key *key)
     return token == NULL ? -1 : 0;
 }
 
-/* Whether a request arrived noticeably earlier than it begins. */
+/* Whether a request arrived noticeably earlier than it begins, by what its server says. */
 COLD static int
-has_waited(Request *request, Key *key)
+arrived_earlier(Request *request, Key *key)
 {
     PyObject *now = PyLong_FromLongLong(request->since);
     PyObject *found = now == NULL ? NULL
@@ -1175,6 +1278,15 @@ has_waited(Request *request, Key *key)
     return request->since - arrived >= ((Clock *)key->clock)->noticeable;
 }
 
+/* Whether a request has waited for its loop. */
+static inline int
+has_waited(Request *request, Key *key)
+{
+    return key->clock != NULL &&
+           PyObject_TypeCheck(key->clock, request->middleware->state->clock_type) &&
+           is_late((Clock *)key->clock, request->since) && arrived_earlier(request, key);
+}
+
 /* Begin a common request; false if it is uncommon, and nothing has been changed then. */
 static int
 begin(Request *request)
@@ -1185,22 +1297,18 @@ begin(Request *request)
     if (key == NULL) {
         return 0;
     }
-    PyObject *raw_path = PyDict_GetItemWithError(request->scope, state->s_raw_path);
-    if (raw_path == NULL || !PyBytes_CheckExact(raw_path)) {
-        Py_DECREF(key);
-        return 0;
+    PyObject *raw_path = get(request->scope, state->s_raw_path);
+    int shown = 0;
+    if (raw_path != NULL && PyBytes_CheckExact(raw_path)) {
+        request->since = now_ns();
+        if (!has_waited(request, key)) { /* else the Python way finds out for how long */
+            Py_BEGIN_CRITICAL_SECTION(key);
+            shown = acquire_slot(request, key, raw_path);
+            key->unsampled -= shown;
+            Py_END_CRITICAL_SECTION();
+        }
     }
-    request->since = now_ns();
-    if (key->clock != NULL && PyObject_TypeCheck(key->clock, state->clock_type) &&
-        is_late((Clock *)key->clock, request->since) && has_waited(request, key)) {
-        Py_DECREF(key); /* the Python way finds out for how long it waited for the loop */
-        return 0;
-    }
-    int shown;
-    Py_BEGIN_CRITICAL_SECTION(key);
-    shown = acquire_slot(request, key, raw_path);
-    key->unsampled -= shown;
-    Py_END_CRITICAL_SECTION();
+    Py_XDECREF(raw_path);
     if (!shown) {
         Py_DECREF(key);
         return 0;
@@ -1279,14 +1387,21 @@ start(Request *request)
     return request->steps == NULL ? -1 : 0;
 }
 
-/* Whether no step is being done, as a coroutine wants it; otherwise an exception says so. */
+/* Begin a step, if none is being done, as a coroutine wants it; otherwise an exception says so. */
 static int
-is_idle(Request *request)
+begin_step(Request *request)
 {
-    if (request->running) {
+    if (swap(&request->running, 1)) {
         PyErr_SetString(PyExc_ValueError, "coroutine already executing");
+        return 0;
     }
-    return !request->running;
+    return 1;
+}
+
+static inline void
+end_step(Request *request)
+{
+    (void)swap(&request->running, 0);
 }
 
 /* One step of the application, as `coroutine.send` takes it. */
@@ -1295,32 +1410,31 @@ request_step(PyObject *self, PyObject *value, PyObject **result)
 {
     Request *request = (Request *)self;
     *result = NULL;
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return PYGEN_ERROR;
     }
     if (request->phase == NEW) {
         if (value != Py_None) {
+            end_step(request);
             PyErr_SetString(PyExc_TypeError,
                             "can't send non-None value to a just-started coroutine");
             return PYGEN_ERROR;
         }
-        request->running = 1;
-        int failed = start(request);
-        request->running = 0;
-        if (failed) {
+        if (start(request) < 0) {
+            end_step(request);
             conclude_with_error(request);
             return PYGEN_ERROR;
         }
     }
     if (request->steps == NULL) {
+        end_step(request);
         PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         return PYGEN_ERROR;
     }
     /* A reference of our own: the application may throw this request away while it runs. */
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PySendResult outcome = PyIter_Send(steps, value, result);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (outcome == PYGEN_RETURN) {
         conclude(request, NULL);
@@ -1390,7 +1504,7 @@ request_throw(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_TypeError, "throw() takes an exception");
         return NULL;
     }
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return NULL;
     }
     if (request->phase == NEW) { /* before its first step, which the Python way knows */
@@ -1400,15 +1514,15 @@ request_throw(PyObject *self, PyObject *args)
                                          request->receive, request->send, NULL);
     }
     if (request->steps == NULL) {
+        end_step(request);
         if (!PyErr_Occurred()) {
             PyErr_SetString(PyExc_RuntimeError, "cannot reuse already awaited coroutine");
         }
         return NULL;
     }
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PyObject *result = throw_into(steps, state->s_throw, args);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (result != NULL) {
         return result;
@@ -1428,17 +1542,17 @@ static PyObject *
 request_close(PyObject *self, PyObject *Py_UNUSED(none))
 {
     Request *request = (Request *)self;
-    if (!is_idle(request)) {
+    if (!begin_step(request)) {
         return NULL;
     }
     if (request->steps == NULL) {
         request->phase = OVER;
+        end_step(request);
         Py_RETURN_NONE;
     }
     PyObject *steps = Py_NewRef(request->steps);
-    request->running = 1;
     PyObject *done = PyObject_CallMethodNoArgs(steps, request->middleware->state->s_close);
-    request->running = 0;
+    end_step(request);
     Py_DECREF(steps);
     if (done == NULL) { /* also one that ignores it, and could go on, is over for us */
         conclude_with_error(request);
@@ -1813,22 +1927,23 @@ busy_word(Steps *steps)
 {
     State *state = steps->clocked->state;
     PyObject *route = chosen(state, steps->scope);
-    PyObject *root_path = PyDict_GetItemWithError(steps->scope, state->s_root_path);
+    PyObject *root_path = get(steps->scope, state->s_root_path);
+    int64_t word = -1;
     if (route != NULL && root_path != NULL) {
-        int64_t word = -1;
         Py_BEGIN_CRITICAL_SECTION(steps->key);
         Series *series = find(steps->key, route, root_path, BUSY);
         word = series == NULL ? -1 : (int64_t)series->duration;
         Py_END_CRITICAL_SECTION();
-        if (word >= 0) {
-            return word;
-        }
     }
-    PyObject *found = PyObject_CallFunctionObjArgs(steps->clocked->learn, (PyObject *)steps->key,
-                                                   steps->scope, NULL);
-    int64_t word = found == NULL ? -1 : (int64_t)PyLong_AsLongLong(found);
-    Py_XDECREF(found);
-    return word < steps->key->view.len / (Py_ssize_t)sizeof(uint64_t) ? word : -1;
+    Py_XDECREF(route);
+    Py_XDECREF(root_path);
+    if (word < 0) {
+        PyObject *found = PyObject_CallFunctionObjArgs(
+            steps->clocked->learn, (PyObject *)steps->key, steps->scope, NULL);
+        word = found == NULL ? -1 : (int64_t)PyLong_AsLongLong(found);
+        Py_XDECREF(found);
+    }
+    return word;
 }
 
 /* Count a step. An exception that is set stays as it is. */
@@ -1844,10 +1959,16 @@ count_step(Steps *steps, int64_t start, int is_last)
     PyObject *error = PyErr_Occurred() ? raised() : NULL;
     int64_t word = busy_word(steps);
     PyErr_Clear();
-    if (word >= 0 && key->clock != NULL) {
-        Clock *clock = (Clock *)key->clock;
+    int counted = 0;
+    Py_BEGIN_CRITICAL_SECTION(key);
+    if (word >= 0 && word < key->view.len / (Py_ssize_t)sizeof(uint64_t) && key->clock != NULL) {
         add((uint64_t *)key->view.buf + word, (uint64_t)steps->pending);
-        clock->routed += steps->pending;
+        counted = 1;
+    }
+    Py_END_CRITICAL_SECTION();
+    if (counted) {
+        Clock *clock = (Clock *)key->clock;
+        add((uint64_t *)&clock->routed, (uint64_t)steps->pending);
         if (end - start >= LONG_STEP) {
             note_step(clock, start, end, (uint32_t)word);
         }
@@ -2001,22 +2122,22 @@ static PyType_Spec steps_spec = {
     .slots = steps_slots,
 };
 
-/* The key of a request that is measured, borrowed; NULL without. */
+/* The key of a request that is measured, as a reference of our own; NULL without. */
 static Key *
 measured_by(State *state, PyObject *scope)
 {
-    PyObject *found = PyDict_CheckExact(scope)
-                          ? PyDict_GetItemWithError(scope, state->s_sidelight)
-                          : NULL;
-    if (found == NULL || !PyTuple_CheckExact(found) || PyTuple_GET_SIZE(found) != 3 ||
-        !PyObject_TypeCheck(PyTuple_GET_ITEM(found, 0), state->key_type)) {
-        return NULL;
+    PyObject *found = PyDict_CheckExact(scope) ? get(scope, state->s_sidelight) : NULL;
+    Key *key = NULL;
+    if (found != NULL && PyTuple_CheckExact(found) && PyTuple_GET_SIZE(found) == 3 &&
+        PyObject_TypeCheck(PyTuple_GET_ITEM(found, 0), state->key_type)) {
+        key = (Key *)Py_NewRef(PyTuple_GET_ITEM(found, 0));
     }
-    Key *key = (Key *)PyTuple_GET_ITEM(found, 0);
-    return key->words != NULL && key->clock != NULL &&
-                   PyObject_TypeCheck(key->clock, state->clock_type)
-               ? key
-               : NULL;
+    Py_XDECREF(found);
+    if (key != NULL && (key->words == NULL || key->clock == NULL ||
+                        !PyObject_TypeCheck(key->clock, state->clock_type))) {
+        Py_CLEAR(key);
+    }
+    return key;
 }
 
 static PyObject *
@@ -2042,18 +2163,20 @@ clocked_call(PyObject *self, PyObject *args, PyObject *kwargs)
         coroutine = PyObject_CallOneArg(clocked->awaited, awaitable);
         Py_DECREF(awaitable);
         if (coroutine == NULL) {
+            Py_DECREF(key);
             return NULL;
         }
     }
     Steps *steps = PyObject_GC_New(Steps, clocked->state->steps_type);
     if (steps == NULL) {
         PyErr_Clear();
+        Py_DECREF(key);
         return coroutine;
     }
     steps->clocked = (Clocked *)Py_NewRef(self);
     steps->scope = Py_NewRef(scope);
     steps->steps = coroutine;
-    steps->key = (Key *)Py_NewRef((PyObject *)key);
+    steps->key = key;
     steps->pending = 0;
     PyObject_GC_Track((PyObject *)steps);
     return (PyObject *)steps;
@@ -2324,6 +2447,36 @@ module_free(void *self)
 #undef DROP
 }
 
+PyDoc_STRVAR(add_doc, "add(words, at, amount)\n--\n\n"
+"Add to a word of a file, whatever other threads add to it at the same time.");
+
+static PyObject *
+module_add(PyObject *Py_UNUSED(self), PyObject *args)
+{
+    PyObject *words;
+    Py_buffer view;
+    Py_ssize_t at;
+    long long amount;
+    if (!PyArg_ParseTuple(args, "OnL:add", &words, &at, &amount) ||
+        PyObject_GetBuffer(words, &view, PyBUF_WRITABLE) < 0) {
+        return NULL;
+    }
+    int inside = at >= 0 && at < view.len / (Py_ssize_t)sizeof(uint64_t);
+    if (inside) {
+        add((uint64_t *)view.buf + at, (uint64_t)amount);
+    }
+    else {
+        PyErr_SetString(PyExc_IndexError, "the word is outside of the file");
+    }
+    PyBuffer_Release(&view);
+    return inside ? Py_NewRef(Py_None) : NULL;
+}
+
+static PyMethodDef module_methods[] = {
+    {"add", module_add, METH_VARARGS, add_doc},
+    {NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
 #if PY_VERSION_HEX >= 0x030C0000
@@ -2340,6 +2493,7 @@ static struct PyModuleDef module = {
     .m_name = "sidelight._fastpath",
     .m_doc = "The common request's way, natively; `sidelight.asgi.fast_path` is its reference.",
     .m_size = sizeof(State),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_free = module_free,

@@ -1,10 +1,12 @@
 """Work in steps: generators that yield often, so that an event loop can run other tasks between."""
 
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import asynccontextmanager
 from typing import TypeVar, TypeVarTuple, Unpack
 
-from anyio import CapacityLimiter, to_thread
+from anyio import CapacityLimiter, sleep, to_thread
 from anyio.lowlevel import checkpoint
 
 T = TypeVar("T")
@@ -14,11 +16,24 @@ SLICE = 0.001
 """Seconds of work between two turns of the event loop."""
 TURN = 0.0001
 """Seconds in which an event loop surely gets the GIL from another thread."""
+PAUSE = 0.005
+"""Seconds between two looks at a lock that another task holds."""
 
 
 async def in_thread(call: Callable[[Unpack[Args]], T], *args: *Args) -> T:
     """Call in a thread, which is none of those that the application's endpoints may need."""
     return await to_thread.run_sync(call, *args, limiter=CapacityLimiter(1))
+
+
+@asynccontextmanager
+async def holding(lock: threading.Lock) -> AsyncIterator[None]:
+    """Hold a lock that tasks of several event loops wait for, which a lock of AnyIO is not for."""
+    while not lock.acquire(blocking=False):  # noqa: ASYNC110 an event is of one loop
+        await sleep(PAUSE)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def slices(steps: Generator[None, None, T]) -> Generator[None, None, T]:

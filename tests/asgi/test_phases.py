@@ -361,13 +361,16 @@ def test_a_cancelled_request_keeps_its_phases() -> None:
     """What it had spent when it was cancelled is recorded."""
     app = measured()
 
+    begun = asyncio.Event()
+
     @app.get("/forever")
     async def forever() -> None:
+        begun.set()
         await asyncio.sleep(100)
 
     async def body() -> Page:
         task = asyncio.create_task(ask(app, path="/forever"))
-        await asyncio.sleep(0.2)
+        await begun.wait()
         task.cancel()
         await task
         return (await ask(app, path="/metrics")).page

@@ -94,6 +94,17 @@ def test_executor(results: Results) -> None:
     assert wrong > 3 * right
 
 
+def test_victims_of_the_event_loop(results: Results) -> None:
+    """The page shows of another route that its requests waited, as long as its clients felt it."""
+    felt = pair(results, "another route, measured by its clients")
+    shown = pair(results, "`http_server_request_duration_seconds` of that route")
+    waited = pair(results, "`fastapi_request_queue_seconds_sum`")
+    assert felt[0] >= shown[0] > felt[0] / 2
+    assert shown[0] > 3 * shown[1]
+    assert waited[0] > 0.3
+    assert waited[0] > 3 * waited[1]
+
+
 def test_validation_statuses(results: Results) -> None:
     """Late validation fails half of the requests with 500; early validation with 422."""
     failed = pair(results, "`http_server_request_duration_seconds_count`")

@@ -27,3 +27,11 @@ async def hold(seconds: float) -> None:
 async def victim() -> int:
     """Answer at once."""
     return 1
+
+
+@app.get("/work")
+async def work() -> None:
+    """Keep the event loop busy for a short time."""
+    end = time.perf_counter() + 0.015
+    while time.perf_counter() < end:
+        pass

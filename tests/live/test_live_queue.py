@@ -22,6 +22,7 @@ pytestmark = [
 
 CLIENTS = 20
 HOLD = 1.5
+WORKING = 60
 BUSY = "asyncio_event_loop_busy_seconds_total"
 CAUSED = "fastapi_queue_seconds_caused_total"
 QUEUED = "fastapi_request_queue_seconds_sum"
@@ -140,3 +141,23 @@ def test_who_is_to_blame(server: Server, clients: list[HTTPConnection]) -> None:
     assert caused["/hold"] > 0.8 * felt
     assert HOLD <= busy["/hold"] < HOLD + 1
     assert re.search(r"slow request route=/victim .* queued=[01]\.\d{3} ", server.log)
+
+
+def felt_during_an_overload(server: Server, connections: list[HTTPConnection]) -> float:
+    """Seconds that clients wait together behind many short steps, none of which is a block."""
+    with ThreadPoolExecutor(WORKING + CLIENTS) as threads:
+        working = [threads.submit(server.get, "/work") for _ in range(WORKING)]
+        time.sleep(0.1)
+        felt = sum(threads.map(ask, connections))
+        for each in working:
+            each.result()
+    return felt
+
+
+def test_many_short_steps(server: Server, clients: list[HTTPConnection]) -> None:
+    """In an overload without one long hold, the page says what clients felt too."""
+    felt, (counted, waited) = change(
+        server, (TOTAL, QUEUED), lambda: felt_during_an_overload(server, clients)
+    )
+    assert counted["/victim"] == pytest.approx(felt, rel=0.15)
+    assert 0.7 * felt < waited["/victim"] <= counted["/victim"]

@@ -1,5 +1,6 @@
 """What a heartbeat remembers for the records of slow requests, and what is done beside it."""
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from sidelight import SidelightMiddleware
 from sidelight.runtime import file_chores, heartbeat, process
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.settings import load
+from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
 
 
@@ -21,7 +23,7 @@ def test_the_oldest_numbers_of_waiting_calls_are_forgotten(
     monkeypatch.setattr(heartbeat, "MOST_WAITS", 2)
     store = Store(load({}, {}, tmp_path))
     found = Heartbeat(store)
-    found._waits[:], found._waited_at[:] = [1, 2, 3], [10, 20, 30]
+    found._waits[:] = [(10, 1), (20, 2), (30, 3)]
     found._do_chores()
     waiting = [
         found.conditions(start, start + 5).threads_waiting for start in (9, 10, 19, 20, 29, 30, 99)
@@ -48,3 +50,51 @@ def test_a_blocked_loop_does_not_stop_what_is_read_from_files(
     app.add_middleware(SidelightMiddleware)
     with TestClient(app) as client:
         assert client.get("/block").json() is True
+
+
+def test_one_loop_at_a_time_beats(tmp_path: Path) -> None:
+    """A loop leaves the timer to one that has just started it, and takes it over when it is due."""
+    store = Store(load({}, {}, tmp_path))
+    found = Heartbeat(store)
+    beats_here: list[bool] = []
+
+    async def first() -> None:
+        mine = asyncio.get_running_loop()
+
+        async def second() -> None:
+            found.wake(soon=True)
+            beats_here.append(found._loop is mine)
+            found.due = 0
+            found.wake(soon=True)
+            beats_here.append(found._loop is mine)
+
+        found.wake(soon=True)
+        await asyncio.to_thread(asyncio.run, second())
+        last = store.file.words[HEARTBEAT]
+        await asyncio.sleep(3 * heartbeat.PERIOD)
+        beats_here.append(store.file.words[HEARTBEAT] != last)
+
+    asyncio.run(first())
+    assert beats_here == [True, False, False]
+    found.stop()
+    store.close()
+
+
+def test_the_applications_of_a_store_have_one_heartbeat(tmp_path: Path) -> None:
+    """Threads that ask for the heartbeat of a store at one moment get the same."""
+    store = Store(load({}, {}, tmp_path))
+    start = threading.Barrier(8)
+    found: list[Heartbeat] = []
+
+    def ask() -> None:
+        start.wait()
+        found.append(heartbeat.heartbeat(store))
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 8
+    assert len(set(found)) == 1
+    store.close()

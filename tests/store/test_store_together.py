@@ -3,7 +3,7 @@
 import asyncio
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION
 from sidelight.export.collector import Collector
 from sidelight.export.snapshot import Snapshot
+from sidelight.store.layout import STATE, WorkerState
+from tests.asgi.driver import lifespan
 from tests.store.driving import (
     call,
     killed,
@@ -34,20 +36,28 @@ from tests.store.driving import (
 THREADS = 8
 
 
-@pytest.fixture(params=["alone", "shared"])
-def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SidelightMiddleware]:
-    """A measured application, in its own memory or in a directory."""
+@pytest.fixture(params=["alone", "shared", "own"])
+def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[SidelightMiddleware]]:
+    """For each thread an application that is measured, or one for all.
+
+    Those of each thread's own share a directory, and so the worker's file.
+    """
 
     async def item(_: Request) -> PlainTextResponse:
         await asyncio.sleep(0)
         return PlainTextResponse("item")
 
-    options: dict[str, Any] = (
-        {"directory": str(tmp_path / "store")} if request.param == "shared" else {}
-    )
-    app = SidelightMiddleware(Starlette(routes=[Route("/items/{n}", item)]), **options)
-    yield app
-    app.lifecycle.close()
+    def service(options: dict[str, Any]) -> SidelightMiddleware:
+        return SidelightMiddleware(Starlette(routes=[Route("/items/{n}", item)]), **options)
+
+    options: dict[str, Any] = {} if request.param == "alone" else {"directory": str(tmp_path)}
+    if request.param == "own":
+        apps = [service(options) for _ in range(THREADS)]
+    else:
+        apps = [service(options)] * THREADS
+    yield apps
+    for app in apps:
+        app.lifecycle.close()
 
 
 def shown(text: str, name: str) -> float:
@@ -56,38 +66,94 @@ def shown(text: str, name: str) -> float:
     return sum(map(float, found))
 
 
-@pytest.mark.parametrize("turns", sizes(100, 1000))
-def test_threads_with_loops_of_their_own_lose_no_request(
-    service: SidelightMiddleware, turns: int
+def in_threads(
+    drive: Callable[[SidelightMiddleware], Any], apps: list[SidelightMiddleware]
 ) -> None:
-    """Eight threads, each with an event loop, drive one application: the count is exact."""
+    """Drive an application in each thread, on an event loop of its own, and all at one moment."""
     failures: list[object] = []
+    start = threading.Barrier(len(apps))
 
-    async def drive(number: int) -> None:
-        for turn in range(turns):
-            found = await asyncio.gather(*(call(service, f"/items/{turn}") for _ in range(2)))
-            failures.extend(status for status, _ in found if status != 200)
-
-    def run(number: int) -> None:
+    def run(app: SidelightMiddleware) -> None:
+        start.wait()
         try:
-            asyncio.run(drive(number))
+            asyncio.run(drive(app))
         except Exception as error:  # noqa: BLE001 told to the test, which runs elsewhere
             failures.append(error)
 
-    asyncio.run(call(service, "/items/first"))
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(THREADS)]
+    threads = [threading.Thread(target=run, args=(app,)) for app in apps]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     assert failures == []
-    text = page(service)
-    wanted = THREADS * turns * 2 + 1
+
+
+def exact(app: SidelightMiddleware, wanted: int) -> None:
+    """Assert that a page has so many requests, each counted once, and nothing else."""
+    text = page(app)
     assert shown(text, "http_server_request_duration_seconds_count") == wanted
     assert shown(text, "http_server_response_body_size_bytes_count") == wanted
     assert shown(text, "http_server_response_body_size_bytes_sum") == wanted * len("item")
     assert 'fastapi_active_requests{http_route="/items/{n}"}' not in text
     assert "sidelight_internal_errors_total" not in text
+
+
+@pytest.mark.parametrize("turns", sizes(100, 1000))
+def test_threads_with_loops_of_their_own_lose_no_request(
+    services: list[SidelightMiddleware], turns: int
+) -> None:
+    """Eight threads, each with an event loop, find no store yet: their counts are exact."""
+
+    async def drive(app: SidelightMiddleware) -> None:
+        for turn in range(turns):
+            found = await asyncio.gather(*(call(app, f"/items/{turn}") for _ in range(2)))
+            assert [status for status, _ in found] == [200, 200]
+
+    in_threads(drive, services)
+    exact(services[0], THREADS * turns * 2)
+    for app in services:
+        assert app.lifecycle.recorder is not None
+        file = app.lifecycle.recorder.file
+        assert file.in_flight == 0
+        assert sorted(file.free_slots) == sorted(file.paths)
+        assert {file.words[slot] for slot in file.paths} == {0}
+
+
+def test_threads_with_lifespans_of_their_own_lose_no_request(
+    services: list[SidelightMiddleware],
+) -> None:
+    """An application that stops in one thread serves, and is read, in another to its end."""
+
+    async def drive(app: SidelightMiddleware) -> None:
+        async def requests() -> None:
+            for turn in range(20):
+                assert (await call(app, f"/items/{turn}"))[0] == 200
+                assert (await call(app, "/metrics"))[0] == 200
+
+        said = [message["type"] for message in await lifespan(app, requests)]
+        assert said == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+
+    in_threads(drive, services)
+    exact(services[0], THREADS * 20)
+
+
+def test_a_lifespan_that_ends_leaves_the_store_to_the_others(tmp_path: Path) -> None:
+    """Of two lifespans of one application, only the last says that the worker stops."""
+    app = SidelightMiddleware(Starlette(), directory=str(tmp_path))
+    states: list[int] = []
+
+    def state() -> None:
+        assert app.lifecycle.recorder is not None
+        states.append(app.lifecycle.recorder.file.words[STATE])
+
+    async def within() -> None:
+        state()
+        await lifespan(app)
+        state()
+
+    asyncio.run(lifespan(app, within))
+    assert states == [WorkerState.SERVING] * 2
+    assert app.lifecycle.recorder is None
 
 
 def orders(snapshot: Snapshot) -> float:

@@ -4,6 +4,8 @@ A response returns late for many reasons: a busy event loop, a machine without a
 client that reads slowly. So the tasks themselves are timed, where Starlette runs each of them.
 """
 
+import os
+import threading
 from collections import OrderedDict
 from functools import wraps
 from time import monotonic_ns
@@ -18,6 +20,7 @@ MOST_REQUESTS = 1024
 
 _spent: OrderedDict[int, tuple[object, int]] = OrderedDict()
 """The origin of a request by its id, which is in the context of its tasks too, and the time."""
+_lock = threading.RLock()  # a finalizer may end a request while this thread holds it
 
 
 def watch() -> None:
@@ -30,7 +33,8 @@ def watch() -> None:
 
 def spent() -> int:
     """Nanoseconds that the tasks of the present request ran; they are forgotten then."""
-    _, ns = _spent.pop(id(ORIGIN.get()), (None, 0))
+    with _lock:
+        _, ns = _spent.pop(id(ORIGIN.get()), (None, 0))
     return ns
 
 
@@ -51,7 +55,18 @@ def _timed(call: Any) -> Any:
 def _add(origin: object, ns: int) -> None:
     if origin is None:
         return
-    _, before = _spent.pop(id(origin), (None, 0))
-    _spent[id(origin)] = origin, before + ns
-    if len(_spent) > MOST_REQUESTS:
-        _spent.popitem(last=False)
+    with _lock:
+        _, before = _spent.pop(id(origin), (None, 0))
+        _spent[id(origin)] = origin, before + ns
+        if len(_spent) > MOST_REQUESTS:
+            _spent.popitem(last=False)
+
+
+def _after_fork() -> None:
+    """In a forked child: a thread of the parent may have held the lock."""
+    global _lock  # noqa: PLW0603 one a process
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

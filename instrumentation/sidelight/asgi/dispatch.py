@@ -53,7 +53,7 @@ class Dispatch:
         """Begin once more, in the hands of the observers."""
         steps = self._whole(scope, receive, send)
         for observer in observers():
-            steps = observer.serve(self._lifecycle, scope, steps)
+            steps = observer.serve(self._lifecycle, scope, receive, steps)
         scope[OBSERVED] = True
         try:
             await steps
@@ -110,7 +110,7 @@ class Dispatch:
         if kept and header is None:
             self._lifecycle.learn(key)
         state = begin({}, scope, receive, send, key, queued)
-        if state is not None and key.unsampled == 0:
+        if state is not None and key.unsampled <= 0:
             with guarded("phases", store.recorder.faults):
                 sample(state)
         return state

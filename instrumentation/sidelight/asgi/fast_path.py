@@ -74,9 +74,12 @@ class RequestState(UncommonRequest):
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
-                    server = getattr(self.server_receive, "__self__", None)
-                    if (flow := getattr(server, "flow", None)) is not None:
-                        flow.sidelight_ended = now  # as `note_end`
+                    try:  # as `note_end`
+                        server = getattr(self.server_receive, "__self__", None)
+                        if (flow := getattr(server, "flow", None)) is not None:
+                            flow.sidelight_ended = now
+                    except Exception:  # noqa: BLE001, S110 as there
+                        pass
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
             self.key.recorder.faults.note("send")
         return self.server_send(message)
@@ -155,7 +158,7 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
             if (
                 path == key.metrics_path
                 or MARK in scope
-                or key.unsampled == 1
+                or key.unsampled <= 1
                 or (key.exclusions is not None and key.exclusions.cover(path))
             ):
                 return None
@@ -171,13 +174,18 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
         key.unsampled -= 1
         start = monotonic_ns()
         if queued:
-            state.set_extra().queued = queued
+            note_wait(state, start, queued)
             start -= queued
         elif key.clock.is_late(start):
             start -= waited(state, start)
         state.since = start
-        if slots := key.slots:
-            state.slot = slot = slots.pop()
+        try:
+            state.slot = slot = key.slots.pop()
+        except IndexError:  # none is free
+            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
+            if slot == UNTRACKED:
+                state.set_extra()
+        else:
             try:
                 key.paths[slot].value = scope["raw_path"]
             except (KeyError, TypeError, ValueError):  # none, of another type, or too long
@@ -185,10 +193,6 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
             words = key.words
             words[slot + 1] = key.packed
             words[slot] = start
-        else:
-            state.slot = slot = key.recorder.file.acquire_slot(key.packed, _path(scope), start)
-            if slot == UNTRACKED:
-                state.set_extra()
         scope[MARK] = key, slot, start
         ORIGIN.set((key, path))
         if start > key.due:
@@ -206,10 +210,15 @@ def waited(state: RequestState, now: int) -> int:
         arrived = arrival(state.server_receive, now)
         ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
         if ns >= NOTICEABLE_WAIT:
-            state.set_extra().queued = ns
-            state.key.recorder.heartbeat.use.add_wait(now - ns, now)
+            note_wait(state, now, ns)
             return ns
     return 0
+
+
+def note_wait(state: RequestState, now: int, ns: int) -> None:
+    """A request that begins now has waited for so long, for whatever the loop did meanwhile."""
+    state.set_extra().queued = ns
+    state.key.recorder.heartbeat.use.add_wait(now - ns, now)
 
 
 def give_up(key: RequestKey, scope: Scope, slot: int | None) -> None:

@@ -1,6 +1,7 @@
 """The labels of a request: its route, method and scheme, each from a bounded set."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -61,6 +62,7 @@ class Labels:
         self._below_mounts = [PublishedRoute((ANY,), path) for path in settings.path_templates]
         self._patterns = [(each.template, pattern(each.path)) for each in self._below_mounts]
         self._notes: set[str] = set()
+        self._lock = threading.RLock()  # of what is learned; `on_change` may learn as well
         self._published = b""
         self._publications = 0
         self._rebuilds_left = MOST_REBUILDS
@@ -109,15 +111,16 @@ class Labels:
 
         None where there are too many or the file is full.
         """
-        root = self.root_paths.label(scope)
-        note = f"{scheme_label(scope.get('scheme', 'http'))} {root}"
-        if root is not None and note not in self._notes and len(self._notes) < MOST_ROOTS:
-            try:
-                self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
-            except StoreFull:
-                return None if root else ""
-            self._notes.add(note)
-        return root
+        with self._lock:
+            root = self.root_paths.label(scope)
+            note = f"{scheme_label(scope.get('scheme', 'http'))} {root}"
+            if root is not None and note not in self._notes and len(self._notes) < MOST_ROOTS:
+                try:
+                    self._file.append_block(BlockKind.ROOTS, note.encode(errors="replace"))
+                except StoreFull:
+                    return None if root else ""
+                self._notes.add(note)
+            return root
 
     def route(self, scope: Scope, status: int) -> RouteLabel:
         """The label ``http_route`` of a request that has been routed."""
@@ -153,16 +156,17 @@ class Labels:
 
         An empty scope leads to no router that isn't known yet.
         """
-        known = self._knows(router_below(scope, None))
-        if known and self.table.is_current():
-            return True
-        if time.monotonic() - self._built >= REBUILD_SECONDS:
-            self._rebuilds_left = MOST_REBUILDS
-        if self._rebuilds_left:
-            self._rebuilds_left -= 1
-            self._publish()
-            self._on_change()
-        return False
+        with self._lock:
+            known = self._knows(router_below(scope, None))
+            if known and self.table.is_current():
+                return True
+            if time.monotonic() - self._built >= REBUILD_SECONDS:
+                self._rebuilds_left = MOST_REBUILDS
+            if self._rebuilds_left:
+                self._rebuilds_left -= 1
+                self._publish()
+                self._on_change()
+            return False
 
     def _knows(self, router: object) -> bool:
         """Whether a router is among those that the table has; it is from now on."""

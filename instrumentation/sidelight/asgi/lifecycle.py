@@ -2,6 +2,7 @@
 
 import logging
 import os
+import threading
 import time
 import weakref
 from collections.abc import Coroutine, Iterator, Mapping
@@ -9,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple, Protocol
 
 from anyio.lowlevel import checkpoint
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope
 
 from sidelight import default_log
 from sidelight.asgi import background_tasks, builtin_telemetry, busy_time
@@ -70,6 +71,9 @@ class StoreLifecycle:
         self._kept_store: OpenStore | None = None
         self._opening: ThreadCall | None = None
         self._retry = 0.0
+        self._lock = threading.Lock()  # of what event loops in several threads open and close
+        self._started: weakref.WeakSet[object] = weakref.WeakSet()
+        self._serving: weakref.WeakSet[object] = weakref.WeakSet()
         _lifecycles.add(self)
         default_log.install()
 
@@ -104,12 +108,19 @@ class StoreLifecycle:
         finds it being opened waits for the same thread.
         """
         if self._open_store is None:
-            if self._opening is None or self._opening.ended:
+            opening = self._begin_to_open(scope)
+            if opening is not None:
+                await opening.wait()
+        return self._open_store
+
+    def _begin_to_open(self, scope: Scope) -> ThreadCall | None:
+        """The call that opens the store; None where it is not tried now."""
+        with self._lock:
+            if self._open_store is None and (self._opening is None or self._opening.ended):
                 if self._refused() or time.monotonic() < self._retry:
                     return None
                 self._opening = ThreadCall(self._try, scope)
-            await self._opening.wait()
-        return self._open_store
+            return self._opening
 
     def _refused(self) -> bool:
         """Whether an option is wrong, which is logged once."""
@@ -169,15 +180,24 @@ class StoreLifecycle:
         if not _observers:
             self.common_keys[key.method] = key
 
-    async def started(self, scope: Scope) -> None:
-        """The application has started: open the store, and start the heartbeat."""
+    async def started(self, lifespan: object, scope: Scope) -> None:
+        """The application has started: open the store, and start the heartbeat.
+
+        It may have several lifespans at one time, each of an event loop in a thread of its own.
+        """
+        with self._lock:
+            self._started.add(lifespan)
+            self._serving.add(lifespan)
         opened = await self.open(scope)
         if opened is not None:
             opened.recorder.heartbeat.wake()
 
-    def stopping(self) -> None:
+    def stopping(self, lifespan: object) -> None:
         """The application is told to stop."""
-        if self._open_store is not None:
+        with self._lock:
+            self._serving.discard(lifespan)
+            is_last = not self._serving
+        if is_last and self._open_store is not None:
             self._open_store.recorder.file.words[STATE] = WorkerState.DRAINING
 
     async def drain(self) -> None:
@@ -187,12 +207,23 @@ class StoreLifecycle:
                 return
             await checkpoint()
 
+    def stopped(self, lifespan: object) -> None:
+        """The application has stopped; after the last of its lifespans it is closed."""
+        with self._lock:
+            self._started.discard(lifespan)
+            if not self._started:
+                self._close()
+
     def close(self) -> None:
-        """The application has stopped: leave what was counted to the others.
+        """Leave what was counted to the others.
 
         A process that is alone keeps it for its next lifespan: a serverless adapter may run one
         for each request.
         """
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
         stopped = self._open_store
         self.forget()
         if stopped is not None:
@@ -207,6 +238,7 @@ class StoreLifecycle:
 
     def leave_parent(self) -> None:
         """In a forked child: the store is the parent's, and so is a thread that opens it."""
+        self._lock = threading.Lock()
         self._opening = None
         self.forget()
 
@@ -230,7 +262,11 @@ class Observer(Protocol):
         """An application has opened its store."""
 
     async def serve(
-        self, lifecycle: StoreLifecycle, scope: Scope, steps: Coroutine[Any, Any, None]
+        self,
+        lifecycle: StoreLifecycle,
+        scope: Scope,
+        receive: Receive,
+        steps: Coroutine[Any, Any, None],
     ) -> None:
         """Run the steps that serve a request, a connection or a lifespan."""
 

@@ -14,7 +14,7 @@ from sidelight.runtime.faults import guarded
 class LifespanState(Measurement):
     """Follows an application as it starts and stops; every message passes untouched."""
 
-    __slots__ = ("_lifecycle", "_receive", "_scope", "_send", "since")
+    __slots__ = ("__weakref__", "_lifecycle", "_receive", "_scope", "_send", "since")
     slot = None
 
     def __init__(
@@ -31,14 +31,14 @@ class LifespanState(Measurement):
         message = await self._receive()
         if message["type"] == "lifespan.shutdown":
             with guarded("lifespan"):
-                self._lifecycle.stopping()
+                self._lifecycle.stopping(self)
         return message
 
     async def send(self, message: Message) -> None:
         """Look at a message on its way to the server."""
         with guarded("lifespan"):
             if message["type"] == "lifespan.startup.complete":
-                await self._lifecycle.started(self._scope)
+                await self._lifecycle.started(self, self._scope)
             elif message["type"].startswith("lifespan.shutdown."):
                 with guarded("lifespan"):
                     await self._lifecycle.drain()
@@ -46,7 +46,7 @@ class LifespanState(Measurement):
                     if self._lifecycle.recorder is not None:
                         await self._lifecycle.recorder.collect_app_metrics()
                 finally:
-                    self._lifecycle.close()
+                    self._lifecycle.stopped(self)
         await self._send(message)
 
     def end(self, error: BaseException | None) -> None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Generator
 
-import anyio
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
@@ -11,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from sidelight import bearer_token
 from sidelight.asgi.recorder import Recorder
 from sidelight.contract import METRICS
-from sidelight.cooperative import in_thread, run_in_turns
+from sidelight.cooperative import holding, in_thread, run_in_turns
 from sidelight.export.collector import Collector
 from sidelight.export.negotiation import wanted_format
 from sidelight.export.response import metrics_response
@@ -31,7 +30,6 @@ class MetricsEndpoint:
         self._recorder = recorder
         self._store = recorder.store
         self._collector: Collector | None = None
-        self._lock = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET or HEAD."""
@@ -46,7 +44,7 @@ class MetricsEndpoint:
         """All metrics of this moment. Raises whatever goes wrong."""
         began = time.perf_counter_ns()
         heartbeat = self._recorder.heartbeat
-        async with self._lock:
+        async with holding(self._store.reading):
             if self._collector is None:
                 self._collector = Collector(self._store.reader, self._recorder.file)
             app_metrics = await self._app_metrics()

@@ -16,6 +16,8 @@ QUEUE = "queue"
 """The wait for the event loop before the application was called."""
 DEPENDENCIES, ENDPOINT, _ = builtin_telemetry.OPERATIONS
 THREAD_WAIT = "thread_wait"
+NEVER = 1 << 62
+"""More requests than any process serves."""
 
 
 class Phases:
@@ -93,8 +95,8 @@ class PhaseSampler:
         self._series = {}  # those that were used, by route and phase
 
     def gap(self) -> int:
-        """How many requests from now the next one is measured; -1 is never."""
-        return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else -1
+        """How many requests from now the next one is measured."""
+        return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else NEVER
 
     def record(self, phases: Phases, writer: SeriesWriter, route: str) -> None:
         """Add what a request has spent to the series of its route."""

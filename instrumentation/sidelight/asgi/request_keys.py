@@ -65,7 +65,7 @@ class RequestKey(KeyBase):
 
     The file's ``words``, its free ``slots``, their ``paths`` and the time at which the heartbeat
     is ``due`` are here too, one step nearer to the request path. After ``unsampled`` more requests
-    the phases of one are measured; never, if it is below zero.
+    the phases of one are measured.
     """
 
     __slots__ = ("_known", "paths", "recorder")
@@ -103,7 +103,7 @@ class RequestKey(KeyBase):
 
     def forget(self) -> None:
         """Forget what was learned of routes, since the application's routes have changed."""
-        for known in self._known.values():
+        for known in list(self._known.values()):
             known.series.by_status.clear()
         self.forget_series()
         self._known.clear()
@@ -163,13 +163,13 @@ class RequestKeys:
         self._recorder.labels.note_root(scope)
         key = RequestKey(target, self._recorder, self._exclusions)
         kept = (key.method, key.scheme) == name and len(self._by_root) < MOST_ROOTS
-        if kept:
-            self._by_root.setdefault(target.root_path, {})[name] = key
+        if kept:  # another thread may have made the same: the first of them is found again
+            key = self._by_root.setdefault(target.root_path, {}).setdefault(name, key)
         return key, kept
 
     def _each(self) -> Iterator[RequestKey]:
-        for keys in self._by_root.values():
-            yield from keys.values()
+        for keys in list(self._by_root.values()):
+            yield from list(keys.values())
 
     def _renew(self) -> None:
         for key in self._each():

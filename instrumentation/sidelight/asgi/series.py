@@ -14,6 +14,7 @@ from sidelight.contract import (
     Metric,
     boundaries,
 )
+from sidelight.store.atomic_add import FREE_THREADED, add
 from sidelight.store.capacity import last_resort
 from sidelight.store.writer import StoreFull, WorkerFile
 
@@ -54,8 +55,12 @@ class SeriesWriter:
     def add(self, series: int, index: int, value: int) -> None:
         """Add one observation to the bucket at ``index``, and its value to the sum."""
         words = self.file.words
-        words[series] += value
-        words[series + index] += 1
+        if FREE_THREADED:
+            add(words, series, value)
+            add(words, series + index, 1)
+        else:  # the same, without two calls
+            words[series] += value
+            words[series + index] += 1
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add one observation (nanoseconds or bytes) to a histogram, off the fast path."""
@@ -66,7 +71,7 @@ class SeriesWriter:
     def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> int:
         """Add to a counter with a route."""
         series, _ = self.series(metric, labels)
-        self.file.words[series] += amount
+        add(self.file.words, series, amount)
         return series
 
     def bucket_index(self, ns: int) -> int:
@@ -159,7 +164,8 @@ class StatusSeries:
     """Where whole responses of a route with one status are counted: durations and sizes.
 
     Of a response that took at most ``limit`` nanoseconds there is nothing to record but its
-    duration and sizes. Up to ``fast_path_limit`` it belongs in the first bucket as well.
+    duration and sizes. Up to ``fast_path_limit`` it belongs in the first bucket as well, and
+    Python's fast path counts it, which needs a GIL.
     """
 
     __slots__ = (
@@ -184,7 +190,7 @@ class StatusSeries:
         self.duration = duration
         self.size = size
         self.limit = limit
-        self.fast_path_limit = min(route_series.first_bound, limit)
+        self.fast_path_limit = -1 if FREE_THREADED else min(route_series.first_bound, limit)
 
     @property
     def request_size(self) -> int:

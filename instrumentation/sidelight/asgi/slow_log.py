@@ -1,6 +1,7 @@
 """One structured log line for a slow request, at a bounded rate."""
 
 import logging
+import threading
 import time
 from typing import Any
 
@@ -21,23 +22,31 @@ class SlowLog:
         self._since = -PERIOD
         self._lines = 0
         self._suppressed = 0
+        self._lock = threading.RLock()  # a finalizer may end a request while this thread holds it
 
     def write(self, record: SlowRequest) -> None:
         """Log one request, or count it as suppressed."""
-        now = time.monotonic()
-        if now - self._since >= PERIOD:
-            self._since, self._lines = now, 0
-        if self._lines >= LINES:
-            self._suppressed += 1
+        suppressed = self._turn(time.monotonic())
+        if suppressed is None:
             return
-        self._lines += 1
         facts = {name: value for name, value in record.to_dict().items() if name not in UNSAID}
         text = " ".join(f"{key}={_plain(value)}" for key, value in facts.items())
-        if self._suppressed:
-            facts["suppressed"] = self._suppressed
-            text += f" ({self._suppressed} slow requests before it were not logged)"
-            self._suppressed = 0
+        if suppressed:
+            facts["suppressed"] = suppressed
+            text += f" ({suppressed} slow requests before it were not logged)"
         logger.warning("slow request %s", text, extra={"sidelight": facts})
+
+    def _turn(self, now: float) -> int | None:
+        """How many were suppressed since the last line; None if this one is suppressed too."""
+        with self._lock:
+            if now - self._since >= PERIOD:
+                self._since, self._lines = now, 0
+            if self._lines >= LINES:
+                self._suppressed += 1
+                return None
+            self._lines += 1
+            suppressed, self._suppressed = self._suppressed, 0
+            return suppressed
 
 
 def _plain(value: Any) -> str:

@@ -1,5 +1,6 @@
 """Validation errors by route, place and type, without a word of what the client sent."""
 
+import threading
 from collections.abc import Callable
 from typing import Any, get_args
 from weakref import WeakSet
@@ -50,6 +51,7 @@ class Validation:
         self._labels = labels
         self._increment = increment
         self._places: dict[str, set[tuple[str, str]]] = {}
+        self._lock = threading.RLock()  # a finalizer may end a request while this thread holds it
         self._seen: WeakSet[BaseException] = WeakSet()
 
     def handled(self, scope: Scope, error: BaseException) -> None:
@@ -87,11 +89,12 @@ class Validation:
             location(declares, loc) if isinstance(loc, list | tuple) and loc else ANYTHING,
             kind if kind in TYPES else OTHER,
         )
-        places = self._places.setdefault(route, set())
-        if place not in places:
-            if len(places) >= MOST_PLACES or self._full():
-                return ANYTHING, OTHER
-            places.add(place)
+        with self._lock:
+            places = self._places.setdefault(route, set())
+            if place not in places:
+                if len(places) >= MOST_PLACES or self._full():
+                    return ANYTHING, OTHER
+                places.add(place)
         return place
 
     def _full(self) -> bool:

@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from threading import get_ident, get_native_id
+from operator import itemgetter
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
@@ -17,6 +18,8 @@ from sidelight.errors import StoreError
 from sidelight.runtime import instruments, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.file_chores import FileChores
+from sidelight.runtime.gil_holders import GilHolders
+from sidelight.runtime.gil_waits import LoopWaits
 from sidelight.runtime.loop_clock import LoopClock
 from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
@@ -67,9 +70,10 @@ class Heartbeat:
         self._limiter = threads.limiter()
         self.clock = LoopClock()
         self.use = LoopUse(self.clock, store.file.count)
+        self._loop_waits = LoopWaits()
         self._watched_loop: WatchedLoop | None = None
-        self._waits: list[int] = []
-        self._waited_at: list[int] = []
+        self._waits: list[tuple[int, int]] = []  # since when (ns) so many calls wait
+        self._moving = threading.RLock()  # while the timer is set, perhaps on another loop
         self._chores = 0
         self._next_chores = 0.0
 
@@ -82,30 +86,33 @@ class Heartbeat:
         """
         instruments.attach(self.store.file)
         self.files.do()
-        self._on_chores.append(on_chores)
-        self._attributions.append(attribution)
-        if self._watched_loop is None:
-            # A block begins half a beat before the beat that it delays, on average.
-            late = max(threshold - PERIOD / 2, PERIOD / 4)
-            period = int(PERIOD * NANOSECONDS)
-            self._watched_loop = WatchedLoop(
-                self._attributions, int(late * NANOSECONDS), period, chores=self.files.do_if_due
-            )
+        with self._moving:
+            self._on_chores.append(on_chores)
+            self._attributions.append(attribution)
+            if self._watched_loop is None:
+                # A block begins half a beat before the beat that it delays, on average.
+                late = max(threshold - PERIOD / 2, PERIOD / 4)
+                period = int(PERIOD * NANOSECONDS)
+                self._watched_loop = WatchedLoop(
+                    self._attributions, int(late * NANOSECONDS), period, chores=self.files.do_if_due
+                )
 
     def remove_application(
         self, on_chores: Callable[[], None], attribution: BlockAttribution
     ) -> None:
         """Remove an application. The timer stops with the last one."""
-        self._on_chores.remove(on_chores)
-        self._attributions.remove(attribution)
-        if not self._on_chores:
-            self.stop()
-            instruments.detach(self.store.file)
+        with self._moving:
+            self._on_chores.remove(on_chores)
+            self._attributions.remove(attribution)
+            if not self._on_chores:
+                self.stop()
+                instruments.detach(self.store.file)
 
     def wake(self, *, soon: bool = False) -> None:
         """Start the timer on the running loop of asyncio or Trio; without one, beat once.
 
-        ``soon`` leaves the chores to the loop's next turn.
+        ``soon`` leaves the chores to the loop's next turn, and the timer to another loop that has
+        just started it.
         """
         try:
             loop = running_loop()
@@ -114,6 +121,14 @@ class Heartbeat:
             self.files.do()
             self._do_chores()
             return
+        with self._moving:
+            elsewhere = self._loop is not None and self._loop is not loop
+            if soon and elsewhere and time.monotonic_ns() < self.due:
+                self._call_applications()
+            else:
+                self._wake_on(loop, soon=soon)
+
+    def _wake_on(self, loop: asyncio.AbstractEventLoop | TrioLoop, *, soon: bool) -> None:
         if loop is self._loop and self._timer is not None:
             if not soon:
                 self._beat(loop)
@@ -121,9 +136,11 @@ class Heartbeat:
         self.stop()
         self._loop, self._limiter = loop, threads.limiter()
         self.clock.follow(loop)
+        self._loop_waits.follow()
         if self._watched_loop is not None:
-            self._watched_loop.loop, self._watched_loop.thread = loop, get_ident()
-            self._watched_loop.waits = ProcessorWaits(get_native_id())
+            self._watched_loop.loop, self._watched_loop.thread = loop, threading.get_ident()
+            self._watched_loop.waits = ProcessorWaits(threading.get_native_id())
+            self._watched_loop.holders = GilHolders(threading.get_native_id())
             watchdog.watch(self._watched_loop)
         self._beat(loop, soon=soon)
         if soon:
@@ -136,26 +153,33 @@ class Heartbeat:
                 self.wake()
 
     def stop(self) -> None:
-        """Stop the timer, whichever loop it is on."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watched_loop is not None:
-            watchdog.leave(self._watched_loop)
-            self._watched_loop.due, self._watched_loop.loop = 0, None
-        self._timer = self._loop = self._limiter = None
-        self.clock.follow(None)
+        """Stop the timer. On the loop of another thread it ends by itself, at its next beat."""
+        with self._moving:
+            if self._timer is not None and self._loop is _present_loop():
+                self._timer.cancel()
+            if self._watched_loop is not None:
+                watchdog.leave(self._watched_loop)
+                self._watched_loop.due, self._watched_loop.loop = 0, None
+            self._timer = self._loop = self._limiter = None
+            self.clock.follow(None)
 
     def _beat(self, loop: asyncio.AbstractEventLoop | TrioLoop, *, soon: bool = False) -> None:
         """Record that the loop runs, and set the timer again. Never raises."""
         if self.store.closed:
             return
+        with self._moving:
+            if loop is self._loop:
+                self._beat_here(loop, soon=soon)
+
+    def _beat_here(self, loop: asyncio.AbstractEventLoop | TrioLoop, *, soon: bool) -> None:
         if self._timer is not None:
             self._timer.cancel()
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
         self.use.beat(now)
-        parts = [self._count_lag, self.publish_gauges, *([] if soon else [self._chores_if_due])]
+        parts = [self._count_lag, self._count_waits, self.publish_gauges]
+        parts += [] if soon else [self._chores_if_due]
         for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
                 part()
@@ -167,15 +191,19 @@ class Heartbeat:
                 LAG, (), self._watched_loop.beat(self.store.file.words[HEARTBEAT])
             )
 
+    def _count_waits(self) -> None:
+        if self._watched_loop is not None:
+            now, times = self.store.file.words[HEARTBEAT], self._watched_loop.waits.at_start
+            self._loop_waits.beat(self.store.file, now, self.clock.idle(), times)
+
     def publish_gauges(self) -> None:
         """Publish the gauges of threads and pools at this moment."""
         file = self.store.file
         if self._limiter is not None:
             for metric, _, value in threads.readings(self._limiter):
                 file.set(metric, (str(file.worker),), value)
-                if metric is threads.WAITING and self._waits[-1:] != [value]:
-                    self._waits.append(value)
-                    self._waited_at.append(time.monotonic_ns())
+                if metric is threads.WAITING and [n for _, n in self._waits[-1:]] != [value]:
+                    self._waits.append((time.monotonic_ns(), value))
         instruments.publish(file)
 
     def conditions(self, start: int, end: int) -> RequestConditions:
@@ -183,8 +211,9 @@ class Heartbeat:
 
         Times are of CLOCK_MONOTONIC, in ns.
         """
-        at = bisect_right(self._waited_at, start) - 1
-        waiting = self._waits[at] if at >= 0 else None
+        waits = self._waits.copy()  # another thread may shorten it
+        at = bisect_right(waits, start, key=itemgetter(0)) - 1
+        waiting = waits[at][1] if at >= 0 else None
         if self._watched_loop is None:
             return RequestConditions(None, "", waiting)
         blocked, by = self._watched_loop.conditions(start, end)
@@ -197,7 +226,7 @@ class Heartbeat:
     def _do_chores(self) -> None:
         """Do what is due once a second, and makes no call of the file system."""
         self._next_chores = time.monotonic() + CHORES_EVERY
-        del self._waits[:-MOST_WAITS], self._waited_at[:-MOST_WAITS]
+        del self._waits[:-MOST_WAITS]
         self.due = time.monotonic_ns() + OVERDUE
         self._chores += 1
         self.renew_file()
@@ -226,16 +255,25 @@ class Heartbeat:
 
     def _call_applications(self) -> None:
         """Let the applications read again what may have changed, such as when to wake this."""
-        for on_chores in self._on_chores:
+        for on_chores in self._on_chores.copy():
             on_chores()
 
 
+def _present_loop() -> asyncio.AbstractEventLoop | TrioLoop | None:
+    """The loop that runs in this thread."""
+    with suppress(RuntimeError):
+        return running_loop()
+    return None
+
+
 _heartbeats: WeakValueDictionary[int, Heartbeat] = WeakValueDictionary()
+_making = threading.Lock()
 
 
 def heartbeat(store: Store) -> Heartbeat:
     """The one heartbeat of a store, whatever the number of applications that share it."""
-    found = _heartbeats.get(id(store))
-    if found is None or found.store is not store:
-        found = _heartbeats[id(store)] = Heartbeat(store)
-    return found
+    with _making:
+        found = _heartbeats.get(id(store))
+        if found is None or found.store is not store:
+            found = _heartbeats[id(store)] = Heartbeat(store)
+        return found

@@ -98,6 +98,10 @@ class LoopClock(ClockBase):
         self._beats.clear()
         self.prepare(None if idle is None else loop, self._idle_time)
 
+    def idle(self) -> int | None:
+        """The loop's idle time so far; None where it is unknown. Called on the loop."""
+        return self._idle_time.read() if self.is_known else None
+
     def beat(self, now: int) -> int:
         """Note the idle time. Returns how long the loop was busy since the last beat, in ns.
 
@@ -122,7 +126,7 @@ class LoopClock(ClockBase):
         if not self._beats:
             return 0
         busy, upper, upper_idle = 0, now, self._idle_time.read()
-        for lower, lower_idle in reversed(self._beats):
+        for lower, lower_idle in reversed(tuple(self._beats)):
             idle = upper_idle - lower_idle
             if lower <= arrival:
                 return busy + max(0, upper - max(arrival, lower + idle))

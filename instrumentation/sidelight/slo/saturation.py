@@ -25,14 +25,35 @@ ALERTS: Final = (
         expr="max by (<by>, http_route) (sum by (<by>, instance, http_route)"
         " (rate(asyncio_event_loop_blocked_seconds_total{<sel>}[<5m>]))) > 0.1"
         " and on (<by>, http_route) max by (<by>, http_route) (sum by (<by>, instance, http_route)"
-        " (increase(asyncio_event_loop_blocks_total{<sel>}[<5m>]))) >= 3",
+        " (increase(asyncio_event_loop_blocks_total{<sel>}[<5m>]))) >= 3"
+        # Or by many short steps, for which other requests wait.
+        " or max by (<by>, http_route) (sum by (<by>, instance, http_route)"
+        ' (rate(asyncio_event_loop_busy_seconds_total{http_route!=""<,sel>}[<5m>]))) > 0.3'
+        " and on (<by>, http_route) sum by (<by>, http_route)"
+        " (rate(fastapi_queue_seconds_caused_total{<sel>}[<5m>])) > on (<by>) group_left ()"
+        " (0.25 * sum by (<by>) (rate(http_server_request_duration_seconds_sum{<sel>}[<5m>])))",
         summary=f"{ROUTE} of <service> blocks the event loop",
-        description=f"{ROUTE} blocked event loops for {{{{ $value | humanizeDuration }}}} of each "
+        description=f"{ROUTE} kept event loops for {{{{ $value | humanizeDuration }}}} of each "
         "second over the last <5m>. All other requests of the same worker wait during that time.",
         action="find what the route calls without await (slow requests name the line), and run it "
         "in a thread or in a process.",
         dashboard="route",
         opens=("http_route",),
+    ),
+    AlertDefinition(
+        name="CPUThrottled",
+        severity="warning",
+        hold="5m",
+        expr="max by (<by>, instance) (rate(sidelight_cpu_throttled_seconds_total{<sel>}[<5m>]))"
+        " > 0.1 and on (<by>, instance) max by (<by>, instance)"
+        " (increase(sidelight_cpu_throttled_periods_total{<sel>}[<5m>])) >= 30",
+        summary="<service> on {{ $labels.instance }} uses up its CPU quota",
+        description="The CPU quota of {{ $labels.instance }} kept its processes from running for "
+        "{{ $value | humanizeDuration }} of each second over the last <5m>, summed over its "
+        "processors. All its requests are late then, whatever their route.",
+        action="raise the CPU limit of the container, or run fewer workers in it.",
+        dashboard="runtime",
+        opens=("instance",),
     ),
     AlertDefinition(
         name="ValidationErrorsJumped",

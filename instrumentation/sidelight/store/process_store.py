@@ -43,6 +43,8 @@ class Store:
         self._applications = 0
         self.directory, self.file = self._begin()
         self.reader = DirectoryReader(self.directory, (self.file.name, self.file.fd))
+        self.reading = threading.Lock()
+        """Is held by what uses `reader`: a scrape, on whichever event loop."""
         with suppress(StoreError):  # another process, or a later attempt, merges them then
             self.merge_stopped()
         _open_stores.add(self)
@@ -70,8 +72,10 @@ class Store:
         """Merge stopped workers into the totals. Raises `StoreError`."""
         if self.directory is None:
             return
+        reader = DirectoryReader(self.directory)  # a scrape may use the other one now
+        reader.skipped = self.reader.skipped
         try:
-            run_to_end(merge_stopped_workers(self.reader, wait))
+            run_to_end(merge_stopped_workers(reader, wait))
         except OSError as error:
             raise directory.explained(error, self.directory.path) from error
 
@@ -186,8 +190,6 @@ def open_directory(settings: Settings) -> Directory | None:
 
 def open_store(settings: Settings) -> Store:
     """This process's store for these settings. Raises `StoreError`."""
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
-        raise StoreError("no_gil", "this Python runs without a GIL, and would lose counts")
     where = settings.directory or supervisor.group()
     if where is None or not locks.POSSIBLE:
         return Store(settings)

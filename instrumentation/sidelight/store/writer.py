@@ -23,6 +23,7 @@ from sidelight.contract import (
 )
 from sidelight.errors import InvalidDataError, StoreError
 from sidelight.store import blocked_loop, capacity, layout, locks, slow_requests
+from sidelight.store.atomic_add import add
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
     NUMBER_LOCK,
@@ -48,8 +49,7 @@ class WorkerFile:
 
     ``words`` is the whole file as 8-byte numbers. A series is the index of its first word: of a
     counter's or gauge's value, or of a histogram's sum. Making a series takes a lock; adding to
-    one needs none as long as no other thread can run between its load and its store (see
-    docs/decisions/0002).
+    one is one step for all other threads (see `store.atomic_add`).
     """
 
     def __init__(self, directory: Directory | None, schema: Schema, max_series: int) -> None:
@@ -137,9 +137,12 @@ class WorkerFile:
 
         Where no slot is left, the request is counted only.
         """
-        slot = self.free_slots.pop() if self.free_slots else self._new_slot()
+        try:
+            slot = self.free_slots.pop()
+        except IndexError:
+            slot = self._new_slot()
         if slot == UNTRACKED:
-            self.words[layout.UNTRACKED] += 1
+            add(self.words, layout.UNTRACKED, 1)
         else:
             self.paths[slot].value = path[: layout.PATH_BYTES]
             self.words[slot + 1] = method_scheme
@@ -167,7 +170,7 @@ class WorkerFile:
     def release_slot(self, slot: int) -> None:
         """Free a slot of `acquire_slot`."""
         if slot == UNTRACKED:
-            self.words[layout.UNTRACKED] -= 1
+            add(self.words, layout.UNTRACKED, -1)
         else:
             self.words[slot] = 0
             self.free_slots.append(slot)
@@ -216,17 +219,15 @@ class WorkerFile:
                 raise
             self.count(OVERFLOW)
             at = self.series(metric, capacity.last_resort(metric, labels), reserved=True)
-        with self._lock:
-            self.words[at] += amount
+        add(self.words, at, amount)
 
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add a value in nanoseconds or bytes. The request path has a faster way."""
         at = self.series(metric, labels, uncapped=True)
         bounds = boundaries(metric.scale, self.bounds)
         index = bisect_left(bounds, value / metric.divisor) + 1
-        with self._lock:
-            self.words[at] += value
-            self.words[at + index] += 1
+        add(self.words, at, value)
+        add(self.words, at + index, 1)
 
     def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Set a gauge, or a counter whose value comes from the operating system."""
@@ -280,10 +281,11 @@ class WorkerFile:
 
     def add_slow_request(self, record: slow_requests.SlowRequest) -> None:
         """Store a slow request, in place of an old one of the route that has the most."""
+        data = slow_requests.pack_record(record)
         with self._lock:
             place = self._slow_ring.place(f"{record.method} {record.route}")
-        at = self._slow_at + place * layout.SLOW_RECORD_BYTES
-        self.memory[at : at + layout.SLOW_RECORD_BYTES] = slow_requests.pack_record(record)
+            at = self._slow_at + place * layout.SLOW_RECORD_BYTES
+            self.memory[at : at + layout.SLOW_RECORD_BYTES] = data
 
     def show_blocked_loop(self, began: int, blocked_by: str) -> None:
         """Show other processes that the event loop is blocked since a time, and by what."""
@@ -294,7 +296,8 @@ class WorkerFile:
         self._set_blocked_loop(blocked_loop.NOT_BLOCKED)
 
     def _set_blocked_loop(self, record: bytes) -> None:
-        self.memory[self._loop_at : self._loop_at + layout.BLOCKED_LOOP_BYTES] = record
+        with self._lock:
+            self.memory[self._loop_at : self._loop_at + layout.BLOCKED_LOOP_BYTES] = record
 
     def is_linked(self) -> bool:
         """Whether the file still has its name."""
@@ -346,6 +349,7 @@ class WorkerFile:
 
     def abandon(self) -> None:
         """In a forked child: drop the descriptor of the parent's lock, and write nothing there."""
+        self._lock = threading.RLock()  # a thread of the parent may have held it
         self._release()
         former, self.memory = self.memory, mmap.mmap(-1, self._header.size)
         self._map_paths()

@@ -6,7 +6,6 @@ is timed as it runs, and a thread looks at the stacks of those that take long.
 """
 
 import asyncio
-import sys
 import threading
 from collections import Counter
 from collections.abc import Coroutine, Generator, Iterator
@@ -24,6 +23,7 @@ from starlette.types import Scope
 from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.lifecycle import StoreLifecycle
+from sidelight.runtime.watched_loop import frame_of
 
 SHORTEST = 0.01
 """Seconds; a step that takes less is not remembered."""
@@ -191,7 +191,7 @@ class LoopBlocks:
             now = perf_counter()
             for thread, step in list(self._running.items()):
                 if now - step.began >= SHORTEST / 2:
-                    frame = sys._current_frames().get(thread)  # noqa: SLF001 documented
+                    frame = frame_of(thread)
                     if frame is None or self._running.get(thread) is not step:
                         continue
                     endpoint = step.call.scope.get("endpoint") if step.call else None

@@ -4,11 +4,13 @@ import os
 from collections.abc import Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from time import monotonic_ns
 from typing import Any
 
-from starlette.types import Scope
+from starlette.types import Receive, Scope
 
 from sidelight.app_metrics.registry import default_registry
+from sidelight.asgi.client_connection import arrival
 from sidelight.asgi.lifecycle import StoreLifecycle, observing
 from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION_BUCKETS
@@ -59,6 +61,8 @@ class MeasuredTest:
     def __init__(self) -> None:
         self.blocks = LoopBlocks()
         self.called: set[StoreLifecycle] = set()
+        self.without_waits: set[StoreLifecycle] = set()
+        """Applications with a request of which nothing tells how long it waited."""
         self._files: dict[bytes, TestedFile] = {}
         self._used: dict[StoreLifecycle, set[bytes]] = {}
         self._process = WorkerFile(None, schema(DURATION_BUCKETS), MOST_SERIES)
@@ -76,12 +80,18 @@ class MeasuredTest:
         self.adopt(lifecycle, new=True)
 
     async def serve(
-        self, lifecycle: StoreLifecycle, scope: Scope, steps: Coroutine[Any, Any, None]
+        self,
+        lifecycle: StoreLifecycle,
+        scope: Scope,
+        receive: Receive,
+        steps: Coroutine[Any, Any, None],
     ) -> None:
         """Time the steps of a call of an application."""
         self.called.add(lifecycle)
         if lifecycle.recorder is not None:
             lifecycle.recorder.heartbeat.follow()
+        if scope["type"] == "http" and not _tells_waits(lifecycle, receive):
+            self.without_waits.add(lifecycle)
         await self.blocks.call(ApplicationCall(lifecycle, scope), steps)
 
     def adopt(self, lifecycle: StoreLifecycle, *, new: bool) -> None:
@@ -163,6 +173,14 @@ class MeasuredTest:
         instruments.detach(self._process)
         for file in (self._process_file, *self._files.values()):
             file.close()
+
+
+def _tells_waits(lifecycle: StoreLifecycle, receive: Receive) -> bool:
+    """Whether the server and its event loop, or a proxy, tell how long a request waited."""
+    recorder = lifecycle.recorder
+    if recorder is None or recorder.queue_header is not None:
+        return recorder is not None
+    return recorder.heartbeat.clock.is_known and arrival(receive, monotonic_ns()) is not None
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from sidelight.testing.measured_test import MeasuredTest
 from sidelight.testing.metric_data import Labels, MetricData, MetricSeries
 
 VALIDATION = METRICS["fastapi_validation_errors_total"]
+QUEUE = METRICS["fastapi_request_queue_seconds"]
 RESPONSE_VALIDATION = METRICS["fastapi_response_validation_errors_total"]
 LISTED = 5
 FAILED = 400
@@ -140,6 +141,35 @@ class Metrics:
             raise AssertionError(
                 "whether the event loop was blocked can't be seen: an application ran on "
                 f"{', '.join(sorted(self._test.blocks.unseen))}; test it on asyncio's own loop"
+            )
+
+    def assert_queue_below(self, seconds: float) -> None:
+        """Fail unless each request waited for less than this before the application was called.
+
+        ``seconds`` is 0.01 at the least. A wait is known as the bucket it is in, of which the
+        upper edge has to be within the limit. Waits are known of requests to uvicorn on Linux, and
+        with the setting ``queue_header``; this fails where a request's is not.
+        """
+        __tracebackhide__ = True
+        if not SHORTEST <= seconds < inf:
+            raise ValueError(f"seconds={seconds!r}: waits can be measured from {SHORTEST} s on")
+        data = self._data()
+        if not requested_routes(data):
+            raise AssertionError(f"no request was measured in this test{self._test.why()}")
+        waits = [(dict(labels), each) for labels, each in _series(data, QUEUE.name) if each.count]
+        found = [
+            _too_slow(f"{of[METHOD]} {of[ROUTE]}", "the longest wait", quantile(each, 1), seconds)
+            for of, each in waits
+        ]
+        if any(found):
+            lines = sorted(filter(None, found))
+            raise AssertionError(_listed("requests waited for the event loop", lines))
+        only = self._only()
+        if self._test.without_waits if only is None else only in self._test.without_waits:
+            raise AssertionError(
+                "whether requests waited can't be seen: a request came from a client in this "
+                "process, or a server that does not tell when it arrived; serve the application "
+                "with uvicorn, on Linux"
             )
 
     def assert_no_validation_errors(self) -> None:
