@@ -173,6 +173,29 @@ MACHINE: Final = [
         colours={"periods": BAD},
     ),
 ]
+SOCKETS: Final = [
+    time_series(
+        title,
+        description,
+        unit,
+        Query(f"topk(10, max by (port) ({raw(metric)}))", "port {{port}}"),
+        empty="No data (requires the sidecar)",
+    )
+    for title, description, unit, metric in (
+        (
+            "Connections to be accepted",
+            "Connections that the service has not accepted yet, by port; the most of an instance.",
+            "short",
+            "sidelight_accept_queue",
+        ),
+        (
+            "Unread bytes",
+            "Bytes that the service has not read yet, by port; the most of an instance.",
+            "bytes",
+            "sidelight_unread_bytes",
+        ),
+    )
+]
 
 
 def _executors(title: str, description: str, unit: str, most: int, **parts: str) -> PanelBuilder:
@@ -376,7 +399,7 @@ DASHBOARD: Final = dashboard(
             Row(7, LOOP_TRENDS),
             Row(9, LOOPS),
             Row(9, [LOOP_USE]),
-            Row(7, MACHINE),
+            Row(7, [*MACHINE, *SOCKETS]),
         ],
     ),
     Section("Threads and executors", [Row(7, THREADS)]),
