@@ -61,13 +61,13 @@ OVERVIEW: Final = [
         colours=levels((0.1, WARN), (0.5, BAD)),
     ),
     _waiting(
-        "Calls waiting for a thread",
+        "Waiting for a thread",
         "Calls that wait for an AnyIO thread.",
         "anyio_threadpool_waiting",
         NO_SIDELIGHT,
     ),
     _waiting(
-        "Calls waiting for a connection",
+        "Waiting for a connection",
         "Calls that wait for a connection of a watched pool.",
         "db_client_connection_pending_requests",
         "No pool is watched",
@@ -149,6 +149,52 @@ LOOP_TRENDS: Final = [
         empty=SIDELIGHT_ONLY,
         colours={"oldest": WARN},
     ),
+]
+MACHINE: Final = [
+    time_series(
+        "What event loops wait for",
+        "Seconds per second: for the GIL, which other threads keep (an estimate), and for a "
+        "processor, summed over event loops; and how long a CPU quota stopped the container, "
+        "summed over its processors, which is a part of the wait for a processor.",
+        "short",
+        Query(total(rate("sidelight_gil_wait_seconds_total")), "GIL"),
+        Query(total(rate("sidelight_cpu_wait_seconds_total")), "processor"),
+        Query(total(rate("sidelight_cpu_throttled_seconds_total")), "CPU quota"),
+        empty=SIDELIGHT_ONLY,
+        colours={"CPU quota": BAD, "processor": WARN},
+    ),
+    time_series(
+        "Throttled periods",
+        "Periods per second, mostly of 100 ms, in which containers used up their quota: at most "
+        "10 of one container.",
+        "cps",
+        Query(total(rate("sidelight_cpu_throttled_periods_total")), "periods"),
+        empty="No CPU quota is known, or not reported",
+        colours={"periods": BAD},
+    ),
+]
+SOCKETS: Final = [
+    time_series(
+        title,
+        description,
+        unit,
+        Query(f"topk(10, max by (port) ({raw(metric)}))", "port {{port}}"),
+        empty="No data (requires the sidecar)",
+    )
+    for title, description, unit, metric in (
+        (
+            "Connections to be accepted",
+            "Connections that the service has not accepted yet, by port; the most of an instance.",
+            "short",
+            "sidelight_accept_queue",
+        ),
+        (
+            "Unread bytes",
+            "Bytes that the service has not read yet, by port; the most of an instance.",
+            "bytes",
+            "sidelight_unread_bytes",
+        ),
+    )
 ]
 
 
@@ -346,7 +392,16 @@ VERSIONS: Final = table(
 DASHBOARD: Final = dashboard(
     __name__,
     "Event loops, threads, executors, pools and processes. All panels require Sidelight.",
-    Section("", [Row(4, OVERVIEW), Row(7, LOOP_TRENDS), Row(9, LOOPS), Row(9, [LOOP_USE])]),
+    Section(
+        "",
+        [
+            Row(4, OVERVIEW),
+            Row(7, LOOP_TRENDS),
+            Row(9, LOOPS),
+            Row(9, [LOOP_USE]),
+            Row(7, [*MACHINE, *SOCKETS]),
+        ],
+    ),
     Section("Threads and executors", [Row(7, THREADS)]),
     Section("Pools, dependencies and upstreams", [Row(8, POOLS), Row(7, DEPENDENCIES)]),
     Section("Processes", [Row(10, [INSTANCES]), Row(7, PROCESSES), Row(6, [VERSIONS])]),

@@ -138,6 +138,7 @@ typedef struct {
         uint32_t word; /* where the busy time of its route is counted */
     } *ring;              /* the last steps that took long; NULL until the first */
     uint32_t stepped;     /* how many since `take_steps` */
+    int in_step;          /* a step is being clocked */
 } Clock;
 
 #define LONG_STEP 100000 /* ns; a shorter step alone makes no one wait noticeably */
@@ -331,6 +332,7 @@ static PyMethodDef clock_methods[] = {
 };
 
 static PyMemberDef clock_members[] = {
+    {"in_step", T_INT, offsetof(Clock, in_step), READONLY, "Whether a step is being clocked."},
     {"routed", T_LONGLONG, offsetof(Clock, routed), READONLY,
      "Busy time that was counted for routes, in ns."},
     {NULL},
@@ -1946,12 +1948,25 @@ busy_word(Steps *steps)
     return word;
 }
 
+/* A router's step begins. Returns when. */
+static int64_t
+start_clock(Steps *steps)
+{
+    if (steps->key->clock != NULL) {
+        ((Clock *)steps->key->clock)->in_step++;
+    }
+    return now_ns();
+}
+
 /* Count a step. An exception that is set stays as it is. */
 static void
-count_step(Steps *steps, int64_t start, int is_last)
+stop_clock(Steps *steps, int64_t start, int is_last)
 {
     Key *key = steps->key;
     int64_t end = now_ns();
+    if (key->clock != NULL) {
+        ((Clock *)key->clock)->in_step--;
+    }
     steps->pending += end - start;
     if (steps->pending < LONG_STEP && !is_last) {
         return;
@@ -1989,9 +2004,9 @@ steps_step(PyObject *self, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = now_ns();
+    int64_t start = start_clock(steps);
     PySendResult outcome = PyIter_Send(coroutine, value, result);
-    count_step(steps, start, outcome != PYGEN_NEXT);
+    stop_clock(steps, start, outcome != PYGEN_NEXT);
     Py_DECREF(coroutine);
     if (outcome != PYGEN_NEXT) {
         Py_CLEAR(steps->steps);
@@ -2024,9 +2039,9 @@ steps_throw(PyObject *self, PyObject *args)
         return NULL;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = now_ns();
+    int64_t start = start_clock(steps);
     PyObject *result = throw_into(coroutine, steps->clocked->state->s_throw, args);
-    count_step(steps, start, result == NULL);
+    stop_clock(steps, start, result == NULL);
     Py_DECREF(coroutine);
     if (result == NULL) {
         Py_CLEAR(steps->steps);
@@ -2043,9 +2058,9 @@ steps_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (coroutine == NULL) {
         Py_RETURN_NONE;
     }
-    int64_t start = now_ns();
+    int64_t start = start_clock(steps);
     PyObject *done = PyObject_CallMethodNoArgs(coroutine, steps->clocked->state->s_close);
-    count_step(steps, start, 1);
+    stop_clock(steps, start, 1);
     Py_DECREF(coroutine);
     return done;
 }

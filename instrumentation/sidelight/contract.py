@@ -445,6 +445,35 @@ METRICS: Final = _catalogue(
         "Memory the worker's control group may use, where it has a limit.",
     ),
     Metric(
+        "sidelight_cpu_throttled_seconds_total",
+        "counter",
+        "seconds",
+        (),
+        "Time that the CPU quota of the workers' control group kept it from running, added up over "
+        "processors.",
+    ),
+    Metric(
+        "sidelight_cpu_throttled_periods_total",
+        "counter",
+        "",
+        (),
+        "Periods, mostly of 100 ms, in which the workers' control group used up its CPU quota.",
+    ),
+    Metric(
+        "sidelight_cpu_wait_seconds_total",
+        "counter",
+        "seconds",
+        (WORKER,),
+        "Time that the thread of the event loop was ready to run and had no processor.",
+    ),
+    Metric(
+        "sidelight_gil_wait_seconds_total",
+        "counter",
+        "seconds",
+        (WORKER,),
+        "Estimated time that the thread of the event loop waited for the GIL.",
+    ),
+    Metric(
         "target_info",
         "info",
         "",

@@ -91,6 +91,31 @@ async def gil(seconds: float) -> float:
     return seconds
 
 
+def spin(seconds: float) -> None:
+    """Use a processor for so long, in bytecode: other threads can get the GIL in between."""
+    end = time.thread_time() + seconds
+    while time.thread_time() < end:
+        pass
+
+
+@app.get("/burn/{seconds}")
+def burn(seconds: float) -> float:
+    spin(seconds)
+    return seconds
+
+
+@app.get("/spin/{seconds}")
+async def spin_on_loop(seconds: float) -> float:
+    spin(seconds)
+    return seconds
+
+
+@app.get("/sum/{millions}")
+def add_up(millions: int) -> int:
+    """One call of a function of C, which keeps the GIL until it returns."""
+    return sum(range(millions * 1_000_000))
+
+
 @app.get("/thread")
 def thread() -> int:
     released.wait()

@@ -30,15 +30,19 @@ MILLISECOND = 1_000_000
 
 
 def client_left(receive: Receive) -> bool:
-    """Whether the server knows that the client has closed its connection; False where it is mum."""
-    for each in _unwrapped(receive):
-        owner = getattr(each, "__self__", None)
-        transport = getattr(getattr(owner, "protocol", owner), "transport", None)
-        if transport is not None:
-            return bool(transport.is_closing())
-        if isinstance(owner, asyncio.Queue):
-            waiting = tuple(getattr(owner, "_queue", ()))
-            return any(message["type"] == "http.disconnect" for message in waiting)
+    """Whether the server knows that the client has closed its connection.
+
+    False where it does not tell. Never raises.
+    """
+    with suppress(Exception):
+        for each in _unwrapped(receive):
+            owner = getattr(each, "__self__", None)
+            transport = getattr(getattr(owner, "protocol", owner), "transport", None)
+            if transport is not None:
+                return bool(transport.is_closing())
+            if isinstance(owner, asyncio.Queue):
+                waiting = tuple(getattr(owner, "_queue", ()))
+                return any(message["type"] == "http.disconnect" for message in waiting)
     return False
 
 
@@ -59,10 +63,16 @@ def arrival(receive: Receive, now: int) -> int | None:
 
 
 def note_end(receive: Receive, now: int) -> None:
-    """Note that a response has ended: what its client sent before is no request that waits."""
-    flow = _flow(receive)
-    if flow is not None:
-        setattr(flow, ENDED, now)
+    """Note that a response has ended: what its client sent before is no request that waits.
+
+    Never raises.
+    """
+    try:  # a `suppress` would cost each request more
+        flow = _flow(receive)
+        if flow is not None:
+            setattr(flow, ENDED, now)
+    except Exception:  # noqa: BLE001, S110 a server whose objects refuse it does not tell either
+        pass
 
 
 def _flow(receive: Receive) -> Any:

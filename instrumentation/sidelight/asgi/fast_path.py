@@ -74,9 +74,12 @@ class RequestState(UncommonRequest):
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
-                    server = getattr(self.server_receive, "__self__", None)
-                    if (flow := getattr(server, "flow", None)) is not None:
-                        flow.sidelight_ended = now  # as `note_end`
+                    try:  # as `note_end`
+                        server = getattr(self.server_receive, "__self__", None)
+                        if (flow := getattr(server, "flow", None)) is not None:
+                            flow.sidelight_ended = now
+                    except Exception:  # noqa: BLE001, S110 as there
+                        pass
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
             self.key.recorder.faults.note("send")
         return self.server_send(message)

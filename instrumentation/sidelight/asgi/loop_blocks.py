@@ -15,7 +15,7 @@ from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
-from sidelight.runtime.loop_block import BlockSource, OngoingBlock
+from sidelight.runtime.loop_block import BlockSource, Cause, OngoingBlock
 from sidelight.store import reader
 from sidelight.store.reader import route_of
 from sidelight.store.route_table import WEBSOCKET
@@ -35,7 +35,7 @@ class LoopBlockAttribution:
     def __init__(self, labels: Labels, file: WorkerFile) -> None:
         self._labels = labels
         self._file = file
-        self._logged: dict[str, float] = {}
+        self._logged: dict[tuple[str, Cause], float] = {}
 
     def attribute(self, frame: FrameType | None, loop: Any) -> BlockSource:
         """What a stack works for. Its route is empty outside of any request.
@@ -46,11 +46,19 @@ class LoopBlockAttribution:
         request started, the context tells which.
         """
         if frame is None:
-            return BlockSource(self._only_request())
+            return BlockSource(self._only_request(), cause="unknown")
         scope = scope_of(frame)
-        if scope is None:
-            return BlockSource(self._started_by(context_of(frame, loop)), lines_of(frame))
-        return BlockSource(self._route(scope), lines_of(frame, scope.get("endpoint")))
+        endpoint = None if scope is None else scope.get("endpoint")
+        return BlockSource(self.route_of(frame, loop), lines_of(frame, endpoint))
+
+    def route_of(self, frame: FrameType, loop: Any) -> str:
+        """The route that a stack works for; empty outside of any request."""
+        scope = scope_of(frame)
+        return self._started_by(context_of(frame, loop)) if scope is None else self._route(scope)
+
+    def attribute_thread(self, frame: FrameType) -> BlockSource:
+        """What another thread works for: a request that runs a function in a thread of AnyIO."""
+        return BlockSource(self._started_by(context_of_thread(frame)), lines_of(frame), "gil")
 
     def _route(self, scope: Scope) -> str:
         """The route by the application that measures the request, which may be another."""
@@ -76,16 +84,17 @@ class LoopBlockAttribution:
             self._file.count(BLOCKS, (route,))
 
     def log_block(self, block: OngoingBlock, *, ended: bool) -> None:
-        """Log a block that has ended, once a minute for each route; or a long one so far.
+        """Log a block that has ended, once a minute for each route and cause; or a long one so far.
 
         The end of one that was logged so far is always logged.
         """
         now, source = time.monotonic(), block.main_source()
         if ended:
-            recent = now - self._logged.get(source.route, -LOG_SECONDS) < LOG_SECONDS
+            what = source.route, source.cause
+            recent = now - self._logged.get(what, -LOG_SECONDS) < LOG_SECONDS
             if recent and not block.logged:
                 return
-            self._logged[source.route] = now
+            self._logged[what] = now
         seconds = block.ns / NANOSECONDS
         logger.warning(
             "event loop blocked for %.3f s %sby %s",
@@ -93,7 +102,12 @@ class LoopBlockAttribution:
             "" if ended else "so far ",
             source,
             extra={
-                "sidelight": {"route": source.route, "seconds": seconds, "frames": source.where}
+                "sidelight": {
+                    "route": source.route,
+                    "seconds": seconds,
+                    "frames": source.where,
+                    "cause": source.cause,
+                }
             },
         )
 
@@ -124,6 +138,17 @@ def context_of(frame: FrameType, loop: Any) -> Context | None:
     # Handles of uvloop are not written in Python. A loop that has stopped in this moment is None.
     task = None if loop is None else asyncio.current_task(loop)
     return None if task is None else _context_of_task(task)
+
+
+def context_of_thread(frame: FrameType | None) -> Context | None:
+    """The context in which a thread of AnyIO runs a function; None in most other threads."""
+    while frame is not None:
+        if "context" in frame.f_code.co_varnames:
+            context = frame.f_locals.get("context")
+            if isinstance(context, Context):
+                return context
+        frame = frame.f_back
+    return None
 
 
 def _context_of_task(task: Any) -> Context | None:

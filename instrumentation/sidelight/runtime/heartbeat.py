@@ -18,7 +18,10 @@ from sidelight.errors import StoreError
 from sidelight.runtime import instruments, threads, watchdog
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.file_chores import FileChores
+from sidelight.runtime.gil_holders import GilHolders
+from sidelight.runtime.gil_waits import LoopWaits
 from sidelight.runtime.loop_clock import LoopClock
+from sidelight.runtime.loop_sampler import LoopSampler
 from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
@@ -68,6 +71,7 @@ class Heartbeat:
         self._limiter = threads.limiter()
         self.clock = LoopClock()
         self.use = LoopUse(self.clock, store.file.count)
+        self._loop_waits = LoopWaits()
         self._watched_loop: WatchedLoop | None = None
         self._waits: list[tuple[int, int]] = []  # since when (ns) so many calls wait
         self._moving = threading.RLock()  # while the timer is set, perhaps on another loop
@@ -91,7 +95,11 @@ class Heartbeat:
                 late = max(threshold - PERIOD / 2, PERIOD / 4)
                 period = int(PERIOD * NANOSECONDS)
                 self._watched_loop = WatchedLoop(
-                    self._attributions, int(late * NANOSECONDS), period, chores=self.files.do_if_due
+                    self._attributions,
+                    int(late * NANOSECONDS),
+                    period,
+                    chores=self.files.do_if_due,
+                    sampler=LoopSampler(self.use),
                 )
 
     def remove_application(
@@ -133,9 +141,11 @@ class Heartbeat:
         self.stop()
         self._loop, self._limiter = loop, threads.limiter()
         self.clock.follow(loop)
+        self._loop_waits.follow()
         if self._watched_loop is not None:
             self._watched_loop.loop, self._watched_loop.thread = loop, threading.get_ident()
             self._watched_loop.waits = ProcessorWaits(threading.get_native_id())
+            self._watched_loop.holders = GilHolders(threading.get_native_id())
             watchdog.watch(self._watched_loop)
         self._beat(loop, soon=soon)
         if soon:
@@ -173,7 +183,8 @@ class Heartbeat:
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
         self.use.beat(now)
-        parts = [self._count_lag, self.publish_gauges, *([] if soon else [self._chores_if_due])]
+        parts = [self._count_lag, self._count_waits, self.publish_gauges]
+        parts += [] if soon else [self._chores_if_due]
         for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
                 part()
@@ -184,6 +195,11 @@ class Heartbeat:
             self.store.file.observe(
                 LAG, (), self._watched_loop.beat(self.store.file.words[HEARTBEAT])
             )
+
+    def _count_waits(self) -> None:
+        if self._watched_loop is not None:
+            now, times = self.store.file.words[HEARTBEAT], self._watched_loop.waits.at_start
+            self._loop_waits.beat(self.store.file, now, self.clock.idle(), times)
 
     def publish_gauges(self) -> None:
         """Publish the gauges of threads and pools at this moment."""

@@ -2,12 +2,17 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from sidelight.store.slow_requests import CALLER
 
 MOST_SOURCES: Final = 64
 """Lines of code whose times are kept during one block."""
+
+
+Cause = Literal["code", "gil", "native", "processor", "throttled", "unknown"]
+"""What keeps a loop: its own code; a thread that has the GIL; native code or the garbage collector
+on the loop that keeps it; the want of a processor; a CPU quota."""
 
 
 class BlockSource(NamedTuple):
@@ -18,17 +23,25 @@ class BlockSource(NamedTuple):
 
     route: str
     where: tuple[str, ...] = ()
+    cause: Cause = "code"
 
     def __str__(self) -> str:
-        lines = CALLER.join(self.where) or NOT_SEEN
-        return f"{self.route or 'no request'}: {lines}"
+        lines = CALLER.join(self.where) or UNSEEN.get(self.cause, NOT_SEEN)
+        return f"{self.route or 'no request'}: {BEFORE_LINES.get(self.cause, '')}{lines}"
 
 
 NOT_SEEN: Final = (
     "its stack could not be read, because no other thread could run: the garbage collector or a C "
     "extension kept the GIL, or the machine was busy"
 )
-NO_PROCESSOR: Final = BlockSource("", ("the machine had no processor free for it",))
+UNSEEN: Final[dict[Cause, str]] = {
+    "native": "its stack could not be read, because the garbage collector or a C extension kept "
+    "the GIL"
+}
+BEFORE_LINES: Final[dict[Cause, str]] = {"gil": "a thread kept the GIL: "}
+NO_PROCESSOR: Final = BlockSource("", ("the machine had no processor free for it",), "processor")
+THROTTLED: Final = BlockSource("", ("the CPU quota of its control group was used up",), "throttled")
+NO_CODE: Final = frozenset({NO_PROCESSOR, THROTTLED})
 """What no code is the cause of."""
 
 
@@ -69,11 +82,13 @@ class OngoingBlock:
         self.seen += ns
         return ns
 
-    def add(self, source: BlockSource, ns: int, waited: int) -> None:
-        """Add time to a source, without that for which the loop's thread waited."""
+    def add(
+        self, source: BlockSource, ns: int, waited: int, wait: BlockSource = NO_PROCESSOR
+    ) -> None:
+        """Add time to a source, and what of it the loop's thread waited to that of the wait."""
         code = ns - waited
         self._code += code
-        for each, part in ((source, code), (NO_PROCESSOR, waited)):
+        for each, part in ((source, code), (wait, waited)):
             self._uncounted[each.route] = self._uncounted.get(each.route, 0) + part
             line = (each.route, *each.where[:1])
             if line in self._sources or len(self._sources) < MOST_SOURCES:
@@ -83,11 +98,12 @@ class OngoingBlock:
     def main_source(self) -> BlockSource:
         """The route that most of the time was added to, and its line with the most.
 
-        `NO_PROCESSOR` where no code is the cause.
+        One of `NO_CODE` where no code is the cause.
         """
+        waits = [found for found in self._sources.values() if found[1] in NO_CODE]
         if not self.has_cause:
-            return NO_PROCESSOR
-        code = [found for found in self._sources.values() if found[1] != NO_PROCESSOR]
+            return max(waits, default=(0, NO_PROCESSOR))[1]
+        code = [found for found in self._sources.values() if found[1] not in NO_CODE]
         by_route: Counter[str] = Counter()
         for ns, source in code:
             by_route[source.route] += ns

@@ -38,10 +38,12 @@ NOTICEABLE = 2 * tick()
 class PythonClock:
     """The part of a loop's clock that every common request reads, and that clocks steps.
 
-    ``routed`` is the busy time that was counted for routes, in ns, which only native code clocks.
+    ``routed`` is the busy time that was counted for routes, in ns, and ``in_step`` whether a step
+    is being clocked. Only native code clocks.
     """
 
     routed = 0
+    in_step = 0
 
     def prepare(self, loop: object, idle: IdleTime) -> None:
         """Follow a loop from now on, which is the running one; None follows none."""
@@ -97,6 +99,10 @@ class LoopClock(ClockBase):
         self._run: object = None
         self._beats.clear()
         self.prepare(None if idle is None else loop, self._idle_time)
+
+    def idle(self) -> int | None:
+        """The loop's idle time so far; None where it is unknown. Called on the loop."""
+        return self._idle_time.read() if self.is_known else None
 
     def beat(self, now: int) -> int:
         """Note the idle time. Returns how long the loop was busy since the last beat, in ns.

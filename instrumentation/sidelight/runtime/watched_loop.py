@@ -10,13 +10,18 @@ from types import FrameType
 from typing import Any, NamedTuple, Protocol
 
 from sidelight.contract import NANOSECONDS, UNKNOWN
+from sidelight.runtime.cpu_throttling import RecentThrottling
+from sidelight.runtime.gil_holders import GilHolders, python_number
+from sidelight.runtime.gil_waits import has_gil
 from sidelight.runtime.loop_block import (
     NO_PROCESSOR,
+    THROTTLED,
     BlockSource,
     OngoingBlock,
     PastBlock,
     common_callers,
 )
+from sidelight.runtime.loop_sampler import LoopSampler
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop
 
@@ -31,7 +36,7 @@ LONG = 5 * NANOSECONDS
 
 def frame_of(thread: int) -> FrameType | None:
     """What a thread runs. None without a GIL: it may go on meanwhile, and that may crash."""
-    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    if not has_gil():
         return None
     return sys._current_frames().get(thread)  # noqa: SLF001 it is documented
 
@@ -41,6 +46,12 @@ class BlockAttribution(Protocol):
 
     def attribute(self, frame: FrameType | None, loop: Any) -> BlockSource:
         """What a stack works for; no frame where it could not be read."""
+
+    def attribute_thread(self, frame: FrameType) -> BlockSource:
+        """What another thread than the loop's works for, which keeps the GIL."""
+
+    def route_of(self, frame: FrameType, loop: Any) -> str:
+        """The route that a stack works for; empty outside of any request."""
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
@@ -77,7 +88,11 @@ class WatchedLoop:
     due: int = 0
     chores: Callable[[], None] = field(default=lambda: None, kw_only=True)
     waits: ProcessorWaits = field(default_factory=ProcessorWaits)
+    holders: GilHolders = field(default_factory=GilHolders)
+    throttled: RecentThrottling = field(default_factory=RecentThrottling)
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
+    sampler: LoopSampler | None = None
+    _look_at: int = 0
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
     _shown: BlockSource | None = None
@@ -90,12 +105,13 @@ class WatchedLoop:
             self._notice_restart()
             late = now - self.due if self.due else 0
             if late > self.threshold:
-                source = self._last_source or self._attribute(None)
+                source = self._last_source or self._held(now, on_loop=True) or self._attribute(None)
                 block = self._count(now, source, ended=True)
                 self.blocks.append(PastBlock(block.began, now, block.main_source()))
             ended, self._block, self._last_source = self._block, None, None
             self.due = now + self.period
             self.waits.restart(now)
+            self.holders.restart(self.waits.at_start)
             self._hide()
         if ended is not None:
             self._log(ended, ended=True)
@@ -126,9 +142,10 @@ class WatchedLoop:
         began = self.due - self.period // 2
         if self._block is not None and self._block.has_cause:
             return PastBlock(began, now, self._block.main_source())
-        code = now - began - self.waits.waited()
+        waited = self.waits.waited()
+        code = now - began - waited
         seen = self._last_source or BlockSource(UNKNOWN)
-        return PastBlock(began, now, seen if code >= self._least else NO_PROCESSOR)
+        return PastBlock(began, now, seen if code >= self._least else self._wait(waited))
 
     @property
     def _least(self) -> int:
@@ -149,38 +166,88 @@ class WatchedLoop:
             return now + IDLE
         return max(self.due + self.threshold // 2, now + POLL)
 
-    def look(self, planned: int, now: int) -> None:
+    def plan(self, now: int) -> int:
+        """When to visit this loop: for the next look, or for a sample before that."""
+        self._look_at = self._look_at or self.next_look(now)
+        if self.sampler is None or not self.due or not self.running():
+            return self._look_at
+        return min(self._look_at, self.sampler.next_sample(self.due))
+
+    def visit(self, now: int, waited: int) -> None:
+        """From another thread: do what is due. ``waited`` is as for `look`."""
+        if self.sampler is not None and self.due and now >= self.sampler.next_sample(self.due):
+            self.sampler.sample(self.thread, now, self._route_of)
+        if now >= self._look_at:
+            planned, self._look_at = self._look_at, 0
+            self.look(planned, now, waited)
+
+    def _route_of(self, frame: FrameType) -> str:
+        """The route that a stack works for, by the first application that knows it."""
+        found = (attribution.route_of(frame, self.loop) for attribution in self.attributions)
+        return next(filter(None, found), "")
+
+    def look(self, planned: int, now: int, waited: int = 0) -> None:
         """From another thread: find whether the loop is blocked, and by what.
 
         ``planned`` is when this look should have been: since then nothing could be seen, and
-        only what also ran before that is known to have run. What is seen before the threshold
-        is only remembered, since it may end in time.
+        only what also ran before that is known to have run. ``waited`` is how long this thread
+        had no processor meanwhile. What is seen before the threshold is only remembered, since it
+        may end in time.
         """
+        seen = self._seen(now, now - planned, waited) if self._is_late(now) else None
         with self._lock:
             if not self.running():
                 self.due, self._block = 0, None
                 self._hide()
             late = now - self.due if self.due else 0
-            if late <= self.threshold // 2:
+            if late <= self.threshold // 2 or seen is None:
                 return
-            self._last_source = self._seen(is_late=now - planned > self.threshold)
+            self._last_source = seen
             block = None
             unclear = self.waits.may_wait(now)  # a later look or the beat counts it then
             if late > self.threshold and not unclear:
                 block = self._count(now, self._last_source, ended=False)
+                self.holders.advance()
                 self._show(block)
         if block is not None and not block.logged and block.ns >= LONG:
             block.logged = True
             self._log(block, ended=False)
 
-    def _seen(self, *, is_late: bool) -> BlockSource:
+    def _is_late(self, now: int) -> bool:
+        """Whether the loop may be blocked. Notes what precedes a block otherwise.
+
+        Files are read without the lock, since the loop waits for that.
+        """
+        if self.due and self.running() and now - self.due > self.threshold // 2:
+            return True
+        self.holders.note(now)
+        self.throttled.note(now)
+        return False
+
+    def _seen(self, now: int, late: int, waited: int) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
         source, last = self._attribute(frame_of(self.thread)), self._last_source
-        if not is_late:
+        self.throttled.look()
+        held = self._held(now)
+        if held is not None:
+            return held
+        if late <= self.threshold:
             return source
-        if last is None or last.route != source.route:
-            return self._attribute(None)
+        if last is None or last.route != source.route or last.cause != "code":
+            unseen = self._attribute(None)
+            kept = late - waited > self.threshold and self.holders.is_alone
+            return unseen._replace(cause="native") if kept else unseen
         return BlockSource(source.route, common_callers(last.where, source.where))
+
+    def _held(self, now: int, *, on_loop: bool = False) -> BlockSource | None:
+        """What the thread works for that kept the GIL since the last look; None without one."""
+        block = self._block
+        began = self.due - self.period // 2 if block is None else block.seen
+        holder = self.holders.holder(now - began, on_loop=on_loop)
+        frame = None if holder is None else frame_of(python_number(holder) or 0)
+        if frame is None:
+            return None
+        return first_with_route([each.attribute_thread(frame) for each in self.attributions])
 
     def _count(self, now: int, source: BlockSource, *, ended: bool) -> OngoingBlock:
         """Add the time since the last look to a source, and count what has a cause."""
@@ -189,9 +256,14 @@ class WatchedLoop:
             self._block = OngoingBlock(began, self._least)
         block = self._block
         ns = block.advance(now)
-        block.add(source, ns, self.waits.take(ns))
+        waited = self.waits.take(ns)
+        block.add(source, ns, waited, self._wait(waited))
         self._report(block, ended=ended)
         return block
+
+    def _wait(self, waited: int) -> BlockSource:
+        """What the loop's thread, which had no processor for a time, waited for."""
+        return THROTTLED if self.throttled.seen > waited // 2 else NO_PROCESSOR
 
     def _report(self, block: OngoingBlock, *, ended: bool) -> None:
         main = block.main_source().route
@@ -220,5 +292,9 @@ class WatchedLoop:
 
     def _attribute(self, frame: FrameType | None) -> BlockSource:
         """What a stack works for, by the first that knows it."""
-        sources = [attribution.attribute(frame, self.loop) for attribution in self.attributions]
-        return next((source for source in sources if source.route), sources[0])
+        return first_with_route([each.attribute(frame, self.loop) for each in self.attributions])
+
+
+def first_with_route(sources: list[BlockSource]) -> BlockSource:
+    """The first that is of a route, or else the first."""
+    return next((source for source in sources if source.route), sources[0])

@@ -41,6 +41,21 @@ ALERTS: Final = (
         opens=("http_route",),
     ),
     AlertDefinition(
+        name="CPUThrottled",
+        severity="warning",
+        hold="5m",
+        expr="max by (<by>, instance) (rate(sidelight_cpu_throttled_seconds_total{<sel>}[<5m>]))"
+        " > 0.1 and on (<by>, instance) max by (<by>, instance)"
+        " (increase(sidelight_cpu_throttled_periods_total{<sel>}[<5m>])) >= 30",
+        summary="<service> on {{ $labels.instance }} uses up its CPU quota",
+        description="The CPU quota of {{ $labels.instance }} kept its processes from running for "
+        "{{ $value | humanizeDuration }} of each second over the last <5m>, summed over its "
+        "processors. All its requests are late then, whatever their route.",
+        action="raise the CPU limit of the container, or run fewer workers in it.",
+        dashboard="runtime",
+        opens=("instance",),
+    ),
+    AlertDefinition(
         name="ValidationErrorsJumped",
         severity="warning",
         hold="5m",
