@@ -46,7 +46,8 @@ UP_OF_ALL: Final = (
 """The share of the targets that answer, with both numbers as labels."""
 UP: Final = or_text(f'label_join({UP_OF_ALL}, "shown", " of ", "up", "all")', -1, "No target")
 BUILDS: Final = f"count by (version) ({raw('sidelight_build_info')})"
-UNBUILT: Final = f"0 * {total(rate(f'{DURATION}_count'))}"
+UNBUILT: Final = f"0 * sum({raw('http_server_active_requests')})"
+"""Of any instrumentation; of few series, in contrast to durations."""
 MEASURED_BY: Final = or_text(
     f'label_replace({BUILDS}, "shown", "Sidelight $1", "version", "(.+)") '
     f'or on () label_replace({UNBUILT}, "shown", "OpenTelemetry only", "job", "")',

@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MUST = {
     "sidelight-fleet": {"Services B", "Services C", "Services D"},
-    "sidelight-service": {"Requests A", "Errors A", "p95 A", "Requests by status A", "Latency A"},
+    "sidelight-service": {"Requests A", "Errors A", "p95 A", "Requests by status A"},
     "sidelight-route": {
         "Requests A",
         "Errors A",

@@ -33,7 +33,7 @@ up{job="shop",instance="b"} 1
 up{job="shop",instance="c"} 0
 """
 NATIVE = """
-http_server_request_duration_seconds_count{job="shop",instance="a"} 0+8x6
+http_server_active_requests{job="shop",instance="a",http_request_method="GET"} 3x6
 """
 BLOCKED = """
 asyncio_event_loop_blocked_seconds_total{job="shop",instance="a",http_route="/slow"} 0+8x6
