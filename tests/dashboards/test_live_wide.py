@@ -10,8 +10,13 @@ pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 MUST = {
     "sidelight-fleet": {"Services B", "Services C", "Services D"},
-    "sidelight-service": {"Requests A", "Errors A", "p95 A", "Requests by status A", "Latency A"},
-    "sidelight-route": {"Requests A", "Errors A", "p95 A", "Requests of $method $route A"},
+    "sidelight-service": {"Requests A", "Errors A", "p95 A", "Requests by status A"},
+    "sidelight-route": {
+        "Requests A",
+        "Errors A",
+        "p95 A",
+        "Requests of route $route, method $method A",
+    },
     "sidelight-objectives": {"Least budget left A", "Objectives A", "Objectives B"},
     "sidelight-telemetry-health": {"Requests A", "Recorded requests A"},
 }

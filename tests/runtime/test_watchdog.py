@@ -32,6 +32,12 @@ class BlockAttribution:
             return next(self.sources)
         return BlockSource("_UNKNOWN" if frame is None else next(self.names))
 
+    def attribute_thread(self, frame: FrameType) -> BlockSource:
+        return BlockSource("", (), "gil")
+
+    def route_of(self, frame: FrameType, loop: object) -> str:
+        return ""
+
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         self.ns_by_route[route] = self.ns_by_route.get(route, 0) + ns
         if first:

@@ -38,6 +38,7 @@ def promtool(request: pytest.FixtureRequest) -> str:
     return tool("promtool") if request.param == "installed" else newer("promtool")
 
 
+@pytest.mark.xdist_group("promtool")
 def test_rules(promtool: str, tmp_path: Path) -> None:
     """Each alert has the expected labels and annotations, from the rules that it is made from."""
     files = [name for file in FILES if file != BURN_RATES for name in cut(file, tmp_path)]
