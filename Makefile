@@ -105,7 +105,7 @@ $(OLDEST)/.package: $(OLDEST)/.requirements $(BUILT_FROM)
 	$(OLDEST)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints-oldest.txt -e .
 	@touch $@
 
-$(SUITES)/.package: $(SUITES)/.requirements pyproject.toml
+$(SUITES)/.package: $(SUITES)/.requirements $(BUILT_FROM)
 	$(SUITES)/bin/python $(PIP_INSTALL) --no-build-isolation -c constraints.txt -e .
 	@touch $@
 

@@ -170,7 +170,8 @@ def _place(made: build.Dashboard, sections: Sequence[Section]) -> None:
         if not section.closed:
             for panel in panels:
                 made.with_panel(panel)
-        y += bool(section.title) + sum(row.height for row in section.rows)
+        y += bool(section.title)
+        y += 0 if section.closed else sum(row.height for row in section.rows)
 
 
 def _closed(heading: build.Row, panels: Sequence["_Placed"]) -> build.Row:

@@ -152,6 +152,14 @@ def spaced(expression: str, *labels: str) -> str:
     return expression
 
 
+def or_text(expression: str, value: int, text: str) -> str:
+    """Series whose label ``shown`` is their name, or one with a text where there are none.
+
+    Grafana shows no text for no data where it shows names in place of values.
+    """
+    return f'{expression} or on () label_replace(vector({value}), "shown", "{text}", "job", "")'
+
+
 def in_top(expression: str, most: int, *by: str) -> str:
     """A filter for the series with these labels that have the highest values."""
     return f"and on ({', '.join(by)}) topk({most}, {expression})"

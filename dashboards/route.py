@@ -63,7 +63,7 @@ OVERVIEW: Final = [
     ),
 ]
 
-OF: Final = "of $method $route"
+OF: Final = "of route $route, method $method"
 """The end of a title: the route that the panel is about."""
 BY_CODE: Final = total(
     recorded(names.ROUTE_STATUS, ROUTE_AND_METHOD, 'http_response_status_code=~"4..|5.."'),
@@ -322,11 +322,11 @@ DASHBOARD: Final = dashboard(
     __name__,
     "One route, or several together: request rate, errors, latency, and the causes of latency.",
     Section("", [Row(4, OVERVIEW), Row(7, RED)]),
+    shared.log_lines(),
     Section("Duration", [Row(9, DURATIONS), Row(7, COMPARISONS)]),
     Section("Totals over the time range", [Row(4, TOTALS)]),
     Section("Causes of latency", [Row(7, WAITS), Row(8, LATENCY_CAUSES), Row(7, OTHER_CAUSES)]),
     Section("Client errors, lost requests and body size", [Row(8, CLIENT_ERRORS)]),
     Section("WebSockets", [Row(7, WEBSOCKETS)]),
-    shared.log_lines(),
     variables=("job", "instance", "route", "method"),
 )

@@ -61,13 +61,13 @@ OVERVIEW: Final = [
         colours=levels((0.1, WARN), (0.5, BAD)),
     ),
     _waiting(
-        "Calls waiting for a thread",
+        "Waiting for a thread",
         "Calls that wait for an AnyIO thread.",
         "anyio_threadpool_waiting",
         NO_SIDELIGHT,
     ),
     _waiting(
-        "Calls waiting for a connection",
+        "Waiting for a connection",
         "Calls that wait for a connection of a watched pool.",
         "db_client_connection_pending_requests",
         "No pool is watched",
@@ -172,6 +172,29 @@ MACHINE: Final = [
         empty="No CPU quota is known, or not reported",
         colours={"periods": BAD},
     ),
+]
+SOCKETS: Final = [
+    time_series(
+        title,
+        description,
+        unit,
+        Query(f"topk(10, max by (port) ({raw(metric)}))", "port {{port}}"),
+        empty="No data (requires the sidecar)",
+    )
+    for title, description, unit, metric in (
+        (
+            "Connections to be accepted",
+            "Connections that the service has not accepted yet, by port; the most of an instance.",
+            "short",
+            "sidelight_accept_queue",
+        ),
+        (
+            "Unread bytes",
+            "Bytes that the service has not read yet, by port; the most of an instance.",
+            "bytes",
+            "sidelight_unread_bytes",
+        ),
+    )
 ]
 
 
@@ -376,7 +399,7 @@ DASHBOARD: Final = dashboard(
             Row(7, LOOP_TRENDS),
             Row(9, LOOPS),
             Row(9, [LOOP_USE]),
-            Row(7, MACHINE),
+            Row(7, [*MACHINE, *SOCKETS]),
         ],
     ),
     Section("Threads and executors", [Row(7, THREADS)]),

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from dashboards import shared
 from dashboards.builder import Row, Section, dashboard, link_to
-from dashboards.colours import BAD, ERROR_RATIO, GOOD, WARN, levels
+from dashboards.colours import BAD, ERROR_RATIO, GOOD, PLAIN, WARN
 from dashboards.panels import (
     NO_DATA,
     NO_RULES,
@@ -24,6 +24,7 @@ from dashboards.queries import (
     error_ratio,
     exemplars,
     in_top,
+    or_text,
     quantile,
     rate,
     ratio,
@@ -42,7 +43,17 @@ UP_OF_ALL: Final = (
     f'0 * count_values("all", count({raw("up")})))'
     f" + on () group_left () (sum({raw('up')}) / count({raw('up')}))"
 )
-"""The share of the targets that answer, with both numbers as labels for the legend."""
+"""The share of the targets that answer, with both numbers as labels."""
+UP: Final = or_text(f'label_join({UP_OF_ALL}, "shown", " of ", "up", "all")', -1, "No target")
+BUILDS: Final = f"count by (version) ({raw('sidelight_build_info')})"
+UNBUILT: Final = f"0 * sum({raw('http_server_active_requests')})"
+"""Of any instrumentation; of few series, in contrast to durations."""
+MEASURED_BY: Final = or_text(
+    f'label_replace({BUILDS}, "shown", "Sidelight $1", "version", "(.+)") '
+    f'or on () label_replace({UNBUILT}, "shown", "OpenTelemetry only", "job", "")',
+    0,
+    "Not measured",
+)
 OVERVIEW: Final = [
     shared.request_rate(total(recorded(names.SERVICE))),
     shared.errors(),
@@ -58,9 +69,9 @@ OVERVIEW: Final = [
         "How many of the service's targets answer Prometheus. A service that pushes by OTLP has no "
         "targets.",
         "percentunit",
-        Query(UP_OF_ALL, "{{up}} of {{all}}"),
+        Query(UP, "{{shown}}"),
         empty="No target",
-        colours=levels((1, GOOD), base=BAD),
+        colours=((None, PLAIN), (0, BAD), (1, GOOD)),
         name=True,
     ),
     stat(
@@ -69,8 +80,8 @@ OVERVIEW: Final = [
         "by OpenTelemetry's instrumentation has no data on slow requests, event loops, threads and "
         "pools.",
         "string",
-        Query(f"count by (version) ({raw('sidelight_build_info')})", "Sidelight {{version}}"),
-        empty="OpenTelemetry only",
+        Query(MEASURED_BY, "{{shown}}"),
+        empty="Not measured",
         name=True,
     ),
 ]
@@ -269,10 +280,10 @@ DASHBOARD: Final = dashboard(
     __name__,
     "Requests, errors and latency of a service, then its routes, its saturation and its instances.",
     Section("", [Row(4, OVERVIEW), Row(7, RED), Row(7, [shared.firing_alerts()])]),
+    shared.log_lines(),
     Section("Duration", [Row(9, DURATIONS)]),
     Section("Routes", [Row(12, [ROUTES]), Row(8, [EXCEPTIONS])]),
     Section("Totals over the time range", [Row(4, TOTALS)]),
     Section("Saturation", [Row(7, SATURATION), Row(7, RESOURCES)]),
     Section("Instances", [Row(7, SPREAD), Row(9, [INSTANCES])]),
-    shared.log_lines(),
 )

@@ -62,7 +62,7 @@ HIDDEN: Final[dict[str, Any]] = {
 PIXELS_OF_LETTER, PIXELS_OF_ICONS = 7, 44
 """The width of a column of numbers is that of its name, so that labels have the rest."""
 NARROWEST: Final = 90
-"""The least width of a column of labels, in pixels."""
+"""The least width of a column in pixels."""
 
 
 def coloured_column(
@@ -88,7 +88,8 @@ def table(  # noqa: PLR0913 a table has this many texts and options
 ) -> PanelBuilder:
     """A table with one row for each combination of keys, and one column for each query."""
     panel = panels.Panel().title(title).description(description).no_value(empty)
-    panel.datasource(DATASOURCE).unit(columns[0].unit).min_width(NARROWEST)
+    # With another unit than that of texts, Grafana writes the label "80" as a number of that unit.
+    panel.datasource(DATASOURCE).unit("string").min_width(NARROWEST)
     # Grafana shows the text of an empty table in each empty cell too, unless a cell has its own.
     panel.override_by_regexp(".*", [DynamicConfigValue("noValue", "")])
     by = build.TableSortByFieldState().display_name(sort).desc(descending)
@@ -148,7 +149,7 @@ def _link(key: Key) -> DynamicConfigValue:
 
 
 def _column(column: Column) -> list[DynamicConfigValue]:
-    width = PIXELS_OF_ICONS + PIXELS_OF_LETTER * len(column.name)
+    width = max(PIXELS_OF_ICONS + PIXELS_OF_LETTER * len(column.name), NARROWEST)
     found = [DynamicConfigValue("unit", column.unit), DynamicConfigValue("custom.width", width)]
     if column.decimals is not None:
         found.append(DynamicConfigValue("decimals", column.decimals))

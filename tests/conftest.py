@@ -15,6 +15,7 @@ from tests import processes
 
 settings.register_profile("patient", deadline=None)  # another process may have the machine
 settings.load_profile("patient")
+LONG_GROUPS = {"browser", "dashboards", "drill", "prometheus-oracle", "promtool", "test_lessons"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,15 +36,15 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share something started run in one process; tests that wait run first.
+    """Tests that share something started run in one process; tests that take long run first.
 
-    What waits last is waited for by all.
+    What is begun last is waited for by all.
     """
     for item in items:
         shared = sharing(item)
         if shared and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(shared))
-    items.sort(key=lambda item: item.get_closest_marker("live") is None)
+    items.sort(key=lambda item: (not of_long_group(item), item.get_closest_marker("live") is None))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -52,6 +53,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
                 raise pytest.UsageError(f"pytest-xdist does not know the group of {item.nodeid}")
+
+
+def of_long_group(item: pytest.Item) -> bool:
+    """Whether a test is of a group that takes most of a minute, whoever else is at work."""
+    return any(mark.args[0] in LONG_GROUPS for mark in item.iter_markers("xdist_group"))
 
 
 def sharing(item: pytest.Item) -> str:

@@ -74,7 +74,8 @@ now_ns(void)
 #define NAMES(_)                                                                                  \
     _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
-    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended) _(pop)
+    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(protocol)      \
+    _(sidelight_ended) _(pop)
 
 typedef struct {
     PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type,
@@ -138,6 +139,7 @@ typedef struct {
         uint32_t word; /* where the busy time of its route is counted */
     } *ring;              /* the last steps that took long; NULL until the first */
     uint32_t stepped;     /* how many since `take_steps` */
+    int in_step;          /* a step is being clocked */
 } Clock;
 
 #define LONG_STEP 100000 /* ns; a shorter step alone makes no one wait noticeably */
@@ -331,6 +333,7 @@ static PyMethodDef clock_methods[] = {
 };
 
 static PyMemberDef clock_members[] = {
+    {"in_step", T_INT, offsetof(Clock, in_step), READONLY, "Whether a step is being clocked."},
     {"routed", T_LONGLONG, offsetof(Clock, routed), READONLY,
      "Busy time that was counted for routes, in ns."},
     {NULL},
@@ -916,19 +919,24 @@ client_left(Request *request)
     return known;
 }
 
-/* Note on uvicorn's connection when its last response ended: what the client sent before is no
-   request that waits. */
+/* Note on uvicorn's or gunicorn's connection when its last response ended: what the client sent
+   before is no request that waits. */
 static void
 note_end(State *state, PyObject *receive, int64_t now)
 {
-    PyObject *flow = NULL, *ended = NULL;
-    if (PyMethod_Check(receive) &&
-        PyObject_GetOptionalAttr(PyMethod_GET_SELF(receive), state->s_flow, &flow) > 0 &&
-        (ended = PyLong_FromLongLong(now)) != NULL) {
-        PyObject_SetAttr(flow, state->s_sidelight_ended, ended);
+    PyObject *connection = NULL, *ended = NULL;
+    if (PyMethod_Check(receive)) {
+        PyObject *owner = PyMethod_GET_SELF(receive);
+        int found = PyObject_GetOptionalAttr(owner, state->s_flow, &connection);
+        if (found == 0) {
+            found = PyObject_GetOptionalAttr(owner, state->s_protocol, &connection);
+        }
+        if (found > 0 && (ended = PyLong_FromLongLong(now)) != NULL) {
+            PyObject_SetAttr(connection, state->s_sidelight_ended, ended);
+        }
     }
     Py_XDECREF(ended);
-    Py_XDECREF(flow);
+    Py_XDECREF(connection);
     PyErr_Clear();
 }
 
@@ -1946,12 +1954,25 @@ busy_word(Steps *steps)
     return word;
 }
 
+/* A router's step begins. Returns when. */
+static int64_t
+start_clock(Steps *steps)
+{
+    if (steps->key->clock != NULL) {
+        ((Clock *)steps->key->clock)->in_step++;
+    }
+    return now_ns();
+}
+
 /* Count a step. An exception that is set stays as it is. */
 static void
-count_step(Steps *steps, int64_t start, int is_last)
+stop_clock(Steps *steps, int64_t start, int is_last)
 {
     Key *key = steps->key;
     int64_t end = now_ns();
+    if (key->clock != NULL) {
+        ((Clock *)key->clock)->in_step--;
+    }
     steps->pending += end - start;
     if (steps->pending < LONG_STEP && !is_last) {
         return;
@@ -1989,9 +2010,9 @@ steps_step(PyObject *self, PyObject *value, PyObject **result)
         return PYGEN_ERROR;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = now_ns();
+    int64_t start = start_clock(steps);
     PySendResult outcome = PyIter_Send(coroutine, value, result);
-    count_step(steps, start, outcome != PYGEN_NEXT);
+    stop_clock(steps, start, outcome != PYGEN_NEXT);
     Py_DECREF(coroutine);
     if (outcome != PYGEN_NEXT) {
         Py_CLEAR(steps->steps);
@@ -2024,9 +2045,9 @@ steps_throw(PyObject *self, PyObject *args)
         return NULL;
     }
     PyObject *coroutine = Py_NewRef(steps->steps);
-    int64_t start = now_ns();
+    int64_t start = start_clock(steps);
     PyObject *result = throw_into(coroutine, steps->clocked->state->s_throw, args);
-    count_step(steps, start, result == NULL);
+    stop_clock(steps, start, result == NULL);
     Py_DECREF(coroutine);
     if (result == NULL) {
         Py_CLEAR(steps->steps);
@@ -2043,9 +2064,9 @@ steps_close(PyObject *self, PyObject *Py_UNUSED(none))
     if (coroutine == NULL) {
         Py_RETURN_NONE;
     }
-    int64_t start = now_ns();
+    int64_t start = start_clock(steps);
     PyObject *done = PyObject_CallMethodNoArgs(coroutine, steps->clocked->state->s_close);
-    count_step(steps, start, 1);
+    stop_clock(steps, start, 1);
     Py_DECREF(coroutine);
     return done;
 }

@@ -143,23 +143,36 @@ def test_ours_around_the_whole_application(wrapper: Any) -> None:
     }
 
 
-def test_a_middleware_that_answers_by_itself() -> None:
-    """An answer from inside, before any route, is counted once, with its own status."""
+def guard(app: ASGIApp) -> ASGIApp:
+    """Answers by itself whoever has no credentials, as a middleware for authentication does."""
 
-    def guard(app: ASGIApp) -> ASGIApp:
-        async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and not dict(scope["headers"]).get(b"authorization"):
-                await PlainTextResponse("who are you?", 401)(scope, receive, send)
-            else:
-                await app(scope, receive, send)
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not dict(scope["headers"]).get(b"authorization"):
+            await PlainTextResponse("who are you?", 401)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
 
-        return guarded
+    return guarded
 
+
+@pytest.mark.parametrize("before", [[], [Copying], [Dispatching]], ids=["", "copy", "base"])
+@pytest.mark.parametrize(
+    ("path", "template"),
+    [
+        ("/nowhere/at/all", ""),
+        ("/users/1", "/users/{user_id}"),
+        ("/shops/a/things/1", "/shops/{shop}/things/{thing}"),
+    ],
+)
+def test_a_middleware_that_answers_by_itself(path: str, template: str, before: list[Any]) -> None:
+    """An answer before any route counts once, with its status, for the route of its path."""
     app = service()
     app.add_middleware(guard)
+    for other in before:
+        app.add_middleware(other)
     app.add_middleware(SidelightMiddleware)
-    call(app, "GET", "/nowhere/at/all")
-    assert scrape(app).requests == {("GET", "", "401", ""): 1}
+    call(app, "GET", path)
+    assert scrape(app).requests == {("GET", template, "401", ""): 1}
 
 
 def test_a_middleware_that_changes_the_status() -> None:

@@ -106,6 +106,7 @@ def test_both_ways_make_the_same_of_a_conversation(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 @settings(max_examples=1000, suppress_health_check=QUIET)
 @given(st.lists(REQUEST, min_size=1, max_size=8))
 def test_both_ways_make_the_same_of_many_more(

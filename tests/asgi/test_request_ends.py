@@ -346,7 +346,7 @@ def test_what_a_stop_cuts(before: list[Message], stopping: str, how: str) -> Non
         if stopping == "signal":
             signal.raise_signal(signal.SIGTERM)
         else:
-            app.lifecycle.stopping()
+            app.lifecycle.stopping(app)
         if how == "cancelled":
             raise asyncio.CancelledError
 
@@ -367,7 +367,7 @@ def test_a_stop_does_not_excuse_an_exception() -> None:
     """An exception of the application's own is a failure while the server stops, too."""
     app = SidelightMiddleware(failing(KeyError(), START, MORE))
     call(app)
-    app.lifecycle.stopping()
+    app.lifecycle.stopping(app)
     call(app)
     expected = {("GET", "", "200", "incomplete_response"): 2}
     assert facts(scrape(app)) == (expected, {"KeyError": 2}, {})

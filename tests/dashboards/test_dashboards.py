@@ -79,6 +79,22 @@ def test_panels_do_not_overlap(board: Made) -> None:
         assert beside or above, (one, other)
 
 
+def test_logs_are_a_closed_row() -> None:
+    """Service and Route query a Loki only when the row above their first heading is opened."""
+    for board in BOARDS:
+        rows = [one for one in board["panels"] if one["type"] == "row"]
+        closed = [one for one in rows if one.get("collapsed")]
+        if board["uid"] not in {"sidelight-service", "sidelight-route"}:
+            assert not closed
+            continue
+        assert closed == rows[:1]
+        assert rows[1]["gridPos"]["y"] == rows[0]["gridPos"]["y"] + 1
+        assert [one["type"] for one in closed[0]["panels"]] == ["logs"]
+        assert "${logs}" not in str([one for one in board["panels"] if one not in closed])
+        (source,) = [one for one in variables(board) if one["name"] == "logs"]
+        assert (source["query"], source["hide"]) == ("loki", 2)
+
+
 @by_board
 def test_links_lead_to_dashboards_that_have_the_variables(board: Made) -> None:
     """Every link leads to one of the six, keeps the time, and sets only existing variables."""

@@ -43,8 +43,8 @@ QUIET = {
         "Memory D": "a machine may have no memory limit",
     },
     "sidelight-route": {
-        "Latency of $method $route Traces": "returns traces only",
-        "Latency distribution of $method $route Traces": "returns traces only",
+        "Latency of route $route, method $method Traces": "returns traces only",
+        "Latency distribution of route $route, method $method Traces": "returns traces only",
         "Requests: now and before B": "there is no data of a day ago",
         "Requests: now and before C": "there is no data of a week ago",
         "p95: now and before B": "there is no data of a day ago",
@@ -85,7 +85,7 @@ def test_a_small_pool_is_full(shared_world: World) -> None:
     """A connection pool that is too small is shown as full, with waiting calls and timeouts."""
     for uid, query, least in (
         ("sidelight-runtime", "Connection pools A", 1.0),
-        ("sidelight-runtime", "Calls waiting for a connection A", 1.0),
+        ("sidelight-runtime", "Waiting for a connection A", 1.0),
         ("sidelight-runtime", "Connection pools E", 1e-9),
         ("sidelight-service", "Connection pool usage A", 1.0),
     ):

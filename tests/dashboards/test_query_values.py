@@ -32,6 +32,9 @@ up{job="shop",instance="a"} 1
 up{job="shop",instance="b"} 1
 up{job="shop",instance="c"} 0
 """
+NATIVE = """
+http_server_active_requests{job="shop",instance="a",http_request_method="GET"} 3x6
+"""
 BLOCKED = """
 asyncio_event_loop_blocked_seconds_total{job="shop",instance="a",http_route="/slow"} 0+8x6
 asyncio_event_loop_blocked_seconds_total{job="shop",instance="a",http_route=""} 0+2x6
@@ -84,7 +87,27 @@ CASES = {
     "instances are up of how many": (
         "sidelight-service: Instances up A",
         TARGETS,
-        {'{all="3",up="2"}': 0.666667},
+        {'{all="3",shown="2 of 3",up="2"}': 0.666667},
+    ),
+    "a service without a target has a name that says so": (
+        "sidelight-service: Instances up A",
+        NATIVE,
+        {'{shown="No target"}': -1.0},
+    ),
+    "a service is measured by a version of Sidelight": (
+        "sidelight-service: Measured by A",
+        f'{NATIVE}sidelight_build_info{{job="shop",instance="a",version="0.1.0"}} 1x6',
+        {'{shown="Sidelight 0.1.0",version="0.1.0"}': 1.0},
+    ),
+    "a service is measured without Sidelight": (
+        "sidelight-service: Measured by A",
+        NATIVE,
+        {'{shown="OpenTelemetry only"}': 0.0},
+    ),
+    "a service is not measured": (
+        "sidelight-service: Measured by A",
+        TARGETS,
+        {'{shown="Not measured"}': 0.0},
     ),
     "a table's other column has the same rows": (
         "sidelight-runtime: Routes that block event loops C",
@@ -108,7 +131,7 @@ CASES = {
         {'{alertname="TargetsDown",job="shop",severity="warning"}': 40.0},
     ),
     "a code that is its own type is shown once": (
-        "sidelight-route: 4xx and 5xx of $method $route A",
+        "sidelight-route: 4xx and 5xx of route $route, method $method A",
         CODES,
         {
             '{error_type="500",http_response_status_code="500"}': 1.0,

@@ -10,7 +10,7 @@ from tests.drill.drilling import drill
 from tests.drill.faults import FAULTS
 from tests.drill.stack import stack
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400), pytest.mark.xdist_group("drill")]
 
 SCALE = Fraction(1, 60)
 SHORT = {fault.claim: fault for fault in FAULTS}

@@ -146,6 +146,12 @@ BROKEN: Final[Mapping[str, Broken]] = {
         ),
         "link that carries the word: None",
     ),
+    "a text that is written as a number": Broken(
+        "sidelight-runtime",
+        "Upstreams",
+        _default(unit="reqps"),
+        "text that is written as a number: 80 req/s",
+    ),
     "no number": _table(_query('0 / (0 * sum by (job) (up{job=~"$job"}))', 1), "no number: NaN"),
     "a tile that is red without data": _tile(
         _bare(
@@ -158,8 +164,10 @@ BROKEN: Final[Mapping[str, Broken]] = {
         ),
         "colour of nothing",
     ),
+    "a long title": _tile(lambda panel: panel.update(title="Instances up " * 3), "cut title"),
+    "a tile with the name of nothing": _tile(_query("nothing"), "tile without a text"),
     "a tile with many words": _tile(
-        _both(_query("nothing"), _default(noValue="No traffic, " * 6)), "text smaller than"
+        _bare(_both(_query("nothing"), _default(noValue="No traffic, " * 6))), "text smaller than"
     ),
     "a graph without data": _graph(_only("nothing", "x"), "empty panel"),
     "a step shorter than scrapes": _graph(
@@ -219,7 +227,7 @@ UNKNOWN_NAMES: Final[Mapping[str, Change]] = {
 """What is in no registry, by its kind."""
 FILES: Final[Mapping[str, tuple[Change, str]]] = {
     "a count of an extrapolated increase": (
-        _query("sum(increase(up[1h]))", legendFormat="up"),
+        _both(_query("sum(increase(up[1h]))", legendFormat="up"), _default(unit="short")),
         "count with decimals",
     ),
     "requests of what is none": (

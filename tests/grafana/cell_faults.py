@@ -35,6 +35,8 @@ def _of_cell(cell: Mapping[str, Any], *, coloured: bool) -> Iterator[str]:
     text = cell["text"].strip()
     if cell["nothing"] and text and not cell["named"]:
         yield f"word in an empty cell: {text}"
+    if isinstance(cell["value"], str) and not cell["nothing"] and text != cell["value"].strip():
+        yield f"text that is written as a number: {text}"
     yield from of_value(cell, coloured=coloured)
     for link in cell["links"]:
         yield from _of_link(link, text if cell["nothing"] else "")

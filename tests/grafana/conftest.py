@@ -18,7 +18,7 @@ else:
     from tests.embedded.viewer.browsing import chromium
     from tests.grafana.drawing import PACKAGES, Drawing, bundle, drawing
     from tests.grafana.recording import Recording, recording
-    from tests.grafana.samples import filled
+    from tests.grafana.samples import WORLDS, filled
 
     Worlds = Callable[[str], Drawing]
 
@@ -57,15 +57,13 @@ else:
         page: Path,
         tmp_path_factory: pytest.TempPathFactory,
     ) -> Iterator[Worlds]:
-        """Return a page over a world: samples so many seconds apart, with rules or without."""
+        """Return a page over a world of a name."""
         with ExitStack() as stack:
 
             @cache
             def world(name: str) -> Drawing:
-                seconds, _, without = name.partition(" s")
                 where, command = tmp_path_factory.mktemp("world"), program(3) or "prometheus"
-                made = filled(command, recorded, int(seconds), where, rules=not without)
-                port, scrape = stack.enter_context(made)
-                return stack.enter_context(drawing(browser, page, port, scrape))
+                made = filled(command, recorded, WORLDS[name], where)
+                return stack.enter_context(drawing(browser, page, stack.enter_context(made)))
 
             yield world

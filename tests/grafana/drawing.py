@@ -8,20 +8,21 @@ from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from playwright.sync_api import Browser, Page, ViewportSize
+from playwright.sync_api import Browser, FloatRect, Page, ViewportSize
 
-from tests.grafana.samples import END
+from tests.grafana.samples import END, HOUR, Filled
 from tests.serving import serving
 
 HERE = Path(__file__).parent
 PACKAGES = HERE.parents[1] / ".cache" / "grafana"
 """Where `make test-grafana` installs the packages of package.json."""
 SCREEN: ViewportSize = {"width": 1500, "height": 1000}
+PICTURE: FloatRect = {"x": 0, "y": 0, "width": 1500, "height": 930}
+"""What a picture has of the screen."""
 SHOW = """([board, chosen]) => Promise.race([
   show(board, chosen),
   new Promise((_, late) => setTimeout(() => late(new Error("not shown within 60 s")), 60000)),
 ])"""
-HOUR = 3_600_000
 
 
 class Shown(NamedTuple):
@@ -48,8 +49,8 @@ def bundle(where: Path) -> None:
 class Drawing:
     """One page; `show` draws a dashboard on it."""
 
-    def __init__(self, page: Page) -> None:
-        self.page = page
+    def __init__(self, page: Page, world: Filled) -> None:
+        self.page, self.world = page, world
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
 
@@ -62,19 +63,24 @@ class Drawing:
         assert not self.problems
         return Shown(**found)
 
+    def picture(self, path: Path) -> None:
+        """Write what was drawn, as far as the screen shows it."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=path, clip=PICTURE)
+
 
 @contextmanager
-def drawing(browser: Browser, folder: Path, port: int, scrape: str) -> Iterator[Drawing]:
-    """A page over the Prometheus on a port, whose data source says how often it scrapes."""
+def drawing(browser: Browser, folder: Path, world: Filled) -> Iterator[Drawing]:
+    """A page over a Prometheus, whose data source says how often it scrapes."""
     with (
         serving(type("Files", (_Files,), {"folder": folder})) as served,
         browser.new_context(viewport=SCREEN, reduced_motion="reduce") as context,
     ):
         page = context.new_page()
         page.goto(f"http://127.0.0.1:{served}/")
-        given = [f"http://127.0.0.1:{port}", scrape, *_times(HOUR)]
+        given = [f"http://127.0.0.1:{world.port}", world.scrape, *_times(HOUR)]
         page.evaluate("(given) => start(...given)", given)
-        yield Drawing(page)
+        yield Drawing(page, world)
 
 
 class _Files(SimpleHTTPRequestHandler):

@@ -60,11 +60,15 @@ def _of_whole(panel: Panel, saved: Mapping[str, Any]) -> Iterator[str]:
         yield "empty panel"
     if "$" in panel["title"]:
         yield "title with a variable"
+    if panel["layout"]["cut"]:
+        yield "cut title"
     if any(one.get("exemplar") for one in saved.get("targets", ())) and not panel["exemplars"]:
         yield "no exemplars"
     if panel["type"] == "table":
         yield from _of_table(panel, saved)
-    if panel["type"] in TILES and panel["layout"]["smallest"] < SMALLEST:
+    if panel["type"] in TILES and not panel["content"].strip():
+        yield "tile without a text"
+    elif panel["type"] in TILES and panel["layout"]["smallest"] < SMALLEST:
         yield f"text smaller than {SMALLEST} px"
 
 
@@ -83,5 +87,5 @@ def is_filled(panel: Panel) -> bool:
     """Whether a panel has at least one value."""
     cells = [cell for column in panel["columns"] for cell in column["cells"]]
     return any(not cell["nothing"] for cell in (*cells, *panel["values"])) or any(
-        line["points"] for line in panel["lines"]
+        line["values"] for line in panel["lines"]
     )

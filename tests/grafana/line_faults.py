@@ -14,7 +14,7 @@ def of_lines(panel: Mapping[str, Any]) -> Iterator[Fault]:
     """The faults of lines and their legends."""
     for line in panel["lines"]:
         yield from ((line["name"], what) for what in _of_legend(line["name"]))
-        if line["points"] == 0:
+        if not line["values"]:
             yield line["name"], "empty line"
     names = Counter(line["name"] for line in panel["lines"])
     yield from ((name, "legend of two lines") for name, count in names.items() if count > 1)

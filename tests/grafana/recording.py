@@ -1,7 +1,7 @@
 """What services export while they are in every kind of trouble, as Prometheus scraped it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +23,16 @@ class Recording(NamedTuple):
     exemplars: Sequence[Mapping[str, Any]]
     types: Mapping[str, str]
     until: float
+
+    def of(self, jobs: Collection[str], routes: Collection[str]) -> "Recording":
+        """The series of some jobs and routes."""
+        return self._replace(
+            series=[
+                row
+                for row in self.series
+                if row["metric"]["job"] in jobs and row["metric"].get("http_route", "") in routes
+            ]
+        )
 
 
 def recording(where: Path) -> Recording:

@@ -4,15 +4,44 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sidelight.embedded.promql.storage import SampleBlock
+import numpy as np
+from numpy.typing import NDArray
+
+from sidelight.embedded.promql.storage import ABSENT_BITS, STALE_BITS, SampleBlock
 from tests.embedded.promql.remote_write import Exemplar
 from tests.embedded.promql.rule_samples import marked, pairs
 from tests.embedded.promql.sample_blocks import block
 from tests.grafana.recording import Recording
 
+Values = NDArray[np.float64]
 COUNTERS: Final = ("counter", "histogram", "summary")
 PARTS: Final = ("_bucket", "_count", "_sum", "_total")
 STARTS: Final = ("process_start_time_seconds", "_created")
+
+
+def repeated(recording: Recording, step: int, end: int, span: int) -> list[SampleBlock]:
+    """The samples again and again over ``span`` milliseconds; counters go on from the last time."""
+    found = []
+    for one in stretched(recording, step, end):
+        times = len(one.times)
+        many = -(-span // (times * step))
+        values = np.tile(one.values, many)
+        for row, labels in zip(values, one.labels, strict=True):
+            if _is_counter(recording, labels["__name__"]):
+                row[:] = _continued(row[:times], many)
+        first = end - (many * times - 1) * step
+        found.append(SampleBlock(one.labels, np.arange(first, end + 1, step), values))
+    return found
+
+
+def _continued(row: Values, many: int) -> Values:
+    """A counter repeated: it keeps its value where it has no sample, once it has had one."""
+    bits = row.view(np.int64)
+    there = np.flatnonzero((bits != ABSENT_BITS) & (bits != STALE_BITS))
+    latest = np.searchsorted(there, np.arange(len(row)), "right") - 1
+    whole = row[there[np.maximum(latest, 0)]]
+    grown = np.arange(1, many)[:, None] * (whole[-1] - whole[0])
+    return np.concatenate([row, (whole + grown).ravel()])
 
 
 def stretched(recording: Recording, step: int, end: int) -> list[SampleBlock]:

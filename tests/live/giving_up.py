@@ -1,4 +1,4 @@
-"""A service whose answers take a while, bare and within a middleware: clients leave before."""
+"""A service whose answers wait until they are released, so that clients can leave before."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,6 +20,7 @@ async def between(request: Request, call_next: RequestResponseEndpoint) -> Respo
 def service(place: str) -> FastAPI:
     """The routes, with a middleware ``inside`` or ``outside`` of Sidelight, or with none."""
     made = FastAPI()
+    released = asyncio.Event()
     if place == "inside":
         made.add_middleware(BaseHTTPMiddleware, dispatch=between)
     made.add_middleware(SidelightMiddleware)
@@ -30,15 +31,26 @@ def service(place: str) -> FastAPI:
     async def pid() -> int:
         return 1
 
-    @made.get("/hold/{seconds}")
-    async def hold(seconds: float) -> float:
-        await asyncio.sleep(seconds)
-        return seconds
+    @made.get("/quick/{x}")
+    async def quick(x: int) -> int:
+        await asyncio.sleep(0.1)
+        return x
 
-    @made.get("/fail/{seconds}")
-    async def fail(seconds: float) -> Response:
-        await asyncio.sleep(seconds)
+    @made.get("/wait")
+    async def wait() -> int:
+        await released.wait()
+        return 1
+
+    @made.get("/fail")
+    async def fail() -> Response:
+        await released.wait()
         return Response("no database", 503)
+
+    @made.post("/release")
+    async def release() -> None:
+        """Answer what waits now."""
+        released.set()
+        released.clear()
 
     @made.api_route("/announced/{seconds}", methods=["GET", "HEAD"])
     async def announced(seconds: float) -> StreamingResponse:

@@ -211,12 +211,13 @@ class Server:
 
 
 def of_uvicorn(workers: int) -> list[str]:
-    """Options for so many workers.
+    """Options for so many workers, on a machine that may be busy.
 
-    By default uvicorn kills one that doesn't answer for five seconds, and gives a restart up
-    whose new worker isn't ready by then: either happens on a busy machine.
+    By default uvicorn closes a connection whose client is silent for five seconds, kills a worker
+    that doesn't answer for so long, and gives a restart up whose new worker isn't ready by then.
     """
-    return ["--workers", str(workers), "--timeout-worker-healthcheck", "60"] if workers > 1 else []
+    several = ["--workers", str(workers), "--timeout-worker-healthcheck", "60"]
+    return ["--timeout-keep-alive", "60", *(several if workers > 1 else [])]
 
 
 def roll(server: Server, workers: int) -> None:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable
 
@@ -15,7 +14,8 @@ from tests.live.servers import PATIENCE, Server, eventually
 pytestmark = pytest.mark.live
 
 DISCONNECTS = "fastapi_client_disconnects_total"
-HOLD = "/hold/{seconds}"
+ACTIVE = "fastapi_active_requests"
+QUICK = "/quick/{x}"
 BIND = "127.0.0.1:{port}"
 
 
@@ -36,11 +36,16 @@ def read(connection: socket.socket, end: bytes) -> None:
         found += part
 
 
-def leave(server: Server, *paths: str) -> None:
-    """Send these requests at once, and close the connection before the first is answered."""
-    with connect(server) as connection:
-        connection.sendall(b"".join(map(request, paths)))
-        time.sleep(0.3)
+def leave(server: Server, connection: socket.socket, *paths: str) -> None:
+    """Send these requests at once, and close the connection before the first is answered.
+
+    It is answered once the server has served another request since, and so has read of the end.
+    """
+    connection.sendall(b"".join(map(request, paths)))
+    eventually(lambda: value(scrape(server), ACTIVE, http_route=paths[0]) == 1)
+    connection.close()
+    assert server.get("/pid")[0] == 200
+    assert server.get("/release", "POST")[0] == 200
 
 
 def outcomes(server: Server, route: str) -> dict[str, float]:
@@ -70,17 +75,16 @@ def test_uvicorn_tells_of_clients_that_gave_up(
     pytest.importorskip(loop)
     pytest.importorskip(http)
     server = uvicorn(1, f"giving_up:{app}", "--http", http, "--loop", loop).ready()
-    for _ in range(2):
-        leave(server, "/hold/1")
-    with connect(server) as connection:
-        connection.sendall(request("/hold/0.1"))
-        read(connection, b"\r\n\r\n0.1")
-        connection.sendall(request("/hold/1"))
-        time.sleep(0.3)
+    leave(server, connect(server), "/wait")
+    used = connect(server)
+    used.sendall(request("/quick/7"))
+    read(used, b"\r\n\r\n7")
+    leave(server, used, "/wait")
     for _ in range(3):
-        assert server.get("/hold/0.1")[0] == 200  # and closed at once
-    assert settled(server, HOLD, 7) == {"200": 4, "200 client_disconnected": 3}
-    assert value(scrape(server), DISCONNECTS, http_route=HOLD) == 3
+        assert server.get("/quick/7")[0] == 200  # and closed at once
+    assert settled(server, QUICK, 4) == {"200": 4}
+    assert settled(server, "/wait", 2) == {"200 client_disconnected": 2}
+    assert value(scrape(server), DISCONNECTS) == 2
 
 
 def test_what_a_client_has_received_it_did_not_leave(uvicorn: Serve) -> None:
@@ -99,8 +103,8 @@ def test_what_a_client_has_received_it_did_not_leave(uvicorn: Serve) -> None:
 def test_a_failure_is_the_services_own_whoever_waits(uvicorn: Serve) -> None:
     """A 5xx counts as one after its client has left: an outage hides behind no disconnects."""
     server = uvicorn(1, "giving_up:bare").ready()
-    leave(server, "/fail/1")
-    assert settled(server, "/fail/{seconds}", 1) == {"503 503": 1}
+    leave(server, connect(server), "/fail")
+    assert settled(server, "/fail", 1) == {"503 503": 1}
 
 
 def test_pipelined_requests(uvicorn: Serve) -> None:
@@ -110,11 +114,12 @@ def test_pipelined_requests(uvicorn: Serve) -> None:
     """
     server = uvicorn(1, "giving_up:bare").ready()
     with connect(server) as connection:
-        connection.sendall(request("/hold/0.1") + request("/hold/0.2"))
-        read(connection, b"\r\n\r\n0.2")
-    assert settled(server, HOLD, 2) == {"200": 2}
-    leave(server, "/hold/1", "/hold/1")
-    assert settled(server, HOLD, 3) == {"200": 3}
+        connection.sendall(request("/quick/7") + request("/quick/8"))
+        read(connection, b"\r\n\r\n8")
+    assert settled(server, QUICK, 2) == {"200": 2}
+    leave(server, connect(server), "/wait", "/wait")
+    assert settled(server, "/wait", 1) == {"200": 1}
+    assert value(scrape(server), ACTIVE, http_route="/wait") == 0
 
 
 def gunicorn(serve: Serve, kind: str) -> Server:
@@ -148,8 +153,8 @@ def test_other_servers(
         pytest.skip(f"{needs} is not installed")
     pytest.importorskip(needs)
     server = start(serve, kind).ready()
-    leave(server, "/hold/1")
-    assert server.get("/hold/0.1")[0] == 200
-    left = "200 client_disconnected" if known else "200"
-    assert settled(server, HOLD, 2) == dict(Counter(["200", left]))
-    assert value(scrape(server), DISCONNECTS, http_route=HOLD) == int(known)
+    leave(server, connect(server), "/wait")
+    assert server.get("/quick/7")[0] == 200
+    assert settled(server, QUICK, 1) == {"200": 1}
+    assert settled(server, "/wait", 1) == {"200 client_disconnected" if known else "200": 1}
+    assert value(scrape(server), DISCONNECTS) == int(known)

@@ -46,9 +46,10 @@ KINDS = list(kinds())
 
 
 def gunicorn(serve: Serve, kind: str, workers: int, *more: str, **env: str) -> Server:
-    """Start gunicorn."""
+    """Start gunicorn. On a busy machine a client may be silent for longer than two seconds."""
     where = ["--bind", "127.0.0.1:{port}", "--workers", str(workers), "--worker-class", kind]
-    return serve("gunicorn", "service:app", *where, "--graceful-timeout", "20", *more, **env)
+    patient = ["--graceful-timeout", "20", "--keep-alive", "60"]
+    return serve("gunicorn", "service:app", *where, *patient, *more, **env)
 
 
 def stops_clean(server: Server) -> None:

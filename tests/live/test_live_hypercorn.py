@@ -12,7 +12,7 @@ pytestmark = pytest.mark.live
 
 def test_hypercorn_counts_exactly(serve: Serve) -> None:
     """Two workers share exact totals without a setting, and a stop leaves nothing."""
-    where = ["--bind", "127.0.0.1:{port}", "--workers", "2"]
+    where = ["--bind", "127.0.0.1:{port}", "--workers", "2", "--keep-alive", "60"]
     server = serve("hypercorn", "service:app", *where, spawned=True).ready(2)
     with Watch(server) as watch, Load(server, 4) as load:
         eventually(lambda: load.total > 150)

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pytest
 
 from sidelight.contract import Metric
-from sidelight.runtime.loop_use import MOST_WAITS, LoopUse, Step, charges
+from sidelight.runtime.loop_use import MOST_WAITS, LoopUse, Step, charges, limited
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ class Clock:
     """A clock whose loop was busy for as long as it is told."""
 
     def __init__(self) -> None:
-        self.busy = self.routed = 0
+        self.busy = self.routed = self.in_step = 0
         self.steps: list[Step] = []
 
     def beat(self, _: int) -> int:
@@ -99,3 +99,44 @@ def test_more_waits_than_are_remembered() -> None:
         (CAUSED, "/a"): 10 * MOST_WAITS,
         (CAUSED, ""): 50,
     }
+
+
+def test_samples_share_what_is_not_clocked() -> None:
+    """A route has its share of the samples, of all time since the last beat."""
+    use = Use()
+    use.beat(0)
+    for now, route in ((20, "/a"), (40, ""), (60, "/b"), (80, "/a")):
+        use.add_sample(now, route)
+    use.clock.busy, use.clock.routed = 80, 10
+    use.beat(80)
+    assert use.counted == {(BUSY, "/a"): 40, (BUSY, "/b"): 20, (BUSY, ""): 10}
+    use.add_sample(90, "/a")
+    use.clock.busy, use.clock.routed = 30, 35
+    use.beat(90)
+    assert use.counted == {(BUSY, "/a"): 45, (BUSY, "/b"): 20, (BUSY, ""): 10}
+
+
+def test_waits_are_charged_to_samples() -> None:
+    """The time before a sample is its route's; together no more than the waits are charged."""
+    use = Use()
+    use.add_wait(0, 100)
+    use.add_wait(50, 100)
+    for now, route in ((20, "/a"), (60, "/b"), (100, "")):
+        use.add_sample(now, route)
+    use.beat(100)
+    caused = {route: ns for (name, route), ns in use.counted.items() if name == CAUSED}
+    assert caused == {"/a": 20, "/b": 50, "": 80}
+
+
+@pytest.mark.parametrize(
+    ("parts", "whole", "found"),
+    [
+        ({"a": 3, "b": 1}, 8, {"a": 3, "b": 1}),
+        ({"a": 3, "b": 1}, 2, {"a": 1, "b": 0}),
+        ({}, 2, {}),
+        ({"a": 0}, 0, {"a": 0}),
+    ],
+)
+def test_limited(parts: dict[str, int], whole: int, found: dict[str, int]) -> None:
+    """Parts that are more than the whole are all smaller by the same share."""
+    assert limited(parts, whole) == found

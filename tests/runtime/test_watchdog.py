@@ -37,6 +37,9 @@ class BlockAttribution:
     def attribute_thread(self, frame: FrameType) -> BlockSource:
         return self.threads.pop(0)
 
+    def route_of(self, frame: FrameType, loop: object) -> str:
+        return ""
+
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         self.ns_by_route[route] = self.ns_by_route.get(route, 0) + ns
         if first:

@@ -19,6 +19,8 @@ DEFAULTS = TESTS / "defaults.yaml"
 BURN_RATES = TESTS / "burn-rates.yaml"
 ENVIRONMENT = {**os.environ, "GOGC": "800", "GOMAXPROCS": "1"}
 """Less garbage collection, in one thread: a third of the CPU time is saved."""
+LONG = 1800
+"""Seconds for what takes more than a minute of CPU time: also on a busy machine."""
 RULES = [
     rule
     for each in (RuleContext(service(SHOP.read_text())), context())
@@ -36,6 +38,7 @@ def promtool(request: pytest.FixtureRequest) -> str:
     return tool("promtool") if request.param == "installed" else newer("promtool")
 
 
+@pytest.mark.xdist_group("promtool")
 def test_rules(promtool: str, tmp_path: Path) -> None:
     """Each alert has the expected labels and annotations, from the rules that it is made from."""
     files = [name for file in FILES if file != BURN_RATES for name in cut(file, tmp_path)]
@@ -43,6 +46,7 @@ def test_rules(promtool: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(LONG)
 def test_long_rules(promtool: str, tmp_path: Path) -> None:
     """The same holds in tests of a day, and where burn rate alerts are easily wrong."""
     files = [name for file in FILES for name in cut(file, tmp_path)]
@@ -58,6 +62,7 @@ def takes_long(file: Path) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(LONG)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_all_rules(promtool: str, file: Path) -> None:
     """The same holds among all rules, in the committed files."""

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,11 +39,11 @@ class Report(NamedTuple):
     differences: dict[str, list[Difference]]
 
 
-def source(project: str) -> Path:
-    """The unpacked source archive of the installed version of a project."""
+def archive(project: str) -> Path:
+    """The source archive of the installed version of a project."""
     release = version(project)
-    folder = CACHE / f"{project}-{release}"
-    if not folder.is_dir():
+    found = CACHE / f"{project}-{release}.tar.gz"
+    if not found.is_file():
         subprocess.run(
             [
                 *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"),
@@ -50,17 +52,24 @@ def source(project: str) -> Path:
             ],
             check=True,
         )
-        with tarfile.open(CACHE / f"{project}-{release}.tar.gz") as archive:
-            archive.extractall(CACHE, filter="data")
-    return folder
+    return found
 
 
-def run(suite: Suite, name: str, **switches: str) -> Report:
-    """Run a suite. ``switches`` are those of `measured_suite`; ``name`` is that of the report.
+def unpacked(project: str, folder: Path) -> Path:
+    """A project's source, unpacked anew: its tests leave files where they are interrupted."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with tarfile.open(archive(project)) as packed:
+        packed.extractall(folder, filter="data")
+    (top,) = folder.iterdir()
+    return top
+
+
+def run(suite: Suite, name: str, tests: Sequence[str] = ("tests",), **switches: str) -> Report:
+    """Run tests of a suite. ``switches`` are those of `measured_suite`, ``name`` the report's.
 
     Raises `subprocess.TimeoutExpired` where it hangs.
     """
-    folder, report = source(suite.project), CACHE / f"{name}.xml"
+    folder, report = unpacked(suite.project, CACHE / name), CACHE / f"{name}.xml"
     report.unlink(missing_ok=True)
     clean = {key: text for key, text in os.environ.items() if not key.startswith(NOT_OURS)}
     path = os.pathsep.join([*suite.path, str(HERE / "plugin")])
@@ -70,7 +79,7 @@ def run(suite: Suite, name: str, **switches: str) -> Report:
                 *(sys.executable, "-m", "pytest", "-q", "--no-header", "--tb=short"),
                 *("-p", "measured_suite", "-p", "no:sidelight", "-p", "no:cacheprovider"),
                 *("-n", "2", "--dist", "loadgroup", f"--timeout={TEST_SECONDS}"),
-                *(f"--junitxml={report}", "tests"),
+                *(f"--junitxml={report}", *tests),
             ],
             cwd=folder,
             env={**clean, "PYTHONPATH": path, **switches},
@@ -89,10 +98,10 @@ def read(path: Path) -> Report:
     differences: dict[str, list[Difference]] = {}
     requests = 0
     for case in ET.parse(path).iter("testcase"):  # noqa: S314 pytest wrote it
-        test = f"{case.get('classname')}::{case.get('name')}"
         kinds = {child.tag for child in case} & {"failure", "error", "skipped"}
-        outcomes[test] = min(kinds, default="passed")
         found = {each.get("name"): each.get("value", "") for each in case.iter("property")}
+        test = found.get("node", f"{case.get('classname')}::{case.get('name')}")
+        outcomes[test] = min(kinds, default="passed")
         requests += int(found.get("requests", "0"))
         if "differences" in found:
             differences[test] = json.loads(found["differences"])

@@ -10,7 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.suites import suites
-from tests.suites.__main__ import requests
+from tests.suites.agreement import requests
 
 SUITE = """
 import time
@@ -77,9 +77,9 @@ def test_without_a_switch_nothing_is_added(tmp_path: Path) -> None:
     """A bare run has no metrics, and blocking calls pass."""
     report = run(tmp_path)
     assert report.outcomes == {
-        "test_suite::test_measured": "failure",
-        "test_suite::test_different": "passed",
-        "test_suite::test_blocking": "passed",
+        "test_suite.py::test_measured": "failure",
+        "test_suite.py::test_different": "passed",
+        "test_suite.py::test_blocking": "passed",
     }
     assert (report.requests, report.differences) == (0, {})
 
@@ -88,11 +88,11 @@ def test_applications_are_measured_and_compared(tmp_path: Path) -> None:
     """Each application has Sidelight, a blocking call raises, and a difference is named."""
     report = run(tmp_path, *SWITCHES)
     assert report.outcomes == {
-        "test_suite::test_measured": "passed",
-        "test_suite::test_different": "passed",
-        "test_suite::test_blocking": "failure",
+        "test_suite.py::test_measured": "passed",
+        "test_suite.py::test_different": "passed",
+        "test_suite.py::test_blocking": "failure",
     }
-    assert report.differences["test_suite::test_different"] == [
+    assert report.differences["test_suite.py::test_different"] == [
         [[[["GET", "/", "400"], 1]], [[["GET", "", "400"], 1]]]
     ]
-    assert requests(report.differences["test_suite::test_different"][0]) == 1
+    assert requests(report.differences["test_suite.py::test_different"][0]) == 1

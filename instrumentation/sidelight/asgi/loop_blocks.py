@@ -48,9 +48,13 @@ class LoopBlockAttribution:
         if frame is None:
             return BlockSource(self._only_request(), cause="unknown")
         scope = scope_of(frame)
-        if scope is None:
-            return BlockSource(self._started_by(context_of(frame, loop)), lines_of(frame))
-        return BlockSource(self._route(scope), lines_of(frame, scope.get("endpoint")))
+        endpoint = None if scope is None else scope.get("endpoint")
+        return BlockSource(self.route_of(frame, loop), lines_of(frame, endpoint))
+
+    def route_of(self, frame: FrameType, loop: Any) -> str:
+        """The route that a stack works for; empty outside of any request."""
+        scope = scope_of(frame)
+        return self._started_by(context_of(frame, loop)) if scope is None else self._route(scope)
 
     def attribute_thread(self, frame: FrameType) -> BlockSource:
         """What another thread works for: a request that runs a function in a thread of AnyIO."""

@@ -194,7 +194,7 @@ def service(*, ruled: bool) -> "ServiceRules":
     "--step",
     envvar="SIDELIGHT_VIEWER_STEP",
     metavar="DURATION",
-    help="The interval of scrapes and rule evaluations, if shorter than 15s and 1m.",
+    help="The interval of scrapes, if it is not 15s; if it is shorter, also that of rules.",
 )
 def viewer(  # noqa: PLR0913, PLR0917 one for each option
     listen: str,

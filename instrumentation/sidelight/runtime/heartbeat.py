@@ -21,6 +21,7 @@ from sidelight.runtime.file_chores import FileChores
 from sidelight.runtime.gil_holders import GilHolders
 from sidelight.runtime.gil_waits import LoopWaits
 from sidelight.runtime.loop_clock import LoopClock
+from sidelight.runtime.loop_sampler import LoopSampler
 from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
@@ -94,7 +95,11 @@ class Heartbeat:
                 late = max(threshold - PERIOD / 2, PERIOD / 4)
                 period = int(PERIOD * NANOSECONDS)
                 self._watched_loop = WatchedLoop(
-                    self._attributions, int(late * NANOSECONDS), period, chores=self.files.do_if_due
+                    self._attributions,
+                    int(late * NANOSECONDS),
+                    period,
+                    chores=self.files.do_if_due,
+                    sampler=LoopSampler(self.use),
                 )
 
     def remove_application(

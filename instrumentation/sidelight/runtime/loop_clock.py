@@ -38,10 +38,12 @@ NOTICEABLE = 2 * tick()
 class PythonClock:
     """The part of a loop's clock that every common request reads, and that clocks steps.
 
-    ``routed`` is the busy time that was counted for routes, in ns, which only native code clocks.
+    ``routed`` is the busy time that was counted for routes, in ns, and ``in_step`` whether a step
+    is being clocked. Only native code clocks.
     """
 
     routed = 0
+    in_step = 0
 
     def prepare(self, loop: object, idle: IdleTime) -> None:
         """Follow a loop from now on, which is the running one; None follows none."""

@@ -6,7 +6,9 @@ charged to the routes whose steps lay in it, each with its share of the time.
 
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import TypeVar
 
 from sidelight.contract import METRICS, Metric
 from sidelight.runtime.loop_clock import LoopClock
@@ -14,10 +16,16 @@ from sidelight.runtime.loop_clock import LoopClock
 MOST_STEPS = 8192
 MOST_WAITS = 4096
 """Long steps that are remembered, and waits between two heartbeats; more have no route."""
+BUSY_LEAST = 5_000_000
+"""Nanoseconds between two heartbeats; a loop that is busy for less is not sampled."""
+MOST_SAMPLED = 40_000_000
+"""Nanoseconds before a sample that are its route's at most."""
 BUSY = METRICS["asyncio_event_loop_busy_seconds_total"]
 CAUSED = METRICS["fastapi_queue_seconds_caused_total"]
 Count = Callable[[Metric, tuple[str, ...], int], None]
 Span = tuple[int, int]
+K = TypeVar("K")
+Sample = tuple[int, str]
 Step = tuple[int, int, int]
 """When a step began and ended (CLOCK_MONOTONIC, ns), and the word that counts its route's."""
 
@@ -25,18 +33,28 @@ Step = tuple[int, int, int]
 class LoopUse:
     """What the busy time of one event loop was used for, counted at each heartbeat.
 
-    ``routes`` are by the word of the file that counts their busy time.
+    ``routes`` are by the word of the file that counts their busy time; those of samples, which have
+    none, are by a negative number. ``is_busy`` is whether there is something to sample.
     """
 
     def __init__(self, clock: LoopClock, count: Count) -> None:
         self.routes: dict[int, str] = {}
+        self.is_busy = False
         self._clock = clock
         self._count = count
         self._routed = 0
         self._uncounted = 0
+        self._beat = 0
         self._waits: list[Span] = []
         self._more = 0
+        self._samples: list[Sample] = []
+        self._sampled: dict[str, int] = {}
         self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
+
+    @property
+    def in_step(self) -> bool:
+        """Whether the loop runs a step that is clocked."""
+        return self._clock.in_step > 0
 
     def add_wait(self, start: int, end: int) -> None:
         """A request waited for the loop in this span."""
@@ -45,32 +63,67 @@ class LoopUse:
         else:
             self._more += end - start
 
+    def add_sample(self, now: int, route: str) -> None:
+        """At this time the loop worked for a route; empty where it did not, or in a step.
+
+        Called by another thread.
+        """
+        self._samples.append((now, route))
+
     def beat(self, now: int) -> None:
         """Count what was used since the last heartbeat. Called on the loop."""
-        self._count_rest(self._clock.beat(now))
+        busy = self._clock.beat(now)
+        self.is_busy = busy >= BUSY_LEAST
+        samples, self._samples = self._samples, []
+        self._count_rest(busy, samples, now - self._beat)
+        self._beat = now
         self._steps.extend(self._clock.take_steps())
+        self._steps.extend(self._sampled_steps(samples))
         if self._waits:
             self._charge()
 
-    def _count_rest(self, busy: int) -> None:
-        """Count what of the busy time no route was counted for."""
+    def _count_rest(self, busy: int, samples: Sequence[Sample], wall: int) -> None:
+        """Count what of the busy time was not clocked, by the share of samples of each route."""
         routed = self._clock.routed
         self._uncounted += busy - (routed - self._routed)
         self._routed = routed
-        if self._uncounted > 0:
-            self._count(BUSY, ("",), self._uncounted)
-            self._uncounted = 0
+        if self._uncounted <= 0:
+            return
+        found = Counter(route for _, route in samples if route)
+        shares = {route: wall * many // len(samples) for route, many in found.items()}
+        for route, ns in limited(shares, self._uncounted).items():
+            self._count(BUSY, (route,), ns)
+            self._uncounted -= ns
+        self._count(BUSY, ("",), self._uncounted)
+        self._uncounted = 0
+
+    def _sampled_steps(self, samples: Sequence[Sample]) -> Iterator[Step]:
+        """The time before each sample, back to the one before it, as a step of its route."""
+        for (before, _), (now, route) in pairwise([(0, ""), *samples]):
+            if route:
+                word = self._sampled.setdefault(route, -1 - len(self._sampled))
+                self.routes[word] = route
+                yield max(before, now - MOST_SAMPLED), now, word
 
     def _charge(self) -> None:
         waits, rest = self._waits, self._more
         self._waits, self._more = [], 0
-        rest += sum(end - start for start, end in waits)
-        for word, ns in charges(waits, self._steps).items():
-            if word in self.routes:
-                self._count(CAUSED, (self.routes[word],), ns)
-                rest -= ns
+        whole = sum(end - start for start, end in waits)
+        rest += whole
+        known = {
+            word: ns for word, ns in charges(waits, self._steps).items() if word in self.routes
+        }
+        for word, ns in limited(known, whole).items():
+            self._count(CAUSED, (self.routes[word],), ns)
+            rest -= ns
         if rest > 0:
             self._count(CAUSED, ("",), rest)
+
+
+def limited(parts: Mapping[K, int], whole: int) -> dict[K, int]:
+    """Parts that are together at most a whole, each of them smaller by the same share."""
+    together = max(sum(parts.values()), whole, 1)
+    return {name: part * whole // together for name, part in parts.items()}
 
 
 def charges(waits: Sequence[Span], steps: Iterable[Step]) -> Counter[int]:

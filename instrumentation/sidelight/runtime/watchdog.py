@@ -58,7 +58,7 @@ def _run(stop: threading.Event) -> None:
         # Nothing here refers to a loop while this thread sleeps.
         if stop.wait(max(0, planned - time.monotonic_ns()) / NANOSECONDS):
             return
-        _look(planned, waits.waited())
+        _look(waits.waited())
 
 
 def _plan() -> int | None:
@@ -68,20 +68,20 @@ def _plan() -> int | None:
     with _starting:
         for watched in [p for p in _watched_loops if p.loop is None or p.loop.is_closed()]:
             _watched_loops.discard(watched)
-        looks = [watched.next_look(now) for watched in _watched_loops]
+        looks = [watched.plan(now) for watched in _watched_loops]
         if not looks:
             _thread = None
             return None
     return min(now + IDLE, *looks)
 
 
-def _look(planned: int, waited: int) -> None:
+def _look(waited: int) -> None:
     """Look at all loops. This thread had no processor for ``waited`` ns."""
     with _starting:
         loops = list(_watched_loops)
     for watched in loops:
         with guarded("watchdog"):  # without this thread no blocked loop would be seen
-            watched.look(planned, time.monotonic_ns(), waited)
+            watched.visit(time.monotonic_ns(), waited)
             if watched.running():
                 watched.chores()
     if any(watched.overdue(time.monotonic_ns()) for watched in loops):

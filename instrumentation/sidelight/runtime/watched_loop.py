@@ -21,6 +21,7 @@ from sidelight.runtime.loop_block import (
     PastBlock,
     common_callers,
 )
+from sidelight.runtime.loop_sampler import LoopSampler
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.trio_loop import TrioLoop
 
@@ -48,6 +49,9 @@ class BlockAttribution(Protocol):
 
     def attribute_thread(self, frame: FrameType) -> BlockSource:
         """What another thread than the loop's works for, which keeps the GIL."""
+
+    def route_of(self, frame: FrameType, loop: Any) -> str:
+        """The route that a stack works for; empty outside of any request."""
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
@@ -87,6 +91,8 @@ class WatchedLoop:
     holders: GilHolders = field(default_factory=GilHolders)
     throttled: RecentThrottling = field(default_factory=RecentThrottling)
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
+    sampler: LoopSampler | None = None
+    _look_at: int = 0
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
     _shown: BlockSource | None = None
@@ -159,6 +165,26 @@ class WatchedLoop:
         if not self.due or not self.running():
             return now + IDLE
         return max(self.due + self.threshold // 2, now + POLL)
+
+    def plan(self, now: int) -> int:
+        """When to visit this loop: for the next look, or for a sample before that."""
+        self._look_at = self._look_at or self.next_look(now)
+        if self.sampler is None or not self.due or not self.running():
+            return self._look_at
+        return min(self._look_at, self.sampler.next_sample(self.due))
+
+    def visit(self, now: int, waited: int) -> None:
+        """From another thread: do what is due. ``waited`` is as for `look`."""
+        if self.sampler is not None and self.due and now >= self.sampler.next_sample(self.due):
+            self.sampler.sample(self.thread, now, self._route_of)
+        if now >= self._look_at:
+            planned, self._look_at = self._look_at, 0
+            self.look(planned, now, waited)
+
+    def _route_of(self, frame: FrameType) -> str:
+        """The route that a stack works for, by the first application that knows it."""
+        found = (attribution.route_of(frame, self.loop) for attribution in self.attributions)
+        return next(filter(None, found), "")
 
     def look(self, planned: int, now: int, waited: int = 0) -> None:
         """From another thread: find whether the loop is blocked, and by what.

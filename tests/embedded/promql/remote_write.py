@@ -19,7 +19,8 @@ HEADERS = {
     "X-Prometheus-Remote-Write-Version": "0.1.0",
 }
 PATIENCE = 60.0
-SERIES_A_REQUEST = 500
+BYTES_A_REQUEST = 16 << 20
+"""Prometheus refuses more than 32 MiB."""
 
 
 class Exemplar(NamedTuple):
@@ -51,14 +52,24 @@ def send_exemplars(
 def _write(port: int, series: Sequence[bytes]) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
-        for start in range(0, len(series), SERIES_A_REQUEST):
-            body = bytes(cramjam.snappy.compress_raw(b"".join(series[start:][:SERIES_A_REQUEST])))
+        for batch in _batches(series):
+            body = bytes(cramjam.snappy.compress_raw(batch))
             connection.request("POST", "/api/v1/write", body, HEADERS)
             answer = connection.getresponse()
             said = answer.read()
             assert answer.status in {200, 204}, (answer.status, said)
     finally:
         connection.close()
+
+
+def _batches(series: Sequence[bytes]) -> Iterator[bytes]:
+    batch = bytearray()
+    for one in series:
+        if batch and len(batch) + len(one) > BYTES_A_REQUEST:
+            yield bytes(batch)
+            batch.clear()
+        batch += one
+    yield bytes(batch)
 
 
 def _series(block: SampleBlock) -> Iterator[bytes]:

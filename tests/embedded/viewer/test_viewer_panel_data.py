@@ -3,12 +3,13 @@
 from typing import Any, cast
 
 import anyio
+import pytest
 
 from sidelight.embedded.viewer.clients import PrometheusClient
 from sidelight.embedded.viewer.dashboard import Dashboard
 from sidelight.embedded.viewer.panel_data import Refresh, panel_content
 from sidelight.embedded.viewer.query_result import QueryResult, TraceExemplar
-from sidelight.embedded.viewer.time_range import TimeRange
+from sidelight.embedded.viewer.time_range import QueryInterval, TimeRange
 from sidelight.embedded.viewer.variables import PageState
 from tests.embedded.viewer.builders import (
     make_dashboard,
@@ -79,3 +80,24 @@ def test_a_heatmap_has_buckets_after_exemplars() -> None:
     found = content(dashboard, Answers("expr_A", BUCKETS))
     assert found["kind"] == "chart"
     assert len(found["option"]["series"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("scrape", "raw", "recorded"),
+    [
+        (5.0, QueryInterval(5, 20, 3600), QueryInterval(5, 20, 3600)),
+        (15.0, QueryInterval(15, 60, 3600), QueryInterval(60, 75, 3600)),
+        (30.0, QueryInterval(30, 120, 3600), QueryInterval(60, 120, 3600)),
+        (120.0, QueryInterval(120, 480, 3600), QueryInterval(60, 480, 3600)),
+    ],
+)
+def test_rates_follow_the_scrapes(
+    scrape: float, raw: QueryInterval, recorded: QueryInterval
+) -> None:
+    """A rate covers four scrapes, however rare they are; rules run as often as fast scrapes."""
+    dashboard = make_dashboard(panel_json("stat"), panel_json("stat", interval="1m"))
+    state, client = PageState({}, "now-1h", "now"), cast("PrometheusClient", Answers())
+    period = TimeRange(0, 3600)
+    refresh = Refresh(dashboard, state, period, client, scrape_interval=scrape)
+    found = [refresh.interval(panel, panel.queries[0]) for panel in dashboard.panels]
+    assert found == [raw, recorded]

@@ -6,7 +6,7 @@ import { GlobalStyles } from '@grafana/ui';
 import { createRoot, type Root } from 'react-dom/client';
 import { BrowserRouter } from 'react-router-dom';
 
-import { scene, type Chosen } from './scene';
+import { CLOSED, scene, type Chosen } from './scene';
 import { sent } from './server';
 import { start } from './services';
 import { shown } from './shown';
@@ -19,7 +19,8 @@ async function show(board: any, chosen: Chosen) {
   sent.length = 0;
   const made = scene(board, chosen);
   root.render(<BrowserRouter><GlobalStyles /><made.Component model={made} /></BrowserRouter>);
-  const panels = sceneGraph.findAllObjects(made, (one: SceneObject) => one instanceof VizPanel) as VizPanel[];
+  const all = sceneGraph.findAllObjects(made, (one: SceneObject) => one instanceof VizPanel) as VizPanel[];
+  const panels = all.filter((one) => !one.state.key!.startsWith(CLOSED));
   await until(() => panels.every(isReady));
   const variables = sceneGraph.getVariables(made).state.variables.filter((one) => one instanceof QueryVariable) as QueryVariable[];
   return {

@@ -16,6 +16,9 @@ import {
   type SceneVariable,
 } from '@grafana/scenes';
 
+/** How the keys of panels in closed rows begin. */
+export const CLOSED = 'closed-';
+
 export interface Chosen {
   from: string;
   to: string;
@@ -34,7 +37,12 @@ export function scene(board: any, { from, to, variables }: Chosen): EmbeddedScen
 }
 
 function heading(row: any): SceneGridRow {
-  return new SceneGridRow({ key: `panel-${row.id}`, title: row.title, y: row.gridPos.y, isCollapsed: row.collapsed, children: [] });
+  return new SceneGridRow({ key: `panel-${row.id}`, title: row.title, y: row.gridPos.y, isCollapsed: row.collapsed, children: row.panels.map(closed) });
+}
+
+/** A panel of a closed row, which asks for nothing. */
+function closed({ id, type, title, gridPos }: any): SceneGridItem {
+  return new SceneGridItem({ x: gridPos.x, y: gridPos.y, width: gridPos.w, height: gridPos.h, body: new VizPanel({ key: `${CLOSED}${id}`, pluginId: type, title }) });
 }
 
 function item({ gridPos, ...panel }: any): SceneGridItem {
@@ -75,5 +83,8 @@ function variable(one: any, chosen?: string[]): SceneVariable {
   if (one.type !== 'query') {
     throw new Error(`variable ${one.name}: a type that is not drawn here: ${one.type}`);
   }
-  return new QueryVariable({ ...common, ...many, ...current, query: one.query, datasource: one.datasource, sort: one.sort, refresh: one.refresh, definition: one.definition });
+  const made = new QueryVariable({ ...common, ...many, ...current, query: one.query, datasource: one.datasource, sort: one.sort, refresh: one.refresh, definition: one.definition });
+  // As Grafana does with a value from the address, so that one that is gone does not become All.
+  made.skipNextValidation = chosen !== undefined;
+  return made;
 }

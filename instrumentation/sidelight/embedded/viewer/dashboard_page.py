@@ -17,7 +17,7 @@ from sidelight.embedded.viewer.panel_data import (
     dashboard_annotations,
     panel_content,
 )
-from sidelight.embedded.viewer.time_range import time_range
+from sidelight.embedded.viewer.time_range import DEFAULT_SCRAPE_INTERVAL, time_range
 from sidelight.embedded.viewer.variable_options import variable_options
 from sidelight.embedded.viewer.variables import PageState, dashboard_link
 
@@ -75,7 +75,7 @@ class DashboardPage:
             replace(state, options=self.options),
             time_range(state.time_from, state.time_to, time.time()),
             self._context.prometheus,
-            max_step=self._context.settings.step,
+            scrape_interval=self._context.settings.step or DEFAULT_SCRAPE_INTERVAL,
         )
         if refresh.needs_options:
             self.options = await variable_options(refresh)

@@ -26,8 +26,8 @@ from sidelight.embedded.viewer.variables import (
 )
 
 Json = dict[str, Any]
-CHART_MARGIN: Final = 70
-"""Pixels of a panel's width that the graph does not use."""
+GAP: Final = 8
+"""Pixels between panels. As in Grafana, a query has at most a point for each pixel of a panel."""
 NO_DATA: Final = "No data"
 MAX_ANNOTATIONS: Final = 100
 COLORED: Final = frozenset({"stat", "gauge", "bargauge"})
@@ -38,8 +38,7 @@ COLORED: Final = frozenset({"stat", "gauge", "bargauge"})
 class Refresh:
     """One refresh of a dashboard: its state, the time range, and the server.
 
-    ``width`` is that of the page in pixels. ``max_step`` limits the ``min_interval`` of queries,
-    in seconds.
+    ``width`` is that of the page in pixels, ``scrape_interval`` that of the server in seconds.
     """
 
     dashboard: Dashboard
@@ -47,19 +46,24 @@ class Refresh:
     period: TimeRange
     prometheus: PrometheusClient
     width: int = 1400
-    max_step: float | None = None
+    scrape_interval: float = DEFAULT_SCRAPE_INTERVAL
     annotations: "asyncio.Future[Sequence[Annotation]] | None" = field(default=None, compare=False)
 
     def interval(self, panel: Panel, query: PanelQuery) -> QueryInterval:
         """The interval of a query, from the width of its panel and its ``min_interval``."""
-        points = max(round(self.width * panel.position.width / 24) - CHART_MARGIN, 100)
-        scrape = self.least(query.min_interval or DEFAULT_SCRAPE_INTERVAL)
-        minimum = self.least(query.min_interval or panel.min_interval or scrape)
+        points = max(round(self.width * panel.position.width / 24) - GAP, 100)
+        own = self._shortened(query.min_interval)
+        scrape = own or self.scrape_interval
+        minimum = own or self._shortened(panel.min_interval) or scrape
         return query_interval(self.period.length, points, minimum, scrape)
 
-    def least(self, seconds: float) -> float:
-        """An interval, or the shorter one of the options."""
-        return min(seconds, self.max_step or seconds)
+    def _shortened(self, interval: float) -> float:
+        """An interval of the dashboard, which is that of rules.
+
+        A server that scrapes more often than by default also evaluates its rules as often.
+        """
+        often = self.scrape_interval < DEFAULT_SCRAPE_INTERVAL
+        return min(interval, self.scrape_interval) if often else interval
 
     async def run(self, panel: Panel, query: PanelQuery) -> QueryResult:
         """Send a query. Raises `DataSourceError`."""
@@ -182,7 +186,7 @@ async def dashboard_annotations(refresh: Refresh) -> Sequence[Annotation]:
     """The annotations of a dashboard. A query that fails has none: panels show their own errors."""
 
     async def of(query: AnnotationQuery) -> list[Annotation]:
-        scrape = refresh.least(DEFAULT_SCRAPE_INTERVAL)
+        scrape = refresh.scrape_interval
         length, width = refresh.period.length, refresh.width
         interval = query_interval(length, width, query.min_interval, scrape)
         step = interval.step

@@ -20,6 +20,12 @@ from sidelight.serving.process import address_of, listen, serve
 
 SHUTDOWN_TIMEOUT: Final = 2
 """Seconds that requests have to end in when the process ends."""
+RECONNECT_TIMEOUT: Final = 30
+"""Seconds for which the state of a page is kept after its connection is lost.
+
+NiceGUI sends a ping after 0.8 times this time, and closes a connection on which the answer takes
+more than 0.4 times this time.
+"""
 ICON: Final = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" '
     'fill="#4f8ac9"/><path d="M8 1a7 7 0 0 0 0 14z" fill="#e5a72e"/></svg>'
@@ -61,6 +67,7 @@ def application(context: ViewerContext) -> FastAPI:
         dark=None,
         language="en-US",
         show_welcome_message=False,
+        reconnect_timeout=RECONNECT_TIMEOUT,
         message_history_length=50,
     )
     nicegui_app.on_shutdown(context.close)

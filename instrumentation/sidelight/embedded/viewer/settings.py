@@ -23,8 +23,8 @@ class ViewerSettings(bind.BindConfig):
     """The settings of one viewer. Build them with `check`.
 
     ``token`` is sent to the sidecar and to Prometheus, and required of the viewer's clients.
-    ``step`` is the interval of scrapes and rules in seconds; None if it is the dashboards'
-    default. ``logins`` has the users and passwords of the addresses, which are shown without.
+    ``step`` is the interval of scrapes in seconds; None if it is Grafana's default. ``logins`` has
+    the users and passwords of the addresses, which are shown without.
     """
 
     sidecar: str

@@ -115,6 +115,8 @@ class ChartLine:
     step: float
     values: list[float | None]
     field: FieldConfig
+    last: float | None
+    """The latest value, not rounded."""
 
     @property
     def stacked(self) -> bool:
@@ -185,7 +187,8 @@ def _lines(
             color = field.fixed_color or PALETTE[palette_index % len(PALETTE)]
             name = field.get("displayName", name)
             values = _values_at(series, indexes[step])
-            yield ChartLine(f"s{number}", name, color, step, values, field)
+            last = next(filter(math.isfinite, reversed(series.values)), None)
+            yield ChartLine(f"s{number}", name, color, step, values, field, last)
             palette_index += not field.fixed_color
             number += 1
 
@@ -233,12 +236,11 @@ def _dashes(field: FieldConfig) -> Json:
 
 
 def _legend_entry(line: ChartLine) -> Json:
-    last = next((value for value in reversed(line.values) if value is not None), None)
     return {
         "name": line.name,
         "color": line.color,
         "dashed": bool(_dashes(line.field)),
-        "last": "" if last is None else line.field.format(last),
+        "last": "" if line.last is None else line.field.format(line.last),
     }
 
 

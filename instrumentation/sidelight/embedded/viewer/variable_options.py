@@ -7,7 +7,7 @@ from typing import Final
 
 from sidelight.embedded.viewer.panel_data import Refresh
 from sidelight.embedded.viewer.query_result import DataSourceError, ResultSeries
-from sidelight.embedded.viewer.time_range import DEFAULT_SCRAPE_INTERVAL, query_interval
+from sidelight.embedded.viewer.time_range import query_interval
 from sidelight.embedded.viewer.variables import interpolate
 
 QUERY_RESULT: Final = re.compile(r"query_result\((?P<expr>.+)\)")
@@ -22,8 +22,8 @@ async def variable_options(refresh: Refresh) -> dict[str, tuple[str, ...]]:
     A variable whose query fails has no options. Raises nothing.
     """
     options: dict[str, tuple[str, ...]] = {}
-    scrape = refresh.least(DEFAULT_SCRAPE_INTERVAL)
-    interval = query_interval(refresh.period.length, refresh.width, 0, scrape)
+    length, scrape = refresh.period.length, refresh.scrape_interval
+    interval = query_interval(length, refresh.width, 0, scrape)
     for variable in refresh.dashboard.query_variables:
         state = replace(refresh.state, options=options)
         expr = interpolate(variable.query, refresh.dashboard, state, interval)

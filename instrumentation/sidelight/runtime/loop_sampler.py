@@ -1,0 +1,38 @@
+"""Looks at what runs on a busy event loop, in place of steps that are not clocked.
+
+The extension clocks the steps of requests where they pass the router. What else requests do, as in
+tasks that they start, and all of it where they are measured in Python, is sampled: a thread looks
+at the stack of the loop's thread. A computation in Python that is shorter than the interpreter's
+switch interval, of 5 ms, is not seen by any thread, unless it waits for something.
+"""
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+from sidelight.runtime.loop_use import LoopUse
+
+INTERVAL = 20_000_000
+"""Nanoseconds between two samples."""
+RouteOf = Callable[[FrameType], str]
+
+
+class LoopSampler:
+    """The samples of one event loop; all times are of CLOCK_MONOTONIC, in ns."""
+
+    def __init__(self, use: LoopUse) -> None:
+        self._use = use
+        self._last = 0
+
+    def next_sample(self, due: int) -> int:
+        """When to sample next, where the next heartbeat is ``due``.
+
+        A loop that is idle is not sampled, until its heartbeat is late.
+        """
+        return (self._last if self._use.is_busy else max(self._last, due)) + INTERVAL
+
+    def sample(self, thread: int, now: int, route_of: RouteOf) -> None:
+        """Look at a thread, and note the route that it works for."""
+        self._last = now
+        frame = None if self._use.in_step else sys._current_frames().get(thread)  # noqa: SLF001 it is documented
+        self._use.add_sample(now, "" if frame is None else route_of(frame))
