@@ -173,14 +173,23 @@ def test_what_the_loop_does_by_itself_is_no_other_threads_fault(
 
 
 def test_after_an_advance_only_what_follows_counts() -> None:
-    """A block that began with a spinning thread goes on without it."""
+    """A block that began with a spinning thread goes on while that rests."""
+    enough = threading.Event()
+
+    def spin_and_rest(stop: threading.Event) -> None:
+        spin(enough)
+        stop.wait()
+
     holders = GilHolders(threading.get_native_id())
     holders.restart(task_times(threading.get_native_id()))
     began = time.monotonic_ns()
-    with running(spin) as (hog,):
+    with running(spin_and_rest) as (hog,):
         nap()
         assert holders.holders(time.monotonic_ns() - began, on_loop=True) == [number(hog)]
-    holders.advance()
-    began = time.monotonic_ns()
-    time.sleep(0.3)
-    assert holders.holders(time.monotonic_ns() - began, on_loop=True) == []
+        enough.set()
+        time.sleep(0.01)
+        holders.holders(time.monotonic_ns() - began, on_loop=True)
+        holders.advance()
+        began = time.monotonic_ns()
+        time.sleep(0.1)
+        assert holders.holders(time.monotonic_ns() - began, on_loop=True) == []
