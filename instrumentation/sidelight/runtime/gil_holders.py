@@ -74,7 +74,7 @@ class GilHolders:
         self.is_alone = 2 * since.wanted <= ns - waited
         if 2 * since.gil_wait(MOST_INTERVALS) <= ns - waited:
             return None
-        return max(others, key=others.__getitem__)
+        return max(others, key=others.__getitem__, default=None)
 
     def _others(self) -> dict[int, int]:
         neither = self._thread, threading.get_native_id()
