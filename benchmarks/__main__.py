@@ -1,4 +1,4 @@
-"""``python -m benchmarks [cpu] [wire] [scrape] [scale] [memory] [dashboards] [--quick]``."""
+"""``python -m benchmarks [cpu] [wire] [scrape] [scale] [memory] [dashboards] [fleet]``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from benchmarks import cpu, memory, report, scale, scrape, wire
 from benchmarks.contenders import CONTENDERS
 from benchmarks.dashboards import report as dashboards
+from benchmarks.fleet import report as fleet
 from benchmarks.report import Section
 from benchmarks.services import SERVICES
 
@@ -33,8 +34,9 @@ PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "scale": lambda options: scale.run(quick=options.quick),
     "memory": lambda options: memory.run(quick=options.quick),
     "dashboards": lambda options: dashboards.run(quick=options.quick),
+    "fleet": lambda options: fleet.run(quick=options.quick),
 }
-BY_NAME = {"dashboards"}
+BY_NAME = {"dashboards", "fleet"}
 """Parts that run only if they are named: they require Prometheus and have a report of their own."""
 
 

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from benchmarks.contenders import CONTENDERS
 from benchmarks.loop_block import LongestTurn
-from benchmarks.services import SERVICES, fill_with_statuses
+from benchmarks.services import SERVICES, fill_with_statuses, paths
 from sidelight import SidelightMiddleware
 
 
@@ -50,5 +50,19 @@ def statuses() -> FastAPI:
     async def longest(*, watch: bool) -> tuple[float, float]:
         return turns.take(watch=watch)
 
+    app.add_middleware(SidelightMiddleware)
+    return app
+
+
+def instance() -> FastAPI:
+    """An instance of a fleet: so many routes as the environment says, and no others."""
+    app = FastAPI(openapi_url=None)
+
+    async def item(item_id: int) -> int:
+        time.sleep(0.02)  # noqa: ASYNC251 so that other requests wait, which has series too
+        return item_id
+
+    for path in paths(1, int(os.environ["BENCH_ROUTES"])):
+        app.get(path)(item)
     app.add_middleware(SidelightMiddleware)
     return app

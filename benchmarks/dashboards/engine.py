@@ -35,14 +35,14 @@ class Answer(NamedTuple):
 
 
 @contextmanager
-def prometheus(where: Path, command: str = "prometheus") -> Iterator[Engine]:
+def prometheus(where: Path, text: str = "global: {scrape_interval: 30s}\n") -> Iterator[Engine]:
     """A Prometheus on a free port; its blocks have six hours, so that it accepts old samples."""
     port, config = free_port(), where / "prometheus.yml"
-    config.write_text("global: {scrape_interval: 30s}\n", encoding="utf-8")
+    config.write_text(text, encoding="utf-8")
     with (where / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [
-                command,
+                "prometheus",
                 f"--config.file={config}",
                 f"--storage.tsdb.path={where / 'tsdb'}",
                 "--storage.tsdb.min-block-duration=6h",

@@ -74,7 +74,8 @@ now_ns(void)
 #define NAMES(_)                                                                                  \
     _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
-    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(sidelight_ended) _(pop)
+    _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(protocol)      \
+    _(sidelight_ended) _(pop)
 
 typedef struct {
     PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type,
@@ -918,19 +919,24 @@ client_left(Request *request)
     return known;
 }
 
-/* Note on uvicorn's connection when its last response ended: what the client sent before is no
-   request that waits. */
+/* Note on uvicorn's or gunicorn's connection when its last response ended: what the client sent
+   before is no request that waits. */
 static void
 note_end(State *state, PyObject *receive, int64_t now)
 {
-    PyObject *flow = NULL, *ended = NULL;
-    if (PyMethod_Check(receive) &&
-        PyObject_GetOptionalAttr(PyMethod_GET_SELF(receive), state->s_flow, &flow) > 0 &&
-        (ended = PyLong_FromLongLong(now)) != NULL) {
-        PyObject_SetAttr(flow, state->s_sidelight_ended, ended);
+    PyObject *connection = NULL, *ended = NULL;
+    if (PyMethod_Check(receive)) {
+        PyObject *owner = PyMethod_GET_SELF(receive);
+        int found = PyObject_GetOptionalAttr(owner, state->s_flow, &connection);
+        if (found == 0) {
+            found = PyObject_GetOptionalAttr(owner, state->s_protocol, &connection);
+        }
+        if (found > 0 && (ended = PyLong_FromLongLong(now)) != NULL) {
+            PyObject_SetAttr(connection, state->s_sidelight_ended, ended);
+        }
     }
     Py_XDECREF(ended);
-    Py_XDECREF(flow);
+    Py_XDECREF(connection);
     PyErr_Clear();
 }
 

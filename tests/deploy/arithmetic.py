@@ -17,7 +17,8 @@ DAYS = 15
 FAST, SLOW = 15, 30  # seconds between scrapes
 SAMPLE = (1.3, 2.0)  # bytes on disk
 HEAD = (3 * KIB, 4 * KIB)  # bytes of a live series
-WORKER, REST = 19, 29  # series
+TARGET = 256 * KIB  # bytes of an instance that is scraped
+USED, UNUSED, WORKER, REST = 88, 19, 21, 35  # series
 RECORDED_USED, RECORDED_OTHER, RECORDED_OBJECTIVE, RECORDED_REST = 28, 7, 28, 19
 MOST = 2_000_000  # series of one Prometheus
 MEMORY, DISK, HOSTED = 4.0, 0.10, 5.0  # a GiB, a GiB, 1,000 series; a month
@@ -30,8 +31,6 @@ def measured(pattern: str) -> float:
     return float(found[1].replace(",", ""))
 
 
-USED = int(measured(r"\*\*a route in use\*\* \| (\d+)"))
-UNUSED = int(measured(r"a route without requests \| (\d+)"))
 _SERIES = measured(r"The response has ([\d,]+) series")
 # Whole bytes of a series, because the size of the response differs by a few bytes in each run.
 TEXT = round(measured(r"Sidelight, text \| .* \| ([\d,]+) \|") / _SERIES)
@@ -69,9 +68,15 @@ def disk(series: int, every: int, sample: float) -> float:
     return rate(series, every) * DAY * DAYS * sample / GIB
 
 
-def self_hosted(series: int) -> float:
+def memory(series: int, instances: int, size: int) -> float:
+    """Bytes of a Prometheus, whose series have so many each."""
+    return series * size + instances * TARGET
+
+
+def self_hosted(series: int, instances: int) -> float:
     """The monthly cost of a self-hosted Prometheus, with room for a rollout."""
-    return 2 * series * HEAD[1] / GIB * MEMORY + disk(series, FAST, SAMPLE[1]) * DISK
+    needed = 2 * memory(series, instances, HEAD[1]) / GIB
+    return needed * MEMORY + disk(series, FAST, SAMPLE[1]) * DISK
 
 
 def span(low: float, high: float) -> str:
@@ -95,7 +100,7 @@ def tables(service: Service) -> list[list[str]]:
                     f"{series:,}",
                     f"{rate(series, FAST):,.0f}",
                     f"{rate(series, SLOW):,.0f}",
-                    span(*(series * size / GIB for size in HEAD)),
+                    span(*(memory(series, number, size) / GIB for size in HEAD)),
                     span(*(disk(series, FAST, size) for size in SAMPLE)),
                     span(*(disk(series, SLOW, size) for size in SAMPLE)),
                 ),
@@ -104,7 +109,7 @@ def tables(service: Service) -> list[list[str]]:
                     amount(rate(series, FAST) * ZIPPED / KB),
                 ),
                 (
-                    f"{self_hosted(series):,.2f}",
+                    f"{self_hosted(series, number):,.2f}",
                     f"{series / 1000 * HOSTED:,.2f}",
                     f"{service.recorded / 1000 * HOSTED:,.2f}",
                 ),

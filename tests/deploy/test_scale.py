@@ -55,10 +55,10 @@ def test_the_text_names_the_figures_of_the_benchmark() -> None:
 
 def test_the_formulas_agree_with_an_example() -> None:
     """The formulas give the same numbers as a calculation by hand."""
-    series = 20 * 61 + 10 * 19 + 4 * 19 + 29
-    assert Service().series == series == 1515
-    assert tables(Service())[0][0].startswith("| 10 | 15,150 | 1,010 | 505 | 0.04 to 0.06 | ")
-    assert disk(15_150, 15, 1.3) == pytest.approx(1.58, abs=0.01)
+    series = 20 * 88 + 10 * 19 + 4 * 21 + 35
+    assert Service().series == series == 2069
+    assert tables(Service())[0][0].startswith("| 10 | 20,690 | 1,379 | 690 | 0.06 to 0.08 | ")
+    assert disk(20_690, 15, 1.3) == pytest.approx(2.16, abs=0.01)
 
 
 def test_the_series_limit_fits_the_limits_of_a_scrape() -> None:

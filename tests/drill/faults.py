@@ -63,6 +63,16 @@ def blocked(stack: Stack, _: Crowd) -> Iterator[Names]:
 
 
 @contextmanager
+def victims(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """So many hold the loop for a quarter of a second that all others wait for it for seconds.
+
+    The application answers those quickly, so that only a clock that starts at the arrival tells.
+    """
+    with _asked(stack, "GET", "/images/kite?wrong=1", 40, 16):
+        yield lambda heard: heard.labels["service"] == "shop"
+
+
+@contextmanager
 def threads(stack: Stack, _: Crowd) -> Iterator[Names]:
     """All threads of one worker sleep, and calls wait for them."""
     pid = stack.service.workers()[-1]
@@ -139,6 +149,7 @@ FAULTS = (
     Fault("errors on one route", "AvailabilityErrorBudgetBurn", True, errors),
     Fault("latency on one route", "LatencyErrorBudgetBurn", True, latency),
     Fault("blocked loop", "EventLoopBlocked", False, blocked),
+    Fault("clients of a held loop", "LatencyErrorBudgetBurn", True, victims),
     Fault("thread pool exhausted", "ThreadPoolSaturated", False, threads),
     Fault("connection pool exhausted", "ConnectionPoolExhausted", False, connections),
     Fault("a worker killed again and again", "RestartLoop", False, killed),

@@ -1,12 +1,14 @@
 """Servers for the tests that need real ones."""
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.live.servers import Server, of_uvicorn
+from tests.live.servers import PATIENCE, Server, of_uvicorn
 
 Serve = Callable[..., Server]
 
@@ -55,3 +57,16 @@ def uvicorn(serve: Serve) -> Serve:
 def store(tmp_path: Path) -> Path:
     """A directory for SIDELIGHT_DIR, not made yet, on the same kind of file system as others."""
     return tmp_path / "store"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate of this host's own, with its key."""
+    program = shutil.which("openssl") or pytest.skip("makes a certificate with openssl")
+    file = tmp_path_factory.mktemp("tls") / "both.pem"
+    options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2"
+    subject = "-subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    command = [program, *options.split(), *subject.split(), "-keyout", str(file), "-out", "-"]
+    made = subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE)
+    file.write_bytes(file.read_bytes() + made.stdout)
+    return file

@@ -19,7 +19,8 @@ async def pid() -> int:
 
 @app.get("/hold")
 async def hold(seconds: float) -> None:
-    """Hold the event loop."""
+    """Hold the event loop, and say so on the log."""
+    print("holding", flush=True)  # noqa: T201 the test waits for it
     time.sleep(seconds)  # noqa: ASYNC251 on purpose
 
 

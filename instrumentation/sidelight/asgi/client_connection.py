@@ -23,7 +23,7 @@ NAMES = ("_receive", "receive", "wrapped_receive")
 
 
 ENDED = "sidelight_ended"
-"""What uvicorn's object of a connection is given: when its last response ended."""
+"""What the server's object of a connection is given: when its last response ended."""
 LAST_DATA_RECEIVED = 52
 """The offset of ``tcpi_last_data_recv``, in milliseconds, in Linux's ``struct tcp_info``."""
 MILLISECOND = 1_000_000
@@ -58,7 +58,7 @@ def arrival(receive: Receive, now: int) -> int | None:
             transport = getattr(getattr(owner, "protocol", owner), "transport", None)
             if transport is not None:
                 ago = _since_data(transport.get_extra_info("socket"))
-                return max(now - ago, getattr(_flow(each), ENDED, 0))
+                return max(now - ago, getattr(_connection(each), ENDED, 0))
     return None
 
 
@@ -68,15 +68,18 @@ def note_end(receive: Receive, now: int) -> None:
     Never raises.
     """
     try:  # a `suppress` would cost each request more
-        flow = _flow(receive)
-        if flow is not None:
-            setattr(flow, ENDED, now)
+        connection = _connection(receive)
+        if connection is not None:
+            setattr(connection, ENDED, now)
     except Exception:  # noqa: BLE001, S110 a server whose objects refuse it does not tell either
         pass
 
 
-def _flow(receive: Receive) -> Any:
-    return getattr(getattr(receive, "__self__", None), "flow", None)
+def _connection(receive: Receive) -> Any:
+    """The object of a connection that uvicorn and gunicorn have, which outlives its requests."""
+    owner = getattr(receive, "__self__", None)
+    flow = getattr(owner, "flow", None)
+    return getattr(owner, "protocol", None) if flow is None else flow
 
 
 def _since_data(connection: Any) -> int:

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
-from sidelight.asgi.client_connection import arrival
+from sidelight.asgi.client_connection import arrival, note_end
 from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
@@ -74,12 +74,10 @@ class RequestState(UncommonRequest):
                     self.slot = None
                     self.since = now
                     key.slots.append(slot)
-                    try:  # as `note_end`
-                        server = getattr(self.server_receive, "__self__", None)
-                        if (flow := getattr(server, "flow", None)) is not None:
-                            flow.sidelight_ended = now
-                    except Exception:  # noqa: BLE001, S110 as there
-                        pass
+                    try:  # as `note_end`, for uvicorn
+                        self.server_receive.__self__.flow.sidelight_ended = now  # type: ignore[attr-defined]
+                    except Exception:  # noqa: BLE001 the server is another
+                        note_end(self.server_receive, now)
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more
             self.key.recorder.faults.note("send")
         return self.server_send(message)

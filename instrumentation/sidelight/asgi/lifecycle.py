@@ -24,8 +24,10 @@ from sidelight.asgi.routes import RouteTable, router_below
 from sidelight.asgi.thread_call import ThreadCall
 from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
+from sidelight.runtime.clock_start import untold
 from sidelight.runtime.faults import guarded
 from sidelight.settings import Settings, disabled, load
+from sidelight.store import supervisor
 from sidelight.store.layout import STATE, WorkerState
 from sidelight.store.process_store import open_store
 
@@ -170,7 +172,9 @@ class StoreLifecycle:
             background_tasks.watch()
         with guarded("busy", recorder.faults):
             busy_time.clock(router)
-        default_log.started("requests are measured; settings file: %s", settings.file)
+        why = "" if settings.queue_header else untold(supervisor.server())
+        start = f" from the call of the application on, since {why}" if why else ""
+        default_log.started("requests are measured%s; settings file: %s", start, settings.file)
         keys = RequestKeys(recorder, exclusions)
         endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
         return OpenStore(recorder, keys, exclusions, endpoint)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from sidelight.doctor.finding import Finding, fail, ok, warn
-from sidelight.doctor.sockets import check_sockets
+from sidelight.doctor.workers import check_workers
 from sidelight.errors import SettingsError
 from sidelight.extension import BUILD, PURE, extension
 from sidelight.nearest import nearest_key
@@ -55,7 +55,7 @@ def check_machine(
             "unset PROMETHEUS_MULTIPROC_DIR",
         )
     yield from _memory(settings)
-    yield from check_sockets(settings.directory)
+    yield from check_workers(settings)
 
 
 def _fast_path(environ: Mapping[str, str]) -> Iterator[Finding]:
