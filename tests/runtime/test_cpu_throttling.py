@@ -8,8 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from sidelight.runtime import control_groups, cpu_throttling
-from sidelight.runtime.cpu_throttling import throttling
+from sidelight.cooperative import run_to_end
+from sidelight.export.collector import Collector
+from sidelight.runtime import control_groups, cpu_throttling, file_chores
+from sidelight.runtime.cpu_throttling import Throttling, throttling
+from sidelight.runtime.heartbeat import Heartbeat
+from sidelight.settings import load
+from sidelight.store.process_store import Store
 from tests.cpu_group import cpu_group
 
 V1 = "nr_periods 73\nnr_throttled 62\nthrottled_time 4807364291\n"
@@ -137,3 +142,30 @@ def test_a_real_quota_throttles() -> None:
     (periods, ns), (periods_then, ns_then) = json.loads(done.stdout)
     assert periods_then >= periods + 3
     assert ns_then > ns
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_workers_of_one_container_count_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, known: bool
+) -> None:
+    """Two workers show what their container has, and no series where that is unknown."""
+    found = Throttling("a", 3, 500) if known else None
+    monkeypatch.setattr(file_chores, "throttling", lambda: found)
+    settings = load({"directory": str(tmp_path / "store")}, {}, tmp_path)
+    stores = [Store(settings), Store(settings)]
+    for store in stores:
+        Heartbeat(store).files.do()
+    sums = run_to_end(Collector(stores[0].reader).collect()).sums
+    shown = {
+        key.family.name: values for key, values in sums.items() if "throttled" in key.family.name
+    }
+    assert shown == (
+        {
+            "sidelight_cpu_throttled_periods_total": (3,),
+            "sidelight_cpu_throttled_seconds_total": (500,),
+        }
+        if known
+        else {}
+    )
+    for store in stores:
+        store.close()

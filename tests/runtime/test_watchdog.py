@@ -7,7 +7,8 @@ from types import FrameType
 
 import pytest
 
-from sidelight.runtime.loop_block import NO_PROCESSOR, BlockSource, OngoingBlock
+from sidelight.runtime.gil_holders import GilHolders
+from sidelight.runtime.loop_block import NO_PROCESSOR, THROTTLED, BlockSource, OngoingBlock
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.watched_loop import WatchedLoop
 
@@ -22,6 +23,7 @@ class BlockAttribution:
     def __init__(self) -> None:
         self.names = iter([""])
         self.sources: Iterator[BlockSource] | None = None
+        self.threads: list[BlockSource] = []
         self.ns_by_route: dict[str, int] = {}
         self.firsts: list[str] = []
         self.logged: list[tuple[BlockSource, int, bool]] = []
@@ -33,7 +35,7 @@ class BlockAttribution:
         return BlockSource("_UNKNOWN" if frame is None else next(self.names))
 
     def attribute_thread(self, frame: FrameType) -> BlockSource:
-        return BlockSource("", (), "gil")
+        return self.threads.pop(0)
 
     def route_of(self, frame: FrameType, loop: object) -> str:
         return ""
@@ -396,3 +398,67 @@ def test_a_block_of_two_applications_is_counted_once() -> None:
     assert (first.ns_by_route, second.ns_by_route) == ({"_UNKNOWN": 225 * MS}, {})
     assert (first.firsts, second.firsts) == (["_UNKNOWN"], [])
     assert (len(first.logged), second.logged) == (1, [])
+
+
+class Holders(GilHolders):
+    """Threads that keep the GIL; both are this one, which has a stack."""
+
+    def holders(self, ns: int, *, on_loop: bool = False) -> list[int]:
+        return [threading.get_ident()] * 2
+
+
+def test_a_thread_that_keeps_the_gil_has_the_time(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Of the busiest threads, it is one that works for a request, and not what the loop does."""
+    watched.holders = Holders()
+    attribution.sources = iter(lines(*["loop.py:1"] * 9))
+    burn, idle = BlockSource("/burn", ("app.py:5",), "gil"), BlockSource("", ("pool.py:1",), "gil")
+    attribution.threads = [idle, burn, idle, burn]
+    watched.look(1200 * MS, 1200 * MS)
+    watched.look(1250 * MS, 1250 * MS)
+    watched.beat(1300 * MS)
+    assert attribution.ns_by_route == {"/burn": 275 * MS}
+    assert attribution.logged == [(burn, 275 * MS, True)]
+    assert attribution.shown == ["/burn: a thread kept the GIL: app.py:5", ""]
+
+
+def test_a_block_without_a_look_may_have_a_thread(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """Where the watching thread got the GIL after the loop, the loop itself finds who had it."""
+    watched.holders = Holders()
+    burn = BlockSource("/burn", ("app.py:5",), "gil")
+    attribution.threads = [burn, burn]
+    watched.beat(1300 * MS)
+    assert attribution.logged == [(burn, 275 * MS, True)]
+
+
+@pytest.mark.parametrize(
+    ("waited", "alone", "cause"),
+    [(0, True, "native"), (150, True, "code"), (0, False, "code")],
+)
+def test_native_code_keeps_the_gil_from_all_threads(
+    watched: WatchedLoop, attribution: BlockAttribution, waited: int, cause: str, *, alone: bool
+) -> None:
+    """A look that is late for another reason than a busy machine or busy threads says so."""
+    watched.holders.is_alone = alone
+    watched.holders.holders = lambda *_, **__: []  # type: ignore[method-assign]
+    attribution.names = iter(["/a"])
+    watched.look(1050 * MS, 1250 * MS, waited * MS)
+    watched.beat(1260 * MS)
+    assert [source.cause for source, _, _ in attribution.logged] == [cause]
+
+
+def test_a_quota_is_named_where_it_was_used_up(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """A wait for a processor of which at least half was throttled counts as a quota."""
+    attribution.sources = iter(lines("a.py:1", "a.py:1"))
+    watched.waits = Waits(150, 240)
+    watched.throttled.look = lambda: setattr(watched.throttled, "seen", 100 * MS)  # type: ignore[method-assign]
+    watched.look(1101 * MS, 1101 * MS)
+    watched.look(1200 * MS, 1200 * MS)
+    watched.beat(1300 * MS)
+    assert attribution.ns_by_route == {"": 275 * MS}
+    assert attribution.logged == [(THROTTLED, 275 * MS, True)]

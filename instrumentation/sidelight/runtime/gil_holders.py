@@ -1,8 +1,8 @@
 """Which thread keeps the GIL while an event loop's thread waits for it.
 
-That is taken to be the one that ran for longest meanwhile, of those that run Python code. Their
-clocks are read, and not files about them: each call that reads a file releases the GIL, and this
-thread would then wait for it as well.
+That is taken to be one that ran for longest meanwhile, of those that run Python code. Their clocks
+are read, and not files about them: each call that reads a file releases the GIL, and this thread
+would then wait for it as well.
 """
 
 import sys
@@ -19,6 +19,7 @@ from sidelight.runtime.processor_waits import ProcessorTimes, read_task, task_ti
 SWITCHES = b"\nvoluntary_ctxt_switches:"
 MOST_INTERVALS = 2
 """A thread that wakes up to ask for the GIL may wait as long again until it can ask."""
+MOST_HOLDERS = 8
 HAS_THREAD_CLOCKS = sys.platform == "linux"
 
 
@@ -41,7 +42,7 @@ class GilHolders:
         self._before = self._present = ThreadActivity(None, 0, {})
         self._noted = 0
         self.is_alone = False
-        """Whether the others did little in the time that `holder` was asked for."""
+        """Whether the others did little in the time that `holders` was asked for."""
 
     def restart(self, times: ProcessorTimes | None) -> None:
         """The loop runs: what its thread did before does not count any more. Called there."""
@@ -54,38 +55,36 @@ class GilHolders:
             self._before = self._before._replace(ran=self._others())
 
     def advance(self) -> None:
-        """What `holder` has counted does not count any more."""
+        """What `holders` has counted does not count any more."""
         self._before, self._noted = self._present, 0
 
-    def holder(self, ns: int, *, on_loop: bool = False) -> int | None:
-        """The thread, by its number in the system, that the loop's waited for most of ``ns`` for.
+    def holders(self, ns: int, *, on_loop: bool = False) -> list[int]:
+        """The threads that the loop's waited for most of ``ns`` for, by Python's numbers.
 
-        That is the time since the beat, or since `advance`. None where it did something else.
+        That is the time since the beat, or since `advance`. These are the busiest, and those that
+        ran for at least half as long; none where the loop's thread did something else.
         """
         before, times = self._before, task_times(self._thread)
         switches = own_switches() if on_loop else switches_of(self._thread)
         present = self._present = ThreadActivity(times, switches, self._others())
         self.is_alone = False
         if before.times is None or times is None or not has_gil():
-            return None
+            return []
         others = {each: ran - before.ran.get(each, 0) for each, ran in present.ran.items()}
         ran, waited = map(int.__sub__, times, before.times)
         since = LoopTimes(ns, ran, waited, sum(others.values()), switches - before.switches)
         self.is_alone = 2 * since.wanted <= ns - waited
         if 2 * since.gil_wait(MOST_INTERVALS) <= ns - waited:
-            return None
-        return max(others, key=others.__getitem__)
+            return []
+        busiest = sorted(others, key=others.__getitem__, reverse=True)[:MOST_HOLDERS]
+        python = {each.native_id: each.ident for each in threading.enumerate()}
+        found = [python.get(each) for each in busiest if 2 * others[each] >= others[busiest[0]]]
+        return [each for each in found if each is not None]
 
     def _others(self) -> dict[int, int]:
         neither = self._thread, threading.get_native_id()
         numbers = [each.native_id for each in threading.enumerate()]
         return {each: ran_so_far(each) for each in numbers if each and each not in neither}
-
-
-def python_number(thread: int) -> int | None:
-    """The number that Python gives a thread, by that of the system; None where it has ended."""
-    found = (each.ident for each in threading.enumerate() if each.native_id == thread)
-    return next(found, None)
 
 
 def ran_so_far(thread: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 
 from sidelight.contract import NANOSECONDS, UNKNOWN
 from sidelight.runtime.cpu_throttling import RecentThrottling
-from sidelight.runtime.gil_holders import GilHolders, python_number
+from sidelight.runtime.gil_holders import GilHolders
 from sidelight.runtime.gil_waits import has_gil
 from sidelight.runtime.loop_block import (
     NO_PROCESSOR,
@@ -240,14 +240,17 @@ class WatchedLoop:
         return BlockSource(source.route, common_callers(last.where, source.where))
 
     def _held(self, now: int, *, on_loop: bool = False) -> BlockSource | None:
-        """What the thread works for that kept the GIL since the last look; None without one."""
+        """What the thread works for that kept the GIL since the last look; None without one.
+
+        A thread that works for a request now comes before one that may have ended its work.
+        """
         block = self._block
         began = self.due - self.period // 2 if block is None else block.seen
-        holder = self.holders.holder(now - began, on_loop=on_loop)
-        frame = None if holder is None else frame_of(python_number(holder) or 0)
-        if frame is None:
-            return None
-        return first_with_route([each.attribute_thread(frame) for each in self.attributions])
+        frames = map(frame_of, self.holders.holders(now - began, on_loop=on_loop))
+        found = [
+            each.attribute_thread(frame) for frame in frames if frame for each in self.attributions
+        ]
+        return first_with_route(found) if found else None
 
     def _count(self, now: int, source: BlockSource, *, ended: bool) -> OngoingBlock:
         """Add the time since the last look to a source, and count what has a cause."""

@@ -74,6 +74,14 @@ def test_series_share_their_times() -> None:
     ]
 
 
+def test_the_last_value_is_written_as_it_was_sent() -> None:
+    """A value that has six digits on a graph is rounded once in the legend, as in Grafana."""
+    sent = result(series({"job": "a"}, (1000, -26.634996)))
+    found = option(graph(query(legend="{{job}}"), unit="percentunit"), sent)
+    assert found["dataset"][0]["source"]["s0"] == [-26.635]
+    assert found["legend"][0]["last"] == "-2663%"
+
+
 def test_a_gap_interrupts_the_line() -> None:
     """A time without values is inserted where a point is missing, so that the line ends."""
     found = option(graph(query()), result(series({}, (1000, 1), (1015, 1), (1060, 2))))
