@@ -8,6 +8,7 @@ switch interval, of 5 ms, is not seen by any thread, unless it waits for somethi
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from sidelight.runtime.loop_use import LoopUse
@@ -34,5 +35,10 @@ class LoopSampler:
     def sample(self, thread: int, now: int, route_of: RouteOf) -> None:
         """Look at a thread, and note the route that it works for."""
         self._last = now
-        frame = None if self._use.in_step else sys._current_frames().get(thread)  # noqa: SLF001 it is documented
-        self._use.add_sample(now, "" if frame is None else route_of(frame))
+        route, frame = "", None
+        if not self._use.in_step:
+            frame = sys._current_frames().get(thread)  # noqa: SLF001 it is documented
+        if frame is not None:
+            with suppress(Exception):  # its request ends meanwhile, or has no whole scope yet
+                route = route_of(frame)
+        self._use.add_sample(now, route)
