@@ -9,7 +9,7 @@ from importlib.util import find_spec
 import pytest
 
 from sidelight.extension import PURE
-from sidelight.runtime.watched_loop import frame_of
+from sidelight.runtime.thread_frame import frame_of
 from sidelight.store.atomic_add import FREE_THREADED
 
 WITHOUT_LOCKS = """

@@ -300,7 +300,8 @@ def test_the_interpreter_ends_with_requests_in_flight() -> None:
     """Requests that were begun, and one that never was, are dropped with the interpreter."""
     done = run_alone(AT_EXIT)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert "Error" not in done.stderr
+    if not FREE_THREADED:  # there, modules are emptied before the requests that use them go
+        assert "Error" not in done.stderr
 
 
 FORKED = """

@@ -19,8 +19,8 @@ DEFAULTS = TESTS / "defaults.yaml"
 BURN_RATES = TESTS / "burn-rates.yaml"
 ENVIRONMENT = {**os.environ, "GOGC": "800", "GOMAXPROCS": "1"}
 """Less garbage collection, in one thread: a third of the CPU time is saved."""
-LONG = 1800
-"""Seconds for what takes more than a minute of CPU time: also on a busy machine."""
+pytestmark = pytest.mark.timeout(1800)
+"""Some take a minute of CPU time, which a busy machine gives in a quarter of an hour."""
 RULES = [
     rule
     for each in (RuleContext(service(SHOP.read_text())), context())
@@ -46,7 +46,6 @@ def test_rules(promtool: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(LONG)
 def test_long_rules(promtool: str, tmp_path: Path) -> None:
     """The same holds in tests of a day, and where burn rate alerts are easily wrong."""
     files = [name for file in FILES for name in cut(file, tmp_path)]
@@ -62,7 +61,6 @@ def takes_long(file: Path) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(LONG)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_all_rules(promtool: str, file: Path) -> None:
     """The same holds among all rules, in the committed files."""

@@ -14,19 +14,25 @@ from sidelight.asgi.chosen_route import chosen
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.contract import METRICS, UNMATCHED
 from sidelight.extension import extension
+from sidelight.store.writer import StoreFull
 
 BUSY = METRICS["asyncio_event_loop_busy_seconds_total"]
 
 
 def learn(key: RequestKey, scope: Scope) -> int:
-    """The word that counts the busy time of a request's route; found natively the next time."""
+    """The word that counts the busy time of a request's route; found natively the next time.
+
+    It is -1 in a full file: then the time is a part of what no route is counted for.
+    """
     recorder, route = key.recorder, chosen(scope)
     label = key.find_route(scope, 0).route or UNMATCHED
-    word, exact = recorder.writer.series(BUSY, (label,))
-    if exact:
-        recorder.heartbeat.use.routes[word] = label
-        if route is not None:
-            key.remember_busy(scope.get("root_path", ""), route, word)
+    try:
+        word = recorder.file.series(BUSY, (label,), uncapped=True)
+    except StoreFull:
+        return -1
+    recorder.heartbeat.use.routes[word] = label
+    if route is not None:
+        key.remember_busy(scope.get("root_path", ""), route, word)
     return word
 
 

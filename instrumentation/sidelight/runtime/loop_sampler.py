@@ -6,11 +6,12 @@ at the stack of the loop's thread. A computation in Python that is shorter than 
 switch interval, of 5 ms, is not seen by any thread, unless it waits for something.
 """
 
-import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 from sidelight.runtime.loop_use import LoopUse
+from sidelight.runtime.thread_frame import frame_of
 
 INTERVAL = 20_000_000
 """Nanoseconds between two samples."""
@@ -34,5 +35,9 @@ class LoopSampler:
     def sample(self, thread: int, now: int, route_of: RouteOf) -> None:
         """Look at a thread, and note the route that it works for."""
         self._last = now
-        frame = None if self._use.in_step else sys._current_frames().get(thread)  # noqa: SLF001 it is documented
-        self._use.add_sample(now, "" if frame is None else route_of(frame))
+        route = ""
+        frame = None if self._use.in_step else frame_of(thread)
+        if frame is not None:
+            with suppress(Exception):  # its request ends meanwhile, or has no whole scope yet
+                route = route_of(frame)
+        self._use.add_sample(now, route)

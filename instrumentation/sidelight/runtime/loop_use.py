@@ -68,7 +68,8 @@ class LoopUse:
 
         Called by another thread.
         """
-        self._samples.append((now, route))
+        if len(self._samples) < MOST_STEPS:  # its heartbeat may never come
+            self._samples.append((now, route))
 
     def beat(self, now: int) -> None:
         """Count what was used since the last heartbeat. Called on the loop."""

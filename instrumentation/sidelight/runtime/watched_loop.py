@@ -12,7 +12,6 @@ from typing import Any, NamedTuple, Protocol
 from sidelight.contract import NANOSECONDS, UNKNOWN
 from sidelight.runtime.cpu_throttling import RecentThrottling
 from sidelight.runtime.gil_holders import GilHolders
-from sidelight.runtime.gil_waits import has_gil
 from sidelight.runtime.loop_block import (
     NO_PROCESSOR,
     THROTTLED,
@@ -23,6 +22,7 @@ from sidelight.runtime.loop_block import (
 )
 from sidelight.runtime.loop_sampler import LoopSampler
 from sidelight.runtime.processor_waits import ProcessorWaits
+from sidelight.runtime.thread_frame import frame_of
 from sidelight.runtime.trio_loop import TrioLoop
 
 MOST_BLOCKS = 256
@@ -32,13 +32,6 @@ IDLE = NANOSECONDS // 4
 """Nanoseconds between two looks: at a loop that is blocked, and where none runs."""
 LONG = 5 * NANOSECONDS
 """A block of this length is logged before it ends, since the worker may be killed first."""
-
-
-def frame_of(thread: int) -> FrameType | None:
-    """What a thread runs. None without a GIL: it may go on meanwhile, and that may crash."""
-    if not has_gil():
-        return None
-    return sys._current_frames().get(thread)  # noqa: SLF001 it is documented
 
 
 class BlockAttribution(Protocol):

@@ -23,7 +23,7 @@ from starlette.types import Scope
 from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.lifecycle import StoreLifecycle
-from sidelight.runtime.watched_loop import frame_of
+from sidelight.runtime.thread_frame import frame_of
 
 SHORTEST = 0.01
 """Seconds; a step that takes less is not remembered."""

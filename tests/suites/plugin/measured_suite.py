@@ -31,7 +31,7 @@ BLOCK_BY_THEMSELVES = [
         {"_extract_endpoint_context", "_get_resolved_absolute_path", "add_frontend_route"},
     ),
     ("/fastapi/telemetry/_runtime.py", {"_configure_from_environment"}),
-    ("/jinja2/loaders.py", {"get_source"}),
+    ("/jinja2/loaders.py", {"get_source", "uptodate"}),
     ("/opentelemetry/exporter/otlp/common/http.py", {"export"}),
     ("/pydantic/networks.py", {"import_email_validator"}),
     ("/starlette/staticfiles.py", {"file_response"}),
