@@ -122,6 +122,11 @@ def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
     return ratio(*parts)
 
 
+def waited(*matchers: str) -> str:
+    """Seconds per second for which requests waited for event loops."""
+    return total(rate("fastapi_request_queue_seconds_sum", *matchers))
+
+
 def exemplars(*matchers: str) -> Query:
     """A query that returns traces only: its offset of ten years leaves no samples."""
     buckets = f"rate({raw(f'{DURATION}_bucket', *matchers)}[{RATE}] offset 520w)"

@@ -8,7 +8,6 @@ from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, CLIENT_ERROR, PLAIN, QUANTILES, WARN, levels
 from dashboards.panels import NO_DATA, NO_SIDELIGHT, SIDELIGHT_ONLY, PanelBuilder, stat, time_series
 from dashboards.queries import (
-    DURATION,
     ROUTE,
     ROUTE_AND_METHOD,
     ROUTE_LABELS,
@@ -23,6 +22,7 @@ from dashboards.queries import (
     raw,
     recorded,
     total,
+    waited,
 )
 from dashboards.tables import Column, Key, table
 from sidelight.slo import names
@@ -147,7 +147,6 @@ COMPARISONS: Final = [
     ),
 ]
 
-QUEUE: Final = "fastapi_request_queue_seconds"
 FIRST_BYTE: Final = "fastapi_time_to_first_byte_seconds"
 FIRST_BYTES: Final = total(rate(f"{FIRST_BYTE}_bucket", ROUTE_AND_METHOD), "le")
 STREAMED: Final = (
@@ -183,18 +182,17 @@ LATENCY_CAUSES: Final = [
         colours={"slow": WARN},
     ),
 ]
-WAITED: Final = total(rate(f"{QUEUE}_sum", ROUTE_AND_METHOD))
-REQUESTS: Final = total(rate(f"{DURATION}_count", ROUTE_AND_METHOD))
-TIME: Final = total(rate(f"{DURATION}_sum", ROUTE_AND_METHOD))
+WAITED: Final = waited(ROUTE_AND_METHOD)
+REQUESTS: Final = total(recorded(names.ROUTE, ROUTE_AND_METHOD))
+TIME: Final = total(recorded(names.ROUTE_TIME, ROUTE_AND_METHOD))
 WAITS: Final = [
     time_series(
         "Own time and waits for the event loop",
         "The mean duration of all requests: what the route itself took, and how long its requests "
-        "waited for the event loop before the application was called.",
+        f"waited for the event loop before the application was called. {shared.ALL_INSTANCES}",
         "s",
-        Query(ratio(f"({TIME} - ({WAITED} or 0 * {TIME}))", REQUESTS), "own"),
-        Query(ratio(f"({WAITED} or 0 * {TIME})", REQUESTS), "waiting"),
-        empty=NO_DATA,
+        Query(ratio(f"({TIME} - ({WAITED} or 0 * {TIME}))", REQUESTS), "own", recorded=True),
+        Query(ratio(f"({WAITED} or 0 * {TIME})", REQUESTS), "waiting", recorded=True),
         stacked=True,
         colours={"waiting": WARN},
     ),

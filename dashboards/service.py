@@ -15,7 +15,6 @@ from dashboards.panels import (
     time_series,
 )
 from dashboards.queries import (
-    DURATION,
     INSTANCE_LABELS,
     POOL_USAGE,
     ROUTE_LABELS,
@@ -31,6 +30,7 @@ from dashboards.queries import (
     raw,
     recorded,
     total,
+    waited,
 )
 from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.contract import POOL
@@ -121,8 +121,7 @@ RED: Final = [
         empty="No traffic, or no latency objective: see Objectives",
     ),
 ]
-WAITED: Final = total(rate("fastapi_request_queue_seconds_sum"))
-TIME: Final = total(rate(f"{DURATION}_sum"))
+TIME: Final = total(recorded(names.ROUTE_TIME))
 DURATIONS: Final = [
     shared.latency(
         "Latency",
@@ -139,8 +138,7 @@ DURATIONS: Final = [
         "The share of the time of all requests for which they waited for the event loop, before "
         "the application was called.",
         "percentunit",
-        Query(ratio(f"({WAITED} or 0 * {TIME})", TIME), "waiting"),
-        empty=NO_DATA,
+        Query(ratio(f"({waited()} or 0 * {TIME})", TIME), "waiting", recorded=True),
         colours={"waiting": WARN},
     ),
 ]

@@ -23,6 +23,11 @@
 #include <stdint.h>
 #include <string.h>
 #include <structmember.h>
+#ifdef __linux__
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#endif
 
 #if PY_VERSION_HEX < 0x030D0000
 #define Py_BEGIN_CRITICAL_SECTION(object) {
@@ -75,7 +80,7 @@ now_ns(void)
     _(body) _(effective_route_context) _(fastapi) _(method) _(more_body) _(path)           \
     _(raw_path) _(received) _(root_path) _(route) _(scheme) _(send) _(sidelight) _(status)        \
     _(throw) _(close) _(trailers) _(type) _(exact) _(prefixes) _(flow) _(protocol)      \
-    _(sidelight_ended) _(pop)
+    _(sidelight_ended) _(sidelight_descriptor) _(pop)
 
 typedef struct {
     PyTypeObject *key_type, *clock_type, *middleware_type, *request_type, *receiving_type,
@@ -131,7 +136,7 @@ typedef struct {
     Py_buffer word;         /* the idle time as an int64, or `buf` is NULL and */
     uint64_t (*idle)(void *); /* libuv's function tells it, of */
     void *handle;             /* this loop. Both are used on the running loop only. */
-    int64_t looked, idle_then, stretch, until;
+    int64_t looked, idle_then, stretch, until, probe;
     int64_t noticeable, attentive;
     int64_t routed;       /* busy time that was counted for routes */
     struct step {
@@ -142,6 +147,7 @@ typedef struct {
     int in_step;          /* a step is being clocked */
 } Clock;
 
+#define PROBE 1000000     /* ns, as `PROBE` of sidelight.runtime.loop_clock */
 #define LONG_STEP 100000 /* ns; a shorter step alone makes no one wait noticeably */
 #define MOST_STEPS 4096
 
@@ -199,7 +205,7 @@ clock_prepare(Clock *clock, PyObject *args)
         clock->attentive = attentive;
         clock->looked = now_ns();
         clock->idle_then = clock_idle(clock);
-        clock->stretch = clock->until = 0;
+        clock->stretch = clock->until = clock->probe = 0;
     }
     Py_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
@@ -226,10 +232,27 @@ look_at_clock(Clock *clock, int64_t now)
     clock->stretch = idle == clock->idle_then ? clock->stretch + busy : busy;
     clock->looked = now;
     clock->idle_then = idle;
-    if (clock->stretch >= clock->noticeable) {
+    if (busy >= clock->noticeable / 2) { /* a hold, which a request that comes now may have met */
         clock->until = now + clock->attentive;
     }
-    return now < clock->until;
+    if (now < clock->until) {
+        return 1;
+    }
+    /* Short steps without a pause: waits grow slowly, so that one request in a while tells. */
+    if (clock->stretch >= clock->noticeable && now >= clock->probe) {
+        clock->probe = now + PROBE;
+        return 1;
+    }
+    return 0;
+}
+
+/* A request has waited: so may those that come after it. */
+static void
+attend(Clock *clock, int64_t now)
+{
+    Py_BEGIN_CRITICAL_SECTION(clock);
+    clock->until = now + clock->attentive;
+    Py_END_CRITICAL_SECTION();
 }
 
 /* Whether a request that begins now may have waited noticeably for its loop. */
@@ -776,6 +799,7 @@ typedef struct {
     PyObject *awaited;    /* awaitable -> coroutine that awaits it */
     PyObject *client_left; /* the server's receive -> whether the client has left */
     PyObject *arrival;    /* (the server's receive, now) -> when its request arrived, or None */
+    PyObject *silent;     /* a type whose `receive` shows no connection, or NULL */
     PyObject *origin;     /* ContextVar of (key, path) */
     State *state;
 } Middleware;
@@ -919,25 +943,61 @@ client_left(Request *request)
     return known;
 }
 
-/* Note on uvicorn's or gunicorn's connection when its last response ended: what the client sent
-   before is no request that waits. */
+/* The object of a connection that uvicorn and gunicorn have, which outlives its requests, as
+   `client_connection` says; NULL where there is none, without an exception. */
+static PyObject *
+connection_of(State *state, PyObject *receive)
+{
+    PyObject *connection = NULL;
+    if (PyMethod_Check(receive)) {
+        PyObject *owner = PyMethod_GET_SELF(receive);
+        if (PyObject_GetOptionalAttr(owner, state->s_flow, &connection) == 0) {
+            PyObject_GetOptionalAttr(owner, state->s_protocol, &connection);
+        }
+        PyErr_Clear();
+    }
+    return connection;
+}
+
+/* Note when the last response of a connection ended: what its client sent before is no request
+   that waits. */
 static void
 note_end(State *state, PyObject *receive, int64_t now)
 {
-    PyObject *connection = NULL, *ended = NULL;
-    if (PyMethod_Check(receive)) {
-        PyObject *owner = PyMethod_GET_SELF(receive);
-        int found = PyObject_GetOptionalAttr(owner, state->s_flow, &connection);
-        if (found == 0) {
-            found = PyObject_GetOptionalAttr(owner, state->s_protocol, &connection);
-        }
-        if (found > 0 && (ended = PyLong_FromLongLong(now)) != NULL) {
-            PyObject_SetAttr(connection, state->s_sidelight_ended, ended);
-        }
+    PyObject *connection = connection_of(state, receive);
+    PyObject *ended = connection == NULL ? NULL : PyLong_FromLongLong(now);
+    if (ended != NULL) {
+        PyObject_SetAttr(connection, state->s_sidelight_ended, ended);
     }
     Py_XDECREF(ended);
     Py_XDECREF(connection);
     PyErr_Clear();
+}
+
+/* How long ago the last data arrived on a connection, in ns; 0 where the system does not tell, and
+   -1 where the Python way has not found its socket yet. */
+static int64_t
+since_data(State *state, PyObject *connection)
+{
+    PyObject *found = NULL;
+    int64_t ago = -1;
+    if (PyObject_GetOptionalAttr(connection, state->s_sidelight_descriptor, &found) > 0) {
+        int descriptor = PyLong_Check(found) ? (int)PyLong_AsLong(found) : -1;
+        ago = 0;
+#ifdef __linux__
+        struct tcp_info info;
+        socklen_t size = sizeof(info);
+        if (descriptor >= 0 && getsockopt(descriptor, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+            size >= offsetof(struct tcp_info, tcpi_last_data_recv) + sizeof(uint32_t)) {
+            ago = (int64_t)info.tcpi_last_data_recv * 1000000;
+        }
+#else
+        (void)descriptor;
+#endif
+        Py_DECREF(found);
+    }
+    PyErr_Clear();
+    return ago;
 }
 
 /* Count a whole response, if nothing about it is uncommon. */
@@ -1268,22 +1328,57 @@ mark(Request *request, Key *key)
     return token == NULL ? -1 : 0;
 }
 
-/* Whether a request arrived noticeably earlier than it begins, by what its server says. */
-COLD static int
-arrived_earlier(Request *request, Key *key)
+/* How long ago a request arrived, as the Python way finds out, in ns; -1 where the server does not
+   tell. */
+COLD static int64_t
+since_arrival(Request *request)
 {
     PyObject *now = PyLong_FromLongLong(request->since);
     PyObject *found = now == NULL ? NULL
                                   : PyObject_CallFunctionObjArgs(request->middleware->arrival,
                                                                  request->receive, now, NULL);
-    int64_t arrived = request->since;
-    if (found != NULL && PyLong_Check(found)) {
-        arrived = PyLong_AsLongLong(found);
-    }
+    int64_t ago = found == NULL || !PyLong_Check(found)
+                      ? -1
+                      : request->since - (int64_t)PyLong_AsLongLong(found);
     Py_XDECREF(now);
     Py_XDECREF(found);
-    PyErr_Clear(); /* the server doesn't tell */
-    return request->since - arrived >= ((Clock *)key->clock)->noticeable;
+    PyErr_Clear();
+    return ago;
+}
+
+/* Whether a request arrived noticeably earlier than it begins, by what its server says. */
+static int
+arrived_earlier(Request *request, Key *key)
+{
+    Middleware *middleware = request->middleware;
+    PyObject *receive = request->receive;
+    PyObject *connection = connection_of(middleware->state, receive);
+    int64_t ago = -1;
+    if (connection != NULL) {
+        ago = since_data(middleware->state, connection);
+        Py_DECREF(connection);
+        if (ago < 0) { /* its first request */
+            ago = since_arrival(request);
+        }
+    }
+    else {
+        PyObject *type = PyMethod_Check(receive) ? (PyObject *)Py_TYPE(PyMethod_GET_SELF(receive))
+                                                 : (PyObject *)Py_TYPE(receive);
+        if (type == middleware->silent) {
+            return 0;
+        }
+        ago = since_arrival(request);
+        if (ago < 0 && !PyFunction_Check(receive)) { /* a function may wrap a server's own */
+            Py_BEGIN_CRITICAL_SECTION(middleware);
+            Py_XSETREF(middleware->silent, Py_NewRef(type));
+            Py_END_CRITICAL_SECTION();
+        }
+    }
+    if (ago < ((Clock *)key->clock)->noticeable) {
+        return 0;
+    }
+    attend((Clock *)key->clock, request->since);
+    return 1;
 }
 
 /* Whether a request has waited for its loop. */
@@ -2344,6 +2439,7 @@ middleware_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(middleware->awaited);
     Py_VISIT(middleware->client_left);
     Py_VISIT(middleware->arrival);
+    Py_VISIT(middleware->silent);
     Py_VISIT(middleware->origin);
     return 0;
 }
@@ -2361,6 +2457,7 @@ middleware_clear(PyObject *self)
     Py_CLEAR(middleware->awaited);
     Py_CLEAR(middleware->client_left);
     Py_CLEAR(middleware->arrival);
+    Py_CLEAR(middleware->silent);
     Py_CLEAR(middleware->origin);
     return 0;
 }

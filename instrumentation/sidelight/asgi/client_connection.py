@@ -24,9 +24,14 @@ NAMES = ("_receive", "receive", "wrapped_receive")
 
 ENDED = "sidelight_ended"
 """What the server's object of a connection is given: when its last response ended."""
+DESCRIPTOR = "sidelight_descriptor"
+"""What it is given too: the file descriptor of its socket."""
 LAST_DATA_RECEIVED = 52
 """The offset of ``tcpi_last_data_recv``, in milliseconds, in Linux's ``struct tcp_info``."""
 MILLISECOND = 1_000_000
+MOST_SILENT = 16
+_silent: set[type] = set()
+"""Types of what has a ``receive`` and shows no connection."""
 
 
 def client_left(receive: Receive) -> bool:
@@ -52,13 +57,19 @@ def arrival(receive: Receive, now: int) -> int | None:
     Both times are of CLOCK_MONOTONIC, in ns. None where the server or the system doesn't tell, as
     for a Unix socket. Never raises.
     """
+    owner = getattr(receive, "__self__", None)
+    if type(owner) in _silent:
+        return None
     with suppress(Exception):
         for each in _unwrapped(receive):
-            owner = getattr(each, "__self__", None)
-            transport = getattr(getattr(owner, "protocol", owner), "transport", None)
+            server = getattr(each, "__self__", None)
+            transport = getattr(getattr(server, "protocol", server), "transport", None)
             if transport is not None:
-                ago = _since_data(transport.get_extra_info("socket"))
-                return max(now - ago, getattr(_connection(each), ENDED, 0))
+                connection = _connection(each)
+                ago = _since_data(transport, connection)
+                return max(now - ago, getattr(connection, ENDED, 0))
+        if not (_is_server(owner) or _wrapped(receive)) and len(_silent) < MOST_SILENT:
+            _silent.add(type(owner))
     return None
 
 
@@ -75,6 +86,11 @@ def note_end(receive: Receive, now: int) -> None:
         pass
 
 
+def _is_server(owner: Any) -> bool:
+    """Whether other objects of this type may show a connection; nothing is one of a closure."""
+    return owner is None or hasattr(owner, "transport") or hasattr(owner, "protocol")
+
+
 def _connection(receive: Receive) -> Any:
     """The object of a connection that uvicorn and gunicorn have, which outlives its requests."""
     owner = getattr(receive, "__self__", None)
@@ -82,10 +98,21 @@ def _connection(receive: Receive) -> Any:
     return getattr(owner, "protocol", None) if flow is None else flow
 
 
-def _since_data(connection: Any) -> int:
-    """Nanoseconds since the last data arrived on a socket, in steps of the kernel's timer."""
-    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
-    (milliseconds,) = struct.unpack_from("I", info, LAST_DATA_RECEIVED)
+def _since_data(transport: Any, connection: Any) -> int:
+    """Nanoseconds since the last data arrived, in steps of the kernel's timer.
+
+    The descriptor is kept on the connection, where the extension finds it; -1 is no TCP socket.
+    """
+    try:
+        sock = transport.get_extra_info("socket")
+        info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, LAST_DATA_RECEIVED + 4)
+        (milliseconds,) = struct.unpack_from("I", info, LAST_DATA_RECEIVED)
+    except Exception:
+        setattr(connection, DESCRIPTOR, -1)
+        raise
+    if not hasattr(connection, DESCRIPTOR):
+        with suppress(AttributeError, TypeError):
+            setattr(connection, DESCRIPTOR, sock.fileno())
     return int(milliseconds) * MILLISECOND
 
 

@@ -17,7 +17,6 @@ from sidelight.asgi.mark import MARK, ORIGIN
 from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
-from sidelight.runtime.faults import guarded
 from sidelight.runtime.loop_clock import NOTICEABLE as NOTICEABLE_WAIT
 from sidelight.store.inflight import UNTRACKED
 from sidelight.store.layout import PATH_BYTES
@@ -203,13 +202,16 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
 
 
 def waited(state: RequestState, now: int) -> int:
-    """How long a request that begins now has waited for its event loop, in ns."""
-    with guarded("arrival", state.key.recorder.faults):
+    """How long a request that begins now has waited for its event loop, in ns. Never raises."""
+    try:
         arrived = arrival(state.server_receive, now)
         ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
         if ns >= NOTICEABLE_WAIT:
+            state.key.clock.attend(now)
             note_wait(state, now, ns)
             return ns
+    except Exception:  # noqa: BLE001 as above
+        state.key.recorder.faults.note("arrival")
     return 0
 
 

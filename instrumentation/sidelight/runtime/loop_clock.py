@@ -20,7 +20,9 @@ MONOTONIC_COARSE = 6
 MOST_BEATS = 100
 """Heartbeats whose idle time is remembered: at least ten seconds."""
 ATTENTIVE = 250_000_000
-"""Nanoseconds, after a busy time without a pause, for which it is asked when requests arrived."""
+"""Nanoseconds, after the loop was held, for which it is asked when each request arrived."""
+PROBE = 1_000_000
+"""Nanoseconds between two requests that are asked while the loop is busy with short steps."""
 
 
 def tick() -> int:
@@ -49,12 +51,13 @@ class PythonClock:
         """Follow a loop from now on, which is the running one; None follows none."""
         self._loop, self._read = loop, idle.read
         self._looked, self._idle = time.monotonic_ns(), idle.read()
-        self._stretch = self._until = 0
+        self._stretch = self._until = self._probe = 0
 
     def is_late(self, now: int) -> bool:
         """Whether a request that begins now may have waited noticeably.
 
-        That is so if the loop has been busy for that long without a pause, now or a moment ago.
+        That is so a while after the loop was held, or a request had waited. Where it is busy with
+        short steps, without a pause, waits grow slowly: one request in a while tells.
         """
         if self._loop is None or _get_running_loop() is not self._loop:
             return False
@@ -62,9 +65,18 @@ class PythonClock:
         busy = now - self._looked - (idle - self._idle)
         self._stretch = busy if idle != self._idle else self._stretch + busy
         self._looked, self._idle = now, idle
-        if self._stretch >= NOTICEABLE:
+        if busy >= NOTICEABLE // 2:
             self._until = now + ATTENTIVE
-        return now < self._until
+        if now < self._until:
+            return True
+        if self._stretch >= NOTICEABLE and now >= self._probe:
+            self._probe = now + PROBE
+            return True
+        return False
+
+    def attend(self, now: int) -> None:
+        """A request has waited: so may those that come after it."""
+        self._until = now + ATTENTIVE
 
     def take_steps(self) -> list[tuple[int, int, int]]:
         """Long steps of requests since the last call; see `loop_use`."""
@@ -81,6 +93,9 @@ else:
         def prepare(self, loop: object, idle: IdleTime) -> None:
             """Follow a loop from now on, which is the running one; None follows none."""
             super().prepare(loop, _get_running_loop, *idle[1:], NOTICEABLE, ATTENTIVE)
+
+        def attend(self, now: int) -> None:
+            """A request has waited, which native code has noted by itself."""
 
 
 class LoopClock(ClockBase):

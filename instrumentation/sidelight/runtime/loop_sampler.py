@@ -15,6 +15,8 @@ from sidelight.runtime.thread_frame import frame_of
 
 INTERVAL = 20_000_000
 """Nanoseconds between two samples."""
+LATE = 2_000_000
+"""Nanoseconds after which a look came late."""
 RouteOf = Callable[[FrameType], str]
 
 
@@ -32,12 +34,17 @@ class LoopSampler:
         """
         return (self._last if self._use.is_busy else max(self._last, due)) + INTERVAL
 
-    def sample(self, thread: int, now: int, route_of: RouteOf) -> None:
-        """Look at a thread, and note the route that it works for."""
-        self._last = now
+    def sample(self, thread: int, now: int, due: int, route_of: RouteOf) -> None:
+        """Look at a thread, and note the route that it works for.
+
+        A look that comes late, since another thread kept the GIL, and sees no route says nothing:
+        what kept it has ended.
+        """
+        late, self._last = now - self.next_sample(due), now
         route = ""
         frame = None if self._use.in_step else frame_of(thread)
         if frame is not None:
             with suppress(Exception):  # its request ends meanwhile, or has no whole scope yet
                 route = route_of(frame)
-        self._use.add_sample(now, route)
+        if route or self._use.in_step or late < LATE:
+            self._use.add_sample(now, route)

@@ -169,7 +169,7 @@ class WatchedLoop:
     def visit(self, now: int, waited: int) -> None:
         """From another thread: do what is due. ``waited`` is as for `look`."""
         if self.sampler is not None and self.due and now >= self.sampler.next_sample(self.due):
-            self.sampler.sample(self.thread, now, self._route_of)
+            self.sampler.sample(self.thread, now, self.due, self._route_of)
         if now >= self._look_at:
             planned, self._look_at = self._look_at, 0
             self.look(planned, now, waited)
