@@ -57,9 +57,18 @@ class World(NamedTuple):
         self.collector.status = 503
         for number in range(120):
             self.faulty.get(f"/things/{number}")
-        self.shop.kill(self.shop.workers()[0])
-        eventually(lambda: query(self.port, 'sum(sidelight_workers{job="shop"}) == 2'))
+        with crowd(self.shop, {"/orders/1/events": 8}):
+            eventually(self._kill)
         self.collector.status = 200
+
+    def _kill(self) -> bool:
+        """Kill a worker. Whether requests were lost with one."""
+        died = 'sum(sidelight_worker_exits_total{job="shop",how="died"})'
+        before = sum(float(found["value"][1]) for found in query(self.port, died))
+        self.shop.kill(eventually(lambda: self.shop.workers()[:2])[0])
+        eventually(lambda: query(self.port, f"{died} > {before}"))
+        eventually(lambda: query(self.port, 'sum(sidelight_workers{job="shop"}) == 2'))
+        return bool(query(self.port, 'sum(fastapi_requests_lost_total{job="shop"}) > 0'))
 
     @contextmanager
     def load(self, rate: int = 20) -> Iterator[None]:
