@@ -57,10 +57,10 @@ def arrival(receive: Receive, now: int) -> int | None:
     Both times are of CLOCK_MONOTONIC, in ns. None where the server or the system doesn't tell, as
     for a Unix socket. Never raises.
     """
-    owner = getattr(receive, "__self__", None)
-    if type(owner) in _silent:
-        return None
     with suppress(Exception):
+        owner = getattr(receive, "__self__", None)
+        if type(owner) in _silent:
+            return None
         for each in _unwrapped(receive):
             server = getattr(each, "__self__", None)
             transport = getattr(getattr(server, "protocol", server), "transport", None)
