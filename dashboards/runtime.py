@@ -120,7 +120,7 @@ LOOP_USE: Final = table(
     "Routes that keep event loops busy",
     "The share of all event loops that each route keeps busy, and how long requests waited "
     "meanwhile for the loop, in seconds of each second; the 20 highest. *Not one route* is the "
-    "server's own work, and what the extension did not clock.",
+    "server's own work, and other code that works for no request.",
     [SERVICE, Key("http_route", "Route", TO_ROUTE, blank="not one route")],
     Column(f"topk(20, {BUSY} > 0)", "Loops", "short", decimals=2),
     Column(f"{BUSY} / {EVENT_LOOPS} {KEPT_BUSY}", "Share", "percentunit", decimals=1),

@@ -1,7 +1,8 @@
 """Who keeps an event loop busy, and whose requests wait for it meanwhile.
 
-The native extension clocks the steps of requests where they pass the router. A wait for the loop is
-charged to the routes whose steps lay in it, each with its share of the time.
+The native extension clocks the steps of requests where they pass the router, and `loop_sampler`
+samples what else there is. A wait for the loop is charged to the routes whose steps, or the time
+before whose samples, lay in it, each with its share of the time.
 """
 
 from bisect import bisect_right
