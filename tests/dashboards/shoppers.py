@@ -8,12 +8,13 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException
-from threading import Event, Lock, Thread
+from threading import Event, Lock
 
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
 import traffic
+from tests.dashboards.stack import in_threads
 from tests.live.servers import PATIENCE, Server
 
 CLIENTS = 8
@@ -41,15 +42,8 @@ def shoppers(server: Server, profile: str = "normal", rate: int = 20) -> Iterato
                 socket.recv(timeout=PATIENCE)
                 stop.wait(2)
 
-    clients = [Thread(target=one) for one in (chat, *[shop] * CLIENTS)]
-    for client in clients:
-        client.start()
-    try:
+    with in_threads([chat, *[shop] * CLIENTS], stop):
         yield
-    finally:
-        stop.set()
-        for client in clients:
-            client.join()
 
 
 def in_turn(profile: str = "normal") -> Iterator[traffic.RequestSpec]:

@@ -2,10 +2,11 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
+from functools import partial
 from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -125,17 +126,23 @@ def crowd(server: Server, paths: Mapping[str, int], pause: float = 0.2) -> Itera
             except (OSError, HTTPException):  # its worker was killed
                 stop.wait(0.2)
 
-    clients = [
-        Thread(target=ask, args=(path,)) for path, many in paths.items() for _ in range(many)
-    ]
-    for client in clients:
-        client.start()
+    clients = [partial(ask, path) for path, many in paths.items() for _ in range(many)]
+    with in_threads(clients, stop):
+        yield
+
+
+@contextmanager
+def in_threads(clients: Sequence[Callable[[], None]], stop: Event) -> Iterator[None]:
+    """Run clients, each in a thread, until the block ends, and with it each of them by ``stop``."""
+    threads = [Thread(target=client) for client in clients]
+    for thread in threads:
+        thread.start()
     try:
         yield
     finally:
         stop.set()
-        for client in clients:
-            client.join()
+        for thread in threads:
+            thread.join()
 
 
 def _leave(port: int, path: str) -> None:
