@@ -137,7 +137,7 @@ typedef struct {
     uint64_t (*idle)(void *); /* libuv's function tells it, of */
     void *handle;             /* this loop. Both are used on the running loop only. */
     int64_t looked, idle_then, stretch, until, probe;
-    int64_t noticeable, attentive;
+    int64_t noticeable, attentive, probed_each;
     int64_t routed;       /* busy time that was counted for routes */
     struct step {
         int64_t start, end;
@@ -147,7 +147,6 @@ typedef struct {
     int in_step;          /* a step is being clocked */
 } Clock;
 
-#define PROBE 1000000     /* ns, as `PROBE` of sidelight.runtime.loop_clock */
 #define LONG_STEP 100000 /* ns; a shorter step alone makes no one wait noticeably */
 #define MOST_STEPS 4096
 
@@ -171,7 +170,8 @@ clock_idle(Clock *clock)
 }
 
 PyDoc_STRVAR(clock_prepare_doc,
-"prepare(loop, running_loop, word, function, handle, noticeable, attentive)\n--\n\n"
+"prepare(loop, running_loop, word, function, handle, noticeable, attentive, probed_each)\n"
+"--\n\n"
 "Follow a loop from now on, which is the running one; None follows none.");
 
 static PyObject *
@@ -179,9 +179,9 @@ clock_prepare(Clock *clock, PyObject *args)
 {
     PyObject *loop, *running_loop, *word;
     unsigned long long function, handle;
-    long long noticeable, attentive;
-    if (!PyArg_ParseTuple(args, "OOOKKLL:prepare", &loop, &running_loop, &word, &function, &handle,
-                          &noticeable, &attentive)) {
+    long long noticeable, attentive, probed_each;
+    if (!PyArg_ParseTuple(args, "OOOKKLLL:prepare", &loop, &running_loop, &word, &function, &handle,
+                          &noticeable, &attentive, &probed_each)) {
         return NULL;
     }
     Py_buffer view = {0};
@@ -203,6 +203,7 @@ clock_prepare(Clock *clock, PyObject *args)
         clock->handle = (void *)(uintptr_t)handle;
         clock->noticeable = noticeable;
         clock->attentive = attentive;
+        clock->probed_each = probed_each;
         clock->looked = now_ns();
         clock->idle_then = clock_idle(clock);
         clock->stretch = clock->until = clock->probe = 0;
@@ -240,7 +241,7 @@ look_at_clock(Clock *clock, int64_t now)
     }
     /* Short steps without a pause: waits grow slowly, so that one request in a while tells. */
     if (clock->stretch >= clock->noticeable && now >= clock->probe) {
-        clock->probe = now + PROBE;
+        clock->probe = now + clock->probed_each;
         return 1;
     }
     return 0;

@@ -92,7 +92,7 @@ else:
 
         def prepare(self, loop: object, idle: IdleTime) -> None:
             """Follow a loop from now on, which is the running one; None follows none."""
-            super().prepare(loop, _get_running_loop, *idle[1:], NOTICEABLE, ATTENTIVE)
+            super().prepare(loop, _get_running_loop, *idle[1:], NOTICEABLE, ATTENTIVE, PROBE)
 
         def attend(self, now: int) -> None:
             """A request has waited, which native code has noted by itself."""
