@@ -15,6 +15,8 @@ METHOD: Final = "http_request_method"
 ROUTE: Final = "http_route"
 STATUS: Final = "http_response_status_code"
 ERROR: Final = "error_type"
+CODE: Final = ("code_function_name", "code_file_path", "code_line_number")
+"""A line of code, as OpenTelemetry's attributes ``code.*`` have it."""
 SCHEME: Final = "url_scheme"
 SERVER: Final = "server_address"
 PORT: Final = "server_port"
@@ -154,6 +156,14 @@ METRICS: Final = _catalogue(
         "duration",
     ),
     Metric(
+        "fastapi_request_wait_seconds_total",
+        "counter",
+        "seconds",
+        (ROUTE, *CODE, "awaited"),
+        "Time that requests spent at a line of the application's code, and the public call that it "
+        "awaits; of requests that were older than wait_sample_after, sampled.",
+    ),
+    Metric(
         "fastapi_queue_seconds_caused_total",
         "counter",
         "seconds",
@@ -272,6 +282,14 @@ METRICS: Final = _catalogue(
         (ROUTE,),
         "Time an event loop was not idle, by the route whose requests kept it busy; empty for the "
         "rest, as the server's own work.",
+    ),
+    Metric(
+        "asyncio_event_loop_line_seconds_total",
+        "counter",
+        "seconds",
+        (ROUTE, *CODE),
+        "Time an event loop was not idle, by the line of the application's code that kept it busy; "
+        "of the lines that did so for longest, sampled.",
     ),
     Metric(
         "asyncio_event_loop_blocked_seconds_total",

@@ -9,6 +9,7 @@ switch interval, of 5 ms, is not seen by any thread, unless it waits for somethi
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import NamedTuple
 
 from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.thread_frame import frame_of
@@ -17,7 +18,19 @@ INTERVAL = 20_000_000
 """Nanoseconds between two samples."""
 LATE = 2_000_000
 """Nanoseconds after which a look came late."""
-RouteOf = Callable[[FrameType], str]
+
+
+class Work(NamedTuple):
+    """What a stack works for: a route, and a line of code as the labels ``code_…`` have it.
+
+    Both are empty where there is none.
+    """
+
+    route: str = ""
+    line: tuple[str, ...] = ()
+
+
+WorkOf = Callable[[FrameType], Work]
 
 
 class LoopSampler:
@@ -34,17 +47,19 @@ class LoopSampler:
         """
         return (self._last if self._use.is_busy else max(self._last, due)) + INTERVAL
 
-    def sample(self, thread: int, now: int, due: int, route_of: RouteOf) -> None:
-        """Look at a thread, and note the route that it works for.
+    def sample(self, thread: int, now: int, due: int, work_of: WorkOf) -> None:
+        """Look at a thread, and note what it works for.
 
         A look that comes late, since another thread kept the GIL, and sees no route says nothing:
-        what kept it has ended.
+        what kept it has ended. The route of a step is clocked.
         """
         late, self._last = now - self.next_sample(due), now
-        route = ""
-        frame = None if self._use.in_step else frame_of(thread)
+        clocked, work = self._use.in_step, Work()
+        frame = frame_of(thread)
         if frame is not None:
             with suppress(Exception):  # its request ends meanwhile, or has no whole scope yet
-                route = route_of(frame)
-        if route or self._use.in_step or late < LATE:
+                work = work_of(frame)
+        route = "" if clocked else work.route
+        if route or clocked or late < LATE:
             self._use.add_sample(now, route)
+            self._use.lines.add_sample((work.route, *work.line) if work.line else None)
