@@ -29,6 +29,7 @@ from dashboards.queries import (
     ratio,
     raw,
     recorded,
+    spaced,
     total,
 )
 from dashboards.tables import SERVICE, Column, Key, coloured_column, table
@@ -290,7 +291,7 @@ BY_ROUTE: Final = time_series(
     "Connections of watched pools that requests of each route have taken and not given back; the "
     "ten highest. A line without a route is code outside of any request.",
     "short",
-    Query(f"topk(10, {IN_USE})", f"{{{{{POOL}}}}} {{{{http_route}}}}"),
+    Query(spaced(f"topk(10, {IN_USE})", "http_route"), f"{{{{{POOL}}}}}{{{{shown_http_route}}}}"),
     empty=NOTHING_WATCHED,
 )
 STEPS: Final = mean("fastapi_dependency_duration_seconds", "dependency", "step")

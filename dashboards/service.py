@@ -193,24 +193,21 @@ EXCEPTIONS: Final = table(
 )
 
 
-RUNNING: Final = f"time() - {recorded(names.VERSION_SINCE)}"
+OF_VERSION: Final = ("job", "service_version")
+NEWEST: Final = in_top(recorded(names.VERSION_SINCE), 20, *OF_VERSION)
 RELEASES: Final = table(
     "Releases",
     "The versions that run now, the newest first, of a service that reports its version: two while "
     "a release is in progress. Errors are 5xx responses. "
     f"{shared.ALL_INSTANCES}",
     [SERVICE, Key("service_version", "Version")],
-    Column(f"bottomk(20, {RUNNING})", "Since", "s"),
-    Column(
-        f"topk(20, {total(recorded(names.VERSION_STATUS), 'job', 'service_version')})",
-        "Requests/s",
-        "reqps",
-    ),
+    Column(f"time() - {recorded(names.VERSION_SINCE)} {NEWEST}", "Running for", "s"),
+    Column(f"{total(recorded(names.VERSION_STATUS), *OF_VERSION)} {NEWEST}", "Requests/s", "reqps"),
     coloured_column(
-        f"topk(20, {recorded(names.VERSION_ERRORS)})", "Errors", "percentunit", *ERROR_RATIO
+        f"{recorded(names.VERSION_ERRORS)} {NEWEST}", "Errors", "percentunit", *ERROR_RATIO
     ),
-    Column(f"topk(20, {recorded(names.VERSION_MEAN)})", "Mean latency", "s"),
-    sort="Since",
+    Column(f"{recorded(names.VERSION_MEAN)} {NEWEST}", "Mean latency", "s"),
+    sort="Running for",
     descending=False,
     empty="No version is reported: set service_version",
 )
