@@ -1,6 +1,7 @@
 """Where everything begins that is no common request, by what kind of thing it is."""
 
 from collections.abc import Callable, Coroutine
+from time import monotonic_ns
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -119,7 +120,10 @@ class Dispatch:
 
 def sample(state: RequestState) -> None:
     """Measure the phases of a request, and choose the next whose phases are measured."""
-    state.key.unsampled = state.key.recorder.sampler.gap()
+    sampler = state.key.recorder.sampler
+    state.key.unsampled = sampler.gap()
+    if not sampler.takes(monotonic_ns()):
+        return
     phases = Phases(state.scope)
     state.set_extra().phases = phases
     state.server_receive = phases.listening(state.server_receive)
