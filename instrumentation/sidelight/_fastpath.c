@@ -219,6 +219,9 @@ look_at_clock(Clock *clock, int64_t now)
     if (clock->loop == NULL) {
         return 0;
     }
+    if (now >= clock->until && now - clock->looked < clock->noticeable / 4) {
+        return 0; /* too soon after the last look for a hold */
+    }
     /* A loop that runs is not closed, and its thread is this one. */
     PyObject *running = PyObject_CallNoArgs(clock->running_loop);
     Py_XDECREF(running);

@@ -69,18 +69,22 @@ class Stack:
 
     def serve(self) -> Server:
         """The service on its port, with both workers ready."""
+        self.service = self.instance_of_service(self.port, self.store)
+        return self.service
+
+    def instance_of_service(self, port: int, store: Path) -> Server:
+        """The service on a port, with both workers ready."""
         service = Server(
             (
                 *("uvicorn", "tests.drill.service:app", "--app-dir", str(ROOT)),
-                *("--port", str(self.port), "--workers", str(WORKERS), "--log-level", "critical"),
+                *("--port", str(port), "--workers", str(WORKERS), "--log-level", "critical"),
             ),
-            {"SIDELIGHT_DIR": str(self.store)},
+            {"SIDELIGHT_DIR": str(store)},
             self.where,
         )
-        service.port = self.port
+        service.port = port
         self._parts.callback(service.destroy)
-        self.service = service.ready()
-        return service
+        return service.ready()
 
     @property
     def instance(self) -> str:
