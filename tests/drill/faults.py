@@ -48,7 +48,7 @@ def _asked(stack: Stack, method: str, path: str, rate: float, clients: int) -> C
 def errors(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A search in four fails; it has no objective of its own, so the text must name it."""
     with _asked(stack, "GET", "/search?wrong=1", 4, 4):
-        yield lambda heard: "Most of them are on GET /search." in heard.text
+        yield lambda heard: "Most of them are on GET /search, with SearchError." in heard.text
 
 
 @contextmanager
@@ -149,6 +149,7 @@ def _place(stack: Stack, pid: int) -> dict[str, str]:
     return {"instance": stack.instance, "worker": stack.worker(pid)}
 
 
+STOCK = "/stock/{item_id}"
 IMAGES = "/images/{name}"
 FAULTS = (
     Fault(
@@ -175,6 +176,7 @@ FAULTS = (
         False,
         connections,
         ("connection_pool",),
+        STOCK,
     ),
     Fault("a worker killed again and again", "RestartLoop", False, killed, ("restarts",)),
     Fault("traffic stopped", "TrafficStopped", True, stopped, ("no_traffic",)),
