@@ -44,7 +44,7 @@ def _asked(stack: Stack, method: str, path: str, rate: float, clients: int) -> C
 def errors(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A search in four fails; it has no objective of its own, so the text must name it."""
     with _asked(stack, "GET", "/search?wrong=1", 4, 4):
-        yield lambda heard: "Most of them are on GET /search." in heard.text
+        yield lambda heard: "Most of them are on GET /search, with SearchError." in heard.text
 
 
 @contextmanager
@@ -86,8 +86,13 @@ def connections(stack: Stack, _: Crowd) -> Iterator[Names]:
     """Both connections of one worker are kept, and calls wait for them."""
     pid = stack.service.workers()[-1]
     where = {**_place(stack, pid), "db_client_connection_pool_name": "stock"}
+    route = "connections there are in use by /stock/{item_id}: "
+
+    def names(heard: Heard) -> bool:
+        return where.items() <= heard.labels.items() and route in heard.text
+
     with _asked(stack, "GET", f"/stock/3?wrong={pid}", 30, 8):
-        yield lambda heard: where.items() <= heard.labels.items()
+        yield names
 
 
 @contextmanager
