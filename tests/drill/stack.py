@@ -1,5 +1,6 @@
 """Everything between a user and a pager, on this machine: all parts are the real ones."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -107,6 +108,16 @@ class Stack:
     def query(self, expression: str) -> list[Any]:
         """What Prometheus answers."""
         found: list[Any] = query(self.prometheus, expression)
+        return found
+
+    def why(self) -> dict[str, Any]:
+        """What `sidelight why --json` says of Prometheus, with the drill's window."""
+        url = f"http://127.0.0.1:{self.prometheus}"
+        command = (SIDELIGHT, "why", "--json", "--job", "shop", "--window", self.time("5m"), url)
+        done = subprocess.run(
+            command, check=True, capture_output=True, timeout=PATIENCE, cwd=self.where
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def _start_alertmanager(self) -> None:
