@@ -90,8 +90,13 @@ def connections(stack: Stack, _: Crowd) -> Iterator[Names]:
     """Both connections of one worker are kept, and calls wait for them."""
     pid = stack.service.workers()[-1]
     where = {**_place(stack, pid), "db_client_connection_pool_name": "stock"}
+    route = "connections there are in use by /stock/{item_id}: "
+
+    def names(heard: Heard) -> bool:
+        return where.items() <= heard.labels.items() and route in heard.text
+
     with _asked(stack, "GET", f"/stock/3?wrong={pid}", 30, 8):
-        yield lambda heard: where.items() <= heard.labels.items()
+        yield names
 
 
 @contextmanager
