@@ -29,11 +29,13 @@ from dashboards.queries import (
     ratio,
     raw,
     recorded,
+    spaced,
     total,
 )
 from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.contract import POOL, PORT, SERVER
 from sidelight.slo import names
+from sidelight.slo.calls import FAILED
 
 
 def _waiting(title: str, description: str, metric: str, empty: str) -> PanelBuilder:
@@ -244,7 +246,7 @@ TIMEOUTS: Final = total(rate("db_client_connection_timeouts_total"), POOL)
 CLIENT: Final = "http_client_request_duration_seconds"
 UPSTREAM: Final = (SERVER, PORT)
 CALLS: Final = total(rate(f"{CLIENT}_count"), *UPSTREAM)
-FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", 'error_type!=""'), *UPSTREAM)
+FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", FAILED), *UPSTREAM)
 MOST_CALLED: Final = in_top(CALLS, 20, *UPSTREAM)
 POOLS: Final = [
     table(
@@ -268,7 +270,8 @@ POOLS: Final = [
     ),
     table(
         "Upstreams",
-        "The servers that watched HTTP clients call; the 20 with the most requests.",
+        "The servers that watched HTTP clients call; the 20 with the most requests. Errors are "
+        "exceptions and 5xx responses.",
         [Key(SERVER, "Server"), Key(PORT, "Port")],
         Column(f"topk(20, {CALLS})", "Requests/s", "reqps"),
         Column(f"{mean(CLIENT, *UPSTREAM)} {MOST_CALLED}", "Mean time", "s"),
@@ -282,6 +285,15 @@ POOLS: Final = [
         empty=NOTHING_WATCHED,
     ),
 ]
+IN_USE: Final = total(raw("db_client_connection_in_use_by_route"), POOL, "http_route")
+BY_ROUTE: Final = time_series(
+    "Connections in use by route",
+    "Connections of watched pools that requests of each route have taken and not given back; the "
+    "ten highest. A line without a route is code outside of any request.",
+    "short",
+    Query(spaced(f"topk(10, {IN_USE})", "http_route"), f"{{{{{POOL}}}}}{{{{shown_http_route}}}}"),
+    empty=NOTHING_WATCHED,
+)
 STEPS: Final = mean("fastapi_dependency_duration_seconds", "dependency", "step")
 DEPENDENCIES: Final = [
     time_series(title, description, "s", query, empty=empty)
@@ -403,6 +415,9 @@ DASHBOARD: Final = dashboard(
         ],
     ),
     Section("Threads and executors", [Row(7, THREADS)]),
-    Section("Pools, dependencies and upstreams", [Row(8, POOLS), Row(7, DEPENDENCIES)]),
+    Section(
+        "Pools, dependencies and upstreams",
+        [Row(8, POOLS), Row(7, [BY_ROUTE]), Row(7, DEPENDENCIES)],
+    ),
     Section("Processes", [Row(10, [INSTANCES]), Row(7, PROCESSES), Row(6, [VERSIONS])]),
 )

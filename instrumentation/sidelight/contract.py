@@ -361,6 +361,14 @@ METRICS: Final = _catalogue(
         "Maximum number of connections of a watched pool.",
     ),
     Metric(
+        "db_client_connection_in_use_by_route",
+        "gauge",
+        "",
+        (ROUTE, POOL),
+        "Connections of a watched pool that requests of each route have taken and not given back; "
+        "empty outside of any request.",
+    ),
+    Metric(
         "db_client_connection_pending_requests",
         "gauge",
         "",
@@ -394,8 +402,9 @@ METRICS: Final = _catalogue(
         "http_client_request_duration_seconds",
         "histogram",
         "seconds",
-        (METHOD, SERVER, PORT, STATUS, ERROR),
-        "Time of outgoing HTTP requests of a watched client.",
+        (METHOD, ROUTE, SERVER, PORT, STATUS, ERROR),
+        "Time of outgoing HTTP requests of a watched client, by the route whose requests sent "
+        "them; empty outside of any request.",
         "duration",
     ),
     Metric(
