@@ -79,6 +79,8 @@ def canary(found: Stack, _: Crowd) -> Iterator[Names]:
 def test_a_bad_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its errors page; the description names the route, the exception, and both versions."""
     monkeypatch.setenv(ATTRIBUTES, version(OLD))
-    fault = Fault("a bad canary version", "AvailabilityErrorBudgetBurn", True, canary)
+    kind, route = "version", "/search"
+    alert = "AvailabilityErrorBudgetBurn"
+    fault = Fault("a bad canary version", alert, True, canary, (kind,), route)
     with stack(tmp_path, SCALE, WithCanary) as found, Crowd(found.port) as crowd:
         drill(found, crowd, fault)
