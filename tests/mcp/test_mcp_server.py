@@ -16,8 +16,7 @@ import httpx2
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
-
-from sidelight.mcp.server import READ_ONLY
+from mcp.types import Tool
 
 pytestmark = [pytest.mark.live, pytest.mark.newest]
 
@@ -63,11 +62,15 @@ async def call(client: Client, tool: str, **arguments: Any) -> Any:
     return answer.get("result", answer)
 
 
+def is_read_only(tool: Tool) -> bool:
+    return tool.annotations is not None and tool.annotations.read_only_hint is True
+
+
 async def use(transport: Any) -> None:
     """Each tool is listed as one that only reads, and answers."""
     async with Client(transport) as client:
         tools = (await client.list_tools()).tools
-        assert {tool.name for tool in tools if tool.annotations == READ_ONLY} == {
+        assert {tool.name for tool in tools if is_read_only(tool)} == {
             *("why", "slow_requests", "alerts", "query", "metrics")
         }
         why = await call(client, "why", job="shop")

@@ -4,11 +4,7 @@ https://modelcontextprotocol.io/specification/
 """
 
 import sys
-from typing import Final
-
-from mcp.server import MCPServer
-from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import ToolAnnotations
+from typing import TYPE_CHECKING, Final
 
 from sidelight.mcp.tools import Tools
 from sidelight.runtime.about import version
@@ -17,23 +13,29 @@ from sidelight.serving.bind import BindConfig
 from sidelight.serving.process import address_of, listen, serve
 from sidelight.why.http_source import HTTPPrometheus
 
+if TYPE_CHECKING:
+    from mcp.server import MCPServer
+
 LISTEN: Final = "127.0.0.1:9466"
 SHUTDOWN_SECONDS: Final = 3
 INSTRUCTIONS: Final = (
     "Metrics of FastAPI services. Ask `why` first: it says what is wrong now, and which queries "
     "show it. All tools only read."
 )
-READ_ONLY: Final = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
-def server(source: HTTPPrometheus) -> MCPServer:
+def server(source: HTTPPrometheus) -> "MCPServer":
     """The server with its tools."""
+    from mcp.server import MCPServer  # noqa: PLC0415 all other modules are imported without it
+    from mcp.types import ToolAnnotations  # noqa: PLC0415 as above
+
     made = MCPServer(
         "sidelight", version=version("sidelight"), instructions=INSTRUCTIONS, log_level="WARNING"
     )
+    read_only = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     tools = Tools(source)
     for tool in (tools.why, tools.slow_requests, tools.alerts, tools.query, tools.metrics):
-        made.add_tool(tool, annotations=READ_ONLY)
+        made.add_tool(tool, annotations=read_only)
     return made
 
 
@@ -44,10 +46,15 @@ def run_stdio(source: HTTPPrometheus) -> None:
 
 def run_http(source: HTTPPrometheus, config: BindConfig) -> None:
     """Serve until SIGTERM or SIGINT. Raises `SettingsError` if the address can't be used."""
+    from mcp.server.transport_security import (  # noqa: PLC0415 as above
+        TransportSecuritySettings,
+    )
+
+    made = server(source)
     listener = listen(config, LISTEN)
     # `Access` checks Host and the token, as it does for the sidecar.
     unchecked = TransportSecuritySettings(enable_dns_rebinding_protection=False)
-    app = server(source).streamable_http_app(
+    app = made.streamable_http_app(
         stateless_http=True, json_response=True, transport_security=unchecked
     )
     sys.stdout.write(f"sidelight mcp: http://{address_of(listener)}/mcp\n")
