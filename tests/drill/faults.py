@@ -154,6 +154,7 @@ def _place(stack: Stack, pid: int) -> dict[str, str]:
     return {"instance": stack.instance, "worker": stack.worker(pid)}
 
 
+STOCK = "/stock/{item_id}"
 IMAGES = "/images/{name}"
 FAULTS = (
     Fault(
@@ -180,6 +181,7 @@ FAULTS = (
         False,
         connections,
         ("connection_pool",),
+        STOCK,
     ),
     Fault("a worker killed again and again", "RestartLoop", False, killed, ("restarts",)),
     Fault("traffic stopped", "TrafficStopped", True, stopped, ("no_traffic",)),

@@ -121,7 +121,7 @@ CONDITIONS: Final = (
         kind="upstream_errors",
         alerts=("HTTPClientErrors",),
         query=f"topk(20, sum by ({_SERVER}) (rate({_CLIENT}_count"
-        f'{{error_type!="",http_response_status_code!~"4.."<,sel>}}[<w>]))'
+        f'{{error_type!~"|4.."<,sel>}}[<w>]))'
         f" / sum by ({_SERVER}) (rate({_CLIENT}_count{{<sel>}}[<w>])))",
         above=0.05,
         unit="percent",

@@ -37,8 +37,7 @@ INVOLVED: Final = {
     ),
     "upstream_errors": Involved(
         "topk(20, sum by (job, http_route, server_address, server_port)"
-        ' (rate(http_client_request_duration_seconds_count{error_type!="",'
-        'http_response_status_code!~"4.."<,sel>}[<w>])) > 0)',
+        ' (rate(http_client_request_duration_seconds_count{error_type!~"|4.."<,sel>}[<w>])) > 0)',
         "{} makes most of the requests that fail.",
         lines=False,
     ),

@@ -10,8 +10,8 @@ ROUTE: Final = "job, http_request_method, http_route"
 LINE: Final = "job, http_route, code_file_path, code_line_number, code_function_name"
 VERSIONS: Final = (
     "sum by (job, service_version) (sum by (job, instance) ({}) * on (job, instance)"
-    " group_left (service_version)"
-    " group by (job, instance, service_version) (target_info{{<sel>}}))"
+    " group_left (service_version) topk by (job, instance) (1,"
+    ' max by (job, instance, service_version) (target_info{{service_version!=""<,sel>}})))'
 )
 
 
