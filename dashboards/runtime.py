@@ -74,7 +74,11 @@ DASHBOARD: Final = dashboard(
     Section("Threads and executors", [Row(7, runtime_resources.THREADS)]),
     Section(
         "Pools, dependencies and upstreams",
-        [Row(8, runtime_resources.POOLS), Row(7, runtime_resources.DEPENDENCIES)],
+        [
+            Row(8, runtime_resources.POOLS),
+            Row(7, [runtime_resources.BY_ROUTE]),
+            Row(7, runtime_resources.DEPENDENCIES),
+        ],
     ),
     Section(
         "Processes",

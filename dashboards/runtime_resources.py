@@ -5,10 +5,22 @@ from typing import Final
 from dashboards import shared
 from dashboards.colours import BAD, WARN
 from dashboards.panels import NOTHING_WATCHED, PanelBuilder, time_series
-from dashboards.queries import POOL_USAGE, Query, in_top, mean, rate, ratio, raw, recorded, total
+from dashboards.queries import (
+    POOL_USAGE,
+    Query,
+    in_top,
+    mean,
+    rate,
+    ratio,
+    raw,
+    recorded,
+    spaced,
+    total,
+)
 from dashboards.tables import Column, Key, coloured_column, table
 from sidelight.contract import POOL, PORT, SERVER
 from sidelight.slo import names
+from sidelight.slo.calls import FAILED
 
 
 def _executors(title: str, description: str, unit: str, most: int, **parts: str) -> PanelBuilder:
@@ -57,7 +69,7 @@ TIMEOUTS: Final = total(rate("db_client_connection_timeouts_total"), POOL)
 CLIENT: Final = "http_client_request_duration_seconds"
 UPSTREAM: Final = (SERVER, PORT)
 CALLS: Final = total(rate(f"{CLIENT}_count"), *UPSTREAM)
-FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", 'error_type!=""'), *UPSTREAM)
+FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", FAILED), *UPSTREAM)
 MOST_CALLED: Final = in_top(CALLS, 20, *UPSTREAM)
 POOLS: Final = [
     table(
@@ -81,7 +93,8 @@ POOLS: Final = [
     ),
     table(
         "Upstreams",
-        "The servers that watched HTTP clients call; the 20 with the most requests.",
+        "The servers that watched HTTP clients call; the 20 with the most requests. Errors are "
+        "exceptions and 5xx responses.",
         [Key(SERVER, "Server"), Key(PORT, "Port")],
         Column(f"topk(20, {CALLS})", "Requests/s", "reqps"),
         Column(f"{mean(CLIENT, *UPSTREAM)} {MOST_CALLED}", "Mean time", "s"),
@@ -95,6 +108,15 @@ POOLS: Final = [
         empty=NOTHING_WATCHED,
     ),
 ]
+IN_USE: Final = total(raw("db_client_connection_in_use_by_route"), POOL, "http_route")
+BY_ROUTE: Final = time_series(
+    "Connections in use by route",
+    "Connections of watched pools that requests of each route have taken and not given back; the "
+    "ten highest. A line without a route is code outside of any request.",
+    "short",
+    Query(spaced(f"topk(10, {IN_USE})", "http_route"), f"{{{{{POOL}}}}}{{{{shown_http_route}}}}"),
+    empty=NOTHING_WATCHED,
+)
 STEPS: Final = mean("fastapi_dependency_duration_seconds", "dependency", "step")
 DEPENDENCIES: Final = [
     time_series(title, description, "s", query, empty=empty)

@@ -9,6 +9,7 @@ from sidelight.cli.doctor import doctor
 from sidelight.cli.rules import rules
 from sidelight.cli.servers import sidecar, viewer
 from sidelight.cli.slow import slow
+from sidelight.cli.why import why
 from sidelight.errors import SidelightError
 
 EXTRAS = {"demo": "viewer", "rules": "rules", "sidecar": "sidecar", "viewer": "viewer"}
@@ -40,5 +41,5 @@ def main() -> None:
     """See what a FastAPI service is doing, and why it is slow."""
 
 
-for command in (config, dashboards, demo, doctor, rules, sidecar, slow, viewer):
+for command in (config, dashboards, demo, doctor, rules, sidecar, slow, viewer, why):
     main.add_command(command)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sidelight.contract.labels import ERROR, METHOD, POOL, PORT, SERVER, STATUS, WORKER
+from sidelight.contract.labels import ERROR, METHOD, POOL, PORT, ROUTE, SERVER, STATUS, WORKER
 from sidelight.contract.metric import Metric
 
 METRICS: Final = (
@@ -79,6 +79,14 @@ METRICS: Final = (
         "Maximum number of connections of a watched pool.",
     ),
     Metric(
+        "db_client_connection_in_use_by_route",
+        "gauge",
+        "",
+        (ROUTE, POOL),
+        "Connections of a watched pool that requests of each route have taken and not given back; "
+        "empty outside of any request.",
+    ),
+    Metric(
         "db_client_connection_pending_requests",
         "gauge",
         "",
@@ -112,8 +120,9 @@ METRICS: Final = (
         "http_client_request_duration_seconds",
         "histogram",
         "seconds",
-        (METHOD, SERVER, PORT, STATUS, ERROR),
-        "Time of outgoing HTTP requests of a watched client.",
+        (METHOD, ROUTE, SERVER, PORT, STATUS, ERROR),
+        "Time of outgoing HTTP requests of a watched client, by the route whose requests sent "
+        "them; empty outside of any request.",
         "duration",
     ),
 )
