@@ -183,8 +183,5 @@ def test_a_description_has_answers_to_queries_about_answers(service: str | None)
         ' Most of them are on GET /a"b, with KeyError. Release 2 began 1m 30s ago. Of the requests'
         " to version 2, 50% failed with a 5xx status, and they took 200ms on average. First:"
     ) in told
-    inner = [query for query in asked if "exceptions" in query]
-    assert inner == [
-        "topk(1, sum by (error_type) (increase(fastapi_exceptions_total"
-        '{http_route="/a\\"b",job="shop"}[5m])) > 0)'
-    ]
+    (inner,) = [query for query in asked if "exceptions" in query]
+    assert r'fastapi_exceptions_total{http_route="/a\"b",job="shop"}[5m]' in inner
