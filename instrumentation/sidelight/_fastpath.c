@@ -793,7 +793,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *keys;       /* dict of method to Key: those of common requests */
     PyObject *app;        /* what is measured */
-    PyObject *python_way; /* (scope, receive, send) -> coroutine: the reference */
+    PyObject *python_way; /* (scope, receive, send, arrived=0) -> coroutine: the reference */
     PyObject *promote;    /* what is known of a request -> RequestState */
     PyObject *conclude;   /* (RequestState, error or None): the application returned or raised */
     PyObject *failed;     /* (key or None, place, exception): a fault of our own */
@@ -823,6 +823,7 @@ typedef struct {
     uint32_t word; /* the slot's index */
     enum phase phase;
     char running; /* a step is being done */
+    int64_t arrived; /* when, if it waited for its loop; else 0 */
 } Request;
 
 /* The exception that is set, which is not set any more. */
@@ -973,6 +974,20 @@ note_end(State *state, PyObject *receive, int64_t now)
     Py_XDECREF(ended);
     Py_XDECREF(connection);
     PyErr_Clear();
+}
+
+/* When the last response of a connection ended; 0 before its first one. */
+static int64_t
+ended(State *state, PyObject *connection)
+{
+    PyObject *found = NULL;
+    int64_t at = 0;
+    if (PyObject_GetOptionalAttr(connection, state->s_sidelight_ended, &found) > 0) {
+        at = PyLong_Check(found) ? (int64_t)PyLong_AsLongLong(found) : 0;
+        Py_DECREF(found);
+    }
+    PyErr_Clear();
+    return at;
 }
 
 /* How long ago the last data arrived on a connection, in ns; 0 where the system does not tell, and
@@ -1357,10 +1372,14 @@ arrived_earlier(Request *request, Key *key)
     int64_t ago = -1;
     if (connection != NULL) {
         ago = since_data(middleware->state, connection);
-        Py_DECREF(connection);
         if (ago < 0) { /* its first request */
             ago = since_arrival(request);
         }
+        else if (ago >= ((Clock *)key->clock)->noticeable) { /* sent behind another request? */
+            int64_t answered = request->since - ended(middleware->state, connection);
+            ago = answered < ago ? answered : ago;
+        }
+        Py_DECREF(connection);
     }
     else {
         PyObject *type = PyMethod_Check(receive) ? (PyObject *)Py_TYPE(PyMethod_GET_SELF(receive))
@@ -1379,6 +1398,7 @@ arrived_earlier(Request *request, Key *key)
         return 0;
     }
     attend((Clock *)key->clock, request->since);
+    request->arrived = request->since - ago;
     return 1;
 }
 
@@ -1484,8 +1504,11 @@ start(Request *request)
         if (PyErr_Occurred()) {
             note(middleware, NULL, "begin");
         }
+        PyObject *arrived = request->arrived > 0 ? PyLong_FromLongLong(request->arrived) : NULL;
+        PyErr_Clear();
         called = PyObject_CallFunctionObjArgs(middleware->python_way, request->scope,
-                                              request->receive, request->send, NULL);
+                                              request->receive, request->send, arrived, NULL);
+        Py_XDECREF(arrived);
     }
     request->steps = steps_of(middleware, called);
     return request->steps == NULL ? -1 : 0;

@@ -39,9 +39,11 @@ def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
     counted = Ways()
     serve, promote = PythonCalls.__call__, native.promote
 
-    async def python_way(calls: PythonCalls, scope: Scope, receive: Receive, send: Send) -> None:
+    async def python_way(
+        calls: PythonCalls, scope: Scope, receive: Receive, send: Send, arrived: int = 0
+    ) -> None:
         counted.python += 1
-        await serve(calls, scope, receive, send)
+        await serve(calls, scope, receive, send, arrived)
 
     def promoted(*known: Any) -> RequestState:
         counted.promoted += known[SLOT] is not None  # otherwise counted, but late to return
