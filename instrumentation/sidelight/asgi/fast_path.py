@@ -13,11 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
 from sidelight.asgi.client_connection import arrival, note_end
-from sidelight.asgi.mark import MARK, ORIGIN
+from sidelight.asgi.mark import MARK
 from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
 from sidelight.runtime.loop_clock import NOTICEABLE as NOTICEABLE_WAIT
+from sidelight.runtime.origin import ORIGIN
 from sidelight.store.inflight import UNTRACKED
 from sidelight.store.layout import PATH_BYTES
 
