@@ -14,6 +14,7 @@ MOST_IN_USE: Final = range_query(
     " {{ .Value | humanize }} on average.",
 )
 
+
 def _rate(metric: str, matcher: str) -> str:
     return f"sum by (<by>, instance, http_route) (rate({metric}{{{matcher}<,sel>}}[<5m>]))"
 
