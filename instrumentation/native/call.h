@@ -59,8 +59,11 @@ start(Request *request)
         if (PyErr_Occurred()) {
             note(middleware, NULL, "begin");
         }
+        PyObject *arrived = request->arrived > 0 ? PyLong_FromLongLong(request->arrived) : NULL;
+        PyErr_Clear();
         called = PyObject_CallFunctionObjArgs(middleware->python_way, request->scope,
-                                              request->receive, request->send, NULL);
+                                              request->receive, request->send, arrived, NULL);
+        Py_XDECREF(arrived);
     }
     request->steps = steps_of(middleware, called);
     return request->steps == NULL ? -1 : 0;

@@ -36,6 +36,20 @@ note_end(State *state, PyObject *receive, int64_t now)
     PyErr_Clear();
 }
 
+/* When the last response of a connection ended; 0 before its first one. */
+static int64_t
+ended(State *state, PyObject *connection)
+{
+    PyObject *found = NULL;
+    int64_t at = 0;
+    if (PyObject_GetOptionalAttr(connection, state->s_sidelight_ended, &found) > 0) {
+        at = PyLong_Check(found) ? (int64_t)PyLong_AsLongLong(found) : 0;
+        Py_DECREF(found);
+    }
+    PyErr_Clear();
+    return at;
+}
+
 /* How long ago the last data arrived on a connection, in ns; 0 where the system does not tell, and
    -1 where the Python way has not found its socket yet. */
 static int64_t
@@ -90,10 +104,14 @@ arrived_earlier(Request *request, Key *key)
     int64_t ago = -1;
     if (connection != NULL) {
         ago = since_data(middleware->state, connection);
-        Py_DECREF(connection);
         if (ago < 0) { /* its first request */
             ago = since_arrival(request);
         }
+        else if (ago >= ((Clock *)key->clock)->noticeable) { /* sent behind another request? */
+            int64_t answered = request->since - ended(middleware->state, connection);
+            ago = answered < ago ? answered : ago;
+        }
+        Py_DECREF(connection);
     }
     else {
         PyObject *type = PyMethod_Check(receive) ? (PyObject *)Py_TYPE(PyMethod_GET_SELF(receive))
@@ -112,6 +130,7 @@ arrived_earlier(Request *request, Key *key)
         return 0;
     }
     attend((Clock *)key->clock, request->since);
+    request->arrived = request->since - ago;
     return 1;
 }
 

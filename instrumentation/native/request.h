@@ -9,7 +9,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *keys;       /* dict of method to Key: those of common requests */
     PyObject *app;        /* what is measured */
-    PyObject *python_way; /* (scope, receive, send) -> coroutine: the reference */
+    PyObject *python_way; /* (scope, receive, send, arrived=0) -> coroutine: the reference */
     PyObject *promote;    /* what is known of a request -> RequestState */
     PyObject *conclude;   /* (RequestState, error or None): the application returned or raised */
     PyObject *failed;     /* (key or None, place, exception): a fault of our own */
@@ -38,6 +38,7 @@ typedef struct {
     uint32_t word; /* the slot's index */
     enum phase phase;
     char running; /* a step is being done */
+    int64_t arrived; /* when, if it waited for its loop; else 0 */
 } Request;
 
 /* Note the exception that is set as a fault of our own; it is not set any more. */

@@ -5,12 +5,13 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import pytest
 import yaml  # type: ignore[import-untyped]
 
-from tests.drill.crowd import Call, Crowd
+from tests.drill.crowd import Call, Crowd, slow
 from tests.drill.drilling import drill
 from tests.drill.faults import Fault, Names
 from tests.drill.stack import WORKERS, Stack, stack
@@ -60,27 +61,34 @@ class WithCanary(Stack):
 
 
 @contextmanager
-def canary(found: Stack, _: Crowd) -> Iterator[Names]:
-    """An instance of the new version comes, all of whose searches fail, and is taken away."""
-    assert isinstance(found, WithCanary)
+def canary(found: WithCanary) -> Iterator[int]:
+    """An instance of the new version with usual requests, on a port."""
     store, port = found.where / "canary", free_port()
     with pytest.MonkeyPatch.context() as patch, ExitStack() as parts:
         patch.setenv(ATTRIBUTES, version(NEW))
-        new = found.instance_of_service(port, store)
-        parts.callback(new.stop)
+        service = found.instance_of_service(port, store)
+        parts.callback(service.stop)
         sidecar = parts.enter_context(Sidecar(store, found.where))
         settle(sidecar, WORKERS)
         found.scrape(found.sidecar, sidecar)
         parts.callback(found.scrape, found.sidecar)
-        with Crowd(port, (Call("GET", "/search?wrong=1"),), lambda _: 10.0, 4):
-            yield lambda heard: re.search(COMPARED, heard.text) is not None
+        with Crowd(port, pace=slow, clients=6):
+            yield port
+
+
+@contextmanager
+def failing(port: int, *_: object) -> Iterator[Names]:
+    """Searches fail in the instance on a port."""
+    with Crowd(port, (Call("GET", "/search?wrong=1"),), lambda _: 10.0, 4, keep=1):
+        yield lambda heard: re.search(COMPARED, heard.text) is not None
 
 
 def test_a_bad_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its errors page; the description names the route, the exception, and both versions."""
     monkeypatch.setenv(ATTRIBUTES, version(OLD))
-    kind, route = "version", "/search"
     alert = "AvailabilityErrorBudgetBurn"
-    fault = Fault("a bad canary version", alert, True, canary, (kind,), route)
     with stack(tmp_path, SCALE, WithCanary) as found, Crowd(found.port) as crowd:
-        drill(found, crowd, fault)
+        assert isinstance(found, WithCanary)
+        with canary(found) as port:
+            during = partial(failing, port)
+            drill(found, crowd, Fault("a bad canary", alert, True, during, ("version",), "/search"))

@@ -111,7 +111,7 @@ class Dispatch:
         queued = 0 if header is None else header.queued(scope)
         if kept and header is None:
             self._lifecycle.learn(key)
-        state = begin({}, scope, receive, send, key, queued)
+        state = begin({}, scope, receive, send, key=key, queued=queued)
         if state is not None and key.unsampled <= 0:
             with guarded("phases", store.recorder.faults):
                 sample(state)

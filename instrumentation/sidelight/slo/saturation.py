@@ -14,18 +14,35 @@ MOST_IN_USE: Final = range_query(
     " {{ .Value | humanize }} on average.",
 )
 
+
+def _rate(metric: str, matcher: str) -> str:
+    return f"sum by (<by>, instance, http_route) (rate({metric}{{{matcher}<,sel>}}[<5m>]))"
+
+
+_ROUTED: Final = 'http_route!=""'
+_UNROUTED: Final = 'http_route=""'
+_BLOCKED: Final = "asyncio_event_loop_blocked_seconds_total"
+_BUSY: Final = "asyncio_event_loop_busy_seconds_total"
+_WITH_PROCESSOR: Final = (
+    " unless on (<by>, instance) sum by (<by>, instance)"
+    " (rate(sidelight_cpu_wait_seconds_total{<sel>}[<5m>]))"
+    f" > 0.5 * sum by (<by>, instance) (rate({_BUSY}{{<sel>}}[<5m>]))"
+)
+"""Where loops do not wait for a processor for most of the time that they are busy."""
+
 ALERTS: Final = (
     AlertDefinition(
         name="EventLoopBlocked",
         severity="warning",
         hold="2m",
-        expr="max by (<by>, http_route) (sum by (<by>, instance, http_route)"
-        " (rate(asyncio_event_loop_blocked_seconds_total{<sel>}[<5m>]))) > 0.1"
+        # Waits for a processor are no route's, but a part of what has none.
+        expr=f"max by (<by>, http_route) ({_rate(_BLOCKED, _ROUTED)}"
+        f" or ({_rate(_BLOCKED, _UNROUTED)}{_WITH_PROCESSOR})) > 0.1"
         " and on (<by>, http_route) max by (<by>, http_route) (sum by (<by>, instance, http_route)"
         " (increase(asyncio_event_loop_blocks_total{<sel>}[<5m>]))) >= 3"
         # Or by many short steps, for which other requests wait.
-        " or max by (<by>, http_route) (sum by (<by>, instance, http_route)"
-        ' (rate(asyncio_event_loop_busy_seconds_total{http_route!=""<,sel>}[<5m>]))) > 0.3'
+        f" or max by (<by>, http_route) ({_rate(_BUSY, _ROUTED)}"
+        f"{_WITH_PROCESSOR}) > 0.3"
         " and on (<by>, http_route) sum by (<by>, http_route)"
         " (rate(fastapi_queue_seconds_caused_total{<sel>}[<5m>])) > on (<by>) group_left ()"
         " (0.25 * sum by (<by>) (rate(http_server_request_duration_seconds_sum{<sel>}[<5m>])))",

@@ -67,6 +67,21 @@ class HTTPPrometheus:
             return LoadedAlerts(None, self._recorded_alerts(names))
         return LoadedAlerts(frozenset(rule["name"] for rule in rules), active)
 
+    def slow(self, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """The last slow requests, which only a sidecar has. Raises `SourceError`."""
+        found = self._json(f"{self._url}/slow", parameters)
+        if not isinstance(found, dict):
+            raise SourceError(f"{self._url}/slow is not a sidecar's answer")
+        return found
+
+    def metadata(self) -> list[dict[str, Any]]:
+        """The names of metrics with their types and meanings. Raises `SourceError`."""
+        data = self._get("metadata", {})
+        try:
+            return [{"name": name, **dict(kinds[0])} for name, kinds in sorted(data.items())]
+        except (*MALFORMED, IndexError) as error:
+            raise SourceError(f"{self._url} answers metadata with something else") from error
+
     def _recorded_alerts(self, names: Collection[str]) -> list[CurrentAlert]:
         """Of a store that evaluates no rules, such as VictoriaMetrics beside vmalert."""
         data = self._get("query", {"query": f'ALERTS_FOR_STATE{{alertname=~"{"|".join(names)}"}}'})
@@ -86,13 +101,19 @@ class HTTPPrometheus:
     def _get(self, path: str, parameters: Mapping[str, str] | list[tuple[str, str]]) -> Any:
         url = f"{self._url}/api/v1/{path}"
         try:
-            return json.loads(fetch(f"{url}?{urlencode(parameters)}", TIMEOUT, self._token))["data"]
+            return self._json(url, parameters)["data"]
+        except MALFORMED as error:
+            raise SourceError(f"{url} is not a Prometheus's answer") from error
+
+    def _json(self, url: str, parameters: Mapping[str, str] | list[tuple[str, str]]) -> Any:
+        try:
+            return json.loads(fetch(f"{url}?{urlencode(parameters)}", TIMEOUT, self._token))
         except HTTPError as error:
             raise SourceError(f"{url} answers {error.code} {error.reason}") from error
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", None) or str(error) or type(error).__name__
             raise SourceError(f"{url} can't be reached: {reason}") from error
-        except MALFORMED as error:
+        except ValueError as error:
             raise SourceError(f"{url} is not a Prometheus's answer") from error
 
 

@@ -94,7 +94,7 @@ class Cause:
             "share": None if self.share is None else round(self.share, 4),
             "since": moment(self.since),
             "labels": {name: text for name, text in self.labels.items() if name not in ROUTE[1:]},
-            "alerts": [_alert(one) for one in self.alerts],
+            "alerts": [alert_dict(one) for one in self.alerts],
             "summary": " ".join(one.text for one in self.sentences),
             "queries": list(dict.fromkeys(one.query for one in self.sentences if one.query)),
             "next_step": self.next_step,
@@ -144,7 +144,8 @@ def moment(seconds: float | None) -> str | None:
     return f"{datetime.fromtimestamp(round(seconds), UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _alert(one: CurrentAlert) -> dict[str, Any]:
+def alert_dict(one: CurrentAlert) -> dict[str, Any]:
+    """As JSON has it."""
     return {
         "name": one.name,
         "severity": one.severity,
