@@ -51,7 +51,8 @@ def rule_queries() -> Iterator[str]:
 
 def _asked_in_messages(text: str) -> Iterator[str]:
     for found in re.findall(r"query \(printf `([^`]*)`", text):
-        yield found.replace('\\"', '"').replace("%[1]s", "shop").replace("%s", "shop")
+        asked = found.replace('\\"', '"').replace("%q", '"shop"')
+        yield asked.replace("%[1]s", "shop").replace("%s", "shop")
 
 
 @cache
