@@ -48,6 +48,27 @@ def held(worker: Worker, name: str) -> dict[str, int]:
     return {route: n for (route, pool), (n,) in worker.all(BY_ROUTE).items() if pool == name}
 
 
+@asynccontextmanager
+async def holding(
+    app: FastAPI, worker: Worker, name: str, end: Callable[[], None]
+) -> AsyncIterator[Any]:
+    """What sends requests that keep their connections until the block is left."""
+    tasks: list[asyncio.Task[Any]] = []
+
+    async def ask_for(*paths: str, wait: bool = True) -> None:
+        for path in paths:
+            tasks.append(asyncio.create_task(ask(app, "GET", path)))
+            if wait:
+                await soon(lambda: sum(held(worker, name).values()) == len(tasks))
+
+    try:
+        yield ask_for
+    finally:
+        end()
+        answers = await asyncio.gather(*tasks)
+    assert {answer.status for answer in answers} == {200}
+
+
 async def full_and_empty(app: FastAPI, worker: Worker, name: str, end: Callable[[], None]) -> None:
     """Nine requests at a pool of five: it shows who has them, and 0 when all have been answered."""
 
@@ -55,15 +76,10 @@ async def full_and_empty(app: FastAPI, worker: Worker, name: str, end: Callable[
         waits = worker.connections(name)[3]
         return held(worker, name) == expected and waits == (4 if sum(expected.values()) else 0)
 
-    paths = ["/orders/1"] * 3 + ["/stock/1"] * 2
-    tasks = []
-    for path in paths:
-        tasks.append(asyncio.create_task(ask(app, "GET", path)))
-        await soon(lambda: sum(held(worker, name).values()) == len(tasks))
-    tasks += [asyncio.create_task(ask(app, "GET", "/orders/2")) for _ in range(4)]
-    await soon(partial(shows, {ORDERS: 3, STOCK: 2}))
-    end()
-    assert {answer.status for answer in await asyncio.gather(*tasks)} == {200}
+    async with holding(app, worker, name, end) as ask_for:
+        await ask_for("/orders/1", "/orders/1", "/orders/1", "/stock/1", "/stock/1")
+        await ask_for(*["/orders/2"] * 4, wait=False)
+        await soon(partial(shows, {ORDERS: 3, STOCK: 2}))
     await soon(partial(shows, {ORDERS: 0, STOCK: 0}))
 
 
@@ -141,12 +157,8 @@ def test_routes_are_bounded(
                 async with borrow():
                     await gate.wait()
 
-            app, tasks = application(endpoint), []
-            for number, path in enumerate(("/orders/1", "/stock/1", "/stock/2"), start=1):
-                tasks.append(asyncio.create_task(ask(app, "GET", path)))
-                await soon(partial(lambda n: sum(held(worker, name).values()) == n, number))
-            assert held(worker, name) == {ORDERS: 1, "_OTHER": 2}
-            gate.set()
-            await asyncio.gather(*tasks)
+            async with holding(application(endpoint), worker, name, gate.set) as ask_for:
+                await ask_for("/orders/1", "/stock/1", "/stock/2")
+                assert held(worker, name) == {ORDERS: 1, "_OTHER": 2}
 
     asyncio.run(main())
