@@ -24,6 +24,10 @@ class Fault(NamedTuple):
     alert: str
     pages: bool
     during: Callable[[Stack, Crowd], AbstractContextManager[Names]]
+    kinds: tuple[str, ...]
+    """What `sidelight why` calls the cause."""
+    route: str | None = None
+    """The route that it names; none where the cause has none."""
 
     @property
     def severity(self) -> str:
@@ -44,7 +48,7 @@ def _asked(stack: Stack, method: str, path: str, rate: float, clients: int) -> C
 def errors(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A search in four fails; it has no objective of its own, so the text must name it."""
     with _asked(stack, "GET", "/search?wrong=1", 4, 4):
-        yield lambda heard: "Most of them are on GET /search." in heard.text
+        yield lambda heard: "Most of them are on GET /search, with SearchError." in heard.text
 
 
 @contextmanager
@@ -59,7 +63,7 @@ def latency(stack: Stack, _: Crowd) -> Iterator[Names]:
 def blocked(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A route holds the loop for a quarter of a second, up to twice a second."""
     with _asked(stack, "GET", "/images/kite?wrong=1", 2, 1):
-        yield lambda heard: heard.labels["http_route"] == "/images/{name}"
+        yield lambda heard: heard.labels["http_route"] == IMAGES
 
 
 @contextmanager
@@ -86,8 +90,13 @@ def connections(stack: Stack, _: Crowd) -> Iterator[Names]:
     """Both connections of one worker are kept, and calls wait for them."""
     pid = stack.service.workers()[-1]
     where = {**_place(stack, pid), "db_client_connection_pool_name": "stock"}
+    route = "connections there are in use by /stock/{item_id}: "
+
+    def names(heard: Heard) -> bool:
+        return where.items() <= heard.labels.items() and route in heard.text
+
     with _asked(stack, "GET", f"/stock/3?wrong={pid}", 30, 8):
-        yield lambda heard: where.items() <= heard.labels.items()
+        yield names
 
 
 @contextmanager
@@ -145,14 +154,36 @@ def _place(stack: Stack, pid: int) -> dict[str, str]:
     return {"instance": stack.instance, "worker": stack.worker(pid)}
 
 
+STOCK = "/stock/{item_id}"
+IMAGES = "/images/{name}"
 FAULTS = (
-    Fault("errors on one route", "AvailabilityErrorBudgetBurn", True, errors),
-    Fault("latency on one route", "LatencyErrorBudgetBurn", True, latency),
-    Fault("blocked loop", "EventLoopBlocked", False, blocked),
-    Fault("clients of a held loop", "LatencyErrorBudgetBurn", True, victims),
-    Fault("thread pool exhausted", "ThreadPoolSaturated", False, threads),
-    Fault("connection pool exhausted", "ConnectionPoolExhausted", False, connections),
-    Fault("a worker killed again and again", "RestartLoop", False, killed),
-    Fault("traffic stopped", "TrafficStopped", True, stopped),
-    Fault("the service down", "TargetsDown", True, down),
+    Fault(
+        "errors on one route", "AvailabilityErrorBudgetBurn", True, errors, ("errors",), "/search"
+    ),
+    Fault(
+        "latency on one route",
+        "LatencyErrorBudgetBurn",
+        True,
+        latency,
+        ("wait", "work", "slow"),
+        "/checkout",
+    ),
+    Fault("blocked loop", "EventLoopBlocked", False, blocked, ("event_loop",), IMAGES),
+    Fault(
+        "clients of a held loop", "LatencyErrorBudgetBurn", True, victims, ("event_loop",), IMAGES
+    ),
+    Fault(
+        "thread pool exhausted", "ThreadPoolSaturated", False, threads, ("thread_pool",), "/report"
+    ),
+    Fault(
+        "connection pool exhausted",
+        "ConnectionPoolExhausted",
+        False,
+        connections,
+        ("connection_pool",),
+        STOCK,
+    ),
+    Fault("a worker killed again and again", "RestartLoop", False, killed, ("restarts",)),
+    Fault("traffic stopped", "TrafficStopped", True, stopped, ("no_traffic",)),
+    Fault("the service down", "TargetsDown", True, down, ("down",)),
 )
