@@ -19,9 +19,9 @@ PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
 REQUIREMENTS := requirements/tests.txt
 BUILT_FROM := pyproject.toml hatch_build.py $(wildcard instrumentation/native/*)
 PIP_INSTALL := -m pip install --quiet
-# Some tests wait for servers: two at a time leave a part of two cores idle.
+# Tests of servers wait, the others compute: four of both at a time keep two cores busy.
 # Tests that share a server, a browser or a recording are a group, and run in one process.
-PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 4 --dist loadgroup --no-loadscope-reorder
 # What old versions of FastAPI and of the libraries that Sidelight watches could break. The servers
 # and tools are the same at both ends, so of the live tests three are enough, and what is marked
 # `newest` (matrices of faults and of sizes) runs once. `make test-all` runs all on both.

@@ -90,7 +90,7 @@ async def _passes(request: Request, call_next: RequestResponseEndpoint) -> Respo
 
 def run(*, quick: bool) -> Section:
     """Start one server after the other."""
-    shares = [_measured(setup, 1 if quick else 5) for setup in SETUPS[:: 5 if quick else 1]]
+    shares = [measured(setup, 1 if quick else 5) for setup in SETUPS[:: 5 if quick else 1]]
     head = [
         "event loop", "measured", "`@app.middleware`", "holds, ms",
         "of the route, by itself, %", "by the page, %", "of a route that awaits, %", "in total, %",
@@ -118,7 +118,8 @@ def _targets(shares: Iterable[Shares]) -> Iterator[Target]:
     yield Target("share of a route that only awaits, %", waiting, MOST_WAITING)
 
 
-def _measured(setup: Setup, seconds: float) -> Shares:
+def measured(setup: Setup, seconds: float) -> Shares:
+    """Start a server, and measure it for so long."""
     env = {"BENCH_MIDDLEWARE": "1" * setup.middleware}
     env |= {PURE: "1"} if setup.way == "Python" else {}
     with Server("benchmarks.busy:service", env=env, loop=setup.loop) as server:

@@ -31,6 +31,7 @@ def run(folder: Path, arguments: str, installed: str = "") -> subprocess.Complet
         ("viewer", "", "viewer"),
         ("demo", "", "viewer"),
         ("mcp", "", "mcp"),
+        ("top", "", "viewer"),
         ("rules build --all-jobs", "", "rules"),
         ("rules check --config shop.toml", "", "rules"),
     ],

@@ -98,9 +98,9 @@ def _rows(setups: Iterable[Setup], loads: list[Load], most: int) -> Iterator[Row
 def _runs(  # noqa: PLR0913 each is one dimension of the table
     server: Server, workers: int, load: Load, held: Path, *, kept: bool, most: int
 ) -> list[Run]:
-    """Two that agree, or three."""
+    """Until so many agree, or disagree, that a further one changes nothing."""
     runs: list[Run] = []
-    while len(runs) < most and sum(run.agrees for run in runs) < ENOUGH:
+    while len(runs) < most and max(map([run.agrees for run in runs].count, (True, False))) < ENOUGH:
         runs.append(measured(server, workers, load, held, kept=kept))
     return runs
 

@@ -23,7 +23,7 @@ def _hold(until: float) -> None:
 def service() -> FastAPI:
     """All of its routes."""
     app = FastAPI()
-    app.add_middleware(SidelightMiddleware)
+    app.add_middleware(SidelightMiddleware, slow_request_threshold=60)  # and no log lines
 
     @app.get("/pid")
     async def pid() -> int:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from benchmarks import busy
 from benchmarks.arrivals import report as arrivals
 
 pytestmark = [
@@ -25,3 +26,14 @@ def test_arrivals() -> None:
     _, charged, guilty = section.targets
     assert charged.met
     assert guilty.value > 0.5
+
+
+@pytest.mark.parametrize("way", ["native", "Python"])
+def test_busy(way: str) -> None:
+    """The page has most of what a route computes, and not much more, whichever way it is measured.
+
+    On a busy machine the route waits for a processor outside of what it clocks itself, too.
+    """
+    shares = busy.measured(busy.Setup("asyncio", way, middleware=False, ms=40), 2)
+    assert shares.truth > 5
+    assert 0.5 * shares.truth < shares.burn < 1.5 * shares.truth + 10

@@ -26,12 +26,12 @@ BEARER = {"Authorization": f"Bearer {TOKEN}"}
 
 @pytest.fixture(scope="module")
 def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
-    """A sidecar that requires a token, of a service that has no worker."""
+    """A sidecar that requires a token, of a service that has no worker, which an alert tells."""
     where = tmp_path_factory.mktemp("mcp")
     (where / "token").write_text(TOKEN)
     options = ("--token-file", str(where / "token"), "--history-step", "1s", "--job", "shop")
     with Sidecar(where / "store", where, *options, token=TOKEN) as found:
-        eventually(lambda: '"result":[{' in found.get("/api/v1/query?query=up")[1])
+        eventually(lambda: '"result":[{' in found.get("/api/v1/query?query=ALERTS")[1])
         yield found
 
 

@@ -10,6 +10,7 @@ from sidelight.cli.mcp import mcp
 from sidelight.cli.rules import rules
 from sidelight.cli.servers import sidecar, viewer
 from sidelight.cli.slow import slow
+from sidelight.cli.top import top
 from sidelight.cli.why import why
 from sidelight.errors import SidelightError
 
@@ -18,6 +19,7 @@ EXTRAS = {
     "mcp": "mcp",
     "rules": "rules",
     "sidecar": "sidecar",
+    "top": "viewer",
     "viewer": "viewer",
 }
 """The extra that each command needs."""
@@ -48,5 +50,5 @@ def main() -> None:
     """See what a FastAPI service is doing, and why it is slow."""
 
 
-for command in (config, dashboards, demo, doctor, mcp, rules, sidecar, slow, viewer, why):
+for command in (config, dashboards, demo, doctor, mcp, rules, sidecar, slow, top, viewer, why):
     main.add_command(command)
