@@ -17,11 +17,11 @@ PYTHONS := 3.11 3.12 3.13 3.14 3.15
 # Not all pins have wheels for 3.15 yet.
 PYTHONS_NEWEST := python3.14 python3.13 python3.12 python3.11 python3.15 python3
 REQUIREMENTS := requirements/tests.txt
-BUILT_FROM := pyproject.toml hatch_build.py instrumentation/sidelight/_fastpath.c
+BUILT_FROM := pyproject.toml hatch_build.py $(wildcard instrumentation/native/*)
 PIP_INSTALL := -m pip install --quiet
-# Some tests wait for servers: two at a time leave a part of two cores idle.
+# Tests of servers wait, the others compute: four of both at a time keep two cores busy.
 # Tests that share a server, a browser or a recording are a group, and run in one process.
-PARALLEL := -n 3 --dist loadgroup --no-loadscope-reorder
+PARALLEL := -n 4 --dist loadgroup --no-loadscope-reorder
 # What old versions of FastAPI and of the libraries that Sidelight watches could break. The servers
 # and tools are the same at both ends, so of the live tests three are enough, and what is marked
 # `newest` (matrices of faults and of sizes) runs once. `make test-all` runs all on both.
@@ -176,7 +176,7 @@ lint: setup  ## ruff, cppcheck, import contracts, workflows, and a strict build 
 	@.ci/system cppcheck=cppcheck
 	$(NEWEST)/bin/ruff check
 	$(NEWEST)/bin/ruff format --check
-	! command -v cppcheck >/dev/null || cppcheck $(CPPCHECK) instrumentation/sidelight/_fastpath.c
+	! command -v cppcheck >/dev/null || cppcheck $(CPPCHECK) instrumentation/native/fastpath.c
 	$(NEWEST)/bin/lint-imports --no-cache
 	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(NEWEST)/bin/check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml

@@ -17,7 +17,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-SOURCE = Path("instrumentation/sidelight/_fastpath.c")
+SOURCE = Path("instrumentation/native/fastpath.c")
+PACKAGE = Path("instrumentation/sidelight")
 BUILT = "_fastpath.*"
 
 
@@ -29,7 +30,7 @@ class NativeFastPath(BuildHookInterface):  # type: ignore[type-arg] # not generi
         wanted = os.environ.get("SIDELIGHT_NATIVE", "")
         if wanted not in {"", "0", "1"}:
             raise ValueError(f"SIDELIGHT_NATIVE={wanted!r}: use SIDELIGHT_NATIVE=0 or 1, or none")
-        package = Path(self.root) / SOURCE.parent
+        package = Path(self.root) / PACKAGE
         if version == "editable":
             (package / f"_fastpath{sysconfig.get_config_var('EXT_SUFFIX')}").unlink(missing_ok=True)
         if wanted == "0":

@@ -1,4 +1,4 @@
-"""``python -m benchmarks [cpu] [wire] [scrape] [scale] [memory] [dashboards] [fleet]``."""
+"""``python -m benchmarks [part …]``; `PARTS` are the parts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import cpu, memory, report, scale, scrape, wire
+from benchmarks import busy, cpu, memory, report, scale, scrape, waited, wire
+from benchmarks.arrivals import report as arrivals
 from benchmarks.contenders import CONTENDERS
 from benchmarks.dashboards import report as dashboards
 from benchmarks.fleet import report as fleet
@@ -22,6 +23,10 @@ def _cpu(options: argparse.Namespace) -> Section:
     return cpu.run(rounds=rounds, names=options.only, services=options.services)
 
 
+def _waited(options: argparse.Namespace) -> Section:
+    return waited.run(rounds=options.rounds or (50 if options.quick else 3000))
+
+
 def _wire(options: argparse.Namespace) -> Section:
     rounds = options.rounds or (2 if options.quick else 12)
     return wire.run(rounds=rounds, names=options.only, quick=options.quick)
@@ -29,15 +34,18 @@ def _wire(options: argparse.Namespace) -> Section:
 
 PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "cpu": _cpu,
+    "waited": _waited,
     "wire": _wire,
     "scrape": lambda options: scrape.run(quick=options.quick),
     "scale": lambda options: scale.run(quick=options.quick),
     "memory": lambda options: memory.run(quick=options.quick),
+    "arrivals": lambda options: arrivals.run(quick=options.quick),
+    "busy": lambda options: busy.run(quick=options.quick),
     "dashboards": lambda options: dashboards.run(quick=options.quick),
     "fleet": lambda options: fleet.run(quick=options.quick),
 }
-BY_NAME = {"dashboards", "fleet"}
-"""Parts that run only if they are named: they require Prometheus and have a report of their own."""
+BY_NAME = {"arrivals", "busy", "dashboards", "fleet"}
+"""Parts that run only if they are named: each has a report of its own."""
 
 
 def _names(known: dict[str, object]) -> Callable[[str], list[str]]:

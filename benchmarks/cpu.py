@@ -6,7 +6,7 @@ import asyncio
 import gc
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -50,19 +50,25 @@ def enter(name: str, service: Service) -> Entry:
     return Entry(name, contender, app)
 
 
-async def measure(service: Service, names: Sequence[str], rounds: int) -> list[Entry]:
+async def measure(
+    service: Service,
+    names: Sequence[str],
+    rounds: int,
+    answered: Callable[[], driver.Response] = driver.Response,
+) -> list[Entry]:
     """Interleave all contenders, in another random order each round."""
     entries = [enter(name, service) for name in names]
     async with AsyncExitStack() as stack:
         for entry in entries:
             await stack.enter_async_context(driver.lifespan(entry.app))
-            await driver.batch(entry.app, service.path, WARM_UP)
+            await driver.batch(entry.app, service.path, WARM_UP, answered)
         gc.collect()
         gc.freeze()
         for _ in range(rounds):
             for entry in random.sample(entries, len(entries)):
                 await asyncio.sleep(0)  # so that timers that are due run outside of a batch
-                entry.costs.append(await driver.batch(entry.app, service.path, BATCH))
+                cost = await driver.batch(entry.app, service.path, BATCH, answered)
+                entry.costs.append(cost)
         for entry in entries:
             await _check(entry, service, WARM_UP + rounds * BATCH)
         gc.unfreeze()
@@ -84,7 +90,7 @@ def run(*, rounds: int, names: Sequence[str], services: Sequence[str]) -> Sectio
     for service in (SERVICES[name] for name in services):
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             entries = runner.run(measure(service, names, rounds))
-        section.text += _table(service, entries)
+        section.text += f"\n### {service.text}\n\n{comparison(entries)}"
         section.targets += _targets(service, entries)
         if "sidelight" in names and extension is not None:
             added = _in_python(service.name, rounds)
@@ -116,7 +122,8 @@ def _added(entries: Sequence[Entry]) -> dict[str, stats.Summary]:
     return {e.name: stats.added(e.costs, bare, INTERRUPTED) for e in entries if e.name != "bare"}
 
 
-def _table(service: Service, entries: Sequence[Entry]) -> str:
+def comparison(entries: Sequence[Entry]) -> str:
+    """What each contender adds, as a table."""
     added = _added(entries)
     rows = [
         [
@@ -129,7 +136,7 @@ def _table(service: Service, entries: Sequence[Entry]) -> str:
         for entry in entries
     ]
     head = ["contender", "added, µs", "median's 95 %", "on average", "whole request, µs"]
-    return f"\n### {service.text}\n\n{table(head, rows)}"
+    return table(head, rows)
 
 
 def _targets(service: Service, entries: Sequence[Entry]) -> list[Target]:

@@ -39,18 +39,27 @@ def pinned(cores: set[int] | None) -> Iterator[None]:
 class Server:
     """One uvicorn process with its workers."""
 
-    def __init__(self, factory: str, *, workers: int = 1, env: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        factory: str,
+        *,
+        workers: int = 1,
+        env: Mapping[str, str],
+        loop: str = "uvloop",
+        http: str = "httptools",
+    ) -> None:
+        """``factory`` is one of `benchmarks.applications`, or has a module of its own."""
         self.factory = factory
         self.port = free_port()
         command = [
             sys.executable,
             "-m",
             "uvicorn",
-            f"benchmarks.applications:{factory}",
+            factory if ":" in factory else f"benchmarks.applications:{factory}",
             "--factory",
         ]
         command += ["--host", "127.0.0.1", "--port", str(self.port), "--workers", str(workers)]
-        command += ["--loop", "uvloop", "--http", "httptools"]
+        command += ["--loop", loop, "--http", http]
         command += ["--no-access-log", "--log-level", "warning"]
         self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **env})
 

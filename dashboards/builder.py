@@ -35,11 +35,22 @@ TITLES: Final = {
 }
 WIDTH: Final = 24
 """The columns of Grafana's grid."""
-VERSIONS: Final = f"count by (job, service_version) ({queries.raw('target_info')}"
-DEPLOYS: Final = (
-    f"{VERSIONS}) unless on (job, service_version) {VERSIONS} offset 5m) "
-    f"and on (job) count by (job) ({queries.raw('target_info')} offset 5m)"
-)
+VERSIONS: Final = "count by (job, service_version)"
+NOW, BEFORE = (f"{queries.raw('target_info')}{offset}" for offset in ("", " offset 5m"))
+
+
+def _changed(what: str, there: str, unless: str) -> str:
+    """Versions that a service has at one time and not at another, at which it has others."""
+    versions = (
+        f"{VERSIONS} ({there}) unless on (job, service_version) {VERSIONS} ({unless}) "
+        f"and on (job) count by (job) ({unless})"
+    )
+    return f'label_replace({versions}, "change", "{what}", "job", ".*")'
+
+
+DEPLOYS: Final = f"{_changed('began', NOW, BEFORE)} or {_changed('ended', BEFORE, NOW)}"
+"""Where the set of a service's versions has changed in the last five minutes."""
+RELEASE: Final = "{{job}} {{service_version}} {{change}}"
 FIRING: Final = f'ALERTS{{{JOB},alertstate="firing",severity=~"critical|warning"}}'
 SERVICES: Final = " or ".join(
     f"count by (job) ({series})"
@@ -110,7 +121,7 @@ def dashboard(
     alerts = f"count by (job, alertname) ({FIRING})"
     made.annotations(
         [
-            _annotation("Deploys", DEPLOYS, "{{job}} {{service_version}}", colours.DEPLOY),
+            _annotation("Deploys", DEPLOYS, RELEASE, colours.DEPLOY),
             _annotation("Alerts", alerts, "{{job}}: {{alertname}}", colours.BAD),
         ]
     )

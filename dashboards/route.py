@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from dashboards import shared
+from dashboards import route_calls, shared
 from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, CLIENT_ERROR, PLAIN, QUANTILES, WARN, levels
 from dashboards.panels import NO_DATA, NO_SIDELIGHT, SIDELIGHT_ONLY, PanelBuilder, stat, time_series
@@ -323,7 +323,15 @@ DASHBOARD: Final = dashboard(
     shared.log_lines(),
     Section("Duration", [Row(9, DURATIONS), Row(7, COMPARISONS)]),
     Section("Totals over the time range", [Row(4, TOTALS)]),
-    Section("Causes of latency", [Row(7, WAITS), Row(8, LATENCY_CAUSES), Row(7, OTHER_CAUSES)]),
+    Section(
+        "Causes of latency",
+        [
+            Row(7, WAITS),
+            Row(8, LATENCY_CAUSES),
+            Row(7, OTHER_CAUSES),
+            Row(7, route_calls.PANELS),
+        ],
+    ),
     Section("Client errors, lost requests and body size", [Row(8, CLIENT_ERRORS)]),
     Section("WebSockets", [Row(7, WEBSOCKETS)]),
     variables=("job", "instance", "route", "method"),

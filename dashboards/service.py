@@ -193,6 +193,29 @@ EXCEPTIONS: Final = table(
 )
 
 
+OF_VERSION: Final = ("job", "service_version")
+NEWEST: Final = in_top(recorded(names.VERSION_SINCE), 20, *OF_VERSION)
+RELEASES: Final = table(
+    "Releases",
+    "The versions that run now, the newest first, of a service that reports its version: two while "
+    "a release is in progress. Errors are 5xx responses. "
+    f"{shared.ALL_INSTANCES}",
+    [SERVICE, Key("service_version", "Version")],
+    Column(f"time() - {recorded(names.VERSION_SINCE)} {NEWEST}", "Running for", "s"),
+    Column(f"{total(recorded(names.VERSION_STATUS), *OF_VERSION)} {NEWEST}", "Requests/s", "reqps"),
+    coloured_column(
+        f"{total(recorded(names.VERSION_ERRORS), *OF_VERSION)} {NEWEST}",
+        "Errors",
+        "percentunit",
+        *ERROR_RATIO,
+    ),
+    Column(f"{total(recorded(names.VERSION_MEAN), *OF_VERSION)} {NEWEST}", "Mean latency", "s"),
+    sort="Running for",
+    descending=False,
+    empty="No version is reported: set service_version",
+)
+
+
 def _spread(expr: str, *, by_rule: bool = False) -> list[Query]:
     """The highest, median and lowest instance, in place of one line for each."""
     aggregations = {"highest": "max(", "median": "quantile(0.5, ", "lowest": "min("}
@@ -277,7 +300,10 @@ TOTALS: Final = shared.totals()
 DASHBOARD: Final = dashboard(
     __name__,
     "Requests, errors and latency of a service, then its routes, its saturation and its instances.",
-    Section("", [Row(4, OVERVIEW), Row(7, RED), Row(7, [shared.firing_alerts()])]),
+    Section(
+        "",
+        [Row(4, OVERVIEW), Row(7, RED), Row(7, [shared.firing_alerts()]), Row(4, [RELEASES])],
+    ),
     shared.log_lines(),
     Section("Duration", [Row(9, DURATIONS)]),
     Section("Routes", [Row(12, [ROUTES]), Row(8, [EXCEPTIONS])]),

@@ -1,5 +1,6 @@
 """What every test starts from: no setting but its own, and nobody else's metrics."""
 
+import gc
 import logging
 import os
 from collections.abc import Iterator
@@ -11,11 +12,10 @@ import pytest
 from hypothesis import settings
 
 from sidelight.extension import PURE
-from tests import processes
+from tests import order, processes
 
 settings.register_profile("patient", deadline=None)  # another process may have the machine
 settings.load_profile("patient")
-LONG_GROUPS = {"browser", "dashboards", "drill", "prometheus-oracle", "promtool", "test_lessons"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -35,39 +35,23 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share something started run in one process; tests that take long run first.
-
-    What is begun last is waited for by all.
-    """
-    for item in items:
-        shared = sharing(item)
-        if shared and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(shared))
-    items.sort(key=lambda item: (not of_long_group(item), item.get_closest_marker("live") is None))
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Tests that share something started run in one process; tests that take long run first."""
+    order.grouped(items)
+    # In one process, a fixture of a module would be made anew after each test of another.
+    several = getattr(config.option, "loadgroup", False)
+    items[:] = order.ordered(items, taking_turns=several)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Stops a run in which pytest-xdist keeps no group together: it would take twice as long."""
+    """Stop a run in which pytest-xdist keeps no group together: it would take twice as long."""
     if getattr(session.config.option, "loadgroup", False):
         for item in session.items:
             if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
                 raise pytest.UsageError(f"pytest-xdist does not know the group of {item.nodeid}")
-
-
-def of_long_group(item: pytest.Item) -> bool:
-    """Whether a test is of a group that takes most of a minute, whoever else is at work."""
-    return any(mark.args[0] in LONG_GROUPS for mark in item.iter_markers("xdist_group"))
-
-
-def sharing(item: pytest.Item) -> str:
-    """Whose fixture a test shares: its module's, or a folder's that has one for all tests."""
-    known = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}
-    fixtures = [fixture for fixtures in known.values() for fixture in fixtures]
-    for fixture in fixtures:
-        if fixture.scope == "session" and fixture.baseid.startswith("tests/"):
-            return fixture.baseid
-    return item.path.stem if any(fixture.scope == "module" for fixture in fixtures) else ""
+    # What has been imported stays: to look for garbage in it costs half a second each time.
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

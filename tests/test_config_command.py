@@ -72,12 +72,15 @@ def test_arguments_of_an_application(file: Path) -> None:
 
 
 def test_the_name_of_opentelemetry(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a service in the settings, its name is OpenTelemetry's, if there is one."""
+    """Without a service in the settings, its name and version are OpenTelemetry's, if any."""
     assert rows(call())["service"] == ["None", "default"]
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=bank")
     assert rows(call())["service"] == ["'bank'", "OTEL_RESOURCE_ATTRIBUTES"]
     monkeypatch.setenv("OTEL_SERVICE_NAME", "shop")
     assert rows(call())["service"] == ["'shop'", "OTEL_SERVICE_NAME"]
+    assert rows(call())["service_version"] == ["None", "default"]
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.version=7")
+    assert rows(call())["service_version"] == ["'7'", "OTEL_RESOURCE_ATTRIBUTES"]
 
 
 def test_everything_is_turned_off(empty_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

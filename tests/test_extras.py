@@ -8,7 +8,7 @@ import pytest
 
 WITHOUT_EXTRAS = """
 import sys
-for name in ("fastapi", "google_re2", "re2", "httpx", "nicegui", "numpy", "opentelemetry",
+for name in ("fastapi", "google_re2", "re2", "httpx", "mcp", "nicegui", "numpy", "opentelemetry",
              "prometheus_client", "promql_parser", "rich", "uvicorn", "websockets", "yaml"):
     if name != sys.argv[1]:
         sys.modules[name] = None
@@ -30,6 +30,8 @@ def run(folder: Path, arguments: str, installed: str = "") -> subprocess.Complet
         ("sidecar --directory store --history 1h", "uvicorn", "history"),
         ("viewer", "", "viewer"),
         ("demo", "", "viewer"),
+        ("mcp", "", "mcp"),
+        ("top", "", "viewer"),
         ("rules build --all-jobs", "", "rules"),
         ("rules check --config shop.toml", "", "rules"),
     ],
@@ -49,3 +51,10 @@ def test_other_commands_need_no_extra(command: str, tmp_path: Path) -> None:
     """The commands without an extra run with the package alone."""
     done = run(tmp_path, command)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+
+
+def test_why_needs_no_extra(tmp_path: Path) -> None:
+    """It asks over HTTP with the standard library; here nothing answers."""
+    done = run(tmp_path, "why http://127.0.0.1:9")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "http://127.0.0.1:9/api/v1/query can't be reached" in done.stdout

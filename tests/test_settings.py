@@ -85,6 +85,8 @@ BAD: list[tuple[str, Any, str]] = [
     ("directory", 5, "absolute"),
     ("service", "", "empty"),
     ("service", 5, "text"),
+    ("service_version", " ", "empty"),
+    ("service_version", 2.1, 'service_version="2.1.0"'),
     ("queue_header", "", "name of a header"),
     ("queue_header", "x request start", "name of a header"),
     ("queue_header", "x-request-start:", "name of a header"),
@@ -184,6 +186,7 @@ ENVIRONMENT: list[tuple[str, str, str, Any]] = [
     ("SIDELIGHT_PHASE_SAMPLE_INTERVAL", "0", "phase_sample_interval", 0),
     ("SIDELIGHT_DIR", "/run/x", "directory", "/run/x"),
     ("SIDELIGHT_SERVICE", "shop", "service", "shop"),
+    ("SIDELIGHT_SERVICE_VERSION", "2.1.0", "service_version", "2.1.0"),
     ("SIDELIGHT_QUEUE_HEADER", "X-Request-Start", "queue_header", "x-request-start"),
 ]
 
@@ -223,6 +226,7 @@ WRONG_ENVIRONMENT = [
     ("SIDELIGHT_MAX_SERIES", "", "max_series"),
     ("SIDELIGHT_DIR", "relative", "directory"),
     ("SIDELIGHT_SERVICE", " ", "service"),
+    ("SIDELIGHT_SERVICE_VERSION", "", "service_version"),
     ("SIDELIGHT_QUEUE_HEADER", "", "queue_header"),
 ]
 

@@ -36,7 +36,9 @@ def test_the_matrix_has_the_pythons_of_the_classifiers() -> None:
 def test_actions_are_pinned() -> None:
     """Each action is named by a commit, with its version in a comment."""
     for path in WORKFLOWS:
-        for uses in re.findall(r"uses: (.*)", path.read_text()):
+        found = re.findall(r"uses: (.*)", path.read_text())
+        assert found, path
+        for uses in found:
             assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", uses), uses
 
 

@@ -46,9 +46,10 @@ class Options(TypedDict, total=False):
     ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label sets a
     worker keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0
     for none. ``directory``: the directory that the workers share, if a sidecar is to read it too.
-    ``service``: the service's name. ``queue_header``: the header in which a trusted proxy says when
-    it received a request. ``registry``: the ``CollectorRegistry`` of the application's
-    own metrics, in place of prometheus_client's default one.
+    ``service``: the service's name; ``service_version``: its release. ``queue_header``: the header
+    in which a trusted proxy says when it received a request. ``registry``: the
+    ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default
+    one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
@@ -64,6 +65,7 @@ class Options(TypedDict, total=False):
     phase_sample_interval: int
     directory: str | os.PathLike[str]
     service: str
+    service_version: str
     queue_header: str
     registry: Any
 
@@ -90,6 +92,7 @@ class Settings:
     phase_sample_interval: int = 100
     directory: str | None = None
     service: str | None = None
+    service_version: str | None = None
     queue_header: str | None = None
     registry: Any = None
     file: SettingsFile | None = None
@@ -306,8 +309,16 @@ def _metrics_path(key: str, value: Any) -> str | None:
 
 
 def _text(key: str, value: Any) -> str:
+    return _some_text(key, value, f'{key}="shop"')
+
+
+def _version(key: str, value: Any) -> str:
+    return _some_text(key, value, f'{key}="2.1.0"')
+
+
+def _some_text(key: str, value: Any, example: str) -> str:
     if not isinstance(value, str) or not value.strip() or not _is_unicode(value):
-        raise SettingsError(key, value, "must be text that is not empty", f'{key}="shop"')
+        raise SettingsError(key, value, "must be text that is not empty", example)
     return str(value)
 
 
@@ -380,6 +391,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "phase_sample_interval": _phases,
     "directory": _directory,
     "service": _text,
+    "service_version": _version,
     "queue_header": _field_name,
     "registry": _registry,
 }

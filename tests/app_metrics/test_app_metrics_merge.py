@@ -79,13 +79,12 @@ def test_gauges_of_the_living_are_told_apart_by_worker() -> None:
 
 
 def test_an_application_that_has_a_label_worker_keeps_it() -> None:
-    """A gauge with a label ``worker`` of its own never has that label twice."""
+    """A gauge with a label ``worker`` of its own gets ``sidelight_worker`` beside it."""
     into: dict[str, AppFamily] = {}
     samples: dict[tuple[str, app_families.AppLabels], float] = {("", (("worker", "mine"),)): 1.0}
     merge(into, [AppFamily("depth", "gauge", "", "", "", samples)], "0")
-    for _, labels in into["depth"].samples:
-        names = [name for name, _ in labels]
-        assert len(names) == len(set(names))
+    expected = {("", (("worker", "mine"), ("sidelight_worker", "0"))): 1.0}
+    assert into["depth"].samples == expected
 
 
 def test_kinds_that_disagree_are_not_mixed() -> None:

@@ -227,6 +227,7 @@ def test_what_never_happens_exports_nothing() -> None:
     app = service()
     call(app, "GET", "/r0")
     names = scrape(app).names
+    assert "http_server_request_duration_seconds_count" in names
     for never in (
         "fastapi_time_to_first_byte_seconds",
         "fastapi_background_task_duration_seconds",

@@ -138,8 +138,11 @@ def test_an_asynchronous_endpoint_waits_for_no_thread() -> None:
 
 @told
 @pytest.mark.parametrize(("every", "least", "most"), [(1, 600, 600), (10, 20, 200), (0, 0, 0)])
-def test_one_request_in_so_many(every: int, least: int, most: int) -> None:
+def test_one_request_in_so_many(
+    every: int, least: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The setting says of how many requests one is looked at, on average; 0 is none."""
+    monkeypatch.setattr("sidelight.asgi.phases.LEAST_APART", 0)
     app = measured(every)
 
     @app.get("/")
@@ -156,8 +159,9 @@ def test_one_request_in_so_many(every: int, least: int, most: int) -> None:
 
 
 @told
-def test_a_rhythm_of_the_traffic_hides_no_route() -> None:
+def test_a_rhythm_of_the_traffic_hides_no_route(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two routes in turn are both looked at."""
+    monkeypatch.setattr("sidelight.asgi.phases.LEAST_APART", 0)
     app = measured(10)
 
     @app.get("/one")
@@ -435,6 +439,21 @@ def test_a_fault_of_ours_reaches_no_request(monkeypatch: pytest.MonkeyPatch) -> 
     page = scrape(app)
     assert page.value("sidelight_internal_errors_total", where="phases") == 1
     assert page.routes["/plain"] == 2
+
+
+@told
+def test_many_requests_a_second_are_not_all_sampled() -> None:
+    """Of many requests that are chosen, those within a tenth of a second are sampled once."""
+    app = measured(every=2)
+
+    @app.get("/")
+    async def home() -> None: ...
+
+    start = time.monotonic()
+    for _ in range(300):
+        assert call(app).status == 200
+    most = 1 + (time.monotonic() - start) / 0.1
+    assert 1 <= counts(scrape(app), "/")["endpoint"] <= most < 150
 
 
 @told

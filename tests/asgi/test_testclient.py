@@ -5,13 +5,13 @@ import os
 import threading
 import time
 import warnings
-from pathlib import Path
 
 import pytest
 from fastapi import FastAPI
 
 from sidelight import SidelightMiddleware
 from tests.descriptors import needs_listing, open_descriptors
+from tests.listing import shared_directories
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # an old Starlette on a new anyio
@@ -31,12 +31,6 @@ def client() -> TestClient:
 
     app.add_middleware(SidelightMiddleware)
     return TestClient(app, raise_server_exceptions=False)
-
-
-def files() -> set[str]:
-    """Files of this process's user, and of no server that runs beside the tests."""
-    folder = Path(f"/dev/shm/sidelight-{os.getuid()}")
-    return {str(path) for path in folder.rglob("*")} if folder.is_dir() else set()
 
 
 def descriptors() -> int:
@@ -76,15 +70,15 @@ def test_clients_leave_nothing_behind(*, entered: bool, number: int) -> None:
     for _ in range(5):
         use(entered=entered)
     gc.collect()
-    before = files(), names(), descriptors()
+    before = shared_directories(os.getpid()), names(), descriptors()
     for _ in range(number):
         use(entered=entered)
     gc.collect()
     until = time.monotonic() + 10  # what earlier tests left running may start a thread and end it
     while time.monotonic() < until and (names() - before[1] or descriptors() > before[2] + 2):
         time.sleep(0.05)
-    now = files(), names(), descriptors()
-    assert {path for path in now[0] - before[0] if f"-{os.getpid()}-" in path} == set()
+    now = shared_directories(os.getpid()), names(), descriptors()
+    assert now[0] == before[0]
     assert now[1] <= before[1]
     assert now[2] <= before[2] + 2
 

@@ -8,6 +8,7 @@ from typing import Final
 from sidelight.contract import ERROR, METHOD, ROUTE, STATUS
 from sidelight.slo import names
 from sidelight.slo.recording import CLASS
+from sidelight.slo.versions import VERSION
 from sidelight.slo.windows import BASE, LONG, SHORT
 
 _OF_ROUTE = (METHOD, ROUTE)
@@ -29,6 +30,10 @@ RECORDED: Final[dict[str, tuple[str, ...]]] = {
     names.ROUTE_SLOW_FROM: _OF_ROUTE,
     names.INSTANCE_STATUS: (STATUS,),
     names.INSTANCE_TIME: (),
+    names.VERSION_STATUS: (VERSION, STATUS),
+    names.VERSION_ERRORS: (VERSION,),
+    names.VERSION_MEAN: (VERSION,),
+    names.VERSION_SINCE: (VERSION,),
     names.OBJECTIVE: _OF_SLO,
     names.SECONDS: _OF_SLO,
     names.WINDOW: _OF_SLO,

@@ -31,6 +31,7 @@ def drill(stack: Stack, crowd: Crowd, fault: Fault, most: float = MOST) -> None:
         eventually(told, most)
         first = told()[0]
         assert names(first), (first.labels, first.text)
+        eventually(lambda: explained(stack, fault), most)
     over = time.monotonic()
 
     def ended() -> bool:
@@ -47,6 +48,17 @@ def drill(stack: Stack, crowd: Crowd, fault: Fault, most: float = MOST) -> None:
     for one in told():
         assert names(one), (one.labels, one.text)
     nobody_else_is_woken(heard, fault)
+
+
+def explained(stack: Stack, fault: Fault) -> bool:
+    """Whether `sidelight why` names the cause and its route; first of all, where it pages."""
+    found = stack.why()
+    causes = found["causes"][: 1 if fault.pages else None]
+    named = [one for one in causes if one["kind"] in fault.kinds]
+    if fault.route:
+        named = [one for one in named if one["route"] == fault.route]
+    state = {"critical"} if fault.pages else {"critical", "warning"}
+    return bool(named) and found["state"] in state
 
 
 def nobody_else_is_woken(heard: list[Heard], fault: Fault) -> None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.drill.crowd import Call, Crowd
 from tests.drill.inbox import Heard
 from tests.drill.stack import WORKERS, Stack
 from tests.live.counting import settle
 from tests.live.servers import eventually
+from tests.serving import serving
 
 Names = Callable[[Heard], bool]
 STEADY = "min_over_time({rate}[{half}]) > 1 and {rate} offset {half}"
@@ -24,6 +26,10 @@ class Fault(NamedTuple):
     alert: str
     pages: bool
     during: Callable[[Stack, Crowd], AbstractContextManager[Names]]
+    kinds: tuple[str, ...]
+    """What `sidelight why` calls the cause."""
+    route: str | None = None
+    """The route that it names; none where the cause has none."""
 
     @property
     def severity(self) -> str:
@@ -44,7 +50,7 @@ def _asked(stack: Stack, method: str, path: str, rate: float, clients: int) -> C
 def errors(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A search in four fails; it has no objective of its own, so the text must name it."""
     with _asked(stack, "GET", "/search?wrong=1", 4, 4):
-        yield lambda heard: "Most of them are on GET /search." in heard.text
+        yield lambda heard: "Most of them are on GET /search, with SearchError." in heard.text
 
 
 @contextmanager
@@ -59,7 +65,7 @@ def latency(stack: Stack, _: Crowd) -> Iterator[Names]:
 def blocked(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A route holds the loop for a quarter of a second, up to twice a second."""
     with _asked(stack, "GET", "/images/kite?wrong=1", 2, 1):
-        yield lambda heard: heard.labels["http_route"] == "/images/{name}"
+        yield lambda heard: heard.labels["http_route"] == IMAGES
 
 
 @contextmanager
@@ -86,8 +92,39 @@ def connections(stack: Stack, _: Crowd) -> Iterator[Names]:
     """Both connections of one worker are kept, and calls wait for them."""
     pid = stack.service.workers()[-1]
     where = {**_place(stack, pid), "db_client_connection_pool_name": "stock"}
+    route = "connections there are in use by /stock/{item_id}: "
+
+    def names(heard: Heard) -> bool:
+        return where.items() <= heard.labels.items() and route in heard.text
+
     with _asked(stack, "GET", f"/stock/3?wrong={pid}", 30, 8):
-        yield lambda heard: where.items() <= heard.labels.items()
+        yield names
+
+
+@contextmanager
+def upstream(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """A server that the service asks answers with 503; the service's own clients get a 200."""
+
+    class Unavailable(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(503)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with serving(Unavailable) as port, _asked(stack, "GET", f"/prices?port={port}", 5, 4):
+        yield lambda heard: heard.labels["server_port"] == str(port)
+
+
+@contextmanager
+def telemetry(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """A collector of the application's own metrics raises; no request is affected."""
+    broken = stack.where / "broken"
+    broken.touch()
+    try:
+        yield lambda heard: heard.labels["instance"] == stack.instance
+    finally:
+        broken.unlink()
 
 
 @contextmanager
@@ -145,14 +182,45 @@ def _place(stack: Stack, pid: int) -> dict[str, str]:
     return {"instance": stack.instance, "worker": stack.worker(pid)}
 
 
+STOCK = "/stock/{item_id}"
+IMAGES = "/images/{name}"
 FAULTS = (
-    Fault("errors on one route", "AvailabilityErrorBudgetBurn", True, errors),
-    Fault("latency on one route", "LatencyErrorBudgetBurn", True, latency),
-    Fault("blocked loop", "EventLoopBlocked", False, blocked),
-    Fault("clients of a held loop", "LatencyErrorBudgetBurn", True, victims),
-    Fault("thread pool exhausted", "ThreadPoolSaturated", False, threads),
-    Fault("connection pool exhausted", "ConnectionPoolExhausted", False, connections),
-    Fault("a worker killed again and again", "RestartLoop", False, killed),
-    Fault("traffic stopped", "TrafficStopped", True, stopped),
-    Fault("the service down", "TargetsDown", True, down),
+    Fault(
+        "errors on one route", "AvailabilityErrorBudgetBurn", True, errors, ("errors",), "/search"
+    ),
+    Fault(
+        "latency on one route",
+        "LatencyErrorBudgetBurn",
+        True,
+        latency,
+        ("wait", "work", "slow"),
+        "/checkout",
+    ),
+    Fault("blocked loop", "EventLoopBlocked", False, blocked, ("event_loop",), IMAGES),
+    Fault(
+        "clients of a held loop", "LatencyErrorBudgetBurn", True, victims, ("event_loop",), IMAGES
+    ),
+    Fault(
+        "thread pool exhausted", "ThreadPoolSaturated", False, threads, ("thread_pool",), "/report"
+    ),
+    Fault(
+        "connection pool exhausted",
+        "ConnectionPoolExhausted",
+        False,
+        connections,
+        ("connection_pool",),
+        STOCK,
+    ),
+    Fault(
+        "an upstream that fails",
+        "HTTPClientErrors",
+        False,
+        upstream,
+        ("upstream_errors",),
+        "/prices",
+    ),
+    Fault("broken telemetry", "SidelightErrors", False, telemetry, ("telemetry",)),
+    Fault("a worker killed again and again", "RestartLoop", False, killed, ("restarts",)),
+    Fault("traffic stopped", "TrafficStopped", True, stopped, ("no_traffic",)),
+    Fault("the service down", "TargetsDown", True, down, ("down",)),
 )

@@ -1,5 +1,6 @@
 """Everything between a user and a pager, on this machine: all parts are the real ones."""
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -68,18 +69,22 @@ class Stack:
 
     def serve(self) -> Server:
         """The service on its port, with both workers ready."""
+        self.service = self.instance_of_service(self.port, self.store)
+        return self.service
+
+    def instance_of_service(self, port: int, store: Path) -> Server:
+        """The service on a port, with both workers ready."""
         service = Server(
             (
                 *("uvicorn", "tests.drill.service:app", "--app-dir", str(ROOT)),
-                *("--port", str(self.port), "--workers", str(WORKERS), "--log-level", "critical"),
+                *("--port", str(port), "--workers", str(WORKERS), "--log-level", "critical"),
             ),
-            {"SIDELIGHT_DIR": str(self.store)},
+            {"SIDELIGHT_DIR": str(store)},
             self.where,
         )
-        service.port = self.port
+        service.port = port
         self._parts.callback(service.destroy)
-        self.service = service.ready()
-        return service
+        return service.ready()
 
     @property
     def instance(self) -> str:
@@ -103,6 +108,16 @@ class Stack:
     def query(self, expression: str) -> list[Any]:
         """What Prometheus answers."""
         found: list[Any] = query(self.prometheus, expression)
+        return found
+
+    def why(self) -> dict[str, Any]:
+        """What `sidelight why --json` says of Prometheus, with the drill's window."""
+        url = f"http://127.0.0.1:{self.prometheus}"
+        command = (SIDELIGHT, "why", "--json", "--job", "shop", "--window", self.time("5m"), url)
+        done = subprocess.run(
+            command, check=True, capture_output=True, timeout=PATIENCE, cwd=self.where
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
         return found
 
     def _start_alertmanager(self) -> None:

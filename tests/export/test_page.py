@@ -377,10 +377,15 @@ def test_infos() -> None:
 
 
 def test_service_name_from_opentelemetrys_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a setting, the name and version are those OpenTelemetry's variables give."""
+    """Without settings, the name and version are those OpenTelemetry's variables give."""
     monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", "service.name=a%20b,service.version=7,x")
     (target,) = scrape(service()).series("target_info")
     assert (target["service_name"], target["service_version"]) == ("a b", "7")
+    (target,) = scrape(service(service_version="8")).series("target_info")
+    assert target["service_version"] == "8"
+    monkeypatch.setenv("SIDELIGHT_SERVICE_VERSION", "9")
+    (target,) = scrape(service()).series("target_info")
+    assert target["service_version"] == "9"
     monkeypatch.setenv("OTEL_SERVICE_NAME", 'quo"ted\\ \n')
     (target,) = scrape(service()).series("target_info")
     assert target["service_name"] == 'quo"ted\\ \n'

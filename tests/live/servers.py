@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-from sidelight.store.directory import memory_folder
+from tests.listing import entries, shared_directories
 from tests.processes import FORK_SERVER, Forked
 
 HERE = Path(__file__).parent
@@ -57,9 +57,9 @@ def free_port() -> int:
 def children(pid: int) -> list[int]:
     """Processes started by ``pid``, without those that ended and multiprocessing's tracker."""
     found = []
-    for listing in Path(f"/proc/{pid}/task").glob("*/children"):
+    for task in entries(Path(f"/proc/{pid}/task")):
         with suppress(OSError):
-            found += [int(child) for child in listing.read_text().split()]
+            found += [int(child) for child in (task / "children").read_text().split()]
     return [child for child in found if running(child) and b"resource_tracker" not in line(child)]
 
 
@@ -158,15 +158,12 @@ class Server:
 
     def folders(self) -> list[Path]:
         """Directories in memory that were made for this server."""
-        base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
-        names = (
-            f"{server}-{self.pid}-*" for server in ("uvicorn", "gunicorn", "granian", "hypercorn")
-        )
-        return [folder for name in names for folder in base.glob(name)]
+        return shared_directories(self.pid)
 
     def files(self, suffix: str = ".worker") -> list[Path]:
         """Files of its workers in those directories."""
-        return [path for folder in self.folders() for path in folder.glob(f"*{suffix}")]
+        found = (path for folder in self.folders() for path in entries(folder))
+        return [path for path in found if path.name.endswith(suffix)]
 
     def leaves_nothing(self) -> None:
         """Its directory goes as soon as its end is seen."""

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from sidelight.store.directory import memory_folder
 from tests.live.conftest import Serve
 from tests.live.counting import Call, Samples, ask, fallen, requests, scrape, settle, value
 from tests.live.servers import PATIENCE, Server, eventually, running
@@ -28,15 +27,13 @@ def crash(server: Server) -> None:
 
 def test_one_process_leaves_no_file_at_all(uvicorn: Serve) -> None:
     """Without workers nothing is shared: no file is made, and the counts are there."""
-    base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
     server = uvicorn().ready()
     expected = ask(server, {ITEM: 5, MAKE: 2})
     counted = requests(scrape(server))
     assert {asked: counted[asked] for asked in expected} == dict(expected)
-    mine = f"-{server.pid}-"
-    assert not [path for path in base.glob("*") if mine in path.name]
+    assert server.folders() == []
     assert server.stop() in {0, -signal.SIGTERM}
-    assert not [path for path in base.glob("*") if mine in path.name]
+    assert server.folders() == []
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

@@ -1,16 +1,15 @@
 """gunicorn: its own workers and uvicorn's, preloaded or not, reloaded, and recycled."""
 
 import importlib.util
-import os
+import shutil
 import signal
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from sidelight.store.directory import memory_folder
+from tests.listing import shared_directories
 from tests.live.conftest import Serve
 from tests.live.counting import (
     Load,
@@ -154,22 +153,14 @@ def test_the_only_worker_recycled_keeps_the_totals(serve: Serve, kind: str) -> N
 def test_a_forked_child_of_a_worker_leaves_no_directory(serve: Serve) -> None:
     """A child that a gunicorn worker forks, and that records, makes no server of its own."""
     server = gunicorn(serve, KINDS[0], 2).ready(2)
-    base = Path(memory_folder()) / f"sidelight-{os.getuid()}"
-    before = {path.name for path in base.iterdir()}
     status, body = server.get("/fork/records", "POST")
     assert status == 200
     assert '"code":0' in body, server.log
     assert requests(scrape(server))["POST", "/fork/{kind}", "200"] == 1  # type: ignore[index]
-    left = {name for name in {path.name for path in base.iterdir()} - before if _ours(name, server)}
-    for name in left:
-        for path in (base / name).iterdir():
-            path.unlink()
-        (base / name).rmdir()
-    assert left == set()
     workers = server.workers()
+    left = [folder for worker in workers for folder in shared_directories(worker)]
+    for folder in left:
+        shutil.rmtree(folder)
+    assert left == []
     stops_clean(server)
     assert not any(map(running, workers))
-
-
-def _ours(name: str, server: Server) -> bool:
-    return any(name.startswith(f"gunicorn-{worker}-") for worker in server.workers())

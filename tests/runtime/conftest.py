@@ -8,7 +8,7 @@ from weakref import WeakSet
 
 import pytest
 
-from sidelight.runtime import instruments, watching
+from sidelight.runtime import control_groups, instruments, process, watching
 from tests.runtime import programs
 from tests.runtime.reading import Worker
 
@@ -57,3 +57,14 @@ def worker() -> Iterator[Worker]:
     instruments.attach(found.file)
     yield found
     instruments.detach(found.file)
+
+
+@pytest.fixture
+def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A system of files that the test makes: ``proc`` and ``groups``."""
+    for module, name in ((process, "_PROC"), (control_groups, "PROC")):
+        monkeypatch.setattr(module, name, tmp_path / "proc")
+    (tmp_path / "groups").mkdir()
+    control_groups._folders.cache_clear()
+    yield tmp_path
+    control_groups._folders.cache_clear()

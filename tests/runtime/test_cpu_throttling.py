@@ -3,19 +3,20 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from sidelight.cooperative import run_to_end
 from sidelight.export.collector import Collector
-from sidelight.runtime import control_groups, cpu_throttling, file_chores
+from sidelight.runtime import file_chores
 from sidelight.runtime.cpu_throttling import Throttling, throttling
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.settings import load
 from sidelight.store.process_store import Store
 from tests.cpu_group import cpu_group
+from tests.runtime.control_group_files import MOUNTED_V1, MOUNTED_V2, write
 
 V1 = "nr_periods 73\nnr_throttled 62\nthrottled_time 4807364291\n"
 V1_ROOT = "nr_periods 0\nnr_throttled 0\nthrottled_time 0\nnr_bursts 0\nburst_time 0\n"
@@ -25,34 +26,13 @@ V2 = (
     "nr_bursts 0\nburst_usec 0\n"
 )
 V2_WITHOUT_CONTROLLER = "usage_usec 82\nuser_usec 51\nsystem_usec 31\nnice_usec 0\n"
-MOUNTED_V2 = "29 22 0:26 / {groups} rw,nosuid,nodev - cgroup2 cgroup2 rw,nsdelegate\n"
-MOUNTED_V1 = (
-    "32 31 0:29 {root} {groups}/cpu,cpuacct ro,nosuid master:11 - cgroup cgroup rw,cpu,cpuacct\n"
-    "34 31 0:31 / {groups}/memory rw - cgroup cgroup rw,memory\n"
-    "41 31 0:38 / {groups}/unified rw - cgroup2 cgroup2 rw\n"
-)
-
-
-@pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A system of files that the test makes: ``proc`` and ``groups``."""
-    monkeypatch.setattr(control_groups, "PROC", tmp_path / "proc")
-    (tmp_path / "groups").mkdir()
-    cpu_throttling._folders.cache_clear()
-    yield tmp_path
-    cpu_throttling._folders.cache_clear()
 
 
 def throttled(
     system: Path, group: str, mounted: str, stats: Mapping[str, str]
 ) -> tuple[int, int] | None:
     """Periods and ns, from the files of a test; ``stats`` are those below ``groups``."""
-    files = {"proc/cgroup": group, "proc/mountinfo": mounted.format(groups=system / "groups")}
-    files |= {f"groups/{folder}/cpu.stat": text for folder, text in stats.items()}
-    for name, text in files.items():
-        path = system / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    write(system, group, mounted, {f"{folder}/cpu.stat": text for folder, text in stats.items()})
     found = throttling()
     return None if found is None else found[1:]
 

@@ -9,11 +9,22 @@ import pytest
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.runtime import instruments
 from sidelight.runtime.instruments import GaugeReading
+from sidelight.store.writer import StoreFull
 from tests.runtime.reading import Worker
 
 PENDING = METRICS["db_client_connection_pending_requests"]
 WAIT = METRICS["db_client_connection_wait_time_seconds"]
 TIMEOUTS = METRICS["db_client_connection_timeouts_total"]
+
+
+def fill(worker: Worker) -> None:
+    """Make series until no other fits."""
+    try:
+        for number in range(100_000):
+            worker.file.set(PENDING, (f"one-of-many-{number}", "0"), 1)
+    except StoreFull:
+        return
+    raise AssertionError("it is never full")
 
 
 @pytest.fixture(autouse=True)
@@ -45,6 +56,17 @@ def test_a_gauge_that_raises_stops_no_other(worker: Worker, name: str) -> None:
     instruments.poll(lambda: [GaugeReading(PENDING, (name + "-other",), -5)])
     assert worker.gauge(PENDING.name, name) == 1
     assert worker.gauge(PENDING.name, name + "-other") == 0
+
+
+def test_a_full_file_keeps_the_gauges_that_it_has(worker: Worker, name: str) -> None:
+    """A new series that does not fit any more stops no reading of those that have one."""
+    now = [GaugeReading(PENDING, (name,), 1)]
+    instruments.poll(lambda: now)
+    assert worker.gauge(PENDING.name, name) == 1
+    fill(worker)
+    now[:] = [GaugeReading(PENDING, (name + "-new",), 1), GaugeReading(PENDING, (name,), 2)]
+    assert worker.gauge(PENDING.name, name) == 2
+    assert worker.gauge(PENDING.name, name + "-new") is None
 
 
 def test_a_gauge_is_called_once(worker: Worker) -> None:

@@ -65,7 +65,7 @@ def test_an_idle_loop_is_not_waited_for(loop: Callable[[], asyncio.AbstractEvent
         late = clock.is_late(now)
         busy = now - start - 300 * MS
         assert clock.waited(start, now) < busy + NOTICEABLE
-        assert not late or busy >= NOTICEABLE  # on a machine that had no processor for it
+        assert not late or busy >= NOTICEABLE // 4  # on a machine that had no processor for it
 
     on(loop, program)
 

@@ -2,38 +2,26 @@
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from sidelight.runtime import process
+from sidelight.runtime import control_groups, process
 from sidelight.store import cleanup, supervisor
+from tests.runtime.control_group_files import MOUNTED_V1, MOUNTED_V2, write
 from tests.runtime.reading import Worker
 
 GIB = 1 << 30
 V1_UNLIMITED = 9223372036854771712
 
 
-@pytest.fixture
-def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A system of files that the test makes: ``proc`` and ``groups``."""
-    monkeypatch.setattr(process, "_PROC", tmp_path / "proc")
-    monkeypatch.setattr(process, "_GROUPS", tmp_path / "groups")
-    process._limits.cache_clear()
-    yield tmp_path
-    process._limits.cache_clear()
-
-
-def limit(system: Path, named: str, files: Mapping[str, object]) -> int | None:
+def limit(system: Path, named: str, mounted: str, files: Mapping[str, object]) -> int | None:
     """The limit of a process whose control group is ``named``, from the files of a test."""
-    for name, value in {"proc/cgroup": named, **files}.items():
-        path = system / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{value}\n")
-    process._limits.cache_clear()
+    write(system, named, mounted, files)
+    control_groups._folders.cache_clear()
     return process.memory_limit()
 
 
@@ -92,60 +80,64 @@ def test_descriptors_are_counted(monkeypatch: pytest.MonkeyPatch, *, by_size: bo
 def test_a_service_of_systemd_has_its_own_limit(system: Path) -> None:
     """Outside of a container the limit is at the group that the system names."""
     files = {
-        "groups/system.slice/memory.max": "max",
-        "groups/system.slice/shop.service/memory.max": GIB,
+        "system.slice/memory.max": "max",
+        "system.slice/shop.service/memory.max": GIB,
     }
-    assert limit(system, "0::/system.slice/shop.service", files) == GIB
+    assert limit(system, "0::/system.slice/shop.service", MOUNTED_V2, files) == GIB
 
 
 def test_the_limits_of_parent_groups_count(system: Path) -> None:
     """The limit is the smallest one of the group and its parents."""
     files = {
-        "groups/memory.max": 8 * GIB,
-        "groups/a/memory.max": 2 * GIB,
-        "groups/a/b/memory.max": "max",
-        "groups/a/b/c/memory.max": 4 * GIB,
-        "groups/other/memory.max": 1,
+        "memory.max": 8 * GIB,
+        "a/memory.max": 2 * GIB,
+        "a/b/memory.max": "max",
+        "a/b/c/memory.max": 4 * GIB,
+        "other/memory.max": 1,
     }
-    assert limit(system, "0::/a/b/c", files) == 2 * GIB
+    assert limit(system, "0::/a/b/c", MOUNTED_V2, files) == 2 * GIB
 
 
 def test_the_limit_of_a_group_of_version_1(system: Path) -> None:
     """The line with the memory controller counts, among those of others."""
     files = {
-        "groups/memory/memory.limit_in_bytes": V1_UNLIMITED,
-        "groups/memory/pod/memory.limit_in_bytes": 3 * GIB,
-        "groups/memory/pod/one/memory.limit_in_bytes": GIB,
-        "groups/memory/else/memory.limit_in_bytes": 1,
+        "memory/memory.limit_in_bytes": V1_UNLIMITED,
+        "memory/pod/memory.limit_in_bytes": 3 * GIB,
+        "memory/pod/one/memory.limit_in_bytes": GIB,
+        "memory/else/memory.limit_in_bytes": 1,
     }
     named = "9:name=systemd:/else\n8:cpu,memory:/pod/one\n1:cpu:/else\n0::/"
-    assert limit(system, named, files) == GIB
+    assert limit(system, named, MOUNTED_V1, files) == GIB
 
 
 @pytest.mark.parametrize(
-    ("named", "name"),
+    ("named", "mounted", "name"),
     [
-        ("0::/", "memory.max"),
-        ("", "memory.max"),
-        ("nonsense", "memory.max"),
-        ("0::/not/seen/from/here", "memory.max"),
-        ("0::/../../elsewhere", "memory.max"),
-        ("4:memory:/docker/0f", "memory/memory.limit_in_bytes"),
-        ("", "memory/memory.limit_in_bytes"),
+        ("0::/", MOUNTED_V2, "memory.max"),
+        ("", MOUNTED_V2, "memory.max"),
+        ("nonsense", MOUNTED_V2, "memory.max"),
+        ("0::/not/seen/from/here", MOUNTED_V2, "memory.max"),
+        ("0::/../../elsewhere", MOUNTED_V2, "memory.max"),
+        ("4:memory:/docker/0f", MOUNTED_V1, "memory/memory.limit_in_bytes"),
+        ("", MOUNTED_V1, "memory/memory.limit_in_bytes"),
     ],
 )
-def test_the_limit_inside_a_container(system: Path, named: str, name: str) -> None:
+def test_the_limit_inside_a_container(system: Path, named: str, mounted: str, name: str) -> None:
     """Where the group named can't be seen, the root is this container's."""
     (system / "elsewhere").mkdir()
     (system / "elsewhere" / "memory.max").write_text("1")
-    assert limit(system, named, {f"groups/{name}": GIB}) == GIB
+    assert limit(system, named, mounted, {name: GIB}) == GIB
+
+
+def test_groups_are_where_they_are_mounted(system: Path) -> None:
+    """The groups of a host that a container sees elsewhere than at /sys/fs/cgroup are found."""
+    mounted = MOUNTED_V2.replace("{groups}", "{groups}/host")
+    assert limit(system, "0::/shop", mounted, {"host/shop/memory.max": GIB}) == GIB
 
 
 def test_no_limit_is_none(system: Path) -> None:
     """There is no limit where the groups of either version have none, or no file exists."""
     assert process.memory_limit() is None
-    files = {
-        "groups/a/memory.max": "max",
-        "groups/memory/b/memory.limit_in_bytes": V1_UNLIMITED,
-    }
-    assert limit(system, "4:memory:/b\n0::/a", files) is None
+    assert limit(system, "0::/a", MOUNTED_V2, {"a/memory.max": "max"}) is None
+    unlimited = {"memory/b/memory.limit_in_bytes": V1_UNLIMITED}
+    assert limit(system, "4:memory:/b\n0::/a", MOUNTED_V1, unlimited) is None

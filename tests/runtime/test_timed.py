@@ -439,10 +439,10 @@ def test_turned_off_it_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_types_stay() -> None:
-    """A type checker sees the dependency's own type."""
-    assert_type(timed(one)(), int)
-    assert_type(timed(name="one")(one)(), int)
-    assert_type(timed(Callable(1)).number, int)
+    """A type checker sees the dependency's own type, and a call its value."""
+    assert assert_type(timed(one)(), int) == 1
+    assert assert_type(timed(name="one")(one)(), int) == 1
+    assert assert_type(timed(Callable(1)).number, int) == 1
 
 
 def test_it_is_public_and_loaded_when_asked_for() -> None:

@@ -1,6 +1,7 @@
 """Requests of watched HTTP clients: from the request to the end of its response."""
 
 import asyncio
+import contextvars
 import importlib
 import importlib.util
 import threading
@@ -12,12 +13,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
-from sidelight import watch
+from sidelight import SidelightMiddleware, watch
 from sidelight.cardinality import CardinalityLimiter
 from sidelight.contract import NANOSECONDS
 from sidelight.runtime.adapters import httpx_clients
+from sidelight.runtime.origin import ORIGIN
 from tests.asgi.clock import Clock
+from tests.asgi.driver import call
 from tests.runtime.reading import Worker
 from tests.serving import serving
 
@@ -106,14 +110,22 @@ def unbounded_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
 def seen(worker: Worker) -> dict[tuple[str, ...], int]:
     """Requests by method, server, status and error type."""
     found: Counter[tuple[str, ...]] = Counter()
-    for (method, server, _port, *answer), values in worker.all(NAME).items():
+    for (method, _route, server, _port, *answer), values in worker.all(NAME).items():
         found[method, server, *answer] += sum(values[1:])
+    return dict(found)
+
+
+def by_route(worker: Worker) -> dict[str, int]:
+    """Requests by the route that sent them."""
+    found: Counter[str] = Counter()
+    for (_method, route, *_), values in worker.all(NAME).items():
+        found[route] += sum(values[1:])
     return dict(found)
 
 
 def seconds(worker: Worker, port: str) -> float:
     """The time of successful GET requests to a port of this machine."""
-    return worker.all(NAME)["GET", HERE, port, "200", ""][0] / NANOSECONDS
+    return worker.all(NAME)["GET", "", HERE, port, "200", ""][0] / NANOSECONDS
 
 
 def both(
@@ -181,7 +193,7 @@ def test_servers_are_told_apart_by_their_port(library: Any, worker: Worker, name
     with watch(library.Client(transport=transport), name=name) as client:
         for url in addresses:
             client.get(url)
-    servers = {labels[1:3]: sum(values[1:]) for labels, values in worker.all(NAME).items()}
+    servers = {labels[2:4]: sum(values[1:]) for labels, values in worker.all(NAME).items()}
     assert servers == dict.fromkeys(addresses.values(), 1)
 
 
@@ -349,6 +361,53 @@ def test_labels_are_bounded(
     assert len({labels[1] for labels in found}) == httpx_clients.MOST_SERVERS + 1
     assert found["_OTHER", "_OTHER", "", ""] > 0
     assert found["_OTHER", "_OTHER", "", "_OTHER"] > 0
+
+
+def test_requests_count_for_the_route_that_sends_them(
+    library: Any, worker: Worker, name: str
+) -> None:
+    """A request has the route of the one whose endpoint or task sends it; others have none."""
+    transport = library.MockTransport(lambda _: library.Response(200))
+    client = watch(library.Client(transport=transport), name=name)
+    app = FastAPI()
+
+    @app.get("/in-a-thread/{item}")
+    def in_a_thread(item: int) -> None:
+        client.get("http://one.example/")
+
+    @app.get("/in-a-task/{item}")
+    async def in_a_task(item: int) -> None:
+        async with watch(library.AsyncClient(transport=transport), name=name + "-async") as other:
+            await asyncio.gather(*(other.get("http://one.example/") for _ in range(2)))
+
+    app.add_middleware(SidelightMiddleware)
+    for path in ("/in-a-thread/1", "/in-a-task/1", "/in-a-thread/2"):
+        assert call(app, "GET", path).status == 200
+    client.get("http://one.example/")
+    client.close()
+    assert by_route(worker) == {"/in-a-thread/{item}": 2, "/in-a-task/{item}": 2, "": 1}
+
+
+def test_routes_are_bounded(library: Any, worker: Worker, name: str) -> None:
+    """Past a number of label sets the route is _OTHER, and the server is still named."""
+
+    class Requested:
+        recorder = None
+
+        def route_of(self, path: str) -> str:
+            return path
+
+    transport = library.MockTransport(lambda _: library.Response(200))
+    client = watch(library.Client(transport=transport), name=name)
+    for number in range(httpx_clients.MOST_ROUTED + 20):
+        context = contextvars.copy_context()
+        context.run(ORIGIN.set, (Requested(), f"/r{number}"))
+        context.run(client.get, "http://one.example/")
+    client.close()
+    found = by_route(worker)
+    assert len(found) == httpx_clients.MOST_ROUTED + 1
+    assert found["_OTHER"] == 20
+    assert seen(worker) == {("GET", "one.example", "200", ""): httpx_clients.MOST_ROUTED + 20}
 
 
 def test_a_subclass_with_its_own_ways_is_watched(library: Any, worker: Worker, name: str) -> None:

@@ -28,6 +28,24 @@ def test_name_and_version_may_come_from_different_workers(tmp_path: Path) -> Non
     where.close()
 
 
+def test_the_version_is_that_of_the_newest_worker(tmp_path: Path) -> None:
+    """A release that replaces another is the service's version, which stays when all have ended."""
+    where = shared(tmp_path)
+    source = MetricsSource(load({}, {}, tmp_path), str(tmp_path))
+    seen, files = [], []
+    for version in ("1", "2"):
+        files.append(worker(where))
+        info = ServiceInfo("shop", version, version="1")
+        files[-1].append_block(BlockKind.SERVICE_INFO, encode(info))
+        anyio.run(source.snapshot)
+        seen.append(source.service.service_version)
+    for file in files:
+        killed(file)
+    anyio.run(source.snapshot)
+    assert [*seen, source.service.service_version] == ["1", "2", "2"]
+    where.close()
+
+
 @pytest.mark.parametrize(
     ("names", "warned"),
     [

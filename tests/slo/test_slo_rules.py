@@ -13,7 +13,7 @@ import yaml  # type: ignore[import-untyped]
 
 from sidelight.contract import METRICS
 from sidelight.project import PROJECT_URL
-from sidelight.slo import names, objectives, rules
+from sidelight.slo import names, objectives, rules, windows
 from sidelight.slo.context import RuleContext
 from sidelight.slo.objectives import RoutePattern
 from tests.deploy.artefacts import run
@@ -223,7 +223,9 @@ def test_an_impossible_burn_rate_has_no_rule() -> None:
 def test_the_floor_is_the_users() -> None:
     """Each burn rate alert compares `min_bad_events` with its long window."""
     of = context('service = "a"\nslo = { availability = "99%", min_bad_events = 25 }')
-    for rule in alerts(of, "AvailabilityErrorBudgetBurn"):
+    burn_rates = alerts(of, "AvailabilityErrorBudgetBurn")
+    assert len(burn_rates) == len(windows.BURN_RATES)
+    for rule in burn_rates:
         assert rule["expr"].endswith(" >= 25")
         assert names.bad(rule["labels"]["window"]) in rule["expr"]
 

@@ -16,6 +16,8 @@ from benchmarks.objectives.table import Figures, figures, tables
 from sidelight.durations import to_milliseconds
 from sidelight.slo import burn_rate, windows
 
+pytestmark = pytest.mark.xdist_group("months")  # each process would simulate a month of its own
+
 MONTHS = {scenario.name: scenario for scenario in SCENARIOS}
 LONE, RARE, NIGHT, NOON, OUTAGE, NOBODY, LEAK, BURSTS = MONTHS
 OURS, SLOTHS, PYRRAS = range(3)

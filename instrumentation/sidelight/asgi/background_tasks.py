@@ -13,7 +13,7 @@ from typing import Any
 
 from starlette.background import BackgroundTask
 
-from sidelight.asgi.mark import ORIGIN
+from sidelight.runtime.origin import ORIGIN
 
 MOST_REQUESTS = 1024
 """Requests whose tasks may run or have just ended; those of the oldest are forgotten first."""

@@ -1,6 +1,7 @@
 """Where everything begins that is no common request, by what kind of thing it is."""
 
 from collections.abc import Callable, Coroutine
+from time import monotonic_ns
 from typing import Any
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -8,13 +9,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sidelight.asgi.fast_path import RequestState, begin
 from sidelight.asgi.lifecycle import OpenStore, StoreLifecycle, observers
 from sidelight.asgi.lifespan import LifespanState, refuse
-from sidelight.asgi.mark import LIFESPAN, MARK, ORIGIN, Measurement, mark_of
+from sidelight.asgi.mark import LIFESPAN, MARK, Measurement, mark_of
 from sidelight.asgi.metrics_endpoint import refusal, unmeasured_response
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import Target, target_of
 from sidelight.asgi.root_paths import is_from_server
 from sidelight.asgi.websocket import WebSocketState
 from sidelight.runtime.faults import guarded
+from sidelight.runtime.origin import ORIGIN
 
 Serve = Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]
 
@@ -109,7 +111,7 @@ class Dispatch:
         queued = 0 if header is None else header.queued(scope)
         if kept and header is None:
             self._lifecycle.learn(key)
-        state = begin({}, scope, receive, send, key, queued)
+        state = begin({}, scope, receive, send, key=key, queued=queued)
         if state is not None and key.unsampled <= 0:
             with guarded("phases", store.recorder.faults):
                 sample(state)
@@ -118,7 +120,10 @@ class Dispatch:
 
 def sample(state: RequestState) -> None:
     """Measure the phases of a request, and choose the next whose phases are measured."""
-    state.key.unsampled = state.key.recorder.sampler.gap()
+    sampler = state.key.recorder.sampler
+    state.key.unsampled = sampler.gap()
+    if not sampler.takes(monotonic_ns()):
+        return
     phases = Phases(state.scope)
     state.set_extra().phases = phases
     state.server_receive = phases.listening(state.server_receive)

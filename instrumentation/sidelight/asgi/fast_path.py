@@ -13,11 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sidelight.asgi.chosen_route import CONTEXT
 from sidelight.asgi.client_connection import arrival, note_end
-from sidelight.asgi.mark import MARK, ORIGIN
+from sidelight.asgi.mark import MARK
 from sidelight.asgi.request import NOTICEABLE, UncommonRequest
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.series import SIZES, size_index
 from sidelight.runtime.loop_clock import NOTICEABLE as NOTICEABLE_WAIT
+from sidelight.runtime.origin import ORIGIN
 from sidelight.store.inflight import UNTRACKED
 from sidelight.store.layout import PATH_BYTES
 
@@ -110,9 +111,9 @@ class PythonCalls:
         self._keys = keys
         self._begin_uncommon = dispatch
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, connection or lifespan."""
-        common = begin(self._keys, scope, receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send, arrived: int = 0) -> None:
+        """Serve one request, connection or lifespan. The extension gives when it ``arrived``."""
+        common = begin(self._keys, scope, receive, send, arrived)
         state = common or await self._begin_uncommon(scope, receive, send)
         if state is None:
             return
@@ -133,14 +134,16 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
     scope: Scope,
     receive: Receive,
     send: Send,
+    arrived: int = 0,
     key: RequestKey | None = None,
     queued: int = 0,
 ) -> RequestState | None:
     """Start the clock of a request, and show it among those in flight. Never raises.
 
     Without a ``key``, which `dispatch` gives, this is None unless the request is common; ``keys``
-    are those of common requests, by method. It is also None if something fails. ``queued`` is how
-    long the request has waited, in ns, where a proxy says so.
+    are those of common requests, by method. It is also None if something fails. ``arrived`` is as
+    `arrival` says, where the extension has asked already; ``queued`` is how long the request has
+    waited, in ns, where a proxy says so.
     """
     slot = None
     try:
@@ -173,8 +176,8 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
         if queued:
             note_wait(state, start, queued)
             start -= queued
-        elif key.clock.is_late(start):
-            start -= waited(state, start)
+        elif arrived or key.clock.is_late(start):
+            start -= waited(state, start, arrived)
         state.since = start
         try:
             state.slot = slot = key.slots.pop()
@@ -201,11 +204,11 @@ def begin(  # noqa: C901, PLR0912, PLR0913, PLR0917 one function, since each cal
     return state
 
 
-def waited(state: RequestState, now: int) -> int:
+def waited(state: RequestState, now: int, arrived: int) -> int:
     """How long a request that begins now has waited for its event loop, in ns. Never raises."""
     try:
-        arrived = arrival(state.server_receive, now)
-        ns = 0 if arrived is None else state.key.clock.waited(arrived, now)
+        since = arrived or arrival(state.server_receive, now)
+        ns = 0 if since is None else state.key.clock.waited(since, now)
         if ns >= NOTICEABLE_WAIT:
             state.key.clock.attend(now)
             note_wait(state, now, ns)

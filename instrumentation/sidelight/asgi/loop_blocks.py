@@ -13,12 +13,12 @@ from starlette.types import Scope
 
 from sidelight.asgi.code_lines import lines_of
 from sidelight.asgi.labels import Labels
-from sidelight.asgi.mark import MARK, ORIGIN
+from sidelight.asgi.mark import MARK
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
 from sidelight.runtime.loop_block import BlockSource, Cause, OngoingBlock
+from sidelight.runtime.origin import ORIGIN
 from sidelight.store import reader
 from sidelight.store.reader import route_of
-from sidelight.store.route_table import WEBSOCKET
 from sidelight.store.writer import WorkerFile
 
 logger = logging.getLogger("sidelight.loop")
@@ -73,9 +73,7 @@ class LoopBlockAttribution:
         if origin is None or origin[0].recorder.labels is not self._labels:
             return ""
         key, path = origin
-        kind = "websocket" if key.method == WEBSOCKET else "http"
-        request = {"type": kind, "method": key.method, "path": path, "root_path": key.root_path}
-        return self._labels.seen(request) or UNMATCHED
+        return key.route_of(path)
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a block against a route."""

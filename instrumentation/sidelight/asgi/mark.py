@@ -1,7 +1,6 @@
 """The mark in the scope of whatever is measured, so that nothing is measured twice."""
 
-from contextvars import ContextVar
-from typing import Any, Protocol
+from typing import Protocol
 
 from starlette.types import Message, Scope
 
@@ -25,11 +24,6 @@ that its request is over. It refers to nothing that refers to the scope, so both
 """
 MARK = "sidelight"
 """The key in the scope. It is in every copy of the scope."""
-ORIGIN: ContextVar[tuple[Any, str] | None] = ContextVar("sidelight_origin", default=None)
-"""The key and the path of the request in which code runs, or that started the task it runs in.
-
-The scope would stay in memory for as long as any task or connection that a request started.
-"""
 LIFESPAN: Mark = (None, None, 0)
 
 

@@ -12,11 +12,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from sidelight.asgi.awaiting import wait_for
 from sidelight.asgi.client_connection import arrival, client_left
 from sidelight.asgi.fast_path import PythonCalls, RequestState
-from sidelight.asgi.mark import ORIGIN
 from sidelight.asgi.request import NOTICEABLE
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.extension import extension
 from sidelight.runtime.faults import OF_PROCESS
+from sidelight.runtime.origin import ORIGIN
 
 
 def promote(  # noqa: PLR0913, PLR0917 all that the extension knows of a request

@@ -16,6 +16,8 @@ QUEUE = "queue"
 """The wait for the event loop before the application was called."""
 DEPENDENCIES, ENDPOINT, _ = builtin_telemetry.OPERATIONS
 THREAD_WAIT = "thread_wait"
+LEAST_APART = 100_000_000
+"""Nanoseconds between two requests whose phases are measured, unless all are."""
 NEVER = 1 << 62
 """More requests than any process serves."""
 
@@ -91,12 +93,20 @@ class PhaseSampler:
 
     def __init__(self, every: int) -> None:
         self._every = every if every and builtin_telemetry.reports_operations() else 0
+        self._last = 0
         self._random = Random()  # noqa: S311 no secret, and not the application's own generator
         self._series = {}  # those that were used, by route and phase
 
     def gap(self) -> int:
         """How many requests from now the next one is measured."""
         return 1 + int(self._random.random() * (2 * self._every - 1)) if self._every else NEVER
+
+    def takes(self, now: int) -> bool:
+        """Whether a request that was chosen is measured: of many a second, few tell as much."""
+        if self._every > 1 and now - self._last < LEAST_APART:
+            return False
+        self._last = now
+        return True
 
     def record(self, phases: Phases, writer: SeriesWriter, route: str) -> None:
         """Add what a request has spent to the series of its route."""

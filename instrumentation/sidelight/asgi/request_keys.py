@@ -15,7 +15,7 @@ from sidelight.asgi.labels import method_label, scheme_label
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.root_paths import MOST_ROOTS
 from sidelight.asgi.series import PACKED_SIZES, RouteSeries, StatusSeries
-from sidelight.contract import OTHER
+from sidelight.contract import OTHER, UNMATCHED
 from sidelight.runtime.faults import guarded
 from sidelight.store.layout import SLOT_WORDS, pack_method_scheme
 from sidelight.store.route_table import WEBSOCKET
@@ -107,6 +107,12 @@ class RequestKey(KeyBase):
             known.series.by_status.clear()
         self.forget_series()
         self._known.clear()
+
+    def route_of(self, path: str) -> str:
+        """The route of a request with this key, by its path alone. Any thread may call it."""
+        kind = "websocket" if self.method == WEBSOCKET else "http"
+        request = {"type": kind, "method": self.method, "path": path, "root_path": self.root_path}
+        return self.recorder.labels.seen(request) or UNMATCHED
 
     def find_route(self, scope: Scope, status: int) -> RouteSeries:
         """The series of the route of a request that has been routed."""

@@ -6,12 +6,23 @@ from sidelight.cli.config import config
 from sidelight.cli.dashboards import dashboards
 from sidelight.cli.demo import demo
 from sidelight.cli.doctor import doctor
+from sidelight.cli.mcp import mcp
 from sidelight.cli.rules import rules
 from sidelight.cli.servers import sidecar, viewer
 from sidelight.cli.slow import slow
+from sidelight.cli.top import top
+from sidelight.cli.why import why
 from sidelight.errors import SidelightError
 
-EXTRAS = {"demo": "viewer", "rules": "rules", "sidecar": "sidecar", "viewer": "viewer"}
+EXTRAS = {
+    "demo": "viewer",
+    "mcp": "mcp",
+    "rules": "rules",
+    "sidecar": "sidecar",
+    "top": "viewer",
+    "viewer": "viewer",
+    "why": "history",
+}
 """The extra that each command needs."""
 
 
@@ -40,5 +51,5 @@ def main() -> None:
     """See what a FastAPI service is doing, and why it is slow."""
 
 
-for command in (config, dashboards, demo, doctor, rules, sidecar, slow, viewer):
+for command in (config, dashboards, demo, doctor, mcp, rules, sidecar, slow, top, viewer, why):
     main.add_command(command)

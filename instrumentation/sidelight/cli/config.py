@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from sidelight.settings import Settings
 
 HEAD = ("setting", "value", "from")
+ATTRIBUTES = {"service": "service.name", "service_version": "service.version"}
+"""The resource attribute that a setting without a value has its value from."""
 
 
 @click.command()
@@ -58,8 +60,8 @@ def _rows(
         source = found[key].source if key in found else "default"
         if key == "buckets":
             source += ", with thresholds and latencies"
-        if key == "service" and value is None:
-            value, source = _service(environ)
+        if key in ATTRIBUTES and value is None:
+            value, source = _attribute(ATTRIBUTES[key], environ)
         yield key, _shown(key, value), source
     for key in FOR_RULES:
         if key in settings.file.table:
@@ -78,13 +80,14 @@ def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield key, value
 
 
-def _service(environ: Mapping[str, str]) -> tuple[str | None, str]:
-    """The name that OpenTelemetry's variables give."""
+def _attribute(name: str, environ: Mapping[str, str]) -> tuple[str | None, str]:
+    """The value that OpenTelemetry's variables give to a resource attribute."""
     from sidelight.runtime.about import resource
 
-    name = resource(environ).get("service.name")
-    variable = "OTEL_SERVICE_NAME" if "OTEL_SERVICE_NAME" in environ else "OTEL_RESOURCE_ATTRIBUTES"
-    return name, variable if name else "default"
+    value = resource(environ).get(name)
+    named = name == "service.name" and "OTEL_SERVICE_NAME" in environ
+    variable = "OTEL_SERVICE_NAME" if named else "OTEL_RESOURCE_ATTRIBUTES"
+    return value, variable if value else "default"
 
 
 def _shown(key: str, value: Any) -> str:

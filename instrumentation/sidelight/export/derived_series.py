@@ -62,10 +62,13 @@ def _series_of(request: InflightRequest, route: str) -> list[tuple[str, Labels]]
 
 
 def add_workers(snapshot: Snapshot, files: Iterable[FileContents], key_of: KeyOf) -> None:
-    """Add the states of running workers, their services and versions, and how others ended."""
+    """Add the states of running workers, their services and versions, and how others ended.
+
+    The services are in the order in which their workers started, the newest first.
+    """
     now = time.monotonic_ns()
     states = dict.fromkeys(("serving", "blocked", "draining"), 0)
-    for file in files:
+    for file in sorted(files, key=lambda file: file.header.started, reverse=True):
         if file.alive:
             age = max(0, now - file.word(HEARTBEAT))
             states[state_of(file, age)] += 1

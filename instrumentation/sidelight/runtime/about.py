@@ -37,7 +37,7 @@ def about(
     attributes = resource(environ)
     return ServiceInfo(
         service_name=settings.service or attributes.get("service.name", ""),
-        service_version=attributes.get("service.version", ""),
+        service_version=settings.service_version or attributes.get("service.version", ""),
         service_instance_id=attributes.get("service.instance.id", instance),
         version=version("sidelight"),
         python_version=platform.python_version(),

@@ -7,6 +7,8 @@ Each controller is looked up by itself, since some may be of version 1 and other
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -21,23 +23,33 @@ class GroupMount(NamedTuple):
     point: Path
 
 
-def folders(controller: str) -> list[Path]:
+def folders(controller: str) -> tuple[Path, ...]:
     """The folders of this process's group and of its parents, from the innermost one on.
 
     Only those that can be seen: a container may have the root of its groups alone. They are of
-    version 1 where that has the controller. Raises OSError.
+    version 1 where that has the controller. They are looked up once; there are none where they
+    cannot be found.
     """
-    groups = dict(_groups())
-    first = groups.get(controller)
-    group = groups.get("", "/") if first is None else first
-    for mount in _mounts("cgroup2" if first is None else "cgroup", controller):
-        inside = PurePosixPath(group)
-        parts = inside.relative_to(mount.root).parts if inside.is_relative_to(mount.root) else ()
-        if ".." in parts:  # of another namespace
-            parts = ()
-        found = [mount.point.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
-        return [folder for folder in found if folder.is_dir()]
-    return []
+    return _folders(controller, os.getpid())
+
+
+@lru_cache(maxsize=2)
+def _folders(controller: str, _pid: int) -> tuple[Path, ...]:
+    with suppress(OSError, ValueError, IndexError):
+        groups = dict(_groups())
+        for kind, name in (("cgroup", controller), ("cgroup2", "")):
+            for mount in _mounts(kind, controller):
+                return tuple(_seen(mount, PurePosixPath(groups.get(name, "/"))))
+    return ()
+
+
+def _seen(mount: GroupMount, group: PurePosixPath) -> Iterator[Path]:
+    """The folders of a group and of its parents, where a group outside of the mount is its root."""
+    parts = group.relative_to(mount.root).parts if group.is_relative_to(mount.root) else ()
+    if ".." in parts:  # of another namespace
+        parts = ()
+    found = (mount.point.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1))
+    return filter(Path.is_dir, found)
 
 
 def _groups() -> Iterator[tuple[str, str]]:

@@ -4,9 +4,7 @@ A group of version 1 has this in nanoseconds, one of version 2 in microseconds, 
 the controller not at all. The time is a sum over processors, as the kernel counts it.
 """
 
-import os
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,19 +31,11 @@ def throttling() -> Throttling | None:
 
     Reads files, so it is not called on an event loop. Never raises.
     """
-    found = [each for each in map(_of_group, _folders(os.getpid())) if each]
+    found = [each for each in map(_of_group, control_groups.folders("cpu")) if each]
     if not found:
         return None
     periods, ns = sum(each.periods for each in found), sum(each.ns for each in found)
     return Throttling(found[0].group, periods, ns)
-
-
-@lru_cache(maxsize=1)
-def _folders(_pid: int) -> list[Path]:
-    """Where this process's groups are. They are looked up once."""
-    with suppress(OSError, ValueError, IndexError):
-        return control_groups.folders("cpu")
-    return []
 
 
 def _of_group(folder: Path) -> Throttling | None:

@@ -104,7 +104,8 @@ def _publish(file: WorkerFile) -> None:
         with suppress(Exception):  # a pool of a library, read while it changes
             for metric, labels, value in gauge():
                 worker = (str(file.worker),) if WORKER in metric.labels else ()
-                file.set(metric, (*labels, *worker), max(0, value))
+                with suppress(StoreFull):  # there is room for those that have a series
+                    file.set(metric, (*labels, *worker), max(0, value))
                 shown.add((metric, (*labels, *worker)))
     for metric, labels in _shown.get(file, set()) - shown:
         file.set(metric, labels, ABSENT)

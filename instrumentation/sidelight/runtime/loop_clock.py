@@ -59,7 +59,11 @@ class PythonClock:
         That is so a while after the loop was held, or a request had waited. Where it is busy with
         short steps, without a pause, waits grow slowly: one request in a while tells.
         """
-        if self._loop is None or _get_running_loop() is not self._loop:
+        if self._loop is None:
+            return False
+        if now >= self._until and now - self._looked < NOTICEABLE // 4:
+            return False  # too soon after the last look for a hold
+        if _get_running_loop() is not self._loop:
             return False
         idle = self._read()
         busy = now - self._looked - (idle - self._idle)

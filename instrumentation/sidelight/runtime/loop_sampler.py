@@ -2,8 +2,9 @@
 
 The extension clocks the steps of requests where they pass the router. What else requests do, as in
 tasks that they start, and all of it where they are measured in Python, is sampled: a thread looks
-at the stack of the loop's thread. A computation in Python that is shorter than the interpreter's
-switch interval, of 5 ms, is not seen by any thread, unless it waits for something.
+at the stack of the loop's thread, at times that are evenly spaced, whatever the loop does. A look
+at a computation in Python comes late, by the interpreter's switch interval of 5 ms, or when it has
+ended. So one that is shorter is not seen by any thread, unless it waits for something.
 """
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from sidelight.runtime.thread_frame import frame_of
 
 INTERVAL = 20_000_000
 """Nanoseconds between two samples."""
-LATE = 2_000_000
+LATE = 1_000_000
 """Nanoseconds after which a look came late."""
 RouteOf = Callable[[FrameType], str]
 
@@ -26,25 +27,37 @@ class LoopSampler:
     def __init__(self, use: LoopUse) -> None:
         self._use = use
         self._last = 0
+        self._seen = ""
 
-    def next_sample(self, due: int) -> int:
+    def next_sample(self, now: int, due: int) -> int:
         """When to sample next, where the next heartbeat is ``due``.
 
         A loop that is idle is not sampled, until its heartbeat is late.
         """
-        return (self._last if self._use.is_busy else max(self._last, due)) + INTERVAL
+        last = self._last if self._use.is_busy else max(self._last, due)
+        return max(now, last + INTERVAL)
 
-    def sample(self, thread: int, now: int, due: int, route_of: RouteOf) -> None:
-        """Look at a thread, and note the route that it works for.
+    def is_wanted(self, now: int, due: int) -> bool:
+        """Whether there is something to sample still: the heartbeat may have come meanwhile."""
+        return self._use.is_busy or now >= due + INTERVAL
 
-        A look that comes late, since another thread kept the GIL, and sees no route says nothing:
-        what kept it has ended.
+    def sample(self, thread: int, planned: int, now: int, route_of: RouteOf) -> None:
+        """Look at a thread, and note the route that it works for, at the time that was planned.
+
+        A look that comes so late that others were due meanwhile stands for them too. One that
+        comes late and sees no route was kept from the GIL by what has ended now: it is taken to be
+        what the look before saw.
         """
-        late, self._last = now - self.next_sample(due), now
-        route = ""
-        frame = None if self._use.in_step else frame_of(thread)
-        if frame is not None:
-            with suppress(Exception):  # its request ends meanwhile, or has no whole scope yet
-                route = route_of(frame)
-        if route or self._use.in_step or late < LATE:
-            self._use.add_sample(now, route)
+        self._last = now - (now - planned) % INTERVAL
+        in_step = self._use.in_step
+        before, self._seen = self._seen, "" if in_step else _seen(thread, route_of)
+        was_late = now - planned >= LATE and not in_step
+        self._use.add_sample(self._last, self._seen or (before if was_late else ""))
+
+
+def _seen(thread: int, route_of: RouteOf) -> str:
+    """The route that a thread works for; empty without one."""
+    frame = frame_of(thread)
+    with suppress(Exception):  # its request ends meanwhile, or has no whole scope yet
+        return "" if frame is None else route_of(frame)
+    return ""

@@ -8,7 +8,6 @@ before whose samples, lay in it, each with its share of the time.
 from bisect import bisect_right
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import TypeVar
 
 from sidelight.contract import METRICS, Metric
@@ -19,8 +18,8 @@ MOST_WAITS = 4096
 """Long steps that are remembered, and waits between two heartbeats; more have no route."""
 BUSY_LEAST = 5_000_000
 """Nanoseconds between two heartbeats; a loop that is busy for less is not sampled."""
-MOST_SAMPLED = 40_000_000
-"""Nanoseconds before a sample that are its route's at most."""
+MOST_APART = 40_000_000
+"""Nanoseconds between two samples in a row; the first of others stands for all since the beat."""
 BUSY = METRICS["asyncio_event_loop_busy_seconds_total"]
 CAUSED = METRICS["fastapi_queue_seconds_caused_total"]
 Count = Callable[[Metric, tuple[str, ...], int], None]
@@ -49,6 +48,7 @@ class LoopUse:
         self._waits: list[Span] = []
         self._more = 0
         self._samples: list[Sample] = []
+        self._last_sample = 0
         self._sampled: dict[str, int] = {}
         self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
 
@@ -77,35 +77,40 @@ class LoopUse:
         busy = self._clock.beat(now)
         self.is_busy = busy >= BUSY_LEAST
         samples, self._samples = self._samples, []
-        self._count_rest(busy, samples, now - self._beat)
+        sampled = list(self._sampled_steps(samples))
+        self._count_rest(busy, sampled)
         self._beat = now
         self._steps.extend(self._clock.take_steps())
-        self._steps.extend(self._sampled_steps(samples))
+        self._steps.extend(sampled)
         if self._waits:
             self._charge()
 
-    def _count_rest(self, busy: int, samples: Sequence[Sample], wall: int) -> None:
-        """Count what of the busy time was not clocked, by the share of samples of each route."""
+    def _sampled_steps(self, samples: Iterable[Sample]) -> Iterator[Step]:
+        """The time before each sample, back to the one before it, as a step of its route."""
+        for now, route in samples:
+            start, self._last_sample = self._last_sample, now
+            if now - start > MOST_APART:
+                start = max(start, self._beat)
+            if route and start < now:
+                word = self._sampled.setdefault(route, -1 - len(self._sampled))
+                self.routes[word] = route
+                yield start, now, word
+
+    def _count_rest(self, busy: int, sampled: Iterable[Step]) -> None:
+        """Count what of the busy time was not clocked, as much for each route as was sampled."""
         routed = self._clock.routed
         self._uncounted += busy - (routed - self._routed)
         self._routed = routed
         if self._uncounted <= 0:
             return
-        found = Counter(route for _, route in samples if route)
-        shares = {route: wall * many // len(samples) for route, many in found.items()}
-        for route, ns in limited(shares, self._uncounted).items():
-            self._count(BUSY, (route,), ns)
+        found: Counter[int] = Counter()
+        for start, end, word in sampled:
+            found[word] += end - start
+        for word, ns in limited(found, self._uncounted).items():
+            self._count(BUSY, (self.routes[word],), ns)
             self._uncounted -= ns
         self._count(BUSY, ("",), self._uncounted)
         self._uncounted = 0
-
-    def _sampled_steps(self, samples: Sequence[Sample]) -> Iterator[Step]:
-        """The time before each sample, back to the one before it, as a step of its route."""
-        for (before, _), (now, route) in pairwise([(0, ""), *samples]):
-            if route:
-                word = self._sampled.setdefault(route, -1 - len(self._sampled))
-                self.routes[word] = route
-                yield max(before, now - MOST_SAMPLED), now, word
 
     def _charge(self) -> None:
         waits, rest = self._waits, self._more

@@ -3,12 +3,12 @@
 import gc
 import os
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 from sidelight.contract import METRICS, NANOSECONDS
+from sidelight.runtime import control_groups
 from sidelight.store.writer import WorkerFile
 
 try:
@@ -17,8 +17,8 @@ except ImportError:  # Windows
     resource = None  # type: ignore[assignment]
 
 _PROC = Path("/proc/self")
-_GROUPS = Path("/sys/fs/cgroup")
-_V1, _V2 = "memory.limit_in_bytes", "memory.max"
+_LIMITS = ("memory.max", "memory.limit_in_bytes")
+"""Of version 2 and of version 1."""
 _UNLIMITED = 1 << 60
 """Version 1 has a number near 2**63 where there is no limit."""
 _GC = {
@@ -75,33 +75,9 @@ def start_time(_pid: int) -> int | None:
 def memory_limit() -> int | None:
     """The memory limit of the control group and of its parents in bytes; None without one."""
     limits = []
-    for path in _limits(os.getpid()):
-        with suppress(OSError, ValueError):
-            limits.append(int(path.read_text()))
+    for folder in control_groups.folders("memory"):
+        for name in _LIMITS:
+            with suppress(OSError, ValueError):
+                limits.append(int((folder / name).read_text()))
     least = min(limits, default=_UNLIMITED)
     return least if least < _UNLIMITED else None
-
-
-@lru_cache(maxsize=1)
-def _limits(_pid: int) -> tuple[Path, ...]:
-    """The existing files with a limit of this process. They are searched for once."""
-    some = {*_possible(), _GROUPS / _V2, _GROUPS / "memory" / _V1}
-    return tuple(path for path in some if path.is_file())
-
-
-def _possible() -> Iterator[Path]:
-    """The files that may contain a limit, in both versions of control groups.
-
-    A container may not see the folders of its groups. Then only the roots exist.
-    """
-    groups = ""
-    with suppress(OSError):
-        groups = os.fsdecode((_PROC / "cgroup").read_bytes())
-    for line in groups.splitlines():
-        _, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        parts = group.strip("/").split("/")
-        if (controllers and "memory" not in controllers.split(",")) or ".." in parts:
-            continue
-        root, name = (_GROUPS / "memory", _V1) if controllers else (_GROUPS, _V2)
-        yield from (root.joinpath(*parts[:depth], name) for depth in range(len(parts) + 1))

@@ -53,12 +53,14 @@ def leave(watched: WatchedLoop) -> None:
 
 def _run(stop: threading.Event) -> None:
     waits = ProcessorWaits(threading.get_native_id())
+    waits.restart(time.monotonic_ns())
     while (planned := _plan()) is not None:
-        waits.restart(planned)
         # Nothing here refers to a loop while this thread sleeps.
         if stop.wait(max(0, planned - time.monotonic_ns()) / NANOSECONDS):
             return
-        _look(waits.waited())
+        if _sample():
+            _look(waits.waited())
+            waits.restart(time.monotonic_ns())
 
 
 def _plan() -> int | None:
@@ -75,10 +77,28 @@ def _plan() -> int | None:
     return min(now + IDLE, *looks)
 
 
-def _look(waited: int) -> None:
-    """Look at all loops. This thread had no processor for ``waited`` ns."""
+def _loops() -> list[WatchedLoop]:
     with _starting:
-        loops = list(_watched_loops)
+        return list(_watched_loops)
+
+
+def _sample() -> bool:
+    """Take the samples that are due. Returns whether a look is due as well.
+
+    No file is read before, or for a sample alone: each such call gives up the GIL, and what a
+    sample is about would end while this thread waits to have it again.
+    """
+    loops = _loops()
+    for watched in loops:
+        with guarded("watchdog"):
+            watched.sample(time.monotonic_ns())
+    now = time.monotonic_ns()
+    return any(watched.is_look_due(now) for watched in loops)
+
+
+def _look(waited: int) -> None:
+    """Look at all loops. This thread had no processor for ``waited`` ns since the last look."""
+    loops = _loops()
     for watched in loops:
         with guarded("watchdog"):  # without this thread no blocked loop would be seen
             watched.visit(time.monotonic_ns(), waited)

@@ -86,6 +86,7 @@ class WatchedLoop:
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     sampler: LoopSampler | None = None
     _look_at: int = 0
+    _sample_at: int = 0
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
     _shown: BlockSource | None = None
@@ -163,14 +164,26 @@ class WatchedLoop:
         """When to visit this loop: for the next look, or for a sample before that."""
         self._look_at = self._look_at or self.next_look(now)
         if self.sampler is None or not self.due or not self.running():
+            self._sample_at = 0
             return self._look_at
-        return min(self._look_at, self.sampler.next_sample(self.due))
+        self._sample_at = self.sampler.next_sample(now, self.due)
+        return min(self._look_at, self._sample_at)
+
+    def sample(self, now: int) -> None:
+        """From another thread: take the sample that is due, if one is."""
+        planned, self._sample_at = self._sample_at, 0
+        if self.sampler is None or not self.due or not 0 < planned <= now:
+            return
+        if self.sampler.is_wanted(now, self.due):
+            self.sampler.sample(self.thread, planned, now, self._route_of)
+
+    def is_look_due(self, now: int) -> bool:
+        """Whether `visit` has something to do."""
+        return now >= self._look_at
 
     def visit(self, now: int, waited: int) -> None:
-        """From another thread: do what is due. ``waited`` is as for `look`."""
-        if self.sampler is not None and self.due and now >= self.sampler.next_sample(self.due):
-            self.sampler.sample(self.thread, now, self.due, self._route_of)
-        if now >= self._look_at:
+        """From another thread: look, if that is due. ``waited`` is as for `look`."""
+        if self.is_look_due(now):
             planned, self._look_at = self._look_at, 0
             self.look(planned, now, waited)
 

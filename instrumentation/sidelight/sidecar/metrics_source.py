@@ -60,7 +60,7 @@ class MetricsSource:
         self._lock = anyio.Lock()
         self._open: OpenDirectory | None = None
         self._last_warning = ""
-        self.service = ServiceInfo()
+        self._own = self.service = ServiceInfo()
         self.export_outcomes: dict[str, int] = {}
         self.extra_values: Callable[[], Iterable[ExtraValue]] = tuple
 
@@ -126,12 +126,15 @@ class MetricsSource:
             where = directory.open_shared(self._path)
             reader = DirectoryReader(where)
             self._open = OpenDirectory(where, reader, Collector(reader))
-            self.service = about(self._settings, where.identity(str(uuid.uuid4())))
+            self._own = about(self._settings, where.identity(str(uuid.uuid4())))
             self._last_warning = ""
         return self._open
 
     def _service_of(self, snapshot: Snapshot) -> ServiceInfo:
-        """The service, as the sidecar's settings name it, or else as its workers do."""
+        """The service, as the sidecar's settings name it, or else as its newest worker does.
+
+        Without a worker it is what it was before.
+        """
         names = sorted({service.service_name for service in snapshot.services} - {""})
         if len(names) > 1:
             self._warn_once(
@@ -143,9 +146,9 @@ class MetricsSource:
                 "FastAPI's own telemetry sends the same metrics as --otlp does, so every "
                 f"request counts twice; leave it to one of them: {TELEMETRY_FIX}"
             )
-        known = [self.service, *snapshot.services]
+        known = [self._own, *snapshot.services, self.service]
         return replace(
-            self.service,
+            self._own,
             service_name=next((s.service_name for s in known if s.service_name), ""),
             service_version=next((s.service_version for s in known if s.service_version), ""),
         )

@@ -19,6 +19,10 @@ VARIABLES: Final = {
 }
 """The dashboard variable of each label that can open a dashboard."""
 ROUTE: Final = "{{ with $labels.http_route }}{{ . }}{{ else }}(outside of any route){{ end }}"
+OF_RESULT: Final = (
+    "{{ with .Labels.http_route }}{{ . }}{{ else }}code outside of any request{{ end }}"
+)
+"""The route of a result of a query, in a template of `range_query`."""
 UPSTREAM: Final = "{{ $labels.server_address }}{{ with $labels.server_port }}:{{ . }}{{ end }}"
 WORKER: Final = "worker {{ $labels.worker }} on {{ $labels.instance }}"
 
@@ -35,7 +39,8 @@ class AlertDefinition:
     - ``<by>``: the labels that distinguish services;
     - ``<sel>`` and ``<recorded>``: matchers of the service's scraped and of its recorded series,
       with a comma (``<,sel>``) after another matcher;
-    - ``<alert>``: matchers of the service that the alert is about, for a query in a description;
+    - ``<alert>``: matchers of the service that the alert is about, for a query that a description
+      shows; ``<own>``: the same, for one that it evaluates (`range_query`);
     - ``<service>``: the service's name;
     - ``<5m>`` or any other duration, which shrinks with the scale (``<s5m>`` is in seconds);
     - ``<unless_long>``: leaves out requests in flight on excluded and streaming routes;

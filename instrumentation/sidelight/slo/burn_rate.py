@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, TypedDict
 
-from sidelight.contract import METHOD, ROUTE
+from sidelight.contract import ERROR, METHOD, ROUTE
 from sidelight.durations import UNITS, to_milliseconds
-from sidelight.slo import names
+from sidelight.slo import names, versions
 from sidelight.slo.alerts import AlertDefinition, DashboardName
-from sidelight.slo.context import RuleContext, labels, matchers
-from sidelight.slo.objectives import Objective
+from sidelight.slo.context import RuleContext, labels, matchers, range_query
+from sidelight.slo.objectives import Objective, RoutePattern
 from sidelight.slo.recording import bad_of, good_and_fast
 from sidelight.slo.windows import BURN_RATES, BurnRate, percent, plain
 
@@ -60,7 +60,7 @@ def _burn(context: RuleContext, objective: Objective, rate: BurnRate) -> AlertDe
         f"{context.service.window}. That is a burn rate of "
         f"{_computed(f'%v / {plain(objective.budget)}', 'humanize')}, which spends the whole error "
         f"budget in {_time_to_exhaustion(context, objective, rate)}."
-        f"{_worst_route(context, objective)}",
+        f"{_worst_route(context, objective)}{versions.told(context, long)}",
         action=ACTION[objective.kind],
         **_dashboard(objective),
         labels=(*labels(objective).items(), ("window", long)),
@@ -140,14 +140,28 @@ def _computed(expression: str, form: str) -> str:
 
 
 def _worst_route(context: RuleContext, objective: Objective) -> str:
-    """A query in the description of a service's alert, for the route with the most bad requests."""
+    """A query in an alert's description, for the route with the most bad requests, and their cause.
+
+    The alert of a route's objective names the route itself.
+    """
     if objective.route:
-        return ""
+        own = RoutePattern("", objective.route.template).matchers
+        return _exception(objective, own, " Most of the exceptions are {{ .Labels.error_type }}.")
     inner, by = context.for_annotation(), f"{METHOD}, {ROUTE}"
     if objective.kind == "availability":
         bad = bad_of(inner, objective, by)
     else:
         good, fast = good_and_fast(inner, objective, by)
         bad = f"{good} - {fast}"
-    text = f" Most of them are on {{{{ .Labels.{METHOD} }}}} {{{{ .Labels.{ROUTE} }}}}."
-    return context.range_query(f"topk(1, {bad} > 0)", text)
+    of_route = f'{ROUTE}=".Labels.{ROUTE}"'
+    cause = _exception(objective, of_route, ", with {{ .Labels.error_type }}")
+    text = f" Most of them are on {{{{ .Labels.{METHOD} }}}} {{{{ .Labels.{ROUTE} }}}}{cause}."
+    return range_query(f"topk(1, {bad} > 0)", text)
+
+
+def _exception(objective: Objective, route: str, text: str) -> str:
+    """A query for the class of most exceptions that escaped the application on a route."""
+    if objective.kind == "latency":
+        return ""
+    raised = f"increase(fastapi_exceptions_total{{{route}<,own>}}[<5m>])"
+    return range_query(f"topk(1, sum by ({ERROR}) ({raised}) > 0)", text)

@@ -14,8 +14,11 @@ Rule = dict[str, Any]
 Group = dict[str, Any]
 
 _PLACEHOLDER = re.compile(
-    r"<(by|sel|,sel|recorded|,recorded|service|alert|unless_long|if_measured|s?\d+(?:ms|[smhdw]))>"
+    r"<(by|sel|,sel|recorded|,recorded|own|,own|service|alert|unless_long|if_measured"
+    r"|s?\d+(?:ms|[smhdw]))>"
 )
+_QUERY = re.compile(r"\bquery `([^`]+)`")
+_LABEL = re.compile(r'"((?:\$labels|\.Labels)\.\w+)"')
 _IF_MEASURED = " and on (<by>) group by (<by>) (last_over_time(sidelight_workers{<sel>}[1d]))"
 _OLDEST = "fastapi_oldest_active_request_seconds"
 
@@ -69,26 +72,20 @@ class RuleContext:
         return shortened(text, self.scale)
 
     def for_annotation(self) -> "RuleContext":
-        """The context of a query that `range_query` puts into an annotation."""
+        """The context of a query in an annotation, which is about the service of the alert."""
         if self.one_service:
             return self
-        return replace(self, service=replace(self.service, selector=one_job("%[1]s")))
-
-    def range_query(self, query: str, text: str) -> str:
-        """A template that writes ``text`` for each result of a query when the alert fires.
-
-        The query is made with `for_annotation`: where each job is a service, ``%[1]s`` is the job.
-        """
-        given = f"`{query}`" if self.one_service else f"(printf `{query}` $labels.job)"
-        return f"{{{{ range query {given} }}}}{text}{{{{ end }}}}"
+        return replace(self, service=replace(self.service, selector=one_job("$labels.job")))
 
     def render(self, template: str) -> str:
         """Replace the placeholders that `sidelight.slo.alerts.AlertDefinition` describes."""
-        return _PLACEHOLDER.sub(self._replacement, template).replace("{}", "")
+        text = _PLACEHOLDER.sub(self._replacement, template).replace("{}", "")
+        return _QUERY.sub(_with_labels, text)
 
     def _replacement(self, found: re.Match[str]) -> str:
         name = found[1]
         scraped, recorded = self.service.selector.scraped, self.recorded_matchers
+        own = self.for_annotation().service.selector.scraped
         if name == "if_measured":
             return "" if self.one_service else self.render(_IF_MEASURED)
         if name == "unless_long":
@@ -100,6 +97,8 @@ class RuleContext:
             "recorded": recorded,
             ",recorded": recorded and f",{recorded}",
             "service": self.service_label,
+            "own": own,
+            ",own": own and f",{own}",
             "alert": self.alert_matchers,
         }
         if name in replacements:
@@ -111,6 +110,24 @@ class RuleContext:
         templates = {r.template for r in (*self.service.exclude, *self.service.streams)}
         routes = (RoutePattern("", template) for template in sorted(templates))
         return "".join(self.render(f" unless {_OLDEST}{{{r.matchers}<,sel>}}") for r in routes)
+
+
+def range_query(query: str, text: str) -> str:
+    """A template that writes ``text`` for each result of a query when the alert fires.
+
+    In the query, ``"$labels.NAME"`` is a label of the alert; in the text, ``.Labels.NAME`` is one
+    of the result, and ``".Labels.NAME"`` is it in the query of another template.
+    """
+    return f"{{{{ range query `{query}` }}}}{text}{{{{ end }}}}"
+
+
+def _with_labels(found: re.Match[str]) -> str:
+    """A query of a template, in which the values of labels are quoted when it is evaluated."""
+    given = _LABEL.findall(found[1])
+    if not given:
+        return found[0]
+    form = _LABEL.sub("%q", found[1].replace("%", "%%"))
+    return f"query (printf `{form}` {' '.join(given)})"
 
 
 def labels(objective: Objective) -> dict[str, str]:

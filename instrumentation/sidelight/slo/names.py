@@ -2,8 +2,9 @@
 
 The level says which labels a series has. ``service``: those that distinguish services (``job``).
 ``route``: also the method and the route. ``status``, ``class`` and ``le``: also the status code,
-its class, or the bucket. ``instance``: the instance in place of the route. ``slo``: ``slo``; the
-method and the route too, where the objective is a route's.
+its class, or the bucket. ``instance``: the instance in place of the route. ``version``: the
+service's version in place of the route. ``slo``: ``slo``; the method and the route too, where the
+objective is a route's.
 See https://prometheus.io/docs/practices/rules/.
 """
 
@@ -23,6 +24,10 @@ ROUTE_SLOW: Final = "route:fastapi_slow_requests:rate5m"
 ROUTE_SLOW_FROM: Final = "route:fastapi_slow_request_threshold_seconds:min"
 INSTANCE_STATUS: Final = "instance_status:http_server_requests:rate5m"
 INSTANCE_TIME: Final = "instance:http_server_request_duration_seconds_sum:rate5m"
+VERSION_STATUS: Final = "version_status:http_server_requests:rate5m"
+VERSION_ERRORS: Final = "version:http_server_errors_per_requests:ratio5m"
+VERSION_MEAN: Final = "version:http_server_request_duration_seconds:mean5m"
+VERSION_SINCE: Final = "version:process_start_time_seconds:min"
 STARTS: Final = "route:fastapi_time_to_first_byte_seconds_count:rate5m"
 EVENTS: Final = "route:fastapi_event_streams:rate5m"
 STARTS_LE: Final = "route_le:fastapi_time_to_first_byte_seconds_bucket:rate5m"

@@ -13,7 +13,7 @@ from sidelight.contract import (
     SERVER_SHUTDOWN,
     STATUS,
 )
-from sidelight.slo import names
+from sidelight.slo import names, versions
 from sidelight.slo.context import Rule, RuleContext, labels, matchers
 from sidelight.slo.objectives import Objective
 from sidelight.slo.selector import literal
@@ -37,6 +37,7 @@ def requests(context: RuleContext) -> Iterator[Rule]:
     yield from _counts(context)
     yield from _times(context)
     yield from _instances(context)
+    yield from versions.recording(context)
     if any(one.kind == "latency" for one in context.service.objectives):
         each = f"sum by (<by>, {METHOD}, {ROUTE})"
         yield _rule(

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
-from sidelight.slo import availability, burn_rate, capacity, recording, saturation
+from sidelight.slo import availability, burn_rate, calls, capacity, recording, saturation
 from sidelight.slo.context import Group, Rule, RuleContext
 from sidelight.slo.windows import INTERVAL, LONG, SHORT, SLOW_INTERVAL
 
 Format = Literal["prometheus", "operator"]
 
-HEALTH: Final = (*availability.ALERTS, *saturation.ALERTS, *capacity.ALERTS)
+HEALTH: Final = (*availability.ALERTS, *saturation.ALERTS, *calls.ALERTS, *capacity.ALERTS)
 HEAD: Final = "# Made by `sidelight rules`. DO NOT EDIT.\n"
 WIDTH: Final = 1_000_000
 """A line width that no expression reaches, so that none is broken into lines."""

@@ -1,34 +1,48 @@
-"""Alerts on why requests are slow or refused: event loops, threads, pools, upstream services."""
+"""Alerts on why requests are slow or refused: event loops, threads, pools."""
 
 from typing import Final
 
-from sidelight.contract import PORT, SERVER
-from sidelight.slo import names
-from sidelight.slo.alerts import ROUTE, UPSTREAM, WORKER, AlertDefinition
+from sidelight.contract import POOL
+from sidelight.slo.alerts import OF_RESULT, ROUTE, WORKER, AlertDefinition
+from sidelight.slo.context import range_query
+
+OF_POOL: Final = f'instance="$labels.instance",{POOL}="$labels.{POOL}"<,own>'
+IN_USE: Final = f"db_client_connection_in_use_by_route{{{OF_POOL}}}"
+MOST_IN_USE: Final = range_query(
+    f"topk(1, sum by (http_route) (avg_over_time({IN_USE}[<5m>])) > 0)",
+    f" Most of its connections there are in use by {OF_RESULT}:"
+    " {{ .Value | humanize }} on average.",
+)
 
 
-def _slower(mean: str, count: str, by: str) -> str:
-    """Three times the median of the last day, over 100 ms, and with enough calls to compare."""
-    past = f"quantile_over_time(0.5, {mean}{{<recorded>}}[<1d>] offset <30m>)"
-    calls = f"sum by (<by>, {by}) (rate({count}{{<sel>}}[<5m>])) > 0.1"
-    return (
-        f"{mean}{{<recorded>}} > 3 * {past} and {mean}{{<recorded>}} > 0.1"
-        f" and on (<by>, {by}) {calls}"
-    )
+def _rate(metric: str, matcher: str) -> str:
+    return f"sum by (<by>, instance, http_route) (rate({metric}{{{matcher}<,sel>}}[<5m>]))"
 
+
+_ROUTED: Final = 'http_route!=""'
+_UNROUTED: Final = 'http_route=""'
+_BLOCKED: Final = "asyncio_event_loop_blocked_seconds_total"
+_BUSY: Final = "asyncio_event_loop_busy_seconds_total"
+_WITH_PROCESSOR: Final = (
+    " unless on (<by>, instance) sum by (<by>, instance)"
+    " (rate(sidelight_cpu_wait_seconds_total{<sel>}[<5m>]))"
+    f" > 0.5 * sum by (<by>, instance) (rate({_BUSY}{{<sel>}}[<5m>]))"
+)
+"""Where loops do not wait for a processor for most of the time that they are busy."""
 
 ALERTS: Final = (
     AlertDefinition(
         name="EventLoopBlocked",
         severity="warning",
         hold="2m",
-        expr="max by (<by>, http_route) (sum by (<by>, instance, http_route)"
-        " (rate(asyncio_event_loop_blocked_seconds_total{<sel>}[<5m>]))) > 0.1"
+        # Waits for a processor are no route's, but a part of what has none.
+        expr=f"max by (<by>, http_route) ({_rate(_BLOCKED, _ROUTED)}"
+        f" or ({_rate(_BLOCKED, _UNROUTED)}{_WITH_PROCESSOR})) > 0.1"
         " and on (<by>, http_route) max by (<by>, http_route) (sum by (<by>, instance, http_route)"
         " (increase(asyncio_event_loop_blocks_total{<sel>}[<5m>]))) >= 3"
         # Or by many short steps, for which other requests wait.
-        " or max by (<by>, http_route) (sum by (<by>, instance, http_route)"
-        ' (rate(asyncio_event_loop_busy_seconds_total{http_route!=""<,sel>}[<5m>]))) > 0.3'
+        f" or max by (<by>, http_route) ({_rate(_BUSY, _ROUTED)}"
+        f"{_WITH_PROCESSOR}) > 0.3"
         " and on (<by>, http_route) sum by (<by>, http_route)"
         " (rate(fastapi_queue_seconds_caused_total{<sel>}[<5m>])) > on (<by>) group_left ()"
         " (0.25 * sum by (<by>) (rate(http_server_request_duration_seconds_sum{<sel>}[<5m>])))",
@@ -76,32 +90,6 @@ ALERTS: Final = (
         opens=("http_route",),
     ),
     AlertDefinition(
-        name="FastAPIDependencySlow",
-        severity="warning",
-        hold="10m",
-        expr=_slower(
-            names.DEPENDENCY, "fastapi_dependency_duration_seconds_count", "dependency, step"
-        ),
-        summary="The dependency {{ $labels.dependency }} ({{ $labels.step }}) of <service> is slow",
-        description="The {{ $labels.step }} of the dependency {{ $labels.dependency }} takes "
-        "{{ $value | humanizeDuration }} on average, more than 3 times its median over a day.",
-        action="look at what the dependency calls, and at the pool it takes connections from.",
-        dashboard="runtime",
-    ),
-    AlertDefinition(
-        name="HTTPClientSlow",
-        severity="warning",
-        hold="10m",
-        expr=_slower(
-            names.UPSTREAM, "http_client_request_duration_seconds_count", f"{SERVER}, {PORT}"
-        ),
-        summary=f"{UPSTREAM} answers <service> slowly",
-        description=f"Requests from <service> to {UPSTREAM} take "
-        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day.",
-        action="ask the operators of that server. Meanwhile, see that calls to it have a timeout.",
-        dashboard="runtime",
-    ),
-    AlertDefinition(
         name="ThreadPoolSaturated",
         severity="warning",
         hold="1m",
@@ -126,7 +114,7 @@ ALERTS: Final = (
         description="On {{ $labels.instance }}{{ with $labels.worker }}, worker {{ . }}{{ end }}, "
         "{{ $value | humanize }} calls {{ if $labels.worker }}wait for a connection of the pool"
         "{{ else }}gave up waiting, within <5m>, for a connection of the pool{{ end }} "
-        "{{ $labels.db_client_connection_pool_name }}.",
+        f"{{{{ $labels.db_client_connection_pool_name }}}}.{MOST_IN_USE}",
         action="see how long connections are used (db_client_connection_use_time_seconds): a slow "
         "query and a connection that is never returned look alike.",
         dashboard="runtime",

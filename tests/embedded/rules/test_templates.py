@@ -151,3 +151,37 @@ def test_a_burn_rate_is_the_measured_one() -> None:
     ):
         text = expand_template(parse_template(found[window]), LABELS, value, run_query)
         assert f"The objective allows 0.1% over 30d. That is a burn rate of {burn} First:" in text
+
+
+@pytest.mark.parametrize("service", ["shop", None])
+def test_a_description_has_answers_to_queries_about_answers(service: str | None) -> None:
+    """A query within another asks for the labels of its results, and of the alert, quoted."""
+    found = config.read({"service": service}) if service else objectives.default()
+    text = next(
+        alert["annotations"]["description"]
+        for group in rules.groups(RuleContext(found))
+        for alert in group["rules"]
+        if alert.get("alert") == "AvailabilityErrorBudgetBurn"
+    )
+    asked: list[str] = []
+
+    def run_query(query: str) -> list[dict[str, Any]]:
+        asked.append(query)
+        for word, labels, value in (
+            ("fastapi_exceptions_total", {"error_type": "KeyError"}, 5.0),
+            ("route_class:", {"http_request_method": "GET", "http_route": '/a"b'}, 9.0),
+            ("mean5m", {}, 0.2),
+            ("errors_per_requests", {"service_version": "2"}, 0.5),
+            ("process_start", {"service_version": "2"}, 90.0),
+        ):
+            if word in query:
+                return [{"Labels": labels, "Value": value}]
+        return []
+
+    told = expand_template(parse_template(text), {"job": "shop"}, 0.5, run_query)
+    assert (
+        ' Most of them are on GET /a"b, with KeyError. Release 2 began 1m 30s ago. Of the requests'
+        " to version 2, 50% failed with a 5xx status, and they took 200ms on average. First:"
+    ) in told
+    (inner,) = [query for query in asked if "exceptions" in query]
+    assert r'fastapi_exceptions_total{http_route="/a\"b",job="shop"}[5m]' in inner

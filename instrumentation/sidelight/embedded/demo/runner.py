@@ -14,7 +14,8 @@ from rich.text import Text
 
 from sidelight.embedded.demo.processes import DemoServices, demo_services
 from sidelight.embedded.demo.screenshots import Screenshots
-from sidelight.embedded.demo.terminal import RouteStatsTable, console
+from sidelight.embedded.top.live import RouteStatsTable, console
+from sidelight.embedded.top.sources import opened
 
 POLL_INTERVAL = 0.5
 """Seconds."""
@@ -130,9 +131,11 @@ async def _run_scenario(port: int, seconds: float, folder: Path | None, screen: 
         )
         screenshots = None if folder is None else Screenshots(url("viewer"), folder)
         scenario = ScenarioRun(services, seconds, screenshots)
-        table = RouteStatsTable(f"{url('shop')}/metrics", screen, scenario.heading)
+        metrics = f"{url('shop')}/metrics"
+        table = RouteStatsTable(metrics, screen, "Ctrl-C stops", scenario.heading)
         ends = [server.fail_at_end() for server in services.servers]
-        await _until_first(scenario.run(), table.run(), *ends)
+        async with opened(metrics) as fetch:
+            await _until_first(scenario.run(), table.run(fetch), *ends)
 
 
 class ScenarioRun:

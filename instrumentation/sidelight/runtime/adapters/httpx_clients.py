@@ -17,12 +17,15 @@ from sidelight.contract import METHODS, METRICS, OTHER
 from sidelight.runtime import instruments
 from sidelight.runtime.adapters.adapter import Adapter, Method
 from sidelight.runtime.faults import guarded
+from sidelight.runtime.origin import ORIGIN, route_of
 
 DURATION = METRICS["http_client_request_duration_seconds"]
 CLIENT_ERROR = 400
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MOST_SERVERS = 50
 MOST_ERRORS = 50
+MOST_ROUTED = 150
+"""Label sets with a route; those of further routes are of `OTHER`."""
 MOST_SERIES = 200
 
 _servers = CardinalityLimiter(MOST_SERVERS)
@@ -30,7 +33,9 @@ _errors = CardinalityLimiter(MOST_ERRORS)
 _series: set[tuple[str, ...]] = set()
 
 
-def _labels(method: str, server: str, status: int | None, error: str) -> tuple[str, ...]:
+def _labels(
+    method: str, route: str, server: str, status: int | None, error: str
+) -> tuple[str, ...]:
     """A label set from a bounded number, whatever a server answers. ``server`` has the port."""
     method = method if method in METHODS else OTHER
     kind = _errors(error) if error else ""
@@ -38,22 +43,25 @@ def _labels(method: str, server: str, status: int | None, error: str) -> tuple[s
         kind = str(status)
     sent = "" if status is None else str(status)
     address, _, port = _servers(server).rpartition(":")
-    labels = (method, address or OTHER, port if address else "", sent, kind)
-    if labels in _series or len(_series) < MOST_SERIES:
-        _series.add(labels)
-        return labels
-    return (OTHER, OTHER, "", "", OTHER if kind else "")
+    to = address or OTHER, port if address else ""
+    for sender, most in ((route, MOST_ROUTED), (OTHER, MOST_SERIES)):
+        labels = (method, sender, *to, sent, kind)
+        if labels in _series or len(_series) < most:
+            _series.add(labels)
+            return labels
+    return (OTHER, OTHER, OTHER, "", "", OTHER if kind else "")
 
 
 class ClientRequest:
     """One request and its outcome. It is entered until there is a response."""
 
-    __slots__ = ("_began", "_method", "_server", "error", "status")
+    __slots__ = ("_began", "_method", "_origin", "_server", "error", "status")
 
     def __init__(self, request: Any) -> None:
         self.status: int | None = None
         self.error = ""
         self._method = self._server = OTHER
+        self._origin = ORIGIN.get()
         self._name(request)
         self._began: int | None = time.monotonic_ns()
 
@@ -82,7 +90,8 @@ class ClientRequest:
         """Record it, once."""
         began, self._began = self._began, None
         if began is not None:
-            labels = _labels(self._method, self._server, self.status, self.error)
+            route = route_of(self._origin)
+            labels = _labels(self._method, route, self._server, self.status, self.error)
             instruments.observe(DURATION, labels, time.monotonic_ns() - began)
 
     @guarded("watch")

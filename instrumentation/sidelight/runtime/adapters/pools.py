@@ -105,11 +105,11 @@ class AsyncpgPool(Pool):
             return proxy
 
         async def release(pool: Any, connection: Any, *, timeout: Any = None) -> Any:  # noqa: ASYNC109 as above
-            began = self.let_go(id(getattr(connection, "_holder", None)))
+            use = self.let_go(id(getattr(connection, "_holder", None)))
             try:
                 return await base.release(pool, connection, timeout=timeout)
             finally:
-                self.used(began)
+                self.used(use)
 
         async def close(pool: Any) -> None:
             try:

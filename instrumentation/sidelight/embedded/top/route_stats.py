@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -16,7 +16,9 @@ DURATION: Final = "http_server_request_duration_seconds"
 SLOW: Final = "fastapi_slow_requests"
 WORKERS: Final = "sidelight_workers"
 START_TIME: Final = "process_start_time_seconds"
-FAMILIES: Final = (DURATION, SLOW, WORKERS, START_TIME)
+QUEUE: Final = "fastapi_request_queue_seconds"
+BLOCKED: Final = "asyncio_event_loop_blocked_seconds"
+FAMILIES: Final = (DURATION, SLOW, QUEUE, BLOCKED, WORKERS, START_TIME)
 
 SampleKey = tuple[str, tuple[tuple[str, str], ...]]
 """The name of a sample, and its labels in order."""
@@ -25,7 +27,7 @@ RouteKey = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class DemoScrape:
+class RouteScrape:
     """The samples of one scrape, and its time in seconds since 1970."""
 
     time: float
@@ -36,8 +38,8 @@ class DemoScrape:
         return [(dict(labels), value) for (n, labels), value in self.samples.items() if n == name]
 
 
-def parse(text: str, time: float) -> DemoScrape:
-    """The samples of the four families that the table needs."""
+def parse(text: str, time: float) -> RouteScrape:
+    """The samples of the families that the table needs."""
     # The other families are removed before the parser, which is slow.
     lines = [
         line for line in text.splitlines() if line.removeprefix("# TYPE ").startswith(FAMILIES)
@@ -47,15 +49,15 @@ def parse(text: str, time: float) -> DemoScrape:
         for family in text_string_to_metric_families("\n".join(lines) + "\n")
         for sample in family.samples
     }
-    return DemoScrape(time, samples)
+    return RouteScrape(time, samples)
 
 
-def recent(scrapes: Sequence[DemoScrape], seconds: float) -> list[DemoScrape]:
+def recent(scrapes: Sequence[RouteScrape], seconds: float) -> list[RouteScrape]:
     """The scrapes that are at most ``seconds`` older than the latest."""
     return [scrape for scrape in scrapes if scrape.time >= scrapes[-1].time - seconds]
 
 
-def increases(scrapes: Sequence[DemoScrape]) -> dict[SampleKey, float]:
+def increases(scrapes: Sequence[RouteScrape]) -> dict[SampleKey, float]:
     """The increase of each counter. A counter that decreased was reset to 0.
 
     Unlike ``increase()`` of Prometheus, the first value of a new series is an increase from 0,
@@ -85,6 +87,23 @@ class RouteStats:
     p99: float | None
     slow: int
     """The number of slow requests."""
+    waiting: float = 0.0
+    """Seconds per second that its requests waited for the event loop."""
+    blocked: float = 0.0
+    """Seconds per second that the code of the route, with any method, blocked an event loop."""
+
+
+SORTS: Final[Mapping[str, Callable[[RouteStats], float]]] = {
+    "rate": lambda stats: stats.rate or 0,
+    "errors": lambda stats: stats.error_ratio or 0,
+    "slow": lambda stats: stats.slow,
+    "p50": lambda stats: stats.p50 or 0,
+    "p95": lambda stats: stats.p95 or 0,
+    "p99": lambda stats: stats.p99 or 0,
+    "waiting": lambda stats: stats.waiting,
+    "blocked": lambda stats: stats.blocked,
+}
+"""What routes are sorted by, the largest first."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +123,8 @@ class RouteCounters:
     requests: float = 0
     errors: float = 0
     slow: float = 0
+    waiting: float = 0
+    blocked: float = 0
     buckets: defaultdict[float, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, name: str, labels: Mapping[str, str], increase: float) -> None:
@@ -116,6 +137,8 @@ class RouteCounters:
                 self.errors += increase
         elif name == f"{SLOW}_total":
             self.slow += increase
+        elif name == f"{QUEUE}_sum":
+            self.waiting += increase
 
 
 def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
@@ -125,14 +148,15 @@ def quantile(q: float, buckets: Mapping[float, float]) -> float | None:
     return None if math.isnan(value) else value
 
 
-def route_stats(scrapes: Sequence[DemoScrape]) -> list[RouteStats]:
-    """The statistics of each route in the scrapes, in descending order of the rate."""
+def route_stats(scrapes: Sequence[RouteScrape], sort: str = "rate") -> list[RouteStats]:
+    """The statistics of each route in the scrapes, in descending order of what is sorted by."""
     seconds = scrapes[-1].time - scrapes[0].time if scrapes else 0.0
     found = [_stats(route, counters, seconds) for route, counters in _counters(scrapes).items()]
-    return sorted(found, key=lambda stats: (-(stats.rate or 0), stats.route, stats.method))
+    key = SORTS[sort]
+    return sorted(found, key=lambda s: (-key(s), -(s.rate or 0), s.route, s.method))
 
 
-def summary(scrapes: Sequence[DemoScrape], routes: Sequence[RouteStats]) -> ServiceSummary:
+def summary(scrapes: Sequence[RouteScrape], routes: Sequence[RouteStats]) -> ServiceSummary:
     """The rate of all routes, and the workers and the uptime of the latest scrape."""
     if not scrapes:
         return ServiceSummary(None)
@@ -144,15 +168,18 @@ def summary(scrapes: Sequence[DemoScrape], routes: Sequence[RouteStats]) -> Serv
     return ServiceSummary(sum(rates) if rates else None, workers, uptime)
 
 
-def _counters(scrapes: Sequence[DemoScrape]) -> dict[RouteKey, RouteCounters]:
+def _counters(scrapes: Sequence[RouteScrape]) -> dict[RouteKey, RouteCounters]:
     counters: defaultdict[RouteKey, RouteCounters] = defaultdict(RouteCounters)
     increased = increases(scrapes)
     # The latest scrape names the routes, also if it is the only one and has no increases.
     for name, pairs in scrapes[-1].samples if scrapes else ():
-        if name.startswith((DURATION, SLOW)):
+        if name.startswith((DURATION, SLOW, QUEUE)):
             labels = dict(pairs)
             route = labels.get("http_request_method", ""), labels.get("http_route", "")
             counters[route].add(name, labels, increased.get((name, pairs), 0.0))
+    for (_, template), counted in counters.items():
+        blocked = f"{BLOCKED}_total", (("http_route", template),)
+        counted.blocked = increased.get(blocked, 0.0) if template else 0.0
     return counters
 
 
@@ -166,4 +193,6 @@ def _stats(route: RouteKey, counters: RouteCounters, seconds: float) -> RouteSta
         p95=quantile(0.95, counters.buckets),
         p99=quantile(0.99, counters.buckets),
         slow=round(counters.slow),
+        waiting=counters.waiting / seconds if seconds else 0.0,
+        blocked=counters.blocked / seconds if seconds else 0.0,
     )

@@ -7,8 +7,8 @@ import pytest
 from rich.console import Console
 from rich.text import Text
 
-from sidelight.embedded.demo.route_stats import (
-    DemoScrape,
+from sidelight.embedded.top.route_stats import (
+    RouteScrape,
     RouteStats,
     ServiceSummary,
     increases,
@@ -18,7 +18,7 @@ from sidelight.embedded.demo.route_stats import (
     route_stats,
     summary,
 )
-from sidelight.embedded.demo.terminal import duration, most_relevant, render, uptime
+from sidelight.embedded.top.table import duration, most_relevant, render, uptime
 
 LABELS = 'http_request_method="{method}",http_route="{route}"'
 BOUNDS = ("0.1", "0.5", "+Inf")
@@ -46,7 +46,7 @@ def page(
     return "\n".join(lines) + "\n"
 
 
-def scrapes(*pages: str, period: float = 5.0) -> list[DemoScrape]:
+def scrapes(*pages: str, period: float = 5.0) -> list[RouteScrape]:
     return [parse(text, time=1000 + period * number) for number, text in enumerate(pages)]
 
 
@@ -148,7 +148,7 @@ def test_no_traffic_has_no_statistics(pages: tuple[str, ...]) -> None:
     found = route_stats(scrapes(*pages))
     assert found == [RouteStats("GET", "/carts/{user}", None, None, None, None, None, 0)]
     line = next(line for line in shown(found).splitlines() if "/carts" in line)
-    assert line.split() == ["GET", "/carts/{user}", *"------"]
+    assert line.split() == ["GET", "/carts/{user}", *"--------"]
 
 
 def test_no_scrapes() -> None:
@@ -206,7 +206,8 @@ def test_the_table_fits_a_hundred_columns() -> None:
     text = shown([row(12345.6, 1.0, 12345, route="/long" * 30)])
     assert max(len(line) for line in text.splitlines()) <= 100
     _, figures = text.split("…")
-    assert figures.split() == ["12345.6", "100.0%", "12345", "4", "ms", "250", "ms", "1.50", "s"]
+    values = "12345.6 100.0% 12345 4 ms 250 ms 1.50 s - -"
+    assert " ".join(figures.split()) == values
 
 
 @pytest.mark.parametrize(
@@ -229,3 +230,27 @@ def test_durations_have_a_unit(seconds: float | None, text: str) -> None:
 def test_uptime() -> None:
     """Uptime is hours, minutes and seconds, or a dash if it is unknown."""
     assert [uptime(None), uptime(59.9), uptime(36_061)] == ["-", "0:00:59", "10:01:01"]
+
+
+def test_waits_and_blocks_are_seconds_a_second() -> None:
+    """A route's requests waited 2 s in 5 s, and its code blocked the loop for 1 s."""
+    queue = "fastapi_request_queue_seconds"
+    blocked = "asyncio_event_loop_blocked_seconds_total"
+    labels = LABELS.format(method="GET", route="/carts/{user}")
+
+    def with_waits(waited: float, held: float) -> str:
+        sums = f"# TYPE {queue} histogram\n{queue}_sum{{{labels}}} {waited}\n"
+        counter = f'# TYPE {blocked} counter\n{blocked}{{http_route="/carts/{{user}}"}} {held}\n'
+        return page((5, 5, 5)) + sums + counter + f'{blocked}{{http_route=""}} {held * 9}\n'
+
+    [found] = route_stats(scrapes(with_waits(1, 3), with_waits(3, 4)))
+    assert (found.waiting, found.blocked) == (0.4, 0.2)
+
+
+@pytest.mark.parametrize("order", ["slow", "errors"])
+def test_routes_are_sorted_by_what_is_asked_for(order: str) -> None:
+    """The quiet route with errors and slow requests comes first."""
+    before = page(route="/a") + page(route="/b", slow=0) + page(route="/b", status="500")
+    after = page((9, 9, 9), route="/a") + page(route="/b", slow=1)
+    after += page((1, 1, 1), route="/b", status="500")
+    assert [one.route for one in route_stats(scrapes(before, after), order)] == ["/b", "/a"]

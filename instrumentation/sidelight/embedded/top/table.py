@@ -1,116 +1,22 @@
-"""The table of routes in the terminal, from the service's /metrics."""
+"""The table of routes: a header, a row for each route, and a footer."""
 
-import asyncio
-import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
-import httpx
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.constrain import Constrain
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sidelight.embedded.demo.route_stats import (
-    DemoScrape,
-    RouteStats,
-    ServiceSummary,
-    parse,
-    recent,
-    route_stats,
-    summary,
-)
+from sidelight.embedded.top.route_stats import RouteStats, ServiceSummary
 from sidelight.embedded.viewer.units import format_value
 
-SCRAPE_INTERVAL: Final = 1.0
-"""Seconds."""
-WINDOW: Final = 10.0
-"""The seconds that the statistics cover."""
-PLAIN_INTERVAL: Final = 5
-"""Without a terminal, a table is printed after so many scrapes."""
-HEADING_LINES: Final = 4
-WIDTH: Final = 100
+WIDTH: Final = 120
 OTHER_LINES: Final = 7
 """The lines of the table that are not routes."""
 NO_VALUE: Final = "-"
-LEGEND: Final = f"last {WINDOW:.0f} s; errors are 5xx; Ctrl-C stops"
-
-Show = Callable[[RenderableType], None]
-
-
-class RouteStatsTable:
-    """Scrapes one address and shows the statistics of its routes."""
-
-    def __init__(self, url: str, console: Console, heading: Callable[[], RenderableType]) -> None:
-        self.url = url
-        self.console = console
-        self.heading = heading
-        self.scrapes: deque[DemoScrape] = deque(maxlen=round(WINDOW / SCRAPE_INTERVAL) + 1)
-        self.problem = ""
-
-    async def run(self) -> None:
-        """Run until cancelled. The last table stays on the terminal."""
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
-            output = _live if self.console.is_terminal else _plain
-            with output(self.console) as show:
-                while True:
-                    await self.scrape(client)
-                    show(self.render())
-                    await asyncio.sleep(SCRAPE_INTERVAL)
-
-    async def scrape(self, client: httpx.AsyncClient) -> None:
-        """Scrape once, and keep the error if it fails."""
-        try:
-            answer = (await client.get(self.url)).raise_for_status()
-            self.scrapes.append(parse(answer.text, time.time()))
-            self.problem = ""
-        except (httpx.HTTPError, ValueError) as error:
-            self.problem = f"no answer ({type(error).__name__}); the statistics are old; "
-
-    def render(self) -> RenderableType:
-        """The heading and the table."""
-        window = recent(self.scrapes, WINDOW)
-        routes = route_stats(window)
-        height = self.console.height - HEADING_LINES if self.console.is_terminal else None
-        note = Text.assemble((self.problem, "bold red"), (LEGEND, "dim"))
-        table = render(self.url, routes, summary(window, routes), note, height)
-        return Group(self.heading(), table)
-
-
-@contextmanager
-def _live(console: Console) -> Iterator[Show]:
-    """Each table replaces the one before."""
-    with Live(console=console, auto_refresh=False) as live:
-        yield lambda table: live.update(table, refresh=True)
-
-
-@contextmanager
-def _plain(console: Console) -> Iterator[Show]:
-    """Every fifth table and the last table are printed."""
-    waiting: list[RenderableType] = []
-
-    def show(table: RenderableType) -> None:
-        waiting.append(table)
-        if len(waiting) == PLAIN_INTERVAL:
-            console.print(table)
-            waiting.clear()
-
-    try:
-        yield show
-    finally:
-        if waiting:
-            console.print(waiting[-1])
-
-
-def console() -> Console:
-    """The terminal; without a terminal, a console of the table's width."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=WIDTH)
 
 
 def render(
@@ -170,7 +76,7 @@ def _table(routes: Sequence[RouteStats]) -> RenderableType:
     table.add_column("route", ratio=1, no_wrap=True)
     for heading, width in (("req/s", 6), ("errors", 6), ("slow", 5)):
         table.add_column(heading, justify="right", min_width=width)
-    for heading in ("p50", "p95", "p99"):
+    for heading in ("p50", "p95", "p99", "waiting", "blocked"):
         table.add_column(heading, justify="right", min_width=7)
     for stats in routes:
         table.add_row(*_cells(stats), style="dim" if stats.rate is None else "")
@@ -192,4 +98,6 @@ def _cells(stats: RouteStats) -> list[Text]:
         Text(duration(stats.p50)),
         Text(duration(stats.p95), tail),
         Text(duration(stats.p99), tail),
+        Text(duration(stats.waiting or None), "yellow"),
+        Text(duration(stats.blocked or None), "bold red"),
     ]

@@ -1,0 +1,1 @@
+"""The live table of routes in the terminal: `sidelight top`, and a part of the demo."""

@@ -1,0 +1,293 @@
+"""Kinds of causes that one query shows, as a table: what is down, full, slow or broken."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from sidelight.why.answers import Answers
+from sidelight.why.figures import FORMS, named
+from sidelight.why.firing import Alerts
+from sidelight.why.report import Cause, Sentence
+from sidelight.why.source import CurrentAlert, Labels, Sample, contradicts
+
+MOST: Final = 3
+"""Causes of one condition."""
+_CLIENT: Final = "http_client_request_duration_seconds"
+_SERVER: Final = "job, server_address, server_port"
+_MEASURED: Final = "and on (job) group by (job) (last_over_time(sidelight_workers{<sel>}[<ago>]))"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A kind of cause, found by a query: each series of at least ``above`` is one.
+
+    Where the source evaluates rules with these ``alerts``, their thresholds decide in place of
+    ``above``. ``waits`` says that the value is in seconds of waiting per second, so that it is a
+    share of the time of all requests.
+    """
+
+    kind: str
+    alerts: tuple[str, ...]
+    query: str
+    sentence: str
+    above: float = 0
+    unit: Literal["percent", "seconds", "number"] = "number"
+    waits: bool = False
+    severity: str = ""
+    """Only alerts of this severity, where one name has two meanings."""
+
+
+def _increase(counter: str, matcher: str = "") -> str:
+    """The increase over three windows, with the first event of a series."""
+    series = f"{counter}{{{matcher}<,sel>}}" if matcher else f"{counter}{{<sel>}}"
+    return f"(({series} unless {series} offset <long>) or increase({series}[<long>]))"
+
+
+def _mean(family: str, by: str, offset: str = "") -> str:
+    total, count = (
+        f"sum by ({by}) (rate({family}_{part}{{<sel>}}[<w>]{offset}))" for part in ("sum", "count")
+    )
+    return f"{total} / ({count} > 0)"
+
+
+def _slower(family: str, by: str) -> str:
+    mean, past = _mean(family, by), _mean(family, by, " offset <ago>")
+    return f"topk(20, {mean} > 3 * ({past})) > 0.1"
+
+
+CONDITIONS: Final = (
+    Condition(
+        kind="down",
+        alerts=("TargetsDown", "ServiceVanished"),
+        severity="critical",
+        query="(count by (job) (up{<sel>} == 0) == count by (job) (up{<sel>})"
+        f" or sum by (job) (sidelight_workers{{<sel>}}) == 0) {_MEASURED}",
+        sentence="{job} is down: no target of it answers, or none has a worker left.",
+    ),
+    Condition(
+        kind="target_down",
+        alerts=("TargetsDown",),
+        severity="warning",
+        query=f"topk(20, up{{<sel>}} == 0 and on (job) up{{<sel>}} == 1 {_MEASURED})",
+        sentence="{instance} of {job} does not answer the scrape; other targets do.",
+    ),
+    Condition(
+        kind="worker_blocked",
+        alerts=("WorkerBlocked",),
+        query="topk(20, max by (job, instance, worker)"
+        " (sidelight_worker_heartbeat_age_seconds{<sel>}))",
+        above=10,
+        unit="seconds",
+        sentence="The event loop of worker {worker} on {instance} has not run for {value}.",
+    ),
+    Condition(
+        kind="stuck",
+        alerts=("RequestsStuck",),
+        query="topk(20, max by (job, http_route) (fastapi_oldest_active_request_seconds{<sel>}))",
+        above=300,
+        unit="seconds",
+        sentence="The oldest request to {route} has been in flight for {value}.",
+    ),
+    Condition(
+        kind="no_traffic",
+        alerts=("TrafficStopped",),
+        query="sum by (job) (rate(http_server_request_duration_seconds_count{<sel>}[<w>] offset"
+        " <ago>)) > 1 unless sum by (job)"
+        " (rate(http_server_request_duration_seconds_count{<sel>}[<w>])) > 0",
+        above=1,
+        sentence="{job} receives no requests; earlier there were {value}/s.",
+    ),
+    Condition(
+        kind="thread_pool",
+        alerts=("ThreadPoolSaturated",),
+        query="topk(20, max by (job, instance, worker)"
+        " (avg_over_time(anyio_threadpool_waiting{<sel>}[<w>])))",
+        above=1,
+        waits=True,
+        sentence="All threads of worker {worker} on {instance} are in use, and {value} calls wait "
+        "for one.",
+    ),
+    Condition(
+        kind="connection_pool",
+        alerts=("ConnectionPoolExhausted",),
+        query="topk(20, max by (job, instance, worker, db_client_connection_pool_name)"
+        " (avg_over_time(db_client_connection_pending_requests{<sel>}[<w>])))",
+        above=1,
+        waits=True,
+        sentence="The pool {db_client_connection_pool_name} of worker {worker} on {instance} has "
+        "no free connection, and {value} calls wait for one.",
+    ),
+    Condition(
+        kind="upstream_errors",
+        alerts=("HTTPClientErrors",),
+        query=f"topk(20, sum by ({_SERVER}) (rate({_CLIENT}_count"
+        f'{{error_type!~"|4.."<,sel>}}[<w>]))'
+        f" / sum by ({_SERVER}) (rate({_CLIENT}_count{{<sel>}}[<w>])))",
+        above=0.05,
+        unit="percent",
+        sentence="{value} of the requests to {server} fail.",
+    ),
+    Condition(
+        kind="upstream_slow",
+        alerts=("HTTPClientSlow",),
+        query=_slower(_CLIENT, _SERVER),
+        unit="seconds",
+        sentence="Requests to {server} take {value} on average.",
+    ),
+    Condition(
+        kind="dependency_slow",
+        alerts=("FastAPIDependencySlow",),
+        query=_slower("fastapi_dependency_duration_seconds", "job, dependency, step"),
+        unit="seconds",
+        sentence="The {step} of the dependency {dependency} takes {value} on average.",
+    ),
+    Condition(
+        kind="validation",
+        alerts=("ValidationErrorsJumped",),
+        query="topk(5, sum by (job, http_route, location, type)"
+        f" ({_increase('fastapi_validation_errors_total')}))",
+        above=50,
+        sentence="{route} refuses requests: {location} was {type} {value} times.",
+    ),
+    Condition(
+        kind="memory",
+        alerts=("MemoryNearsLimit",),
+        query="topk(20, sum by (job, instance) (process_resident_memory_bytes{<sel>})"
+        " / max by (job, instance) (sidelight_memory_limit_bytes{<sel>}))",
+        above=0.9,
+        unit="percent",
+        sentence="The workers on {instance} use {value} of their memory limit.",
+    ),
+    Condition(
+        kind="restarts",
+        alerts=("RestartLoop",),
+        query="topk(20, sum by (job, instance) ("
+        + _increase("sidelight_worker_exits_total", 'how="died"')
+        + "))",
+        above=3,
+        sentence="{value} workers on {instance} were killed or crashed.",
+    ),
+    Condition(
+        kind="file_descriptors",
+        alerts=("FileDescriptorsLow",),
+        query="topk(20, max by (job, instance, worker)"
+        " (process_open_fds{<sel>} / process_max_fds{<sel>}))",
+        above=0.8,
+        unit="percent",
+        sentence="Worker {worker} on {instance} has {value} of its file descriptors open.",
+    ),
+    Condition(
+        kind="cpu_quota",
+        alerts=("CPUThrottled",),
+        query="topk(20, max by (job, instance)"
+        " (rate(sidelight_cpu_throttled_seconds_total{<sel>}[<w>])))",
+        above=0.1,
+        unit="seconds",
+        sentence="The CPU quota of {instance} keeps its processes from running for {value} of "
+        "each second; no route's code is the cause.",
+    ),
+    Condition(
+        kind="telemetry",
+        alerts=("SidelightErrors",),
+        query="topk(20, sum by (job, instance, where) ("
+        + _increase("sidelight_internal_errors_total")
+        + ") or sum by (job, instance, collector) ("
+        + _increase("sidelight_collector_errors_total")
+        + "))",
+        above=3,
+        sentence="The measurement on {instance} has {value} errors in {origin}; no request is "
+        "affected, and some metrics may be incomplete.",
+    ),
+    Condition(
+        kind="telemetry",
+        alerts=("SeriesOverflow",),
+        query="topk(20, sum by (job, instance) ("
+        + _increase("sidelight_series_overflow_total")
+        + "))",
+        above=10,
+        sentence="{instance} has more label sets than fit: {value} observations were counted "
+        "under the route _OTHER.",
+    ),
+    Condition(
+        kind="telemetry",
+        alerts=("OtlpExportFailing",),
+        query="topk(20, sum by (job, instance) ("
+        + _increase("sidelight_otlp_exports_total", 'outcome="failure"')
+        + "))",
+        above=3,
+        sentence="{value} exports of {instance} to the OpenTelemetry collector failed.",
+    ),
+    Condition(
+        kind="telemetry",
+        alerts=("TargetNotInstrumented",),
+        query=f"topk(20, up{{<sel>}} == 1 unless on (job, instance) sidelight_workers {_MEASURED})",
+        above=1,
+        sentence="{instance} answers the scrape without metrics of Sidelight.",
+    ),
+    Condition(
+        kind="error_budget",
+        alerts=("ErrorBudgetExhausted",),
+        query="",
+        sentence="",
+    ),
+)
+
+
+def question(condition: Condition) -> str:
+    """The name of a condition's question."""
+    return f"{condition.kind} {condition.alerts[0]}"
+
+
+QUESTIONS: Final = {question(one): one.query for one in CONDITIONS if one.query}
+
+
+def causes(answers: Answers, alerts: Alerts) -> Iterator[Cause]:
+    """The causes of all conditions, a few of each."""
+    for condition in CONDITIONS:
+        yield from _causes(condition, answers, alerts)
+
+
+def _causes(condition: Condition, answers: Answers, alerts: Alerts) -> Iterator[Cause]:
+    active = alerts.of(condition.alerts, condition.severity)
+    rows = answers.now(question(condition)) if condition.query else []
+    if alerts.decide(condition.alerts):
+        rows = [row for row in rows if _about(active, row.labels)]
+        active_without = [one for one in active if not any(_agree(one, row) for row in rows)]
+        yield from (_by_alert(condition, one) for one in active_without[:MOST])
+    else:
+        rows = [row for row in rows if row.value >= condition.above]
+    for row in rows[:MOST]:
+        yield _by_row(condition, answers, row, _about(active, row.labels))
+
+
+def _about(alerts: Iterable[CurrentAlert], labels: Labels) -> tuple[CurrentAlert, ...]:
+    return tuple(one for one in alerts if not contradicts(one.labels, labels))
+
+
+def _agree(alert: CurrentAlert, row: Sample) -> bool:
+    return not contradicts(alert.labels, row.labels)
+
+
+def _by_row(
+    condition: Condition, answers: Answers, row: Sample, alerts: tuple[CurrentAlert, ...]
+) -> Cause:
+    query = answers.text(question(condition))
+    values = named(row.labels, FORMS[condition.unit](row.value))
+    spent = answers.value("time", {"job": row.labels.get("job", "")})
+    return Cause(
+        condition.kind,
+        {name: text for name, text in row.labels.items() if name != "__name__"},
+        (Sentence(condition.sentence.format_map(values), query),),
+        share=min(1.0, row.value / spent) if condition.waits and spent else None,
+        alerts=alerts,
+        onset=f"({query}) >= {condition.above:g}",
+    )
+
+
+def _by_alert(condition: Condition, alert: CurrentAlert) -> Cause:
+    """The figure of the window says nothing: the alert's is of another window."""
+    hidden = {"alertname", "severity", "service", "slo", "window", "__name__", "alertstate"}
+    labels = {name: text for name, text in alert.labels.items() if name not in hidden}
+    text = alert.annotations.get("summary") or f"{alert.name} is {alert.state}"
+    query = f'ALERTS{{alertname="{alert.name}"}}'
+    return Cause(condition.kind, labels, (Sentence(f"{text}.", query),), alerts=(alert,))
