@@ -26,7 +26,10 @@ from tests.deploy.arithmetic import (
 from tests.embedded.history.filled_history import MIB, ScrapedTarget, stored_samples
 
 STATUSES = (200, 404, 500)
-WAITED = 'fastapi_request_queue_seconds_sum{{http_request_method="GET",http_route="/used{}/{{status}}"}} 1\n'
+WAITED = (
+    'fastapi_request_queue_seconds_sum{{http_request_method="GET",http_route="/used{}/{{status}}"}}'
+    " 1\n"
+)
 """On the page of a route whose requests have waited for the event loop."""
 
 
