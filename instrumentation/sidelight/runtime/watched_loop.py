@@ -172,11 +172,9 @@ class WatchedLoop:
     def sample(self, now: int) -> None:
         """From another thread: take the sample that is due, if one is."""
         planned, self._sample_at = self._sample_at, 0
-        if (
-            self.sampler is not None
-            and 0 < planned <= now
-            and self.sampler.is_wanted(now, self.due)
-        ):
+        if self.sampler is None or not self.due or not 0 < planned <= now:
+            return
+        if self.sampler.is_wanted(now, self.due):
             self.sampler.sample(self.thread, planned, now, self._work_of)
 
     def is_look_due(self, now: int) -> bool:
