@@ -136,7 +136,7 @@ DURATIONS: Final = [
     time_series(
         "Waiting for the event loop",
         "The share of the time of all requests for which they waited for the event loop, before "
-        "the application was called.",
+        f"the application was called. {shared.ALL_INSTANCES}",
         "percentunit",
         Query(ratio(f"({waited()} or 0 * {TIME})", TIME), "waiting", recorded=True),
         colours={"waiting": WARN},
@@ -204,9 +204,12 @@ RELEASES: Final = table(
     Column(f"time() - {recorded(names.VERSION_SINCE)} {NEWEST}", "Running for", "s"),
     Column(f"{total(recorded(names.VERSION_STATUS), *OF_VERSION)} {NEWEST}", "Requests/s", "reqps"),
     coloured_column(
-        f"{recorded(names.VERSION_ERRORS)} {NEWEST}", "Errors", "percentunit", *ERROR_RATIO
+        f"{total(recorded(names.VERSION_ERRORS), *OF_VERSION)} {NEWEST}",
+        "Errors",
+        "percentunit",
+        *ERROR_RATIO,
     ),
-    Column(f"{recorded(names.VERSION_MEAN)} {NEWEST}", "Mean latency", "s"),
+    Column(f"{total(recorded(names.VERSION_MEAN), *OF_VERSION)} {NEWEST}", "Mean latency", "s"),
     sort="Running for",
     descending=False,
     empty="No version is reported: set service_version",

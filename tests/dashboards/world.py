@@ -112,6 +112,7 @@ def servers(where: Path) -> Iterator[World]:
 def _env(store: Path, upstream: Server) -> Mapping[str, str]:
     return {
         "SIDELIGHT_DIR": str(store),
+        "SIDELIGHT_SERVICE_VERSION": "1.0.0",
         "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1",
         "SIDELIGHT_LOOP_BLOCK_THRESHOLD": "0.02",  # the barcode takes less than 0.1 s
         "UPSTREAM": f"http://127.0.0.1:{upstream.port}",

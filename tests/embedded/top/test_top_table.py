@@ -206,19 +206,8 @@ def test_the_table_fits_a_hundred_columns() -> None:
     text = shown([row(12345.6, 1.0, 12345, route="/long" * 30)])
     assert max(len(line) for line in text.splitlines()) <= 100
     _, figures = text.split("…")
-    assert figures.split() == [
-        "12345.6",
-        "100.0%",
-        "12345",
-        "4",
-        "ms",
-        "250",
-        "ms",
-        "1.50",
-        "s",
-        "-",
-        "-",
-    ]
+    values = "12345.6 100.0% 12345 4 ms 250 ms 1.50 s - -"
+    assert " ".join(figures.split()) == values
 
 
 @pytest.mark.parametrize(

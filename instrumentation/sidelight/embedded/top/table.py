@@ -13,7 +13,7 @@ from rich.text import Text
 from sidelight.embedded.top.route_stats import RouteStats, ServiceSummary
 from sidelight.embedded.viewer.units import format_value
 
-WIDTH: Final = 100
+WIDTH: Final = 120
 OTHER_LINES: Final = 7
 """The lines of the table that are not routes."""
 NO_VALUE: Final = "-"
