@@ -2,14 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from http.server import BaseHTTPRequestHandler
 from threading import Event, Thread
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.drill.crowd import Call, Crowd
 from tests.drill.inbox import Heard
 from tests.drill.stack import WORKERS, Stack
 from tests.live.counting import settle
 from tests.live.servers import eventually
+from tests.serving import serving
 
 Names = Callable[[Heard], bool]
 STEADY = "min_over_time({rate}[{half}]) > 1 and {rate} offset {half}"
@@ -100,6 +102,32 @@ def connections(stack: Stack, _: Crowd) -> Iterator[Names]:
 
 
 @contextmanager
+def upstream(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """A server that the service asks answers with 503; the service's own clients get a 200."""
+
+    class Unavailable(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(503)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with serving(Unavailable) as port, _asked(stack, "GET", f"/prices?port={port}", 5, 4):
+        yield lambda heard: heard.labels["server_port"] == str(port)
+
+
+@contextmanager
+def telemetry(stack: Stack, _: Crowd) -> Iterator[Names]:
+    """A collector of the application's own metrics raises; no request is affected."""
+    broken = stack.where / "broken"
+    broken.touch()
+    try:
+        yield lambda heard: heard.labels["instance"] == stack.instance
+    finally:
+        broken.unlink()
+
+
+@contextmanager
 def killed(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A worker is killed as soon as the one before has been replaced."""
     enough, failed = Event(), list[BaseException]()
@@ -183,6 +211,15 @@ FAULTS = (
         ("connection_pool",),
         STOCK,
     ),
+    Fault(
+        "an upstream that fails",
+        "HTTPClientErrors",
+        False,
+        upstream,
+        ("upstream_errors",),
+        "/prices",
+    ),
+    Fault("broken telemetry", "SidelightErrors", False, telemetry, ("telemetry",)),
     Fault("a worker killed again and again", "RestartLoop", False, killed, ("restarts",)),
     Fault("traffic stopped", "TrafficStopped", True, stopped, ("no_traffic",)),
     Fault("the service down", "TargetsDown", True, down, ("down",)),

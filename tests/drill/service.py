@@ -6,12 +6,15 @@ A fault of one worker goes wrong in the process named only, so that a test knows
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio.to_thread
+import httpx
 from fastapi import FastAPI
+from prometheus_client import REGISTRY, Metric
+from prometheus_client.registry import Collector
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
@@ -34,6 +37,22 @@ engine = create_async_engine(
     max_overflow=0,
 )
 watch(engine, name="stock")
+upstream = httpx.AsyncClient(trust_env=False)
+watch(upstream, name="prices")
+BROKEN = Path.cwd() / "broken"
+"""While this file exists, the application's own collector raises."""
+
+
+class OwnCollector(Collector):
+    """The application's own metrics."""
+
+    def collect(self) -> Iterator[Metric]:
+        if BROKEN.exists():
+            raise RuntimeError("the application's own collector is broken")
+        yield Metric("shop_shelves", "Shelves.", "gauge")
+
+
+REGISTRY.register(OwnCollector())
 
 
 @asynccontextmanager
@@ -94,3 +113,10 @@ async def stock(item_id: int, wrong: int = 0) -> int:
         if wrong == os.getpid():
             await asyncio.sleep(KEEP)
     return int(found or 0)
+
+
+@app.get("/prices")
+async def prices(port: int) -> int:
+    """The status of the upstream at a port; the client gets its answer all the same."""
+    answer = await upstream.get(f"http://127.0.0.1:{port}/")
+    return answer.status_code

@@ -64,7 +64,7 @@ def test_each_sentence_has_its_query() -> None:
     found = screen(report(Canned(FAILS, BEFORE, [BURN])))
     clock = time.strftime("%H:%M:%S", time.localtime(NOW - 60))
     assert [text for text, _ in found] == [
-        f"shop is critical since {clock} (1 min): AvailabilityErrorBudgetBurn fires.",
+        f"shop: critical since {clock} (1 min); AvailabilityErrorBudgetBurn fires.",
         FAILING,
         "The exception is SearchError.",
         "Next: If it began with a change, undo the change now, and look for the cause later.",

@@ -21,6 +21,7 @@ EXTRAS = {
     "sidecar": "sidecar",
     "top": "viewer",
     "viewer": "viewer",
+    "why": "history",
 }
 """The extra that each command needs."""
 

@@ -40,9 +40,9 @@ def _headline(report: Report) -> Sentence:
         return Sentence("What is wrong is not known.")
     alerts = sorted({one.name for one in report.alerts})
     verb = "fires" if len(alerts) == 1 else "fire"
-    firing = f": {', '.join(alerts)} {verb}" if alerts else ": no alert fires"
+    firing = f"{', '.join(alerts)} {verb}" if alerts else "no alert fires"
     return Sentence(
-        f"{names} is {report.state}{_since(report)}{firing}.",
+        f"{names}: {report.state}{_since(report)}; {firing}.",
         'ALERTS{alertstate="firing"}' if alerts else "",
     )
 

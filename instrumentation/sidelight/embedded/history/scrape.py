@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.to_thread
@@ -20,7 +20,8 @@ from sidelight.embedded.history.history import History
 from sidelight.embedded.history.stream import SeriesStream
 from sidelight.errors import StoreError
 from sidelight.export.prometheus import render
-from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.export.snapshot import Snapshot
+from sidelight.store.service_info import ServiceInfo
 from sidelight.text_format import ExpositionFormat
 
 DEFAULT_JOB = "sidelight"
@@ -115,11 +116,20 @@ class Scrape:
             exemplars.add(key, text, series_labels(key, self._target), time)
 
 
+class SnapshotSource(Protocol):
+    """What is scraped: a sidecar's source, or a directory that is only read."""
+
+    service: ServiceInfo
+
+    async def snapshot(self) -> Snapshot:
+        """All values now. Raises `StoreError`."""
+
+
 class HistorySampler:
     """Scrapes one store directory into a history, every ``step`` seconds."""
 
     def __init__(
-        self, source: MetricsSource, history: History, step: float, target: ScrapeTarget
+        self, source: SnapshotSource, history: History, step: float, target: ScrapeTarget
     ) -> None:
         """A ``target`` without a job gets the name of the service."""
         self.metadata = MetricMetadata()
