@@ -123,8 +123,11 @@ def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
 
 
 def waited(*matchers: str) -> str:
-    """Seconds per second for which requests waited for event loops."""
-    return total(rate("fastapi_request_queue_seconds_sum", *matchers))
+    """Seconds per second for which requests waited for event loops, as recorded.
+
+    It is subtracted from recorded time, so both have the same window.
+    """
+    return total(recorded(names.ROUTE_WAITED, *matchers))
 
 
 def exemplars(*matchers: str) -> Query:

@@ -136,7 +136,7 @@ DURATIONS: Final = [
     time_series(
         "Waiting for the event loop",
         "The share of the time of all requests for which they waited for the event loop, before "
-        "the application was called.",
+        f"the application was called. {shared.ALL_INSTANCES}",
         "percentunit",
         Query(ratio(f"({waited()} or 0 * {TIME})", TIME), "waiting", recorded=True),
         colours={"waiting": WARN},

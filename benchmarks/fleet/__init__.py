@@ -24,8 +24,8 @@ CONFIG = """\
 global: {{scrape_interval: {every}s, scrape_timeout: 10s}}
 rule_files: [{rules}]
 """
-MOST_MIB = 1664.0
-"""What docs/scale.md computes at most. A Prometheus with more memory is ended."""
+MOST_MIB = 1430.0
+"""1.5 GB. A Prometheus with more memory is ended."""
 
 
 class Fleet(NamedTuple):

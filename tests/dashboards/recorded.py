@@ -25,6 +25,7 @@ RECORDED: Final[dict[str, tuple[str, ...]]] = {
     names.SERVICE_LE: ("le",),
     names.STATUS_TIME: (*_OF_ROUTE, STATUS, ERROR),
     names.ROUTE_TIME: _OF_ROUTE,
+    names.ROUTE_WAITED: _OF_ROUTE,
     names.ROUTE_SLOW: _OF_ROUTE,
     names.ROUTE_SLOW_FROM: _OF_ROUTE,
     names.INSTANCE_STATUS: (STATUS,),

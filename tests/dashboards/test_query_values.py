@@ -56,6 +56,14 @@ CODES = f"""
 {STATUSES}{{http_response_status_code="404",job="shop"}} 2
 {STATUSES}{{http_response_status_code="500",error_type="incomplete_response",job="shop"}} 3
 """
+OF_A = 'job="shop",http_request_method="GET",http_route="/a"'
+WAITED = f"""
+route:http_server_request_duration_seconds_sum:rate5m{{{OF_A}}} 2x6
+route:http_server_requests:rate5m{{{OF_A}}} 4x6
+route:fastapi_request_queue_seconds_sum:rate5m{{{OF_A}}} 0.5x6
+fastapi_request_queue_seconds_sum{{instance="a",{OF_A}}} 0x5 300
+"""
+"""Of the last minutes a quarter is waits. In the last seconds, there are more than of all else."""
 PER_MINUTE = f'{CLASSES}{{job="shop",status_class="2xx"}} 2x6'
 
 
@@ -139,6 +147,16 @@ CASES = {
             '{error_type="incomplete_response",http_response_status_code="500",'
             'other_type=" incomplete_response"}': 3.0,
         },
+    ),
+    "waits are a share of the same minutes": (
+        "sidelight-service: Waiting for the event loop A",
+        WAITED,
+        {"": 0.25},
+    ),
+    "a request's own time is not below zero": (
+        "sidelight-route: Own time and waits for the event loop A",
+        WAITED,
+        {"": 0.375},
     ),
     "a total has the rate of each minute once": (
         "sidelight-service: Total of requests A",

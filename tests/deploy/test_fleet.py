@@ -1,12 +1,16 @@
 """The fleet of the benchmark: a recorded page, and a real Prometheus that scrapes it."""
 
 import re
+from collections import Counter
 
 import pytest
 
 from benchmarks.fleet import Fleet, measured
-from benchmarks.fleet.recorded import Instance, grown
+from benchmarks.fleet.recorded import Instance, grown, page
+from benchmarks.metrics_text import samples
+from sidelight.contract import METRICS
 from tests.deploy.arithmetic import ROOT, Service
+from tests.deploy.instance_series import OF_PROMETHEUS, families, width
 from tests.live.prometheus import tool
 
 PAGE = """\
@@ -16,8 +20,6 @@ a_seconds_bucket{le="+Inf"} 0.5
 resident_bytes 7
 """
 RESULTS = ROOT / "benchmarks" / "fleet" / "RESULTS.md"
-OF_PROMETHEUS = 5
-"""What a scrape adds to a page: up, and four about the scrape."""
 
 
 def test_a_page_grows() -> None:
@@ -29,6 +31,20 @@ def test_the_page_has_what_was_measured() -> None:
     """The table in docs/scale.md is the one that the benchmark wrote."""
     (results,) = re.findall(r"^\|  \| (?:.+\n)+", RESULTS.read_text(), re.MULTILINE)
     assert results in (ROOT / "docs" / "scale.md").read_text()
+
+
+@pytest.mark.live
+@pytest.mark.slow
+@pytest.mark.newest
+def test_the_families_of_an_instance() -> None:
+    """The page of a real service has the series of each family that the formula counts."""
+    counted = {name: sets * width(name) for name, sets in families(2, 1, 2).items()}
+    found = Counter(_family(name) for name, _, _ in samples(page(Instance(2, 1, 2))))
+    assert found == counted
+
+
+def _family(name: str) -> str:
+    return name if name in METRICS else re.sub("_(bucket|sum|count)$", "", name)
 
 
 @pytest.mark.live

@@ -16,18 +16,15 @@ from tests.deploy.arithmetic import (
     RECORDED_OTHER,
     RECORDED_REST,
     RECORDED_USED,
-    REST,
     ROOT,
     TEXT,
-    UNUSED,
-    USED,
-    WORKER,
     ZIPPED,
     Service,
     disk,
     tables,
 )
 from tests.deploy.artefacts import DEPLOY, load, manifest, run
+from tests.deploy.instance_series import REST, UNUSED, USED, WORKER
 
 PAGE = (ROOT / "docs" / "scale.md").read_text()
 TIMES = PAGE.replace("\N{MULTIPLICATION SIGN}", "x")

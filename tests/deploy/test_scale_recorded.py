@@ -26,6 +26,11 @@ from tests.deploy.arithmetic import (
 from tests.embedded.history.filled_history import MIB, ScrapedTarget, stored_samples
 
 STATUSES = (200, 404, 500)
+WAITED = (
+    'fastapi_request_queue_seconds_sum{{http_request_method="GET",http_route="/used{}/{{status}}"}}'
+    " 1\n"
+)
+"""On the page of a route whose requests have waited for the event loop."""
 
 
 def service(used: int, other: int) -> FastAPI:
@@ -53,7 +58,8 @@ def recorded(used: int, other: int) -> int:
         for number in range(used):
             for status in STATUSES:
                 assert call(app, "GET", f"/used{number}/{status}").status == status
-        target.step(second, call(app, "GET", "/metrics").body)
+        waits = "".join(map(WAITED.format, range(used)))
+        target.step(second, waits, call(app, "GET", "/metrics").body)
         for group in running:
             group.evaluate(history, second * 1000 + 500)
     names = [series.partition("{")[0] for series in stored_samples(history)]

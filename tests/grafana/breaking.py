@@ -184,6 +184,10 @@ BROKEN: Final[Mapping[str, Broken]] = {
         _only(BY_JOB, "{{job}} {{job}}"), "legend says a word twice"
     ),
     "two lines with one name": _graph(_only(BY_JOB, "up"), "legend of two lines"),
+    "a line below the axis": _graph(_only("-sum(up)", "x"), "line below its axis"),
+    "a share of more than all": _graph(
+        _both(_only("sum(up)", "x"), _default(unit="percentunit")), "share of more than all"
+    ),
     "a colour for no line": _graph(_field("Nothing", unit="s"), "override byName meets nothing"),
     "a variable that is not there": _graph(
         lambda panel: panel.update(title="Threads of $nothing"), "title with a variable"

@@ -1,5 +1,6 @@
 """A page in Chromium in which Grafana's packages draw dashboards over a Prometheus."""
 
+import json
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,15 +48,24 @@ def bundle(where: Path) -> None:
 
 
 class Drawing:
-    """One page; `show` draws a dashboard on it."""
+    """One page; `show` draws a dashboard on it, once for all tests, since samples stay the same."""
 
     def __init__(self, page: Page, world: Filled) -> None:
         self.page, self.world = page, world
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self._shown: dict[str, Shown] = {}
 
     def show(self, board: Mapping[str, Any], span: int = HOUR, **variables: Sequence[str]) -> Shown:
-        """Draw a dashboard of the last hour; variables that are not given stay as they are."""
+        """What it shows of the last hour; variables that are not given stay as they are."""
+        given = json.dumps([board, span, variables])
+        if given not in self._shown:
+            self._shown[given] = self._draw(board, span, variables)
+        return self._shown[given]
+
+    def _draw(
+        self, board: Mapping[str, Any], span: int, variables: Mapping[str, Sequence[str]]
+    ) -> Shown:
         start, end = _times(span)
         found = self.page.evaluate(
             SHOW, [board, {"from": start, "to": end, "variables": variables}]
@@ -63,8 +73,9 @@ class Drawing:
         assert not self.problems
         return Shown(**found)
 
-    def picture(self, path: Path) -> None:
-        """Write what was drawn, as far as the screen shows it."""
+    def picture(self, board: Mapping[str, Any], span: int, path: Path) -> None:
+        """Write what is drawn of a dashboard, as far as the screen shows it."""
+        self._draw(board, span, {})
         path.parent.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=path, clip=PICTURE)
 

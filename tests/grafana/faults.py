@@ -50,6 +50,7 @@ def _of_panel(panel: Panel, saved: Mapping[str, Any]) -> Iterator[tuple[str, str
     for value in panel["values"]:
         yield from ((value["name"], what) for what in cell_faults.of_value(value))
     yield from line_faults.of_lines(panel)
+    yield from line_faults.of_scale(panel, saved)
     if is_filled(panel):
         yield from line_faults.of_overrides(panel, saved)
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from math import inf
 from typing import Any
 
 Fault = tuple[str, str]
@@ -29,6 +30,18 @@ def _of_legend(name: str) -> Iterator[str]:
         yield "legend is a raw label set or a query"
     if any(one == other for one, other in pairwise(name.split())):
         yield "legend says a word twice"
+
+
+def of_scale(panel: Mapping[str, Any], saved: Mapping[str, Any]) -> Iterator[Fault]:
+    """Lines that leave their axis at the bottom, and shares of more than all."""
+    defaults = saved.get("fieldConfig", {}).get("defaults", {})
+    least = defaults.get("min", -inf)
+    most = 1 if defaults.get("unit") == "percentunit" else inf
+    for line in panel["lines"]:
+        if min(line["values"], default=least) < least:
+            yield line["name"], "line below its axis"
+        if max(line["values"], default=most) > most:
+            yield line["name"], "share of more than all"
 
 
 def of_overrides(panel: Mapping[str, Any], saved: Mapping[str, Any]) -> Iterator[Fault]:

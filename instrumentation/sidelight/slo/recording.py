@@ -72,6 +72,8 @@ def _times(context: RuleContext) -> Iterator[Rule]:
     yield _rule(names.STATUS_TIME, context.render(time))
     route_time = f"{each} ({names.STATUS_TIME}{context.matchers()})"
     yield _rule(names.ROUTE_TIME, context.render(route_time))
+    waited = f"{each} ({_rate('fastapi_request_queue_seconds_sum')})"
+    yield _rule(names.ROUTE_WAITED, context.render(waited))
     slow = f"{each} ({_rate('fastapi_slow_requests_total')})"
     yield _rule(names.ROUTE_SLOW, context.render(slow))
     least = f"min by (<by>, {METHOD}, {ROUTE}) (fastapi_slow_request_threshold_seconds{{<sel>}})"

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import cramjam
 import numpy as np
+from numpy.typing import NDArray
 
 from sidelight.embedded.promql.storage import ABSENT_BITS, SampleBlock
 
@@ -21,6 +22,18 @@ HEADERS = {
 PATIENCE = 60.0
 BYTES_A_REQUEST = 16 << 20
 """Prometheus refuses more than 32 MiB."""
+TIME_BYTES = 6
+"""Until the year 2109."""
+HEAD = bytes((0x12, 1 + 8 + 1 + TIME_BYTES, 0x09))
+"""TimeSeries.samples, its length, and Sample.value."""
+SAMPLE = np.dtype(
+    [
+        ("head", np.uint8, len(HEAD)),
+        ("bits", "<i8"),
+        ("tag", np.uint8),
+        ("time", np.uint8, TIME_BYTES),
+    ]
+)
 
 
 class Exemplar(NamedTuple):
@@ -73,24 +86,31 @@ def _batches(series: Sequence[bytes]) -> Iterator[bytes]:
 
 
 def _series(block: SampleBlock) -> Iterator[bytes]:
-    """Encode WriteRequest.timeseries of each row with samples."""
-    bits = block.values.view(np.int64)
-    for labels, row in zip(block.labels, bits, strict=True):
-        there = np.flatnonzero(row != ABSENT_BITS)
-        samples = [_sample(int(row[n]), int(block.times[n])) for n in there]
-        if samples:
-            yield _message(1, b"".join([*_labels(labels), *samples]))
+    """Encode WriteRequest.timeseries of each row with samples, which keep their bits."""
+    samples = np.empty(block.times.shape, SAMPLE)
+    samples["head"] = np.frombuffer(HEAD, np.uint8)
+    samples["tag"] = 0x10
+    samples["time"] = _varints(block.times)
+    for labels, row in zip(block.labels, block.values.view(np.int64), strict=True):
+        there = row != ABSENT_BITS
+        if there.any():
+            samples["bits"] = row
+            yield _message(1, b"".join([*_labels(labels), samples[there].tobytes()]))
+
+
+def _varints(times: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Encode times in `TIME_BYTES` each: as `_varint` does, and as many where it needs fewer."""
+    assert times.min() >= 0
+    assert times.max() < 1 << 7 * TIME_BYTES
+    found = times[:, None] >> 7 * np.arange(TIME_BYTES) & 0x7F
+    found[:, :-1] |= 0x80
+    return found.astype(np.uint8)
 
 
 def _labels(labels: Mapping[str, str]) -> Iterator[bytes]:
     """Encode TimeSeries.labels, sorted by name."""
     for name, value in sorted(labels.items()):
         yield _message(1, _message(1, name.encode()) + _message(2, value.encode()))
-
-
-def _sample(bits: int, time: int) -> bytes:
-    """Encode TimeSeries.samples; the value keeps its bits."""
-    return _message(2, b"\x09" + struct.pack("<q", bits) + b"\x10" + _varint(time))
 
 
 def _exemplar(one: Exemplar) -> bytes:

@@ -66,6 +66,7 @@ MAY_BE_EMPTY = {
         "Oldest in flight",
         "Validation errors by field",
         "Waits that the route caused",
+        "Where it waits",
     },
     "sidelight-runtime": {
         "Connection pools",
@@ -77,6 +78,7 @@ MAY_BE_EMPTY = {
         "Upstreams",
         "Upstreams over long time ranges",
         "Waiting for a connection",
+        "Which lines hold the loop",
         "Workers that died",
         "Worker exits",
     },
