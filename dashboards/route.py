@@ -14,6 +14,7 @@ from dashboards.queries import (
     Query,
     burn_rate,
     exemplars,
+    in_top,
     level,
     mean,
     quantile,
@@ -25,10 +26,12 @@ from dashboards.queries import (
     waited,
 )
 from dashboards.tables import Column, Key, table
+from sidelight.contract import CODE
 from sidelight.slo import names
 
 ANY_ROUTE: Final = 'http_route!=""'
 NO_OBJECTIVE: Final = "No objective for this route"
+NO_WAITS: Final = "No long waits, or not reported. Needs Sidelight"
 BUCKETS: Final = total(recorded(names.ROUTE_LE, ROUTE_AND_METHOD), "le")
 """Recorded buckets of good responses: for All, there are far too many raw ones."""
 IN_FLIGHT: Final = (
@@ -206,6 +209,34 @@ WAITS: Final = [
         colours={"caused": WARN},
     ),
 ]
+LINE: Final = (*CODE, "awaited")
+WAITING: Final = total(rate("fastapi_request_wait_seconds_total", ROUTE), *LINE)
+MOST_WAITED: Final = in_top(f"{WAITING} > 0", 20, *LINE)
+ALL_WAITING: Final = total(rate("fastapi_request_wait_seconds_total", ROUTE))
+ALL_REQUESTS: Final = total(recorded(names.ROUTE, ROUTE))
+WHERE_IT_WAITS: Final = table(
+    "Where it waits",
+    "The lines of your code at which requests of the route wait, and what they await there; the 20 "
+    "with the longest waits. Requests are examined once they are older than wait_sample_after, "
+    "0.25 s. *Waiting* is how many requests wait there, on average; *A request* is the time there "
+    "by all requests of the route, quick ones too.",
+    [
+        Key("code_file_path", "File"),
+        Key("code_line_number", "Line"),
+        Key("code_function_name", "Function"),
+        Key("awaited", "Awaits", blank="not known"),
+    ],
+    Column(f"topk(20, {WAITING} > 0)", "Waiting", "short", decimals=2),
+    Column(f"{WAITING} / on () group_left () ({ALL_REQUESTS} > 0) {MOST_WAITED}", "A request", "s"),
+    Column(
+        f"{WAITING} / on () group_left () ({ALL_WAITING} > 0) {MOST_WAITED}",
+        "Share",
+        "percentunit",
+        decimals=0,
+    ),
+    sort="Waiting",
+    empty=NO_WAITS,
+)
 OTHER_CAUSES: Final = [
     time_series(
         "Event loops blocked by the route",
@@ -327,6 +358,7 @@ DASHBOARD: Final = dashboard(
         "Causes of latency",
         [
             Row(7, WAITS),
+            Row(8, [WHERE_IT_WAITS]),
             Row(8, LATENCY_CAUSES),
             Row(7, OTHER_CAUSES),
             Row(7, route_calls.PANELS),

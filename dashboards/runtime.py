@@ -68,6 +68,7 @@ DASHBOARD: Final = dashboard(
             Row(7, runtime_event_loops.LOOP_TRENDS),
             Row(9, runtime_event_loops.LOOPS),
             Row(9, [runtime_event_loops.LOOP_USE]),
+            Row(9, [runtime_event_loops.LOOP_LINES]),
             Row(7, [*runtime_event_loops.MACHINE, *runtime_event_loops.SOCKETS]),
         ],
     ),

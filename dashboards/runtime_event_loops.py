@@ -8,6 +8,7 @@ from dashboards.colours import BAD, WARN
 from dashboards.panels import SIDELIGHT_ONLY, heatmap, time_series
 from dashboards.queries import LOOP_LAG, Query, in_top, rate, raw, total
 from dashboards.tables import SERVICE, Column, Key, table
+from sidelight.contract import CODE
 
 BLOCKED: Final = total(rate("asyncio_event_loop_blocked_seconds_total"), "job", "http_route")
 BLOCKS: Final = total(rate("asyncio_event_loop_blocks_total"), "job", "http_route")
@@ -50,6 +51,29 @@ LOOP_USE: Final = table(
     Column(f"({CAUSED} or 0 * {BUSY}) {KEPT_BUSY}", "Waits caused", "short", decimals=2),
     sort="Loops",
     empty=SIDELIGHT_ONLY,
+)
+LINE: Final = ("job", "http_route", *CODE)
+BY_LINE: Final = total(rate("asyncio_event_loop_line_seconds_total"), *LINE)
+LOOP_LINES: Final = table(
+    "Which lines hold the loop",
+    "The lines of your code that keep event loops busy, and their share of all event loops of the "
+    "service; the 20 highest, by samples. A line has a row once it has taken 0.1 s in a worker.",
+    [
+        SERVICE,
+        Key("http_route", "Route", TO_ROUTE, blank="outside any request"),
+        Key("code_file_path", "File"),
+        Key("code_line_number", "Line"),
+        Key("code_function_name", "Function"),
+    ],
+    Column(f"topk(20, {BY_LINE} > 0)", "Loops", "short", decimals=2),
+    Column(
+        f"{BY_LINE} / {EVENT_LOOPS} {in_top(f'{BY_LINE} > 0', 20, *LINE)}",
+        "Share",
+        "percentunit",
+        decimals=1,
+    ),
+    sort="Loops",
+    empty="No line of the application's held a loop, or not reported. Needs Sidelight",
 )
 LOOP_TRENDS: Final = [
     shared.loop_lag(),

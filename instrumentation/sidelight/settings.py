@@ -39,6 +39,8 @@ class Options(TypedDict, total=False):
     which the time to the first byte says whether a request is slow, as of event streams; or a
     mapping of such routes to how long that takes in a slow request.
     ``loop_block_threshold``: how long an event loop may be busy before that counts as blocked.
+    ``wait_sample_after``: how old a request in flight is when Sidelight begins to look where it
+    waits; half of its slow_request_threshold, if that is less.
     ``log_request_path``: log the path of a slow request, without its query. ``buckets``:
     boundaries of duration histograms. ``exclude``: paths that are not measured, exact or ending in
     ``/*``. ``path_templates``: templates of paths below a mount whose application has no routes
@@ -55,6 +57,7 @@ class Options(TypedDict, total=False):
     slow_request_threshold: float | Mapping[str, float]
     first_byte: Sequence[str] | Mapping[str, float]
     loop_block_threshold: float
+    wait_sample_after: float
     log_request_path: bool
     buckets: Sequence[float]
     exclude: Sequence[str]
@@ -83,6 +86,7 @@ class Settings:
     buckets: tuple[float, ...]
     first_byte: tuple[str, ...] = ()
     loop_block_threshold: float = 0.1
+    wait_sample_after: float = 0.25
     log_request_path: bool = False
     exclude: tuple[str, ...] = ()
     path_templates: tuple[str, ...] = ()
@@ -249,6 +253,10 @@ def _loop_block_threshold(key: str, value: Any) -> float:
     return _seconds(key, value, f"{key}=0.1")
 
 
+def _wait_sample_after(key: str, value: Any) -> float:
+    return _seconds(key, value, f"{key}=0.25")
+
+
 def _buckets(key: str, value: Any) -> tuple[float, ...]:
     example = f"{key}=[0.1, 0.3, 1.0]"
     parts = value.split(",") if isinstance(value, _Text) else value
@@ -382,6 +390,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "buckets": _buckets,
     "first_byte": _first_byte,
     "loop_block_threshold": _loop_block_threshold,
+    "wait_sample_after": _wait_sample_after,
     "log_request_path": _switch,
     "exclude": _paths,
     "path_templates": _path_templates,

@@ -88,7 +88,7 @@ def check_sound(port: int, **chosen: str) -> None:
         for query in all_queries()
         for problem in problems(query, send(port, query, **chosen))
     ]
-    assert not wrong
+    assert not wrong, wrong
     for board in dashboards():
         for one in board["annotations"]["list"]:
             found = get(port, "query", query=sent(one["expr"]))

@@ -7,7 +7,8 @@ from typing import Any, cast
 import pytest
 
 from sidelight.runtime import loop_sampler, watchdog
-from sidelight.runtime.loop_sampler import LoopSampler
+from sidelight.runtime.line_use import LineUse
+from sidelight.runtime.loop_sampler import LoopSampler, Work
 from sidelight.runtime.watched_loop import WatchedLoop
 
 MS = 1_000_000
@@ -20,6 +21,7 @@ class Use:
         self.is_busy = True
         self.in_step = False
         self.samples: list[tuple[int, str]] = []
+        self.lines = LineUse(lambda *_: None)
 
     def add_sample(self, now: int, route: str) -> None:
         """Note a sample, in ms."""
@@ -36,7 +38,7 @@ class Sampled(LoopSampler):
 
     def look(self, planned: int, now: int) -> None:
         """A look that was planned for a time, and came at another, in ms."""
-        self.sample(0, planned * MS, now * MS, lambda _: next(self._routes))
+        self.sample(0, planned * MS, now * MS, lambda _: Work(next(self._routes)))
 
 
 @pytest.fixture(autouse=True)

@@ -111,21 +111,22 @@ def test_the_limit_of_a_group_of_version_1(system: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("named", "mounted", "name"),
+    ("named", "version", "name"),
     [
-        ("0::/", MOUNTED_V2, "memory.max"),
-        ("", MOUNTED_V2, "memory.max"),
-        ("nonsense", MOUNTED_V2, "memory.max"),
-        ("0::/not/seen/from/here", MOUNTED_V2, "memory.max"),
-        ("0::/../../elsewhere", MOUNTED_V2, "memory.max"),
-        ("4:memory:/docker/0f", MOUNTED_V1, "memory/memory.limit_in_bytes"),
-        ("", MOUNTED_V1, "memory/memory.limit_in_bytes"),
+        ("0::/", 2, "memory.max"),
+        ("", 2, "memory.max"),
+        ("nonsense", 2, "memory.max"),
+        ("0::/not/seen/from/here", 2, "memory.max"),
+        ("0::/../../elsewhere", 2, "memory.max"),
+        ("4:memory:/docker/0f", 1, "memory/memory.limit_in_bytes"),
+        ("", 1, "memory/memory.limit_in_bytes"),
     ],
 )
-def test_the_limit_inside_a_container(system: Path, named: str, mounted: str, name: str) -> None:
+def test_the_limit_inside_a_container(system: Path, named: str, version: int, name: str) -> None:
     """Where the group named can't be seen, the root is this container's."""
     (system / "elsewhere").mkdir()
     (system / "elsewhere" / "memory.max").write_text("1")
+    mounted = MOUNTED_V1 if version == 1 else MOUNTED_V2
     assert limit(system, named, mounted, {name: GIB}) == GIB
 
 

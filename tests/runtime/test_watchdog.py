@@ -9,6 +9,7 @@ import pytest
 
 from sidelight.runtime.gil_holders import GilHolders
 from sidelight.runtime.loop_block import NO_PROCESSOR, THROTTLED, BlockSource, OngoingBlock
+from sidelight.runtime.loop_sampler import Work
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.watched_loop import WatchedLoop
 
@@ -37,8 +38,8 @@ class BlockAttribution:
     def attribute_thread(self, frame: FrameType) -> BlockSource:
         return self.threads.pop(0)
 
-    def route_of(self, frame: FrameType, loop: object) -> str:
-        return ""
+    def work_of(self, frame: FrameType, loop: object) -> Work:
+        return Work()
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         self.ns_by_route[route] = self.ns_by_route.get(route, 0) + ns

@@ -54,9 +54,9 @@ def lines_of(frame: FrameType, endpoint: object = None) -> tuple[str, ...]:
     The package that holds the endpoint belongs to the application, also where it is installed.
     Without any code of the application's these are lines of a library, with its package.
     """
-    frames = list(_frames(frame))
+    frames = list(frames_on_loop(frame))
     home = home_of(endpoint)
-    own = [each for each in frames if _is_own(each.f_code.co_filename, home)]
+    own = [each for each in frames if is_own(each.f_code.co_filename, home)]
     if own:
         return tuple(_line(each) for each in own[:MOST_LINES])
     libraries = [each for each in frames if not _is_standard(each.f_code.co_filename)]
@@ -69,7 +69,7 @@ def lines_of(frame: FrameType, endpoint: object = None) -> tuple[str, ...]:
     return tuple(_line(each, package=True) for each in shown) or (NO_PYTHON,)
 
 
-def _frames(frame: FrameType | None) -> Iterator[FrameType]:
+def frames_on_loop(frame: FrameType | None) -> Iterator[FrameType]:
     """The frames that run on the loop, from the innermost to the one that a route begins in."""
     while frame is not None and frame.f_code not in LOOP_CODES:
         if not _is_script(frame):
@@ -100,7 +100,7 @@ def _line(frame: FrameType, *, package: bool = False) -> str:
     return f"{code.co_filename}:{frame.f_lineno} in {code.co_qualname}{of}"
 
 
-def _is_own(path: str, home: frozenset[str]) -> bool:
+def is_own(path: str, home: frozenset[str]) -> bool:
     """Whether a file is the application's."""
     if str(Path(path).parent) in home:
         return True

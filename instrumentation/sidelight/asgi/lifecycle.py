@@ -20,6 +20,7 @@ from sidelight.asgi.metrics_endpoint import MetricsEndpoint
 from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
+from sidelight.asgi.request_waits import RequestWaits
 from sidelight.asgi.routes import RouteTable, router_below
 from sidelight.asgi.thread_call import ThreadCall
 from sidelight.asgi.unknown_routes import route_names, unknown_routes
@@ -172,6 +173,8 @@ class StoreLifecycle:
             background_tasks.watch()
         with guarded("busy", recorder.faults):
             busy_time.clock(router)
+        with guarded("waits", recorder.faults):
+            recorder.heartbeat.waits = recorder.heartbeat.waits or RequestWaits(recorder)
         why = "" if settings.queue_header else untold(supervisor.server())
         start = f" from the call of the application on, since {why}" if why else ""
         default_log.started("requests are measured%s; settings file: %s", start, settings.file)

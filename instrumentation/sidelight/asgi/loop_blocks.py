@@ -11,11 +11,13 @@ from typing import Any
 
 from starlette.types import Scope
 
-from sidelight.asgi.code_lines import lines_of
+from sidelight.asgi.code_lines import home_of, lines_of
+from sidelight.asgi.code_place import innermost_own, place_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.mark import MARK
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
 from sidelight.runtime.loop_block import BlockSource, Cause, OngoingBlock
+from sidelight.runtime.loop_sampler import Work
 from sidelight.runtime.origin import ORIGIN
 from sidelight.store import reader
 from sidelight.store.reader import route_of
@@ -49,11 +51,18 @@ class LoopBlockAttribution:
             return BlockSource(self._only_request(), cause="unknown")
         scope = scope_of(frame)
         endpoint = None if scope is None else scope.get("endpoint")
-        return BlockSource(self.route_of(frame, loop), lines_of(frame, endpoint))
+        return BlockSource(self._route_of(frame, scope, loop), lines_of(frame, endpoint))
 
-    def route_of(self, frame: FrameType, loop: Any) -> str:
-        """The route that a stack works for; empty outside of any request."""
+    def work_of(self, frame: FrameType, loop: Any) -> Work:
+        """The route and the line that a stack works for; no route outside of any request."""
         scope = scope_of(frame)
+        endpoint = None if scope is None else scope.get("endpoint")
+        found = innermost_own(frame, home_of(endpoint))
+        line = () if found is None else place_of(found[0])
+        return Work(self._route_of(frame, scope, loop), line)
+
+    def _route_of(self, frame: FrameType, scope: Scope | None, loop: Any) -> str:
+        """The route of a request, or of the one that started what runs; empty without one."""
         return self._started_by(context_of(frame, loop)) if scope is None else self._route(scope)
 
     def attribute_thread(self, frame: FrameType) -> BlockSource:

@@ -145,7 +145,7 @@ class UncommonRequest(Measurement):
         if known is not None:
             writer.add(series.size, at_size, known)
         self._set_complete(now)
-        self._record_details(series.route_series, series.duration, index, ns)
+        self._record_details(series.route_series, series.duration, index, now - ns, ns)
 
     def _set_complete(self, now: int) -> None:
         """Show the request no longer among those in flight; what follows is no part of it."""
@@ -180,7 +180,9 @@ class UncommonRequest(Measurement):
         else:
             self.set_extra().disconnected = True
 
-    def _record_details(self, series: RouteSeries, duration: int, index: int, ns: int) -> None:
+    def _record_details(
+        self, series: RouteSeries, duration: int, index: int, start: int, ns: int
+    ) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
@@ -199,7 +201,7 @@ class UncommonRequest(Measurement):
             recorder.writer.increment(EVENT_STREAMS, (series.method, series.route))
         judged = self._time_to_first_byte(ns) if events or series.first_byte else ns
         if judged >= series.slow_ns:
-            recorder.slow(series, self._slow_request(series, ns, judged))
+            recorder.slow(series, self._slow_request(series, start, ns, judged))
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
@@ -217,11 +219,12 @@ class UncommonRequest(Measurement):
         first = self.extra.first_byte if self.extra is not None else 0
         return first or (ns if self.slot is None else 0)
 
-    def _slow_request(self, series: RouteSeries, ns: int, judged: int) -> SlowRequest:
+    def _slow_request(self, series: RouteSeries, start: int, ns: int, judged: int) -> SlowRequest:
         """All that is known of a slow request, which has just ended."""
-        recorder, extra, now = self.key.recorder, self.extra, monotonic_ns()
+        recorder, extra = self.key.recorder, self.extra
         span = tracing.current()
-        met = recorder.heartbeat.conditions(now - ns, now - ns + judged)
+        met = recorder.heartbeat.conditions(start, start + judged)
+        wait = recorder.heartbeat.waits and recorder.heartbeat.waits.longest(start)
         return SlowRequest(
             when=time(),
             route=series.route,
@@ -233,6 +236,8 @@ class UncommonRequest(Measurement):
             phases=extra.phases.seconds() if extra and extra.phases else None,
             loop_blocked=met.loop_blocked,
             blocked_by=met.blocked_by,
+            waited=wait.ns / NANOSECONDS if wait else None,
+            waited_at=wait.at if wait else "",
             threads_waiting=met.threads_waiting,
             trace_id=span[0].hex() if span else "",
             path=requested_path(self.scope) if recorder.settings.log_request_path else "",
@@ -286,7 +291,8 @@ class UncommonRequest(Measurement):
 
         Without a ``kind``, the server or what is around answers it with the status ``answer``.
         """
-        ns = monotonic_ns() - self.since
+        start = self.since
+        ns = monotonic_ns() - start
         writer = self.key.recorder.writer
         if not kind:
             self.status = answer
@@ -296,4 +302,4 @@ class UncommonRequest(Measurement):
         writer.add(duration, index, ns)
         if kind == CLIENT_DISCONNECTED:
             writer.increment(DISCONNECTS, (series.method, series.route))
-        self._record_details(series, duration, index, ns)
+        self._record_details(series, duration, index, start, ns)

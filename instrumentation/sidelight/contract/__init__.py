@@ -11,6 +11,7 @@ from sidelight.contract import event_loop, process, requests, resources, telemet
 from sidelight.contract.buckets import DURATION_BUCKETS, SIZE_BUCKETS, boundaries
 from sidelight.contract.labels import (
     CLIENT_DISCONNECTED,
+    CODE,
     ERROR,
     INCOMPLETE_RESPONSE,
     METHOD,
@@ -32,6 +33,7 @@ from sidelight.contract.metric import ABSENT, NANOSECONDS, Kind, Metric
 __all__ = [
     "ABSENT",
     "CLIENT_DISCONNECTED",
+    "CODE",
     "DURATION",
     "DURATION_BUCKETS",
     "ERROR",

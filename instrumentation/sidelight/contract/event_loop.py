@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sidelight.contract.labels import ROUTE
+from sidelight.contract.labels import CODE, ROUTE
 from sidelight.contract.metric import Metric
 
 METRICS: Final = (
@@ -21,6 +21,14 @@ METRICS: Final = (
         (ROUTE,),
         "Time an event loop was not idle, by the route whose requests kept it busy; empty for the "
         "rest, as the server's own work.",
+    ),
+    Metric(
+        "asyncio_event_loop_line_seconds_total",
+        "counter",
+        "seconds",
+        (ROUTE, *CODE),
+        "Time an event loop was not idle, by the line of the application's code that kept it busy; "
+        "of the lines that did so for longest, sampled.",
     ),
     Metric(
         "asyncio_event_loop_blocked_seconds_total",

@@ -6,6 +6,8 @@ METHOD: Final = "http_request_method"
 ROUTE: Final = "http_route"
 STATUS: Final = "http_response_status_code"
 ERROR: Final = "error_type"
+CODE: Final = ("code_function_name", "code_file_path", "code_line_number")
+"""A line of code, as OpenTelemetry's attributes ``code.*`` have it."""
 SCHEME: Final = "url_scheme"
 SERVER: Final = "server_address"
 PORT: Final = "server_port"

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sidelight.contract.labels import ERROR, METHOD, ROUTE, SCHEME, STATUS
+from sidelight.contract.labels import CODE, ERROR, METHOD, ROUTE, SCHEME, STATUS
 from sidelight.contract.metric import Metric
 
 METRICS: Final = (
@@ -53,6 +53,14 @@ METRICS: Final = (
         "Time from the arrival of a request's bytes until the application was called, of requests "
         "that waited for the event loop.",
         "duration",
+    ),
+    Metric(
+        "fastapi_request_wait_seconds_total",
+        "counter",
+        "seconds",
+        (ROUTE, *CODE, "awaited"),
+        "Time that requests spent at a line of the application's code, and the public call that it "
+        "awaits; of requests that were older than wait_sample_after, sampled.",
     ),
     Metric(
         "fastapi_queue_seconds_caused_total",

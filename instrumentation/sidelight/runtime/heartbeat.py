@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from sidelight.app_metrics.publisher import AppMetricsPublisher
@@ -52,6 +52,23 @@ class RequestConditions(NamedTuple):
     threads_waiting: int | None
 
 
+class LongestWait(NamedTuple):
+    """Where a request waited, and for how many ns."""
+
+    at: str
+    ns: int
+
+
+class Waits(Protocol):
+    """Looks at where the requests in flight wait."""
+
+    def look(self, loop: asyncio.AbstractEventLoop, now: int) -> None:
+        """Look at those of a loop, on the loop itself."""
+
+    def longest(self, start: int) -> "LongestWait | None":
+        """Where the request that began then was seen for longest; None where it was not seen."""
+
+
 class Heartbeat:
     """The timer of one store. ``due`` is the CLOCK_MONOTONIC time, in ns, to wake it again."""
 
@@ -66,6 +83,8 @@ class Heartbeat:
         self.files = FileChores(store, self.app_metrics, self.faults)
         self._on_chores: list[Callable[[], None]] = []
         self._attributions: list[BlockAttribution] = []
+        self.waits: Waits | None = None
+        """Set by the first application: it looks at the requests of all."""
         self._timer: asyncio.TimerHandle | TrioTimer | None = None
         self._loop: asyncio.AbstractEventLoop | TrioLoop | None = None
         self._limiter = threads.limiter()
@@ -183,7 +202,7 @@ class Heartbeat:
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
         self.use.beat(now)
-        parts = [self._count_lag, self._count_waits, self.publish_gauges]
+        parts = [self._count_lag, self._count_waits, self.publish_gauges, self._look_at_requests]
         parts += [] if soon else [self._chores_if_due]
         for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
@@ -200,6 +219,10 @@ class Heartbeat:
         if self._watched_loop is not None:
             now, times = self.store.file.words[HEARTBEAT], self._watched_loop.waits.at_start
             self._loop_waits.beat(self.store.file, now, self.clock.idle(), times)
+
+    def _look_at_requests(self) -> None:
+        if self.waits is not None and isinstance(self._loop, asyncio.AbstractEventLoop):
+            self.waits.look(self._loop, time.monotonic_ns())
 
     def publish_gauges(self) -> None:
         """Publish the gauges of threads and pools at this moment."""

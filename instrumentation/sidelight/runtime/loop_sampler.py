@@ -10,6 +10,7 @@ ended. So one that is shorter is not seen by any thread, unless it waits for som
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
+from typing import NamedTuple
 
 from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.thread_frame import frame_of
@@ -18,7 +19,19 @@ INTERVAL = 20_000_000
 """Nanoseconds between two samples."""
 LATE = 1_000_000
 """Nanoseconds after which a look came late."""
-RouteOf = Callable[[FrameType], str]
+
+
+class Work(NamedTuple):
+    """What a stack works for: a route, and a line of code as the labels ``code_…`` have it.
+
+    Both are empty where there is none.
+    """
+
+    route: str = ""
+    line: tuple[str, ...] = ()
+
+
+WorkOf = Callable[[FrameType], Work]
 
 
 class LoopSampler:
@@ -41,23 +54,24 @@ class LoopSampler:
         """Whether there is something to sample still: the heartbeat may have come meanwhile."""
         return self._use.is_busy or now >= due + INTERVAL
 
-    def sample(self, thread: int, planned: int, now: int, route_of: RouteOf) -> None:
-        """Look at a thread, and note the route that it works for, at the time that was planned.
+    def sample(self, thread: int, planned: int, now: int, work_of: WorkOf) -> None:
+        """Look at a thread, and note what it works for, at the time that was planned.
 
         A look that comes so late that others were due meanwhile stands for them too. One that
         comes late and sees no route was kept from the GIL by what has ended now: it is taken to be
-        what the look before saw.
+        what the look before saw. The route of a step is clocked.
         """
         self._last = now - (now - planned) % INTERVAL
-        in_step = self._use.in_step
-        before, self._seen = self._seen, "" if in_step else _seen(thread, route_of)
+        in_step, work = self._use.in_step, _seen(thread, work_of)
+        before, self._seen = self._seen, "" if in_step else work.route
         was_late = now - planned >= LATE and not in_step
         self._use.add_sample(self._last, self._seen or (before if was_late else ""))
+        self._use.lines.add_sample((work.route, *work.line) if work.line else None)
 
 
-def _seen(thread: int, route_of: RouteOf) -> str:
-    """The route that a thread works for; empty without one."""
+def _seen(thread: int, work_of: WorkOf) -> Work:
+    """What a thread works for; nothing where that could not be read."""
     frame = frame_of(thread)
     with suppress(Exception):  # its request ends meanwhile, or has no whole scope yet
-        return "" if frame is None else route_of(frame)
-    return ""
+        return Work() if frame is None else work_of(frame)
+    return Work()

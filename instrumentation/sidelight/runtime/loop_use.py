@@ -7,10 +7,11 @@ before whose samples, lay in it, each with its share of the time.
 
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
-from sidelight.contract import METRICS, Metric
+from sidelight.contract import METRICS
+from sidelight.runtime.line_use import Count, LineUse
 from sidelight.runtime.loop_clock import LoopClock
 
 MOST_STEPS = 8192
@@ -22,7 +23,6 @@ MOST_APART = 40_000_000
 """Nanoseconds between two samples in a row; the first of others stands for all since the beat."""
 BUSY = METRICS["asyncio_event_loop_busy_seconds_total"]
 CAUSED = METRICS["fastapi_queue_seconds_caused_total"]
-Count = Callable[[Metric, tuple[str, ...], int], None]
 Span = tuple[int, int]
 K = TypeVar("K")
 Sample = tuple[int, str]
@@ -40,6 +40,7 @@ class LoopUse:
     def __init__(self, clock: LoopClock, count: Count) -> None:
         self.routes: dict[int, str] = {}
         self.is_busy = False
+        self.lines = LineUse(count)
         self._clock = clock
         self._count = count
         self._routed = 0
@@ -79,6 +80,7 @@ class LoopUse:
         samples, self._samples = self._samples, []
         sampled = list(self._sampled_steps(samples))
         self._count_rest(busy, sampled)
+        self.lines.beat(busy)
         self._beat = now
         self._steps.extend(self._clock.take_steps())
         self._steps.extend(sampled)

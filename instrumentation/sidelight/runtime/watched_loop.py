@@ -20,7 +20,7 @@ from sidelight.runtime.loop_block import (
     PastBlock,
     common_callers,
 )
-from sidelight.runtime.loop_sampler import LoopSampler
+from sidelight.runtime.loop_sampler import LoopSampler, Work
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.thread_frame import frame_of
 from sidelight.runtime.trio_loop import TrioLoop
@@ -43,8 +43,8 @@ class BlockAttribution(Protocol):
     def attribute_thread(self, frame: FrameType) -> BlockSource:
         """What another thread than the loop's works for, which keeps the GIL."""
 
-    def route_of(self, frame: FrameType, loop: Any) -> str:
-        """The route that a stack works for; empty outside of any request."""
+    def work_of(self, frame: FrameType, loop: Any) -> Work:
+        """The route and the line that a stack works for; no route outside of any request."""
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
@@ -175,7 +175,7 @@ class WatchedLoop:
         if self.sampler is None or not self.due or not 0 < planned <= now:
             return
         if self.sampler.is_wanted(now, self.due):
-            self.sampler.sample(self.thread, planned, now, self._route_of)
+            self.sampler.sample(self.thread, planned, now, self._work_of)
 
     def is_look_due(self, now: int) -> bool:
         """Whether `visit` has something to do."""
@@ -187,10 +187,10 @@ class WatchedLoop:
             planned, self._look_at = self._look_at, 0
             self.look(planned, now, waited)
 
-    def _route_of(self, frame: FrameType) -> str:
-        """The route that a stack works for, by the first application that knows it."""
-        found = (attribution.route_of(frame, self.loop) for attribution in self.attributions)
-        return next(filter(None, found), "")
+    def _work_of(self, frame: FrameType) -> Work:
+        """What a stack works for, by the first application that knows its route."""
+        found = [attribution.work_of(frame, self.loop) for attribution in self.attributions]
+        return next((work for work in found if work.route), found[0] if found else Work())
 
     def look(self, planned: int, now: int, waited: int = 0) -> None:
         """From another thread: find whether the loop is blocked, and by what.

@@ -177,6 +177,11 @@ def pack_method_scheme(scheme: str, method: str) -> int:
     return int.from_bytes(bytes([SCHEMES.index(scheme)]) + letters, "little")
 
 
+def is_request(word: int) -> bool:
+    """Whether a word with scheme and method is a request's, and no WebSocket's."""
+    return word >> 8 != 0
+
+
 def unpack_method_scheme(word: int) -> tuple[str, str]:
     """The inverse of `pack_method_scheme`, for any word that a file may contain."""
     scheme, *method = word.to_bytes(WORD, "little")

@@ -20,7 +20,9 @@ class SlowRequest:
 
     ``status`` is 0 where none was sent. ``phases`` is None for a request that was not
     sampled. ``loop_blocked`` is how long the event loop was blocked during the request, by any
-    code, and ``blocked_by`` is the route and the lines of most of it. ``threads_waiting`` is how
+    code, and ``blocked_by`` is the route and the lines of most of it. ``waited_at`` is the line of
+    code at which it was seen to wait for longest, with what it awaited there, and ``waited`` for
+    how long. ``threads_waiting`` is how
     many calls waited for a thread when it began. None means unknown. ``path`` is empty unless the
     settings ask for it. ``queued`` is how long the request waited for the event loop before the
     application was called, which is a part of ``seconds``.
@@ -35,6 +37,8 @@ class SlowRequest:
     queued: float | None = None
     phases: dict[str, float] | None = None
     loop_blocked: float | None = None
+    waited: float | None = None
+    waited_at: str = ""
     threads_waiting: int | None = None
     trace_id: str = ""
     path: str = ""
@@ -56,6 +60,8 @@ _KINDS: dict[str, type | tuple[type, ...]] = {
     "queued": (int, float),
     "phases": dict,
     "loop_blocked": (int, float),
+    "waited": (int, float),
+    "waited_at": str,
     "threads_waiting": int,
     "trace_id": str,
     "path": str,
@@ -69,11 +75,12 @@ def pack_record(record: SlowRequest) -> bytes:
     """A record as it is stored in a ring.
 
     One that is too long loses its path, then the callers of the line that blocked the event loop,
-    then its phases, and then that line.
+    then its phases, that line, and the line at which it waited.
     """
     cut: dict[str, Any] = {}
     line = {"blocked_by": record.blocked_by.partition(CALLER)[0]}
-    for more in ({}, {"path": ""}, line, {"phases": None}, {"blocked_by": ""}):
+    waits = {"waited_at": ""}
+    for more in ({}, {"path": ""}, line, {"phases": None}, {"blocked_by": ""}, waits):
         cut |= more
         found = json_records.packed(replace(record, **cut).to_dict(), SLOW_RECORD_BYTES)
         if found is not None:

@@ -154,6 +154,16 @@ class WorkerFile:
         """Requests and connections in flight, without those that no slot was left for."""
         return len(self.paths) - len(self.free_slots)
 
+    def request_starts(self) -> list[int]:
+        """When each request in flight began (CLOCK_MONOTONIC, ns), without connections."""
+        begin = self._header.slots_at // WORD
+        end = begin + len(self.paths) * layout.SLOT_WORDS
+        starts = self.words[begin : end : layout.SLOT_WORDS].tolist()
+        methods = self.words[begin + 1 : end : layout.SLOT_WORDS].tolist()
+        return [
+            s for s, word in zip(starts, methods, strict=False) if s and layout.is_request(word)
+        ]
+
     def _new_slot(self) -> int:
         with self._lock:
             if len(self.paths) == self._header.slots:

@@ -31,11 +31,14 @@ MALFORMED: Final = (ValueError, KeyError, TypeError, AttributeError)
 class HTTPPrometheus:
     """A server with Prometheus's HTTP API. Raises `SettingsError` for what is no URL."""
 
-    def __init__(self, url: str, token: str | None = None) -> None:
+    def __init__(
+        self, url: str, token: str | None = None, login: tuple[str, str] | None = None
+    ) -> None:
         if not is_url(url):
             raise SettingsError("URL", url, "must be an http or https address", EXAMPLE)
         self._url = url.rstrip("/")
         self._token = token
+        self._login = login
 
     def query(self, expr: str, at: float) -> list[Sample]:
         """The result of a query at one time."""
@@ -107,7 +110,8 @@ class HTTPPrometheus:
 
     def _json(self, url: str, parameters: Mapping[str, str] | list[tuple[str, str]]) -> Any:
         try:
-            return json.loads(fetch(f"{url}?{urlencode(parameters)}", TIMEOUT, self._token))
+            text = fetch(f"{url}?{urlencode(parameters)}", TIMEOUT, self._token, self._login)
+            return json.loads(text)
         except HTTPError as error:
             raise SourceError(f"{url} answers {error.code} {error.reason}") from error
         except (OSError, HTTPException) as error:

@@ -66,6 +66,7 @@ MAY_BE_EMPTY = {
         "Oldest in flight",
         "Validation errors by field",
         "Waits that the route caused",
+        "Where it waits",
     },
     "sidelight-runtime": {
         "Connection pools",
@@ -77,6 +78,7 @@ MAY_BE_EMPTY = {
         "Upstreams",
         "Upstreams over long time ranges",
         "Waiting for a connection",
+        "Which lines hold the loop",
         "Workers that died",
         "Worker exits",
     },
@@ -157,7 +159,8 @@ def test_every_dashboard_is_shown(world: World, size: ViewportSize, theme: str) 
             reader.page.set_viewport_size(size)
             reader.open(f"/d/{dashboard.uid}{NOW}")
             eventually(partial(_has_data, reader, dashboard))
-            assert set(reader.kinds()) == {panel.title for panel in dashboard.panels}
+            answer = {"What is wrong now"} if dashboard.uid == "sidelight-service" else set()
+            assert set(reader.kinds()) == {panel.title for panel in dashboard.panels} | answer
             assert reader.page.locator(".sl-remark").count() == 0
             assert reader.fits(size)
             reader.screenshot(world.pictures, f"{dashboard.uid}-{theme}-{size['width']}")
@@ -175,6 +178,14 @@ def _has_data(reader: Reader, dashboard: Dashboard) -> bool:
         logging.getLogger(__name__).warning("%s without data: %s", dashboard.uid, sorted(missing))
         reader.refresh()
     return not missing
+
+
+def test_the_service_begins_with_what_is_wrong(service: Reader) -> None:
+    """The answer of `sidelight why` is the first panel, with its queries."""
+    eventually(lambda: service.kinds()["What is wrong now"] == "table")
+    first = service.page.locator(".sl-panel").first
+    assert first.get_attribute("data-panel") == "What is wrong now"
+    assert "histogram_quantile" in first.inner_text() or "topk" in first.inner_text()
 
 
 def test_a_graph_is_drawn(service: Reader) -> None:

@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from nicegui import background_tasks, ui
 
@@ -20,8 +20,10 @@ from sidelight.embedded.viewer.panel_data import (
 from sidelight.embedded.viewer.time_range import DEFAULT_SCRAPE_INTERVAL, time_range
 from sidelight.embedded.viewer.variable_options import variable_options
 from sidelight.embedded.viewer.variables import PageState, dashboard_link
+from sidelight.embedded.viewer.why_panel import WhyPanel
 
 Json = dict[str, Any]
+SERVICE: Final = "sidelight-service"
 OnZoom = Callable[[str, str], None]
 
 
@@ -35,6 +37,7 @@ class DashboardPage:
         self._panels: dict[int, tuple[Panel, PanelElement]] = {}
         self._latest: dict[int, Refresh] = {}
         self._invisible: set[int] = set()
+        self._why = WhyPanel(context) if dashboard.uid == SERVICE else None
         for row in dashboard.rows:
             with RowElement(row.title, collapsed=row.collapsed):
                 for group in row.groups:
@@ -65,9 +68,10 @@ class DashboardPage:
         refresh = await self._new_refresh(state)
         self._refresh = refresh
         panel_ids = [n for n in self._panels if everything or n not in self._invisible]
-        await asyncio.gather(
-            *(self._load(refresh, panel_id) for panel_id in panel_ids), self._load_options(refresh)
-        )
+        loads = [self._load(refresh, panel_id) for panel_id in panel_ids]
+        if self._why:
+            loads.append(self._why.load(state, everything=everything))
+        await asyncio.gather(*loads, self._load_options(refresh))
 
     async def _new_refresh(self, state: PageState) -> Refresh:
         refresh = Refresh(

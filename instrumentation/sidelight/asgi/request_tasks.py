@@ -1,0 +1,72 @@
+"""Which task of an event loop runs which measured request, found without a note of any request."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from starlette.types import Scope
+
+from sidelight.asgi.fast_path import PythonCalls
+from sidelight.asgi.mark import MARK, mark_of
+from sidelight.asgi.request_keys import RequestKey
+from sidelight.extension import extension
+from sidelight.runtime.await_chain import referents
+
+MEASURED = PythonCalls.__call__.__code__
+NATIVE = None if extension is None else extension.Request
+MOST_OUTER = 100
+"""Coroutines around the middleware that are looked through."""
+
+
+class RequestTask(NamedTuple):
+    """A request in flight: its key, its scope, when it began, and what awaits its response."""
+
+    key: RequestKey
+    scope: Scope
+    start: int
+    awaitable: Any
+
+
+def tasks_of(loop: asyncio.AbstractEventLoop, random: Callable[[], float]) -> Iterator[Any]:
+    """The tasks of a loop in random order, so that the first of them are a fair sample of all."""
+    weak = _weak_tasks()
+    found = [lambda task=task: task for task in asyncio.all_tasks(loop)] if weak is None else weak
+    for left in range(len(found), 0, -1):
+        at = int(random() * left)
+        found[at], found[left - 1] = found[left - 1], found[at]
+        task = found[left - 1]()
+        if task is not None and not task.done() and task.get_loop() is loop:
+            yield task
+
+
+def _weak_tasks() -> list[Any] | None:
+    """References to the tasks of all loops; None from Python 3.14 on, which lists tasks quickly.
+
+    Before, `asyncio.all_tasks` takes longer than to look at many of them.
+    """
+    if sys.version_info >= (3, 14):
+        return None
+    name = "_scheduled_tasks" if sys.version_info >= (3, 12) else "_all_tasks"
+    data = getattr(getattr(asyncio.tasks, name, None), "data", None)
+    return list(data) if isinstance(data, set) else None
+
+
+def request_of(task: Any) -> RequestTask | None:
+    """The request that a task runs from its beginning; None of another task."""
+    link, left = task.get_coro(), MOST_OUTER
+    while link is not None and left:
+        if type(link) is NATIVE or getattr(link, "cr_code", None) is MEASURED:
+            return _measured(link)
+        link, left = getattr(link, "cr_await", None), left - 1
+    return None
+
+
+def _measured(link: Any) -> RequestTask | None:
+    """The request of a call of the middleware, if it is one that has not ended."""
+    for each in referents(link):
+        if type(each) is dict and MARK in each:
+            mark = mark_of(each)
+            if mark is not None and isinstance(mark[0], RequestKey) and mark[1]:
+                return RequestTask(mark[0], each, mark[2], link)
+    return None
