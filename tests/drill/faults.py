@@ -67,7 +67,8 @@ def latency(stack: Stack, _: Crowd) -> Iterator[Names]:
 def blocked(stack: Stack, _: Crowd) -> Iterator[Names]:
     """A route holds the loop for a quarter of a second, up to twice a second."""
     with _asked(stack, "GET", "/images/kite?wrong=1", 2, 1):
-        yield lambda heard: heard.labels["http_route"] == IMAGES
+        line = ", in tests.drill.service.image. "
+        yield lambda heard: heard.labels["http_route"] == IMAGES and line in heard.text
 
 
 @contextmanager

@@ -35,8 +35,14 @@ def busy(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_the_line_that_blocks_is_shown(busy: Path) -> None:
-    """The table has it for each request, and a line above the loop that is blocked now."""
-    first, head, *rows = slow(busy).stdout.splitlines()
+    """The table has it for each request, and a line above the loop that is blocked now.
+
+    Requests that it has in common are one cause.
+    """
+    first, _, cause, empty, head, *rows = slow(busy).stdout.splitlines()
+    assert cause.split(None, 3)[0] == "3"
+    assert cause.endswith(f"GET /0, GET /1, GET /2  event loop blocked by {LINE}")
+    assert empty == ""
     assert re.fullmatch(rf"worker 1 is blocked for \d+\.\d{{3}} s so far by {LINE}", first)
     assert head.endswith("blocked by")
     assert [row.endswith(f"  {LINE}") for row in rows] == [True] * 3

@@ -11,6 +11,7 @@ from sidelight.cli.table import table
 if TYPE_CHECKING:
     from sidelight.store.blocked_loop import BlockedLoop
     from sidelight.store.slow_filter import SlowRequestFilter
+    from sidelight.store.slow_groups import SlowGroup
     from sidelight.store.slow_requests import SlowRequest
 
 HEAD = (
@@ -23,8 +24,13 @@ HEAD = (
     "loop blocked",
     "waiting",
     "time by phase",
+    "waited",
+    "waited at",
     "blocked by",
 )
+GROUP_HEAD = ("requests", "mean", "longest", "routes", "cause")
+FEWEST = 2
+"""Requests with one cause that are worth a row of their own."""
 
 
 @click.command()
@@ -64,6 +70,7 @@ def slow(directory: str | None, route: str, since: str, limit: str, *, as_json: 
         for record in records:
             click.echo(json.dumps(record.to_dict()))
     elif records:
+        click.echo(causes_table(records), nl=False)
         click.echo(slow_request_table(records), nl=False)
     else:
         click.echo(_nothing(wanted, everything), err=True)
@@ -76,6 +83,21 @@ def blocked_lines(loops: Iterable["BlockedLoop"]) -> str:
         f"by {_safe(loop.blocked_by)}\n"
         for loop in loops
     )
+
+
+def causes_table(records: Iterable["SlowRequest"]) -> str:
+    """One line for each cause that several requests have, and an empty line; or nothing."""
+    from sidelight.store.slow_groups import groups
+
+    several = [group for group in groups(records) if group.count >= FEWEST]
+    return table([GROUP_HEAD, *map(_group_row, several)]) + "\n" if several else ""
+
+
+def _group_row(group: "SlowGroup") -> tuple[str, ...]:
+    more = group.route_count - len(group.routes)
+    routes = ", ".join(group.routes) + (f" and {more} more" if more else "")
+    figures = str(group.count), _seconds(group.mean), _seconds(group.longest)
+    return *figures, _safe(routes), _safe(group.cause or "not known")
 
 
 def slow_request_table(records: Iterable["SlowRequest"]) -> str:
@@ -113,6 +135,8 @@ def _row(record: "SlowRequest") -> tuple[str, ...]:
         _seconds(record.loop_blocked),
         "-" if record.threads_waiting is None else str(record.threads_waiting),
         _safe("; ".join(filter(None, (spent, trace))) or "-"),
+        _seconds(record.waited),
+        _safe(record.waited_at or "-"),
         _safe(record.blocked_by or "-"),
     )
 

@@ -12,7 +12,7 @@ from sidelight.errors import SettingsError, StoreError
 from sidelight.export.response import metrics_response
 from sidelight.sidecar.metrics_source import MetricsSource
 from sidelight.sidecar.send_timeout import SendTimeoutResponse
-from sidelight.store import slow_filter
+from sidelight.store import slow_filter, slow_groups
 
 
 def application(
@@ -39,6 +39,7 @@ def application(
         return JSONResponse(
             {
                 "slow": [record.to_dict() for record in records],
+                "causes": [group.to_dict() for group in slow_groups.groups(records)],
                 "blocked": [loop.to_dict() for loop in loops],
             }
         )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sidelight.contract import POOL
+from sidelight.contract import CODE, OTHER, POOL
 from sidelight.slo.alerts import OF_RESULT, ROUTE, WORKER, AlertDefinition
 from sidelight.slo.context import range_query
 
@@ -29,6 +29,16 @@ _WITH_PROCESSOR: Final = (
     f" > 0.5 * sum by (<by>, instance) (rate({_BUSY}{{<sel>}}[<5m>]))"
 )
 """Where loops do not wait for a processor for most of the time that they are busy."""
+LINES: Final = (
+    'asyncio_event_loop_line_seconds_total{http_route="$labels.http_route"'
+    f',code_file_path!="{OTHER}"<,own>}}'
+)
+BUSIEST_LINE: Final = range_query(
+    f"topk(1, sum by ({', '.join(CODE)}) (rate({LINES}[<5m>])) > 0)",
+    " The line that did so for longest is"
+    " {{ .Labels.code_file_path }}:{{ .Labels.code_line_number }},"
+    " in {{ .Labels.code_function_name }}.",
+)
 
 ALERTS: Final = (
     AlertDefinition(
@@ -48,7 +58,8 @@ ALERTS: Final = (
         " (0.25 * sum by (<by>) (rate(http_server_request_duration_seconds_sum{<sel>}[<5m>])))",
         summary=f"{ROUTE} of <service> blocks the event loop",
         description=f"{ROUTE} kept event loops for {{{{ $value | humanizeDuration }}}} of each "
-        "second over the last <5m>. All other requests of the same worker wait during that time.",
+        "second over the last <5m>. All other requests of the same worker wait during that time."
+        f"{BUSIEST_LINE}",
         action="find what the route calls without await (slow requests name the line), and run it "
         "in a thread or in a process.",
         dashboard="route",

@@ -171,6 +171,8 @@ SLOW = {
     "phases": {"body": 0.00002, "endpoint": 0.9, "dependencies": 0.1},
     "loop_blocked": 0.6,
     "threads_waiting": 0,
+    "waited": 0.3,
+    "waited_at": "p.py:9 in p.get, awaiting asyncio.sleep",
     "blocked_by": "/p/{id}: /srv/p.py:7 in p",
 }
 
@@ -182,12 +184,22 @@ def test_slow_requests() -> None:
     assert [row[0][0] for row in found["rows"]] == [1_800_000_001, 1_800_000_000.5]
     assert [cell[1] for cell in found["rows"][1][1:]] == [
         "1.25 s", "GET", "/p/{id}", "503", "500 ms", "200 ms", "600 ms", "0",
-        "endpoint 900 ms, dependencies 100 ms", "/p/{id}: /srv/p.py:7 in p", "-",
+        "endpoint 900 ms, dependencies 100 ms", "300 ms",
+        "p.py:9 in p.get, awaiting asyncio.sleep", "/p/{id}: /srv/p.py:7 in p", "-",
     ]  # fmt: skip
     assert found["rows"][1][3][3] == (
         "/d/sidelight-route?from=now-1h&to=now&var-route=%2Fp%2F%7Bid%7D"
     )
-    assert [cell[1] for cell in found["rows"][0][3:]] == ["(no route)", *["-"] * 8]
+    assert [cell[1] for cell in found["rows"][0][3:]] == ["(no route)", *["-"] * 10]
+
+
+def test_causes_of_slow_requests() -> None:
+    """A cause has how many requests it explains, how slow they were, and some of their routes."""
+    cause = {"cause": "", "count": 7, "mean": 1.5, "longest": 2.5, "route_count": 3}
+    found = slow_page.causes_table([cause | {"routes": ["GET /a", "GET /b"]}])
+    assert [[cell[1] for cell in row] for row in found["rows"]] == [
+        ["7", "1.50 s", "2.50 s", "GET /a, GET /b and 1 more", "not known"]
+    ]
 
 
 def test_a_loop_that_is_blocked_now() -> None:
@@ -195,7 +207,7 @@ def test_a_loop_that_is_blocked_now() -> None:
     blocked = {"worker": 1, "seconds": 3.5, "blocked_by": "/p/{id}: /srv/p.py:7 in p"}
     found = slow_page.table([SLOW | {"when": 1.0}, slow_page.blocked_now(blocked)])
     assert [cell[1] for cell in found["rows"][0][1:]] == [
-        "-", "-", "(worker 1 is blocked)", "-", "-", "-", "3.50 s", "-", "-",
+        "-", "-", "(worker 1 is blocked)", "-", "-", "-", "3.50 s", "-", "-", "-", "-",
         "/p/{id}: /srv/p.py:7 in p", "-",
     ]  # fmt: skip
 

@@ -125,10 +125,11 @@ def _body(response: httpx.Response) -> Any:
 
 
 class SlowRequests(NamedTuple):
-    """What a sidecar says of slow requests, and of event loops that are blocked now."""
+    """What a sidecar says of slow requests, of event loops blocked now, and of common causes."""
 
     slow: list[dict[str, Any]]
     blocked: list[dict[str, Any]]
+    causes: list[dict[str, Any]]
 
 
 class SidecarClient(HTTPSource):
@@ -142,7 +143,8 @@ class SidecarClient(HTTPSource):
             raise DataSourceError(f"{response.status_code} from {self.url}/slow: {text}")
         try:
             answer = response.json()
-            return SlowRequests(list(answer["slow"]), list(answer.get("blocked", ())))
+            more = (list(answer.get(name, ())) for name in ("blocked", "causes"))
+            return SlowRequests(list(answer["slow"]), *more)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataSourceError(f"{self.url}/slow is not a sidecar's answer") from error
 

@@ -27,9 +27,13 @@ Json = dict[str, Any]
 COLUMNS: Final = (
     ("When", False), ("Duration", True), ("Method", False), ("Route", False), ("Status", True),
     ("First byte", True), ("Queued", True), ("Loop blocked", True), ("Threads waiting", True),
-    ("Time by phase", False), ("Blocked by", False), ("Trace", False),
+    ("Time by phase", False), ("Waited", True), ("Waited at", False), ("Blocked by", False),
+    ("Trace", False),
 )  # fmt: skip
 """The names of the columns, and whether they contain numbers."""
+CAUSES: Final = (
+    ("Requests", True), ("Mean", True), ("Longest", True), ("Routes", False), ("Cause", False),
+)  # fmt: skip
 
 
 class SlowRequestsPage:
@@ -38,8 +42,10 @@ class SlowRequestsPage:
     def __init__(self, context: ViewerContext) -> None:
         self._sidecar = context.sidecar
         description = "The latest requests that took longer than the threshold of their route."
+        together = "Slow requests with one cause, those first that took the most time of all."
+        self._causes = PanelElement({"title": "Causes", "description": together}, (1, 1, 24, 1))
         self._panel = PanelElement(
-            {"title": "Slow requests", "description": description}, (1, 1, 24, 1)
+            {"title": "Slow requests", "description": description}, (2, 1, 24, 1)
         )
 
     async def load(self, _: PageState, *, everything: bool) -> None:  # noqa: ARG002 one panel
@@ -47,24 +53,45 @@ class SlowRequestsPage:
         try:
             found = await self._sidecar.slow_requests()
             content = table([*map(blocked_now, found.blocked), *found.slow])
+            causes = causes_table(found.causes)
         except DataSourceError as error:
-            content = {"kind": "error", "text": str(error)}
-        if content.get("rows") == []:
-            content = {"kind": "empty", "parts": [{"text": "No slow requests"}]}
-        self._panel.show(content)
+            content = causes = {"kind": "error", "text": str(error)}
+        for panel, shown in ((self._causes, causes), (self._panel, content)):
+            nothing = {"kind": "empty", "parts": [{"text": "No slow requests"}]}
+            panel.show(nothing if shown.get("rows") == [] else shown)
 
 
 def table(records: Iterable[Mapping[str, Any]]) -> Json:
     """Columns and rows, the newest first. The browser formats the times."""
     rows = sorted(map(_row, records), key=lambda row: row[0][0], reverse=True)
+    return _table(COLUMNS, rows) | {"sort": {"column": 0, "descending": True}}
+
+
+def causes_table(causes: Iterable[Mapping[str, Any]]) -> Json:
+    """A row for each cause, in the order of the sidecar."""
+    return _table(CAUSES, [_cause(cause) for cause in causes])
+
+
+def _table(columns: Iterable[tuple[str, bool]], rows: list[list[Any]]) -> Json:
     return {
         "kind": "table",
         "columns": [
-            {"name": name, "number": number, "time": name == "When"} for name, number in COLUMNS
+            {"name": name, "number": number, "time": name == "When"} for name, number in columns
         ],
         "rows": rows,
-        "sort": {"column": 0, "descending": True},
     }
+
+
+def _cause(cause: Mapping[str, Any]) -> list[Any]:
+    more = cause["route_count"] - len(cause["routes"])
+    routes = ", ".join(cause["routes"]) + (f" and {more} more" if more else "")
+    return [
+        [cause["count"], str(cause["count"]), "", ""],
+        _duration(cause["mean"]),
+        _duration(cause["longest"]),
+        _text(routes),
+        _text(cause["cause"] or "not known"),
+    ]
 
 
 def _row(record: Mapping[str, Any]) -> list[Any]:
@@ -81,6 +108,8 @@ def _row(record: Mapping[str, Any]) -> list[Any]:
         _duration(blocked, YELLOW if (blocked or 0) >= MIN_BLOCKED else ""),
         _count(record.get("threads_waiting")),
         [None, _phases(record.get("phases") or {}), "", ""],
+        _duration(record.get("waited")),
+        _text(record.get("waited_at")),
         _text(record.get("blocked_by")),
         _text(trace),
     ]
