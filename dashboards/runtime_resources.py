@@ -18,9 +18,9 @@ from dashboards.queries import (
     total,
 )
 from dashboards.tables import Column, Key, coloured_column, table
-from sidelight.contract import POOL, PORT, SERVER
+from dashboards.upstreams import upstreams
+from sidelight.contract import POOL
 from sidelight.slo import names
-from sidelight.slo.calls import FAILED
 
 
 def _executors(title: str, description: str, unit: str, most: int, **parts: str) -> PanelBuilder:
@@ -66,11 +66,6 @@ THREADS: Final = [
 FULLEST: Final = in_top(POOL_USAGE, 20, POOL)
 PENDING: Final = total(raw("db_client_connection_pending_requests"), POOL)
 TIMEOUTS: Final = total(rate("db_client_connection_timeouts_total"), POOL)
-CLIENT: Final = "http_client_request_duration_seconds"
-UPSTREAM: Final = (SERVER, PORT)
-CALLS: Final = total(rate(f"{CLIENT}_count"), *UPSTREAM)
-FAILED_CALLS: Final = total(rate(f"{CLIENT}_count", FAILED), *UPSTREAM)
-MOST_CALLED: Final = in_top(CALLS, 20, *UPSTREAM)
 POOLS: Final = [
     table(
         "Connection pools",
@@ -91,22 +86,7 @@ POOLS: Final = [
         sort="In use",
         empty=NOTHING_WATCHED,
     ),
-    table(
-        "Upstreams",
-        "The servers that watched HTTP clients call; the 20 with the most requests. Errors are "
-        "exceptions and 5xx responses.",
-        [Key(SERVER, "Server"), Key(PORT, "Port")],
-        Column(f"topk(20, {CALLS})", "Requests/s", "reqps"),
-        Column(f"{mean(CLIENT, *UPSTREAM)} {MOST_CALLED}", "Mean time", "s"),
-        coloured_column(
-            f"{ratio(f'({FAILED_CALLS} or 0 * {CALLS})', CALLS)} {MOST_CALLED}",
-            "Errors",
-            "percentunit",
-            (0.01, BAD),
-        ),
-        sort="Requests/s",
-        empty=NOTHING_WATCHED,
-    ),
+    upstreams("Upstreams", "The servers that watched HTTP clients call"),
 ]
 IN_USE: Final = total(raw("db_client_connection_in_use_by_route"), POOL, "http_route")
 BY_ROUTE: Final = time_series(

@@ -11,7 +11,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from benchmarks.arrivals.clients import Client, stopwatches
-from benchmarks.arrivals.page import VICTIM, Growth, charged, read
+from benchmarks.arrivals.page import VICTIM, Growth, charged, growth
 from benchmarks.arrivals.service import STEP
 from benchmarks.servers import Server
 
@@ -77,12 +77,12 @@ def measured(server: Server, workers: int, load: Load, held: Path, *, kept: bool
         clients = [_client(stack, server.port) for _ in range(REQUESTS * kept)]
         for client in clients:
             client.ask(VICTIM)
-        before = read(server)
+        before = charged(server)
         with _busy(server.port, workers, load, held) as seconds:
             began, each = time.monotonic(), seconds / REQUESTS
             times = [began + each * number for number in range(REQUESTS)]
             felt = stopwatches(server.port, VICTIM, times, clients)
-        return Run(load, felt, charged(server, before))
+        return Run(load, felt, growth(before, charged(server)))
 
 
 def _client(stack: ExitStack, port: int) -> Client:

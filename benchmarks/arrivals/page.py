@@ -31,6 +31,10 @@ class Page:
                 else:
                     self.sums[name, route] += value
 
+    def total(self, name: str) -> float:
+        """The sum of a name over all routes."""
+        return sum(value for (each, _), value in self.sums.items() if each == name)
+
 
 class Growth(NamedTuple):
     """What one page has more than another."""
@@ -44,11 +48,6 @@ class Growth(NamedTuple):
     """Seconds of waiting by the route that caused them."""
     waited: float
 
-    @property
-    def is_charged(self) -> bool:
-        """Whether all waits have been charged."""
-        return abs(sum(self.caused.values()) - self.waited) < 1e-6
-
 
 def growth(before: Page, after: Page) -> Growth:
     """By how much the second page has grown."""
@@ -60,7 +59,7 @@ def growth(before: Page, after: Page) -> Growth:
         requests,
         _bucket(counts, ceil(0.95 * requests)),
         {route: value for (name, route), value in sums.items() if name == CAUSED},
-        sum(value for (name, _), value in sums.items() if name == QUEUE),
+        after.total(QUEUE) - before.total(QUEUE),
     )
 
 
@@ -73,16 +72,12 @@ def _bucket(counts: dict[float, float], rank: int) -> tuple[float, float]:
     return lower, inf
 
 
-def read(server: Server) -> Page:
-    """The present page."""
-    return Page(server.get("/metrics"))
-
-
-def charged(server: Server, before: Page) -> Growth:
-    """The growth, once a heartbeat has charged all waits; or after ten seconds."""
+def charged(server: Server) -> Page:
+    """The page, once a heartbeat has charged for all waits; or after ten seconds."""
     deadline = time.monotonic() + SETTLED_SECONDS
     while True:
-        found = growth(before, read(server))
-        if found.is_charged or time.monotonic() > deadline:
+        found = Page(server.get("/metrics"))
+        left = abs(found.total(CAUSED) - found.total(QUEUE))
+        if left < 1e-6 or time.monotonic() > deadline:
             return found
         time.sleep(0.05)
