@@ -57,6 +57,9 @@ def explained(stack: Stack, fault: Fault) -> bool:
     named = [one for one in causes if one["kind"] in fault.kinds]
     if fault.route:
         named = [one for one in named if one["route"] == fault.route]
+    if fault.function:
+        function = f"tests.drill.service.{fault.function}"
+        named = [one for one in named if one["code"] and one["code"]["function"] == function]
     state = {"critical"} if fault.pages else {"critical", "warning"}
     return bool(named) and found["state"] in state
 

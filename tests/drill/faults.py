@@ -30,6 +30,8 @@ class Fault(NamedTuple):
     """What `sidelight why` calls the cause."""
     route: str | None = None
     """The route that it names; none where the cause has none."""
+    function: str = ""
+    """The function of the line that it names; empty where the cause has none."""
 
     @property
     def severity(self) -> str:
@@ -194,15 +196,28 @@ FAULTS = (
         "LatencyErrorBudgetBurn",
         True,
         latency,
-        ("wait", "work", "slow"),
+        ("wait",),
         "/checkout",
+        "checkout",
     ),
-    Fault("blocked loop", "EventLoopBlocked", False, blocked, ("event_loop",), IMAGES),
+    Fault("blocked loop", "EventLoopBlocked", False, blocked, ("event_loop",), IMAGES, "image"),
     Fault(
-        "clients of a held loop", "LatencyErrorBudgetBurn", True, victims, ("event_loop",), IMAGES
+        "clients of a held loop",
+        "LatencyErrorBudgetBurn",
+        True,
+        victims,
+        ("event_loop",),
+        IMAGES,
+        "image",
     ),
     Fault(
-        "thread pool exhausted", "ThreadPoolSaturated", False, threads, ("thread_pool",), "/report"
+        "thread pool exhausted",
+        "ThreadPoolSaturated",
+        False,
+        threads,
+        ("thread_pool",),
+        "/report",
+        "report",
     ),
     Fault(
         "connection pool exhausted",

@@ -60,6 +60,7 @@ MAY_BE_EMPTY = {
     "sidelight-route": {
         *TOTALS,
         "Background tasks",
+        "Connections in use by route $route",
         "Exceptions of route $route, method $method",
         "In flight",
         "Disconnects, lost requests, invalid responses",
