@@ -4,6 +4,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager
+from functools import partial
 from types import coroutine
 from typing import Any
 
@@ -136,7 +137,7 @@ def test_a_chain_leads_to_what_is_waited_for(wait: Wait) -> None:
 def test_a_long_chain_is_cut() -> None:
     """A chain of 900 coroutines is whole, and a longer one ends at the limit."""
     for depth, length in ((900, 900 + 4), (0, 4)):
-        assert len(asyncio.run(seen(lambda depth=depth: recursive(depth), chain))) == length
+        assert len(asyncio.run(seen(partial(recursive, depth), chain))) == length
 
     class Endless:
         """Awaits itself."""

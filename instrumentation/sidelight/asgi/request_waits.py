@@ -61,7 +61,8 @@ class RequestWaits:
         self._limit = LineLimiter(OTHER_WAIT)
         self._random = Random().random  # noqa: S311 no secret, and not the application's own generator
         self._gap = PERIOD
-        self._next = self._looked = 0
+        self._next = self._looked = self._show_at = 0
+        self._shown = False
         self._seen = SeenWaits()
         self.oldest: dict[str, OldestRequest] = {}
 
@@ -77,7 +78,8 @@ class RequestWaits:
         if starts:
             self._look_at(loop, now, len(starts), passed, began + MOST_TIME)
         else:
-            self.oldest.clear()
+            self.oldest = {}
+        self._show(now)
         self._gap = max(PERIOD, SHARE * (thread_time_ns() - began))
         self._next = now + self._gap - PERIOD // 2
 
@@ -104,6 +106,15 @@ class RequestWaits:
         self._count(oldest, passed)
         self._count(sample, passed * others // max(1, len(sample)))
         self.oldest = _oldest([*oldest, *sample])
+
+    def _show(self, now: int) -> None:
+        """Show other processes the oldest requests, once a second while there are any."""
+        if now < self._show_at or not (self.oldest or self._shown):
+            return
+        self._show_at = now + NANOSECONDS
+        self._shown = bool(self.oldest)
+        found = ((each.start, route, str(each.place)) for route, each in self.oldest.items())
+        self._writer.file.show_waiting_requests(found)
 
     def _looks(self, tasks: Iterable[Any], now: int) -> Iterator[Look]:
         """Those tasks that run a request which is old enough."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sidelight.store.slow_filter import SlowRequestFilter
     from sidelight.store.slow_groups import SlowGroup
     from sidelight.store.slow_requests import SlowRequest
+    from sidelight.store.waiting_requests import WaitingRequest
 
 HEAD = (
     "when",
@@ -66,6 +67,7 @@ def slow(directory: str | None, route: str, since: str, limit: str, *, as_json: 
     if not as_json:
         for reader in readers:
             click.echo(blocked_lines(run_to_end(reader.blocked_loops())), nl=False)
+            click.echo(waiting_lines(run_to_end(reader.waiting_requests())), nl=False)
     if as_json:
         for record in records:
             click.echo(json.dumps(record.to_dict()))
@@ -82,6 +84,15 @@ def blocked_lines(loops: Iterable["BlockedLoop"]) -> str:
         f"worker {loop.worker} is blocked for {loop.seconds:.3f} s so far "
         f"by {_safe(loop.blocked_by)}\n"
         for loop in loops
+    )
+
+
+def waiting_lines(requests: Iterable["WaitingRequest"]) -> str:
+    """One line for the oldest request in flight of each route and worker."""
+    return "".join(
+        f"worker {request.worker} has a request of {_safe(request.route or '(no route)')} in "
+        f"flight for {request.seconds:.3f} s so far, which waits at {_safe(request.waits_at)}\n"
+        for request in requests
     )
 
 

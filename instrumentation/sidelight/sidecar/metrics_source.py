@@ -25,6 +25,7 @@ from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.service_info import TELEMETRY_FIX, ServiceInfo
 from sidelight.store.slow_requests import SlowRequest
 from sidelight.store.stopped_workers import merge_stopped_workers
+from sidelight.store.waiting_requests import WaitingRequest
 
 logger = logging.getLogger("sidelight.sidecar")
 
@@ -98,6 +99,11 @@ class MetricsSource:
         """The event loops that are blocked now. Raises `StoreError`."""
         async with self._lock:
             return await run_in_slices(self.ensure_open().reader.blocked_loops())
+
+    async def waiting_requests(self) -> list[WaitingRequest]:
+        """The oldest request in flight of each route and worker. Raises `StoreError`."""
+        async with self._lock:
+            return await run_in_slices(self.ensure_open().reader.waiting_requests())
 
     async def run(self) -> None:
         """Merge stopped workers for ever, scraped or not."""

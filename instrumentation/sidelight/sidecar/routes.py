@@ -32,6 +32,7 @@ def application(
             wanted = slow_filter.parsed(request.query_params)
             records = wanted.select(await source.slow_requests())
             loops = await source.blocked_loops()
+            waiting = await source.waiting_requests()
         except SettingsError as error:
             return PlainTextResponse(f"{error}\n", 400)
         except StoreError as error:
@@ -40,6 +41,7 @@ def application(
             {
                 "slow": [record.to_dict() for record in records],
                 "causes": [group.to_dict() for group in slow_groups.groups(records)],
+                "in_flight": [request.to_dict() for request in waiting],
                 "blocked": [loop.to_dict() for loop in loops],
             }
         )

@@ -13,6 +13,7 @@ from sidelight.store.directory import APP_METRICS_SUFFIX, TOTALS, WORKER_SUFFIX,
 from sidelight.store.file_index import FileIndex  # noqa: TC001 says what an attribute is
 from sidelight.store.reader import FileContents
 from sidelight.store.slow_requests import SlowRequest, kept
+from sidelight.store.waiting_requests import WaitingRequest
 
 logger = logging.getLogger("sidelight")
 
@@ -86,6 +87,12 @@ class DirectoryReader:
         files, _ = yield from self.read()
         found = [loop for file in files if (loop := reader.blocked_loop_of(file)) is not None]
         return sorted(found, key=lambda loop: -loop.seconds)
+
+    def waiting_requests(self) -> Generator[None, None, list[WaitingRequest]]:
+        """The oldest request in flight of each route of each worker; the oldest of all first."""
+        files, _ = yield from self.read()
+        found = [each for file in files for each in reader.waiting_requests_of(file)]
+        return sorted(found, key=lambda each: -each.seconds)
 
     def _worker(self, name: str, most: int) -> ReadSteps:
         """A worker's file with its snapshot, which is gone once the totals have it."""

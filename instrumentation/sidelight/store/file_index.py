@@ -55,6 +55,7 @@ class FileIndex:
     slow_ring: tuple[int, int] = (0, 0)
     """Where a worker keeps its own: byte offset and words."""
     blocked_loop: int = 0
+    waiting_requests: int = 0
     """Where a worker says that its event loop is blocked: the byte offset, 0 without."""
     has_unknown_blocks: bool = False
     """Whether a later version added blocks of a kind that this version does not know."""
@@ -81,6 +82,8 @@ class FileIndex:
                 self.slow_ring = (at, values)
             elif kind == BlockKind.BLOCKED_LOOP:
                 self.blocked_loop = at
+            elif kind == BlockKind.WAITING_REQUESTS:
+                self.waiting_requests = at
             else:
                 self._add_block(kind, key)
             self.end = at + values * WORD

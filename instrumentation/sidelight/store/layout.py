@@ -62,6 +62,8 @@ SLOW_RECORD_BYTES: Final = 448
 """A worker's last slow requests: so many records of so many bytes, the values of one block."""
 BLOCKED_LOOP_BYTES: Final = 512
 """The record of an event loop that is blocked, the values of one block."""
+WAITING_BYTES: Final = 4096
+"""The record of the oldest requests in flight, the values of one block."""
 
 HEAD: Final = struct.Struct("<IIHHI")
 BYTES_PER_SERIES: Final = 436
@@ -90,6 +92,7 @@ class BlockKind(IntEnum):
     SLOW_REQUESTS = 8
     BLOCKED_LOOP = 9
     LISTENING_PORTS = 10
+    WAITING_REQUESTS = 11
 
 
 LATER: Final = "layout_version"
@@ -122,7 +125,7 @@ def worker_header(  # noqa: PLR0913 what a header has, and the size
     """
     exemplars_at = HEADER_BYTES + SLOTS * SLOT_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
-    records = SLOW_RECORDS * SLOW_RECORD_BYTES + BLOCKED_LOOP_BYTES
+    records = SLOW_RECORDS * SLOW_RECORD_BYTES + BLOCKED_LOOP_BYTES + WAITING_BYTES
     size = arena_at + SLACK + records + max_series * BYTES_PER_SERIES
     size = min(-(-(size + extra) // 4096) * 4096, MAX_BYTES)
     slots = HEADER_BYTES, SLOTS, SLOT_WORDS * WORD

@@ -13,12 +13,20 @@ from typing import NamedTuple
 from sidelight.contract import UNKNOWN
 from sidelight.cooperative import run_to_end
 from sidelight.errors import InvalidDataError
-from sidelight.store import blocked_loop, layout, locks, route_table, slow_requests
+from sidelight.store import (
+    blocked_loop,
+    layout,
+    locks,
+    route_table,
+    slow_requests,
+    waiting_requests,
+)
 from sidelight.store.blocked_loop import BlockedLoop
 from sidelight.store.directory import TOTALS, WORKER_SUFFIX
 from sidelight.store.file_index import FileIndex
 from sidelight.store.layout import WORD, FileHeader, WorkerState
 from sidelight.store.slow_requests import SlowRequest
+from sidelight.store.waiting_requests import WaitingRequest
 
 # Limits on what a file may ask of its reader: a file may be made by anybody.
 MAX_SLOTS = 4 * layout.SLOTS
@@ -184,6 +192,19 @@ def blocked_loop_of(file: FileContents) -> BlockedLoop | None:
     if not file.alive or not file.index.blocked_loop:
         return None
     return blocked_loop.read(file.data, file.index.blocked_loop, file.header.worker)
+
+
+def waiting_requests_of(file: FileContents) -> list[WaitingRequest]:
+    """The oldest requests in flight of a worker that runs, as it last saw them."""
+    if not file.alive or not file.index.waiting_requests:
+        return []
+    present = {request.start for request in inflight_requests(file)}
+    found = waiting_requests.read(file.data, file.index.waiting_requests)
+    return [
+        WaitingRequest.since(start, file.header.worker, route, place)
+        for start, route, place in found
+        if start in present
+    ]
 
 
 def exemplars(file: FileContents) -> list[StoredExemplar]:

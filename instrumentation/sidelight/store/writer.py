@@ -7,6 +7,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections import OrderedDict
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cached_property
 from uuid import uuid4
@@ -22,7 +23,14 @@ from sidelight.contract import (
     boundaries,
 )
 from sidelight.errors import InvalidDataError, StoreError
-from sidelight.store import blocked_loop, capacity, layout, locks, slow_requests
+from sidelight.store import (
+    blocked_loop,
+    capacity,
+    layout,
+    locks,
+    slow_requests,
+    waiting_requests,
+)
 from sidelight.store.atomic_add import add
 from sidelight.store.directory import (
     DRAFT_SUFFIX,
@@ -131,6 +139,8 @@ class WorkerFile:
         self._slow_at = self._append(BlockKind.SLOW_REQUESTS, b"", ring // WORD) * WORD
         loop = layout.BLOCKED_LOOP_BYTES
         self._loop_at = self._append(BlockKind.BLOCKED_LOOP, b"", loop // WORD) * WORD
+        waiting = layout.WAITING_BYTES
+        self._waiting_at = self._append(BlockKind.WAITING_REQUESTS, b"", waiting // WORD) * WORD
 
     def acquire_slot(self, method_scheme: int, path: bytes, start: int) -> int:
         """Write a request into a slot, which `release_slot` frees.
@@ -308,6 +318,12 @@ class WorkerFile:
     def _set_blocked_loop(self, record: bytes) -> None:
         with self._lock:
             self.memory[self._loop_at : self._loop_at + layout.BLOCKED_LOOP_BYTES] = record
+
+    def show_waiting_requests(self, requests: Iterable[waiting_requests.Waiting]) -> None:
+        """Show other processes the oldest request of each route, in place of those before."""
+        data = waiting_requests.pack(requests)
+        with self._lock:
+            self.memory[self._waiting_at : self._waiting_at + layout.WAITING_BYTES] = data
 
     def is_linked(self) -> bool:
         """Whether the file still has its name."""

@@ -1,0 +1,182 @@
+"""Where requests in flight wait is seen beside them, and told without what they carry."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+import pytest
+from fastapi import Depends, FastAPI
+from starlette.middleware.base import RequestResponseEndpoint
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sidelight import SidelightMiddleware
+from sidelight.asgi import request_waits
+from sidelight.asgi.wait_place import wait_place
+from tests.asgi.driver import Answer, Page, ask
+
+WAITS = "fastapi_request_wait_seconds_total"
+SECRET = "s3cret-value"
+
+
+class Held:
+    """A service whose routes wait until they are released."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.threads = threading.Event()
+        self.app = FastAPI()
+        self.routes()
+
+    def routes(self) -> None:
+        """Add routes that wait."""
+
+        @self.app.get("/event/{name}")
+        async def event(name: str, token: str = "") -> str:
+            password = SECRET + name + token
+            await self.event.wait()
+            return password[:0]
+
+        async def session() -> AsyncIterator[int]:
+            await self.event.wait()
+            yield 1
+
+        @self.app.get("/dependency")
+        async def dependency(_: Annotated[int, Depends(session)]) -> None: ...
+
+        @self.app.get("/many")
+        async def many() -> None:
+            await asyncio.gather(*(asyncio.create_task(self.event.wait()) for _ in range(5)))
+
+    async def seen(self, *paths: str, seconds: float = 0.5) -> tuple[Page, list[Answer]]:
+        """The metrics while requests wait, and the answers to these afterwards."""
+        tasks = [asyncio.ensure_future(ask(self.app, "GET", path)) for path in paths]
+        await asyncio.sleep(seconds)
+        page = (await ask(self.app, "GET", "/metrics")).page
+        self.event.set()
+        self.threads.set()
+        return page, await asyncio.gather(*tasks)
+
+
+def lines(page: Page) -> set[tuple[str, str, str]]:
+    """The functions of lines at which requests wait, with route and what is awaited."""
+    return set(page.by(WAITS, "http_route", "code_function_name", "awaited"))
+
+
+async def held(*paths: str, prepare: Callable[[Held], object] = id, **options: Any) -> Page:
+    """The metrics while requests for some paths wait."""
+    service = Held()
+    prepare(service)
+    service.app.add_middleware(SidelightMiddleware, wait_sample_after=0.05, **options)
+    page, answers = await service.seen(*paths)
+    assert [answer.status for answer in answers] == [200] * len(paths)
+    return page
+
+
+PLACE = f"{__name__}.Held.routes.<locals>"
+
+
+@pytest.mark.parametrize(
+    ("path", "route", "function", "awaited"),
+    [
+        ("/event/1", "/event/{name}", "event", "asyncio.Event.wait"),
+        ("/dependency", "/dependency", "session", "asyncio.Event.wait"),
+        ("/many", "/many", "many", "asyncio.Event.wait"),
+    ],
+)
+def test_a_line_of_the_application_is_named(
+    path: str, route: str, function: str, awaited: str
+) -> None:
+    """Also of a dependency, and where tasks are awaited that run no code of its own."""
+    found = lines(asyncio.run(held(path)))
+    assert found == {(route, f"{PLACE}.{function}", awaited)}
+
+
+async def waits_itself(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """A middleware that waits before it calls the rest."""
+    await request.app.state.event.wait()
+    return await call_next(request)
+
+
+def test_a_middleware_counts_where_nothing_deeper_waits() -> None:
+    """Its line is named while it waits by itself, and not while it awaits the rest."""
+
+    def waiting(service: Held) -> None:
+        service.app.state.event = service.event
+        service.app.middleware("http")(waits_itself)
+
+    async def passing(request: Request, call_next: RequestResponseEndpoint) -> Response:
+        return await call_next(request)
+
+    def through(service: Held) -> None:
+        service.app.middleware("http")(passing)
+
+    found = asyncio.run(held("/event/1", prepare=waiting))
+    (line,) = {(function, awaited) for _, function, awaited in lines(found)}
+    assert line == (f"{__name__}.waits_itself", "asyncio.Event.wait")
+    found = asyncio.run(held("/event/1", prepare=through))
+    assert lines(found) == {("/event/{name}", f"{PLACE}.event", "asyncio.Event.wait")}
+
+
+def test_no_more_than_ten_lines_of_a_route() -> None:
+    """Further lines of a route are counted together."""
+    app = FastAPI()
+    app.add_middleware(SidelightMiddleware, wait_sample_after=0.05)
+    for number in range(12):
+        scope: dict[str, Any] = {"asyncio": asyncio}
+        code = f"async def step{number}(): await asyncio.sleep(0.4)"
+        exec(compile(code, __file__, "exec"), scope)  # noqa: S102 the code above
+        setattr(app.state, f"step{number}", scope[f"step{number}"])
+
+    @app.get("/{number}")
+    async def of(number: int) -> None:
+        await getattr(app.state, f"step{number}")()
+
+    async def seen() -> Page:
+        await asyncio.gather(*(ask(app, "GET", f"/{number}") for number in range(12)))
+        return (await ask(app, "GET", "/metrics")).page
+
+    functions = asyncio.run(seen()).by(WAITS, "code_function_name")
+    assert len(functions) == 11
+    assert "_OTHER" in functions
+
+
+def test_nothing_of_a_request_is_told() -> None:
+    """No local variable, no argument and no part of a URL is in the metrics."""
+    page = asyncio.run(held(f"/event/{SECRET}?token={SECRET}"))
+    assert page.value(WAITS) > 0
+    assert SECRET not in page.text
+
+
+def test_a_slow_request_says_where_it_waited(caplog: pytest.LogCaptureFixture) -> None:
+    """The log line of a slow request has the line, what it awaited, and for how long."""
+    asyncio.run(held("/event/1", slow_request_threshold=0.2))
+    (facts,) = [vars(record)["sidelight"] for record in caplog.records if "slow" in record.message]
+    assert 0.1 <= facts["waited"] <= facts["seconds"]
+    assert facts["waited_at"].startswith("test_request_waits.py:") or "/" in facts["waited_at"]
+    assert facts["waited_at"].endswith(f" in {PLACE}.event, awaiting asyncio.Event.wait")
+
+
+def test_a_look_that_takes_long_sees_a_sample_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no time but for a few requests, all seconds are counted still."""
+    monkeypatch.setattr(request_waits, "MOST_TIME", 0)
+    monkeypatch.setattr(request_waits, "SHARE", 0)
+    page = asyncio.run(held(*["/event/1"] * 40))
+    looks = page.value(WAITS) / 40
+    assert 0.1 <= looks <= 0.6
+
+
+def test_a_fault_ends_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request at which a look fails is counted as a fault, and the others are seen."""
+    place = wait_place
+
+    def failing(awaitable: Any, endpoint: Any) -> Any:
+        if endpoint.__name__ == "many":
+            raise RuntimeError
+        return place(awaitable, endpoint)
+
+    monkeypatch.setattr(request_waits, "wait_place", failing)
+    page = asyncio.run(held("/many", "/event/1"))
+    assert {route for route, _, _ in lines(page)} == {"/event/{name}"}
+    assert page.value("sidelight_internal_errors_total", where="waits") >= 1
