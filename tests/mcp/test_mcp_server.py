@@ -77,7 +77,8 @@ async def use(transport: Any) -> None:
         assert [cause["kind"] for cause in why["causes"]] == ["down"]
         (up,) = (await call(client, "query", promql="up"))["series"]
         assert (up["labels"]["job"], up["value"]) == ("shop", 1.0)
-        assert await call(client, "slow_requests") == {"slow": [], "blocked": []}
+        slow = await call(client, "slow_requests", limit=5)
+        assert slow == {"slow": [], "causes": [], "blocked": []}
         alerts = await call(client, "alerts")
         assert all(one["runbook_text"].startswith(f"# {one['name']}") for one in alerts)
         assert "sidelight_workers" in {one["name"] for one in await call(client, "metrics")}

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
@@ -162,15 +163,28 @@ class Stop(threading.Event):
         return self._waits < 0
 
 
+@pytest.fixture
+def alone() -> Iterator[None]:
+    """No thread watches loops, such as those of other tests."""
+    thread = watchdog._thread
+    watchdog._before_fork()
+    if thread is not None:
+        thread.join()
+    yield
+    watchdog._after_fork_in_parent()
+
+
+@pytest.mark.usefixtures("alone")
 def test_no_file_is_read_for_a_sample(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading gives up the GIL, and would delay a sample until what it is about has ended."""
     done: list[str] = []
-    monkeypatch.setattr(watchdog, "ProcessorWaits", lambda _: Noted("file", done))
     watched = Looked([], 100 * MS, 50 * MS, sampler=cast("Any", Noted("sample", done)))
     watched.loop, watched.due = cast("Any", Loop()), time.monotonic_ns() + 600_000 * MS
     watched.done = done
-    monkeypatch.setattr(watchdog, "_watched_loops", {watched})
-    watchdog._run(Stop(40))
+    with monkeypatch.context() as patched:
+        patched.setattr(watchdog, "ProcessorWaits", lambda _: Noted("file", done))
+        patched.setattr(watchdog, "_watched_loops", {watched})
+        watchdog._run(Stop(40))
     assert done.count("sample") >= 20
     assert done.count("look") >= 3
     assert done.count("file") == 1 + 2 * done.count("look")
