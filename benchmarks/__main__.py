@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import busy, cpu, memory, report, scale, scrape, waited, wire
+from benchmarks import busy, cpu, memory, report, scale, scrape, waited, waits, wire
 from benchmarks.arrivals import report as arrivals
 from benchmarks.contenders import CONTENDERS
 from benchmarks.dashboards import report as dashboards
@@ -41,6 +41,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Section]] = {
     "memory": lambda options: memory.run(quick=options.quick),
     "arrivals": lambda options: arrivals.run(quick=options.quick),
     "busy": lambda options: busy.run(quick=options.quick),
+    "waits": lambda options: waits.run(quick=options.quick),
     "dashboards": lambda options: dashboards.run(quick=options.quick),
     "fleet": lambda options: fleet.run(quick=options.quick),
 }

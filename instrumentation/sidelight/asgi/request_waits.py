@@ -24,10 +24,11 @@ from sidelight.runtime.heartbeat import LongestWait
 WAITS = METRICS["fastapi_request_wait_seconds_total"]
 PERIOD = NANOSECONDS // 10
 """Nanoseconds between two looks that are cheap."""
-MOST_TIME = NANOSECONDS // 1000
-"""Nanoseconds of the processor that a look may take."""
+MOST_TIME = NANOSECONDS // 1250
+"""Nanoseconds of the processor after which a look begins no other request."""
 A_FEW = 4
 """Requests between two looks at the clock, which is a call of the operating system."""
+SLACK = PERIOD // 20
 SHARE = 100
 """A look may take one part in so many of the time until the next."""
 
@@ -80,7 +81,8 @@ class RequestWaits:
         else:
             self.oldest = {}
         self._show(now)
-        self._gap = max(PERIOD, SHARE * (thread_time_ns() - began))
+        beats = max(1, -(-(SHARE * (thread_time_ns() - began) - SLACK) // PERIOD))
+        self._gap = beats * PERIOD
         self._next = now + self._gap - PERIOD // 2
 
     def longest(self, start: int) -> LongestWait | None:
