@@ -70,6 +70,7 @@ MAY_BE_EMPTY = {
         "Where it waits",
     },
     "sidelight-runtime": {
+        "Connections in use by route",
         "Connection pools",
         "Dependencies",
         "Dependencies over long time ranges",
