@@ -90,6 +90,7 @@ def shop(where: Path, jobs: Jobs | None = None) -> Iterator[tuple[Server, Sideca
     env = {
         "SIDELIGHT_DIR": str(store),
         "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1",
+        "SIDELIGHT_SERVICE_VERSION": "1.0.0",
         "SIDELIGHT_LOOP_BLOCK_THRESHOLD": "0.02",  # the barcode blocks the loop for less than 0.1 s
     }
     with (

@@ -78,7 +78,7 @@ async def use(transport: Any) -> None:
         (up,) = (await call(client, "query", promql="up"))["series"]
         assert (up["labels"]["job"], up["value"]) == ("shop", 1.0)
         slow = await call(client, "slow_requests", limit=5)
-        assert slow == {"slow": [], "causes": [], "blocked": []}
+        assert slow == {"slow": [], "causes": [], "in_flight": [], "blocked": []}
         alerts = await call(client, "alerts")
         assert all(one["runbook_text"].startswith(f"# {one['name']}") for one in alerts)
         assert "sidelight_workers" in {one["name"] for one in await call(client, "metrics")}

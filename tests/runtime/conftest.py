@@ -9,10 +9,19 @@ from weakref import WeakSet
 import pytest
 
 from sidelight.runtime import control_groups, instruments, process, watching
+from sidelight.runtime.origin import ORIGIN
 from tests.runtime import programs
 from tests.runtime.reading import Worker
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def outside_of_requests() -> Iterator[None]:
+    """What drives a request by hand, in another test, leaves its origin in this thread."""
+    token = ORIGIN.set(None)
+    yield
+    ORIGIN.reset(token)
 
 
 @pytest.fixture(scope="session")

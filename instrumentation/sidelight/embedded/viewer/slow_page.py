@@ -64,7 +64,7 @@ class SlowRequestsPage:
 def table(records: Iterable[Mapping[str, Any]]) -> Json:
     """Columns and rows, the newest first. The browser formats the times."""
     rows = sorted(map(_row, records), key=lambda row: row[0][0], reverse=True)
-    return _table(COLUMNS, rows) | {"sort": {"column": 0, "descending": True}}
+    return _table(COLUMNS, rows, sorted_by=0)
 
 
 def causes_table(causes: Iterable[Mapping[str, Any]]) -> Json:
@@ -72,13 +72,16 @@ def causes_table(causes: Iterable[Mapping[str, Any]]) -> Json:
     return _table(CAUSES, [_cause(cause) for cause in causes])
 
 
-def _table(columns: Iterable[tuple[str, bool]], rows: list[list[Any]]) -> Json:
+def _table(
+    columns: Iterable[tuple[str, bool]], rows: list[list[Any]], sorted_by: int = -1
+) -> Json:
     return {
         "kind": "table",
         "columns": [
             {"name": name, "number": number, "time": name == "When"} for name, number in columns
         ],
         "rows": rows,
+        "sort": {"column": sorted_by, "descending": True},
     }
 
 
