@@ -61,7 +61,7 @@ __all__ = [
     "boundaries",
 ]
 
-METRICS: Final = {
+METRICS: Final[dict[str, Metric]] = {
     metric.name: metric
     for group in (requests, event_loop, resources, process, telemetry)
     for metric in group.METRICS
