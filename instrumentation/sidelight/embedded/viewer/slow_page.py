@@ -72,9 +72,7 @@ def causes_table(causes: Iterable[Mapping[str, Any]]) -> Json:
     return _table(CAUSES, [_cause(cause) for cause in causes])
 
 
-def _table(
-    columns: Iterable[tuple[str, bool]], rows: list[list[Any]], sorted_by: int = -1
-) -> Json:
+def _table(columns: Iterable[tuple[str, bool]], rows: list[list[Any]], sorted_by: int = -1) -> Json:
     return {
         "kind": "table",
         "columns": [
