@@ -1,7 +1,7 @@
 """A call in a thread of its own, for which requests wait while the event loop goes on."""
 
 from collections.abc import Callable
-from threading import Thread
+from threading import Thread, get_ident
 from time import monotonic
 
 import anyio
@@ -21,6 +21,7 @@ class ThreadCall:
         self._call = call
         self._args = args
         self._error: BaseException | None = None
+        self._polled: dict[int, anyio.Event] = {}  # by the thread of an event loop
         if threads.limiter() is None:
             self._run()
         else:
@@ -39,11 +40,22 @@ class ThreadCall:
 
         A task that waits for a thread is blocked for `anyio.wait_all_tasks_blocked`, by which a
         test finds that its requests have come as far as they can. So this task is never blocked,
-        except after `BUSY_SECONDS`, since it uses a core meanwhile.
+        except after `BUSY_SECONDS`, since it uses a core meanwhile. Others of the same event loop
+        wait for this one: of many, the thread would get no turn.
         """
-        until = monotonic() + BUSY_SECONDS
         with anyio.CancelScope(shield=True):
             while not self.ended:
-                await (checkpoint() if monotonic() < until else anyio.sleep(PAUSE))
+                polled = self._polled.get(get_ident())
+                await (self._poll() if polled is None else polled.wait())
         if self._error is not None:
             raise self._error
+
+    async def _poll(self) -> None:
+        polled = self._polled[get_ident()] = anyio.Event()
+        until = monotonic() + BUSY_SECONDS
+        try:
+            while not self.ended:
+                await (checkpoint() if monotonic() < until else anyio.sleep(PAUSE))
+        finally:
+            del self._polled[get_ident()]
+            polled.set()
