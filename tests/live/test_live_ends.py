@@ -120,6 +120,7 @@ def test_a_restart_in_a_shared_directory_goes_on(uvicorn: Serve, store: Path) ->
     assert (store / "totals").is_file()
 
 
+@pytest.mark.newest
 def test_uvicorn_reloaded_keeps_the_totals(uvicorn: Serve) -> None:
     """SIGHUP replaces uvicorn's workers one by one, SIGTTIN adds one, and no count is lost."""
     server = uvicorn(2, spawned=True).ready(2)

@@ -30,6 +30,7 @@ async def checkout(order: Checkout) -> int:
 """
 
 
+@pytest.mark.newest
 @pytest.mark.parametrize(("body", "outcome"), [("pass", 0), ("__import__('time').sleep(0.3)", 1)])
 def test_the_example_runs(folder: Path, body: str, outcome: int) -> None:
     """The first test of the page passes on a good service, and fails on one that blocks."""
