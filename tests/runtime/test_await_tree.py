@@ -6,8 +6,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import anyio
-
 from sidelight.runtime.await_tree import AwaitTree
 
 
@@ -18,9 +16,9 @@ async def waits(name: str) -> None:
 
 
 async def starts_two() -> None:
-    async with anyio.create_task_group() as group:
-        group.start_soon(waits, "first")
-        group.start_soon(waits, "second")
+    async with asyncio.TaskGroup() as group:
+        group.create_task(waits("first"))
+        group.create_task(waits("second"))
         await waits("itself")
 
 
