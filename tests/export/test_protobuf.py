@@ -52,6 +52,9 @@ class Odd:
         only = core.Metric("only", "Quantiles and nothing else.", "summary")
         only.add_sample("only", {"quantile": "0.5"}, 1.5)
         yield only
+        half = core.Metric("half", "A count without a sum.", "summary")
+        half.add_sample("half_count", {}, 2)
+        yield half
         yield core.UnknownMetricFamily("odd", 'No "type"\\,\nin two lines.', 2)
         level = core.GaugeMetricFamily("level", "Level.", labels=["tank"])
         for number, value in enumerate((5, math.inf, -math.inf, 0)):
@@ -140,8 +143,8 @@ def test_families_have_the_types_and_texts_of_the_text_page(everything: Snapshot
     expected = {name: TYPES.get(kind, "HISTOGRAM") for name, kind in kinds.items()}
     expected["ages"] = "GAUGE_HISTOGRAM"  # which the text format does not have
     # These have no sum, or too high a count: what no message of theirs can have.
-    del expected["bare"], expected["vast"]
-    for name in ("bare_bucket", "vast_bucket", "vast_count", "vast_sum", "only"):
+    del expected["bare"], expected["vast"], expected["half"]
+    for name in ("bare_bucket", "vast_bucket", "vast_count", "vast_sum", "only", "half_count"):
         expected[name] = "UNTYPED"
     found = page(everything)
     types = metric_family().DESCRIPTOR.fields_by_name["type"].enum_type.values_by_number
@@ -196,14 +199,14 @@ def parts(exemplar: Any) -> tuple[dict[str, str], float, float]:
 
 
 def test_exemplars_of_the_application(everything: Snapshot) -> None:
-    """Those of its counters and buckets are exported too, also without a time."""
+    """Those of its counters and buckets are exported too, with any time and without one."""
     orders, sizes = (everything.app_families[name] for name in ("orders", "size_bytes"))
     order, size = next(iter(orders.samples)), list(sizes.samples)[1]
     orders.exemplars[order] = (("trace_id", "a"),), 2.0, None
-    sizes.exemplars[size] = (("trace_id", "b"),), 1.5, WHEN
+    sizes.exemplars[size] = (("trace_id", "b"),), 1.5, -1.5
     found = dict(exemplars(page(everything)))
     assert found["orders_total", "0.0"] == ({"trace_id": "a"}, 2.0, 0.0)
-    assert found["size_bytes_bucket", "2.5"] == ({"trace_id": "b"}, 1.5, WHEN)
+    assert found["size_bytes_bucket", "2.5"] == ({"trace_id": "b"}, 1.5, -1.5)
 
 
 def test_timestamps_are_milliseconds(everything: Snapshot) -> None:
@@ -300,10 +303,10 @@ def test_a_process_without_a_store_says_so_in_protobuf_too() -> None:
 
 def test_words_of_a_broken_file_cost_no_page() -> None:
     """Counts whose sum has more than 64 bits, which no worker writes, still make a whole page."""
-    family = StoredFamily(DURATION.name, "histogram", (0.5,))
+    family = StoredFamily(DURATION.name, "histogram", tuple(map(float, range(1000))))
     key = SeriesKey(family, ("GET", "/a", "200", "", "http"))
-    (found,) = page(Snapshot({key: (2**64 - 1, 2**64 - 1, 2**64 - 1)}))
-    assert len(found.metric[0].histogram.bucket) == 2
+    (found,) = page(Snapshot({key: (2**64 - 1,) * family.values}))
+    assert len(found.metric[0].histogram.bucket) == 1001
 
 
 @pytest.fixture
