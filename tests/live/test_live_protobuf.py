@@ -1,13 +1,16 @@
 """Real Prometheuses scrape in protobuf what they scrape as text: it is all the same."""
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from sidelight import client_model
 from sidelight.text_format import ExpositionFormat
 from tests.export import accept_headers
 from tests.export.protobuf_page import le
@@ -19,6 +22,7 @@ from tests.live.prometheus import prometheus, query, tool
 from tests.live.prometheus_api import get, vector
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar
+from tests.serving import serving
 
 pytest.importorskip("prometheus_client")
 pytestmark = [pytest.mark.live, pytest.mark.newest]
@@ -35,7 +39,7 @@ Labels = frozenset[tuple[str, str]]
 
 
 class Asking(NamedTuple):
-    """How a Prometheus is run, and the ``Accept`` that it then sends."""
+    """How a Prometheus is run, a line of its jobs, and the ``Accept`` that it then sends."""
 
     newest: bool
     features: str
@@ -48,7 +52,7 @@ ASKING = {
     "3.5": Asking(
         True,
         "exemplar-storage",
-        "scrape_protocols: [PrometheusProto]",
+        "    scrape_protocols: [PrometheusProto]\n",
         accept_headers.PROMETHEUS_3_ONLY_PROTOBUF,
     ),
     "3.5, native histograms": Asking(True, NATIVE, "", accept_headers.PROMETHEUS_3_NATIVE),
@@ -85,18 +89,16 @@ class Scraping(NamedTuple):
 @contextmanager
 def scraping(asking: Asking, server: Server, sidecar: Server, where: Path) -> Iterator[Scraping]:
     """Prometheus, with a job for each format of both."""
+    ports: dict[str, int] = {}
     exchanges: dict[str, list[Exchange]] = {}
-    jobs = []
     with ExitStack() as parts:
         for name, accept in ASKED.items():
-            for target, each in ((name, server), (f"sidecar-{name}", sidecar)):
-                port, exchanges[target] = parts.enter_context(forwarding(each, accept))
-                jobs.append(f"  - job_name: {target}\n    {asking.line}\n")
-                jobs.append(f'    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]\n')
-        config = "global: {scrape_interval: 1s}\nscrape_configs:\n" + "".join(jobs)
+            for job, each in ((name, server), (f"sidecar-{name}", sidecar)):
+                ports[job], exchanges[job] = parts.enter_context(forwarding(each, accept))
         program = newer("prometheus") if asking.newest else tool("prometheus")
         features = f"--enable-feature={asking.features}"
-        port = parts.enter_context(prometheus(config, where, features, program=program))
+        text = config(ports, asking.line)
+        port = parts.enter_context(prometheus(text, where, features, program=program))
         yield Scraping(port, exchanges)
 
 
@@ -160,3 +162,50 @@ def normal(values: dict[Labels, float]) -> dict[Labels, float]:
         frozenset((k, le(float(v)) if k == "le" else v) for k, v in labels): number
         for labels, number in values.items()
     }
+
+
+def test_native_buckets_are_read(tmp_path: Path) -> None:
+    """Prometheus has the counts, the sum and the boundaries of a native histogram as encoded."""
+    native = client_model.NativeBuckets(3, 2.0**-13, 1, ((-8, 2), (6, 1)), (300, -299, 0))
+    value = client_model.histogram((1, 303), 302.5, (0.25, math.inf), native=native)
+    labels = client_model.label_pairs([("route", "/é")])
+    page = client_model.family(
+        "waits", "histogram", "Waits.", "", [client_model.metric(labels, value)]
+    )
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", ExpositionFormat.PROTOBUF.value)
+            self.end_headers()
+            self.wfile.write(page)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    feature, program = "--enable-feature=native-histograms", newer("prometheus")
+    with (
+        serving(Handler) as target,
+        prometheus(config({"waits": target}), tmp_path, feature, program=program) as port,
+    ):
+        eventually(lambda: query(port, "waits"))
+        (row,) = query(port, 'waits{route="/é"}')
+    _when, found = row["histogram"]
+    assert (found["count"], found["sum"]) == ("303", "302.5")
+    buckets = [(float(low), float(high), count) for _, low, high, count in found["buckets"]]
+    # Of schema 3 each boundary is 2^(1/8) times the one before, and 1 is one of them.
+    assert buckets == [
+        (-(2.0**-13), 2.0**-13, "1"),
+        (pytest.approx(2 ** (-9 / 8)), 0.5, "300"),
+        (0.5, pytest.approx(2 ** (-7 / 8)), "1"),
+        (pytest.approx(2 ** (-1 / 8)), 1.0, "1"),
+    ]
+
+
+def config(ports: Mapping[str, int], line: str = "") -> str:
+    """The configuration of a Prometheus with a job for each port."""
+    jobs = (
+        f"  - job_name: {name}\n    static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n{line}"
+        for name, port in ports.items()
+    )
+    return "global: {scrape_interval: 1s}\nscrape_configs:\n" + "".join(jobs)
