@@ -210,6 +210,12 @@ def _histogram_quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     )
 
 
+def _of_native_histograms(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    """Return no series: all samples of the history are floats, which these functions leave out."""
+    args.vector(call.args[-1])
+    return stacked_frames([], len(args.steps))
+
+
 def _scalar(args: ArgumentEvaluator, call: FunctionCall) -> Floats:
     """Return the value of the only series; NaN if there is none, or more than one."""
     frame = args.vector(call.args[0])
@@ -237,6 +243,9 @@ VECTOR_FUNCTIONS: Final[dict[str, VectorFunction]] = {
     "absent": _absent,
     "absent_over_time": _absent_over_time,
     "clamp": _clamp,
+    **dict.fromkeys(
+        ("histogram_count", "histogram_fraction", "histogram_sum"), _of_native_histograms
+    ),
     "histogram_quantile": _histogram_quantile,
     "label_join": partial(_relabel, label_join),
     "label_replace": partial(_relabel, label_replace),
