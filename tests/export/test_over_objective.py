@@ -28,11 +28,11 @@ def where(tmp_path: Path) -> Iterator[Directory]:
     found.close()
 
 
-def started(where: Directory, *seconds: float, told: bool = True) -> WorkerFile:
+def started(where: Directory, seconds: float = 0, *, told: bool = True) -> WorkerFile:
     """A worker whose service has this objective, if any; it may not have told of itself yet."""
     file = worker(where, buckets=BOUNDS)
     if seconds:
-        service = LatencyObjective(*seconds, first_byte=False)
+        service = LatencyObjective(seconds, first_byte=False)
         file.append_block(BlockKind.LATENCY_OBJECTIVES, encode(LatencyObjectives(service)))
     if told:
         file.append_block(BlockKind.SERVICE_INFO, encoded_info(ServiceInfo(version="1")))

@@ -192,7 +192,7 @@ def test_a_service_that_streams() -> None:
     """With first_byte, streaming routes are measured to the first byte, and others to the end."""
     (total,) = recorded(context(LATENCY + "first_byte = true"), names.TOTAL_RATE)
     assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
-    starts = f'sum by (job, http_request_method, http_route) (rate({histograms.FIRST_BYTE}_count'
+    starts = f"sum by (job, http_request_method, http_route) (rate({histograms.FIRST_BYTE}_count"
     assert f'{names.STARTS}{{job="a"}} or ({starts}{{job="a"}}[5m])' in total
 
 
@@ -206,8 +206,8 @@ def test_event_streams_need_no_setting() -> None:
 
 
 def test_rates_of_a_latency_are_of_one_evaluation() -> None:
-    """Recorded series only select routes: in vmalert, they are those of the evaluation before."""
-    selection = re.compile(r"(?:unless|and) on \([^)]*\) \w+:[\w:]+\{[^}]*\}")
+    """Recorded series only select, or are zero: in vmalert, they are of the evaluation before."""
+    selection = re.compile(r"(?:(?:unless|and) on \([^)]*\)|0 \*) \w+:[\w:]+\{[^}]*\}")
     for of in (shop(), context(LATENCY), context(LATENCY + "first_byte = true")):
         for name in (names.TOTAL_RATE, names.BAD_RATE):
             rates = recorded(of, name, slo="latency")

@@ -14,7 +14,7 @@ from tests.slo.stored_histograms import Storage, of_instance
 from tests.slo.test_slo_promtool import agrees
 
 AT = "125m"
-RATES = {
+RATES: dict[str, dict[tuple[str, ...], float]] = {
     f"{names.ROUTE}{{}}": {
         ("GET", "/"): 140,
         ("POST", "/checkout"): 40,

@@ -35,7 +35,7 @@ from sidelight.embedded.promql.frame import (
 from sidelight.embedded.promql.histogram import histogram_quantiles
 from sidelight.embedded.promql.histogram_annotations import HistogramAnnotations
 from sidelight.embedded.promql.label_functions import label_join, label_replace
-from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.limits import QueryUsage, unsupported
 from sidelight.embedded.promql.range_annotations import annotate_range
 from sidelight.embedded.promql.range_functions import (
     OVER_TIME_FUNCTIONS,
@@ -211,8 +211,9 @@ def _histogram_quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
 
 
 def _of_native_histograms(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
-    """Return no series: all samples of the history are floats, which these functions leave out."""
-    args.vector(call.args[-1])
+    """Return no series of none. Of floats these functions are not supported."""
+    if args.vector(call.args[-1]).present.any():
+        raise unsupported(f"the function {call.name}()")
     return stacked_frames([], len(args.steps))
 
 
