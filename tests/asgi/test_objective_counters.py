@@ -127,7 +127,7 @@ def test_what_is_over(app: FastAPI, query: str, over: tuple[float, float]) -> No
 
 def test_what_was_cut_is_not_counted(app: FastAPI) -> None:
     """Neither a response that never became complete, nor one whose client left."""
-    assert isinstance(call(app, "GET", "/break").error, ZeroDivisionError)
+    assert call(app, "GET", "/break").error is not None
     call(app, "GET", "/stream?first=5", incoming=[{"type": "http.disconnect"}])
     page = scrape(app)
     assert {key[2:] for key in page.requests} == {
