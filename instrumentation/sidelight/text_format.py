@@ -128,6 +128,11 @@ def escaped(text: str) -> str:
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
 
 
+def literal(text: str) -> str:
+    """An RE2 regular expression that matches this text and nothing else."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
+
+
 def encodable(text: str) -> str:
     """Text without what UTF-8 or a parser cannot carry: lone surrogates and NUL."""
     if text.isascii() and "\0" not in text:
