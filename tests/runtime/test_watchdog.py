@@ -121,7 +121,7 @@ def test_time_is_counted_for_the_route_that_each_look_sees(
 def test_a_short_block_is_seen_before_it_counts(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """A look at half the threshold is remembered, and counts only if the block goes on."""
+    """A look before the threshold is remembered, and counts only if the block goes on."""
     attribution.names = iter(["/a", "/b"])
     watched.look(1101 * MS, 1101 * MS)
     assert watched.beat(1140 * MS) == 90 * MS
@@ -132,9 +132,9 @@ def test_a_short_block_is_seen_before_it_counts(
 
 
 def test_a_look_comes_when_it_may_see_something(watched: WatchedLoop) -> None:
-    """The first look is half the threshold after the beat is due; others follow every 50 ms."""
-    assert watched.next_look(1000 * MS) == 1100 * MS
-    assert watched.next_look(1100 * MS) == 1150 * MS
+    """The first look is as late as the first sample; others follow every 50 ms."""
+    assert watched.next_look(1000 * MS) == 1070 * MS
+    assert watched.next_look(1070 * MS) == 1120 * MS
     assert watched.next_look(1300 * MS) == 1350 * MS
 
 
@@ -184,7 +184,7 @@ def test_a_look_notes_the_phase_since_the_look_before(
 ) -> None:
     """The first of a block since the beat was due; one that came too late for no time."""
     attribution.names = iter(["/a"] * 9)
-    watched.look(1100 * MS, 1100 * MS)
+    watched.look(1069 * MS, 1069 * MS)
     watched.look(1101 * MS, 1101 * MS)
     watched.look(1151 * MS, 1151 * MS)
     watched.look(1200 * MS, 1400 * MS)
