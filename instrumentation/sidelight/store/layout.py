@@ -93,6 +93,7 @@ class BlockKind(IntEnum):
     BLOCKED_LOOP = 9
     LISTENING_PORTS = 10
     WAITING_REQUESTS = 11
+    LATENCY_OBJECTIVES = 12
 
 
 LATER: Final = "layout_version"
