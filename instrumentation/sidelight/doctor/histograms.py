@@ -75,7 +75,7 @@ def _of_job(
     if not kinds:
         return _nothing(job, options, served=served)
     if options is not None and options.stores_native and options.server.version < KEEPS_BOTH:
-        return _never_both(options)
+        return _never_both(job, options)
     if "classic" not in kinds:
         return _no_classic(job, kinds)
     if options is not None and _loses_native(options):
@@ -103,10 +103,10 @@ def _nothing(job: str, options: ScrapeOptions | None, *, served: bool) -> Findin
     return fail(what, f"keep {DURATION}.* in metric_relabel_configs")
 
 
-def _never_both(options: ScrapeOptions) -> Finding:
+def _never_both(job: str, options: ScrapeOptions) -> Finding:
     return warn(
-        f"Prometheus {options.server.name} stores no classic histograms beside native ones, and "
-        "drops what rules record of native ones off and on",
+        f"Prometheus {options.server.name} stores native histograms of the job {job!r} without "
+        "classic ones, and drops what rules record of them off and on",
         f"{SETTING} off in the service, or Prometheus 3.5 or later",
     )
 
