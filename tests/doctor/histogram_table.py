@@ -9,7 +9,7 @@ from typing import NamedTuple
 OPTIONS = {
     "always": "always_scrape_classic_histograms: true",
     "nhcb": "convert_classic_histograms_to_nhcb: true",
-    "protobuf": "scrape_protocols: [PrometheusProto, PrometheusText0.0.4]",
+    "protobuf": "scrape_protocols: [PrometheusProto, OpenMetricsText1.0.0]",
     "text": "scrape_protocols: [PrometheusText0.0.4]",
 }
 FEATURES = {"native": "native-histograms", "zero": "created-timestamp-zero-ingestion"}

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +17,8 @@ from sidelight.doctor.scrape_options import (
 )
 from sidelight.doctor.scrapes import check_scrapes
 from tests.doctor.fake_prometheus import Prometheus
-from tests.doctor.histogram_table import jobs
+from tests.doctor.histogram_table import FEATURES, OPTIONS, jobs
+from tests.live.newer import ROOT
 
 pytest.importorskip("yaml")
 
@@ -259,3 +261,21 @@ def test_nothing_is_lost_without_a_word(version: str) -> None:
     """In the table of what real ones do, a job has a finding that fails if it has no histograms."""
     for job in jobs(version):
         assert job.begins.startswith("fail") is (not job.kinds), job
+
+
+def test_the_documented_table() -> None:
+    """Each row of Prometheus 2.42 and 3.5 in `docs/histograms.md` is one that real ones confirm."""
+    text = (ROOT / "docs" / "histograms.md").read_text()
+    rows = re.findall(r"^\| (2\.42|3\.5) \|(.*)\|$", text, re.MULTILINE)
+    assert len(rows) == 14
+    for version, row in rows:
+        features, given, *kinds = row.split("|")
+        for native, cell in enumerate(kinds):
+            (job,) = (
+                job
+                for job in jobs(version)
+                if job.native == native
+                and set(job.features) == {key for key, name in FEATURES.items() if name in features}
+                and set(job.options) == {key for key, line in OPTIONS.items() if line in given}
+            )
+            assert sorted(job.kinds) == sorted(re.findall("classic|native|NHCB", cell)), row
