@@ -49,7 +49,8 @@ def over(context: RuleContext, objective: Objective, by: str) -> str:
     assert objective.seconds is not None  # noqa: S101 for mypy: a latency has seconds
     seconds = plain(objective.seconds)
     label = f'{OBJECTIVE_SECONDS}="{float(objective.seconds)}"'
-    counter = f"{OVER_OBJECTIVE.name}{{{_matchers(objective, label)}}}"
+    counter = f"rate({OVER_OBJECTIVE.name}{{{_matchers(objective, label)}}}[<{BASE}>])"
+    # The rate, not the counter: it lasts as long as those of a target that has ended.
     others = f" unless on (<by>, instance, {METHOD}, {ROUTE}) {counter}"
 
     def of_others(family: str, matchers: str) -> str:
@@ -62,7 +63,7 @@ def over(context: RuleContext, objective: Objective, by: str) -> str:
         )
         return f"{every} - {within}"
 
-    exact = f"sum by ({EACH}, {OBJECTIVE_SECONDS}) (rate({counter}[<{BASE}>]))"
+    exact = f"sum by ({EACH}, {OBJECTIVE_SECONDS}) ({counter})"
     either = f"{exact} or {_judged(context, objective, of_others)}"
     found = _unless_excluded(context, objective, either)
     return context.render(f"clamp_min(sum by ({by}) ({found}), 0)")
