@@ -15,14 +15,18 @@ PROMETHEUS_2_NATIVE = (
     "application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
 """2.42 with the feature ``native-histograms``."""
-_PROMETHEUS_3_TEXT = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,"
+    "application/openmetrics-text;version=0.0.1;q=0.5,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+)
+PROMETHEUS_3_NATIVE = (
+    f"{PROTOBUF};q=0.6,application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
     "application/openmetrics-text;version=0.0.1;q=0.4,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 )
-PROMETHEUS_3 = _PROMETHEUS_3_TEXT
-PROMETHEUS_3_NATIVE = f"{PROTOBUF};q=0.6,{_PROMETHEUS_3_TEXT}"
-"""3.5 with the feature ``native-histograms``; 3.8 with ``scrape_native_histograms``."""
+"""3.5 with the feature ``native-histograms`` or ``created-timestamp-zero-ingestion``; 3.8 and later
+with ``scrape_native_histograms: true``."""
 PROMETHEUS_3_ONLY_PROTOBUF = f"{PROTOBUF};q=0.6,*/*;q=0.5"
 """With ``scrape_protocols: [PrometheusProto]``."""
 VICTORIA_METRICS = "text/plain;version=0.0.4;q=1,*/*;q=0.1"
