@@ -1,14 +1,14 @@
 """The line of the application's code at which a request waits, and what it awaits there."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from threading import Thread
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, NamedTuple
 
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from sidelight.asgi.call_names import call_name, type_name
-from sidelight.asgi.code_lines import home_of, package_of
+from sidelight.asgi.code_lines import home_of, package_of, unwrapped
 from sidelight.asgi.code_place import (
     OTHER_PLACE,
     CodePlace,
@@ -18,21 +18,14 @@ from sidelight.asgi.code_place import (
     place_of,
 )
 from sidelight.contract import OTHER
-from sidelight.runtime.await_chain import (
-    by_age,
-    chain,
-    code_of,
-    groups,
-    is_future,
-    is_task,
-    referents,
-)
+from sidelight.runtime.attribute import attribute
+from sidelight.runtime.await_chain import chain
+from sidelight.runtime.await_link import code_of, frame_of_link, is_future, is_task, referents
 from sidelight.runtime.thread_frame import frame_of
+from sidelight.runtime.waiting_tasks import MOST_TASKS, by_age, groups, tasks_of_group
 
 IN_THREAD = "run_sync_in_worker_thread"
 """The coroutine of AnyIO that refers to the thread which it waits for."""
-MOST_DEPTH = 8
-"""Task groups inside of each other that are looked into."""
 CALL_NEXT = next(
     (
         each
@@ -68,7 +61,7 @@ def wait_place(awaitable: Any, endpoint: object) -> WaitPlace:
     home = home_of(endpoint)
     found, passes_on = _own(links, home)
     if found is None or passes_on:
-        found = _in_groups(links, home, MOST_DEPTH) or found
+        found = _in_groups(links, home, set()) or found
     return found or WaitPlace(_definition(endpoint), _below_router(links))
 
 
@@ -102,18 +95,31 @@ def _in_thread(link: Any, home: frozenset[str]) -> WaitPlace | None:
     return None
 
 
-def _in_groups(links: Sequence[Any], home: frozenset[str], depth: int) -> WaitPlace | None:
-    """The line at which a task waits of a group that a chain has started."""
-    for link in reversed(links) if depth else ():
-        for group in groups(referents(link)):
-            for task in by_age(group):
-                inner = chain(task)
-                found, passes_on = _own(inner, home)
-                if found is None or passes_on:
-                    found = _in_groups(inner, home, depth - 1) or found
-                if found is not None:
-                    return found
+def _in_groups(links: Sequence[Any], home: frozenset[str], seen: set[int]) -> WaitPlace | None:
+    """The line at which a task waits of a group that a chain has started.
+
+    A task often refers to its own group, or to one around it: each group and task is seen once.
+    """
+    for link in reversed(links):
+        for task in _unseen_tasks(link, seen):
+            inner = chain(task)
+            found, passes_on = _own(inner, home)
+            if found is None or passes_on:
+                found = _in_groups(inner, home, seen) or found
+            if found is not None:
+                return found
     return None
+
+
+def _unseen_tasks(link: Any, seen: set[int]) -> Iterator[Any]:
+    """The tasks of the groups that a link refers to, until as many were seen as are compared."""
+    for group in groups(referents(link)):
+        if id(group) not in seen:
+            seen.add(id(group))
+            for task in by_age(tasks_of_group(group)):
+                if id(task) not in seen and len(seen) < MOST_TASKS:
+                    seen.add(id(task))
+                    yield task
 
 
 def _awaited(links: Sequence[Any]) -> str:
@@ -146,18 +152,8 @@ ROUTER = ("/fastapi/routing.py", "/starlette/routing.py", "/fastapi/dependencies
 
 
 def _definition(endpoint: Any) -> CodePlace:
-    while hasattr(endpoint, "func"):  # a functools.partial
-        endpoint = endpoint.func
-    code = getattr(endpoint, "__code__", None)
-    if not isinstance(code, CodeType):
+    endpoint = unwrapped(endpoint)
+    code = attribute(endpoint, "__code__")
+    if type(code) is not CodeType:
         return CodePlace()
-    return first_line_of(code, getattr(endpoint, "__module__", ""))
-
-
-def frame_of_link(link: Any) -> FrameType | None:
-    """The frame of a link, which tells its line; None of what is not written in Python."""
-    try:
-        frame = link.cr_frame
-    except AttributeError:
-        frame = getattr(link, "ag_frame", None) or getattr(link, "gi_frame", None)
-    return frame if type(frame) is FrameType else None
+    return first_line_of(code, attribute(endpoint, "__module__"))
