@@ -16,9 +16,10 @@ import pytest
 from fastapi import FastAPI
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import wait_place as places
 from sidelight.asgi.wait_place import wait_place
+from sidelight.runtime import await_tree
 from sidelight.runtime.await_chain import chain
+from sidelight.runtime.await_tree import AwaitTree
 from tests.around import Around, Endless
 from tests.asgi.driver import Page, ask
 from tests.asgi.looks import SECONDS, Looks
@@ -96,7 +97,7 @@ def test_each_task_of_a_group_is_followed_once(
 ) -> None:
     """Also where each of them refers to the group, as those of streamed responses do."""
     followed = Mock(wraps=chain)
-    monkeypatch.setattr(places, "chain", followed)
+    monkeypatch.setattr(await_tree, "chain", followed)
     asyncio.run(seen(looks, in_library()))
     assert followed.call_count == 1 + 5
 
@@ -201,7 +202,7 @@ ENDPOINTS: dict[str, tuple[Any, str]] = {
 def test_an_endpoint_may_be_any_object(name: str) -> None:
     """Without a line of the application's own it is named where it is a function."""
     endpoint, function = ENDPOINTS[name]
-    assert wait_place(None, endpoint).code.function == function
+    assert wait_place(AwaitTree(None), endpoint).code.function == function
 
 
 def test_nothing_of_a_request_is_kept(looks: Looks) -> None:

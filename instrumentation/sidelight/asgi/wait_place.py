@@ -1,6 +1,6 @@
 """The line of the application's code at which a request waits, and what it awaits there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from threading import Thread
 from types import CodeType
 from typing import Any, NamedTuple
@@ -19,10 +19,9 @@ from sidelight.asgi.code_place import (
 )
 from sidelight.contract import OTHER
 from sidelight.runtime.attribute import attribute
-from sidelight.runtime.await_chain import chain
 from sidelight.runtime.await_link import code_of, frame_of_link, is_future, is_task, referents
+from sidelight.runtime.await_tree import AwaitTree
 from sidelight.runtime.thread_frame import frame_of
-from sidelight.runtime.waiting_tasks import MOST_TASKS, by_age, groups, tasks_of_group
 
 IN_THREAD = "run_sync_in_worker_thread"
 """The coroutine of AnyIO that refers to the thread which it waits for."""
@@ -51,18 +50,23 @@ class WaitPlace(NamedTuple):
 OTHER_WAIT = WaitPlace(OTHER_PLACE, OTHER)
 
 
-def wait_place(awaitable: Any, endpoint: object) -> WaitPlace:
+def wait_place(tree: AwaitTree, endpoint: object) -> WaitPlace:
     """Where something waits that runs an endpoint.
 
     Without a line of the application's own it is the endpoint itself, and what the framework
     awaits for it.
     """
-    links = chain(awaitable)
-    home = home_of(endpoint)
-    found, passes_on = _own(links, home)
+    found = _place(tree, home_of(endpoint))
+    return found or WaitPlace(_definition(endpoint), _below_router(tree.links))
+
+
+def _place(tree: AwaitTree, home: frozenset[str]) -> WaitPlace | None:
+    """The line of a chain, or else of the first task of a group that it has started."""
+    found, passes_on = _own(tree.links, home)
     if found is None or passes_on:
-        found = _in_groups(links, home, set()) or found
-    return found or WaitPlace(_definition(endpoint), _below_router(links))
+        below = (_place(each, home) for each in tree.children())
+        found = next(filter(None, below), found)
+    return found
 
 
 def _own(links: Sequence[Any], home: frozenset[str]) -> tuple[WaitPlace | None, bool]:
@@ -93,33 +97,6 @@ def _in_thread(link: Any, home: frozenset[str]) -> WaitPlace | None:
                 own, called = found
                 return WaitPlace(place_of(own), call_name(called))
     return None
-
-
-def _in_groups(links: Sequence[Any], home: frozenset[str], seen: set[int]) -> WaitPlace | None:
-    """The line at which a task waits of a group that a chain has started.
-
-    A task often refers to its own group, or to one around it: each group and task is seen once.
-    """
-    for link in reversed(links):
-        for task in _unseen_tasks(link, seen):
-            inner = chain(task)
-            found, passes_on = _own(inner, home)
-            if found is None or passes_on:
-                found = _in_groups(inner, home, seen) or found
-            if found is not None:
-                return found
-    return None
-
-
-def _unseen_tasks(link: Any, seen: set[int]) -> Iterator[Any]:
-    """The tasks of the groups that a link refers to, until as many were seen as are compared."""
-    for group in groups(referents(link)):
-        if id(group) not in seen:
-            seen.add(id(group))
-            for task in by_age(tasks_of_group(group)):
-                if id(task) not in seen and len(seen) < MOST_TASKS:
-                    seen.add(id(task))
-                    yield task
 
 
 def _awaited(links: Sequence[Any]) -> str:
