@@ -20,7 +20,7 @@ from sidelight.store.service_info import ServiceInfo
 from sidelight.store.writer import WorkerFile
 
 Steps = Generator[None, None, None]
-CHUNK = 200
+CHUNK = 100
 MAX_KEYS = 100_000
 MAX_EXPORTED = 256 * 1024 * 1024
 """About how many bytes of exported text may come from files."""
@@ -47,7 +47,8 @@ class SumPlan:
 
     def add(self, key: SeriesKey, series: StoredSeries) -> None:
         """Add a series of the file to this key of the snapshot."""
-        same = series.family.bounds == key.family.bounds
+        key.begin(series.started)
+        same = series.family.stored_bounds == key.family.stored_bounds
         if same and key.family.kind != "gauge":
             self.spans.append((key, series.at, series.at + key.words * WORD))
         else:
@@ -95,7 +96,7 @@ class Collector:
         for file in everything:
             yield from self._add_others(snapshot, file)
             yield from self._add_exemplars(snapshot, file, min(dropped, time.time_ns()))
-        yield
+        yield from _add_classic_views(snapshot)
         snapshot.sums[self.key("sidelight_series", ("",))] = (len(snapshot.sums),)
         yield from self._zero_series.add(snapshot, files)
         yield from add_inflight(snapshot, files, self.key)
@@ -159,7 +160,7 @@ class Collector:
         """The key of a file's series, as long as the exported text stays below its limit."""
         key = self._keys.get((family.name, labels))
         if key is None:
-            size = (100 + sum(map(len, labels))) * family.values
+            size = (100 + sum(map(len, labels))) * family.classic_values
             if self._size + size > MAX_EXPORTED:
                 return None
             self._size += size
@@ -185,12 +186,10 @@ class Collector:
         others = (yield from self._plan(file)).others
         for start in range(0, len(others), CHUNK):
             for key, series in others[start : start + CHUNK]:
-                source, _, at, unpack = series
-                values = unpack(file.data, at)
-                if source.kind == "gauge" and (not file.alive or values[0] == ABSENT):
+                values = series.unpack(file.data, series.at)
+                if key.family.kind == "gauge" and (not file.alive or values[0] == ABSENT):
                     continue
-                if source.bounds != key.family.bounds:
-                    values = rebucketed(values, source, key.family)
+                values = rebucketed(values, series.family, key.family)
                 if key in sums:
                     values = tuple(map(add, sums[key], values))
                 sums[key] = values
@@ -270,6 +269,16 @@ def _unpack_counts(snapshot: Snapshot, counts: dict[SeriesKey, int]) -> Steps:
             yield
         room = (key.words + 1) * WORD  # one more for the last carry
         snapshot.sums[key] = key.unpack(count.to_bytes(room, "little"), 0)
+
+
+def _add_classic_views(snapshot: Snapshot) -> Steps:
+    """Keep what native histograms are stored as, and sum it up in their classic buckets."""
+    for number, (key, values) in enumerate(snapshot.sums.items()):
+        if number % CHUNK == 0:
+            yield
+        if key.family.native:
+            snapshot.stored[key] = values
+            snapshot.sums[key] = key.family.classic(values)
 
 
 def _add_exemplar(

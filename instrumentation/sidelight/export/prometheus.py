@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 
 from sidelight.app_metrics.text import render_family
-from sidelight.contract import METRICS, Metric
+from sidelight.contract import METRICS, NANOSECONDS, Metric
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.reader import StoredExemplar
 from sidelight.text_format import (
@@ -22,6 +22,8 @@ from sidelight.text_format import (
 
 PIECE = 100
 """Series in a piece: few enough for the event loop to run other tasks in between."""
+BEGUN = frozenset({"counter", "histogram", "summary"})
+"""Kinds of which OpenMetrics can say when a series was begun."""
 
 
 def render(
@@ -30,10 +32,12 @@ def render(
     escaping: Escaping = Escaping.UNDERSCORES,
     *,
     timestamps: bool = True,
+    created: bool = False,
 ) -> Iterator[bytes]:
     """The lines of a snapshot, piece by piece.
 
-    ``timestamps`` is whether samples of the application that have one are shown with it.
+    ``timestamps`` is whether samples of the application that have one are shown with it,
+    ``created`` whether OpenMetrics has when each series was begun.
     """
     by_name: dict[str, list[SeriesKey]] = {}
     for key in snapshot.sums:
@@ -56,6 +60,9 @@ def render(
             if exemplars:
                 pairs = zip(lines, piece, strict=True)
                 lines = [_with_exemplars(text, key, exemplars) for text, key in pairs]
+            if created and form is ExpositionFormat.OPENMETRICS and metric.kind in BEGUN:
+                pairs = zip(lines, piece, strict=True)
+                lines = [text + _created(metric, key, escaping) for text, key in pairs]
             yield b"".join(lines)
     for family in snapshot.app_families.values():
         yield from render_family(family, form, escaping, timestamps=timestamps)
@@ -105,6 +112,15 @@ def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     else:
         lines = [f"{name}{label_set(pairs, escaping)} \0r\n"]
     return "".join(lines).replace("%", "%%").replace("\0", "%").encode()
+
+
+def _created(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
+    """The line that says when a series was begun; empty where that is not known."""
+    if not key.started:
+        return b""
+    name = _escaped(metric, escaping).removesuffix("_total")
+    pairs = zip(metric.labels, key.labels, strict=False)
+    return f"{name}_created{label_set(pairs, escaping)} {key.started / NANOSECONDS!r}\n".encode()
 
 
 def _with_exemplars(

@@ -16,13 +16,16 @@ GZIP_LEVEL = 1
 
 
 async def metrics_response(
-    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]]
+    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]], *, created: bool = False
 ) -> Response:
-    """The snapshot in the format and content coding that the client prefers."""
+    """The snapshot in the format and content coding that the client prefers.
+
+    ``created`` is whether OpenMetrics has when each series was begun.
+    """
     wanted = wanted_format(headers)
     answer = {"content-type": wanted.content_type, "vary": "Accept, Accept-Encoding"}
     escaping = wanted.escaping or Escaping.UNDERSCORES
-    pieces = in_slices(render(await snapshot(), wanted.form, escaping))
+    pieces = in_slices(render(await snapshot(), wanted.form, escaping, created=created))
     if accepts_gzip(headers):
         answer["content-encoding"] = "gzip"
         pieces = _compressed(pieces)

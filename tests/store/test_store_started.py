@@ -1,0 +1,140 @@
+"""When each series was begun: kept in the store, over workers, merges and versions."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from sidelight.contract import DURATION, METRICS, NANOSECONDS
+from sidelight.export.native_histogram import native_histogram
+from sidelight.export.prometheus import render
+from sidelight.export.snapshot import Snapshot
+from sidelight.store import layout
+from sidelight.store.directory import Directory
+from sidelight.text_format import ExpositionFormat
+from tests.store.driving import LABELS, count, killed, merge_all, totalled, worker
+from tests.store.former_version import former_file
+from tests.store.pages import Reader, named, open_parser, samples
+
+SECOND = NANOSECONDS
+THEN = 1_700_000_000 * SECOND
+OTHER = ("GET", "/other", "200", "", "http")
+CPU = METRICS["process_cpu_seconds_total"]
+
+
+@contextmanager
+def at(now: int) -> Iterator[None]:
+    """The wall clock says this time, in nanoseconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time_ns", lambda: now)
+        yield
+
+
+def started(snapshot: Snapshot) -> dict[tuple[str, ...], int | None]:
+    """When the series of requests were begun."""
+    return {key.labels: key.started for key in snapshot.sums if key.family.name == DURATION.name}
+
+
+def test_a_series_starts_with_its_first_value(where: Directory) -> None:
+    """Each series has the time of its own first value, not that of its worker."""
+    with at(THEN):
+        file = worker(where, 1)
+    with at(THEN + 5 * SECOND):
+        count(file, 1)
+        file.series(DURATION, OTHER)
+    assert started(Reader(where).snapshot()) == {LABELS: THEN, OTHER: THEN + 5 * SECOND}
+    killed(file)
+
+
+def test_the_first_of_all_workers_counts_and_stays(where: Directory) -> None:
+    """Of one series in several workers the earliest time counts, also once they are merged."""
+    staying = Reader(where)
+    with at(THEN + 7 * SECOND):
+        first = worker(where, 1)
+    assert started(staying.snapshot()) == {LABELS: THEN + 7 * SECOND}
+    with at(THEN + 3 * SECOND):
+        second = worker(where, 1)
+    for dead in (None, second, first):
+        if dead is not None:
+            killed(dead)
+        for reader in (staying, Reader(where)):
+            assert started(reader.snapshot()) == {LABELS: THEN + 3 * SECOND}
+    assert where.names(".worker") == []
+    with at(THEN + 9 * SECOND):
+        third = worker(where, 1)
+    killed(third)
+    assert started(Reader(where).snapshot()) == {LABELS: THEN + 3 * SECOND}
+    assert totalled(where) == 3
+
+
+def test_what_the_system_counts_has_no_start(where: Directory) -> None:
+    """A counter that the system has kept since before Sidelight is said to start at no time."""
+    file = worker(where)
+    file.set(CPU, ("0",), 5)
+    file.count(METRICS["sidelight_series_overflow_total"])
+    snapshot = Reader(where).snapshot()
+    found = {key.family.name: key.started for key in snapshot.sums}
+    assert found[CPU.name] == 0
+    assert found["sidelight_series_overflow_total"] > THEN
+    assert found["sidelight_workers"] is None
+    killed(file)
+
+
+def test_a_file_of_version_1_is_read_and_merged(where: Directory) -> None:
+    """Counts of a former version stay in the classic view, and start with their worker."""
+    bounds = (0.1, 1.0)
+    values = (9 * SECOND, 4, 3, 2)
+    former_file(where, DURATION.name, bounds, {LABELS: values, OTHER: values}, THEN)
+    file = worker(where, 6, bounds)
+    for _ in range(2):
+        snapshot = Reader(where).snapshot(merge=False)
+        found = {key.labels: key for key in snapshot.sums if key.family.name == DURATION.name}
+        assert snapshot.sums[found[LABELS]] == (9 * SECOND + 18_000_000, 10, 3, 2)
+        assert snapshot.sums[found[OTHER]] == values
+        assert {labels: key.started for labels, key in found.items()} == {LABELS: THEN, OTHER: THEN}
+        native = native_histogram(snapshot, found[LABELS])
+        assert native is not None
+        assert (native.count, native.sum, sum(n for _, n in native.buckets)) == (15, 9.018, 15)
+        merge_all(where)
+    assert where.names(".worker") == [file.name]
+    killed(file)
+
+
+def test_a_former_version_skips_what_is_written_here(
+    where: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reader of version 1 leaves files of this version out, and says so."""
+    file = worker(where, 5)
+    former_file(where, DURATION.name, (0.1, 1.0), {LABELS: (7, 7, 0, 0)}, THEN)
+    monkeypatch.setattr(layout, "VERSION", 1)
+    staying = Reader(where)
+    page = staying.page(merge=False)
+    assert named(page, DURATION.name + "_count") == 7
+    assert named(page, "sidelight_files_skipped_total", reason="layout_version") == 1
+    assert set(staying.reader.skipped) == {(file.name, layout.LATER)}
+    killed(file)
+
+
+def test_openmetrics_says_when_series_began_if_it_is_asked(where: Directory) -> None:
+    """``_created`` is in OpenMetrics alone, only where it is asked for, and in seconds."""
+    with at(THEN + SECOND // 4):
+        file = worker(where, 1)
+        file.count(METRICS["sidelight_series_overflow_total"])
+        file.set(CPU, ("0",), 5)
+    snapshot = Reader(where).snapshot()
+    plain = b"".join(render(snapshot, ExpositionFormat.OPENMETRICS))
+    assert b"_created" not in plain
+    assert b"".join(render(snapshot, ExpositionFormat.TEXT, created=True)) == b"".join(
+        render(snapshot, ExpositionFormat.TEXT)
+    )
+    asked = b"".join(render(snapshot, ExpositionFormat.OPENMETRICS, created=True))
+    page = samples(open_parser.text_string_to_metric_families(asked.decode()))
+    found = {name: value for (name, _), value in page.items() if name.endswith("_created")}
+    assert found == {
+        DURATION.name + "_created": 1_700_000_000.25,
+        "sidelight_series_overflow_created": 1_700_000_000.25,
+    }
+    rest = [line for line in asked.splitlines() if b"_created" not in line]
+    assert rest == plain.splitlines()
+    killed(file)
