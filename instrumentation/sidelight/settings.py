@@ -48,7 +48,7 @@ class Options(TypedDict, total=False):
     ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label sets a
     worker keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0
     for none. ``directory``: the directory that the workers share, if a sidecar is to read it too.
-    ``created_series``: say in OpenMetrics when each counter and histogram was begun (``_created``).
+    ``created_series``: say in OpenMetrics when each counter and histogram began (``_created``).
     ``service``: the service's name; ``service_version``: its release. ``queue_header``: the header
     in which a trusted proxy says when it received a request. ``registry``: the
     ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default

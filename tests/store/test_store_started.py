@@ -1,19 +1,31 @@
 """When each series was begun: kept in the store, over workers, merges and versions."""
 
+import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
+from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION, METRICS, NANOSECONDS
 from sidelight.export.native_histogram import native_histogram
 from sidelight.export.prometheus import render
 from sidelight.export.snapshot import Snapshot
+from sidelight.settings import load
+from sidelight.sidecar.metrics_source import MetricsSource
+from sidelight.sidecar.routes import application
 from sidelight.store import layout
 from sidelight.store.directory import Directory
 from sidelight.text_format import ExpositionFormat
-from tests.store.driving import LABELS, count, killed, merge_all, totalled, worker
+from tests.store.driving import LABELS, call, count, killed, merge_all, totalled, worker
 from tests.store.former_version import former_file
 from tests.store.pages import Reader, named, open_parser, samples
 
@@ -31,9 +43,10 @@ def at(now: int) -> Iterator[None]:
         yield
 
 
-def started(snapshot: Snapshot) -> dict[tuple[str, ...], int | None]:
-    """When the series of requests were begun."""
-    return {key.labels: key.started for key in snapshot.sums if key.family.name == DURATION.name}
+def started(snapshot: Snapshot) -> dict[tuple[str, ...], int]:
+    """When the series of requests began."""
+    found = snapshot.created.items()
+    return {key.labels: ns for key, ns in found if key.family.name == DURATION.name}
 
 
 def test_a_series_starts_with_its_first_value(where: Directory) -> None:
@@ -74,10 +87,10 @@ def test_what_the_system_counts_has_no_start(where: Directory) -> None:
     file.set(CPU, ("0",), 5)
     file.count(METRICS["sidelight_series_overflow_total"])
     snapshot = Reader(where).snapshot()
-    found = {key.family.name: key.started for key in snapshot.sums}
-    assert found[CPU.name] == 0
+    found = {key.family.name: ns for key, ns in snapshot.created.items()}
+    assert set(found) == {"sidelight_series_overflow_total"}
     assert found["sidelight_series_overflow_total"] > THEN
-    assert found["sidelight_workers"] is None
+    assert CPU.name in {key.family.name for key in snapshot.sums}
     killed(file)
 
 
@@ -92,7 +105,7 @@ def test_a_file_of_version_1_is_read_and_merged(where: Directory) -> None:
         found = {key.labels: key for key in snapshot.sums if key.family.name == DURATION.name}
         assert snapshot.sums[found[LABELS]] == (9 * SECOND + 18_000_000, 10, 3, 2)
         assert snapshot.sums[found[OTHER]] == values
-        assert {labels: key.started for labels, key in found.items()} == {LABELS: THEN, OTHER: THEN}
+        assert started(snapshot) == {LABELS: THEN, OTHER: THEN}
         native = native_histogram(snapshot, found[LABELS])
         assert native is not None
         assert (native.count, native.sum, sum(n for _, n in native.buckets)) == (15, 9.018, 15)
@@ -138,3 +151,31 @@ def test_openmetrics_says_when_series_began_if_it_is_asked(where: Directory) -> 
     rest = [line for line in asked.splitlines() if b"_created" not in line]
     assert rest == plain.splitlines()
     killed(file)
+
+
+@pytest.mark.parametrize("asked", [True, False])
+@pytest.mark.parametrize("served_by", ["worker", "sidecar"])
+def test_the_setting_asks_for_the_time(tmp_path: Path, served_by: str, asked: bool) -> None:  # noqa: FBT001 a parameter
+    """A worker's page and the sidecar's have ``_created`` with ``created_series``, and else not."""
+    options = {"directory": str(tmp_path / "store"), "created_series": asked}
+    app: Any = SidelightMiddleware(Starlette(routes=[Route("/", home)]), **options)
+    assert asyncio.run(call(app, "/"))[0] == 200
+    accept = {"accept": "application/openmetrics-text"}
+    if served_by == "worker":
+        headers = [(b"accept", b"application/openmetrics-text")]
+        text = asyncio.run(call(app, "/metrics", headers=headers))[1].decode()
+    else:
+        source = MetricsSource(load(options, {}, tmp_path), str(tmp_path / "store"))
+        text = TestClient(application(source, nothing)).get("/metrics", headers=accept).text
+    app.lifecycle.close()
+    assert text.endswith("# EOF\n")
+    assert (f"{DURATION.name}_created{{" in text) == asked
+
+
+async def home(_: Request) -> PlainTextResponse:
+    return PlainTextResponse("home")
+
+
+@asynccontextmanager
+async def nothing(_: Starlette) -> AsyncIterator[None]:
+    yield

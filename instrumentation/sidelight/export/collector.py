@@ -96,7 +96,7 @@ class Collector:
         for file in everything:
             yield from self._add_others(snapshot, file)
             yield from self._add_exemplars(snapshot, file, min(dropped, time.time_ns()))
-        yield from _add_classic_views(snapshot)
+        yield from _split_views(snapshot)
         snapshot.sums[self.key("sidelight_series", ("",))] = (len(snapshot.sums),)
         yield from self._zero_series.add(snapshot, files)
         yield from add_inflight(snapshot, files, self.key)
@@ -271,11 +271,13 @@ def _unpack_counts(snapshot: Snapshot, counts: dict[SeriesKey, int]) -> Steps:
         snapshot.sums[key] = key.unpack(count.to_bytes(room, "little"), 0)
 
 
-def _add_classic_views(snapshot: Snapshot) -> Steps:
-    """Keep what native histograms are stored as, and sum it up in their classic buckets."""
+def _split_views(snapshot: Snapshot) -> Steps:
+    """Keep what durations are stored as, sum it up in their classic buckets, and when they began."""
     for number, (key, values) in enumerate(snapshot.sums.items()):
         if number % CHUNK == 0:
             yield
+        if key.started and key.family.kind != "gauge":
+            snapshot.created[key] = key.started
         if key.family.native:
             snapshot.stored[key] = values
             snapshot.sums[key] = key.family.classic(values)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sidelight.contract import NANOSECONDS
 from sidelight.contract.native_buckets import BEYOND, BOUNDARIES, FIRST, INDEXES
 from sidelight.export.snapshot import SeriesKey, Snapshot
+from sidelight.store.schema import StoredFamily
 
 
 class NativeHistogram(NamedTuple):
@@ -34,13 +35,14 @@ def native_histogram(snapshot: Snapshot, key: SeriesKey) -> NativeHistogram | No
         return None
     total, *counts = snapshot.stored.get(key) or (0,) * key.words
     found: dict[int, int] = {}
-    for index, count in compress(zip(_indexes(key.family.stored_bounds), counts), counts):
+    for index, count in compress(zip(_indexes(key.family), counts), counts):
         found[index] = found.get(index, 0) + count
     zero = found.pop(FIRST, 0)
     return NativeHistogram(sum(counts), total / NANOSECONDS, zero, list(found.items()))
 
 
 @lru_cache(maxsize=64)
-def _indexes(bounds: tuple[float, ...]) -> tuple[int, ...]:
+def _indexes(family: StoredFamily) -> tuple[int, ...]:
     """The native bucket of each stored one; infinity is the last."""
-    return tuple((*INDEXES, BEYOND)[bisect_left(BOUNDARIES, bound)] for bound in (*bounds, inf))
+    indexes, bounds = (*INDEXES, BEYOND), (*family.stored_bounds, inf)
+    return tuple(indexes[bisect_left(BOUNDARIES, bound)] for bound in bounds)

@@ -22,8 +22,6 @@ from sidelight.text_format import (
 
 PIECE = 100
 """Series in a piece: few enough for the event loop to run other tasks in between."""
-BEGUN = frozenset({"counter", "histogram", "summary"})
-"""Kinds of which OpenMetrics can say when a series was begun."""
 
 
 def render(
@@ -37,7 +35,7 @@ def render(
     """The lines of a snapshot, piece by piece.
 
     ``timestamps`` is whether samples of the application that have one are shown with it,
-    ``created`` whether OpenMetrics has when each series was begun.
+    ``created`` whether OpenMetrics has when each series began.
     """
     by_name: dict[str, list[SeriesKey]] = {}
     for key in snapshot.sums:
@@ -60,9 +58,9 @@ def render(
             if exemplars:
                 pairs = zip(lines, piece, strict=True)
                 lines = [_with_exemplars(text, key, exemplars) for text, key in pairs]
-            if created and form is ExpositionFormat.OPENMETRICS and metric.kind in BEGUN:
+            if created and form is ExpositionFormat.OPENMETRICS:
                 pairs = zip(lines, piece, strict=True)
-                lines = [text + _created(metric, key, escaping) for text, key in pairs]
+                lines = [text + _created(metric, key, snapshot, escaping) for text, key in pairs]
             yield b"".join(lines)
     for family in snapshot.app_families.values():
         yield from render_family(family, form, escaping, timestamps=timestamps)
@@ -114,13 +112,13 @@ def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     return "".join(lines).replace("%", "%%").replace("\0", "%").encode()
 
 
-def _created(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
-    """The line that says when a series was begun; empty where that is not known."""
-    if not key.started:
+def _created(metric: Metric, key: SeriesKey, snapshot: Snapshot, escaping: Escaping) -> bytes:
+    """The line that says when a series began; empty where that is not known."""
+    if key not in snapshot.created:
         return b""
     name = _escaped(metric, escaping).removesuffix("_total")
-    pairs = zip(metric.labels, key.labels, strict=False)
-    return f"{name}_created{label_set(pairs, escaping)} {key.started / NANOSECONDS!r}\n".encode()
+    labels = label_set(zip(metric.labels, key.labels, strict=False), escaping)
+    return f"{name}_created{labels} {number(snapshot.created[key] / NANOSECONDS)}\n".encode()
 
 
 def _with_exemplars(

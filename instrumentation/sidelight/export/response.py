@@ -20,7 +20,7 @@ async def metrics_response(
 ) -> Response:
     """The snapshot in the format and content coding that the client prefers.
 
-    ``created`` is whether OpenMetrics has when each series was begun.
+    ``created`` is whether OpenMetrics has when each series began.
     """
     wanted = wanted_format(headers)
     answer = {"content-type": wanted.content_type, "vary": "Accept, Accept-Encoding"}

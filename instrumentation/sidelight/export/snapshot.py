@@ -42,8 +42,9 @@ class Snapshot:
     ``sums`` has the values of a histogram in its classic buckets, ``stored`` those of a native one
     in all buckets that it is stored in (see `export.native_histogram`).
     ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
-    began to count, in nanoseconds since the epoch; 0 when there was none yet. ``services`` is
-    what running workers say of themselves, ``listening`` the ports on which they listen.
+    began to count, in nanoseconds since the epoch; 0 when there was none yet. ``created`` is when
+    a series began, for those of which it is known. ``services`` is what running workers say of
+    themselves, ``listening`` the ports on which they listen.
     """
 
     sums: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
@@ -51,5 +52,6 @@ class Snapshot:
     exemplars: dict[tuple[SeriesKey, int], StoredExemplar] = field(default_factory=dict)
     app_families: dict[str, AppFamily] = field(default_factory=dict)
     started: int = 0
+    created: dict[SeriesKey, int] = field(default_factory=dict)
     services: list[ServiceInfo] = field(default_factory=list)
     listening: list[ListeningPorts] = field(default_factory=list)

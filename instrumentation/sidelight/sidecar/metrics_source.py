@@ -67,7 +67,7 @@ class MetricsSource:
 
     @property
     def created_series(self) -> bool:
-        """Whether the metrics say when each series was begun."""
+        """Whether the metrics say when each series began."""
         return self._settings.created_series
 
     async def snapshot(self) -> Snapshot:

@@ -29,7 +29,7 @@ Unpack = Callable[[bytes, int], tuple[int, ...]]
 
 
 class StoredSeries(NamedTuple):
-    """Where a file keeps one series, and when it was begun (ns since the epoch; 0: not known)."""
+    """Where a file keeps one series, and when it began (ns since the epoch; 0: not known)."""
 
     family: StoredFamily
     labels: tuple[str, ...]

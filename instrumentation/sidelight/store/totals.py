@@ -43,7 +43,7 @@ _WORKER_ENDS = (
     StoredFamily("fastapi_requests_lost_total", "counter", ()),
 )
 Sums = dict[tuple[str, tuple[str, ...]], tuple[int, tuple[int, ...]]]
-"""When a series was begun, and its values, by name and labels."""
+"""When a series began, and its values, by name and labels."""
 
 
 def merged_totals(

@@ -223,8 +223,8 @@ class WorkerFile:
         """The index of a series' first word; a new series starts with zeros, now.
 
         ``uncapped`` is for the few series that the limit does not apply to, ``reserved`` for
-        those that may use the reserve of the file too. When a series ``by_system`` was begun is
-        not known. Raises `StoreFull`.
+        those that may use the reserve of the file too. When a series ``by_system`` began is not
+        known. Raises `StoreFull`.
         """
         number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
