@@ -50,7 +50,7 @@ def test_both_ways_find_the_same_bucket(bounds: list[int], durations: list[int])
 
 
 def test_a_cell_has_one_boundary_at_most() -> None:
-    """With the defaults a look-up compares with one boundary, or with a second beside a classic one."""
+    """With the defaults, a look-up compares with one boundary and with the next at most."""
     most = Counter(map(cell_of, DEFAULT))
     assert max(most.values()) == 1
     assert len(packed_cells(DEFAULT)) == 2 * (cell_of(DEFAULT[-1]) + 1) < 6000

@@ -38,7 +38,9 @@ DURATIONS = some.lists(
         some.sampled_from(NEAR),
         some.integers(0, 10**9),
         some.integers(0, 10**14),
-        some.sampled_from([round(b * NANOSECONDS) + by for b in DURATION_BUCKETS for by in (-1, 0, 1)]),
+        some.sampled_from(
+            [round(b * NANOSECONDS) + by for b in DURATION_BUCKETS for by in (-1, 0, 1)]
+        ),
     ),
     max_size=60,
 )
@@ -114,7 +116,9 @@ def test_a_boundary_is_the_largest_nanosecond_below_its_power() -> None:
 @quiet
 @given(BUCKETS, DURATIONS)
 @example(DURATION_BUCKETS, NEAR)
-def test_both_views_are_exact(tmp_path_factory: pytest.TempPathFactory, bounds: tuple[float, ...], observed: list[int]) -> None:
+def test_both_views_are_exact(
+    tmp_path_factory: pytest.TempPathFactory, bounds: tuple[float, ...], observed: list[int]
+) -> None:
     """Whatever the boundaries and durations, each bucket of each view has what lies in it."""
     where = shared(tmp_path_factory.mktemp("views"))
     file = filled(where, bounds, observed)
@@ -127,29 +131,25 @@ def test_both_views_are_exact(tmp_path_factory: pytest.TempPathFactory, bounds: 
 
 
 @quiet
-@given(some.tuples(BUCKETS, DURATIONS), some.tuples(BUCKETS, DURATIONS), some.booleans())
+@given(some.tuples(BUCKETS, DURATIONS), some.tuples(BUCKETS, DURATIONS))
 def test_both_views_are_exact_over_workers_and_kills(
     tmp_path_factory: pytest.TempPathFactory,
     one: tuple[tuple[float, ...], list[int]],
     other: tuple[tuple[float, ...], list[int]],
-    merged: bool,
 ) -> None:
-    """Two workers' durations are in their native buckets, merged or not, whatever boundaries both have."""
+    """Two workers' durations are in their buckets, merged or not, whatever boundaries both have."""
     where = shared(tmp_path_factory.mktemp("workers"))
     files = [filled(where, *each) for each in (one, other)]
-    if merged:
-        for file in files:
-            killed(file)
-    key, counts, native = seen(Reader(where).snapshot())
     everything = [*one[1], *other[1]]
-    assert native == expected(everything)
-    assert key.family.bounds == tuple(sorted({*one[0], *other[0]}))
-    assert (counts[0], sum(counts[1:])) == (sum(everything), len(everything))
-    if one[0] == other[0]:
-        assert counts == classic(one[0], everything)
-    if not merged:
-        for file in files:
-            killed(file)
+    for dead in (None, *files):
+        if dead is not None:
+            killed(dead)
+        key, counts, native = seen(Reader(where).snapshot())
+        assert native == expected(everything)
+        assert key.family.bounds == tuple(sorted({*one[0], *other[0]}))
+        assert (counts[0], sum(counts[1:])) == (sum(everything), len(everything))
+        if one[0] == other[0]:
+            assert counts == classic(one[0], everything)
     where.close()
 
 

@@ -514,7 +514,9 @@ def test_a_page_has_room_for_so_much_and_says_what_had_none(
 
     monkeypatch.setattr(collector, "MAX_EXPORTED", 100_000)
     families = schema.schema(DURATION_BUCKETS)
-    series = [(0, ("GET", f"/{n}", "200", "", "http"), [1] * families[0].values) for n in range(300)]
+    series = [
+        (0, ("GET", f"/{n}", "200", "", "http"), [1] * families[0].values) for n in range(300)
+    ]
     name, data, _ = made(families, series)
     fd = held(alive / name, data)
     page = Reader(where).page()
@@ -539,7 +541,9 @@ def test_counters_without_labels_are_there_once(where: Directory, alive: Path) -
 def test_a_reader_takes_a_step_back_after_a_few_blocks(where: Directory) -> None:
     """A file of many series is read in steps, so that an event loop can do other work."""
     families = schema.schema(DURATION_BUCKETS)
-    series = [(0, ("GET", f"/{n}", "200", "", "http"), [1] * families[0].values) for n in range(2000)]
+    series = [
+        (0, ("GET", f"/{n}", "200", "", "http"), [1] * families[0].values) for n in range(2000)
+    ]
     name, data, _ = made(families, series)
     path = Path(where.path) / name
     path.write_bytes(data)

@@ -64,8 +64,8 @@ class RequestKey(KeyBase):
     """Requests with one method, scheme and ``root_path``; ``packed`` says the first two.
 
     The file's ``words``, its free ``slots``, their ``paths``, the ``bounds`` of durations and the
-    time at which the heartbeat is ``due`` are here too, one step nearer to the request path. After ``unsampled`` more requests
-    the phases of one are measured.
+    time at which the heartbeat is ``due`` are here too, one step nearer to the request path. After
+    ``unsampled`` more requests the phases of one are measured.
     """
 
     __slots__ = ("_known", "bounds", "paths", "recorder")

@@ -18,7 +18,7 @@ FIRST: Final = -13 * STEPS
 ZERO_THRESHOLD: Final = 2.0**-13
 """Seconds: the zero bucket has what is at most so long."""
 FINEST: Final = 7 * STEPS
-"""The index up to which every boundary is one of ours: 2^7 s, which is two minutes."""
+"""The index up to which durations count on every boundary: 2^7 s, which is two minutes."""
 LONGEST: Final = 15 * STEPS
 """The last index: 2^15 s, which is nine hours. Up to it, each power of two is a boundary."""
 INDEXES: Final = (*range(FIRST, FINEST + 1), *range(FINEST + STEPS, LONGEST + 1, STEPS))

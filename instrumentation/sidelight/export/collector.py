@@ -272,7 +272,7 @@ def _unpack_counts(snapshot: Snapshot, counts: dict[SeriesKey, int]) -> Steps:
 
 
 def _split_views(snapshot: Snapshot) -> Steps:
-    """Keep what durations are stored as, sum it up in their classic buckets, and when they began."""
+    """Sum up durations in their classic buckets, beside what is stored; and when series began."""
     for number, (key, values) in enumerate(snapshot.sums.items()):
         if number % CHUNK == 0:
             yield

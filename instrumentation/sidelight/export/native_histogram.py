@@ -1,10 +1,10 @@
 """A duration series as a native histogram of schema 3."""
 
 from bisect import bisect_left
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
 from math import inf
-from typing import NamedTuple
 
 from sidelight.contract import NANOSECONDS
 from sidelight.contract.native_buckets import BEYOND, BOUNDARIES, FIRST, INDEXES
@@ -12,12 +12,14 @@ from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.schema import StoredFamily
 
 
-class NativeHistogram(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class NativeHistogram:
     """A native histogram: ``buckets`` are pairs of index and count, ascending, none of them empty.
 
-    Bucket ``i`` has what is more than 2^((i - 1) / 8) s and at most 2^(i / 8) s, ``zero_count`` what
-    is at most 2^-13 s; ``sum`` is in seconds. Above 2^7 s the next bucket with a count is that of
-    the next power of two, and what is more than 2^15 s is in bucket `native_buckets.BEYOND`.
+    Bucket ``i`` has what is more than 2^((i - 1) / 8) s and at most 2^(i / 8) s, ``zero_count``
+    what is at most 2^-13 s; ``sum`` is in seconds. Above 2^7 s only a bucket that ends at a power
+    of two has a count, of all since the one before, and what is more than 2^15 s is in bucket
+    `native_buckets.BEYOND`.
     """
 
     count: int
@@ -35,7 +37,7 @@ def native_histogram(snapshot: Snapshot, key: SeriesKey) -> NativeHistogram | No
         return None
     total, *counts = snapshot.stored.get(key) or (0,) * key.words
     found: dict[int, int] = {}
-    for index, count in compress(zip(_indexes(key.family), counts), counts):
+    for index, count in compress(zip(_indexes(key.family), counts, strict=True), counts):
         found[index] = found.get(index, 0) + count
     zero = found.pop(FIRST, 0)
     return NativeHistogram(sum(counts), total / NANOSECONDS, zero, list(found.items()))

@@ -5,7 +5,7 @@ bytes template per format, which is made once and takes its values.
 """
 
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, chain, zip_longest
 
 from sidelight.app_metrics.text import render_family
 from sidelight.contract import METRICS, NANOSECONDS, Metric
@@ -44,6 +44,7 @@ def render(
     if form is ExpositionFormat.OPENMETRICS:
         for (key, bucket), exemplar in snapshot.exemplars.items():
             exemplars.setdefault(key, {})[bucket] = exemplar
+    times = snapshot.created if created and form is ExpositionFormat.OPENMETRICS else {}
     for name, metric in METRICS.items():
         keys = by_name.get(name, [])
         if keys:
@@ -58,10 +59,8 @@ def render(
             if exemplars:
                 pairs = zip(lines, piece, strict=True)
                 lines = [_with_exemplars(text, key, exemplars) for text, key in pairs]
-            if created and form is ExpositionFormat.OPENMETRICS:
-                pairs = zip(lines, piece, strict=True)
-                lines = [text + _created(metric, key, snapshot, escaping) for text, key in pairs]
-            yield b"".join(lines)
+            began = [_created(metric, key, times, escaping) for key in piece if times]
+            yield b"".join(chain.from_iterable(zip_longest(lines, began, fillvalue=b"")))
     for family in snapshot.app_families.values():
         yield from render_family(family, form, escaping, timestamps=timestamps)
     if form is ExpositionFormat.OPENMETRICS:
@@ -112,13 +111,15 @@ def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     return "".join(lines).replace("%", "%%").replace("\0", "%").encode()
 
 
-def _created(metric: Metric, key: SeriesKey, snapshot: Snapshot, escaping: Escaping) -> bytes:
+def _created(
+    metric: Metric, key: SeriesKey, times: dict[SeriesKey, int], escaping: Escaping
+) -> bytes:
     """The line that says when a series began; empty where that is not known."""
-    if key not in snapshot.created:
+    if key not in times:
         return b""
     name = _escaped(metric, escaping).removesuffix("_total")
     labels = label_set(zip(metric.labels, key.labels, strict=False), escaping)
-    return f"{name}_created{labels} {number(snapshot.created[key] / NANOSECONDS)}\n".encode()
+    return f"{name}_created{labels} {number(times[key] / NANOSECONDS)}\n".encode()
 
 
 def _with_exemplars(

@@ -73,7 +73,8 @@ RECORDS: Final = SLOW_RECORDS * SLOW_RECORD_BYTES + BLOCKED_LOOP_BYTES + WAITING
 HEAD: Final = struct.Struct("<IIHHI")
 BYTES_PER_SERIES: Final = 300
 """Of a label set, its part of the route table, and a value; `store.capacity` adds the buckets."""
-SLACK: Final = 48 * 1024
+SLACK: Final = 160 * 1024
+"""For series of ``_OTHER``, of which a hundred count durations, and what no limit applies to."""
 STEP: Final = 64 * 1024
 """A worker's file gets so much more memory at a time."""
 SEPARATOR: Final = "\0"

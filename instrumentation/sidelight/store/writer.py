@@ -70,7 +70,7 @@ class WorkerFile:
         self.fd = -1
         self._max_series = max_series
         self._reserved = capacity.reserved_bytes(schema)
-        self._allocated = 0
+        self._allocated = self._end = 0
         self._slow_ring = SlowRing(layout.SLOW_RECORDS)
         self._exemplars: OrderedDict[tuple[int, int], tuple[int, float]] = OrderedDict()
         self._exemplar_time = 0.0
@@ -120,7 +120,7 @@ class WorkerFile:
         os.ftruncate(self.fd, header.size)
         self._header, self._allocated = header, 0
         used = header.arena_at + len(schema) + layout.RECORDS if former is None else self._end
-        self._allocate(used + layout.SLACK + self._reserved)
+        self._allocate(used + self._reserved)
         self.memory = mmap.mmap(self.fd, header.size)
         self.words = memoryview(self.memory).cast(layout.NATIVE)
         packed = layout.pack_header(header)
@@ -291,7 +291,9 @@ class WorkerFile:
     def _append(self, kind: BlockKind, key: bytes, values: int, spare: int = 0) -> int:
         data = layout.pack_block(kind, key, values)
         start, end = self._end, self._end + len(data) + values * WORD
-        if end + spare > self._header.size or not self._has_memory(end + spare):
+        if end + spare > self._header.size:
+            raise StoreFull
+        if not self._has_memory(end + min(spare, self._reserved)):
             raise StoreFull
         # The head with its checksum is written last: until then a reader stops before this block.
         self.memory[start + WORD : start + len(data)] = data[WORD:]
