@@ -32,6 +32,7 @@ BUSY = {
     "/upstream": 1,
     "/upstream-error": 1,
     "/invalid-response": 1,
+    "/report": 1,
     "/orders/1/events": 1,
     "!/orders/1/events": 1,
 }

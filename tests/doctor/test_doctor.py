@@ -368,11 +368,15 @@ def test_histograms_that_prometheus_converts(prometheus: str) -> None:
     Prometheus.found = {"build": [one], "native": [shop], "no buckets": [shop, bank]}
     Prometheus.config = "global: {}"
     (what,) = wrong(check_scrapes(prometheus))
-    assert what.startswith("Prometheus converts the histograms of the job 'shop' to native ones")
+    assert what == (
+        "Prometheus converts the histograms of the job 'shop' to native ones (NHCB): dashboards "
+        "have no percentiles of it"
+    )
     Prometheus.config = "global:\n  convert_classic_histograms_to_nhcb: true\n"
     first, second = wrong(check_scrapes(prometheus)).items()
     assert "job 'bank'" in first[0]
-    assert "job 'shop'" in second[0]
+    assert "rules and alerts have no latencies" in first[0]
+    assert second[0] == what
     assert first[1].startswith("always_scrape_classic_histograms: true")
 
 

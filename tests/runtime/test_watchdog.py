@@ -117,7 +117,7 @@ def test_time_is_counted_for_the_route_that_each_look_sees(
 def test_a_short_block_is_seen_before_it_counts(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """A look at half the threshold is remembered, and counts only if the block goes on."""
+    """A look before the threshold is remembered, and counts only if the block goes on."""
     attribution.names = iter(["/a", "/b"])
     watched.look(1101 * MS, 1101 * MS)
     assert watched.beat(1140 * MS) == 90 * MS
@@ -128,9 +128,9 @@ def test_a_short_block_is_seen_before_it_counts(
 
 
 def test_a_look_comes_when_it_may_see_something(watched: WatchedLoop) -> None:
-    """The first look is half the threshold after the beat is due; others follow every 50 ms."""
-    assert watched.next_look(1000 * MS) == 1100 * MS
-    assert watched.next_look(1100 * MS) == 1150 * MS
+    """The first look is as late as the first sample; others follow every 50 ms."""
+    assert watched.next_look(1000 * MS) == 1070 * MS
+    assert watched.next_look(1070 * MS) == 1120 * MS
     assert watched.next_look(1300 * MS) == 1350 * MS
 
 

@@ -13,9 +13,9 @@ import yaml  # type: ignore[import-untyped]
 
 from sidelight.contract import METRICS
 from sidelight.project import PROJECT_URL
-from sidelight.slo import names, objectives, rules, windows
+from sidelight.route_pattern import RoutePattern
+from sidelight.slo import histograms, names, objectives, rules, windows
 from sidelight.slo.context import RuleContext
-from sidelight.slo.objectives import RoutePattern
 from tests.deploy.artefacts import run
 from tests.slo.made import (
     PROMETHEUS,
@@ -181,36 +181,51 @@ def test_a_stream_is_not_in_the_services_latency() -> None:
         LATENCY + '[[slo.route]]\nmatch = "GET /feed"\nlatency = "95% < 1s"\nfirst_byte = true\n'
     )
     total, stream = recorded(of, names.TOTAL_RATE)
-    assert f'unless {names.ROUTE_LE}{{job="a",' in total
-    assert "/feed" in total
-    assert f'{names.STARTS_LE}{{job="a",' in stream
+    feed = 'http_request_method="GET",http_route="/feed"'
+    routes = "on (job, http_request_method, http_route)"
+    assert total.endswith(f' unless {routes} {names.ROUTE}{{job="a",{feed}}})')
+    assert f'rate({histograms.FIRST_BYTE}_count{{{feed},job="a"}}[5m])' in stream
+    assert histograms.DURATION not in stream
 
 
 def test_a_service_that_streams() -> None:
     """With first_byte, streaming routes are measured to the first byte, and others to the end."""
     (total,) = recorded(context(LATENCY + "first_byte = true"), names.TOTAL_RATE)
     assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
-    assert f"or {names.STARTS_LE}" in total
+    starts = f"sum by (job, http_request_method, http_route) (rate({histograms.FIRST_BYTE}_count"
+    assert f'{names.STARTS}{{job="a"}} or ({starts}{{job="a"}}[5m])' in total
 
 
 def test_event_streams_need_no_setting() -> None:
     """Without first_byte, only event streams are measured to the first byte."""
     (total,) = recorded(context(LATENCY), names.TOTAL_RATE)
     streams = f'on (job, http_request_method, http_route) {names.EVENTS}{{job="a"}}'
-    starts = f'{names.STARTS_LE}{{job="a",le="+Inf"}}'
-    assert f"unless {streams} or ({starts}) and {streams}" in total
+    assert f" unless {streams} or (" in total
+    assert total.endswith(f") and {streams})")
+    assert total.count(streams) == 2
 
 
-def test_a_difference_is_of_one_recorded_series() -> None:
-    """Both sides have the same names: in vmalert, series of two rules are of two evaluations."""
-    differences = 0
+def test_rates_of_a_latency_are_of_one_evaluation() -> None:
+    """Recorded series only select, or are zero: in vmalert, they are of the evaluation before."""
+    selection = re.compile(r"(?:(?:unless|and) on \([^)]*\)|0 \*) \w+:[\w:]+\{[^}]*\}")
     for of in (shop(), context(LATENCY), context(LATENCY + "first_byte = true")):
-        for rule in every_rule(of):
-            sides = [set(re.findall(r"\w+:[\w:]+", side)) for side in rule["expr"].split(" - ")]
-            if all(sides) and len(sides) > 1:
-                assert sides == [sides[0]] * len(sides), rule
-                differences += 1
-    assert differences == 5
+        for name in (names.TOTAL_RATE, names.BAD_RATE):
+            rates = recorded(of, name, slo="latency")
+            assert rates
+            for expr in rates:
+                assert re.findall(r"\w+:[\w:]+", selection.sub("", expr)) == []
+
+
+def test_no_native_histograms_for_other_engines() -> None:
+    """With classic histograms only, the rules are the same without what reads native ones."""
+    for text in (SHOP.read_text(), ""):
+        both = rules.text(RuleContext(context(text).service))
+        classic = rules.text(RuleContext(context(text).service, native=False))
+        assert "histogram_count(" in both
+        assert not re.search(r"histogram_(count|sum|fraction)\(", classic)
+        assert "native>" not in both + classic
+        assert both.count("record:") == classic.count("record:")
+        assert both.count("alert:") == classic.count("alert:")
 
 
 def test_an_impossible_burn_rate_has_no_rule() -> None:

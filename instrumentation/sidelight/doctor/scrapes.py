@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
+from itertools import starmap
 from urllib.error import HTTPError
 
 from sidelight.doctor.fetch import is_url
@@ -54,12 +55,7 @@ def check_scrapes(url: str) -> Iterator[Finding]:
             "the same workers: every sum is that many times too high",
             "scrape the sidecar only, or one address of the service only",
         )
-    for job in sorted(converted):
-        yield fail(
-            f"Prometheus converts the histograms of the job {job!r} to native ones (NHCB): rules, "
-            "alerts and dashboards have no latencies, error ratios or request rates of it",
-            f"always_scrape_classic_histograms: true, or no {CONVERSION}",
-        )
+    yield from starmap(_conversion, sorted(converted.items()))
     if groups is not None:
         yield from check_rules(groups, [job for job in measured if job not in recorded])
     if not measured or any(not group.jobs for group in groups or ()):
@@ -68,17 +64,29 @@ def check_scrapes(url: str) -> Iterator[Finding]:
         yield ok(f"each service is scraped once by {url}")
 
 
-def _converted(url: str) -> set[str]:
+def _converted(url: str) -> dict[str, bool]:
     """The jobs whose histograms have no buckets, because Prometheus converts them.
 
     A Prometheus that stores no native histograms drops what it has converted. Then only its
     configuration distinguishes that from a service without requests.
     """
-    found = query(url, NATIVE + NO_BUCKETS)
+    found = {}
     with suppress(*UNAVAILABLE):
         if CONVERSION in api(url, "status/config")["yaml"]:
-            found += query(url, "count by (job) (sidelight_build_info)" + NO_BUCKETS)
-    return {series["metric"].get("job", "") for series in found}
+            dropped = query(url, "count by (job) (sidelight_build_info)" + NO_BUCKETS)
+            found = dict.fromkeys((one["metric"].get("job", "") for one in dropped), True)
+    stored = query(url, NATIVE + NO_BUCKETS)
+    return found | dict.fromkeys((one["metric"].get("job", "") for one in stored), False)
+
+
+def _conversion(job: str, dropped: bool) -> Finding:  # noqa: FBT001 a row of `_converted`
+    """What a job loses by the conversion: percentiles, or all where it is dropped."""
+    what = f"Prometheus converts the histograms of the job {job!r} to native ones (NHCB)"
+    fix = f"always_scrape_classic_histograms: true, or no {CONVERSION}"
+    if not dropped:
+        return warn(f"{what}: dashboards have no percentiles of it", fix)
+    lost = "latencies, error ratios or request rates"
+    return fail(f"{what}, and stores none: rules and alerts have no {lost} of it", fix)
 
 
 def _rule_groups(url: str) -> list[LoadedRules] | None:

@@ -15,18 +15,20 @@ Labels = tuple[str, ...]
 class SeriesKey:
     """A series of a snapshot; its identity is its key in `Snapshot.sums`.
 
-    ``text`` is its lines without values, ``unpack`` reads the words of its values. ``started`` is
-    when the first of its values was recorded in any worker, in nanoseconds since the epoch; 0 where
-    one of them does not know, None where nothing was recorded.
+    ``text`` is its lines without values, ``label_pairs`` its labels in the protobuf format, and
+    ``encoded`` what it was last encoded from and the bytes that it became. ``unpack`` reads the
+    words of its values. ``started`` is when the first of them was recorded in any worker, in
+    nanoseconds since the epoch; 0 where one of them does not know, None where nothing was recorded.
     """
 
-    __slots__ = ("family", "labels", "started", "text", "unpack", "words")
+    __slots__ = ("encoded", "family", "label_pairs", "labels", "started", "text", "unpack", "words")
 
     def __init__(self, family: StoredFamily, labels: Labels) -> None:
         self.family = family
         self.labels = labels
         self.started: int | None = None
-        self.text = b""
+        self.text = self.label_pairs = b""
+        self.encoded: tuple[object, bytes] = None, b""
         self.words = family.values
         self.unpack = unpacker(self.words)
 
@@ -55,3 +57,17 @@ class Snapshot:
     created: dict[SeriesKey, int] = field(default_factory=dict)
     services: list[ServiceInfo] = field(default_factory=list)
     listening: list[ListeningPorts] = field(default_factory=list)
+
+    def by_name(self) -> dict[str, list[SeriesKey]]:
+        """The series of each of Sidelight's families."""
+        found: dict[str, list[SeriesKey]] = {}
+        for key in self.sums:
+            found.setdefault(key.family.name, []).append(key)
+        return found
+
+    def exemplars_by_series(self) -> dict[SeriesKey, dict[int, StoredExemplar]]:
+        """The exemplars of each series that has any, by bucket."""
+        found: dict[SeriesKey, dict[int, StoredExemplar]] = {}
+        for (key, bucket), exemplar in self.exemplars.items():
+            found.setdefault(key, {})[bucket] = exemplar
+        return found

@@ -20,7 +20,7 @@ from sidelight.runtime.loop_block import (
     PastBlock,
     common_callers,
 )
-from sidelight.runtime.loop_sampler import LoopSampler, Work
+from sidelight.runtime.loop_sampler import INTERVAL, LoopSampler, Work
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.thread_frame import frame_of
 from sidelight.runtime.trio_loop import TrioLoop
@@ -155,10 +155,15 @@ class WatchedLoop:
         return self.loop is not None and self.loop.is_running()
 
     def next_look(self, now: int) -> int:
-        """When a look may see something: once the next beat is overdue by half the threshold."""
+        """When a look may see something: once the next beat is overdue by so much."""
         if not self.due or not self.running():
             return now + IDLE
-        return max(self.due + self.threshold // 2, now + POLL)
+        return max(self.due + self._looks_after, now + POLL)
+
+    @property
+    def _looks_after(self) -> int:
+        """Half the threshold; not later than a sample, so that a thread wakes up once for both."""
+        return min(self.threshold // 2, INTERVAL)
 
     def plan(self, now: int) -> int:
         """When to visit this loop: for the next look, or for a sample before that."""
@@ -206,7 +211,7 @@ class WatchedLoop:
                 self.due, self._block = 0, None
                 self._hide()
             late = now - self.due if self.due else 0
-            if late <= self.threshold // 2 or seen is None:
+            if late < self._looks_after or seen is None:
                 return
             self._last_source = seen
             block = None
@@ -224,7 +229,7 @@ class WatchedLoop:
 
         Files are read without the lock, since the loop waits for that.
         """
-        if self.due and self.running() and now - self.due > self.threshold // 2:
+        if self.due and self.running() and now - self.due >= self._looks_after:
             return True
         self.holders.note(now)
         self.throttled.note(now)

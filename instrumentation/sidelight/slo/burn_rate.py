@@ -6,11 +6,12 @@ from typing import Final, TypedDict
 
 from sidelight.contract import ERROR, METHOD, ROUTE
 from sidelight.durations import UNITS, to_milliseconds
-from sidelight.slo import names, versions
+from sidelight.route_pattern import RoutePattern
+from sidelight.slo import latency_rates, names, versions
 from sidelight.slo.alerts import AlertDefinition, DashboardName
 from sidelight.slo.context import RuleContext, labels, matchers, range_query
-from sidelight.slo.objectives import Objective, RoutePattern
-from sidelight.slo.recording import bad_of, good_and_fast
+from sidelight.slo.objectives import Objective
+from sidelight.slo.recording import bad_of
 from sidelight.slo.windows import BURN_RATES, BurnRate, percent, plain
 
 BAD: Final = {
@@ -148,11 +149,8 @@ def _worst_route(context: RuleContext, objective: Objective) -> str:
         own = RoutePattern("", objective.route.template).matchers
         return _exception(objective, own, " Most of the exceptions are {{ .Labels.error_type }}.")
     inner, by = context.for_annotation(), f"{METHOD}, {ROUTE}"
-    if objective.kind == "availability":
-        bad = bad_of(inner, objective, by)
-    else:
-        good, fast = good_and_fast(inner, objective, by)
-        bad = f"{good} - {fast}"
+    rate = bad_of if objective.kind == "availability" else latency_rates.over
+    bad = rate(inner, objective, by)
     of_route = f'{ROUTE}=".Labels.{ROUTE}"'
     cause = _exception(objective, of_route, ", with {{ .Labels.error_type }}")
     text = f" Most of them are on {{{{ .Labels.{METHOD} }}}} {{{{ .Labels.{ROUTE} }}}}{cause}."

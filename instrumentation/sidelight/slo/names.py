@@ -30,7 +30,6 @@ VERSION_MEAN: Final = "version:http_server_request_duration_seconds:mean5m"
 VERSION_SINCE: Final = "version:process_start_time_seconds:min"
 STARTS: Final = "route:fastapi_time_to_first_byte_seconds_count:rate5m"
 EVENTS: Final = "route:fastapi_event_streams:rate5m"
-STARTS_LE: Final = "route_le:fastapi_time_to_first_byte_seconds_bucket:rate5m"
 DEPENDENCY: Final = "dependency:fastapi_dependency_duration_seconds:mean5m"
 UPSTREAM: Final = "upstream:http_client_request_duration_seconds:mean5m"
 

@@ -103,7 +103,8 @@ class BlockKind(IntEnum):
     BLOCKED_LOOP = 9
     LISTENING_PORTS = 10
     WAITING_REQUESTS = 11
-    STARTED_SERIES = 12
+    LATENCY_OBJECTIVES = 12
+    STARTED_SERIES = 13
 
 
 LATER: Final = "layout_version"

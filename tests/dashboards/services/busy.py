@@ -71,3 +71,9 @@ async def upstream_error() -> int:
 @app.get("/invalid-response", response_model=Label)
 async def invalid_response() -> dict[str, int]:
     return {"text": 1}
+
+
+@app.get("/report")
+async def report() -> None:
+    """Block the event loop for as long on every machine."""
+    time.sleep(0.08)  # noqa: ASYNC251 the mistake that dashboards show
