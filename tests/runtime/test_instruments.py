@@ -21,7 +21,7 @@ def fill(worker: Worker) -> None:
     """Make series until no other fits."""
     try:
         for number in range(100_000):
-            worker.file.set(PENDING, (f"one-of-many-{number}", "0"), 1)
+            worker.file.set(PENDING, (f"one-of-many-{number:0100}", "0"), 1)
     except StoreFull:
         return
     raise AssertionError("it is never full")
