@@ -56,7 +56,7 @@ class Worker:
     """The file of a running worker: mapped, locked, and changing."""
 
     def __init__(self, where: Directory, size: RouteCount) -> None:
-        self.file = WorkerFile(where, schema(DURATION_BUCKETS), size.series + SPARE_SERIES)
+        self.file = WorkerFile(where, schema(DURATION_BUCKETS), 2 * size.series + SPARE_SERIES)
         routes = [PublishedRoute(("GET",), path, 1.0) for path in paths(size.routes // 10, 10)]
         self.file.append_block(BlockKind.ROUTES, route_table.encode(routes))
         self.file.append_block(BlockKind.ROOTS, b"http ")
