@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from sidelight.slo.histograms import DURATION, FIRST_BYTE
 
 Storage = Literal["classic", "native", "nhcb", "both"]
-MINUTES = 130
+MINUTES = 25
 FAST, MIDDLE, SLOW = 0.09, 0.31, 4.0
 """Seconds of the responses within 0.3 s, within 1 s, and above."""
 EMPTY = (0, 0, 0)
@@ -61,8 +61,15 @@ def _route(method: str, route: str) -> str:
     return f'http_request_method="{method}",http_route="{route}"'
 
 
-def of_instance(instance: str, storage: Storage, *, counters: bool) -> Iterator[dict[str, Any]]:
-    """All series of an instance."""
+def of_instance(
+    instance: str, storage: Storage, *, counters: bool, minutes: int = MINUTES
+) -> list[dict[str, Any]]:
+    """All series of an instance, which ends after so many minutes."""
+    found = _rising(instance, storage, counters=counters)
+    return [{**one, "values": f"{one['values']}x{minutes} stale"} for one in found]
+
+
+def _rising(instance: str, storage: Storage, *, counters: bool) -> Iterator[dict[str, Any]]:
     for one in TRAFFIC:
         labels = one.labels(instance)
         if storage in {"classic", "both"}:
@@ -83,7 +90,7 @@ def _ends(minute: tuple[int, int, int]) -> tuple[tuple[int, int, int], tuple[int
 
 
 def _series(name: str, start: object, step: object) -> dict[str, Any]:
-    return {"series": name, "values": f"{start}+{step}x{MINUTES}"}
+    return {"series": name, "values": f"{start}+{step}"}
 
 
 def _sum(minute: tuple[int, int, int]) -> float:

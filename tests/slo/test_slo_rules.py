@@ -14,7 +14,7 @@ import yaml  # type: ignore[import-untyped]
 from sidelight.contract import METRICS
 from sidelight.project import PROJECT_URL
 from sidelight.route_pattern import RoutePattern
-from sidelight.slo import histograms, names, objectives, rules, windows
+from sidelight.slo import names, objectives, rules, windows
 from sidelight.slo.context import RuleContext
 from tests.deploy.artefacts import run
 from tests.slo.made import (
@@ -161,10 +161,10 @@ def test_an_objective_says_its_seconds_and_its_window() -> None:
 )
 def test_le_has_two_spellings(latency: str, matcher: str) -> None:
     """A whole boundary matches 1 and 1.0, and a fraction matches itself only."""
-    (bad,) = recorded(
-        context(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.BAD_RATE
+    (over,) = recorded(
+        context(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.ROUTE_OVER
     )
-    assert matcher in bad
+    assert matcher in over
 
 
 def test_a_route_is_matched_whole() -> None:
@@ -181,39 +181,44 @@ def test_a_stream_is_not_in_the_services_latency() -> None:
         LATENCY + '[[slo.route]]\nmatch = "GET /feed"\nlatency = "95% < 1s"\nfirst_byte = true\n'
     )
     total, stream = recorded(of, names.TOTAL_RATE)
-    feed = 'http_request_method="GET",http_route="/feed"'
-    routes = "on (job, http_request_method, http_route)"
-    assert total.endswith(f' unless {routes} {names.ROUTE}{{job="a",{feed}}})')
-    assert f'rate({histograms.FIRST_BYTE}_count{{{feed},job="a"}}[5m])' in stream
-    assert histograms.DURATION not in stream
+    bad, _ = recorded(of, names.BAD_RATE)
+    feed = 'job="a",http_request_method="GET",http_route="/feed"'
+    assert f" unless {names.ROUTE_STATUS}{{{feed}}} unless on " in total
+    assert f" unless {names.ROUTE_OVER}{{{feed}}}" in bad
+    assert stream == f"sum by (job) ({names.STARTS}{{{feed}}})"
 
 
 def test_a_service_that_streams() -> None:
     """With first_byte, streaming routes are measured to the first byte, and others to the end."""
-    (total,) = recorded(context(LATENCY + "first_byte = true"), names.TOTAL_RATE)
-    assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
-    starts = f"sum by (job, http_request_method, http_route) (rate({histograms.FIRST_BYTE}_count"
-    assert f'{names.STARTS}{{job="a"}} or ({starts}{{job="a"}}[5m])' in total
+    of = context(LATENCY + "first_byte = true")
+    (total,), (over,) = recorded(of, names.TOTAL_RATE), recorded(of, names.ROUTE_OVER)
+    streams = f'on (job, http_request_method, http_route) {names.STARTS}{{job="a"}}'
+    assert total.endswith(f'unless {streams} or {names.STARTS}{{job="a"}})')
+    assert f" unless {streams} or (sum by " in over
 
 
 def test_event_streams_need_no_setting() -> None:
     """Without first_byte, only event streams are measured to the first byte."""
-    (total,) = recorded(context(LATENCY), names.TOTAL_RATE)
+    of = context(LATENCY)
+    (total,), (over,) = recorded(of, names.TOTAL_RATE), recorded(of, names.ROUTE_OVER)
     streams = f'on (job, http_request_method, http_route) {names.EVENTS}{{job="a"}}'
-    assert f" unless {streams} or (" in total
-    assert total.endswith(f") and {streams})")
-    assert total.count(streams) == 2
+    assert total.endswith(f'unless {streams} or {names.STARTS}{{job="a"}} and {streams})')
+    assert f" unless {streams} or (sum by " in over
+    assert over.endswith(f" and {streams}))")
 
 
 def test_rates_of_a_latency_are_of_one_evaluation() -> None:
-    """Recorded series only select, or are zero: in vmalert, they are of the evaluation before."""
-    selection = re.compile(r"(?:(?:unless|and) on \([^)]*\)|0 \*) \w+:[\w:]+\{[^}]*\}")
+    """In vmalert, recorded series are those of the evaluation before: no rule mixes both.
+
+    A rule of raw series reads recorded ones only to select routes.
+    """
+    selection = re.compile(r"(?:unless|and) on \([^)]*\) \w+:[\w:]+\{[^}]*\}")
     for of in (shop(), context(LATENCY), context(LATENCY + "first_byte = true")):
+        for over in recorded(of, names.ROUTE_OVER):
+            assert re.findall(r"\w+:[\w:]+", selection.sub("", over)) == []
         for name in (names.TOTAL_RATE, names.BAD_RATE):
-            rates = recorded(of, name, slo="latency")
-            assert rates
-            for expr in rates:
-                assert re.findall(r"\w+:[\w:]+", selection.sub("", expr)) == []
+            for rate in recorded(of, name, slo="latency"):
+                assert not re.search(r"\[\w+\]", rate)
 
 
 def test_no_native_histograms_for_other_engines() -> None:

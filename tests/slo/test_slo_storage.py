@@ -13,7 +13,7 @@ from tests.slo.needed import cut
 from tests.slo.stored_histograms import Storage, of_instance
 from tests.slo.test_slo_promtool import agrees
 
-AT = "125m"
+AT = "20m"
 RATES: dict[str, dict[tuple[str, ...], float]] = {
     f"{names.ROUTE}{{}}": {
         ("GET", "/"): 140,
@@ -45,35 +45,63 @@ BURNS = 'alertname=~"AvailabilityErrorBudgetBurn|LatencyErrorBudgetBurn"'
 ALERTS = f'ALERTS{{{BURNS},alertstate="firing",severity="critical",window="1h"}}'
 
 
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        (("classic", False), ("classic", False)),
-        (("classic", True), ("classic", True)),
-        (("native", True), ("native", True)),
-        (("both", True), ("both", True)),
-        (("both", False), ("both", False)),
-        (("nhcb", False), ("nhcb", False)),
-        (("nhcb", True), ("nhcb", True)),
-        (("classic", False), ("native", True)),
-        (("classic", True), ("nhcb", False)),
-        (("both", True), ("classic", False)),
-    ],
-)
-def test_storage_changes_nothing(
-    first: tuple[Storage, bool], second: tuple[Storage, bool], tmp_path: Path
-) -> None:
-    """Two instances, each with a storage and with Sidelight's counters of objectives or without."""
+Stored = tuple[Storage, bool]
+"""How an instance's histograms are stored, and whether it has Sidelight's counters."""
+SAME: list[tuple[Stored, Stored]] = [
+    (("classic", False), ("classic", False)),
+    (("classic", True), ("classic", True)),
+    (("native", True), ("native", True)),
+    (("both", True), ("both", True)),
+    (("both", False), ("both", False)),
+    (("nhcb", False), ("nhcb", False)),
+    (("nhcb", True), ("nhcb", True)),
+    (("classic", False), ("native", True)),
+    (("classic", True), ("nhcb", False)),
+    (("both", True), ("classic", False)),
+]
+
+
+def checked(folder: Path, series: list[dict[str, Any]], *checks: dict[str, Any]) -> None:
+    """Promtool agrees with these checks of the shop's rules over some series."""
+    file = folder / "storage.yaml"
+    test = {"interval": "1m", "input_series": series, "promql_expr_test": checks}
+    head = {"rule_files": [str(TESTS / "shop.yml")], "evaluation_interval": "1m"}
+    file.write_text(json.dumps({**head, "tests": [test]}))
+    agrees(newer("promtool"), cut(file, folder), folder)
+
+
+@pytest.mark.parametrize(("first", "second"), SAME)
+def test_storage_changes_nothing(first: Stored, second: Stored, tmp_path: Path) -> None:
+    """Two instances have the same rates and alerts, however each is stored."""
     series = [
         one
         for instance, (storage, counters) in zip("ab", (first, second), strict=True)
         for one in of_instance(instance, storage, counters=counters)
     ]
-    file = tmp_path / "storage.yaml"
-    test = {"interval": "1m", "input_series": series, "promql_expr_test": [*rates(), alerts()]}
-    head = {"rule_files": [str(TESTS / "shop.yml")], "evaluation_interval": "1m"}
-    file.write_text(json.dumps({**head, "tests": [test]}))
-    agrees(newer("promtool"), cut(file, tmp_path), tmp_path)
+    checked(tmp_path, series, *rates(), alerts())
+
+
+@pytest.mark.parametrize("stored", [("classic", False), ("classic", True), ("native", True)])
+def test_an_instance_that_ended_counts_once(stored: Stored, tmp_path: Path) -> None:
+    """While the window has three and a half of its last minutes, its slow responses count once."""
+    storage, counters = stored
+    series = of_instance("a", storage, counters=counters, minutes=10)
+    expected = [{"labels": "{}", "value": 21 * 3.5 / 5}]
+    expr = f'round(60 * sum ({names.BAD_RATE}{{slo="latency",http_route=""}}), 0.001)'
+    checked(tmp_path, series, {"expr": expr, "eval_time": "12m", "exp_samples": expected})
+
+
+def test_without_a_counter_a_native_histogram_is_estimated(tmp_path: Path) -> None:
+    """Where a latency is one of its boundaries, as 1 s is, the estimate is exact."""
+    series = of_instance("a", "native", counters=False)
+    expr = (
+        f'round(60 * sum by (http_route) ({names.BAD_RATE}{{slo="latency",http_route!=""}}), 0.1)'
+    )
+    expected = [
+        {"labels": '{http_route="/checkout"}', "value": 5},
+        {"labels": '{http_route="/feed"}', "value": 2},
+    ]
+    checked(tmp_path, series, {"expr": expr, "eval_time": AT, "exp_samples": expected})
 
 
 def rates() -> list[dict[str, Any]]:

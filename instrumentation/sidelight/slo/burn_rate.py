@@ -7,7 +7,7 @@ from typing import Final, TypedDict
 from sidelight.contract import ERROR, METHOD, ROUTE
 from sidelight.durations import UNITS, to_milliseconds
 from sidelight.route_pattern import RoutePattern
-from sidelight.slo import latency_rates, names, versions
+from sidelight.slo import names, versions
 from sidelight.slo.alerts import AlertDefinition, DashboardName
 from sidelight.slo.context import RuleContext, labels, matchers, range_query
 from sidelight.slo.objectives import Objective
@@ -149,8 +149,7 @@ def _worst_route(context: RuleContext, objective: Objective) -> str:
         own = RoutePattern("", objective.route.template).matchers
         return _exception(objective, own, " Most of the exceptions are {{ .Labels.error_type }}.")
     inner, by = context.for_annotation(), f"{METHOD}, {ROUTE}"
-    rate = bad_of if objective.kind == "availability" else latency_rates.over
-    bad = rate(inner, objective, by)
+    bad = bad_of(inner, objective, by)
     of_route = f'{ROUTE}=".Labels.{ROUTE}"'
     cause = _exception(objective, of_route, ", with {{ .Labels.error_type }}")
     text = f" Most of them are on {{{{ .Labels.{METHOD} }}}} {{{{ .Labels.{ROUTE} }}}}{cause}."

@@ -80,14 +80,13 @@ def objectives(context: RuleContext) -> Iterator[Rule]:
     """For each objective: rates of requests and bad requests, its share, budget and window."""
     for one in context.service.objectives:
         total = names.TOTAL_RATE + context.matchers(matchers(one))
-        if one.kind == "availability":
-            requests = f"sum by ({context.by}) ({_of(context, one, (names.ROUTE_CLASS, COUNTED))})"
-            bad = bad_of(context, one, context.by)
-        else:
-            requests = latency_rates.counted(context, one, context.by)
-            bad = latency_rates.over(context, one, context.by)
-        yield _rule(names.TOTAL_RATE, requests, **labels(one))
-        yield _rule(names.BAD_RATE, f"{bad} or on ({context.by}) 0 * {total}", **labels(one))
+        if one.kind == "latency":
+            over = latency_rates.over(context, one)
+            scope = latency_rates.scope(one)
+            yield _rule(names.ROUTE_OVER, over, **labels(one), objective=scope)
+        bad = f"{bad_of(context, one, context.by)} or on ({context.by}) 0 * {total}"
+        yield _rule(names.TOTAL_RATE, _counted(context, one), **labels(one))
+        yield _rule(names.BAD_RATE, bad, **labels(one))
         yield _rule(names.OBJECTIVE, f"0 * {total} + {plain(one.share)}", **labels(one))
         yield _rule(names.BUDGET, f"0 * {total} + {plain(one.budget)}", **labels(one))
         if one.seconds is not None:
@@ -129,8 +128,23 @@ def means(context: RuleContext) -> Iterator[Rule]:
         yield _rule(name, context.render(f"{total} / ({count} > 0)"))
 
 
+def _counted(context: RuleContext, objective: Objective) -> str:
+    """The rate of requests that the objective counts."""
+    if objective.kind == "availability":
+        found = _of(context, objective, (names.ROUTE_CLASS, COUNTED))
+    else:
+        series = (names.STARTS, ""), (names.ROUTE_STATUS, GOOD)
+        parts = (_of(context, objective, one) for one in series)
+        found = latency_rates.by_first_byte(context, objective, *parts)
+    return f"sum by ({context.by}) ({found})"
+
+
 def bad_of(context: RuleContext, objective: Objective, by: str) -> str:
-    """The rate of requests that are bad for availability."""
+    """The rate of requests that are bad for the objective, summed ``by`` these labels."""
+    if objective.kind == "latency":
+        scope = f'objective="{latency_rates.scope(objective)}"'
+        over = _of(context, objective, (names.ROUTE_OVER, scope))
+        return f"clamp_min(sum by ({by}) ({over}), 0)"
     parts = ((names.ROUTE_CLASS, f"{COUNTED},{FAILED}"), (names.ROUTE_CLASS, BROKEN))
     return f"sum by ({by}) ({_of(context, objective, *parts)})"
 
@@ -141,8 +155,10 @@ def _of(context: RuleContext, objective: Objective, *parts: tuple[str, str]) -> 
         route = objective.route.matchers
         return " or ".join(name + context.matchers(route, more) for name, more in parts)
     series = " or ".join(name + context.matchers(more) for name, more in parts)
-    name = parts[0][0]
     excluded = context.service.exclude
+    if objective.kind == "latency":
+        excluded = (*excluded, *context.service.streams)
+    name = parts[0][0]
     unless = "".join(f" unless {name}{context.matchers(one.matchers)}" for one in excluded)
     return f"({series}){unless}" if unless and len(parts) > 1 else series + unless
 
