@@ -38,6 +38,7 @@ BY_CHANCE = (
     "fastapi_background_task_duration_seconds",
     "fastapi_time_to_first_byte_seconds",
     "asyncio_event_loop_block",
+    "asyncio_event_loop_line",
 )
 """What a machine short of time adds at any moment."""
 

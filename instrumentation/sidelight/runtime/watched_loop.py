@@ -46,6 +46,12 @@ class BlockAttribution(Protocol):
     def work_of(self, frame: FrameType, loop: Any) -> Work:
         """The route and the line that a stack works for; no route outside of any request."""
 
+    def note_phase(self, frame: FrameType, now: int, passed: int) -> None:
+        """Note the phase of the request that a stack works for.
+
+        ``passed`` is for how many ns that may be so.
+        """
+
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
 
@@ -86,6 +92,7 @@ class WatchedLoop:
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     sampler: LoopSampler | None = None
     _look_at: int = 0
+    _looked: int = 0
     _sample_at: int = 0
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
@@ -237,7 +244,9 @@ class WatchedLoop:
 
     def _seen(self, now: int, late: int, waited: int) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
-        source, last = self._attribute(frame_of(self.thread)), self._last_source
+        frame = frame_of(self.thread)
+        source, last = self._attribute(frame), self._last_source
+        self._note_phase(frame, now, late)
         self.throttled.look()
         held = self._held(now)
         if held is not None:
@@ -249,6 +258,17 @@ class WatchedLoop:
             kept = late - waited > self.threshold and self.holders.is_alone
             return unseen._replace(cause="native") if kept else unseen
         return BlockSource(source.route, common_callers(last.where, source.where))
+
+    def _note_phase(self, frame: FrameType | None, now: int, late: int) -> None:
+        """Note the phase of the request that blocks the loop, since the look before.
+
+        After a look that came too late it is only known that it is the same as before, if it is.
+        """
+        passed = 0 if late > self.threshold else now - max(self.due, self._looked)
+        self._looked = now
+        if frame is not None:
+            for attribution in self.attributions[:1]:  # they share what is noted
+                attribution.note_phase(frame, now, passed)
 
     def _held(self, now: int, *, on_loop: bool = False) -> BlockSource | None:
         """What the thread works for that kept the GIL since the last look; None without one.
