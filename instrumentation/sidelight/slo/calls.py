@@ -8,12 +8,18 @@ from sidelight.slo.alerts import OF_RESULT, UPSTREAM, AlertDefinition
 from sidelight.slo.context import range_query
 
 CALLS: Final = "http_client_request_duration_seconds_count"
+TIME: Final = "http_client_request_duration_seconds_sum"
 FAILED: Final = f'{ERROR}!~"|4.."'
 """Calls that raised, or were answered with 5xx: a 4xx is often the answer that was asked for."""
 OF_SERVER: Final = f'{SERVER}="$labels.{SERVER}",{PORT}="$labels.{PORT}"<,own>'
 MOST_FAILED: Final = range_query(
     f"topk(1, sum by (http_route, {ERROR}) (rate({CALLS}{{{FAILED},{OF_SERVER}}}[<5m>])) > 0)",
     f" Most of them are sent by {OF_RESULT}, and end with {{{{ .Labels.{ERROR} }}}}.",
+)
+
+MOST_TIME: Final = range_query(
+    f"topk(1, sum by (http_route) (rate({TIME}{{{OF_SERVER}}}[<5m>])) > 0)",
+    f" Most of that time is spent by {OF_RESULT}.",
 )
 
 
@@ -58,7 +64,8 @@ ALERTS: Final = (
         expr=_slower(names.UPSTREAM, CALLS, f"{SERVER}, {PORT}"),
         summary=f"{UPSTREAM} answers <service> slowly",
         description=f"Requests from <service> to {UPSTREAM} take "
-        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day.",
+        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day."
+        f"{MOST_TIME}",
         action="ask the operators of that server. Meanwhile, see that calls to it have a timeout.",
         dashboard="runtime",
     ),

@@ -144,10 +144,10 @@ CONDITIONS: Final = (
     Condition(
         kind="validation",
         alerts=("ValidationErrorsJumped",),
-        query="topk(5, sum by (job, http_route, location, type)"
+        query="topk(20, sum by (job, http_route, location, type)"
         f" ({_increase('fastapi_validation_errors_total')}))",
         above=50,
-        sentence="{route} refuses requests: {location} was {type} {value} times.",
+        sentence="{route} refuses requests: {value} errors are at {location}, of the type {type}.",
     ),
     Condition(
         kind="memory",

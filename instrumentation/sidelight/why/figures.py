@@ -29,6 +29,14 @@ def number(value: float | None) -> str:
     return "?" if value is None else f"{value:,.0f}" if value >= GROUPED else f"{value:.3g}"
 
 
+def size(given: float) -> str:
+    """Bytes with four digits, in the unit that suits them."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if given >= 1 << power:
+            return f"{given / (1 << power):.4g} {unit}"
+    return f"{given:.4g} B"
+
+
 FORMS = {"percent": percent, "seconds": duration, "number": number}
 
 
