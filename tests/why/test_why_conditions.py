@@ -58,6 +58,12 @@ def test_rules_decide_where_they_are_evaluated(condition: Condition) -> None:
     assert (cause["kind"], cause["alerts"][0]["state"]) == (condition.kind, "pending")
 
 
+def test_events_are_whole() -> None:
+    """The increase of a counter, which is extrapolated, is told as a number of events."""
+    rows = {"restarts RestartLoop": [({**SHOP, "instance": "a:1"}, 3.03)]}
+    assert only(report(Canned(rows)))["summary"] == "3 workers on a:1 were killed or crashed."
+
+
 def test_refused_requests_have_a_place_and_a_type() -> None:
     """Of the route that the alert is about, the commonest error is first; no other route is."""
     signup = {**SHOP, "http_route": "/signup"}

@@ -30,17 +30,17 @@ def rows(growth: float, used: float = 410.0) -> Rows:
     [
         (
             rows(growth=0.1),
-            "It grew by 6 MiB a minute over the last 15 min, most of all in worker 1",
+            "Their memory grew by 6 MiB a minute over the last 15 min, most of all in worker 1",
             "at that rate it reaches the limit of 512 MiB in 17 min",
         ),
         (
             rows(growth=1 / 1024, used=600.0),
-            "It grew by 60 KiB a minute over the last 15 min, most of all in worker 1",
+            "Their memory grew by 60 KiB a minute over the last 15 min, most of all in worker 1",
             "the limit is 512 MiB",
         ),
         (
             rows(growth=-1.0),
-            "It did not grow over the last 15 min",
+            "Their memory did not grow over the last 15 min",
             "the limit is 512 MiB",
         ),
     ],

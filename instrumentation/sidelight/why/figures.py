@@ -37,7 +37,12 @@ def size(given: float) -> str:
     return f"{given:.4g} B"
 
 
-FORMS = {"percent": percent, "seconds": duration, "number": number}
+def events(value: float) -> str:
+    """A number of events, whole: what Prometheus extrapolates is a little more or less."""
+    return f"{value:,.0f}"
+
+
+FORMS = {"percent": percent, "seconds": duration, "number": number, "events": events}
 
 
 def route(labels: Labels) -> str:

@@ -25,11 +25,11 @@ def with_growth(cause: Cause, answers: Answers) -> Cause:
         return cause
     rate, over = total(rows) or 0, duration(3 * answers.scope.window)
     if rate <= 0:
-        text = f"It did not grow over the last {over}; the limit is {size(limit)}."
+        text = f"Their memory did not grow over the last {over}; the limit is {size(limit)}."
     else:
         text = (
-            f"It grew by {size(rate * 60)} a minute over the last {over}, most of all in worker "
-            f"{rows[0].labels.get('worker', '?')}; {_reached(cause, answers, limit, rate)}."
+            f"Their memory grew by {size(rate * 60)} a minute over the last {over}, most of all in "
+            f"worker {rows[0].labels.get('worker', '?')}; {_reached(cause, answers, limit, rate)}."
         )
     return cause.says(Sentence(text, answers.text(GROWTH)))
 
