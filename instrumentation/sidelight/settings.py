@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
@@ -13,7 +13,8 @@ from sidelight import bearer_token, settings_file
 from sidelight.contract import DURATION_BUCKETS
 from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
-from sidelight.latency import latencies
+from sidelight.latency_objectives import LatencyObjectives
+from sidelight.latency_objectives import read as read_latencies
 from sidelight.nearest import route_problem, unknown
 from sidelight.settings_file import SettingsFile
 
@@ -79,7 +80,8 @@ class Settings:
 
     Times are in seconds. ``slow_request_threshold`` maps ``"METHOD /template"`` (without
     ``root_path``), or ``"*"``, to a threshold; ``buckets`` holds every threshold, and the
-    latency of every objective, as a boundary. ``file`` is the file that was read.
+    latency of every objective, as a boundary. ``latency_objectives`` are those of the file that
+    was read, ``file``.
     """
 
     slow_request_threshold: Mapping[str, float]
@@ -99,6 +101,7 @@ class Settings:
     service_version: str | None = None
     queue_header: str | None = None
     registry: Any = None
+    latency_objectives: LatencyObjectives = field(default_factory=LatencyObjectives)
     file: SettingsFile | None = None
 
 
@@ -125,10 +128,15 @@ def load(
     values["first_byte"] = _with_thresholds(values.pop("first_byte", {}), slow)
     slow = {EVERY_ROUTE: 1.0, **slow}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
-    if "slo" in file.table:
-        bounds.update(latencies(file.table["slo"]))
-    buckets = tuple(sorted(bounds))
-    return Settings(slow_request_threshold=slow, buckets=buckets, file=file, **values)
+    objectives = read_latencies(file.table.get("slo", {}))
+    buckets = tuple(sorted({*bounds, *objectives.seconds}))
+    return Settings(
+        slow_request_threshold=slow,
+        buckets=buckets,
+        latency_objectives=objectives,
+        file=file,
+        **values,
+    )
 
 
 def given(

@@ -142,10 +142,10 @@ class Stack:
         )
         self._parts.enter_context(started(command, self.where))
 
-    def _rules(self) -> Path:
+    def _rules(self, *options: str) -> Path:
         rules = self.where / "rules.yml"
         build = ("rules", "build", "--config", str(self.settings), "--scale", str(self.scale))
-        command = (SIDELIGHT, *build, "--output", str(rules))
+        command = (SIDELIGHT, *build, *options, "--output", str(rules))
         subprocess.run(command, check=True, timeout=PATIENCE, cwd=self.where)
         return rules
 

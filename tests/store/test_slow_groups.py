@@ -38,3 +38,13 @@ def test_waits_are_causes_of_their_routes() -> None:
         (f"waits at {LOCK}", 1, ("GET /b",)),
         ("time in endpoint", 1, ("GET /c",)),
     ]
+
+
+def test_a_phase_is_a_cause_if_no_other_can_have_been_longer() -> None:
+    """Where more time is in no phase than in the longest, the cause is not known."""
+    some = record(1.0, route="/a", seconds=1.0, phases={"body": 0.1, "endpoint": 0.4})
+    much = record(1.0, route="/b", seconds=0.8, phases={"body": 0.1, "endpoint": 0.4})
+    assert {each.routes: each.cause for each in groups([some, much])} == {
+        ("GET /a",): "",
+        ("GET /b",): "time in endpoint",
+    }

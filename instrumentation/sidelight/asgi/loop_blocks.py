@@ -15,6 +15,7 @@ from sidelight.asgi.code_lines import home_of, lines_of
 from sidelight.asgi.code_place import innermost_own, place_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.mark import MARK
+from sidelight.asgi.phase_of_code import phase_of_stack
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
 from sidelight.runtime.loop_block import BlockSource, Cause, OngoingBlock
 from sidelight.runtime.loop_sampler import Work
@@ -68,6 +69,14 @@ class LoopBlockAttribution:
     def attribute_thread(self, frame: FrameType) -> BlockSource:
         """What another thread works for: a request that runs a function in a thread of AnyIO."""
         return BlockSource(self._started_by(context_of_thread(frame)), lines_of(frame), "gil")
+
+    def note_phase(self, frame: FrameType, now: int, passed: int) -> None:
+        """Note the phase of the request that a stack works for, if it is one that is measured."""
+        scope = scope_of(frame)
+        if scope is not None:
+            with suppress(AttributeError, KeyError, TypeError, ValueError):  # it is not measured
+                key, _, start = scope[MARK]
+                key.recorder.heartbeat.phases.add(start, phase_of_stack(frame), now, passed)
 
     def _route(self, scope: Scope) -> str:
         """The route by the application that measures the request, which may be another."""

@@ -36,7 +36,8 @@ QUEUE = METRICS["fastapi_request_queue_seconds"]
 FIRST_BYTE = METRICS["fastapi_time_to_first_byte_seconds"]
 
 INTERNAL_SERVER_ERROR = 500
-NOTICEABLE = 10_000_000
+MILLISECOND = 1_000_000
+NOTICEABLE = 10 * MILLISECOND
 """Nanoseconds: less than this between two moments of a request is the event loop at its work."""
 
 
@@ -233,7 +234,7 @@ class UncommonRequest(Measurement):
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
             queued=extra.queued / NANOSECONDS if extra and extra.queued else None,
-            phases=extra.phases.seconds() if extra and extra.phases else None,
+            phases=self._phases(start),
             loop_blocked=met.loop_blocked,
             blocked_by=met.blocked_by,
             waited=wait.ns / NANOSECONDS if wait else None,
@@ -242,6 +243,16 @@ class UncommonRequest(Measurement):
             trace_id=span[0].hex() if span else "",
             path=requested_path(self.scope) if recorder.settings.log_request_path else "",
         )
+
+    def _phases(self, start: int) -> dict[str, float] | None:
+        """Seconds by phase: of a sampled request as measured, of another as looks have seen it."""
+        extra = self.extra
+        if extra is not None and extra.phases is not None:
+            return extra.phases.seconds()
+        queued = extra.queued if extra is not None else 0
+        seen = self.key.recorder.heartbeat.phases.spent(start, start + queued)
+        spent = {QUEUE_PHASE: queued, **seen}
+        return {each: ms / 1000 for each, ns in spent.items() if (ms := ns // MILLISECOND)} or None
 
     def end(self, error: BaseException | None) -> None:
         """The application returned late, or raised, or left its response unfinished."""

@@ -10,6 +10,7 @@ from operator import add
 from sidelight.app_metrics.merge import Source, exported_families
 from sidelight.contract import ABSENT, DURATION_BUCKETS, METRICS, NANOSECONDS
 from sidelight.export.derived_series import ZeroSeries, add_inflight, add_workers
+from sidelight.export.over_objective import OverObjective
 from sidelight.export.snapshot import Labels, SeriesKey, Snapshot
 from sidelight.store.directory_reader import DirectoryReader
 from sidelight.store.file_index import FileIndex, StoredSeries
@@ -74,6 +75,7 @@ class Collector:
         self._keys: dict[tuple[str, Labels], SeriesKey] = {}
         self._plans: dict[bytes, SumPlan] = {}
         self._zero_series = ZeroSeries(self.key)
+        self._over_objective = OverObjective(self.key)
         self._unknown_families: set[str] = set()
         self._size = 0
 
@@ -98,6 +100,7 @@ class Collector:
         yield
         snapshot.sums[self.key("sidelight_series", ("",))] = (len(snapshot.sums),)
         yield from self._zero_series.add(snapshot, files)
+        yield from self._over_objective.add(snapshot, files)
         yield from add_inflight(snapshot, files, self.key)
         add_workers(snapshot, files, self.key)
         yield from self._add_app_metrics(snapshot, files, totals, own_app_metrics)
@@ -126,6 +129,7 @@ class Collector:
         self._keys.clear()
         self._plans.clear()
         self._zero_series.clear()
+        self._over_objective.clear()
         self._size = 0
 
     def key(self, name: str, labels: Labels) -> SeriesKey:

@@ -14,10 +14,11 @@ from sidelight.store.reader import StoredExemplar
 from sidelight.text_format import (
     Escaping,
     ExpositionFormat,
-    escaped_name,
+    family_name,
     header,
     label_set,
     number,
+    suffixed_name,
 )
 
 PIECE = 100
@@ -35,17 +36,13 @@ def render(
 
     ``timestamps`` is whether samples of the application that have one are shown with it.
     """
-    by_name: dict[str, list[SeriesKey]] = {}
-    for key in snapshot.sums:
-        by_name.setdefault(key.family.name, []).append(key)
-    exemplars: dict[SeriesKey, dict[int, StoredExemplar]] = {}
-    if form is ExpositionFormat.OPENMETRICS:
-        for (key, bucket), exemplar in snapshot.exemplars.items():
-            exemplars.setdefault(key, {})[bucket] = exemplar
+    by_name = snapshot.by_name()
+    traced = form is ExpositionFormat.OPENMETRICS
+    exemplars = snapshot.exemplars_by_series() if traced else {}
     for name, metric in METRICS.items():
         keys = by_name.get(name, [])
         if keys:
-            shown = _escaped(metric, escaping)
+            shown = shown_name(metric, escaping)
             yield header(shown, metric.kind, metric.help, metric.unit, form)
         line, divisor = _LINES.get(metric.kind, _number), metric.divisor
         for start in range(0, len(keys), PIECE):
@@ -88,15 +85,14 @@ def _template(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     return key.text
 
 
-def _escaped(metric: Metric, escaping: Escaping) -> str:
+def shown_name(metric: Metric, escaping: Escaping) -> str:
     """The name of a metric. Only `Escaping.DOTS` changes one of Sidelight's own."""
-    suffix = {"counter": "_total", "info": "_info"}.get(metric.kind, "")
-    return escaped_name(metric.name.removesuffix(suffix), escaping) + suffix
+    return suffixed_name(family_name(metric.name, metric.kind), metric.kind, escaping)
 
 
 def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     pairs = tuple(zip(metric.labels, key.labels, strict=False))
-    name = _escaped(metric, escaping)
+    name = shown_name(metric, escaping)
     if metric.kind in {"histogram", "summary"}:
         bounds = [] if metric.kind == "summary" else [*map(repr, key.family.bounds), "+Inf"]
         lines = [f"{name}_bucket{label_set((*pairs, ('le', b)), escaping)} \0d\n" for b in bounds]

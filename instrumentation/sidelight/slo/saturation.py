@@ -3,8 +3,10 @@
 from typing import Final
 
 from sidelight.contract import CODE, OTHER, POOL
+from sidelight.slo import histograms
 from sidelight.slo.alerts import OF_RESULT, ROUTE, WORKER, AlertDefinition
 from sidelight.slo.context import range_query
+from sidelight.slo.histograms import DURATION
 
 OF_POOL: Final = f'instance="$labels.instance",{POOL}="$labels.{POOL}"<,own>'
 IN_USE: Final = f"db_client_connection_in_use_by_route{{{OF_POOL}}}"
@@ -75,7 +77,7 @@ ALERTS: Final = (
         f"{_WITH_PROCESSOR}) > 0.3"
         " and on (<by>, http_route) sum by (<by>, http_route)"
         " (rate(fastapi_queue_seconds_caused_total{<sel>}[<5m>])) > on (<by>) group_left ()"
-        " (0.25 * sum by (<by>) (rate(http_server_request_duration_seconds_sum{<sel>}[<5m>])))",
+        f" (0.25 * sum by (<by>) ({histograms.total(DURATION, '<sel>')}))",
         summary=f"{ROUTE} of <service> blocks the event loop",
         description=f"{ROUTE} kept event loops for {{{{ $value | humanizeDuration }}}} of each "
         "second over the last <5m>. All other requests of the same worker wait during that time."

@@ -7,7 +7,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
+from sidelight import latency_objectives
 from sidelight.errors import InvalidDataError
+from sidelight.latency_objectives import LatencyObjectives
 from sidelight.store import layout, listening_ports, service_info, slow_requests
 from sidelight.store.layout import WORD, BlockKind
 from sidelight.store.listening_ports import ListeningPorts
@@ -50,6 +52,7 @@ class FileIndex:
     app_metrics: bytes = b""
     service_info: ServiceInfo = field(default_factory=ServiceInfo)
     listening_ports: ListeningPorts = field(default_factory=ListeningPorts)
+    latency_objectives: LatencyObjectives = field(default_factory=LatencyObjectives)
     slow_requests: list[SlowRequest] = field(default_factory=list)
     """Slow requests that the totals keep."""
     slow_ring: tuple[int, int] = (0, 0)
@@ -105,6 +108,8 @@ class FileIndex:
             self.service_info = service_info.decode(key)
         elif kind == BlockKind.LISTENING_PORTS:
             self.listening_ports = listening_ports.decode(key)
+        elif kind == BlockKind.LATENCY_OBJECTIVES:
+            self.latency_objectives = latency_objectives.decode(key[:MAX_TABLE])
         else:
             self.has_unknown_blocks = True
 

@@ -58,7 +58,7 @@ EXEMPLAR: Final = struct.Struct("<IIQ16s8sdd")
 EXEMPLARS: Final = 512
 
 SLOW_RECORDS: Final = 192
-SLOW_RECORD_BYTES: Final = 448
+SLOW_RECORD_BYTES: Final = 512
 """A worker's last slow requests: so many records of so many bytes, the values of one block."""
 BLOCKED_LOOP_BYTES: Final = 512
 """The record of an event loop that is blocked, the values of one block."""
@@ -93,6 +93,7 @@ class BlockKind(IntEnum):
     BLOCKED_LOOP = 9
     LISTENING_PORTS = 10
     WAITING_REQUESTS = 11
+    LATENCY_OBJECTIVES = 12
 
 
 LATER: Final = "layout_version"

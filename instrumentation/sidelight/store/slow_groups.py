@@ -53,9 +53,16 @@ def _cause(record: SlowRequest) -> tuple[str, str]:
         return f"event loop blocked by {record.blocked_by.partition(CALLER)[0]}", ""
     if record.waited_at:
         return f"waits at {record.waited_at}", route
-    if record.phases:
-        return f"time in {max(record.phases, key=record.phases.__getitem__)}", route
-    return "", route
+    phase = _longest_phase(record)
+    return f"time in {phase}" if phase else "", route
+
+
+def _longest_phase(record: SlowRequest) -> str:
+    """The phase that a request was in for longest; empty where another may have been longer."""
+    phases = record.phases or {}
+    longest = max(phases, key=phases.__getitem__, default="")
+    unknown = record.seconds - sum(phases.values())
+    return longest if longest and phases[longest] >= unknown else ""
 
 
 def _group(cause: str, records: list[SlowRequest]) -> SlowGroup:

@@ -106,9 +106,7 @@ def test_invalid_queries(text: str, problem: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("histogram_count(x)", "the function histogram_count()"),
-        ("histogram_fraction(0, 1, x)", "the function histogram_fraction()"),
-        ("1 + sum(rate(x[5m])) / histogram_sum(x)", "the function histogram_sum()"),
+        ("1 + sum(rate(x[5m])) / histogram_avg(x)", "the function histogram_avg()"),
         ("a + fill(0) b", "the modifier fill"),
         ('x{a="b" or c="d"}', '"or" between the matchers of a selector'),
         ("x offset--1m", "arithmetic with durations"),

@@ -35,7 +35,7 @@ from sidelight.embedded.promql.frame import (
 from sidelight.embedded.promql.histogram import histogram_quantiles
 from sidelight.embedded.promql.histogram_annotations import HistogramAnnotations
 from sidelight.embedded.promql.label_functions import label_join, label_replace
-from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.limits import QueryUsage, unsupported
 from sidelight.embedded.promql.range_annotations import annotate_range
 from sidelight.embedded.promql.range_functions import (
     OVER_TIME_FUNCTIONS,
@@ -210,6 +210,13 @@ def _histogram_quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     )
 
 
+def _of_native_histograms(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
+    """Return no series of none. Of floats these functions are not supported."""
+    if args.vector(call.args[-1]).present.any():
+        raise unsupported(f"the function {call.name}()")
+    return stacked_frames([], len(args.steps))
+
+
 def _scalar(args: ArgumentEvaluator, call: FunctionCall) -> Floats:
     """Return the value of the only series; NaN if there is none, or more than one."""
     frame = args.vector(call.args[0])
@@ -237,6 +244,9 @@ VECTOR_FUNCTIONS: Final[dict[str, VectorFunction]] = {
     "absent": _absent,
     "absent_over_time": _absent_over_time,
     "clamp": _clamp,
+    **dict.fromkeys(
+        ("histogram_count", "histogram_fraction", "histogram_sum"), _of_native_histograms
+    ),
     "histogram_quantile": _histogram_quantile,
     "label_join": partial(_relabel, label_join),
     "label_replace": partial(_relabel, label_replace),

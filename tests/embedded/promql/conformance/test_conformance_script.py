@@ -111,7 +111,7 @@ def outcome(query: str, *expected: str) -> str:
         ("quantile(2, up)", "expect warn\n{} Inf", "same"),
         ("quantile(1, up)", "expect warn\n{} 2", "wrong"),
         ("native", "native {{count:1}}", "native histogram samples"),
-        ("histogram_count(native)", "{} 1", "histogram_count()"),
+        ("histogram_avg(native)", "{} 1", "histogram_avg()"),
     ],
 )
 def test_outcome(monkeypatch: pytest.MonkeyPatch, query: str, expected: str, is_: str) -> None:
