@@ -8,6 +8,8 @@ import pytest
 
 from sidelight.doctor.finding import ok
 from sidelight.doctor.histograms import check_histograms
+from sidelight.doctor.loaded_rules import DURATIONS
+from sidelight.doctor.loaded_rules import jobs as measured_jobs
 from sidelight.doctor.scrape_config import scrape_options
 from sidelight.doctor.scrapes import check_scrapes
 from sidelight.doctor.stored_histograms import stored_kinds
@@ -62,11 +64,16 @@ def test_what_arrives_and_what_is_said(version: str, rows: list[Job], tmp_path: 
     ):
         eventually(lambda: len(query(port, "sidelight_build_info")) == len(scraped))
         url = f"http://127.0.0.1:{port}"
-        stored, options = stored_kinds(url), scrape_options(url)
-        said = [f"{found.level:<4}  {found.what}" for found in check_scrapes(url)]
+        stored, options, served = (
+            stored_kinds(url),
+            scrape_options(url),
+            measured_jobs(url, names=DURATIONS),
+        )
+        said = [f"{one.level:<4}  {one.what}" for one in check_scrapes(url)]
     names = [job.name for job in rows]
     expected = {job.name: set(job.kinds) for job in rows}
     assert {name: stored.get(name, set()) for name in names} == expected
+    assert served == sorted(stored)
     foretold = {job.name: set(options[job.name].stored(native=job.native)) for job in rows}
     assert foretold == expected
     for job in rows:
@@ -84,5 +91,5 @@ def test_victoria_metrics(tmp_path: Path) -> None:
         file.write_text(config([job], target).replace("3s", "1s"))
         with victoria_metrics(tmp_path, f"-promscrape.config={file}") as port:
             eventually(lambda: query(port, "sidelight_build_info"))
-            found = list(check_histograms(f"http://127.0.0.1:{port}", [job.name]))
-    assert found == [ok(f"the job {job.name!r} has classic histograms")]
+            said = list(check_histograms(f"http://127.0.0.1:{port}", [job.name]))
+    assert said == [ok(f"the job {job.name!r} has classic histograms")]

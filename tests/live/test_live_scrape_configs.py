@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.live, pytest.mark.newest]
 FILES = DEPLOY / "prometheus" / "histograms"
 ADDRESS = "127.0.0.1:9464"
 PROGRAMS = {"2.42": lambda: tool("prometheus"), "3.5": lambda: newer("prometheus")}
-LACKS = "dashboards have no percentiles of it"
+LACKS = "percentiles, lists of routes and `sidelight why` have no data of it"
 CONVERTED = f"the histograms of the job 'shop' are converted to native ones (NHCB): {LACKS}"
 ONLY = f"the job 'native' has native histograms only: {LACKS}"
 

@@ -30,7 +30,7 @@ NOT_CONVERTED: Final = f"{KEEP}, or no {CONVERSION}: true"
 ELSEWHERE: Final = "docs/histograms.md says what keeps classic ones, also of what OTLP sends"
 """The job is none that Prometheus scrapes, or its options are not known."""
 LOST: Final = "rules and alerts have no latencies, error ratios or request rates of it"
-NO_PERCENTILES: Final = "dashboards have no percentiles of it"
+NEEDS_CLASSIC: Final = "percentiles, lists of routes and `sidelight why` have no data of it"
 
 
 def check_histograms(url: str, jobs: Collection[str]) -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def _no_classic(job: str, kinds: Collection[Kind], options: ScrapeOptions | None
     if "NHCB" in kinds:
         what = f"the histograms of the job {job!r} are converted to native ones (NHCB)"
         fix = NOT_CONVERTED
-    return warn(f"{what}: {NO_PERCENTILES}", fix if options else ELSEWHERE)
+    return warn(f"{what}: {NEEDS_CLASSIC}", fix if options else ELSEWHERE)
 
 
 def _loses_native(options: ScrapeOptions) -> bool:
