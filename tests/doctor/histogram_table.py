@@ -17,7 +17,7 @@ SAYS = {
     "ok": "ok    the job {job!r} has {kinds} histograms",
     "vanish": "warn  the job {job!r} asks for protobuf, and Prometheus stores no native",
     "vanished": "fail  the job {job!r} asks for protobuf, and Prometheus drops its native",
-    "converted": "warn  Prometheus converts the histograms of the job {job!r} to native ones",
+    "converted": "warn  the histograms of the job {job!r} are converted to native ones (NHCB)",
     "dropped": "fail  Prometheus converts the histograms of the job {job!r} to native ones",
     "native only": "warn  the job {job!r} has native histograms only",
     "never both": "warn  Prometheus 2.42 stores native histograms of the job {job!r} without",

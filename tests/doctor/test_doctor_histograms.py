@@ -145,16 +145,29 @@ def test_both(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_classic_histograms(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Native ones and converted ones differ in their buckets."""
-    none = "dashboards have no percentiles of it -> always_scrape_classic_histograms: true"
+    lacks = "percentiles, lists of routes and `sidelight why` have no data of it"
+    none = f"{lacks} -> always_scrape_classic_histograms: true"
     assert said(shop, monkeypatch, native=EXPONENTIAL) == [
         f"warn: the job 'shop' has native histograms only: {none}"
     ]
     assert said(shop, monkeypatch, native=CUSTOM) == [
         (
-            "warn: Prometheus converts the histograms of the job 'shop' to native ones (NHCB): "
+            "warn: the histograms of the job 'shop' are converted to native ones (NHCB): "
             f"{none}, or no convert_classic_histograms_to_nhcb: true"
         )
     ]
+
+
+def test_no_classic_histograms_of_what_is_not_scraped(
+    shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The options of a job have no effect on what OTLP sends, so none is named."""
+    configure(monkeypatch, {}, "bank")
+    for found in (EXPONENTIAL, CUSTOM):
+        (one,) = said(shop, monkeypatch, native=found)
+        assert one.partition(" -> ")[2] == (
+            "docs/histograms.md says what keeps classic ones, also of what OTLP sends"
+        )
 
 
 def test_nothing_because_of_the_conversion(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:

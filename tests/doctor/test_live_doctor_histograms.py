@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from sidelight.doctor.finding import ok
+from sidelight.doctor.histograms import check_histograms
+from sidelight.doctor.loaded_rules import DURATIONS
+from sidelight.doctor.loaded_rules import jobs as measured_jobs
 from sidelight.doctor.scrape_config import scrape_options
 from sidelight.doctor.scrapes import check_scrapes
 from sidelight.doctor.stored_histograms import stored_kinds
@@ -14,17 +18,19 @@ from tests.doctor.histogram_table import FEATURES, OPTIONS, TABLES, Job, jobs
 from tests.live.newer import newer
 from tests.live.prometheus import prometheus, query, tool
 from tests.live.servers import eventually
+from tests.live.victoria_metrics import victoria_metrics
 
 pytestmark = [pytest.mark.live, pytest.mark.newest]
 pytest.importorskip("yaml")
 
-SLOW = {"zero", "zero native"}
+QUICK = {("3.5", ()), ("3.5", ("native",))}
+"""What each run of the tests does; a Prometheus takes five seconds to find its targets."""
 CASES = [
     pytest.param(
         version,
         list(rows),
         id=f"{version} {' '.join(features)}".strip(),
-        marks=[pytest.mark.slow] if " ".join(features) in SLOW else [],
+        marks=[] if (version, features) in QUICK else [pytest.mark.slow],
     )
     for version in TABLES
     for features, rows in groupby(jobs(version), lambda job: job.features)
@@ -58,14 +64,32 @@ def test_what_arrives_and_what_is_said(version: str, rows: list[Job], tmp_path: 
     ):
         eventually(lambda: len(query(port, "sidelight_build_info")) == len(scraped))
         url = f"http://127.0.0.1:{port}"
-        stored, options = stored_kinds(url), scrape_options(url)
-        said = [f"{found.level:<4}  {found.what}" for found in check_scrapes(url)]
+        stored, options, served = (
+            stored_kinds(url),
+            scrape_options(url),
+            measured_jobs(url, names=DURATIONS),
+        )
+        said = [f"{one.level:<4}  {one.what}" for one in check_scrapes(url)]
     names = [job.name for job in rows]
     expected = {job.name: set(job.kinds) for job in rows}
     assert {name: stored.get(name, set()) for name in names} == expected
+    assert served == sorted(stored)
     foretold = {job.name: set(options[job.name].stored(native=job.native)) for job in rows}
     assert foretold == expected
     for job in rows:
         assert [line for line in said if line.startswith(job.begins)], (job, said)
     of_histograms = [line for line in said if "histograms" in line]
     assert len(of_histograms) == len({job.begins for job in rows})
+
+
+@pytest.mark.slow
+def test_victoria_metrics(tmp_path: Path) -> None:
+    """It never asks for protobuf, and has no flags that the doctor could read."""
+    job = Job((), (), native=True, kinds=("classic",), says="ok")
+    file = tmp_path / "scrape.yml"
+    with pages() as target:
+        file.write_text(config([job], target).replace("3s", "1s"))
+        with victoria_metrics(tmp_path, f"-promscrape.config={file}") as port:
+            eventually(lambda: query(port, "sidelight_build_info"))
+            said = list(check_histograms(f"http://127.0.0.1:{port}", [job.name]))
+    assert said == [ok(f"the job {job.name!r} has classic histograms")]

@@ -17,8 +17,8 @@ from tests.store.pages import Reader
 
 OVER = "fastapi_requests_over_objective_total"
 BOUNDS = (0.1, 0.3, 1.0)
-FAST, SLOW, SLOWEST = 1, 3, 4
-"""Buckets of BOUNDS, as values of a series: up to 0.1, up to 1, and all above."""
+FAST, SLOW, SLOWEST = 50_000_000, 500_000_000, 2_000_000_000
+"""Nanoseconds in buckets of BOUNDS: up to 0.1, up to 1, and all above."""
 
 
 @pytest.fixture
@@ -39,8 +39,9 @@ def started(where: Directory, seconds: float = 0, *, told: bool = True) -> Worke
     return file
 
 
-def add(file: WorkerFile, bucket: int, times: int) -> None:
-    file.words[file.series(DURATION, LABELS) + bucket] += times
+def add(file: WorkerFile, ns: int, times: int) -> None:
+    for _ in range(times):
+        file.observe(DURATION, LABELS, ns)
 
 
 def over(reader: Reader) -> dict[tuple[str, ...], int]:

@@ -21,8 +21,8 @@ pytestmark = [pytest.mark.live, pytest.mark.newest]
 FILES = DEPLOY / "prometheus" / "histograms"
 ADDRESS = "127.0.0.1:9464"
 PROGRAMS = {"2.42": lambda: tool("prometheus"), "3.5": lambda: newer("prometheus")}
-LACKS = "dashboards have no percentiles of it"
-CONVERTED = f"Prometheus converts the histograms of the job 'shop' to native ones (NHCB): {LACKS}"
+LACKS = "percentiles, lists of routes and `sidelight why` have no data of it"
+CONVERTED = f"the histograms of the job 'shop' are converted to native ones (NHCB): {LACKS}"
 ONLY = f"the job 'native' has native histograms only: {LACKS}"
 
 
@@ -50,12 +50,14 @@ class Case(NamedTuple):
 @pytest.mark.parametrize(
     "case",
     [
-        Case("classic.yml", "2.42", "classic", "classic", []),
-        Case("classic.yml", "3.5", "classic", "classic", []),
-        Case("native-3.5.yml", "3.5", "classic", "classic native", []),
-        Case("nhcb.yml", "3.5", "NHCB", "native", [ONLY, CONVERTED]),
+        pytest.param(case, id=f"{case.name} {case.version}", marks=marks)
+        for case, *marks in (
+            (Case("classic.yml", "2.42", "classic", "classic", []), pytest.mark.slow),
+            (Case("classic.yml", "3.5", "classic", "classic", []), pytest.mark.slow),
+            (Case("native-3.5.yml", "3.5", "classic", "classic native", []),),
+            (Case("nhcb.yml", "3.5", "NHCB", "native", [ONLY, CONVERTED]), pytest.mark.slow),
+        )
     ],
-    ids=lambda case: f"{case.name} {case.version}",
 )
 def test_what_arrives(case: Case, uvicorn: Serve, tmp_path: Path) -> None:
     """The flag that the file names is the one that it needs, and the doctor finds nothing else."""

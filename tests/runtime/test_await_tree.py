@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sidelight.runtime.await_tree import AwaitTree
+from sidelight.runtime.waiting_tasks import MOST_TASKS
 
 
 async def waits(name: str) -> None:
@@ -44,10 +45,11 @@ def names(tree: AwaitTree) -> list[str]:
 
 
 def test_the_tasks_of_a_group_are_below_its_chain() -> None:
-    """The oldest first; where a group was started too deep inside of others there is none."""
+    """The oldest first; there is none where as many were seen as are followed."""
 
     def look(task: asyncio.Task[None]) -> Any:
-        tree, cut = AwaitTree(task.get_coro()), AwaitTree(task.get_coro(), 0)
+        seen = set(range(MOST_TASKS))
+        tree, cut = AwaitTree(task.get_coro()), AwaitTree(task.get_coro(), seen)
         return names(tree), list(map(names, tree.children())), list(cut.children())
 
     assert seen(look) == (["itself"], [["first"], ["second"]], [])

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from sidelight.slo.histograms import DURATION, FIRST_BYTE
 
-Storage = Literal["classic", "native", "nhcb", "both"]
+Storage = Literal["classic", "no buckets", "native", "nhcb", "both"]
 MINUTES = 25
 FAST, MIDDLE, SLOW = 0.09, 0.31, 4.0
 """Seconds of the responses within 0.3 s, within 1 s, and above."""
@@ -72,9 +72,10 @@ def of_instance(
 def _rising(instance: str, storage: Storage, *, counters: bool) -> Iterator[dict[str, Any]]:
     for one in TRAFFIC:
         labels = one.labels(instance)
-        if storage in {"classic", "both"}:
-            yield from _classic(one, labels)
-        if storage != "classic":
+        if storage in {"classic", "no buckets", "both"}:
+            found = _classic(one, labels)
+            yield from (s for s in found if storage != "no buckets" or "_bucket" not in s["series"])
+        if storage in {"native", "nhcb", "both"}:
             shape = _nhcb if storage == "nhcb" else _native
             yield _series(f"{one.family}{{{labels}}}", *map(shape, _ends(one.minute)))
     events = f'job="shop",instance="{instance}",{_route("GET", "/tail")}'

@@ -50,6 +50,7 @@ Stored = tuple[Storage, bool]
 SAME: list[tuple[Stored, Stored]] = [
     (("classic", False), ("classic", False)),
     (("classic", True), ("classic", True)),
+    (("no buckets", True), ("no buckets", True)),
     (("native", True), ("native", True)),
     (("both", True), ("both", True)),
     (("both", False), ("both", False)),

@@ -161,7 +161,7 @@ def context_of_thread(frame: FrameType | None) -> Context | None:
     while frame is not None:
         if "context" in frame.f_code.co_varnames:
             context = frame.f_locals.get("context")
-            if isinstance(context, Context):
+            if type(context) is Context:
                 return context
         frame = frame.f_back
     return None
@@ -179,8 +179,9 @@ def scope_of(frame: FrameType | None) -> Scope | None:
     """The scope of the request that a stack works for, or None."""
     while frame is not None:
         if "scope" in frame.f_code.co_varnames:
-            scope = frame.f_locals.get("scope")
-            if isinstance(scope, dict) and scope.get("type") in {"http", "websocket"}:
+            scope = frame.f_locals.get("scope")  # of any function that calls a variable so
+            kind = scope.get("type") if type(scope) is dict else None
+            if type(kind) is str and kind in {"http", "websocket"}:
                 return scope
         frame = frame.f_back
     return None

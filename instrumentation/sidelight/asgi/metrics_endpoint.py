@@ -36,7 +36,9 @@ class MetricsEndpoint:
         if answer is None:
             answer = PlainTextResponse("the metrics can't be read; the log says why\n", 500)
             with guarded("endpoint", self._recorder.faults):
-                answer = await metrics_response(Headers(scope=scope), self.snapshot)
+                created = self._recorder.settings.created_series
+                headers = Headers(scope=scope)
+                answer = await metrics_response(headers, self.snapshot, created=created)
         await answer(scope, receive, send)
 
     async def snapshot(self) -> Snapshot:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sidelight.asgi.code_lines import LOOP_CODES, package_of
 from sidelight.asgi.phases import BODY, DEPENDENCIES, ENDPOINT, SERIALIZATION, THREAD_WAIT
-from sidelight.runtime.await_chain import code_of
+from sidelight.runtime.await_link import code_of
 from sidelight.runtime.await_tree import AwaitTree
 
 FUNCTIONS = {
@@ -27,11 +27,7 @@ ACQUIRE = "acquire_on_behalf_of"
 
 def phase_of(tree: AwaitTree) -> str:
     """The phase of a request that waits; empty where it is in none."""
-    found = [
-        (phase, link)
-        for link in tree.links
-        if getattr(link, "__name__", "") in FUNCTIONS and (phase := _phase(code_of(link)))
-    ]
+    found = [(phase, link) for link in tree.links if (phase := _phase(code_of(link)))]
     if not found:  # a middleware may run the rest of the application in a task of a group
         return next(filter(None, map(phase_of, tree.children())), "")
     phase = _main([phase for phase, _ in found])
@@ -67,6 +63,11 @@ def _main(phases: Sequence[str]) -> str:
 
 def _waits_for_thread(endpoint: Any, links: Sequence[Any]) -> bool:
     """Whether an endpoint is a plain ``def`` that has no thread yet."""
-    if getattr(endpoint.cr_await, "__name__", "") != RUN_IN_THREAD:
+    if _name(endpoint.cr_await) != RUN_IN_THREAD:
         return False
-    return any(getattr(each, "__name__", "") == ACQUIRE for each in links)
+    return any(_name(each) == ACQUIRE for each in links)
+
+
+def _name(link: Any) -> str:
+    code = code_of(link)
+    return "" if code is None else code.co_name

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from threading import Thread
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, NamedTuple
 
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from sidelight.asgi.call_names import call_name, type_name
-from sidelight.asgi.code_lines import home_of, package_of
+from sidelight.asgi.code_lines import home_of, package_of, unwrapped
 from sidelight.asgi.code_place import (
     OTHER_PLACE,
     CodePlace,
@@ -18,7 +18,8 @@ from sidelight.asgi.code_place import (
     place_of,
 )
 from sidelight.contract import OTHER
-from sidelight.runtime.await_chain import code_of, is_future, is_task, referents
+from sidelight.runtime.attribute import attribute
+from sidelight.runtime.await_link import code_of, frame_of_link, is_future, is_task, referents
 from sidelight.runtime.await_tree import AwaitTree
 from sidelight.runtime.thread_frame import frame_of
 
@@ -128,18 +129,8 @@ ROUTER = ("/fastapi/routing.py", "/starlette/routing.py", "/fastapi/dependencies
 
 
 def _definition(endpoint: Any) -> CodePlace:
-    while hasattr(endpoint, "func"):  # a functools.partial
-        endpoint = endpoint.func
-    code = getattr(endpoint, "__code__", None)
-    if not isinstance(code, CodeType):
+    endpoint = unwrapped(endpoint)
+    code = attribute(endpoint, "__code__")
+    if type(code) is not CodeType:
         return CodePlace()
-    return first_line_of(code, getattr(endpoint, "__module__", ""))
-
-
-def frame_of_link(link: Any) -> FrameType | None:
-    """The frame of a link, which tells its line; None of what is not written in Python."""
-    try:
-        frame = link.cr_frame
-    except AttributeError:
-        frame = getattr(link, "ag_frame", None) or getattr(link, "gi_frame", None)
-    return frame if type(frame) is FrameType else None
+    return first_line_of(code, attribute(endpoint, "__module__"))

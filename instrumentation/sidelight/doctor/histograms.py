@@ -26,8 +26,11 @@ SETTING: Final = "native_histograms"
 """The setting of the service that adds native buckets to its histograms."""
 INSTALL: Final = "pip install 'sidelight[rules]'"
 KEEP: Final = "always_scrape_classic_histograms: true"
+NOT_CONVERTED: Final = f"{KEEP}, or no {CONVERSION}: true"
+ELSEWHERE: Final = "docs/histograms.md says what keeps classic ones, also of what OTLP sends"
+"""The job is none that Prometheus scrapes, or its options are not known."""
 LOST: Final = "rules and alerts have no latencies, error ratios or request rates of it"
-NO_PERCENTILES: Final = "dashboards have no percentiles of it"
+NEEDS_CLASSIC: Final = "percentiles, lists of routes and `sidelight why` have no data of it"
 
 
 def check_histograms(url: str, jobs: Collection[str]) -> Iterator[Finding]:
@@ -77,7 +80,7 @@ def _of_job(
     if options is not None and options.stores_native and options.server.version < KEEPS_BOTH:
         return _never_both(job, options)
     if "classic" not in kinds:
-        return _no_classic(job, kinds)
+        return _no_classic(job, kinds, options)
     if options is not None and _loses_native(options):
         return warn(
             f"the job {job!r} asks for protobuf, and Prometheus stores no native histograms: with "
@@ -93,7 +96,7 @@ def _nothing(job: str, options: ScrapeOptions | None, *, served: bool) -> Findin
     """Why no histogram of a job is stored."""
     if options is not None and not options.stored(native=False):
         what = f"Prometheus converts the histograms of the job {job!r} to native ones (NHCB)"
-        return fail(f"{what}, and stores none: {LOST}", f"{KEEP}, or no {CONVERSION}: true")
+        return fail(f"{what}, and stores none: {LOST}", NOT_CONVERTED)
     if not served:
         return ok(f"the job {job!r} has no histograms yet: it has served no request")
     if options is not None and _loses_native(options):
@@ -111,11 +114,12 @@ def _never_both(job: str, options: ScrapeOptions) -> Finding:
     )
 
 
-def _no_classic(job: str, kinds: Collection[Kind]) -> Finding:
+def _no_classic(job: str, kinds: Collection[Kind], options: ScrapeOptions | None) -> Finding:
+    what, fix = f"the job {job!r} has native histograms only", KEEP
     if "NHCB" in kinds:
-        what = f"Prometheus converts the histograms of the job {job!r} to native ones (NHCB)"
-        return warn(f"{what}: {NO_PERCENTILES}", f"{KEEP}, or no {CONVERSION}: true")
-    return warn(f"the job {job!r} has native histograms only: {NO_PERCENTILES}", KEEP)
+        what = f"the histograms of the job {job!r} are converted to native ones (NHCB)"
+        fix = NOT_CONVERTED
+    return warn(f"{what}: {NEEDS_CLASSIC}", fix if options else ELSEWHERE)
 
 
 def _loses_native(options: ScrapeOptions) -> bool:

@@ -16,12 +16,15 @@ GZIP_LEVEL = 1
 
 
 async def metrics_response(
-    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]]
+    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]], *, created: bool = False
 ) -> Response:
-    """The snapshot in the format and content coding that the client prefers."""
+    """The snapshot in the format and content coding that the client prefers.
+
+    ``created`` is whether OpenMetrics has when each series began.
+    """
     wanted = wanted_format(headers)
     answer = {"content-type": wanted.content_type, "vary": "Accept, Accept-Encoding"}
-    pieces = in_slices(rendered(await snapshot(), wanted))
+    pieces = in_slices(rendered(await snapshot(), wanted, created=created))
     if accepts_gzip(headers):
         answer["content-encoding"] = "gzip"
         pieces = _compressed(pieces)
@@ -29,12 +32,12 @@ async def metrics_response(
     return Response(body, headers=answer)
 
 
-def rendered(snapshot: Snapshot, wanted: WantedFormat) -> Iterator[bytes]:
+def rendered(snapshot: Snapshot, wanted: WantedFormat, *, created: bool = False) -> Iterator[bytes]:
     """The snapshot in a format, in pieces, of which some are empty."""
     escaping = wanted.escaping or Escaping.UNDERSCORES
     if wanted.form is ExpositionFormat.PROTOBUF:
         return protobuf.render(snapshot, escaping)
-    return prometheus.render(snapshot, wanted.form, escaping)
+    return prometheus.render(snapshot, wanted.form, escaping, created=created)
 
 
 async def _compressed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
