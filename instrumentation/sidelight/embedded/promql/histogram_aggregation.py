@@ -1,0 +1,69 @@
+"""Aggregations of vectors that have native histograms."""
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import numpy as np
+
+from sidelight.embedded.promql.aggregation import aggregate, reduce_groups
+from sidelight.embedded.promql.ast import Grouping
+from sidelight.embedded.promql.frame import Frame
+from sidelight.embedded.promql.histogram_arithmetic import IncompatibleHistogramsError, compact
+from sidelight.embedded.promql.histogram_means import mean_of_histograms, sum_of_histograms
+from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.native_histogram import NativeHistogram
+from sidelight.embedded.promql.native_histogram_annotations import (
+    NativeHistogramAnnotations,
+    name_of,
+)
+
+HISTOGRAM_AGGREGATIONS: Final[dict[str, Callable[[Iterable[NativeHistogram]], NativeHistogram]]] = {
+    "avg": mean_of_histograms,
+    "sum": sum_of_histograms,
+}
+_OF_ANY: Final = frozenset({"count", "group"})
+"""Aggregations for which a histogram is a sample as a number is."""
+
+
+def as_numbers(op: str, frame: Frame, notes: NativeHistogramAnnotations) -> Frame:
+    """Return the numbers that an aggregation takes; of histograms it takes only that they exist."""
+    if frame.histograms is None:
+        return frame
+    if op in _OF_ANY:
+        return Frame(frame.series, frame.values, frame.sampled)
+    if frame.has_histogram.any():
+        notes.ignored_in_aggregation(op)
+    return frame.numbers()
+
+
+def aggregate_histograms(
+    op: str,
+    frame: Frame,
+    grouping: Grouping,
+    usage: QueryUsage,
+    notes: NativeHistogramAnnotations,
+) -> Frame:
+    """Return the sum or mean of each group; none where a group has numbers and histograms."""
+    numbers, groups = (
+        aggregate(op, frame.numbers(), grouping, usage),
+        frame.series.grouped(grouping),
+    )
+    found = reduce_groups(groups, np.logical_or, frame.has_histogram)
+    mixed = found & numbers.present
+    if mixed.any():
+        notes.mixed_aggregation()
+    table, fold, size = np.full(found.shape, None), HISTOGRAM_AGGREGATIONS[op], 0
+    for group, rows in enumerate(np.split(groups.order, groups.starts[1:])):
+        for step in np.flatnonzero(found[group] & ~mixed[group]).tolist():
+            try:
+                made = table[group, step] = compact(fold(_column(frame, rows, step)))
+                size += made.size
+            except IncompatibleHistogramsError as error:
+                notes.incompatible(name_of(frame.series, rows[0]), error)
+        usage.check_samples(size)
+    return Frame(groups.series, numbers.values, numbers.present & ~mixed, table)
+
+
+def _column(frame: Frame, rows: np.ndarray, step: int) -> list[NativeHistogram]:
+    assert frame.histograms is not None  # noqa: S101 for mypy: as above
+    return [one for one in frame.histograms[rows, step] if one is not None]

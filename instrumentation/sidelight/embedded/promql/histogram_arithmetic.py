@@ -1,0 +1,222 @@
+"""Sums, differences and multiples of native histograms, as Prometheus computes them.
+
+https://github.com/prometheus/prometheus/blob/main/model/histogram/float_histogram.go
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from sidelight.embedded.promql.histogram_buckets import upper_bounds
+from sidelight.embedded.promql.native_histogram import (
+    NO_BUCKETS,
+    Buckets,
+    NativeHistogram,
+    ResetHint,
+)
+
+
+class IncompatibleHistogramsError(ValueError):
+    """Two histograms have no common buckets.
+
+    ``mixed``: one has custom bounds and the other has not; otherwise their custom bounds differ.
+    """
+
+    def __init__(self, *, mixed: bool) -> None:
+        super().__init__("mixed schemas" if mixed else "different custom bounds")
+        self.mixed = mixed
+
+
+def check_compatible(left: NativeHistogram, right: NativeHistogram) -> None:
+    """Raise `IncompatibleHistogramsError` if two histograms can't be added."""
+    if left.is_custom != right.is_custom:
+        raise IncompatibleHistogramsError(mixed=True)
+    if left.bounds != right.bounds:
+        raise IncompatibleHistogramsError(mixed=False)
+
+
+def add(left: NativeHistogram, right: NativeHistogram) -> NativeHistogram:
+    """Return the sum. `IncompatibleHistogramsError` if there is none."""
+    return replace(_combined(left, right, 1.0), hint=_hint_of_sum(left.hint, right.hint))
+
+
+def subtract(left: NativeHistogram, right: NativeHistogram) -> NativeHistogram:
+    """Return the difference. `IncompatibleHistogramsError` if there is none."""
+    return _combined(left, right, -1.0)
+
+
+def _hint_of_sum(left: ResetHint, right: ResetHint) -> ResetHint:
+    if left == right:
+        return left
+    return "gauge" if "gauge" in {left, right} else "unknown"
+
+
+def _combined(left: NativeHistogram, right: NativeHistogram, sign: float) -> NativeHistogram:
+    """Return the left histogram and ``sign`` times the right one, in the coarser schema."""
+    check_compatible(left, right)
+    left, zero_count = _with_common_zero_bucket(left, right)
+    schema, least = min(left.schema, right.schema), left.zero_threshold
+
+    def side(mine: Buckets, other: Buckets) -> Buckets:
+        coarse = coarser(other, right.schema - schema)
+        return _merged(coarser(mine, left.schema - schema), beyond(coarse, schema, least), sign)
+
+    return NativeHistogram(
+        schema,
+        left.count + sign * right.count,
+        left.sum + sign * right.sum,
+        least,
+        left.zero_count + sign * zero_count,
+        side(left.positive, right.positive),
+        side(left.negative, right.negative),
+        left.bounds,
+        left.hint,
+    )
+
+
+def _merged(mine: Buckets, other: Buckets, sign: float) -> Buckets:
+    if mine.indexes is other.indexes or np.array_equal(mine.indexes, other.indexes):
+        return Buckets(mine.indexes, mine.counts + sign * other.counts)
+    indexes = np.union1d(mine.indexes, other.indexes)
+    counts = np.zeros(len(indexes))
+    counts[indexes.searchsorted(mine.indexes)] = mine.counts
+    counts[indexes.searchsorted(other.indexes)] += sign * other.counts
+    return Buckets(indexes, counts)
+
+
+def coarser(buckets: Buckets, by: int) -> Buckets:
+    """Return the buckets of a schema that is lower ``by`` this number."""
+    if not by or not len(buckets):
+        return buckets
+    indexes = ((buckets.indexes - 1) >> by) + 1
+    starts = np.flatnonzero(np.diff(indexes, prepend=indexes[0] - 1))
+    return Buckets(indexes[starts], np.add.reduceat(buckets.counts, starts))
+
+
+def beyond(buckets: Buckets, schema: int, least: float) -> Buckets:
+    """Return the buckets that end after the zero bucket."""
+    if not least or not len(buckets):
+        return buckets
+    chosen = upper_bounds(schema, buckets.indexes) > least
+    return buckets if chosen.all() else Buckets(buckets.indexes[chosen], buckets.counts[chosen])
+
+
+def with_schema(histogram: NativeHistogram, schema: int) -> NativeHistogram:
+    """Return the histogram in a schema that is not finer."""
+    by = histogram.schema - schema
+    if not by:
+        return histogram
+    positive, negative = coarser(histogram.positive, by), coarser(histogram.negative, by)
+    return replace(histogram, schema=schema, positive=positive, negative=negative)
+
+
+def _with_common_zero_bucket(
+    left: NativeHistogram, right: NativeHistogram
+) -> tuple[NativeHistogram, float]:
+    """Return the left histogram with a zero bucket for both, and the right one's count in it."""
+    count, threshold = right.zero_count, right.zero_threshold
+    while threshold != left.zero_threshold:
+        if threshold < left.zero_threshold:
+            count, threshold = wider_zero_bucket(right, left.zero_threshold)
+        if threshold > left.zero_threshold:
+            left = _with_zero_bucket(left, threshold)
+    return left, count
+
+
+def _with_zero_bucket(histogram: NativeHistogram, least: float) -> NativeHistogram:
+    count, threshold = wider_zero_bucket(histogram, least)
+
+    def outside(buckets: Buckets) -> Buckets:
+        chosen = upper_bounds(histogram.schema, buckets.indexes - 1) >= threshold
+        return Buckets(buckets.indexes[chosen], buckets.counts[chosen])
+
+    positive, negative = outside(histogram.positive), outside(histogram.negative)
+    return compact(
+        replace(
+            histogram,
+            zero_count=count,
+            zero_threshold=threshold,
+            positive=positive,
+            negative=negative,
+        )
+    )
+
+
+def wider_zero_bucket(histogram: NativeHistogram, threshold: float) -> tuple[float, float]:
+    """Return the count and the threshold of a zero bucket with at least this threshold.
+
+    The threshold is raised to the end of a bucket that it would divide.
+    """
+    while True:
+        if threshold == histogram.zero_threshold:
+            return histogram.zero_count, threshold
+        count, end = histogram.zero_count, threshold
+        for buckets in (histogram.positive, histogram.negative):
+            inside = upper_bounds(histogram.schema, buckets.indexes - 1) < threshold
+            divided = inside & (buckets.counts != 0)
+            ends = upper_bounds(histogram.schema, buckets.indexes[divided])
+            end = max(end, ends.max(initial=end))
+            count += float(buckets.counts[inside].sum())
+        if end == threshold:
+            return count, threshold
+        threshold = end
+
+
+def scale(histogram: NativeHistogram, factor: float) -> NativeHistogram:
+    """Return a multiple."""
+    return _with_counts(
+        histogram,
+        histogram.count * factor,
+        histogram.sum * factor,
+        histogram.zero_count * factor,
+        Buckets(histogram.positive.indexes, histogram.positive.counts * factor),
+        Buckets(histogram.negative.indexes, histogram.negative.counts * factor),
+    )
+
+
+def divide(histogram: NativeHistogram, divisor: float) -> NativeHistogram:
+    """Return a quotient. Divided by 0, a histogram has no buckets but the zero bucket."""
+    count, total, zero_count = (
+        float(np.divide(one, divisor))
+        for one in (histogram.count, histogram.sum, histogram.zero_count)
+    )
+    positive, negative = (
+        Buckets(one.indexes, one.counts / divisor) if divisor else NO_BUCKETS
+        for one in (histogram.positive, histogram.negative)
+    )
+    return _with_counts(histogram, count, total, zero_count, positive, negative)
+
+
+def _with_counts(  # noqa: PLR0913, PLR0917 # all that can be multiplied
+    histogram: NativeHistogram,
+    count: float,
+    total: float,
+    zero_count: float,
+    positive: Buckets,
+    negative: Buckets,
+) -> NativeHistogram:
+    return NativeHistogram(
+        histogram.schema,
+        count,
+        total,
+        histogram.zero_threshold,
+        zero_count,
+        positive,
+        negative,
+        histogram.bounds,
+        histogram.hint,
+    )
+
+
+def compact(histogram: NativeHistogram) -> NativeHistogram:
+    """Return the histogram without its empty buckets."""
+    sides = histogram.positive, histogram.negative
+    if all(one.counts.all() for one in sides):
+        return histogram
+    positive, negative = map(_without_empty, sides)
+    return replace(histogram, positive=positive, negative=negative)
+
+
+def _without_empty(buckets: Buckets) -> Buckets:
+    chosen = buckets.counts != 0
+    return Buckets(buckets.indexes[chosen], buckets.counts[chosen])

@@ -1,0 +1,57 @@
+"""The increase of a native histogram between samples, with the resets between them."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from sidelight.embedded.promql.histogram_arithmetic import (
+    IncompatibleHistogramsError,
+    add,
+    subtract,
+    with_schema,
+)
+from sidelight.embedded.promql.histogram_resets import was_reset
+from sidelight.embedded.promql.native_histogram import NativeHistogram
+
+
+def gain_of_gauge(samples: Sequence[NativeHistogram]) -> NativeHistogram:
+    """Return the last sample less the first. `IncompatibleHistogramsError` if they differ."""
+    first, last = samples[0], samples[-1]
+    return _difference(last, first, min(first.schema, last.schema))
+
+
+class CounterSamples:
+    """The samples of one counter; ``resets``: the positions of those before which it was reset."""
+
+    def __init__(self, samples: Sequence[NativeHistogram]) -> None:
+        self.samples = samples
+        pairs = enumerate(pairwise(samples), 1)
+        self.resets = [at for at, (before, now) in pairs if was_reset(now, before)]
+
+    def gain(self, low: int, high: int) -> NativeHistogram:
+        """Return the increase over the samples from ``low`` up to ``high``, at least two.
+
+        `IncompatibleHistogramsError` if the samples after the first reset have other buckets.
+        """
+        first, last = self._first(low), self.samples[high - 1]
+        between = self.samples[low + 1 : high - 1]
+        if any(one.is_custom != first.is_custom for one in between):
+            raise IncompatibleHistogramsError(mixed=True)
+        schema = min(first.schema, last.schema, *(one.schema for one in between))
+        total = _difference(last, first, schema)
+        for at in self.resets:
+            if low + 1 < at < high:
+                total = add(total, self.samples[at - 1])
+        return total
+
+    def _first(self, low: int) -> NativeHistogram:
+        """Return the first sample; one without observations if a reset follows it."""
+        if low + 1 not in self.resets:
+            return self.samples[low]
+        second = self.samples[low + 1]
+        return NativeHistogram(second.schema, 0.0, 0.0, bounds=second.bounds)
+
+
+def _difference(last: NativeHistogram, first: NativeHistogram, schema: int) -> NativeHistogram:
+    if last.is_custom != first.is_custom:
+        raise IncompatibleHistogramsError(mixed=True)
+    return subtract(with_schema(last, schema), first)
