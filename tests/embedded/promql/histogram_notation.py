@@ -1,8 +1,8 @@
 """Native histograms as short texts, in the notation of promtool's unit tests.
 
 ``{{schema:3 sum:9.5 count:4 z_bucket:1 z_bucket_w:0.001 buckets:[1 0 2] offset:2}}``: the buckets
-from the index 2 on. ``n_buckets`` and ``n_offset`` are those below zero, ``custom_values:[1 2]`` are
-custom bounds.
+from the index 2 on. ``n_buckets`` and ``n_offset`` are those below zero, and ``custom_values``
+are custom bounds.
 https://prometheus.io/docs/prometheus/latest/configuration/unit_testing_rules/#series
 """
 

@@ -10,6 +10,7 @@ from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import Node, StringLiteral, value_type
 from sidelight.embedded.promql.evaluator import Evaluator, check_supported
 from sidelight.embedded.promql.frame import Bools, Frame, Ints, LabelSets, empty_frame
+from sidelight.embedded.promql.histogram_counts import selector_of_counts
 from sidelight.embedded.promql.limits import QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.selectors import SelectorCache, Windows
@@ -82,7 +83,7 @@ def instant_query(
     """
     node = checked_query(text, limits)
     steps = np.array([at], np.int64)
-    cache = SelectorCache(source, QueryUsage(limits))
+    cache = SelectorCache(source, QueryUsage(limits), selector_of_counts(node))
     evaluator = Evaluator(cache, annotations or Annotations(), steps, at, at)
     with np.errstate(all="ignore"):  # division by zero has a value in PromQL
         return _instant(node, evaluator, at)
@@ -108,7 +109,7 @@ def range_query(  # noqa: PLR0913, PLR0917 # the parameters of the HTTP API
     steps = start + step * np.arange(max(0, (end - start) // step + 1), dtype=np.int64)
     if not len(steps):
         return _matrix(empty_frame(0), steps)
-    cache = SelectorCache(source, usage)
+    cache = SelectorCache(source, usage, selector_of_counts(node))
     evaluator = Evaluator(cache, annotations or Annotations(), steps, start, end)
     with np.errstate(all="ignore"):  # as above
         return _ranged(node, evaluator)

@@ -100,7 +100,7 @@ class Evaluator:
             case MatrixSelector():
                 ends = self.selected_times(node.selector)
                 starts = ends - node.range
-                blocks = self.selector_cache.in_ranges(node.selector.matchers, starts, ends)
+                blocks = self.selector_cache.in_ranges(node.selector, starts, ends)
             case SubqueryExpr():
                 ends = self.selected_times(node)
                 starts = ends - node.range
@@ -136,7 +136,7 @@ class Evaluator:
         return [RangeSamples(frame.series, steps, frame.values, valid, table)]
 
     def _selector(self, node: VectorSelector) -> Frame:
-        return self.selector_cache.at_instants(node.matchers, self.selected_times(node))
+        return self.selector_cache.at_instants(node, self.selected_times(node))
 
     def _call(self, node: FunctionCall) -> Frame:
         return VECTOR_FUNCTIONS[node.name](self, node)

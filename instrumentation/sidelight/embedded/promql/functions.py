@@ -121,7 +121,7 @@ def _timestamp(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     arg = call.args[0]
     if isinstance(arg, VectorSelector):
         times = args.selected_times(arg)
-        frame = args.selector_cache.at_instants(arg.matchers, times, timestamps=True)
+        frame = args.selector_cache.at_instants(arg, times, timestamps=True)
         return frame.without_metadata().merged_per_step()
     frame = args.vector(arg)
     now = np.broadcast_to(args.steps / 1000, frame.values.shape)

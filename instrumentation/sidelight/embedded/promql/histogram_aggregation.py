@@ -1,13 +1,13 @@
 """Aggregations of vectors that have native histograms."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import numpy as np
 
 from sidelight.embedded.promql.aggregation import aggregate, reduce_groups
 from sidelight.embedded.promql.ast import Grouping
-from sidelight.embedded.promql.frame import Frame
+from sidelight.embedded.promql.frame import Frame, kept
 from sidelight.embedded.promql.histogram_arithmetic import IncompatibleHistogramsError, compact
 from sidelight.embedded.promql.histogram_means import mean_of_histograms, sum_of_histograms
 from sidelight.embedded.promql.limits import QueryUsage
@@ -16,6 +16,7 @@ from sidelight.embedded.promql.native_histogram_annotations import (
     NativeHistogramAnnotations,
     name_of,
 )
+from sidelight.embedded.promql.selectors import Index
 
 HISTOGRAM_AGGREGATIONS: Final[dict[str, Callable[[Iterable[NativeHistogram]], NativeHistogram]]] = {
     "avg": mean_of_histograms,
@@ -44,26 +45,39 @@ def aggregate_histograms(
     notes: NativeHistogramAnnotations,
 ) -> Frame:
     """Return the sum or mean of each group; none where a group has numbers and histograms."""
-    numbers, groups = (
-        aggregate(op, frame.numbers(), grouping, usage),
-        frame.series.grouped(grouping),
-    )
+    numbers = aggregate(op, frame.numbers(), grouping, usage)
+    groups = frame.series.grouped(grouping)
     found = reduce_groups(groups, np.logical_or, frame.has_histogram)
     mixed = found & numbers.present
     if mixed.any():
         notes.mixed_aggregation()
-    table, fold, size = np.full(found.shape, None), HISTOGRAM_AGGREGATIONS[op], 0
+    table, size = np.full(found.shape, None), 0
     for group, rows in enumerate(np.split(groups.order, groups.starts[1:])):
-        for step in np.flatnonzero(found[group] & ~mixed[group]).tolist():
-            try:
-                made = table[group, step] = compact(fold(_column(frame, rows, step)))
-                size += made.size
-            except IncompatibleHistogramsError as error:
-                notes.incompatible(name_of(frame.series, rows[0]), error)
+        for step in np.flatnonzero(found[group]).tolist():
+            made = table[group, step] = _folded(op, frame, rows, step, notes)
+            size += made.size if made else 0
         usage.check_samples(size)
-    return Frame(groups.series, numbers.values, numbers.present & ~mixed, table)
+    return Frame(groups.series, numbers.values, numbers.present & ~mixed, kept(table, ~mixed))
 
 
-def _column(frame: Frame, rows: np.ndarray, step: int) -> list[NativeHistogram]:
+def _folded(
+    op: str, frame: Frame, rows: Index, step: int, notes: NativeHistogramAnnotations
+) -> NativeHistogram | None:
+    """Compute the sum or mean of some rows; None if a number is first, or if there is none."""
     assert frame.histograms is not None  # noqa: S101 for mypy: as above
-    return [one for one in frame.histograms[rows, step] if one is not None]
+    column = frame.histograms[:, step]
+    there = rows[frame.sampled[rows, step]].tolist()
+    taken: list[int] = []
+
+    def histograms() -> Iterator[NativeHistogram]:
+        for row in there:
+            if column[row] is not None:
+                taken.append(row)
+                yield column[row]
+
+    try:
+        fold = HISTOGRAM_AGGREGATIONS[op]
+        return None if column[there[0]] is None else compact(fold(histograms()))
+    except IncompatibleHistogramsError as error:
+        notes.incompatible(name_of(frame.series, taken[-1]), error)
+        return None

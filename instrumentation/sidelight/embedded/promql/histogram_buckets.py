@@ -53,16 +53,17 @@ def _fractions(schema: int) -> Floats:
     return np.array([2.0 ** (part / size) for part in range(size)])
 
 
-def bounded_buckets(histogram: NativeHistogram) -> BoundedBuckets:
-    """Return all buckets; those that overlap with the zero bucket begin where it ends."""
+def bounded_buckets(histogram: NativeHistogram, *, overlap: bool = False) -> BoundedBuckets:
+    """Return all buckets; those that ``overlap`` with the zero bucket begin there or at its end."""
     if histogram.is_custom:
         return _custom(histogram)
-    least, schema = histogram.zero_threshold, histogram.schema
+    zero_end, schema = histogram.zero_threshold, histogram.schema
+    least = 0.0 if overlap else zero_end
     high, low = histogram.positive, histogram.negative
     starts, ends = (upper_bounds(schema, high.indexes - less) for less in (1, 0))
     near, far = (upper_bounds(schema, low.indexes[::-1] - less) for less in (1, 0))
     zero = [histogram.zero_count] if histogram.zero_count > 0 else []
-    threshold = [least] * len(zero)
+    threshold = [zero_end] * len(zero)
     kinds = np.repeat(np.array([RIGHT_OPEN, CLOSED, LEFT_OPEN]), [len(low), len(zero), len(high)])
     return BoundedBuckets(
         np.concatenate([-far, np.negative(threshold), np.maximum(starts, least)]),
@@ -84,7 +85,7 @@ _BRACKETS: Final = {LEFT_OPEN: ("(", "]"), RIGHT_OPEN: ("[", ")"), CLOSED: ("[",
 
 def format_histogram(histogram: NativeHistogram) -> str:
     """Return a histogram as Prometheus writes it into a label."""
-    columns = (column.tolist() for column in bounded_buckets(histogram).populated())
+    columns = (column.tolist() for column in bounded_buckets(histogram, overlap=True).populated())
     count, total = format_general(histogram.count), format_general(histogram.sum)
     parts = [f"count:{count}, sum:{total}", *map(_format_bucket, *columns)]
     return f"{{{', '.join(parts)}}}"

@@ -14,8 +14,8 @@ def sum_of_histograms(histograms: Iterable[NativeHistogram]) -> NativeHistogram:
 
 def mean_of_histograms(histograms: Iterable[NativeHistogram]) -> NativeHistogram:
     """Return the mean of at least one, which is updated with each of the others."""
-    first, *others = histograms
-    mean = first
-    for count, one in enumerate(others, 2):
+    found = iter(histograms)
+    mean = next(found)
+    for count, one in enumerate(found, 2):
         mean = add(mean, subtract(divide(one, count), divide(mean, count)))
     return mean

@@ -25,7 +25,7 @@ from sidelight.embedded.promql.native_histogram_annotations import (
     name_of,
 )
 from sidelight.embedded.promql.range_functions import extrapolation, range_seconds
-from sidelight.embedded.promql.selectors import Windows
+from sidelight.embedded.promql.selectors import Windows, cumulative_count
 
 Samples = Sequence[NativeHistogram]
 OfWindow = Callable[[int, int], NativeHistogram]
@@ -89,21 +89,22 @@ def _increased(
     windows: Windows, numbers: Frame, notes: NativeHistogramAnnotations, *, per_second: bool
 ) -> Frame:
     """Return the increase of counters, extrapolated to the whole windows."""
-    _warn_of_gauges(windows, windows.of_histograms.present(2), notes)
     seconds = range_seconds(windows) if per_second else 1.0
-    return _extrapolated(windows, numbers, notes, lambda rows: CounterSamples(rows).gain, seconds)
+    made = _extrapolated(windows, numbers, notes, lambda row: CounterSamples(row).gain, seconds)
+    gauges = made.has_histogram & _has_gauge(windows)
+    notes.of_rows(windows.series, gauges, notes.not_a_counter)
+    return made
 
 
 def _delta(windows: Windows, numbers: Frame, notes: NativeHistogramAnnotations) -> Frame:
-    found = windows.of_histograms
-    ends = np.array([found.take(at, windows.histograms) for at in (found.first, found.last)])
-    counters = _any_of(ends, found.present(2), _is_no_gauge)
-    notes.of_rows(windows.series, counters, notes.not_a_gauge)
-
     def of_row(samples: Samples) -> OfWindow:
         return lambda low, high: gain_of_gauge(samples[low:high])
 
-    return _extrapolated(windows, numbers, notes, of_row, 1.0)
+    made, found = _extrapolated(windows, numbers, notes, of_row, 1.0), windows.of_histograms
+    ends = np.array([found.take(at, windows.histograms) for at in (found.first, found.last)])
+    counters = _any_of(ends, made.has_histogram, _is_no_gauge)
+    notes.of_rows(windows.series, counters, notes.not_a_gauge)
+    return made
 
 
 def _extrapolated(
@@ -123,16 +124,12 @@ def _extrapolated(
     return replace(numbers, histograms=table)
 
 
-def _warn_of_gauges(windows: Windows, chosen: Bools, notes: NativeHistogramAnnotations) -> None:
-    """Warn where a window of a counter has a gauge."""
+def _has_gauge(windows: Windows) -> Bools:
+    """Return which windows have a histogram that is a gauge."""
     assert windows.histograms is not None  # noqa: S101 for mypy: as in every function here
-    gauges = np.array(
-        [[one is not None and _is_gauge(one) for one in row] for row in windows.histograms]
-    )
-    if gauges.any():
-        sums = np.cumsum(np.pad(gauges, ((0, 0), (1, 0))), axis=1)
-        here = chosen & (sums[:, windows.high] > sums[:, windows.low])
-        notes.of_rows(windows.series, here, notes.not_a_counter)
+    cells = [[one is not None and _is_gauge(one) for one in row] for row in windows.histograms]
+    sums = cumulative_count(np.array(cells))
+    return np.asarray(sums[:, windows.high] > sums[:, windows.low])
 
 
 def _any_of(ends: Histograms, chosen: Bools, judge: Callable[[NativeHistogram], bool]) -> Bools:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.embedded.promql.ast import VectorSelector
 from sidelight.embedded.promql.frame import (
     Bools,
     Floats,
@@ -21,6 +22,7 @@ from sidelight.embedded.promql.frame import (
     sorted_label_sets,
     stacked_frames,
 )
+from sidelight.embedded.promql.histogram_counts import without_buckets
 from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.storage import (
     ABSENT_BITS,
@@ -236,21 +238,27 @@ class SelectedBlock:
 
 
 class SelectorCache:
-    """What a query has selected so far: the same selector does not read the source twice."""
+    """What a query has selected so far: the same selector does not read the source twice.
 
-    def __init__(self, source: Source, usage: QueryUsage) -> None:
+    ``of_counts``: the selector of which the query needs no buckets.
+    """
+
+    def __init__(
+        self, source: Source, usage: QueryUsage, of_counts: VectorSelector | None = None
+    ) -> None:
         self.source = source
         self.usage = usage
-        self._found: dict[tuple[tuple[LabelMatcher, ...], int, int], list[SelectedBlock]] = {}
+        self._of_counts = of_counts
+        self._found: dict[tuple[tuple[LabelMatcher, ...], int, int, bool], list[SelectedBlock]] = {}
 
-    def select(
-        self, matchers: tuple[LabelMatcher, ...], after: int, until: int
-    ) -> list[SelectedBlock]:
+    def select(self, selector: VectorSelector, after: int, until: int) -> list[SelectedBlock]:
         """Return the blocks, not empty, with samples of ``after`` < time <= ``until``."""
-        key = matchers, after, until
+        counts = selector is self._of_counts
+        key = selector.matchers, after, until, counts
         if key not in self._found:
             self.usage.check_time()
-            self._found[key] = list(self._blocks(self.source.select(*key)))
+            found = self.source.select(*key[:3])
+            self._found[key] = list(self._blocks(map(without_buckets, found) if counts else found))
         return self._found[key]
 
     def _blocks(self, found: Iterable[SampleBlock]) -> Iterator[SelectedBlock]:
@@ -262,22 +270,20 @@ class SelectorCache:
             if one.values.size:
                 yield SelectedBlock(sorted_label_sets(one.labels), one)
 
-    def in_ranges(
-        self, matchers: tuple[LabelMatcher, ...], starts: Ints, ends: Ints
-    ) -> list[RangeSamples]:
+    def in_ranges(self, selector: VectorSelector, starts: Ints, ends: Ints) -> list[RangeSamples]:
         """Return the samples for a function of a range vector."""
-        found = self.select(matchers, int(starts.min()), int(ends.max()))
+        found = self.select(selector, int(starts.min()), int(ends.max()))
         return [range_samples(one.series, one.block) for one in found]
 
     def at_instants(
-        self, matchers: tuple[LabelMatcher, ...], ends: Ints, *, timestamps: bool = False
+        self, selector: VectorSelector, ends: Ints, *, timestamps: bool = False
     ) -> Frame:
         """Return at each step the newest sample that is not too old, of series that have not ended.
 
         With ``timestamps`` the values are the samples' own times, in seconds.
         """
         lookback = self.usage.limits.lookback
-        found = self.select(matchers, int(ends.min()) - lookback, int(ends.max()))
+        found = self.select(selector, int(ends.min()) - lookback, int(ends.max()))
         self.usage.check_samples(sum(len(one.series) for one in found) * len(ends))
         return stacked_frames(
             [_instant_samples(one, ends, lookback, timestamps=timestamps) for one in found],
