@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sidelight.embedded.history.encoding import EXACT, WIDTHS
 from sidelight.embedded.promql.native_histogram import Buckets, NativeHistogram, ResetHint
 
-_OVERHEAD: Final = 350
+_OVERHEAD: Final = 250
 """The bytes of a packed histogram besides its counts."""
 _LAYOUT_OVERHEAD: Final = 600
 """The bytes of a layout besides its indexes and bounds."""

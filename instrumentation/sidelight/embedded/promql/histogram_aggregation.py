@@ -1,6 +1,6 @@
 """Aggregations of vectors that have native histograms."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -8,7 +8,11 @@ import numpy as np
 from sidelight.embedded.promql.aggregation import aggregate, reduce_groups
 from sidelight.embedded.promql.ast import Grouping
 from sidelight.embedded.promql.frame import Frame, kept
-from sidelight.embedded.promql.histogram_arithmetic import IncompatibleHistogramsError, compact
+from sidelight.embedded.promql.histogram_arithmetic import (
+    IncompatibleHistogramsError,
+    are_compatible,
+    compact,
+)
 from sidelight.embedded.promql.histogram_means import mean_of_histograms, sum_of_histograms
 from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.native_histogram import NativeHistogram
@@ -18,7 +22,7 @@ from sidelight.embedded.promql.native_histogram_annotations import (
 )
 from sidelight.embedded.promql.selectors import Index
 
-HISTOGRAM_AGGREGATIONS: Final[dict[str, Callable[[Iterable[NativeHistogram]], NativeHistogram]]] = {
+HISTOGRAM_AGGREGATIONS: Final[dict[str, Callable[[Sequence[NativeHistogram]], NativeHistogram]]] = {
     "avg": mean_of_histograms,
     "sum": sum_of_histograms,
 }
@@ -66,18 +70,14 @@ def _folded(
     """Compute the sum or mean of some rows; None if a number is first, or if there is none."""
     assert frame.histograms is not None  # noqa: S101 for mypy: as above
     column = frame.histograms[:, step]
-    there = rows[frame.sampled[rows, step]].tolist()
-    taken: list[int] = []
-
-    def histograms() -> Iterator[NativeHistogram]:
-        for row in there:
-            if column[row] is not None:
-                taken.append(row)
-                yield column[row]
-
+    rows = rows[frame.sampled[rows, step]]
+    first = column[rows[0]]
+    if first is None:
+        return None
+    found = [one for one in column[rows] if one is not None]
     try:
-        fold = HISTOGRAM_AGGREGATIONS[op]
-        return None if column[there[0]] is None else compact(fold(histograms()))
+        return compact(HISTOGRAM_AGGREGATIONS[op](found))
     except IncompatibleHistogramsError as error:
-        notes.incompatible(name_of(frame.series, taken[-1]), error)
+        others = [one is not None and not are_compatible(first, one) for one in column[rows]]
+        notes.incompatible(name_of(frame.series, rows[others.index(True)]), error)
         return None

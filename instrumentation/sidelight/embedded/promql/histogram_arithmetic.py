@@ -4,16 +4,21 @@ https://github.com/prometheus/prometheus/blob/main/model/histogram/float_histogr
 """
 
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sidelight.embedded.promql.histogram_buckets import upper_bounds
+from sidelight.embedded.promql.histogram_buckets import first_index_beyond, upper_bounds
 from sidelight.embedded.promql.native_histogram import (
     NO_BUCKETS,
     Buckets,
     NativeHistogram,
     ResetHint,
 )
+
+_NEAR: Final = 16
+"""So many times as far from each other as they are many, indexes are near each other."""
 
 
 class IncompatibleHistogramsError(ValueError):
@@ -27,22 +32,19 @@ class IncompatibleHistogramsError(ValueError):
         self.mixed = mixed
 
 
-def check_compatible(left: NativeHistogram, right: NativeHistogram) -> None:
-    """Raise `IncompatibleHistogramsError` if two histograms can't be added."""
-    if left.is_custom != right.is_custom:
-        raise IncompatibleHistogramsError(mixed=True)
-    if left.bounds != right.bounds:
-        raise IncompatibleHistogramsError(mixed=False)
+def are_compatible(left: NativeHistogram, right: NativeHistogram) -> bool:
+    """Return whether two histograms can be added."""
+    return left.is_custom == right.is_custom and left.bounds == right.bounds
 
 
 def add(left: NativeHistogram, right: NativeHistogram) -> NativeHistogram:
     """Return the sum. `IncompatibleHistogramsError` if there is none."""
-    return replace(_combined(left, right, 1.0), hint=_hint_of_sum(left.hint, right.hint))
+    return _combined(left, right, 1.0, _hint_of_sum(left.hint, right.hint))
 
 
 def subtract(left: NativeHistogram, right: NativeHistogram) -> NativeHistogram:
     """Return the difference. `IncompatibleHistogramsError` if there is none."""
-    return _combined(left, right, -1.0)
+    return _combined(left, right, -1.0, left.hint)
 
 
 def _hint_of_sum(left: ResetHint, right: ResetHint) -> ResetHint:
@@ -51,9 +53,12 @@ def _hint_of_sum(left: ResetHint, right: ResetHint) -> ResetHint:
     return "gauge" if "gauge" in {left, right} else "unknown"
 
 
-def _combined(left: NativeHistogram, right: NativeHistogram, sign: float) -> NativeHistogram:
+def _combined(
+    left: NativeHistogram, right: NativeHistogram, sign: float, hint: ResetHint
+) -> NativeHistogram:
     """Return the left histogram and ``sign`` times the right one, in the coarser schema."""
-    check_compatible(left, right)
+    if not are_compatible(left, right):
+        raise IncompatibleHistogramsError(mixed=left.is_custom != right.is_custom)
     left, zero_count = _with_common_zero_bucket(left, right)
     schema, least = min(left.schema, right.schema), left.zero_threshold
 
@@ -70,18 +75,30 @@ def _combined(left: NativeHistogram, right: NativeHistogram, sign: float) -> Nat
         side(left.positive, right.positive),
         side(left.negative, right.negative),
         left.bounds,
-        left.hint,
+        hint,
     )
 
 
 def _merged(mine: Buckets, other: Buckets, sign: float) -> Buckets:
-    if mine.indexes is other.indexes or np.array_equal(mine.indexes, other.indexes):
+    if mine.has_indexes_of(other):
         return Buckets(mine.indexes, mine.counts + sign * other.counts)
-    indexes = np.union1d(mine.indexes, other.indexes)
+    indexes = _union(mine, other)
     counts = np.zeros(len(indexes))
     counts[indexes.searchsorted(mine.indexes)] = mine.counts
     counts[indexes.searchsorted(other.indexes)] += sign * other.counts
     return Buckets(indexes, counts)
+
+
+def _union(mine: Buckets, other: Buckets) -> NDArray[np.int32]:
+    """Return the indexes of both: by a table if they are near each other, which is faster."""
+    pair = [one.indexes for one in (mine, other) if len(one)]
+    low, high = min(int(one[0]) for one in pair), max(int(one[-1]) for one in pair)
+    if high - low > _NEAR * (len(mine) + len(other)):
+        return np.union1d(mine.indexes, other.indexes)
+    listed = np.zeros(high - low + 1, bool)
+    for one in pair:
+        listed[one - low] = True
+    return listed.nonzero()[0].astype(np.int32) + np.int32(low)
 
 
 def coarser(buckets: Buckets, by: int) -> Buckets:
@@ -97,8 +114,8 @@ def beyond(buckets: Buckets, schema: int, least: float) -> Buckets:
     """Return the buckets that end after the zero bucket."""
     if not least or not len(buckets):
         return buckets
-    chosen = upper_bounds(schema, buckets.indexes) > least
-    return buckets if chosen.all() else Buckets(buckets.indexes[chosen], buckets.counts[chosen])
+    first = buckets.indexes.searchsorted(first_index_beyond(schema, least))
+    return Buckets(buckets.indexes[first:], buckets.counts[first:]) if first else buckets
 
 
 def with_schema(histogram: NativeHistogram, schema: int) -> NativeHistogram:

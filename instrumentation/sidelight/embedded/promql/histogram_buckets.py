@@ -1,5 +1,6 @@
 """The boundaries of a native histogram's buckets."""
 
+import math
 import sys
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -45,6 +46,14 @@ def upper_bounds(schema: int, indexes: NDArray[np.int32]) -> Floats:
         ends: Floats = np.ldexp(fractions, exponents.astype(np.int32))
     ends[(fractions == 1) & (exponents == _OVERFLOW)] = sys.float_info.max
     return ends
+
+
+@lru_cache(maxsize=256)
+def first_index_beyond(schema: int, least: float) -> int:
+    """Return the lowest index of a positive bucket that ends after a number."""
+    about = math.floor(math.log2(least) * 2.0**schema)
+    near = np.arange(about - 2, about + 4, dtype=np.int32)
+    return int(near[(upper_bounds(schema, near) > least).argmax()])
 
 
 @lru_cache(maxsize=16)

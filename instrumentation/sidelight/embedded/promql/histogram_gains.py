@@ -10,7 +10,7 @@ from sidelight.embedded.promql.histogram_arithmetic import (
     with_schema,
 )
 from sidelight.embedded.promql.histogram_resets import was_reset
-from sidelight.embedded.promql.native_histogram import NativeHistogram
+from sidelight.embedded.promql.native_histogram import CUSTOM_BOUNDS, NativeHistogram
 
 
 def gain_of_gauge(samples: Sequence[NativeHistogram]) -> NativeHistogram:
@@ -25,6 +25,8 @@ class CounterSamples:
     def __init__(self, samples: Sequence[NativeHistogram]) -> None:
         self.samples = samples
         pairs = enumerate(pairwise(samples), 1)
+        self.schemas = [one.schema for one in samples]
+        self.uniform = len(set(self.schemas)) == 1
         self.resets = [at for at, (before, now) in pairs if was_reset(now, before)]
 
     def gain(self, low: int, high: int) -> NativeHistogram:
@@ -33,15 +35,19 @@ class CounterSamples:
         `IncompatibleHistogramsError` if the samples after the first reset have other buckets.
         """
         first, last = self._first(low), self.samples[high - 1]
-        between = self.samples[low + 1 : high - 1]
-        if any(one.is_custom != first.is_custom for one in between):
-            raise IncompatibleHistogramsError(mixed=True)
-        schema = min(first.schema, last.schema, *(one.schema for one in between))
+        schema = first.schema if self.uniform else self._coarsest(first, low, high)
         total = _difference(last, first, schema)
         for at in self.resets:
             if low + 1 < at < high:
                 total = add(total, self.samples[at - 1])
         return total
+
+    def _coarsest(self, first: NativeHistogram, low: int, high: int) -> int:
+        """Return the coarsest schema of samples."""
+        schemas = {first.schema, *self.schemas[low + 1 : high]}
+        if CUSTOM_BOUNDS in schemas and len(schemas) > 1:
+            raise IncompatibleHistogramsError(mixed=True)
+        return min(schemas)
 
     def _first(self, low: int) -> NativeHistogram:
         """Return the first sample; one without observations if a reset follows it."""

@@ -1,21 +1,20 @@
 """Sums and means of several native histograms, in Prometheus's order of operations."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import reduce
 
 from sidelight.embedded.promql.histogram_arithmetic import add, divide, subtract
 from sidelight.embedded.promql.native_histogram import NativeHistogram
 
 
-def sum_of_histograms(histograms: Iterable[NativeHistogram]) -> NativeHistogram:
+def sum_of_histograms(histograms: Sequence[NativeHistogram]) -> NativeHistogram:
     """Return the sum of at least one. `IncompatibleHistogramsError` if there is none."""
     return reduce(add, histograms)
 
 
-def mean_of_histograms(histograms: Iterable[NativeHistogram]) -> NativeHistogram:
+def mean_of_histograms(histograms: Sequence[NativeHistogram]) -> NativeHistogram:
     """Return the mean of at least one, which is updated with each of the others."""
-    found = iter(histograms)
-    mean = next(found)
-    for count, one in enumerate(found, 2):
+    mean, *others = histograms
+    for count, one in enumerate(others, 2):
         mean = add(mean, subtract(divide(one, count), divide(mean, count)))
     return mean

@@ -46,7 +46,7 @@ def _bucket_fell(current: NativeHistogram, previous: NativeHistogram) -> bool:
 
 def _fell(now: Buckets, before: Buckets) -> bool:
     """Return whether a count is lower, or a bucket that had a count is missing."""
-    if now.indexes is before.indexes or np.array_equal(now.indexes, before.indexes):
+    if now.has_indexes_of(before):
         return bool((now.counts < before.counts).any())
     if not len(now):
         return bool(before.counts.any())

@@ -29,11 +29,15 @@ class Buckets:
     def __len__(self) -> int:
         return len(self.indexes)
 
+    def has_indexes_of(self, other: "Buckets") -> bool:
+        """Return whether both list the same buckets."""
+        mine, others = self.indexes, other.indexes
+        return mine is others or (len(mine) == len(others) and bool((mine == others).all()))
+
     def same(self, other: "Buckets") -> bool:
         """Return whether both list the same buckets, with counts of the same bits."""
-        return np.array_equal(self.indexes, other.indexes) and np.array_equal(
-            self.counts.view(np.int64), other.counts.view(np.int64)
-        )
+        bits, others = self.counts.view(np.int64), other.counts.view(np.int64)
+        return self.has_indexes_of(other) and bool((bits == others).all())
 
 
 def listed_buckets(pairs: Iterable[tuple[int, float]]) -> Buckets:

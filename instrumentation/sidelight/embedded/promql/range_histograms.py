@@ -119,8 +119,8 @@ def _extrapolated(
     factors = np.broadcast_to(extrapolation(found) / seconds, windows.shape)
     table = _computed(windows, alone, of_row, notes)
     for row, step in np.argwhere(exist(table)).tolist():
-        gain = compact(replace(table[row, step], hint="gauge"))
-        table[row, step] = scale(gain, float(factors[row, step]))
+        gain = scale(compact(table[row, step]), float(factors[row, step]))
+        table[row, step] = replace(gain, hint="gauge")
     return replace(numbers, histograms=table)
 
 
