@@ -116,10 +116,11 @@ $(NEWEST)/.benchmarks: $(NEWEST)/.package benchmarks/requirements.txt
 .PHONY: system
 system:  ## Debian packages that tests use (promtool, PostgreSQL, Chromium and others), when root on Debian
 	@.ci/system promtool=prometheus amtool=prometheus-alertmanager systemd-analyze=systemd \
-	  redis-server=redis-server pg_ctlcluster=postgresql chromium=chromium
+	  redis-server=redis-server pg_ctlcluster=postgresql chromium=chromium protoc=protobuf-compiler
 	@.ci/newer prometheus forky
 	@.ci/newer promtool forky
 	@.ci/newer victoria-metrics forky
+	@.ci/newer golang-github-prometheus-client-model-dev forky
 
 # --- checks ---
 

@@ -131,7 +131,7 @@ def measured(setup: Setup, seconds: float) -> Shares:
         after, burnt_then = _busy(server), float(server.get("/burnt"))
     grown = {route: percent * (value - before[route]) for route, value in after.items()}
     truth = percent * (burnt_then - burnt)
-    return Shares(setup, truth, grown[BURN], grown.get(WAITS, 0.0), sum(grown.values()))
+    return Shares(setup, truth, grown.get(BURN, 0.0), grown.get(WAITS, 0.0), sum(grown.values()))
 
 
 def _busy(server: Server) -> defaultdict[str, float]:

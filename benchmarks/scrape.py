@@ -21,11 +21,17 @@ OPENMETRICS = {
     "Accept": "application/openmetrics-text;version=1.0.0",
     "Accept-Encoding": "identity",
 }
+PROTOBUF = {
+    "Accept": "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
+    "encoding=delimited",
+    "Accept-Encoding": "identity",
+}
 WAYS = {
     "no scrape": None,
     "text": TEXT,
     "text, gzip": {**TEXT, "Accept-Encoding": "gzip"},
     "OpenMetrics": OPENMETRICS,
+    "protobuf": PROTOBUF,
 }
 SETTLE_SECONDS = 0.02
 

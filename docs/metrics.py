@@ -10,8 +10,8 @@ HEAD = """\
 # Metrics
 
 The names are those of Prometheus. Durations are in seconds, sizes in bytes. A series exists from
-the first event that it counts. Two metrics start at zero for every route: requests with status
-500, and slow requests.
+the first event that it counts. Three metrics start at zero for every route: requests with status
+500, slow requests, and responses over a latency objective.
 
 | metric | kind | labels | meaning |
 | --- | --- | --- | --- |

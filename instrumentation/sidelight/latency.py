@@ -5,7 +5,7 @@ for that bucket; so it imports nothing of either.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -52,11 +52,6 @@ def latency(key: str, given: Any) -> Latency:
     return Latency(_share(key, given, found[1], LATENCY_EXAMPLE), seconds)
 
 
-def latencies(slo: Any) -> tuple[float, ...]:
-    """Every latency of the table ``slo``, in seconds: what must be a bucket."""
-    return tuple(float(latency(*pair).seconds) for pair in _pairs(slo))
-
-
 def routes(slo: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The tables ``slo.route``. Raises `SettingsError`, also for an unknown key."""
     given = slo.get("route", [])
@@ -78,15 +73,6 @@ def table(slo: Any) -> Mapping[str, Any]:
         raise SettingsError("slo", slo, "must be a table", SLO_EXAMPLE)
     only_known("slo.", slo, KEYS, AVAILABILITY_EXAMPLE)
     return slo
-
-
-def _pairs(slo: Any) -> Iterator[tuple[str, Any]]:
-    slo = table(slo)
-    if "latency" in slo:
-        yield "slo.latency", slo["latency"]
-    for route in routes(slo):
-        if "latency" in route:
-            yield f"{place(route)}.latency", route["latency"]
 
 
 def _share(key: str, given: Any, text: Any, example: str) -> Decimal:

@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
@@ -13,7 +13,8 @@ from sidelight import bearer_token, settings_file
 from sidelight.contract import DURATION_BUCKETS
 from sidelight.environ_text import utf8
 from sidelight.errors import SettingsError
-from sidelight.latency import latencies
+from sidelight.latency_objectives import LatencyObjectives
+from sidelight.latency_objectives import read as read_latencies
 from sidelight.nearest import route_problem, unknown
 from sidelight.settings_file import SettingsFile
 
@@ -48,6 +49,7 @@ class Options(TypedDict, total=False):
     ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label sets a
     worker keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0
     for none. ``directory``: the directory that the workers share, if a sidecar is to read it too.
+    ``created_series``: say in OpenMetrics when each counter and histogram began (``_created``).
     ``service``: the service's name; ``service_version``: its release. ``queue_header``: the header
     in which a trusted proxy says when it received a request. ``registry``: the
     ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default
@@ -67,6 +69,7 @@ class Options(TypedDict, total=False):
     max_series: int
     phase_sample_interval: int
     directory: str | os.PathLike[str]
+    created_series: bool
     service: str
     service_version: str
     queue_header: str
@@ -79,7 +82,8 @@ class Settings:
 
     Times are in seconds. ``slow_request_threshold`` maps ``"METHOD /template"`` (without
     ``root_path``), or ``"*"``, to a threshold; ``buckets`` holds every threshold, and the
-    latency of every objective, as a boundary. ``file`` is the file that was read.
+    latency of every objective, as a boundary. ``latency_objectives`` are those of the file that
+    was read, ``file``.
     """
 
     slow_request_threshold: Mapping[str, float]
@@ -95,10 +99,12 @@ class Settings:
     max_series: int = 4000
     phase_sample_interval: int = 100
     directory: str | None = None
+    created_series: bool = False
     service: str | None = None
     service_version: str | None = None
     queue_header: str | None = None
     registry: Any = None
+    latency_objectives: LatencyObjectives = field(default_factory=LatencyObjectives)
     file: SettingsFile | None = None
 
 
@@ -125,10 +131,15 @@ def load(
     values["first_byte"] = _with_thresholds(values.pop("first_byte", {}), slow)
     slow = {EVERY_ROUTE: 1.0, **slow}
     bounds = {*values.pop("buckets", DURATION_BUCKETS), *slow.values()}
-    if "slo" in file.table:
-        bounds.update(latencies(file.table["slo"]))
-    buckets = tuple(sorted(bounds))
-    return Settings(slow_request_threshold=slow, buckets=buckets, file=file, **values)
+    objectives = read_latencies(file.table.get("slo", {}))
+    buckets = tuple(sorted({*bounds, *objectives.seconds}))
+    return Settings(
+        slow_request_threshold=slow,
+        buckets=buckets,
+        latency_objectives=objectives,
+        file=file,
+        **values,
+    )
 
 
 def given(
@@ -399,6 +410,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "max_series": _max_series,
     "phase_sample_interval": _phases,
     "directory": _directory,
+    "created_series": _switch,
     "service": _text,
     "service_version": _version,
     "queue_header": _field_name,

@@ -13,6 +13,7 @@ from functools import lru_cache
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 """Names of metrics and labels that need no escaping."""
+_SUFFIXES = {"counter": "_total", "info": "_info"}
 
 
 class ExpositionFormat(Enum):
@@ -20,6 +21,10 @@ class ExpositionFormat(Enum):
 
     TEXT = "text/plain; version=0.0.4; charset=utf-8"
     OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    PROTOBUF = (
+        "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; "
+        "encoding=delimited"
+    )
 
 
 class Escaping(Enum):
@@ -96,7 +101,12 @@ def header(name: str, kind: str, text: str, unit: str, form: ExpositionFormat) -
 
 def family_name(name: str, kind: str) -> str:
     """OpenMetrics names a family without the suffix of its samples."""
-    return name.removesuffix({"counter": "_total", "info": "_info"}.get(kind, ""))
+    return name.removesuffix(_SUFFIXES.get(kind, ""))
+
+
+def suffixed_name(name: str, kind: str, escaping: Escaping = Escaping.UNDERSCORES) -> str:
+    """The inverse of `family_name`, escaped, but for the suffix: parsers know it."""
+    return escaped_name(name, escaping) + _SUFFIXES.get(kind, "")
 
 
 def label_set(pairs: Iterable[tuple[str, str]], escaping: Escaping = Escaping.UNDERSCORES) -> str:
@@ -116,6 +126,11 @@ def label_name(name: str, escaping: Escaping) -> str:
 def escaped(text: str) -> str:
     """Text as it stands between double quotes: a label's value, or a string in PromQL."""
     return text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+
+
+def literal(text: str) -> str:
+    """An RE2 regular expression that matches this text and nothing else."""
+    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)
 
 
 def encodable(text: str) -> str:

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight.asgi.code_lines import NO_PYTHON, lines_of
 from sidelight.asgi.loop_blocks import scope_of
+from tests.hostile import Hostile
 
 Look = Callable[..., None]
 
@@ -179,3 +180,24 @@ def test_the_script_that_started_the_server_is_never_shown() -> None:
     script = {"__name__": "__main__", "asyncio": asyncio, "main": main}
     exec(compile("asyncio.run(main())", "/opt/shop/bin/granian", "exec"), script)  # noqa: S102
     assert found == [(NO_PYTHON,)]
+
+
+VALUES = {
+    "hostile": Hostile(),
+    "list": {"type": []},
+    "hostile_type": {"type": Hostile()},
+    "empty": {},
+    "none": None,
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_a_variable_may_be_called_as_a_scope(name: str) -> None:
+    """A local variable of that name that is no scope is passed by, whatever it is."""
+
+    def look(scope: object) -> object:
+        found = scope_of(sys._getframe())
+        del scope
+        return found
+
+    assert look(VALUES[name]) is None

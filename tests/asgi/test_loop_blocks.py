@@ -120,10 +120,18 @@ def test_a_task_has_the_route_of_the_request_that_started_it(how: str) -> None:
 def test_what_no_request_started_has_no_route() -> None:
     """A task of the lifespan has no route, also while requests run."""
     found: list[str] = []
+    running: list[asyncio.Event] = []
+
+    def tick() -> None:
+        if running:
+            look(middleware, found)
+            running[0].set()
+        else:
+            asyncio.get_running_loop().call_later(0.01, tick)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        asyncio.get_running_loop().call_later(0.02, look, middleware, found)
+        tick()
         yield
 
     app = FastAPI(lifespan=lifespan)
@@ -131,7 +139,8 @@ def test_what_no_request_started_has_no_route() -> None:
 
     @app.get("/")
     async def wait() -> None:
-        await asyncio.sleep(0.1)
+        running.append(asyncio.Event())
+        await running[0].wait()
 
     with TestClient(middleware) as client:
         client.get("/")

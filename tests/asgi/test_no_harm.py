@@ -340,7 +340,7 @@ def test_a_fault_in_the_lifespan(monkeypatch: pytest.MonkeyPatch, part: type, na
 @pytest.mark.parametrize(
     "target",
     [
-        "sidelight.export.response.render",
+        "sidelight.export.response.rendered",
         "sidelight.asgi.metrics_endpoint.process.publish",
         "sidelight.export.response.wanted_format",
         "sidelight.export.collector.Collector.collect",

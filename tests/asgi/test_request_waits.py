@@ -15,8 +15,10 @@ from sidelight import SidelightMiddleware
 from sidelight.asgi import request_waits
 from sidelight.asgi.wait_place import wait_place
 from tests.asgi.driver import Answer, Page, ask
+from tests.asgi.looks import SECONDS, Looks
 
 WAITS = "fastapi_request_wait_seconds_total"
+LOOKS = 3
 SECRET = "s3cret-value"
 
 
@@ -49,10 +51,11 @@ class Held:
         async def many() -> None:
             await asyncio.gather(*(asyncio.create_task(self.event.wait()) for _ in range(5)))
 
-    async def seen(self, *paths: str, seconds: float = 0.5) -> tuple[Page, list[Answer]]:
+    async def seen(self, looks: Looks, *paths: str) -> tuple[Page, list[Answer]]:
         """The metrics while requests wait, and the answers to these afterwards."""
+        await ask(self.app, "GET", "/metrics")  # what it starts is there for the others
         tasks = [asyncio.ensure_future(ask(self.app, "GET", path)) for path in paths]
-        await asyncio.sleep(seconds)
+        await looks.take(LOOKS)
         page = (await ask(self.app, "GET", "/metrics")).page
         self.event.set()
         self.threads.set()
@@ -64,12 +67,14 @@ def lines(page: Page) -> set[tuple[str, str, str]]:
     return set(page.by(WAITS, "http_route", "code_function_name", "awaited"))
 
 
-async def held(*paths: str, prepare: Callable[[Held], object] = id, **options: Any) -> Page:
+async def held(
+    looks: Looks, *paths: str, prepare: Callable[[Held], object] = id, **options: Any
+) -> Page:
     """The metrics while requests for some paths wait."""
     service = Held()
     prepare(service)
     service.app.add_middleware(SidelightMiddleware, wait_sample_after=0.05, **options)
-    page, answers = await service.seen(*paths)
+    page, answers = await service.seen(looks, *paths)
     assert [answer.status for answer in answers] == [200] * len(paths)
     return page
 
@@ -86,10 +91,10 @@ PLACE = f"{__name__}.Held.routes.<locals>"
     ],
 )
 def test_a_line_of_the_application_is_named(
-    path: str, route: str, function: str, awaited: str
+    looks: Looks, path: str, route: str, function: str, awaited: str
 ) -> None:
     """Also of a dependency, and where tasks are awaited that run no code of its own."""
-    found = lines(asyncio.run(held(path)))
+    found = lines(asyncio.run(held(looks, path)))
     assert found == {(route, f"{PLACE}.{function}", awaited)}
 
 
@@ -99,7 +104,7 @@ async def waits_itself(request: Request, call_next: RequestResponseEndpoint) -> 
     return await call_next(request)
 
 
-def test_a_middleware_counts_where_nothing_deeper_waits() -> None:
+def test_a_middleware_counts_where_nothing_deeper_waits(looks: Looks) -> None:
     """Its line is named while it waits by itself, and not while it awaits the rest."""
 
     def waiting(service: Held) -> None:
@@ -112,20 +117,20 @@ def test_a_middleware_counts_where_nothing_deeper_waits() -> None:
     def through(service: Held) -> None:
         service.app.middleware("http")(passing)
 
-    found = asyncio.run(held("/event/1", prepare=waiting))
+    found = asyncio.run(held(looks, "/event/1", prepare=waiting))
     (line,) = {(function, awaited) for _, function, awaited in lines(found)}
     assert line == (f"{__name__}.waits_itself", "asyncio.Event.wait")
-    found = asyncio.run(held("/event/1", prepare=through))
+    found = asyncio.run(held(looks, "/event/1", prepare=through))
     assert lines(found) == {("/event/{name}", f"{PLACE}.event", "asyncio.Event.wait")}
 
 
-def test_no_more_than_ten_lines_of_a_route() -> None:
+def test_no_more_than_ten_lines_of_a_route(looks: Looks) -> None:
     """Further lines of a route are counted together."""
     app = FastAPI()
     app.add_middleware(SidelightMiddleware, wait_sample_after=0.05)
     for number in range(12):
         scope: dict[str, Any] = {"asyncio": asyncio}
-        code = f"async def step{number}(): await asyncio.sleep(0.4)"
+        code = f"async def step{number}(): await asyncio.sleep(3600)"
         exec(compile(code, __file__, "exec"), scope)  # noqa: S102 the code above
         setattr(app.state, f"step{number}", scope[f"step{number}"])
 
@@ -134,40 +139,48 @@ def test_no_more_than_ten_lines_of_a_route() -> None:
         await getattr(app.state, f"step{number}")()
 
     async def seen() -> Page:
-        await asyncio.gather(*(ask(app, "GET", f"/{number}") for number in range(12)))
-        return (await ask(app, "GET", "/metrics")).page
+        await ask(app, "GET", "/metrics")
+        tasks = [asyncio.ensure_future(ask(app, "GET", f"/{number}")) for number in range(12)]
+        await looks.take()
+        page = (await ask(app, "GET", "/metrics")).page
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        return page
 
     functions = asyncio.run(seen()).by(WAITS, "code_function_name")
     assert len(functions) == 11
     assert "_OTHER" in functions
 
 
-def test_nothing_of_a_request_is_told() -> None:
+def test_nothing_of_a_request_is_told(looks: Looks) -> None:
     """No local variable, no argument and no part of a URL is in the metrics."""
-    page = asyncio.run(held(f"/event/{SECRET}?token={SECRET}"))
+    page = asyncio.run(held(looks, f"/event/{SECRET}?token={SECRET}"))
     assert page.value(WAITS) > 0
     assert SECRET not in page.text
 
 
-def test_a_slow_request_says_where_it_waited(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slow_request_says_where_it_waited(
+    looks: Looks, caplog: pytest.LogCaptureFixture
+) -> None:
     """The log line of a slow request has the line, what it awaited, and for how long."""
-    asyncio.run(held("/event/1", slow_request_threshold=0.2))
+    asyncio.run(held(looks, "/event/1", slow_request_threshold=0.001))
     (facts,) = [vars(record)["sidelight"] for record in caplog.records if "slow" in record.message]
-    assert 0.1 <= facts["waited"] <= facts["seconds"]
+    assert facts["waited"] == pytest.approx(LOOKS * SECONDS)
     assert facts["waited_at"].startswith("test_request_waits.py:") or "/" in facts["waited_at"]
     assert facts["waited_at"].endswith(f" in {PLACE}.event, awaiting asyncio.Event.wait")
 
 
-def test_a_look_that_takes_long_sees_a_sample_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_look_that_takes_long_sees_a_sample_for_all(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With no time but for a few requests, all seconds are counted still."""
     monkeypatch.setattr(request_waits, "MOST_TIME", 0)
-    monkeypatch.setattr(request_waits, "SHARE", 0)
-    page = asyncio.run(held(*["/event/1"] * 40))
-    looks = page.value(WAITS) / 40
-    assert 0.1 <= looks <= 0.6
+    page = asyncio.run(held(looks, *["/event/1"] * 40))
+    assert page.value(WAITS) == pytest.approx(40 * LOOKS * SECONDS)
 
 
-def test_a_fault_ends_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_ends_no_look(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request at which a look fails is counted as a fault, and the others are seen."""
     place = wait_place
 
@@ -177,6 +190,6 @@ def test_a_fault_ends_no_look(monkeypatch: pytest.MonkeyPatch) -> None:
         return place(awaitable, endpoint)
 
     monkeypatch.setattr(request_waits, "wait_place", failing)
-    page = asyncio.run(held("/many", "/event/1"))
+    page = asyncio.run(held(looks, "/many", "/event/1"))
     assert {route for route, _, _ in lines(page)} == {"/event/{name}"}
     assert page.value("sidelight_internal_errors_total", where="waits") >= 1

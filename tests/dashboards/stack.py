@@ -44,15 +44,18 @@ def prometheus(jobs: Jobs, where: Path) -> Iterator[int]:
         yield port
 
 
-def rule_files(where: Path, scale: Fraction = Fraction(1)) -> list[Path]:
-    """The rules of the shop's objectives, and the default rules for all other jobs."""
+def rule_files(where: Path, scale: Fraction = Fraction(1), *, native: bool = True) -> list[Path]:
+    """The rules of the shop's objectives, and the default rules for all other jobs.
+
+    vmalert has no functions of native histograms.
+    """
     made = []
     for name, service in (
         ("shop", config.read(tomllib.loads(OBJECTIVES))),
         ("others", objectives.default("shop")),
     ):
         path = where / f"{name}.yml"
-        text = rules.text(RuleContext(service, scale))
+        text = rules.text(RuleContext(service, scale, native))
         text = re.sub(r"interval: \d+m", "interval: 1s", text)
         path.write_text(re.sub(r"\bfor: \w+", "for: 1s", text))
         made.append(path)

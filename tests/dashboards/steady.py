@@ -74,10 +74,18 @@ def hour(page: Samples, now: int, job: str = "shop") -> Iterator[SampleBlock]:
 
 @contextmanager
 def growing(page: Samples) -> Iterator[int]:
-    """A port whose page has after each minute once more what the counters had."""
+    """A port whose page has after each minute once more what the counters had.
+
+    Of types it names histograms only: Prometheus converts those that it knows to be some.
+    """
     began = time.monotonic()
+    types = {
+        (name, pairs): f"# TYPE {name.removesuffix('_bucket')} histogram\n"
+        for name, pairs in dict(reversed(page)).items()
+        if name.endswith("_bucket")
+    }
     lines = [
-        (_series(name, pairs), value, name.endswith(COUNTERS))
+        (types.get((name, pairs), "") + _series(name, pairs), value, name.endswith(COUNTERS))
         for (name, pairs), value in page.items()
     ]
 
@@ -87,12 +95,13 @@ def growing(page: Samples) -> Iterator[int]:
             body = "".join(
                 f"{series} {value * growth if grows else value!r}\n"
                 for series, value, grows in lines
-            ).encode()
+            )
+            data = body.encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(len(data)))
             self.end_headers()
-            self.wfile.write(body)
+            self.wfile.write(data)
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -51,7 +51,7 @@ class Engines(NamedTuple):
 def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
     """Both engines with the same samples, once the rules have recorded in both."""
     where = tmp_path_factory.mktemp("engines")
-    rules = rule_files(where)
+    rules = rule_files(where, native=False)
     config = f"global: {{evaluation_interval: 1s}}\nrule_files: [{', '.join(map(str, rules))}]\n"
     page = with_scrape(page_of_the_shop(where))
     with ExitStack() as parts:

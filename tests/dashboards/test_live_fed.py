@@ -62,7 +62,7 @@ class Stores(NamedTuple):
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
     """All of them, with full windows."""
     where = tmp_path_factory.mktemp("fed")
-    page, files = page_of_the_shop(where), rule_files(where, SCALE)
+    page, files = page_of_the_shop(where), rule_files(where, SCALE, native=False)
     rules = {"rule_files": list(map(str, files))}
     with ExitStack() as parts:
         target = parts.enter_context(growing(page))

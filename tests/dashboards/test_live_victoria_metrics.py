@@ -42,7 +42,7 @@ class Stores(NamedTuple):
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
-    """Both stores have the metrics of the shop, and the same rules are evaluated in both."""
+    """Both stores have the metrics of the shop, and the rules of the same objectives."""
     where = tmp_path_factory.mktemp("stores")
     env = {"SIDELIGHT_DIR": str(where / "store"), "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1"}
     often = {"OTEL_METRIC_EXPORT_INTERVAL": "1000", "OTEL_SERVICE_NAME": "shop"}
@@ -53,7 +53,7 @@ def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stores]:
         sidecar = Sidecar(where / "store", where, "--otlp", otlp, **often)
         parts.enter_context(sidecar)
         scraping = parts.enter_context(prometheus({"shop": [sidecar.port]}, where))
-        parts.enter_context(vmalert(where, victoria, rule_files(where)))
+        parts.enter_context(vmalert(where, victoria, rule_files(where, native=False)))
         eventually(lambda: query(scraping, 'sum(sidelight_workers{job="shop"}) == 2'))
         yield Stores(shop, scraping, victoria)
 
@@ -71,7 +71,7 @@ def _labels(given: dict[str, str]) -> Iterator[tuple[str, str]]:
 
 
 def test_the_rules_record_the_same_series(stores: Stores) -> None:
-    """By the same files of rules, vmalert records the series that Prometheus records."""
+    """By the rules of classic histograms, vmalert records the series that Prometheus records."""
     with shoppers(stores.shop):
         eventually(lambda: len(recorded(stores.prometheus)) > 700)
     names = {dict(each)["__name__"] for each in eventually(lambda: both(stores), 180)}

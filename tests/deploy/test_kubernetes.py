@@ -148,6 +148,17 @@ def test_the_pod_monitor_has_the_operators_shape() -> None:
     assert set(endpoint["authorization"]["credentials"]) == {"name", "key"}
 
 
+def test_the_pod_monitor_with_native_histograms() -> None:
+    """The overlay adds two fields of the operator's definition, and changes nothing else."""
+    folder = BASE.parent / "native-histograms"
+    done = run("kubectl", "kustomize", str(folder), package="kubectl")
+    objects = {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
+    added = {"scrapeNativeHistograms": True, "scrapeClassicHistograms": True}
+    for each in rendered():
+        spec = each["spec"] | (added if each["kind"] == "PodMonitor" else {})
+        assert objects[each["kind"]] == each | {"spec": spec}
+
+
 def test_the_sidecar_is_native() -> None:
     """The sidecar restarts on its own, and the service does not wait for it."""
     assert sidecar()["restartPolicy"] == "Always"

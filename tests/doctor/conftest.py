@@ -1,8 +1,12 @@
 """The checks see an application as in a process of its own."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from sidelight.doctor import machine, registries
+from tests.doctor.fake_prometheus import Prometheus
+from tests.serving import serving
 
 
 @pytest.fixture(autouse=True)
@@ -15,3 +19,10 @@ def no_registries_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
 def native(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whether this machine had a compiler is no finding of a test."""
     monkeypatch.setattr(machine, "extension", object())
+
+
+@pytest.fixture
+def prometheus() -> Iterator[str]:
+    """The address of a `Prometheus`."""
+    with serving(Prometheus) as port:
+        yield f"http://127.0.0.1:{port}"

@@ -1,14 +1,11 @@
 """`sidelight doctor` on set-ups that are wrong, one at a time."""
 
-import http.server
-import json
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import unquote
+from typing import Any
 
 import fastapi
 import pytest
@@ -25,7 +22,7 @@ from sidelight.doctor.finding import Finding
 from sidelight.doctor.machine import check_machine
 from sidelight.doctor.scrapes import check_scrapes
 from tests.asgi.driver import call
-from tests.serving import serving
+from tests.doctor.fake_prometheus import Prometheus
 
 
 def wrong(findings: Iterator[Finding]) -> dict[str, str]:
@@ -315,39 +312,6 @@ def test_the_default_directory_is_private(tmp_path: Path, monkeypatch: pytest.Mo
         assert (f"{where} is open to other users" in found) == is_open
 
 
-class Prometheus(http.server.BaseHTTPRequestHandler):
-    """Answers queries with a test's results: a real one needs minutes to see two targets."""
-
-    found: ClassVar[dict[str, list[Any]]] = {}
-    config: ClassVar[str] = ""
-    groups: ClassVar[list[Any] | None] = None
-    targets: ClassVar[list[Any]] = []
-    status: ClassVar[int] = 200
-
-    def do_GET(self) -> None:
-        text = unquote(self.path)
-        names = {'job="shop"': "own", "_info|http_server": "all", "service:http": "recorded"}
-        names |= {"(sidelight_build_info) unless": "no buckets", "sidelight_build_info": "build"}
-        names |= {"target_info": "target", "(http_server": "native"}
-        kind = next((kind for part, kind in names.items() if part in text), "")
-        data = {"result": self.found.get(kind, []), "yaml": self.config}
-        data |= {"activeTargets": self.targets}
-        if self.groups is not None:
-            data["groups"] = self.groups
-        body = json.dumps({"data": data})
-        self.send_response(self.status)
-        self.end_headers()
-        self.wfile.write(body.encode())
-
-    def log_message(self, *args: Any) -> None: ...
-
-
-@pytest.fixture
-def prometheus() -> Iterator[str]:
-    with serving(Prometheus) as port:
-        yield f"http://127.0.0.1:{port}"
-
-
 def test_what_prometheus_scrapes(prometheus: str) -> None:
     """One target per service is right; two of the same workers, none, or no answer are not."""
     one = {"metric": {"service_name": "shop"}, "value": [0, "2"]}
@@ -359,21 +323,6 @@ def test_what_prometheus_scrapes(prometheus: str) -> None:
     Prometheus.found = {"build": [], "target": []}
     assert any("scrapes no" in what for what in wrong(check_scrapes(prometheus)))
     assert any("doesn't answer" in what for what in wrong(check_scrapes("http://127.0.0.1:1")))
-
-
-def test_histograms_that_prometheus_converts(prometheus: str) -> None:
-    """A job without buckets is named if it has native histograms, or the conversion drops them."""
-    one = {"metric": {}, "value": [0, "1"]}
-    shop, bank = ({"metric": {"job": job}, "value": [0, "1"]} for job in ("shop", "bank"))
-    Prometheus.found = {"build": [one], "native": [shop], "no buckets": [shop, bank]}
-    Prometheus.config = "global: {}"
-    (what,) = wrong(check_scrapes(prometheus))
-    assert what.startswith("Prometheus converts the histograms of the job 'shop' to native ones")
-    Prometheus.config = "global:\n  convert_classic_histograms_to_nhcb: true\n"
-    first, second = wrong(check_scrapes(prometheus)).items()
-    assert "job 'bank'" in first[0]
-    assert "job 'shop'" in second[0]
-    assert first[1].startswith("always_scrape_classic_histograms: true")
 
 
 def test_rules_of_one_job_that_are_loaded_twice(

@@ -1,78 +1,17 @@
 """`sidelight doctor --prometheus` with a real Prometheus."""
 
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 from click.testing import CliRunner
 
 from sidelight.cli import main
 from sidelight.doctor.scrapes import check_scrapes
-from tests.live.prometheus import prometheus, query, started
-from tests.live.servers import eventually, free_port
-from tests.serving import serving
+from tests.doctor.histogram_pages import pages
+from tests.live.prometheus import prometheus, query
+from tests.live.servers import eventually
 
 pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.newest]
-
-CONFIG = """\
-global: {{scrape_interval: 300ms, scrape_timeout: 300ms}}
-scrape_configs:
-  - job_name: converted
-    convert_classic_histograms_to_nhcb: true
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-  - job_name: both
-    convert_classic_histograms_to_nhcb: true
-    always_scrape_classic_histograms: true
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-  - job_name: classic
-    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
-"""
-
-
-class Metrics(BaseHTTPRequestHandler):
-    """One histogram of a service."""
-
-    text: ClassVar[bytes] = b"""\
-# TYPE sidelight_build_info gauge
-sidelight_build_info 1
-# TYPE http_server_request_duration_seconds histogram
-http_server_request_duration_seconds_bucket{http_route="/",le="0.1"} 1
-http_server_request_duration_seconds_bucket{http_route="/",le="+Inf"} 2
-http_server_request_duration_seconds_sum{http_route="/"} 1
-http_server_request_duration_seconds_count{http_route="/"} 2
-"""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("content-type", "text/plain; version=0.0.4")
-        self.end_headers()
-        self.wfile.write(self.text)
-
-    def log_message(self, *_: object) -> None: ...
-
-
-@pytest.fixture(params=[[], ["--enable-feature=native-histograms"]], ids=["dropped", "native"])
-def address(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Prometheus 3, which scrapes one service by three jobs."""
-    pytest.importorskip("numpy", reason="the oracle of PromQL needs the extra history")
-    from tests.embedded.promql.oracle_server import program
-
-    command = program(3) or pytest.skip("no Prometheus 3 is unpacked")
-    with serving(Metrics) as port:
-        (tmp_path / "p.yml").write_text(CONFIG.format(port=port))
-        own = free_port()
-        options = [f"--web.listen-address=127.0.0.1:{own}", "--config.file=p.yml", *request.param]
-        with started((command, "--storage.tsdb.path=data", *options), tmp_path):
-            eventually(lambda: len(query(own, "sidelight_build_info")) == 3)
-            yield f"http://127.0.0.1:{own}"
-
-
-def test_the_job_that_is_converted_is_named(address: str) -> None:
-    """Of three jobs, only the one whose histograms have no buckets any more is a problem."""
-    (found,) = [one for one in check_scrapes(address) if one.level == "fail"]
-    assert "the histograms of the job 'converted' to native ones" in found.what
 
 
 RULES = """\
@@ -92,7 +31,7 @@ def test_the_default_rules_beside_the_services_own(but: tuple[str, ...], tmp_pat
     for name, options in (("own", config), ("all", ("--all-jobs", *but))):
         file = ("--scale", "1/60", "--output", str(tmp_path / f"{name}.yml"))
         assert CliRunner().invoke(main, ["rules", "build", *options, *file]).exit_code == 0
-    with serving(Metrics) as target, prometheus(RULES.format(port=target), tmp_path) as port:
+    with pages() as target, prometheus(RULES.format(port=target), tmp_path) as port:
         recorded = "service:http_server_requests:rate5m"
         eventually(lambda: query(port, recorded))
         found = [one for one in check_scrapes(f"http://127.0.0.1:{port}") if one.level == "warn"]

@@ -46,7 +46,7 @@ class OnVictoriaMetrics(Stack):
         with (
             victoria_metrics(self.where, *self._flags()) as port,
             self._feed(port),
-            vmalert(self.where, port, [self._rules()], notifier),
+            vmalert(self.where, port, [self._rules("--classic-histograms")], notifier),
         ):
             yield port
 

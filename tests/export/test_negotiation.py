@@ -6,7 +6,8 @@ import pytest
 from starlette.datastructures import Headers
 
 from sidelight.export.negotiation import accepts_gzip, wanted_format
-from sidelight.text_format import ExpositionFormat
+from sidelight.text_format import Escaping, ExpositionFormat
+from tests.export.accept_headers import PROTOBUF
 
 OPENMETRICS = "application/openmetrics-text"
 
@@ -57,6 +58,37 @@ def test_a_parameter_may_be_quoted(accept: str, expected: bool) -> None:  # noqa
 def test_the_most_specific_range_counts(accept: str, expected: bool) -> None:  # noqa: FBT001 the case under test
     """The quality of a format is that of the narrowest range that includes it."""
     assert prefers_openmetrics(accept) is expected
+
+
+@pytest.mark.parametrize(
+    ("accept", "form", "escaping"),
+    [
+        (PROTOBUF, "PROTOBUF", None),
+        (f"text/plain;q=0.9,{OPENMETRICS};q=0.9,{PROTOBUF}", "PROTOBUF", None),
+        (PROTOBUF.replace("delimited", '"Delimited" ; q="0.5"').upper(), "PROTOBUF", None),
+        (f"{PROTOBUF};q=0.1,{PROTOBUF};q=0.9,text/plain;q=0.5", "PROTOBUF", None),
+        (f"{PROTOBUF};escaping=values,{OPENMETRICS};escaping=dots;q=0.5", "PROTOBUF", "values"),
+        (f"{OPENMETRICS};escaping=dots;q=0.5,{PROTOBUF};escaping=unknown", "PROTOBUF", "dots"),
+        (f"{PROTOBUF},text/plain", "TEXT", None),
+        (f"{PROTOBUF},{OPENMETRICS}", "OPENMETRICS", None),
+        (f"{PROTOBUF};q=0.3,text/plain;q=0.5", "TEXT", None),
+        (f"{PROTOBUF};q=0", "TEXT", None),
+        (f"{PROTOBUF};q=much,{OPENMETRICS};q=0.1", "OPENMETRICS", None),
+        (PROTOBUF.replace("delimited", "text"), "TEXT", None),
+        (PROTOBUF.replace("delimited", "compact-text"), "TEXT", None),
+        (PROTOBUF.replace("MetricFamily", "Sample"), "TEXT", None),
+        (f"{PROTOBUF.replace(';encoding', ';x')},{OPENMETRICS};q=0.1", "OPENMETRICS", None),
+        ("application/vnd.google.protobuf", "TEXT", None),
+        ("application/x-protobuf;proto=io.prometheus.client.MetricFamily", "TEXT", None),
+        ("*/*", "TEXT", None),
+        ("application/*", "OPENMETRICS", None),
+    ],
+)
+def test_protobuf_is_for_those_who_name_it(accept: str, form: str, escaping: str | None) -> None:
+    """It is sent to a client that prefers it, with both parameters; any other gets a text."""
+    wanted = wanted_format(headers("accept", accept))
+    assert wanted == (ExpositionFormat[form], escaping and Escaping(escaping))
+    assert wanted.content_type.startswith(ExpositionFormat[form].value)
 
 
 @pytest.mark.parametrize("quality", ["nan", "inf", "-1", "2", "1e400", "", "x"])

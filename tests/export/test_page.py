@@ -12,23 +12,12 @@ from starlette.routing import Mount, Route
 from sidelight import SidelightMiddleware
 from sidelight.contract import METRICS
 from tests.asgi.driver import Page, ask, call, run, scrape
+from tests.export import accept_headers
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-# What Prometheus sends: 2.42, 3.x, and with protobuf first as for native histograms.
-PROMETHEUS_2 = (
-    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
-    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-)
-PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
-    "application/openmetrics-text;version=0.0.1;q=0.4,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
-)
 PROTOBUF = (
-    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;"
-    "encoding=delimited;q=0.6,application/openmetrics-text;version=1.0.0;q=0.5,"
-    "text/plain;version=0.0.4;q=0.3,*/*;q=0.2"
+    "application/vnd.google.protobuf; proto=io.prometheus.client.MetricFamily; encoding=delimited"
 )
 
 
@@ -57,12 +46,15 @@ def service(**options: Any) -> FastAPI:
         ("text/html,application/xhtml+xml,*/*;q=0.8", TEXT),
         ("application/openmetrics-text", OPENMETRICS),
         ("APPLICATION/OpenMetrics-Text; Version=1.0.0", OPENMETRICS),
-        (PROMETHEUS_2, OPENMETRICS),
-        (PROMETHEUS_3, OPENMETRICS + "; escaping=allow-utf-8"),
+        (accept_headers.PROMETHEUS_2, OPENMETRICS),
+        (accept_headers.PROMETHEUS_3, OPENMETRICS + "; escaping=allow-utf-8"),
+        (accept_headers.PROMETHEUS_2_NATIVE, PROTOBUF),
+        (accept_headers.PROMETHEUS_3_NATIVE, PROTOBUF + "; escaping=allow-utf-8"),
+        (accept_headers.PROMETHEUS_3_ONLY_PROTOBUF, PROTOBUF),
+        (accept_headers.VICTORIA_METRICS, TEXT),
         ("text/plain;version=1.0.0;escaping=underscores", TEXT + "; escaping=underscores"),
         ("text/plain;version=1.0.0; escaping=unknown", TEXT),
         ('application/openmetrics-text; version="1.0.0"', OPENMETRICS),
-        (PROTOBUF, OPENMETRICS),
         ("text/plain;version=0.0.4;q=0.9,application/openmetrics-text;version=1.0.0;q=0.1", TEXT),
         ("application/openmetrics-text;q=0", TEXT),
         ("application/openmetrics-text;q=nonsense", TEXT),
@@ -75,7 +67,7 @@ def test_format_is_what_the_client_prefers(accept: str | None, expected: str) ->
     headers = {} if accept is None else {"accept": accept}
     answer = call(service(), "GET", "/metrics", headers=headers)
     assert (answer.status, answer.headers["content-type"]) == (200, expected)
-    assert answer.text.endswith("# EOF\n") == expected.startswith(OPENMETRICS)
+    assert answer.body.endswith(b"# EOF\n") == expected.startswith(OPENMETRICS)
     assert "accept" in answer.headers["vary"].lower()
     assert answer.headers["content-length"] == str(len(answer.body))
 

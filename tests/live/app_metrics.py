@@ -61,7 +61,7 @@ async def pid() -> int:
 async def order(kind: str, price: float) -> int:
     global counted  # noqa: PLW0603 as a service's own module would
     counted += 1
-    ORDERS.labels(kind).inc()
-    PRICE.observe(price)
+    ORDERS.labels(kind).inc(exemplar={"trace_id": f"order-{counted}"})
+    PRICE.observe(price, exemplar={"trace_id": f"price-{counted}"})
     WEIGHT.observe(price)
     return os.getpid()

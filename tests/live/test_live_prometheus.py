@@ -1,14 +1,10 @@
 """A real Prometheus scrapes a real service: what it answers is what was counted."""
 
 import http.client
-import http.server
 import json
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,9 +19,9 @@ from tests.live.counting import (
     scrape,
     settle,
 )
+from tests.live.forwarding import forwarding
 from tests.live.prometheus import prometheus, query, request_of, tool
-from tests.live.servers import PATIENCE, Server, eventually
-from tests.serving import serving
+from tests.live.servers import PATIENCE, eventually
 
 pytestmark = pytest.mark.live
 
@@ -39,25 +35,6 @@ scrape_configs:
   - job_name: text
     static_configs: [{{targets: ["127.0.0.1:{text}"]}}]
 """
-
-
-@contextmanager
-def text_only(server: Server) -> Iterator[int]:
-    """A port that passes pages on and asks for the text format, whatever it is asked for."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, page = server.get(self.path, headers={"Accept": "text/plain;version=0.0.4"})
-            self.send_response(status)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.end_headers()
-            self.wfile.write(page.encode())
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with serving(Handler) as port:
-        yield port
 
 
 def counted(port: int, job: str) -> Counter[RouteStatus]:
@@ -74,7 +51,7 @@ def test_prometheus_has_the_counts_of_all_workers(uvicorn: Serve, tmp_path: Path
     tool("prometheus")
     server = uvicorn(2).ready(2)
     with (
-        text_only(server) as text_port,
+        forwarding(server, "text/plain;version=0.0.4") as (text_port, _),
         prometheus(CONFIG.format(service=server.port, text=text_port), tmp_path) as port,
     ):
         # Between two requests there is none in flight: a scrape must meet one.

@@ -11,7 +11,8 @@ from typing import Any
 import anyio
 import pytest
 
-from sidelight.runtime.await_chain import MOST_LINKS, chain, code_of
+from sidelight.runtime.await_chain import MOST_LINKS, chain
+from sidelight.runtime.await_link import code_of
 
 Wait = Callable[[], Coroutine[Any, Any, object]]
 
@@ -140,11 +141,11 @@ def test_a_long_chain_is_cut() -> None:
         assert len(asyncio.run(seen(partial(recursive, depth), chain))) == length
 
     class Endless:
-        """Awaits itself."""
+        """Awaits another one of its kind."""
 
         @property
         def cr_await(self) -> "Endless":
-            return self
+            return Endless()
 
     assert len(chain(Endless())) == MOST_LINKS
 
@@ -209,3 +210,16 @@ def test_the_oldest_child_that_has_not_ended_counts() -> None:
     found = asyncio.run(seen(waits, lambda link: [code_of(each) for each in chain(link)]))
     assert second.__code__ in found
     assert directly.__code__ not in found
+
+
+def test_many_children_that_have_ended_hide_none_that_waits() -> None:
+    """The one of a hundred that still waits is followed."""
+
+    async def ended() -> None:
+        return
+
+    async def waits() -> None:
+        await asyncio.gather(*(ended() for _ in range(100)), directly())
+
+    found = asyncio.run(seen(waits, lambda link: [code_of(each) for each in chain(link)]))
+    assert directly.__code__ in found

@@ -29,6 +29,7 @@ class BlockAttribution:
         self.firsts: list[str] = []
         self.logged: list[tuple[BlockSource, int, bool]] = []
         self.shown: list[str] = []
+        self.phases: list[tuple[int, int]] = []
 
     def attribute(self, frame: FrameType | None, loop: object) -> BlockSource:
         if frame is not None and self.sources is not None:
@@ -40,6 +41,9 @@ class BlockAttribution:
 
     def work_of(self, frame: FrameType, loop: object) -> Work:
         return Work()
+
+    def note_phase(self, frame: FrameType, now: int, passed: int) -> None:
+        self.phases.append((now, passed))
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         self.ns_by_route[route] = self.ns_by_route.get(route, 0) + ns
@@ -117,7 +121,7 @@ def test_time_is_counted_for_the_route_that_each_look_sees(
 def test_a_short_block_is_seen_before_it_counts(
     watched: WatchedLoop, attribution: BlockAttribution
 ) -> None:
-    """A look at half the threshold is remembered, and counts only if the block goes on."""
+    """A look before the threshold is remembered, and counts only if the block goes on."""
     attribution.names = iter(["/a", "/b"])
     watched.look(1101 * MS, 1101 * MS)
     assert watched.beat(1140 * MS) == 90 * MS
@@ -128,9 +132,9 @@ def test_a_short_block_is_seen_before_it_counts(
 
 
 def test_a_look_comes_when_it_may_see_something(watched: WatchedLoop) -> None:
-    """The first look is half the threshold after the beat is due; others follow every 50 ms."""
-    assert watched.next_look(1000 * MS) == 1100 * MS
-    assert watched.next_look(1100 * MS) == 1150 * MS
+    """The first look is as late as the first sample; others follow every 50 ms."""
+    assert watched.next_look(1000 * MS) == 1070 * MS
+    assert watched.next_look(1070 * MS) == 1120 * MS
     assert watched.next_look(1300 * MS) == 1350 * MS
 
 
@@ -173,6 +177,27 @@ def test_a_beat_with_an_earlier_time_than_a_look_subtracts_nothing(
     seen = dict(attribution.ns_by_route)
     watched.beat(1190 * MS)
     assert attribution.ns_by_route == seen == {"/a": 175 * MS}
+
+
+def test_a_look_notes_the_phase_since_the_look_before(
+    watched: WatchedLoop, attribution: BlockAttribution
+) -> None:
+    """The first of a block since the beat was due; one that came too late for no time."""
+    attribution.names = iter(["/a"] * 9)
+    watched.look(1069 * MS, 1069 * MS)
+    watched.look(1101 * MS, 1101 * MS)
+    watched.look(1151 * MS, 1151 * MS)
+    watched.look(1200 * MS, 1400 * MS)
+    watched.look(1450 * MS, 1450 * MS)
+    watched.beat(1460 * MS)
+    watched.look(1562 * MS, 1562 * MS)
+    assert [(now // MS, passed // MS) for now, passed in attribution.phases] == [
+        (1101, 51),
+        (1151, 50),
+        (1400, 0),
+        (1450, 50),
+        (1562, 52),
+    ]
 
 
 def test_past_blocks_are_remembered(watched: WatchedLoop, attribution: BlockAttribution) -> None:

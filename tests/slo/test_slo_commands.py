@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from sidelight.cli import main
 from sidelight.project import PROJECT_URL
+from tests.live.newer import newer
 from tests.slo.made import PROMETHEUS
 
 SETTINGS = 'service = "shop"\n[slo]\navailability = "99.9%"\nlatency = "99% < 300ms"\n'
@@ -54,6 +55,20 @@ def test_build_reads_a_pyproject(empty_folder: Path) -> None:
 def test_build_for_the_operator(settings: Path) -> None:
     """`--format operator` makes a PrometheusRule."""
     assert yaml.safe_load(call("build", "--format", "operator").stdout)["kind"] == "PrometheusRule"
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize(("options", "accepted"), [((), False), (("--classic-histograms",), True)])
+def test_build_for_vmalert(settings: Path, options: tuple[str, ...], *, accepted: bool) -> None:
+    """Vmalert lacks functions of native histograms: it accepts rules without them."""
+    vmalert = newer("victoria-metrics", "vmalert")
+    assert call("build", "--output", "rules.yml", *options).exit_code == 0
+    done = subprocess.run(
+        [vmalert, "-dryRun", "-rule=rules.yml"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode == 0) == accepted, done.stderr
+    if not accepted:
+        assert "histogram_count" in done.stderr
 
 
 def test_build_for_a_drill(settings: Path) -> None:

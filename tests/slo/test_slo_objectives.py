@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 
 from sidelight.errors import SettingsError
+from sidelight.route_pattern import RoutePattern
 from sidelight.slo import config, objectives
-from sidelight.slo.objectives import Objective, RoutePattern
+from sidelight.slo.objectives import Objective
 from tests.slo.made import SHOP, service
 
 HEAD = 'service = "shop"\n[slo]\n'

@@ -13,9 +13,9 @@ import yaml  # type: ignore[import-untyped]
 
 from sidelight.contract import METRICS
 from sidelight.project import PROJECT_URL
+from sidelight.route_pattern import RoutePattern
 from sidelight.slo import names, objectives, rules, windows
 from sidelight.slo.context import RuleContext
-from sidelight.slo.objectives import RoutePattern
 from tests.deploy.artefacts import run
 from tests.slo.made import (
     PROMETHEUS,
@@ -161,10 +161,10 @@ def test_an_objective_says_its_seconds_and_its_window() -> None:
 )
 def test_le_has_two_spellings(latency: str, matcher: str) -> None:
     """A whole boundary matches 1 and 1.0, and a fraction matches itself only."""
-    (bad,) = recorded(
-        context(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.BAD_RATE
+    (over,) = recorded(
+        context(f'service = "a"\nslo = {{ latency = "99% < {latency}" }}'), names.ROUTE_OVER
     )
-    assert matcher in bad
+    assert matcher in over
 
 
 def test_a_route_is_matched_whole() -> None:
@@ -181,36 +181,56 @@ def test_a_stream_is_not_in_the_services_latency() -> None:
         LATENCY + '[[slo.route]]\nmatch = "GET /feed"\nlatency = "95% < 1s"\nfirst_byte = true\n'
     )
     total, stream = recorded(of, names.TOTAL_RATE)
-    assert f'unless {names.ROUTE_LE}{{job="a",' in total
-    assert "/feed" in total
-    assert f'{names.STARTS_LE}{{job="a",' in stream
+    bad, _ = recorded(of, names.BAD_RATE)
+    feed = 'job="a",http_request_method="GET",http_route="/feed"'
+    assert f" unless {names.ROUTE_STATUS}{{{feed}}} unless on " in total
+    assert f" unless {names.ROUTE_OVER}{{{feed}}}" in bad
+    assert stream == f"sum by (job) ({names.STARTS}{{{feed}}})"
 
 
 def test_a_service_that_streams() -> None:
     """With first_byte, streaming routes are measured to the first byte, and others to the end."""
-    (total,) = recorded(context(LATENCY + "first_byte = true"), names.TOTAL_RATE)
-    assert f"unless on (job, http_request_method, http_route) {names.STARTS}" in total
-    assert f"or {names.STARTS_LE}" in total
+    of = context(LATENCY + "first_byte = true")
+    (total,), (over,) = recorded(of, names.TOTAL_RATE), recorded(of, names.ROUTE_OVER)
+    streams = f'on (job, http_request_method, http_route) {names.STARTS}{{job="a"}}'
+    assert total.endswith(f'unless {streams} or {names.STARTS}{{job="a"}})')
+    assert f" unless {streams} or (sum by " in over
 
 
 def test_event_streams_need_no_setting() -> None:
     """Without first_byte, only event streams are measured to the first byte."""
-    (total,) = recorded(context(LATENCY), names.TOTAL_RATE)
+    of = context(LATENCY)
+    (total,), (over,) = recorded(of, names.TOTAL_RATE), recorded(of, names.ROUTE_OVER)
     streams = f'on (job, http_request_method, http_route) {names.EVENTS}{{job="a"}}'
-    starts = f'{names.STARTS_LE}{{job="a",le="+Inf"}}'
-    assert f"unless {streams} or ({starts}) and {streams}" in total
+    assert total.endswith(f'unless {streams} or {names.STARTS}{{job="a"}} and {streams})')
+    assert f" unless {streams} or (sum by " in over
+    assert over.endswith(f" and {streams}))")
 
 
-def test_a_difference_is_of_one_recorded_series() -> None:
-    """Both sides have the same names: in vmalert, series of two rules are of two evaluations."""
-    differences = 0
+def test_rates_of_a_latency_are_of_one_evaluation() -> None:
+    """In vmalert, recorded series are those of the evaluation before: no rule mixes both.
+
+    A rule of raw series reads recorded ones only to select routes.
+    """
+    selection = re.compile(r"(?:unless|and) on \([^)]*\) \w+:[\w:]+\{[^}]*\}")
     for of in (shop(), context(LATENCY), context(LATENCY + "first_byte = true")):
-        for rule in every_rule(of):
-            sides = [set(re.findall(r"\w+:[\w:]+", side)) for side in rule["expr"].split(" - ")]
-            if all(sides) and len(sides) > 1:
-                assert sides == [sides[0]] * len(sides), rule
-                differences += 1
-    assert differences == 5
+        for over in recorded(of, names.ROUTE_OVER):
+            assert re.findall(r"\w+:[\w:]+", selection.sub("", over)) == []
+        for name in (names.TOTAL_RATE, names.BAD_RATE):
+            for rate in recorded(of, name, slo="latency"):
+                assert not re.search(r"\[\w+\]", rate)
+
+
+def test_no_native_histograms_for_other_engines() -> None:
+    """With classic histograms only, the rules are the same without what reads native ones."""
+    for text in (SHOP.read_text(), ""):
+        both = rules.text(RuleContext(context(text).service))
+        classic = rules.text(RuleContext(context(text).service, native=False))
+        assert "histogram_count(" in both
+        assert not re.search(r"histogram_(count|sum|fraction)\(", classic)
+        assert "native>" not in both + classic
+        assert both.count("record:") == classic.count("record:")
+        assert both.count("alert:") == classic.count("alert:")
 
 
 def test_an_impossible_burn_rate_has_no_rule() -> None:

@@ -177,7 +177,7 @@ def test_a_record_is_whole_after_merging(where: Directory) -> None:
     ("long", "kept"),
     [
         ({"path": "/" + "x" * 1000}, record(1.0)),
-        ({"path": "/" + "x" * 1000, "phases": {"p" * 400: 1.0}}, record(1.0)),
+        ({"path": "/" + "x" * 1000, "phases": {"p" * 500: 1.0}}, record(1.0)),
         (
             {"blocked_by": LINE + ", called from " + "b" * 400, "phases": {"endpoint": 1.0}},
             record(1.0, blocked_by=LINE, phases={"endpoint": 1.0}),
@@ -195,6 +195,27 @@ def test_a_record_too_long_is_cut(long: dict[str, Any], kept: SlowRequest | None
     assert slow_requests.read_ring(data, 0, layout.SLOW_RECORD_BYTES // 8) == (
         [kept] if kept else []
     )
+
+
+def test_a_record_with_all_that_there_is_has_its_phases() -> None:
+    """There is room for them beside lines of code, a trace and times with many digits."""
+    full = record(
+        1_764_554_400.1234567,
+        route="/customers/{customer_id}/orders",
+        queued=0.1234567890123,
+        phases=dict.fromkeys(("queue", "body", "dependencies", "endpoint"), 0.123),
+        loop_blocked=0.1234567890123,
+        waited=0.1234567890123,
+        waited_at="shop/stock.py:131 in shop.stock.reserve, awaiting asyncio.Lock.acquire",
+        threads_waiting=13,
+        trace_id="a" * 32,
+        blocked_by=LINE,
+    )
+    data = slow_requests.pack_record(full)
+    (found,) = slow_requests.read_ring(data, 0, layout.SLOW_RECORD_BYTES // 8)
+    assert found.phases == full.phases
+    assert (found.waited, found.waited_at) == (0.123457, full.waited_at)
+    assert (found.blocked_by, found.trace_id) == (LINE, full.trace_id)
 
 
 @given(some.integers(0, layout.SLOW_RECORD_BYTES - 1), some.integers(1, 255))

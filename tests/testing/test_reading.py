@@ -313,3 +313,16 @@ def test_nothing_stays_of_a_test() -> None:
     # The last application may be looked at for a moment longer.
     assert open_descriptors("sidelight") <= files + 2
     assert "sidelight-testing" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_the_counter_of_an_objective(
+    sidelight_metrics: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its seconds are given as a number; an objective that does not exist is named."""
+    (tmp_path / "sidelight.toml").write_text('slo = { latency = "99% < 1s" }')
+    monkeypatch.chdir(tmp_path)
+    TestClient(shop()).get("/quick/1")
+    over = "fastapi_requests_over_objective"
+    assert sidelight_metrics.value(over, route="/quick/{x}", objective_seconds=1) == 0
+    with pytest.raises(UnknownError, match=r"'2.0' is no objective_seconds of .*'1.0'"):
+        sidelight_metrics.value(over, objective_seconds=2)

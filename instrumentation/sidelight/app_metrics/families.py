@@ -30,6 +30,12 @@ SUFFIXES = {
     "unknown": ("",),
 }
 """The kinds that exist, and the suffixes of their samples' names."""
+OWN_LABEL = {
+    ("_bucket", "histogram"): "le",
+    ("_bucket", "gaugehistogram"): "le",
+    ("", "summary"): "quantile",
+}
+"""The label that distinguishes a sample from the others of its histogram or summary."""
 SUMMED = frozenset({"counter", "histogram", "gaugehistogram", "summary"})
 """The kinds whose samples are added up over the workers."""
 _RESERVED = {
@@ -63,6 +69,11 @@ def reserved_names(name: str, kind: str) -> set[str]:
     """Every name that a family takes for itself, in either format."""
     suffixes = ("", *SUFFIXES.get(kind, ()), *_RESERVED.get(kind, ()))
     return {name + suffix for suffix in suffixes}
+
+
+def plain_suffix(suffix: str) -> str:
+    """A suffix where only OpenMetrics tells a gauge histogram from a histogram."""
+    return "_" + suffix[2:] if suffix in {"_gsum", "_gcount"} else suffix
 
 
 def encode(families: Iterable[AppFamily]) -> bytes:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sidelight.app_metrics.families import AppFamily, SampleKey
+from sidelight.app_metrics.families import AppFamily, SampleKey, plain_suffix
 from sidelight.text_format import (
     Escaping,
     ExpositionFormat,
@@ -11,6 +11,7 @@ from sidelight.text_format import (
     label_set,
     number,
     sample_name,
+    suffixed_name,
 )
 
 LINES_AT_ONCE = 1000
@@ -23,18 +24,17 @@ def render_family(
     *,
     timestamps: bool = True,
 ) -> Iterator[bytes]:
-    """The lines of a family, in pieces. A suffix is not escaped, so that parsers know it."""
+    """The lines of a family, in pieces."""
     escaped = escaped_name(family.name, escaping)
-    name = escaped + {"counter": "_total", "info": "_info"}.get(family.kind, "")
     text = form is ExpositionFormat.TEXT
     kind = "histogram" if text and family.kind == "gaugehistogram" else family.kind
+    name = suffixed_name(family.name, family.kind, escaping)
     yield header(name, kind, family.help, family.unit, form)
     lines = []
     for key, value in family.samples.items():
         when = family.timestamps.get(key) if timestamps else None
         suffix, labels = key
-        if text and suffix in {"_gsum", "_gcount"}:
-            suffix = "_" + suffix[2:]  # the text format has no gauge histogram, only a histogram
+        suffix = plain_suffix(suffix) if text else suffix
         line = f"{sample_name(escaped + suffix, labels, escaping)} {_value(value, when, text=text)}"
         lines.append(line if text else line + _exemplar(family, key))
         if len(lines) == LINES_AT_ONCE:

@@ -5,7 +5,14 @@ https://prometheus.io/docs/specs/om/open_metrics_spec/
 
 import math
 
-from sidelight.app_metrics.families import SUFFIXES, AppFamily, AppLabels, SampleKey, reserved_names
+from sidelight.app_metrics.families import (
+    OWN_LABEL,
+    SUFFIXES,
+    AppFamily,
+    AppLabels,
+    SampleKey,
+    reserved_names,
+)
 from sidelight.contract import METRICS
 from sidelight.errors import InvalidDataError
 from sidelight.text_format import LABEL, encodable, escaped_name
@@ -13,12 +20,6 @@ from sidelight.text_format import LABEL, encodable, escaped_name
 Group = frozenset[tuple[str, str]]
 _INTEGRAL = frozenset({"_bucket", "_count", "_gcount"})
 _NOT_NEGATIVE = frozenset({*_INTEGRAL, "_total", "_sum", "_gsum"})
-_OWN_LABEL = {
-    ("_bucket", "histogram"): "le",
-    ("_bucket", "gaugehistogram"): "le",
-    ("", "summary"): "quantile",
-}
-"""The label that distinguishes a sample from the others of its histogram or summary."""
 _MAX_EXEMPLAR = 128
 """Characters of an exemplar's labels."""
 _MAX_TIMESTAMP = 1e11
@@ -131,7 +132,7 @@ def _settle_timestamps(family: AppFamily) -> None:
 
 
 def _own_label(family: AppFamily, suffix: str) -> str | None:
-    return family.name if family.kind == "stateset" else _OWN_LABEL.get((suffix, family.kind))
+    return family.name if family.kind == "stateset" else OWN_LABEL.get((suffix, family.kind))
 
 
 def _group(family: AppFamily, key: SampleKey) -> Group:

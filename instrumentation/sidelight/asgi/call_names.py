@@ -1,12 +1,17 @@
 """The name under which a function is called from outside of its package."""
 
 import sys
-from types import CodeType, FrameType
+from types import CodeType, FrameType, ModuleType
 from typing import Any
+
+from sidelight.asgi.code_place import module_of
+from sidelight.runtime.attribute import attribute
 
 HIDDEN = frozenset({"contextlib", "functools", "sidelight"})
 """Modules whose calls say nothing of what is waited for."""
 MOST_NAMES = 4096
+NAMES_OF = vars(ModuleType)["__dict__"].__get__
+"""The names in a module, also in one that imports what it is asked for."""
 
 _names: dict[int, tuple[CodeType, str]] = {}
 
@@ -20,7 +25,7 @@ def call_name(frame: FrameType | None) -> str:
     if known is None:
         if len(_names) >= MOST_NAMES:
             _names.clear()
-        known = code, public_name(str(frame.f_globals.get("__name__", "")), code.co_qualname)
+        known = code, public_name(module_of(frame), code.co_qualname)
         _names[id(code)] = known  # with the code, since an id is only good while its object lives
     return known[1]
 
@@ -28,7 +33,8 @@ def call_name(frame: FrameType | None) -> str:
 def type_name(found: Any) -> str:
     """The name of the type of an object that is no coroutine of Python."""
     kind = type(found)
-    return public_name(kind.__module__, kind.__qualname__)
+    module, name = attribute(kind, "__module__"), attribute(kind, "__qualname__")
+    return public_name(module, name) if type(module) is str and type(name) is str else ""
 
 
 def public_name(module: str, qualname: str) -> str:
@@ -57,5 +63,6 @@ def _public_module(module: str, name: str) -> str:
 
 
 def _named(module: str, name: str) -> Any:
-    """What a module has under a name, without a call of its ``__getattr__``."""
-    return vars(sys.modules[module]).get(name) if module in sys.modules else None
+    """What a module has under a name, without a call of its own code."""
+    found = sys.modules.get(module)
+    return NAMES_OF(found).get(name) if issubclass(type(found), ModuleType) else None

@@ -9,10 +9,13 @@ import asyncio
 import sys
 import sysconfig
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from inspect import CO_COROUTINE
 from pathlib import Path
 from types import CodeType, FrameType
+from typing import Any
+
+from sidelight.runtime.attribute import attribute
 
 MOST_LINES = 3
 NO_PYTHON = "a function that is not written in Python"
@@ -127,11 +130,16 @@ def package_of(path: str) -> str:
 
 def home_of(endpoint: object) -> frozenset[str]:
     """The installed packages of the distribution that an endpoint is part of."""
-    while hasattr(endpoint, "func"):  # a functools.partial
+    name = attribute(unwrapped(endpoint), "__module__")
+    path = attribute(sys.modules.get(name), "__file__") if type(name) is str else None
+    return _home_of(path) if type(path) is str else frozenset()
+
+
+def unwrapped(endpoint: Any) -> Any:
+    """The function that partial functions were made of; anything else as it is."""
+    while issubclass(type(endpoint), partial):
         endpoint = endpoint.func
-    name = getattr(endpoint, "__module__", None)
-    path = getattr(sys.modules.get(str(name)), "__file__", None)
-    return frozenset() if path is None else _home_of(str(path))
+    return endpoint
 
 
 @cache

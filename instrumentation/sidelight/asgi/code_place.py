@@ -26,17 +26,24 @@ OTHER_PLACE = CodePlace(OTHER, OTHER, OTHER)
 
 def place_of(frame: FrameType) -> CodePlace:
     """Where a frame is now."""
-    return _place(frame.f_code, frame.f_lineno, frame.f_globals.get("__name__"))
+    return _place(frame.f_code, frame.f_lineno, module_of(frame))
+
+
+def module_of(frame: FrameType) -> str:
+    """The name of the module that a frame's code is of; empty where it says none."""
+    name = frame.f_globals.get("__name__")
+    return name if type(name) is str else ""
 
 
 def first_line_of(code: CodeType, module: object) -> CodePlace:
     """Where a function begins."""
-    return _place(code, code.co_firstlineno, module)
+    return _place(code, code.co_firstlineno, module if type(module) is str else "")
 
 
-def _place(code: CodeType, line: int, module: object) -> CodePlace:
-    path = relative_path(code.co_filename, str(module))
-    return CodePlace(f"{module}.{code.co_qualname}", path, str(line))
+def _place(code: CodeType, line: int, module: str) -> CodePlace:
+    path = relative_path(code.co_filename, module)
+    function = ".".join(filter(None, (module, code.co_qualname)))
+    return CodePlace(function, path, str(line))
 
 
 @lru_cache(4096)

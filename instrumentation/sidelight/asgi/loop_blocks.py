@@ -15,6 +15,7 @@ from sidelight.asgi.code_lines import home_of, lines_of
 from sidelight.asgi.code_place import innermost_own, place_of
 from sidelight.asgi.labels import Labels
 from sidelight.asgi.mark import MARK
+from sidelight.asgi.phase_of_code import phase_of_stack
 from sidelight.contract import METRICS, NANOSECONDS, UNKNOWN, UNMATCHED
 from sidelight.runtime.loop_block import BlockSource, Cause, OngoingBlock
 from sidelight.runtime.loop_sampler import Work
@@ -68,6 +69,14 @@ class LoopBlockAttribution:
     def attribute_thread(self, frame: FrameType) -> BlockSource:
         """What another thread works for: a request that runs a function in a thread of AnyIO."""
         return BlockSource(self._started_by(context_of_thread(frame)), lines_of(frame), "gil")
+
+    def note_phase(self, frame: FrameType, now: int, passed: int) -> None:
+        """Note the phase of the request that a stack works for, if it is one that is measured."""
+        scope = scope_of(frame)
+        if scope is not None:
+            with suppress(AttributeError, KeyError, TypeError, ValueError):  # it is not measured
+                key, _, start = scope[MARK]
+                key.recorder.heartbeat.phases.add(start, phase_of_stack(frame), now, passed)
 
     def _route(self, scope: Scope) -> str:
         """The route by the application that measures the request, which may be another."""
@@ -152,7 +161,7 @@ def context_of_thread(frame: FrameType | None) -> Context | None:
     while frame is not None:
         if "context" in frame.f_code.co_varnames:
             context = frame.f_locals.get("context")
-            if isinstance(context, Context):
+            if type(context) is Context:
                 return context
         frame = frame.f_back
     return None
@@ -170,8 +179,9 @@ def scope_of(frame: FrameType | None) -> Scope | None:
     """The scope of the request that a stack works for, or None."""
     while frame is not None:
         if "scope" in frame.f_code.co_varnames:
-            scope = frame.f_locals.get("scope")
-            if isinstance(scope, dict) and scope.get("type") in {"http", "websocket"}:
+            scope = frame.f_locals.get("scope")  # of any function that calls a variable so
+            kind = scope.get("type") if type(scope) is dict else None
+            if type(kind) is str and kind in {"http", "websocket"}:
                 return scope
         frame = frame.f_back
     return None

@@ -9,18 +9,17 @@ from starlette.types import Receive, Scope, Send
 
 from sidelight import bearer_token
 from sidelight.asgi.recorder import Recorder
-from sidelight.contract import METRICS
 from sidelight.cooperative import holding, in_thread, run_in_turns
 from sidelight.export.collector import Collector
 from sidelight.export.negotiation import wanted_format
-from sidelight.export.response import metrics_response
-from sidelight.export.snapshot import Snapshot
+from sidelight.export.response import metrics_response, rendered
+from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.runtime import process
 from sidelight.runtime.faults import guarded
+from sidelight.store.schema import StoredFamily
 from sidelight.store.stopped_workers import merge_stopped_workers
-from sidelight.text_format import ExpositionFormat, header, label_set
 
-INTERNAL_ERRORS = METRICS["sidelight_internal_errors_total"]
+INTERNAL_ERRORS = StoredFamily("sidelight_internal_errors_total", "counter", ())
 
 
 class MetricsEndpoint:
@@ -37,7 +36,9 @@ class MetricsEndpoint:
         if answer is None:
             answer = PlainTextResponse("the metrics can't be read; the log says why\n", 500)
             with guarded("endpoint", self._recorder.faults):
-                answer = await metrics_response(Headers(scope=scope), self.snapshot)
+                created = self._recorder.settings.created_series
+                headers = Headers(scope=scope)
+                answer = await metrics_response(headers, self.snapshot, created=created)
         await answer(scope, receive, send)
 
     async def snapshot(self) -> Snapshot:
@@ -91,8 +92,7 @@ def refusal(token: str | None, scope: Scope) -> Response | None:
 
 def unmeasured_response(where: str, scope: Scope) -> Response:
     """The one metric of a process that has no store: ``where`` says why."""
-    form = wanted_format(Headers(scope=scope)).form
-    text = header(INTERNAL_ERRORS.name, "counter", INTERNAL_ERRORS.help, "", form).decode()
-    text += f"{INTERNAL_ERRORS.name}{label_set((('where', where),))} 1.0\n"
-    text += "# EOF\n" if form is ExpositionFormat.OPENMETRICS else ""
-    return Response(text, media_type=form.value)
+    wanted = wanted_format(Headers(scope=scope))
+    only = Snapshot({SeriesKey(INTERNAL_ERRORS, (where,)): (1,)})
+    body = b"".join(rendered(only, wanted))
+    return Response(body, headers={"content-type": wanted.content_type})

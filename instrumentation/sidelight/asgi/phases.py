@@ -14,7 +14,7 @@ PHASE = METRICS["fastapi_request_phase_duration_seconds"]
 BODY = "body"
 QUEUE = "queue"
 """The wait for the event loop before the application was called."""
-DEPENDENCIES, ENDPOINT, _ = builtin_telemetry.OPERATIONS
+DEPENDENCIES, ENDPOINT, SERIALIZATION = builtin_telemetry.OPERATIONS
 THREAD_WAIT = "thread_wait"
 LEAST_APART = 100_000_000
 """Nanoseconds between two requests whose phases are measured, unless all are."""

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from starlette.types import Scope
 
+from sidelight import latency_objectives
 from sidelight.asgi import tracing
 from sidelight.asgi.cancellation import server_stops
 from sidelight.asgi.labels import Labels, RouteLabel
@@ -54,6 +55,8 @@ class Recorder:
         self._on_renewal: list[Callable[[], None]] = []
         self._on_change: list[Callable[[], None]] = []
         with suppress(StoreFull):  # a store this small still counts
+            if objectives := latency_objectives.encode(settings.latency_objectives):
+                self.file.append_block(BlockKind.LATENCY_OBJECTIVES, objectives)
             self.file.append_block(BlockKind.SERVICE_INFO, encode(self.about))
         self.labels = Labels(settings, self.file, router, self._forget)
         self.sampler = PhaseSampler(settings.phase_sample_interval)

@@ -36,7 +36,8 @@ QUEUE = METRICS["fastapi_request_queue_seconds"]
 FIRST_BYTE = METRICS["fastapi_time_to_first_byte_seconds"]
 
 INTERNAL_SERVER_ERROR = 500
-NOTICEABLE = 10_000_000
+MILLISECOND = 1_000_000
+NOTICEABLE = 10 * MILLISECOND
 """Nanoseconds: less than this between two moments of a request is the event loop at its work."""
 
 
@@ -140,12 +141,12 @@ class UncommonRequest(Measurement):
         writer = self.key.recorder.writer
         series = self.key.find_status(self.scope, self.status)
         ns = now - self.since
-        index, at_size = writer.bucket_index(ns), size_index(known or 0)
-        writer.add(series.duration, index, ns)
+        at_size = size_index(known or 0)
+        writer.add(series.duration, writer.bucket_index(ns), ns)
         if known is not None:
             writer.add(series.size, at_size, known)
         self._set_complete(now)
-        self._record_details(series.route_series, series.duration, index, now - ns, ns)
+        self._record_details(series.route_series, series.duration, now - ns, ns)
 
     def _set_complete(self, now: int) -> None:
         """Show the request no longer among those in flight; what follows is no part of it."""
@@ -180,9 +181,7 @@ class UncommonRequest(Measurement):
         else:
             self.set_extra().disconnected = True
 
-    def _record_details(
-        self, series: RouteSeries, duration: int, index: int, start: int, ns: int
-    ) -> None:
+    def _record_details(self, series: RouteSeries, duration: int, start: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
@@ -205,7 +204,7 @@ class UncommonRequest(Measurement):
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
-                recorder.file.set_exemplar(duration, index - 1, *span, ns / NANOSECONDS)
+                recorder.writer.set_exemplar(duration, span, ns)
 
     def _is_event_stream(self) -> bool:
         """Whether this response is one that lasts as long as its client listens."""
@@ -233,7 +232,7 @@ class UncommonRequest(Measurement):
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
             queued=extra.queued / NANOSECONDS if extra and extra.queued else None,
-            phases=extra.phases.seconds() if extra and extra.phases else None,
+            phases=self._phases(start),
             loop_blocked=met.loop_blocked,
             blocked_by=met.blocked_by,
             waited=wait.ns / NANOSECONDS if wait else None,
@@ -242,6 +241,16 @@ class UncommonRequest(Measurement):
             trace_id=span[0].hex() if span else "",
             path=requested_path(self.scope) if recorder.settings.log_request_path else "",
         )
+
+    def _phases(self, start: int) -> dict[str, float] | None:
+        """Seconds by phase: of a sampled request as measured, of another as looks have seen it."""
+        extra = self.extra
+        if extra is not None and extra.phases is not None:
+            return extra.phases.seconds()
+        queued = extra.queued if extra is not None else 0
+        seen = self.key.recorder.heartbeat.phases.spent(start, start + queued)
+        spent = {QUEUE_PHASE: queued, **seen}
+        return {each: ms / 1000 for each, ns in spent.items() if (ms := ns // MILLISECOND)} or None
 
     def end(self, error: BaseException | None) -> None:
         """The application returned late, or raised, or left its response unfinished."""
@@ -298,8 +307,7 @@ class UncommonRequest(Measurement):
             self.status = answer
         series = self.key.find_route(self.scope, self.status)
         duration = series.duration(self.status, kind)
-        index = writer.bucket_index(ns)
-        writer.add(duration, index, ns)
+        writer.add(duration, writer.bucket_index(ns), ns)
         if kind == CLIENT_DISCONNECTED:
             writer.increment(DISCONNECTS, (series.method, series.route))
-        self._record_details(series, duration, index, start, ns)
+        self._record_details(series, duration, start, ns)

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Callable, Iterator
+from types import CoroutineType
 from typing import Any, NamedTuple
 
 from starlette.types import Scope
@@ -11,7 +12,8 @@ from sidelight.asgi.fast_path import PythonCalls
 from sidelight.asgi.mark import MARK, mark_of
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.extension import extension
-from sidelight.runtime.await_chain import referents
+from sidelight.runtime.attribute import answer
+from sidelight.runtime.await_link import awaited, is_coroutine, referents
 
 MEASURED = PythonCalls.__call__.__code__
 NATIVE = None if extension is None else extension.Request
@@ -36,7 +38,11 @@ def tasks_of(loop: asyncio.AbstractEventLoop, random: Callable[[], float]) -> It
         at = int(random() * left)
         found[at], found[left - 1] = found[left - 1], found[at]
         task = found[left - 1]()
-        if task is not None and not task.done() and task.get_loop() is loop:
+        try:
+            is_here = task is not None and not task.done() and task.get_loop() is loop
+        except Exception:  # noqa: BLE001, S112 a task of another library
+            continue
+        if is_here:
             yield task
 
 
@@ -54,11 +60,18 @@ def _weak_tasks() -> list[Any] | None:
 
 def request_of(task: Any) -> RequestTask | None:
     """The request that a task runs from its beginning; None of another task."""
-    link, left = task.get_coro(), MOST_OUTER
-    while link is not None and left:
-        if type(link) is NATIVE or getattr(link, "cr_code", None) is MEASURED:
+    link, inside = answer(task, "get_coro"), False
+    for _ in range(MOST_OUTER):
+        kind = type(link)
+        if kind is NATIVE or (kind is CoroutineType and link.cr_code is MEASURED):
             return _measured(link)
-        link, left = getattr(link, "cr_await", None), left - 1
+        inside = inside or is_coroutine(link)
+        if kind is CoroutineType:
+            link = link.cr_await
+        elif link is None or (inside and not is_coroutine(link)):
+            break
+        else:  # an object that a library has put around the coroutine
+            link = awaited(link)
     return None
 
 
@@ -67,6 +80,6 @@ def _measured(link: Any) -> RequestTask | None:
     for each in referents(link):
         if type(each) is dict and MARK in each:
             mark = mark_of(each)
-            if mark is not None and isinstance(mark[0], RequestKey) and mark[1]:
+            if mark is not None and type(mark[0]) is RequestKey and mark[1]:
                 return RequestTask(mark[0], each, mark[2], link)
     return None

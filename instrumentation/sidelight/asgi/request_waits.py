@@ -13,12 +13,14 @@ from time import thread_time_ns
 from typing import Any, NamedTuple
 from weakref import ref
 
+from sidelight.asgi.phase_of_code import phase_of
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_tasks import RequestTask, request_of, tasks_of
 from sidelight.asgi.seen_waits import SeenWaits
 from sidelight.asgi.wait_place import OTHER_WAIT, WaitPlace, wait_place
 from sidelight.cardinality import LineLimiter
 from sidelight.contract import METRICS, NANOSECONDS
+from sidelight.runtime.await_tree import AwaitTree
 from sidelight.runtime.heartbeat import LongestWait
 
 WAITS = METRICS["fastapi_request_wait_seconds_total"]
@@ -65,6 +67,7 @@ class RequestWaits:
         self._next = self._looked = self._show_at = 0
         self._shown = False
         self._seen = SeenWaits()
+        self._phases = recorder.heartbeat.phases
         self.oldest: dict[str, OldestRequest] = {}
 
     def look(self, loop: AbstractEventLoop, now: int) -> None:
@@ -95,11 +98,11 @@ class RequestWaits:
         The oldest of each route are always in it.
         """
         before = [task for one in self.oldest.values() if (task := one.task()) is not None]
-        oldest = list(self._looks(before, now))
+        oldest = list(self._looks(before, now, passed))
         known = set(map(id, before))
         tasks = (task for task in tasks_of(loop, self._random) if id(task) not in known)
         sample, whole = [], True
-        for look in self._looks(tasks, now):
+        for look in self._looks(tasks, now, passed):
             sample.append(look)
             if len(sample) % A_FEW == 0 and thread_time_ns() > end:
                 whole = False
@@ -118,7 +121,7 @@ class RequestWaits:
         found = ((each.start, route, str(each.place)) for route, each in self.oldest.items())
         self._writer.file.show_waiting_requests(found)
 
-    def _looks(self, tasks: Iterable[Any], now: int) -> Iterator[Look]:
+    def _looks(self, tasks: Iterable[Any], now: int, passed: int) -> Iterator[Look]:
         """Those tasks that run a request which is old enough."""
         for task in tasks:
             try:
@@ -126,8 +129,10 @@ class RequestWaits:
                 if request is not None and request.start <= now - self._least:
                     route, old = self._route(request, now)
                     if old:
-                        place = wait_place(request.awaitable, request.scope.get("endpoint"))
+                        tree = AwaitTree(request.awaitable)
+                        place = wait_place(tree, request.scope.get("endpoint"))
                         self._seen.add(request.start, place)
+                        self._phases.add(request.start, phase_of(tree), now, passed)
                         yield Look(task, route, request.start, place)
             except Exception:  # noqa: BLE001 as `guarded`; the other tasks are examined
                 self._faults.note("waits")

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from threading import Thread
-from types import CodeType, FrameType
+from types import CodeType
 from typing import Any, NamedTuple
 
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from sidelight.asgi.call_names import call_name, type_name
-from sidelight.asgi.code_lines import home_of, package_of
+from sidelight.asgi.code_lines import home_of, package_of, unwrapped
 from sidelight.asgi.code_place import (
     OTHER_PLACE,
     CodePlace,
@@ -18,21 +18,13 @@ from sidelight.asgi.code_place import (
     place_of,
 )
 from sidelight.contract import OTHER
-from sidelight.runtime.await_chain import (
-    by_age,
-    chain,
-    code_of,
-    groups,
-    is_future,
-    is_task,
-    referents,
-)
+from sidelight.runtime.attribute import attribute
+from sidelight.runtime.await_link import code_of, frame_of_link, is_future, is_task, referents
+from sidelight.runtime.await_tree import AwaitTree
 from sidelight.runtime.thread_frame import frame_of
 
 IN_THREAD = "run_sync_in_worker_thread"
 """The coroutine of AnyIO that refers to the thread which it waits for."""
-MOST_DEPTH = 8
-"""Task groups inside of each other that are looked into."""
 CALL_NEXT = next(
     (
         each
@@ -58,18 +50,23 @@ class WaitPlace(NamedTuple):
 OTHER_WAIT = WaitPlace(OTHER_PLACE, OTHER)
 
 
-def wait_place(awaitable: Any, endpoint: object) -> WaitPlace:
+def wait_place(tree: AwaitTree, endpoint: object) -> WaitPlace:
     """Where something waits that runs an endpoint.
 
     Without a line of the application's own it is the endpoint itself, and what the framework
     awaits for it.
     """
-    links = chain(awaitable)
-    home = home_of(endpoint)
-    found, passes_on = _own(links, home)
+    found = _place(tree, home_of(endpoint))
+    return found or WaitPlace(_definition(endpoint), _below_router(tree.links))
+
+
+def _place(tree: AwaitTree, home: frozenset[str]) -> WaitPlace | None:
+    """The line of a chain, or else of the first task of a group that it has started."""
+    found, passes_on = _own(tree.links, home)
     if found is None or passes_on:
-        found = _in_groups(links, home, MOST_DEPTH) or found
-    return found or WaitPlace(_definition(endpoint), _below_router(links))
+        below = (_place(each, home) for each in tree.children())
+        found = next(filter(None, below), found)
+    return found
 
 
 def _own(links: Sequence[Any], home: frozenset[str]) -> tuple[WaitPlace | None, bool]:
@@ -99,20 +96,6 @@ def _in_thread(link: Any, home: frozenset[str]) -> WaitPlace | None:
             if found is not None:
                 own, called = found
                 return WaitPlace(place_of(own), call_name(called))
-    return None
-
-
-def _in_groups(links: Sequence[Any], home: frozenset[str], depth: int) -> WaitPlace | None:
-    """The line at which a task waits of a group that a chain has started."""
-    for link in reversed(links) if depth else ():
-        for group in groups(referents(link)):
-            for task in by_age(group):
-                inner = chain(task)
-                found, passes_on = _own(inner, home)
-                if found is None or passes_on:
-                    found = _in_groups(inner, home, depth - 1) or found
-                if found is not None:
-                    return found
     return None
 
 
@@ -146,18 +129,8 @@ ROUTER = ("/fastapi/routing.py", "/starlette/routing.py", "/fastapi/dependencies
 
 
 def _definition(endpoint: Any) -> CodePlace:
-    while hasattr(endpoint, "func"):  # a functools.partial
-        endpoint = endpoint.func
-    code = getattr(endpoint, "__code__", None)
-    if not isinstance(code, CodeType):
+    endpoint = unwrapped(endpoint)
+    code = attribute(endpoint, "__code__")
+    if type(code) is not CodeType:
         return CodePlace()
-    return first_line_of(code, getattr(endpoint, "__module__", ""))
-
-
-def frame_of_link(link: Any) -> FrameType | None:
-    """The frame of a link, which tells its line; None of what is not written in Python."""
-    try:
-        frame = link.cr_frame
-    except AttributeError:
-        frame = getattr(link, "ag_frame", None) or getattr(link, "gi_frame", None)
-    return frame if type(frame) is FrameType else None
+    return first_line_of(code, attribute(endpoint, "__module__"))

@@ -47,6 +47,13 @@ CONFIG = click.option(
     help="A file of rules, or a PrometheusRule object for the Prometheus operator.",
 )
 @click.option(
+    "--classic-histograms",
+    "classic",
+    is_flag=True,
+    help="Read no native histograms, for an engine without PromQL's functions of them, such as "
+    "vmalert.",
+)
+@click.option(
     "--output", metavar="FILE", help="The file to write to, in place of the standard output."
 )
 @click.option(
@@ -64,6 +71,7 @@ def build(  # noqa: PLR0913 one for each option
     scale: str,
     *,
     all_jobs: bool,
+    classic: bool,
 ) -> None:
     """Write recording rules and alerts."""
     from sidelight.slo import commands
@@ -71,7 +79,7 @@ def build(  # noqa: PLR0913 one for each option
     if but and not all_jobs:
         raise click.UsageError("--except is about --all-jobs: sidelight rules build --all-jobs ...")
     service = commands.every_job(config, but) if all_jobs else commands.service(config)
-    text = commands.build(service, form, commands.scale(scale))
+    text = commands.build(service, form, commands.scale(scale), native=not classic)
     show(commands.remarks(service), err=True)
     if output is None:
         click.echo(text, nl=False)

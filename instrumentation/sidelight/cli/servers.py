@@ -166,7 +166,8 @@ def service(*, ruled: bool) -> "ServiceRules":
     from sidelight.slo.rules import groups
 
     of = config.read(commands.configuration(None).table)
-    return ServiceRules(groups(RuleContext(of)) if ruled else [], commands.labels_of(of))
+    classic = RuleContext(of, native=False)  # as the history stores histograms
+    return ServiceRules(groups(classic) if ruled else [], commands.labels_of(of))
 
 
 @click.command()

@@ -16,6 +16,7 @@ from sidelight.contract.labels import (
     INCOMPLETE_RESPONSE,
     METHOD,
     METHODS,
+    OBJECTIVE_SECONDS,
     OTHER,
     POOL,
     PORT,
@@ -42,7 +43,9 @@ __all__ = [
     "METHODS",
     "METRICS",
     "NANOSECONDS",
+    "OBJECTIVE_SECONDS",
     "OTHER",
+    "OVER_OBJECTIVE",
     "POOL",
     "PORT",
     "ROUTE",
@@ -69,3 +72,4 @@ METRICS: Final[dict[str, Metric]] = {
 DURATION: Final = METRICS["http_server_request_duration_seconds"]
 SLOW: Final = METRICS["fastapi_slow_requests_total"]
 THRESHOLD: Final = METRICS["fastapi_slow_request_threshold_seconds"]
+OVER_OBJECTIVE: Final = METRICS["fastapi_requests_over_objective_total"]

@@ -13,6 +13,8 @@ SERVER: Final = "server_address"
 PORT: Final = "server_port"
 WORKER: Final = "worker"
 POOL: Final = "db_client_connection_pool_name"
+OBJECTIVE_SECONDS: Final = "objective_seconds"
+"""A latency objective, written as ``le`` of its bucket is."""
 
 OTHER: Final = "_OTHER"
 """Label value for what is past a cap, or a method that is not a known one."""

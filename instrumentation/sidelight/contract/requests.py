@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sidelight.contract.labels import CODE, ERROR, METHOD, ROUTE, SCHEME, STATUS
+from sidelight.contract.labels import CODE, ERROR, METHOD, OBJECTIVE_SECONDS, ROUTE, SCHEME, STATUS
 from sidelight.contract.metric import Metric
 
 METRICS: Final = (
@@ -106,6 +106,14 @@ METRICS: Final = (
         "seconds",
         (METHOD, ROUTE),
         "Time from which a request of this route counts as slow.",
+    ),
+    Metric(
+        "fastapi_requests_over_objective_total",
+        "counter",
+        "",
+        (METHOD, ROUTE, OBJECTIVE_SECONDS),
+        "Good responses that took longer than a latency objective of their route; streams to their "
+        "first byte, where the objective says so.",
     ),
     Metric(
         "fastapi_exceptions_total",

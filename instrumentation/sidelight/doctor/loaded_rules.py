@@ -11,7 +11,9 @@ RECORDED = "service:http_server_requests:rate5m"
 """A series that the rules of each service record."""
 
 MEASURED = "count by (job) ({{__name__=~'{names}'{matchers}}})"
-NAMES = "sidelight_build_info|http_server_request_duration_seconds_count"
+DURATIONS = "http_server_request_duration_seconds(_count)?"
+"""Native histograms have no suffix."""
+NAMES = f"sidelight_build_info|{DURATIONS}"
 SELECTOR = re.compile(r"route:http_server_requests:rate5m\{(.*)\}\)?$")
 REJECTS = re.compile(r"![=~]")
 

@@ -7,6 +7,8 @@ from urllib.parse import quote
 from sidelight.doctor.fetch import fetch
 
 TIMEOUT = 5.0
+UNAVAILABLE = (OSError, ValueError, KeyError, TypeError)
+"""Mimir, Thanos and other stores lack parts of Prometheus's API."""
 
 
 def query(url: str, expression: str) -> list[dict[str, Any]]:

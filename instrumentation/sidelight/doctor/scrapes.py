@@ -1,8 +1,4 @@
-"""Checks of what a Prometheus scrapes: whether a service is scraped twice, or not at all.
-
-Also whether its histograms have buckets: Prometheus can convert them to native histograms with
-custom buckets (NHCB), https://prometheus.io/docs/specs/native_histograms/.
-"""
+"""Checks of what a Prometheus scrapes: whether a service is scraped twice, or not at all."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,19 +8,14 @@ from urllib.error import HTTPError
 
 from sidelight.doctor.fetch import is_url
 from sidelight.doctor.finding import Finding, fail, ok, warn
+from sidelight.doctor.histograms import check_histograms
 from sidelight.doctor.loaded_rules import RECORDED, LoadedRules, check_rules, jobs, rule_groups
-from sidelight.doctor.prometheus import api, query
+from sidelight.doctor.prometheus import UNAVAILABLE, api, query
 from sidelight.errors import SidelightError
 
 DUPLICATES = "count by (service_name, service_instance_id) (target_info) > 1"
 MEASURED = "sidelight_build_info"
-NATIVE = "count by (job) (http_server_request_duration_seconds)"
-"""Only native histograms have samples without a suffix."""
-NO_BUCKETS = " unless count by (job) (http_server_request_duration_seconds_bucket)"
-CONVERSION = "convert_classic_histograms_to_nhcb: true"
 MOST_TARGETS = 5
-UNAVAILABLE = (OSError, ValueError, KeyError, TypeError)
-"""Mimir, Thanos and other stores lack parts of Prometheus's API."""
 
 
 def check_scrapes(url: str) -> Iterator[Finding]:
@@ -34,7 +25,7 @@ def check_scrapes(url: str) -> Iterator[Finding]:
     try:
         measured = jobs(url, names=MEASURED)
         duplicates = query(url, DUPLICATES)
-        converted = _converted(url)
+        histograms = list(check_histograms(url, measured))
         groups = _rule_groups(url)
         recorded = jobs(url, names=RECORDED)
     except HTTPError as error:
@@ -54,31 +45,13 @@ def check_scrapes(url: str) -> Iterator[Finding]:
             "the same workers: every sum is that many times too high",
             "scrape the sidecar only, or one address of the service only",
         )
-    for job in sorted(converted):
-        yield fail(
-            f"Prometheus converts the histograms of the job {job!r} to native ones (NHCB): rules, "
-            "alerts and dashboards have no latencies, error ratios or request rates of it",
-            f"always_scrape_classic_histograms: true, or no {CONVERSION}",
-        )
+    yield from histograms
     if groups is not None:
         yield from check_rules(groups, [job for job in measured if job not in recorded])
     if not measured or any(not group.jobs for group in groups or ()):
         yield from _down(url)
     if measured and not duplicates:
         yield ok(f"each service is scraped once by {url}")
-
-
-def _converted(url: str) -> set[str]:
-    """The jobs whose histograms have no buckets, because Prometheus converts them.
-
-    A Prometheus that stores no native histograms drops what it has converted. Then only its
-    configuration distinguishes that from a service without requests.
-    """
-    found = query(url, NATIVE + NO_BUCKETS)
-    with suppress(*UNAVAILABLE):
-        if CONVERSION in api(url, "status/config")["yaml"]:
-            found += query(url, "count by (job) (sidelight_build_info)" + NO_BUCKETS)
-    return {series["metric"].get("job", "") for series in found}
 
 
 def _rule_groups(url: str) -> list[LoadedRules] | None:

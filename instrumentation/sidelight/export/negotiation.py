@@ -1,7 +1,7 @@
 """Content negotiation for the metrics (RFC 9110, section 12)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from starlette.datastructures import Headers
@@ -11,6 +11,10 @@ from sidelight.text_format import Escaping, ExpositionFormat
 TEXT = "text/plain", frozenset({"0.0.4", "1.0.0"})
 """Text 1.0.0 differs in that names may be quoted, which the parameter ``escaping`` says too."""
 OPENMETRICS = "application/openmetrics-text", frozenset({"1.0.0", "0.0.1"})
+
+PROTOBUF = "application/vnd.google.protobuf"
+DELIMITED = {"proto": "io.prometheus.client.metricfamily", "encoding": "delimited"}
+"""The parameters that the media type must have, in small letters."""
 
 ESCAPINGS = {escaping.value: escaping for escaping in Escaping}
 
@@ -37,26 +41,38 @@ class Preference(NamedTuple):
     """One element of a list of preferences: a media range or a content coding."""
 
     name: str
-    version: str
-    escaping: Escaping | None
+    parameters: Mapping[str, str]
     quality: float
+
+    @property
+    def version(self) -> str:
+        """The version of a format; empty for any."""
+        return self.parameters.get("version", "")
+
+    @property
+    def escaping(self) -> Escaping | None:
+        """How names are escaped; None where this element does not say."""
+        return ESCAPINGS.get(self.parameters.get("escaping", ""))
 
 
 def wanted_format(headers: Headers) -> WantedFormat:
     """The format a client prefers. Text 0.0.4 where it names none, or none that is supported."""
     accepted = list(_preferences(headers, "accept"))
-    openmetrics, text = (_preferred(accepted, *form) for form in (OPENMETRICS, TEXT))
-    if openmetrics[0] > text[0]:
-        return WantedFormat(ExpositionFormat.OPENMETRICS, openmetrics[1])
-    return WantedFormat(ExpositionFormat.TEXT, text[1])
+    offers = {
+        ExpositionFormat.TEXT: _preferred(accepted, *TEXT),
+        ExpositionFormat.OPENMETRICS: _preferred(accepted, *OPENMETRICS),
+        ExpositionFormat.PROTOBUF: _preferred_protobuf(accepted),
+    }
+    form = max(offers, key=lambda form: offers[form][0])  # of equals the first
+    return WantedFormat(form, offers[form][1])
 
 
 def accepts_gzip(headers: Headers) -> bool:
     """Whether a client accepts gzip."""
     codings: dict[str, float] = {}
-    for name, _, _, quality in _preferences(headers, "accept-encoding"):
-        coding = name.removeprefix("x-")  # RFC 9110, section 8.4.1.3
-        codings[coding] = max(quality, codings.get(coding, 0.0))
+    for accepted in _preferences(headers, "accept-encoding"):
+        coding = accepted.name.removeprefix("x-")  # RFC 9110, section 8.4.1.3
+        codings[coding] = max(accepted.quality, codings.get(coding, 0.0))
     return codings.get("gzip", codings.get("*", 0.0)) > 0
 
 
@@ -66,11 +82,25 @@ def _preferred(
     """The quality of a media type, and its escaping: of the most specific range with it."""
     ranges = {"*/*": 0, f"{media.partition('/')[0]}/*": 1, media: 2}
     found = [
-        (ranges[name] + bool(version), quality, escaping)
-        for name, version, escaping, quality in accepted
-        if name in ranges and (not version or version in versions)
+        (ranges[one.name] + bool(one.version), one.quality, one.escaping)
+        for one in accepted
+        if one.name in ranges and (not one.version or one.version in versions)
     ]
     return max(found, default=(0, 0.0, None), key=lambda one: one[:2])[1:]
+
+
+def _preferred_protobuf(accepted: list[Preference]) -> tuple[float, Escaping | None]:
+    """The quality of the protobuf format, which only a client that names it gets, and its escaping.
+
+    Prometheus says only of text how names are to be escaped; they are the same in both.
+    """
+    named = [
+        one
+        for one in accepted
+        if one.name == PROTOBUF and DELIMITED.items() <= one.parameters.items()
+    ]
+    escapings = [one.escaping for one in (*named, *accepted) if one.escaping]
+    return max((one.quality for one in named), default=0.0), next(iter(escapings), None)
 
 
 def _preferences(headers: Headers, name: str) -> Iterator[Preference]:
@@ -78,9 +108,7 @@ def _preferences(headers: Headers, name: str) -> Iterator[Preference]:
     for element in _ELEMENTS.findall(",".join(headers.getlist(name)).lower()):
         first, *pieces = _PIECES.findall(element) or [""]
         parameters = dict(_parameter(piece) for piece in pieces)
-        quality = _number(parameters.get("q", "1"))
-        escaping = ESCAPINGS.get(parameters.get("escaping", ""))
-        yield Preference(first.strip(), parameters.get("version", ""), escaping, quality)
+        yield Preference(first.strip(), parameters, _number(parameters.get("q", "1")))
 
 
 def _parameter(piece: str) -> tuple[str, str]:

@@ -5,19 +5,20 @@ bytes template per format, which is made once and takes its values.
 """
 
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, chain, zip_longest
 
 from sidelight.app_metrics.text import render_family
-from sidelight.contract import METRICS, Metric
+from sidelight.contract import METRICS, NANOSECONDS, Metric
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.reader import StoredExemplar
 from sidelight.text_format import (
     Escaping,
     ExpositionFormat,
-    escaped_name,
+    family_name,
     header,
     label_set,
     number,
+    suffixed_name,
 )
 
 PIECE = 100
@@ -30,22 +31,21 @@ def render(
     escaping: Escaping = Escaping.UNDERSCORES,
     *,
     timestamps: bool = True,
+    created: bool = False,
 ) -> Iterator[bytes]:
     """The lines of a snapshot, piece by piece.
 
-    ``timestamps`` is whether samples of the application that have one are shown with it.
+    ``timestamps`` is whether samples of the application that have one are shown with it,
+    ``created`` whether OpenMetrics has when each series began.
     """
-    by_name: dict[str, list[SeriesKey]] = {}
-    for key in snapshot.sums:
-        by_name.setdefault(key.family.name, []).append(key)
-    exemplars: dict[SeriesKey, dict[int, StoredExemplar]] = {}
-    if form is ExpositionFormat.OPENMETRICS:
-        for (key, bucket), exemplar in snapshot.exemplars.items():
-            exemplars.setdefault(key, {})[bucket] = exemplar
+    by_name = snapshot.by_name()
+    openmetrics = form is ExpositionFormat.OPENMETRICS
+    exemplars = snapshot.exemplars_by_series() if openmetrics else {}
+    times = snapshot.created if openmetrics and created else {}
     for name, metric in METRICS.items():
         keys = by_name.get(name, [])
         if keys:
-            shown = _escaped(metric, escaping)
+            shown = shown_name(metric, escaping)
             yield header(shown, metric.kind, metric.help, metric.unit, form)
         line, divisor = _LINES.get(metric.kind, _number), metric.divisor
         for start in range(0, len(keys), PIECE):
@@ -56,7 +56,8 @@ def render(
             if exemplars:
                 pairs = zip(lines, piece, strict=True)
                 lines = [_with_exemplars(text, key, exemplars) for text, key in pairs]
-            yield b"".join(lines)
+            began = [_created(metric, key, times, escaping) for key in piece if times]
+            yield b"".join(chain.from_iterable(zip_longest(lines, began, fillvalue=b"")))
     for family in snapshot.app_families.values():
         yield from render_family(family, form, escaping, timestamps=timestamps)
     if form is ExpositionFormat.OPENMETRICS:
@@ -88,15 +89,14 @@ def _template(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     return key.text
 
 
-def _escaped(metric: Metric, escaping: Escaping) -> str:
+def shown_name(metric: Metric, escaping: Escaping) -> str:
     """The name of a metric. Only `Escaping.DOTS` changes one of Sidelight's own."""
-    suffix = {"counter": "_total", "info": "_info"}.get(metric.kind, "")
-    return escaped_name(metric.name.removesuffix(suffix), escaping) + suffix
+    return suffixed_name(family_name(metric.name, metric.kind), metric.kind, escaping)
 
 
 def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     pairs = tuple(zip(metric.labels, key.labels, strict=False))
-    name = _escaped(metric, escaping)
+    name = shown_name(metric, escaping)
     if metric.kind in {"histogram", "summary"}:
         bounds = [] if metric.kind == "summary" else [*map(repr, key.family.bounds), "+Inf"]
         lines = [f"{name}_bucket{label_set((*pairs, ('le', b)), escaping)} \0d\n" for b in bounds]
@@ -105,6 +105,17 @@ def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     else:
         lines = [f"{name}{label_set(pairs, escaping)} \0r\n"]
     return "".join(lines).replace("%", "%%").replace("\0", "%").encode()
+
+
+def _created(
+    metric: Metric, key: SeriesKey, times: dict[SeriesKey, int], escaping: Escaping
+) -> bytes:
+    """The line that says when a series began; empty where that is not known."""
+    if key not in times:
+        return b""
+    name = family_name(shown_name(metric, escaping), metric.kind)
+    labels = label_set(zip(metric.labels, key.labels, strict=False), escaping)
+    return f"{name}_created{labels} {number(times[key] / NANOSECONDS)}\n".encode()
 
 
 def _with_exemplars(

@@ -1,33 +1,43 @@
 """The metrics as an HTTP response, rendered without holding up the event loop."""
 
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from sidelight.cooperative import in_slices
-from sidelight.export.negotiation import accepts_gzip, wanted_format
-from sidelight.export.prometheus import render
+from sidelight.export import prometheus, protobuf
+from sidelight.export.negotiation import WantedFormat, accepts_gzip, wanted_format
 from sidelight.export.snapshot import Snapshot
-from sidelight.text_format import Escaping
+from sidelight.text_format import Escaping, ExpositionFormat
 
 GZIP_LEVEL = 1
 
 
 async def metrics_response(
-    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]]
+    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]], *, created: bool = False
 ) -> Response:
-    """The snapshot in the format and content coding that the client prefers."""
+    """The snapshot in the format and content coding that the client prefers.
+
+    ``created`` is whether OpenMetrics has when each series began.
+    """
     wanted = wanted_format(headers)
     answer = {"content-type": wanted.content_type, "vary": "Accept, Accept-Encoding"}
-    escaping = wanted.escaping or Escaping.UNDERSCORES
-    pieces = in_slices(render(await snapshot(), wanted.form, escaping))
+    pieces = in_slices(rendered(await snapshot(), wanted, created=created))
     if accepts_gzip(headers):
         answer["content-encoding"] = "gzip"
         pieces = _compressed(pieces)
     body = b"".join([piece async for piece in pieces])
     return Response(body, headers=answer)
+
+
+def rendered(snapshot: Snapshot, wanted: WantedFormat, *, created: bool = False) -> Iterator[bytes]:
+    """The snapshot in a format, in pieces, of which some are empty."""
+    escaping = wanted.escaping or Escaping.UNDERSCORES
+    if wanted.form is ExpositionFormat.PROTOBUF:
+        return protobuf.render(snapshot, escaping)
+    return prometheus.render(snapshot, wanted.form, escaping, created=created)
 
 
 async def _compressed(pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

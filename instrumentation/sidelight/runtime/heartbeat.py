@@ -24,6 +24,7 @@ from sidelight.runtime.loop_clock import LoopClock
 from sidelight.runtime.loop_sampler import LoopSampler
 from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
+from sidelight.runtime.seen_phases import SeenPhases
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
 from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
 from sidelight.store.layout import HEARTBEAT
@@ -85,6 +86,7 @@ class Heartbeat:
         self._attributions: list[BlockAttribution] = []
         self.waits: Waits | None = None
         """Set by the first application: it looks at the requests of all."""
+        self.phases = SeenPhases()
         self._timer: asyncio.TimerHandle | TrioTimer | None = None
         self._loop: asyncio.AbstractEventLoop | TrioLoop | None = None
         self._limiter = threads.limiter()

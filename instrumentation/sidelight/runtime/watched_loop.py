@@ -20,7 +20,7 @@ from sidelight.runtime.loop_block import (
     PastBlock,
     common_callers,
 )
-from sidelight.runtime.loop_sampler import LoopSampler, Work
+from sidelight.runtime.loop_sampler import INTERVAL, LoopSampler, Work
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.thread_frame import frame_of
 from sidelight.runtime.trio_loop import TrioLoop
@@ -45,6 +45,12 @@ class BlockAttribution(Protocol):
 
     def work_of(self, frame: FrameType, loop: Any) -> Work:
         """The route and the line that a stack works for; no route outside of any request."""
+
+    def note_phase(self, frame: FrameType, now: int, passed: int) -> None:
+        """Note the phase of the request that a stack works for.
+
+        ``passed`` is for how many ns that may be so.
+        """
 
     def count_block(self, route: str, ns: int, *, first: bool) -> None:
         """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
@@ -86,6 +92,7 @@ class WatchedLoop:
     blocks: deque[PastBlock] = field(default_factory=lambda: deque(maxlen=MOST_BLOCKS))
     sampler: LoopSampler | None = None
     _look_at: int = 0
+    _looked: int = 0
     _sample_at: int = 0
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
@@ -155,10 +162,15 @@ class WatchedLoop:
         return self.loop is not None and self.loop.is_running()
 
     def next_look(self, now: int) -> int:
-        """When a look may see something: once the next beat is overdue by half the threshold."""
+        """When a look may see something: once the next beat is overdue by so much."""
         if not self.due or not self.running():
             return now + IDLE
-        return max(self.due + self.threshold // 2, now + POLL)
+        return max(self.due + self._looks_after, now + POLL)
+
+    @property
+    def _looks_after(self) -> int:
+        """Half the threshold; not later than a sample, so that a thread wakes up once for both."""
+        return min(self.threshold // 2, INTERVAL)
 
     def plan(self, now: int) -> int:
         """When to visit this loop: for the next look, or for a sample before that."""
@@ -206,7 +218,7 @@ class WatchedLoop:
                 self.due, self._block = 0, None
                 self._hide()
             late = now - self.due if self.due else 0
-            if late <= self.threshold // 2 or seen is None:
+            if late < self._looks_after or seen is None:
                 return
             self._last_source = seen
             block = None
@@ -224,7 +236,7 @@ class WatchedLoop:
 
         Files are read without the lock, since the loop waits for that.
         """
-        if self.due and self.running() and now - self.due > self.threshold // 2:
+        if self.due and self.running() and now - self.due >= self._looks_after:
             return True
         self.holders.note(now)
         self.throttled.note(now)
@@ -232,7 +244,9 @@ class WatchedLoop:
 
     def _seen(self, now: int, late: int, waited: int) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
-        source, last = self._attribute(frame_of(self.thread)), self._last_source
+        frame = frame_of(self.thread)
+        source, last = self._attribute(frame), self._last_source
+        self._note_phase(frame, now, late)
         self.throttled.look()
         held = self._held(now)
         if held is not None:
@@ -244,6 +258,17 @@ class WatchedLoop:
             kept = late - waited > self.threshold and self.holders.is_alone
             return unseen._replace(cause="native") if kept else unseen
         return BlockSource(source.route, common_callers(last.where, source.where))
+
+    def _note_phase(self, frame: FrameType | None, now: int, late: int) -> None:
+        """Note the phase of the request that blocks the loop, since the look before.
+
+        After a look that came too late it is only known that it is the same as before, if it is.
+        """
+        passed = 0 if late > self.threshold else now - max(self.due, self._looked)
+        self._looked = now
+        if frame is not None:
+            for attribution in self.attributions[:1]:  # they share what is noted
+                attribution.note_phase(frame, now, passed)
 
     def _held(self, now: int, *, on_loop: bool = False) -> BlockSource | None:
         """What the thread works for that kept the GIL since the last look; None without one.

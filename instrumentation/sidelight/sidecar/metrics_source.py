@@ -65,6 +65,11 @@ class MetricsSource:
         self.export_outcomes: dict[str, int] = {}
         self.extra_values: Callable[[], Iterable[ExtraValue]] = tuple
 
+    @property
+    def created_series(self) -> bool:
+        """Whether the metrics say when each series began."""
+        return self._settings.created_series
+
     async def snapshot(self) -> Snapshot:
         """All values of the directory now. Raises `StoreError` when it cannot be read."""
         began = time.perf_counter_ns()

@@ -22,7 +22,9 @@ def application(
 
     async def metrics(request: Request) -> Response:
         try:
-            response = await metrics_response(request.headers, source.snapshot)
+            response = await metrics_response(
+                request.headers, source.snapshot, created=source.created_series
+            )
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
         return SendTimeoutResponse(response.body, response.status_code, dict(response.headers))

@@ -43,6 +43,7 @@ class AlertDefinition:
       shows; ``<own>``: the same, for one that it evaluates (`range_query`);
     - ``<service>``: the service's name;
     - ``<5m>`` or any other duration, which shrinks with the scale (``<s5m>`` is in seconds);
+    - ``<native>…</native>``: what only engines with native histograms can evaluate;
     - ``<unless_long>``: leaves out requests in flight on excluded and streaming routes;
     - ``<if_measured>``: for every job, only jobs that Sidelight measured within a day.
 

@@ -2,8 +2,9 @@
 
 from typing import Final
 
-from sidelight.slo import names
+from sidelight.slo import histograms, names
 from sidelight.slo.alerts import ROUTE, WORKER, AlertDefinition
+from sidelight.slo.histograms import FIRST_BYTE
 
 # Steady traffic: at each minute of half an hour. A series younger than that is not enough.
 _STOPPED = (
@@ -14,7 +15,7 @@ _STOPPED = (
 )
 _STUCK = (
     "max by (<by>, http_route) (fastapi_oldest_active_request_seconds{<sel>}<unless_long>) > 300"
-    " unless on (<by>, http_route) fastapi_time_to_first_byte_seconds_count{<sel>}"
+    f" unless on (<by>, http_route) ({histograms.present(FIRST_BYTE, '<sel>')})"
 )
 
 ALERTS: Final = (

@@ -3,24 +3,29 @@
 from typing import Final
 
 from sidelight.contract import ERROR, PORT, SERVER
-from sidelight.slo import names
+from sidelight.slo import histograms, names
 from sidelight.slo.alerts import OF_RESULT, UPSTREAM, AlertDefinition
 from sidelight.slo.context import range_query
 
-CALLS: Final = "http_client_request_duration_seconds_count"
+CALLS: Final = "http_client_request_duration_seconds"
 FAILED: Final = f'{ERROR}!~"|4.."'
 """Calls that raised, or were answered with 5xx: a 4xx is often the answer that was asked for."""
 OF_SERVER: Final = f'{SERVER}="$labels.{SERVER}",{PORT}="$labels.{PORT}"<,own>'
 MOST_FAILED: Final = range_query(
-    f"topk(1, sum by (http_route, {ERROR}) (rate({CALLS}{{{FAILED},{OF_SERVER}}}[<5m>])) > 0)",
+    f"topk(1, sum by (http_route, {ERROR}) ({histograms.count(CALLS, f'{FAILED},{OF_SERVER}')})"
+    " > 0)",
     f" Most of them are sent by {OF_RESULT}, and end with {{{{ .Labels.{ERROR} }}}}.",
+)
+MOST_TIME: Final = range_query(
+    f"topk(1, sum by (http_route) ({histograms.total(CALLS, OF_SERVER)}) > 0)",
+    f" Most of that time is spent by {OF_RESULT}.",
 )
 
 
-def _slower(mean: str, count: str, by: str) -> str:
+def _slower(mean: str, family: str, by: str) -> str:
     """Three times the median of the last day, over 100 ms, and with enough calls to compare."""
     past = f"quantile_over_time(0.5, {mean}{{<recorded>}}[<1d>] offset <30m>)"
-    calls = f"sum by (<by>, {by}) (rate({count}{{<sel>}}[<5m>])) > 0.1"
+    calls = f"sum by (<by>, {by}) ({histograms.count(family, '<sel>')}) > 0.1"
     return (
         f"{mean}{{<recorded>}} > 3 * {past} and {mean}{{<recorded>}} > 0.1"
         f" and on (<by>, {by}) {calls}"
@@ -30,10 +35,10 @@ def _slower(mean: str, count: str, by: str) -> str:
 def _failing() -> str:
     """The share of a route's requests to a server that fail, where ten or more do."""
     each = f"sum by (<by>, http_route, {SERVER}, {PORT})"
-    failed = f"{CALLS}{{{FAILED}<,sel>}}[<5m>]"
+    failed = f"{FAILED}<,sel>"
     return (
-        f"{each} (rate({failed})) / {each} (rate({CALLS}{{<sel>}}[<5m>]))"
-        f" and {each} (increase({failed})) >= 10"
+        f"{each} ({histograms.count(CALLS, failed)}) / {each} ({histograms.count(CALLS, '<sel>')})"
+        f" and {each} ({histograms.count(CALLS, failed, 'increase')}) >= 10"
     )
 
 
@@ -42,9 +47,7 @@ ALERTS: Final = (
         name="FastAPIDependencySlow",
         severity="warning",
         hold="10m",
-        expr=_slower(
-            names.DEPENDENCY, "fastapi_dependency_duration_seconds_count", "dependency, step"
-        ),
+        expr=_slower(names.DEPENDENCY, "fastapi_dependency_duration_seconds", "dependency, step"),
         summary="The dependency {{ $labels.dependency }} ({{ $labels.step }}) of <service> is slow",
         description="The {{ $labels.step }} of the dependency {{ $labels.dependency }} takes "
         "{{ $value | humanizeDuration }} on average, more than 3 times its median over a day.",
@@ -58,7 +61,8 @@ ALERTS: Final = (
         expr=_slower(names.UPSTREAM, CALLS, f"{SERVER}, {PORT}"),
         summary=f"{UPSTREAM} answers <service> slowly",
         description=f"Requests from <service> to {UPSTREAM} take "
-        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day.",
+        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day."
+        f"{MOST_TIME}",
         action="ask the operators of that server. Meanwhile, see that calls to it have a timeout.",
         dashboard="runtime",
     ),

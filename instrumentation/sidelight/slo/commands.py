@@ -62,9 +62,12 @@ def scale(given: str) -> Fraction:
     return found
 
 
-def build(of: ServiceConfig, form: rules.Format, times: Fraction) -> str:
-    """The text of a file of rules. Raises `ModuleNotFoundError` without the extra."""
-    return rules.text(RuleContext(of, times), form)
+def build(of: ServiceConfig, form: rules.Format, times: Fraction, *, native: bool = True) -> str:
+    """The text of a file of rules; ``native`` is whether they read native histograms too.
+
+    Raises `ModuleNotFoundError` without the extra.
+    """
+    return rules.text(RuleContext(of, times, native), form)
 
 
 def remarks(of: ServiceConfig) -> Iterator[Finding]:

@@ -9,8 +9,9 @@ from sidelight import latency
 from sidelight.durations import to_milliseconds
 from sidelight.errors import SettingsError
 from sidelight.nearest import in_capitals, only_known, route_problem
+from sidelight.route_pattern import RoutePattern
 from sidelight.settings import KEYS as FILE_KEYS
-from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig, default
+from sidelight.slo.objectives import Objective, ServiceConfig, default
 from sidelight.slo.selector import ServiceSelector, one_job, parse
 from sidelight.slo.windows import LONG
 
@@ -58,7 +59,7 @@ def read(settings: Mapping[str, Any]) -> ServiceConfig:
         raise SettingsError("slo", dict(slo), "has no objective", latency.SLO_EXAMPLE)
     for key in ("availability", "latency", "route"):
         checked.pop(key, None)
-    exclude = tuple(RoutePattern(r.method, root + r.template) for r in checked.pop("exclude", ()))
+    exclude = tuple(RoutePattern.parse(text, root) for text in checked.pop("exclude", ()))
     return ServiceConfig(name, selector, objectives, exclude=exclude, **checked)
 
 
@@ -113,7 +114,7 @@ def _of_route(table: Mapping[str, Any], root: str) -> tuple[Objective, ...]:
     where = latency.place(table)
     match = _match("slo.route.match", table.get("match"))
     first_byte = _switch(f"{where}.first_byte", table.get("first_byte", False))
-    route = RoutePattern(match.method, root + match.template)
+    route = RoutePattern.parse(match, root)
     found = tuple(_objectives(where, table, route, first_byte=first_byte))
     if not found:
         raise SettingsError(where, dict(table), "has no objective", latency.ROUTE_EXAMPLE)
@@ -123,21 +124,21 @@ def _of_route(table: Mapping[str, Any], root: str) -> tuple[Objective, ...]:
     return found
 
 
-def _match(key: str, given: Any) -> RoutePattern:
+def _match(key: str, given: Any) -> str:
     found = _MATCH.fullmatch(given) if isinstance(given, str) else None
     if found is None or "{{" in given:
         raise SettingsError(key, given, route_problem(given), MATCH_EXAMPLE)
-    return RoutePattern(found[1], found[2])
+    return found[0]
 
 
-def _exclude(key: str, given: Any) -> tuple[RoutePattern, ...]:
+def _exclude(key: str, given: Any) -> tuple[str, ...]:
     routes = []
     for part in given if isinstance(given, list) else [None]:
         found = _EXCLUDE.fullmatch(part) if isinstance(part, str) else None
         if found is None or (found[3] and not found[2].endswith("/")):
             problem = "must be a list of routes, with or without a method, that may end in /*"
             raise SettingsError(key, given, problem + in_capitals(part), EXCLUDE_EXAMPLE)
-        routes.append(RoutePattern(found[1] or "", found[2] + found[3]))
+        routes.append(found[0])
     return tuple(routes)
 
 

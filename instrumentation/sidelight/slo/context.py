@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig
+from sidelight.route_pattern import RoutePattern
+from sidelight.slo.objectives import Objective, ServiceConfig
 from sidelight.slo.selector import one_job
 from sidelight.slo.windows import seconds, shortened
 from sidelight.text_format import escaped
@@ -17,6 +18,7 @@ _PLACEHOLDER = re.compile(
     r"<(by|sel|,sel|recorded|,recorded|own|,own|service|alert|unless_long|if_measured"
     r"|s?\d+(?:ms|[smhdw]))>"
 )
+_NATIVE = re.compile("<native>(.*?)</native>")
 _QUERY = re.compile(r"\bquery `([^`]+)`")
 _LABEL = re.compile(r'"((?:\$labels|\.Labels)\.\w+)"')
 _IF_MEASURED = " and on (<by>) group by (<by>) (last_over_time(sidelight_workers{<sel>}[1d]))"
@@ -25,10 +27,15 @@ _OLDEST = "fastapi_oldest_active_request_seconds"
 
 @dataclass(frozen=True, slots=True)
 class RuleContext:
-    """A ``scale`` below 1 shortens every window, interval and ``for`` alike, for drills."""
+    """A ``scale`` below 1 shortens every window, interval and ``for`` alike, for drills.
+
+    ``native`` is whether the engine has PromQL's functions of native histograms; without them the
+    rules read classic histograms only.
+    """
 
     service: ServiceConfig
     scale: Fraction = Fraction(1)
+    native: bool = True
 
     @property
     def one_service(self) -> bool:
@@ -79,7 +86,8 @@ class RuleContext:
 
     def render(self, template: str) -> str:
         """Replace the placeholders that `sidelight.slo.alerts.AlertDefinition` describes."""
-        text = _PLACEHOLDER.sub(self._replacement, template).replace("{}", "")
+        text = _NATIVE.sub(r"\1" if self.native else "", template)
+        text = _PLACEHOLDER.sub(self._replacement, text).replace("{}", "")
         return _QUERY.sub(_with_labels, text)
 
     def _replacement(self, found: re.Match[str]) -> str:

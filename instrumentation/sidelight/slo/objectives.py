@@ -6,42 +6,14 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from sidelight.project import PROJECT_URL
-from sidelight.slo.selector import ServiceSelector, every_job, literal
+from sidelight.route_pattern import RoutePattern
+from sidelight.slo.selector import ServiceSelector, every_job
 from sidelight.slo.windows import BURN_RATES, BurnRate, percent
-from sidelight.text_format import escaped
 
 Kind = Literal["availability", "latency"]
 
 DEFAULT_AVAILABILITY: Final = Decimal("0.99")
 """The objective of a service whose settings have none."""
-
-
-@dataclass(frozen=True, slots=True)
-class RoutePattern:
-    """A route, or several: ``method`` may be empty, and ``template`` may end in ``*``."""
-
-    method: str
-    template: str
-
-    @property
-    def matchers(self) -> str:
-        """PromQL matchers of the routes."""
-        if self.template.endswith("*"):
-            text = f'http_route=~"{escaped(literal(self.template[:-1]))}.*"'
-        else:
-            text = f'http_route="{escaped(self.template)}"'
-        return f'http_request_method="{self.method}",{text}' if self.method else text
-
-    def covers(self, other: "RoutePattern") -> bool:
-        """Whether a route is one of these."""
-        if self.method and self.method != other.method:
-            return False
-        if self.template.endswith("*"):
-            return other.template.startswith(self.template[:-1])
-        return other.template == self.template
-
-    def __str__(self) -> str:
-        return f"{self.method} {self.template}".strip()
 
 
 @dataclass(frozen=True, slots=True)

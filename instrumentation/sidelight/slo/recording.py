@@ -2,34 +2,18 @@
 
 from collections.abc import Iterator
 
-from sidelight.contract import (
-    CLIENT_DISCONNECTED,
-    ERROR,
-    INCOMPLETE_RESPONSE,
-    METHOD,
-    PORT,
-    ROUTE,
-    SERVER,
-    SERVER_SHUTDOWN,
-    STATUS,
-)
-from sidelight.slo import names, versions
+from sidelight.contract import ERROR, INCOMPLETE_RESPONSE, METHOD, PORT, ROUTE, SERVER, STATUS
+from sidelight.slo import histograms, latency_rates, names, versions
 from sidelight.slo.context import Rule, RuleContext, labels, matchers
+from sidelight.slo.histograms import DURATION, FIRST_BYTE
+from sidelight.slo.latency_rates import GOOD, UNCOUNTED
 from sidelight.slo.objectives import Objective
-from sidelight.slo.selector import literal
 from sidelight.slo.windows import BASE, INTERVAL, plain, seconds
-from sidelight.text_format import escaped
 
 CLASS = "status_class"
-UNCOUNTED = f"{CLIENT_DISCONNECTED}|{SERVER_SHUTDOWN}"
 COUNTED = f'{ERROR}!~"{UNCOUNTED}"'
 FAILED = f'{CLASS}="5xx"'
 BROKEN = f'{ERROR}="{INCOMPLETE_RESPONSE}"'
-ALL = 'le="+Inf"'
-GOOD = f'{STATUS}!~"5..",{ERROR}!~"{UNCOUNTED}|{INCOMPLETE_RESPONSE}"'
-DURATION = "http_server_request_duration_seconds"
-START = "fastapi_time_to_first_byte_seconds"
-STARTED = f"{START}_count"
 
 
 def requests(context: RuleContext) -> Iterator[Rule]:
@@ -44,9 +28,8 @@ def requests(context: RuleContext) -> Iterator[Rule]:
             names.EVENTS, context.render(f"{each} ({_rate('fastapi_event_streams_total')})")
         )
         yield _rule(
-            names.STARTS, context.render(f"sum by (<by>, {METHOD}, {ROUTE}) ({_rate(STARTED)})")
+            names.STARTS, context.render(f"{each} ({histograms.count(FIRST_BYTE, '<sel>')})")
         )
-        yield _rule(names.STARTS_LE, _buckets(context, START, ""))
 
 
 def _counts(context: RuleContext) -> Iterator[Rule]:
@@ -54,7 +37,7 @@ def _counts(context: RuleContext) -> Iterator[Rule]:
     each = f"{METHOD}, {ROUTE}"
     classed = f'label_replace(<status>, "{CLASS}", "${{1}}xx", "{STATUS}", "([1-5])..")'
     classed = classed.replace("<status>", names.ROUTE_STATUS + own)
-    status = f"sum by (<by>, {each}, {STATUS}, {ERROR}) ({_rate(f'{DURATION}_count')})"
+    status = f"sum by (<by>, {each}, {STATUS}, {ERROR}) ({histograms.count(DURATION, '<sel>')})"
     yield _rule(names.ROUTE_STATUS, context.render(status))
     yield _rule(names.ROUTE_CLASS, f"sum by ({by}, {each}, {CLASS}, {ERROR}) ({classed})")
     yield _rule(names.ROUTE, f"sum by ({by}, {each}) ({names.ROUTE_CLASS}{own})")
@@ -64,15 +47,18 @@ def _counts(context: RuleContext) -> Iterator[Rule]:
 
 def _times(context: RuleContext) -> Iterator[Rule]:
     each = f"sum by (<by>, {METHOD}, {ROUTE})"
-    yield _rule(names.ROUTE_LE, _buckets(context, DURATION, GOOD))
+    buckets = f"rate({DURATION}_bucket{{{GOOD}<,sel>}}[<{BASE}>])"
+    by_le = context.render(f"sum by (<by>, {METHOD}, {ROUTE}, le) ({buckets})")
+    yield _rule(names.ROUTE_LE, by_le)
     yield _rule(
         names.SERVICE_LE, f"sum by ({context.by}, le) ({names.ROUTE_LE}{context.matchers()})"
     )
-    time = f"sum by (<by>, {METHOD}, {ROUTE}, {STATUS}, {ERROR}) ({_rate(f'{DURATION}_sum')})"
+    sums = histograms.total(DURATION, "<sel>")
+    time = f"sum by (<by>, {METHOD}, {ROUTE}, {STATUS}, {ERROR}) ({sums})"
     yield _rule(names.STATUS_TIME, context.render(time))
     route_time = f"{each} ({names.STATUS_TIME}{context.matchers()})"
     yield _rule(names.ROUTE_TIME, context.render(route_time))
-    waited = f"{each} ({_rate('fastapi_request_queue_seconds_sum')})"
+    waited = f"{each} ({histograms.total('fastapi_request_queue_seconds', '<sel>')})"
     yield _rule(names.ROUTE_WAITED, context.render(waited))
     slow = f"{each} ({_rate('fastapi_slow_requests_total')})"
     yield _rule(names.ROUTE_SLOW, context.render(slow))
@@ -82,24 +68,24 @@ def _times(context: RuleContext) -> Iterator[Rule]:
 
 def _instances(context: RuleContext) -> Iterator[Rule]:
     """Separate from the rates by route, so that no rule has routes times instances."""
-    for name, series, by in (
-        (names.INSTANCE_STATUS, f"{DURATION}_count", f", {STATUS}"),
-        (names.INSTANCE_TIME, f"{DURATION}_sum", ""),
+    for name, part, by in (
+        (names.INSTANCE_STATUS, histograms.count, f", {STATUS}"),
+        (names.INSTANCE_TIME, histograms.total, ""),
     ):
-        yield _rule(name, context.render(f"sum by (<by>, instance{by}) ({_rate(series)})"))
+        rates = part(DURATION, "<sel>")
+        yield _rule(name, context.render(f"sum by (<by>, instance{by}) ({rates})"))
 
 
 def objectives(context: RuleContext) -> Iterator[Rule]:
     """For each objective: rates of requests and bad requests, its share, budget and window."""
     for one in context.service.objectives:
         total = names.TOTAL_RATE + context.matchers(matchers(one))
-        if one.kind == "availability":
-            requests = f"sum by ({context.by}) ({_of(context, one, (names.ROUTE_CLASS, COUNTED))})"
-            bad = f"{bad_of(context, one, context.by)} or on ({context.by}) 0 * {total}"
-        else:
-            requests, fast = good_and_fast(context, one, context.by)
-            bad = f"clamp_min({requests} - {fast}, 0)"
-        yield _rule(names.TOTAL_RATE, requests, **labels(one))
+        if one.kind == "latency":
+            over = latency_rates.over(context, one)
+            scope = latency_rates.scope(one)
+            yield _rule(names.ROUTE_OVER, over, **labels(one), objective=scope)
+        bad = f"{bad_of(context, one, context.by)} or on ({context.by}) 0 * {total}"
+        yield _rule(names.TOTAL_RATE, _counted(context, one), **labels(one))
         yield _rule(names.BAD_RATE, bad, **labels(one))
         yield _rule(names.OBJECTIVE, f"0 * {total} + {plain(one.share)}", **labels(one))
         yield _rule(names.BUDGET, f"0 * {total} + {plain(one.budget)}", **labels(one))
@@ -136,48 +122,29 @@ def means(context: RuleContext) -> Iterator[Rule]:
         (names.UPSTREAM, "http_client_request_duration_seconds", f"{SERVER}, {PORT}"),
     ):
         total, count = (
-            f"sum by (<by>, {by}) (rate({family}_{part}{{<sel>}}[<{BASE}>]))"
-            for part in ("sum", "count")
+            f"sum by (<by>, {by}) ({part(family, '<sel>')})"
+            for part in (histograms.total, histograms.count)
         )
         yield _rule(name, context.render(f"{total} / ({count} > 0)"))
 
 
-def good_and_fast(context: RuleContext, objective: Objective, by: str) -> tuple[str, str]:
-    """Rates of good responses, and of those within the latency, summed ``by`` these labels.
-
-    Both are buckets of one recorded series, so they are of one evaluation also where a rule finds
-    what another recorded only later, as in vmalert. Else their difference would be the traffic's.
-    """
-    assert objective.seconds is not None  # noqa: S101 for mypy: a latency has seconds
-    within = le(plain(objective.seconds))
-    good, fast = (_of_bucket(context, objective, bucket) for bucket in (ALL, within))
-    return f"sum by ({by}) ({good})", f"sum by ({by}) ({fast})"
-
-
-def _of_bucket(context: RuleContext, objective: Objective, bucket: str) -> str:
-    """A bucket of what the objective measures: durations, or times to the first byte."""
-    starts = _of(context, objective, (names.STARTS_LE, bucket))
-    if objective.first_byte and objective.route:
-        return starts
-    kind = names.STARTS if objective.first_byte else names.EVENTS
-    streams = f"on ({context.by}, {METHOD}, {ROUTE}) {kind}{context.matchers()}"
-    also = "" if objective.first_byte else f" and {streams}"
-    durations = _of(context, objective, (names.ROUTE_LE, bucket))
-    return f"{durations} unless {streams} or {_grouped(starts, also)}"
-
-
-def _grouped(series: str, also: str) -> str:
-    return f"({series}){also}" if also else series
-
-
-def le(bound: str) -> str:
-    """The matcher of a bucket, in each spelling that Prometheus may have stored: 1 and 1.0."""
-    whole = "" if "." in bound else "(\\\\.0)?"
-    return f'le=~"{escaped(literal(bound))}{whole}"'
+def _counted(context: RuleContext, objective: Objective) -> str:
+    """The rate of requests that the objective counts."""
+    if objective.kind == "availability":
+        found = _of(context, objective, (names.ROUTE_CLASS, COUNTED))
+    else:
+        series = (names.STARTS, ""), (names.ROUTE_STATUS, GOOD)
+        parts = (_of(context, objective, one) for one in series)
+        found = latency_rates.by_first_byte(context, objective, *parts)
+    return f"sum by ({context.by}) ({found})"
 
 
 def bad_of(context: RuleContext, objective: Objective, by: str) -> str:
-    """The rate of requests that are bad for availability."""
+    """The rate of requests that are bad for the objective, summed ``by`` these labels."""
+    if objective.kind == "latency":
+        scope = f'objective="{latency_rates.scope(objective)}"'
+        over = _of(context, objective, (names.ROUTE_OVER, scope))
+        return f"clamp_min(sum by ({by}) ({over}), 0)"
     parts = ((names.ROUTE_CLASS, f"{COUNTED},{FAILED}"), (names.ROUTE_CLASS, BROKEN))
     return f"sum by ({by}) ({_of(context, objective, *parts)})"
 
@@ -198,12 +165,6 @@ def _of(context: RuleContext, objective: Objective, *parts: tuple[str, str]) -> 
 
 def _rate(series: str) -> str:
     return f"rate({series}{{<sel>}}[<{BASE}>])"
-
-
-def _buckets(context: RuleContext, family: str, more: str) -> str:
-    text = f"{{{more}<,sel>}}" if more else "{<sel>}"
-    rate = f"rate({family}_bucket{text}[<{BASE}>])"
-    return context.render(f"sum by (<by>, {METHOD}, {ROUTE}, le) ({rate})")
 
 
 def _ratio(context: RuleContext, bad: str, total: str) -> str:

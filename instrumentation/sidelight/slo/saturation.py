@@ -3,8 +3,10 @@
 from typing import Final
 
 from sidelight.contract import CODE, OTHER, POOL
+from sidelight.slo import histograms
 from sidelight.slo.alerts import OF_RESULT, ROUTE, WORKER, AlertDefinition
 from sidelight.slo.context import range_query
+from sidelight.slo.histograms import DURATION
 
 OF_POOL: Final = f'instance="$labels.instance",{POOL}="$labels.{POOL}"<,own>'
 IN_USE: Final = f"db_client_connection_in_use_by_route{{{OF_POOL}}}"
@@ -12,6 +14,26 @@ MOST_IN_USE: Final = range_query(
     f"topk(1, sum by (http_route) (avg_over_time({IN_USE}[<5m>])) > 0)",
     f" Most of its connections there are in use by {OF_RESULT}:"
     " {{ .Value | humanize }} on average.",
+)
+
+OF_INSTANCE: Final = 'instance="$labels.instance"<,own>'
+ACTIVE: Final = (
+    f"sum by (http_route) (avg_over_time(fastapi_active_requests{{{OF_INSTANCE}}}[<5m>]))"
+)
+IN_THREADS: Final = (
+    "sum by (http_route) (fastapi_request_phase_duration_seconds_count"
+    f'{{phase="thread_wait",{OF_INSTANCE}}}) > 0'
+)
+MOST_ACTIVE: Final = range_query(
+    # Where phases are known, only routes that do run in threads.
+    f"topk(1, ({ACTIVE} and {IN_THREADS} or {ACTIVE} unless on () ({IN_THREADS})) > 0)",
+    f" Of the routes there that may run in threads, most requests in flight are of {OF_RESULT}:"
+    " {{ .Value | humanize }} on average.",
+)
+REFUSED: Final = 'fastapi_validation_errors_total{http_route="$labels.http_route"<,own>}'
+COMMONEST: Final = range_query(
+    f"topk(1, sum by (location, type) (increase({REFUSED}[<15m>])) > 0)",
+    " Most of them are at {{ .Labels.location }}, of the type {{ .Labels.type }}.",
 )
 
 
@@ -55,7 +77,7 @@ ALERTS: Final = (
         f"{_WITH_PROCESSOR}) > 0.3"
         " and on (<by>, http_route) sum by (<by>, http_route)"
         " (rate(fastapi_queue_seconds_caused_total{<sel>}[<5m>])) > on (<by>) group_left ()"
-        " (0.25 * sum by (<by>) (rate(http_server_request_duration_seconds_sum{<sel>}[<5m>])))",
+        f" (0.25 * sum by (<by>) ({histograms.total(DURATION, '<sel>')}))",
         summary=f"{ROUTE} of <service> blocks the event loop",
         description=f"{ROUTE} kept event loops for {{{{ $value | humanizeDuration }}}} of each "
         "second over the last <5m>. All other requests of the same worker wait during that time."
@@ -93,10 +115,9 @@ ALERTS: Final = (
         " and on (<by>) sum by (<by>) (sidelight_workers{<sel>} offset <6h>) > 0",
         summary=f"{ROUTE} of <service> refuses far more requests than before",
         description=f"{ROUTE} had {{{{ $value | humanize }}}} validation errors in the last "
-        "<15m>, more than 5 times as many as in the <6h> before. A client was released, or the "
-        "model was changed.",
-        action="see which field it is, by location and type of fastapi_validation_errors_total, "
-        "and which release changed it.",
+        f"<15m>, more than 5 times as many as in the <6h> before.{COMMONEST} A client was "
+        "released, or the model was changed.",
+        action="see which release changed that field: of a client, or of the service.",
         dashboard="route",
         opens=("http_route",),
     ),
@@ -108,7 +129,7 @@ ALERTS: Final = (
         " (avg_over_time(anyio_threadpool_waiting{<sel>}[<5m>])) >= 1",
         summary=f"<service>: all threads of {WORKER} are in use",
         description=f"In {WORKER}, {{{{ $value | humanize }}}} calls waited for a thread on "
-        "average over the last <5m>: synchronous endpoints and dependencies queue.",
+        f"average over the last <5m>: synchronous endpoints and dependencies queue.{MOST_ACTIVE}",
         action="see which synchronous route is slow. Make it async, or give the pool more threads.",
         dashboard="runtime",
         opens=("instance",),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from sidelight.errors import SettingsError
-from sidelight.text_format import escaped
+from sidelight.text_format import escaped, literal
 
 EXAMPLE = 'selector = \'job="shop",namespace="prod"\''
 
@@ -81,8 +81,3 @@ def parse(key: str, given: Any) -> ServiceSelector:
         problem = "must pin at least one label with =, because recorded series keep only such"
         raise SettingsError(key, given, problem, EXAMPLE)
     return ServiceSelector(tuple(matchers), by)
-
-
-def literal(text: str) -> str:
-    """An RE2 regular expression that matches this text and nothing else."""
-    return re.sub(r"([\\.+*?()|\[\]{}^$])", r"\\\1", text)

@@ -13,7 +13,8 @@ from sidelight.doctor.fetch import MAX_BYTES, fetch, is_url
 from sidelight.doctor.finding import Finding, fail, ok, warn
 from sidelight.errors import SidelightError
 from sidelight.nearest import nearest
-from sidelight.slo.objectives import Objective, RoutePattern, ServiceConfig
+from sidelight.route_pattern import RoutePattern
+from sidelight.slo.objectives import Objective, ServiceConfig
 from sidelight.slo.windows import plain
 
 TIMEOUT = 10.0

@@ -38,12 +38,15 @@ class SlowGroup:
 
 
 def groups(records: Iterable[SlowRequest]) -> list[SlowGroup]:
-    """The causes of some slow requests, the one that took the most time of all first."""
+    """The causes of some slow requests: those that several have, and then those of one.
+
+    Of both the one first that took the most time of all.
+    """
     found: dict[tuple[str, str], list[SlowRequest]] = {}
     for record in records:
         found.setdefault(_cause(record), []).append(record)
     made = [_group(cause, together) for (cause, _), together in found.items()]
-    return sorted(made, key=lambda group: -group.count * group.mean)
+    return sorted(made, key=lambda group: (group.count == 1, -group.count * group.mean))
 
 
 def _cause(record: SlowRequest) -> tuple[str, str]:
@@ -53,9 +56,16 @@ def _cause(record: SlowRequest) -> tuple[str, str]:
         return f"event loop blocked by {record.blocked_by.partition(CALLER)[0]}", ""
     if record.waited_at:
         return f"waits at {record.waited_at}", route
-    if record.phases:
-        return f"time in {max(record.phases, key=record.phases.__getitem__)}", route
-    return "", route
+    phase = _longest_phase(record)
+    return f"time in {phase}" if phase else "", route
+
+
+def _longest_phase(record: SlowRequest) -> str:
+    """The phase that a request was in for longest; empty where another may have been longer."""
+    phases = record.phases or {}
+    longest = max(phases, key=phases.__getitem__, default="")
+    unknown = record.seconds - sum(phases.values())
+    return longest if longest and phases[longest] >= unknown else ""
 
 
 def _group(cause: str, records: list[SlowRequest]) -> SlowGroup:

@@ -18,8 +18,9 @@ CALLER = ", called from "
 class SlowRequest:
     """One slow request. Times are in seconds, ``when`` since the epoch, at its end.
 
-    ``status`` is 0 where none was sent. ``phases`` is None for a request that was not
-    sampled. ``loop_blocked`` is how long the event loop was blocked during the request, by any
+    ``status`` is 0 where none was sent. ``phases`` has the time in each phase, as it was measured
+    where the request was sampled, and otherwise as far as looks at it have seen.
+    ``loop_blocked`` is how long the event loop was blocked during the request, by any
     code, and ``blocked_by`` is the route and the lines of most of it. ``waited_at`` is the line of
     code at which it was seen to wait for longest, with what it awaited there, and ``waited`` for
     how long. ``threads_waiting`` is how
@@ -47,7 +48,15 @@ class SlowRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields that are known, by name."""
-        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
+        known = {name: value for name, value in asdict(self).items() if value not in (None, "")}
+        return {name: _short(value) for name, value in known.items()}
+
+
+def _short(value: Any) -> Any:
+    """A time to the microsecond, since there is not much room in a record."""
+    if isinstance(value, dict):
+        return {name: _short(each) for name, each in value.items()}
+    return round(value, 6) if isinstance(value, float) else value
 
 
 _KINDS: dict[str, type | tuple[type, ...]] = {

@@ -11,6 +11,7 @@ from sidelight.contract import (
     ERROR,
     METHOD,
     METRICS,
+    OBJECTIVE_SECONDS,
     POOL,
     ROUTE,
     SCHEME,
@@ -30,7 +31,7 @@ SHORT = {
     "status": STATUS,
 }
 """What a label may be called for short."""
-NAMED = frozenset({ROUTE, POOL, "executor", "dependency", "phase", SERVER})
+NAMED = frozenset({ROUTE, POOL, "executor", "dependency", "phase", SERVER, OBJECTIVE_SECONDS})
 """Labels whose values are names in the code: a name that does not exist is a typing error."""
 ENDINGS = ("", "_total", "_seconds", "_bytes", "_seconds_total")
 PARTS = ("_count", "_sum", "_bucket")
@@ -79,8 +80,10 @@ def find(data: MetricData, name: str, labels: Mapping[str, object], hint: str) -
     ``hint`` is why there may be nothing at all.
     """
     family, part = _family(data, name)
-    wanted = {_label(family, label, part): _text(value) for label, value in labels.items()}
+    wanted = {_label(family, label, part): str(value) for label, value in labels.items()}
     limit = wanted.pop("le", None)
+    if OBJECTIVE_SECONDS in wanted:
+        wanted[OBJECTIVE_SECONDS] = repr(float(wanted[OBJECTIVE_SECONDS]))
     for label in NAMED & wanted.keys():
         _check(data, family, label, wanted[label], hint)
     pairs = wanted.items()
@@ -130,10 +133,6 @@ def _label(family: MetricFamily, label: str, part: str) -> str:
         return SHORT[label]
     listed = ", ".join(names) or "none"
     raise UnknownError(f"{family.name} has no label {label!r}; its labels are: {listed}")
-
-
-def _text(value: object) -> str:
-    return str(value)
 
 
 def _check(data: MetricData, family: MetricFamily, label: str, value: str, hint: str) -> None:

@@ -1,0 +1,95 @@
+"""Every combination of version, features and options: what arrives, and what the doctor says."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+import pytest
+
+from sidelight.doctor.finding import ok
+from sidelight.doctor.histograms import check_histograms
+from sidelight.doctor.loaded_rules import DURATIONS
+from sidelight.doctor.loaded_rules import jobs as measured_jobs
+from sidelight.doctor.scrape_config import scrape_options
+from sidelight.doctor.scrapes import check_scrapes
+from sidelight.doctor.stored_histograms import stored_kinds
+from tests.doctor.histogram_pages import NATIVE_PATH, pages
+from tests.doctor.histogram_table import FEATURES, OPTIONS, TABLES, Job, jobs
+from tests.live.newer import newer
+from tests.live.prometheus import prometheus, query, tool
+from tests.live.servers import eventually
+from tests.live.victoria_metrics import victoria_metrics
+
+pytestmark = [pytest.mark.live, pytest.mark.newest]
+pytest.importorskip("yaml")
+
+QUICK = {("3.5", ()), ("3.5", ("native",))}
+"""What each run of the tests does; a Prometheus takes five seconds to find its targets."""
+CASES = [
+    pytest.param(
+        version,
+        list(rows),
+        id=f"{version} {' '.join(features)}".strip(),
+        marks=[] if (version, features) in QUICK else [pytest.mark.slow],
+    )
+    for version in TABLES
+    for features, rows in groupby(jobs(version), lambda job: job.features)
+]
+PROGRAMS = {"2.42": lambda: tool("prometheus"), "3.5": lambda: newer("prometheus")}
+
+
+def config(rows: Sequence[Job], port: int) -> str:
+    """A job for each row."""
+    parts = ["global: {scrape_interval: 3s}", "scrape_configs:"]
+    for job in rows:
+        parts += [f"  - job_name: {job.name}", f"    metrics_path: {_path(job)}"]
+        parts += [f"    {OPTIONS[option]}" for option in job.options]
+        parts.append(f'    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]')
+    return "\n".join(parts)
+
+
+def _path(job: Job) -> str:
+    return NATIVE_PATH if job.native else "/metrics"
+
+
+@pytest.mark.parametrize(("version", "rows"), CASES)
+def test_what_arrives_and_what_is_said(version: str, rows: list[Job], tmp_path: Path) -> None:
+    """Nothing is lost without a finding, and the options foretell what arrives."""
+    features = [FEATURES[name] for name in rows[0].features]
+    flags = [f"--enable-feature={','.join(features)}"] if features else []
+    scraped = [job for job in rows if job.says != "refused"]
+    with (
+        pages() as target,
+        prometheus(config(rows, target), tmp_path, *flags, program=PROGRAMS[version]()) as port,
+    ):
+        eventually(lambda: len(query(port, "sidelight_build_info")) == len(scraped))
+        url = f"http://127.0.0.1:{port}"
+        stored, options, served = (
+            stored_kinds(url),
+            scrape_options(url),
+            measured_jobs(url, names=DURATIONS),
+        )
+        said = [f"{one.level:<4}  {one.what}" for one in check_scrapes(url)]
+    names = [job.name for job in rows]
+    expected = {job.name: set(job.kinds) for job in rows}
+    assert {name: stored.get(name, set()) for name in names} == expected
+    assert served == sorted(stored)
+    foretold = {job.name: set(options[job.name].stored(native=job.native)) for job in rows}
+    assert foretold == expected
+    for job in rows:
+        assert [line for line in said if line.startswith(job.begins)], (job, said)
+    of_histograms = [line for line in said if "histograms" in line]
+    assert len(of_histograms) == len({job.begins for job in rows})
+
+
+@pytest.mark.slow
+def test_victoria_metrics(tmp_path: Path) -> None:
+    """It never asks for protobuf, and has no flags that the doctor could read."""
+    job = Job((), (), native=True, kinds=("classic",), says="ok")
+    file = tmp_path / "scrape.yml"
+    with pages() as target:
+        file.write_text(config([job], target).replace("3s", "1s"))
+        with victoria_metrics(tmp_path, f"-promscrape.config={file}") as port:
+            eventually(lambda: query(port, "sidelight_build_info"))
+            said = list(check_histograms(f"http://127.0.0.1:{port}", [job.name]))
+    assert said == [ok(f"the job {job.name!r} has classic histograms")]
