@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from sidelight.embedded.api.routes import AppState, routes
 from sidelight.embedded.history.exposition import Exemplars, MetricMetadata
 from sidelight.embedded.history.history import History
-from sidelight.embedded.promql.native_histogram import NativeHistogram
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.rules.recording import RuleSample, record_samples
 from tests.embedded.history.filled_history import MIB
 from tests.embedded.promql.histogram_notation import histogram
@@ -41,7 +41,7 @@ EMPTY = histogram("count:0 sum:0")
 def client() -> TestClient:
     """A client of an API over a series that turns from a number into a histogram, and another."""
     history = History(3_600_000, 64 * MIB)
-    first: list[float | NativeHistogram] = [1.5, SIGNED, EMPTY]
+    first: list[float | FloatHistogram] = [1.5, SIGNED, EMPTY]
     for second, one in enumerate(first):
         rows: list[RuleSample] = [
             ({"__name__": "a", "n": "1"}, one),

@@ -7,13 +7,13 @@ import numpy as np
 from sidelight.embedded.history.exposition import Exemplars, MetricMetadata
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.scrape import Scrape, ScrapeTarget
-from sidelight.embedded.promql.native_histogram import NativeHistogram
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.storage import ABSENT_BITS, STALE_BITS, LabelMatcher, SampleBlock
 
 TARGET = ScrapeTarget("shop", "127.0.0.1:9464")
 ENDED = "ended"
 MIB = 1 << 20
-Points = dict[int, float | str | NativeHistogram]
+Points = dict[int, float | str | FloatHistogram]
 
 
 class ScrapedTarget:

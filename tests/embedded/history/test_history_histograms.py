@@ -8,8 +8,8 @@ pytest.importorskip("numpy", reason="the extra history is not installed")
 
 from sidelight.embedded.history.history import History, HistoryQuerier
 from sidelight.embedded.promql.engine import Vector, instant_query
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import QueryLimits
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.rules.recording import query_samples, record_samples
 from tests.embedded.history.filled_history import ENDED, MIB, Points, stored_samples
 from tests.embedded.promql.histogram_notation import histogram
@@ -18,13 +18,13 @@ HOUR = 3_600_000
 KEY = "rule"
 
 
-def step(history: History, second: int, **series: NativeHistogram | float) -> None:
+def step(history: History, second: int, **series: FloatHistogram | float) -> None:
     """Add one step of these series."""
     rows = [({"__name__": name, "job": "shop"}, value) for name, value in series.items()]
     record_samples(history, KEY, second * 1000, rows)
 
 
-def growing(second: int) -> NativeHistogram:
+def growing(second: int) -> FloatHistogram:
     """Return a counter that has observed once a second, in forty buckets in turn."""
     counts = " ".join(str((second + 40 - n) // 40) for n in range(40))
     return histogram(f"schema:3 count:{second} sum:{second / 8} buckets:[{counts}] offset:-20")
@@ -52,7 +52,7 @@ def test_each_histogram_is_kept(text: str) -> None:
     history, given = History(HOUR, MIB), histogram(text)
     step(history, 1, a=given)
     found = stored(history)["a"][1]
-    assert isinstance(found, NativeHistogram)
+    assert isinstance(found, FloatHistogram)
     assert found.same(given)
     assert found.hint == given.hint
 
@@ -61,13 +61,13 @@ def test_samples_of_all_steps_are_kept() -> None:
     """Over many chunks, a series has its histogram, its number or its end at each step."""
     history = History(HOUR, 64 * MIB)
     for second in range(400):
-        kinds: list[dict[str, NativeHistogram | float]] = [{"a": growing(second)}, {"a": 7.0}, {}]
+        kinds: list[dict[str, FloatHistogram | float]] = [{"a": growing(second)}, {"a": 7.0}, {}]
         step(history, second, up=1.0, **kinds[second // 50 % 3])
     points = stored(history)["a"]
     for second, value in points.items():
         kind = second // 50 % 3
         if kind == 0:
-            assert isinstance(value, NativeHistogram)
+            assert isinstance(value, FloatHistogram)
             assert value.same(growing(second))
         else:
             assert value == (7.0 if kind == 1 else ENDED)
@@ -98,7 +98,7 @@ def test_old_histograms_are_dropped() -> None:
     assert max(sizes[600:]) <= 1.05 * max(sizes[300:600])
     points = stored(history)["still"]
     assert min(points) >= 5000
-    assert all(isinstance(one, NativeHistogram) and one.same(growing(1)) for one in points.values())
+    assert all(isinstance(one, FloatHistogram) and one.same(growing(1)) for one in points.values())
 
 
 def test_memory_is_bounded() -> None:
@@ -109,7 +109,7 @@ def test_memory_is_bounded() -> None:
         assert history.stats.size <= MIB
     points = stored(history)["a7"]
     newest = points[3595]
-    assert isinstance(newest, NativeHistogram)
+    assert isinstance(newest, FloatHistogram)
     assert newest.same(growing(3602))
     assert sorted(points) == list(range(min(points), 3600, 5))
     assert len(points) > 50
@@ -125,11 +125,11 @@ def test_queries_of_stored_histograms() -> None:
     assert isinstance(found, Vector)
     assert found.values.tolist() == [pytest.approx(1.0, rel=1e-12)]
     ((_, value),) = query_samples(history, "sum(increase(a[1m]))", 120_000)
-    assert isinstance(value, NativeHistogram)
+    assert isinstance(value, FloatHistogram)
     assert value.count == pytest.approx(60, rel=1e-12)
     assert value.hint == "gauge"
     record_samples(history, "other", 120_000, [({"__name__": "r", "job": "shop"}, value)])
     kept = stored(history)["r"][120]
-    assert isinstance(kept, NativeHistogram)
+    assert isinstance(kept, FloatHistogram)
     assert kept.same(value)
     assert not math.isnan(kept.sum)

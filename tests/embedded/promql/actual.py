@@ -14,8 +14,8 @@ from sidelight.embedded.promql.engine import (
     instant_query,
     range_query,
 )
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import QueryError
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.storage import Source
 from tests.embedded.promql.answers import Answer, LabelKey, Value, keyed, once, value_of_json
 from tests.embedded.promql.series_notation import samples
@@ -68,5 +68,5 @@ def _points(result: Vector | Matrix) -> Iterator[tuple[tuple[LabelKey, int], Val
             yield (keyed(labels), time), _value(value)
 
 
-def _value(value: float | NativeHistogram) -> Value:
+def _value(value: float | FloatHistogram) -> Value:
     return value if isinstance(value, float) else value_of_json(json.loads(histogram_json(value)))

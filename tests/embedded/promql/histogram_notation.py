@@ -10,20 +10,20 @@ import re
 from collections.abc import Iterator
 from typing import Final, get_args
 
-from sidelight.embedded.promql.histogram_arithmetic import add, subtract
-from sidelight.embedded.promql.native_histogram import (
+from sidelight.embedded.promql.float_histogram import (
     CUSTOM_BOUNDS,
-    NativeHistogram,
+    FloatHistogram,
     ResetHint,
     spanned_buckets,
 )
+from sidelight.embedded.promql.histogram_arithmetic import add, subtract
 
 _HISTOGRAM: Final = r"\{\{[^}]*\}\}"
 HISTOGRAM_RUN: Final = re.compile(rf"({_HISTOGRAM})(?:([+-])({_HISTOGRAM}))?(?:x([0-9]+))?")
 _FIELD: Final = re.compile(r"(\w+):(\[[^\]]*\]|\S+)")
 
 
-def histogram(text: str) -> NativeHistogram:
+def histogram(text: str) -> FloatHistogram:
     """Return the histogram of a text, with or without the braces around it."""
     fields = dict(_FIELD.findall(text.replace("}}", " }}")))
     hint = fields.get("counter_reset_hint", "unknown")
@@ -31,7 +31,7 @@ def histogram(text: str) -> NativeHistogram:
     bounds = tuple(_numbers(fields.get("custom_values", "")))
     schema = CUSTOM_BOUNDS if bounds else int(fields.get("schema", "0"))
     positive, negative = _numbers(fields.get("buckets", "")), _numbers(fields.get("n_buckets", ""))
-    return NativeHistogram(
+    return FloatHistogram(
         schema,
         float(fields.get("count", "0")),
         float(fields.get("sum", "0")),
@@ -44,7 +44,7 @@ def histogram(text: str) -> NativeHistogram:
     )
 
 
-def histogram_run(first: str, sign: str, step: str, times: str) -> Iterator[NativeHistogram]:
+def histogram_run(first: str, sign: str, step: str, times: str) -> Iterator[FloatHistogram]:
     """Yield the histograms of ``{{…}}+{{…}}x3``: the first one, and three that are each larger."""
     value = histogram(first)
     yield value

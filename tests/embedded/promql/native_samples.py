@@ -8,10 +8,10 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import Final
 
-from sidelight.embedded.promql.native_histogram import (
+from sidelight.embedded.promql.float_histogram import (
     CUSTOM_BOUNDS,
     Buckets,
-    NativeHistogram,
+    FloatHistogram,
     listed_buckets,
 )
 from sidelight.embedded.promql.storage import SampleBlock
@@ -103,7 +103,7 @@ def _odd() -> dict[LabelPairs, Sequence[Cell]]:
         ],
         labels("unknown"): unknown,
         labels("endless"): list(_counter("endless", _infinite, 1, 0.001)),
-        labels("empty"): [NativeHistogram(3, 0.0, 0.0, 2**-13)] * COUNT,
+        labels("empty"): [FloatHistogram(3, 0.0, 0.0, 2**-13)] * COUNT,
     }
 
 
@@ -126,7 +126,7 @@ def _counter(  # noqa: PLR0913 # what makes one counter differ from another
     *,
     resets: Sequence[int] = (),
     bounds: tuple[float, ...] = BOUNDS,
-) -> Iterator[NativeHistogram]:
+) -> Iterator[FloatHistogram]:
     """Yield a histogram that observes some values before each sample."""
     dice = random.Random(seed)  # noqa: S311 the same samples in each run
     seen: list[float] = []
@@ -139,17 +139,17 @@ def _counter(  # noqa: PLR0913 # what makes one counter differ from another
 
 def observed(
     values: Sequence[float], schema: int, least: float, bounds: tuple[float, ...] = BOUNDS
-) -> NativeHistogram:
+) -> FloatHistogram:
     """Return the histogram of some values."""
     if schema == CUSTOM_BOUNDS:
         ends = pairwise((-math.inf, *bounds, math.inf))
         counts = [float(sum(low < value <= high for value in values)) for low, high in ends]
         positive, total = listed_buckets(enumerate(counts)), math.fsum(values)
-        return NativeHistogram(schema, sum(counts), total, positive=positive, bounds=bounds)
+        return FloatHistogram(schema, sum(counts), total, positive=positive, bounds=bounds)
     inside = [value for value in values if abs(value) <= least]
     above = [value for value in values if value > least]
     under = [-value for value in values if value < -least]
-    return NativeHistogram(
+    return FloatHistogram(
         schema,
         float(len(values)),
         float(sum(values)),

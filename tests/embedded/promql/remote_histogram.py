@@ -9,18 +9,18 @@ from typing import Final
 
 import numpy as np
 
-from sidelight.embedded.promql.native_histogram import Buckets, NativeHistogram
+from sidelight.embedded.promql.float_histogram import Buckets, FloatHistogram
 from tests.embedded.promql.varints import message, varint
 
 HINTS: Final = ("unknown", "reset", "not_reset", "gauge")
 
 
-def histogram_message(one: NativeHistogram, time: int) -> bytes:
+def histogram_message(one: FloatHistogram, time: int) -> bytes:
     """Encode TimeSeries.histograms."""
     return message(4, b"".join(_fields(one, time)))
 
 
-def _fields(one: NativeHistogram, time: int) -> Iterator[bytes]:
+def _fields(one: FloatHistogram, time: int) -> Iterator[bytes]:
     yield _double(2, one.count) + _double(3, one.sum)
     yield varint(4 << 3) + varint((one.schema << 1 ^ one.schema >> 31) & 0xFFFFFFFF)
     yield _double(5, one.zero_threshold) + _double(7, one.zero_count)

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 
-from sidelight.embedded.promql.native_histogram import NativeHistogram
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.storage import (
     ABSENT_BITS,
     STALE_BITS,
@@ -16,7 +16,7 @@ from sidelight.embedded.promql.storage import (
 
 MARKER: Final = "gone"
 """Stands in place of a value for a staleness marker."""
-Cell = float | str | NativeHistogram | None
+Cell = float | str | FloatHistogram | None
 Row = Sequence[Cell]
 LabelPairs = tuple[tuple[str, str], ...]
 
@@ -33,7 +33,7 @@ def block(times: Sequence[int], rows: Mapping[LabelPairs, Row]) -> SampleBlock:
     for number, row in enumerate(rows.values()):
         assert len(row) == len(times), (len(row), len(times))
         for at, value in enumerate(row):
-            if isinstance(value, NativeHistogram):
+            if isinstance(value, FloatHistogram):
                 table[number, at] = value
             elif value is not None:
                 words[number, at] = STALE_BITS if isinstance(value, str) else bits(value)

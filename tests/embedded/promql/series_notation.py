@@ -18,9 +18,9 @@ from sidelight.embedded.promql.engine import (
     instant_query,
     range_query,
 )
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.frame import Labels
 from sidelight.embedded.promql.limits import QueryLimits
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.storage import (
     ABSENT_BITS,
     STALE_BITS,
@@ -138,7 +138,7 @@ def points(matrix: Matrix, row: int) -> tuple[NDArray[np.int64], NDArray[np.floa
     return matrix.times[there], matrix.values[row][there]
 
 
-def samples(result: Vector | Matrix, row: int) -> Iterator[tuple[int, float | NativeHistogram]]:
+def samples(result: Vector | Matrix, row: int) -> Iterator[tuple[int, float | FloatHistogram]]:
     """Yield times (ms), and numbers or histograms, of one series."""
     table = result.histograms
     if isinstance(result, Vector):

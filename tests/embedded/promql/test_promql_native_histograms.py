@@ -7,9 +7,9 @@ import pytest
 
 from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.engine import Vector, instant_query
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.histogram_buckets import bounded_buckets
 from sidelight.embedded.promql.limits import QueryError, QueryLimits
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from tests.embedded.promql.histogram_notation import histogram
 from tests.embedded.promql.sample_blocks import MARKER, Cell, MemorySource, block, labels
 from tests.embedded.promql.series_notation import samples
@@ -35,7 +35,7 @@ def _cell(one: Cell | str) -> Cell:
 
 def answer(
     query: str, of: MemorySource, at: int = 0
-) -> tuple[dict[str, float | NativeHistogram], list[str]]:
+) -> tuple[dict[str, float | FloatHistogram], list[str]]:
     """Return the values by the label n, and the infos and warnings, at this second."""
     found = Annotations()
     result = instant_query(query, of, at * 1000, annotations=found)
@@ -52,9 +52,9 @@ def number(query: str, of: MemorySource, at: int = 0) -> float:
     return value
 
 
-def counts(value: float | NativeHistogram) -> Mapping[tuple[float, float], float]:
+def counts(value: float | FloatHistogram) -> Mapping[tuple[float, float], float]:
     """Return the counts of the buckets by their ends."""
-    assert isinstance(value, NativeHistogram)
+    assert isinstance(value, FloatHistogram)
     lower, upper, inside, _ = bounded_buckets(value).populated()
     pairs = zip(lower.tolist(), upper.tolist(), strict=True)
     return dict(zip(pairs, inside.tolist(), strict=True))
@@ -110,7 +110,7 @@ def test_a_reset_is_a_count_that_fell() -> None:
     again = "count:5 sum:9 buckets:[1 4]"
     reset = source(a=["count:2 sum:2 buckets:[2]", "count:4 sum:5 buckets:[4]", again])
     value = answer("increase(h[30s])", reset, 20)[0]["a"]
-    assert isinstance(value, NativeHistogram)
+    assert isinstance(value, FloatHistogram)
     # 2 until the reset and 5 after it, in 20 of the 30 s
     assert (value.count, value.sum) == (7 * 1.5, 12 * 1.5)
     assert counts(value) == {(0.5, 1.0): 3 * 1.5, (1.0, 2.0): 4 * 1.5}
@@ -121,7 +121,7 @@ def test_a_coarser_schema_is_the_sum_s() -> None:
     """A sum is in the coarsest schema: of (1, 1.41] and (1.41, 2] it has (1, 2]."""
     fine, coarse = "schema:1 count:3 sum:4 buckets:[0 1 2]", "schema:0 count:5 sum:8 buckets:[1 4]"
     value = answer("sum(h)", source(a=[fine], b=[coarse]))[0][""]
-    assert isinstance(value, NativeHistogram)
+    assert isinstance(value, FloatHistogram)
     assert (value.schema, value.count, value.sum) == (0, 8.0, 12.0)
     assert counts(value) == {(0.5, 1.0): 1.0, (1.0, 2.0): 7.0}
 

@@ -3,12 +3,12 @@
 https://prometheus.io/docs/prometheus/latest/querying/api/#native-histograms
 """
 
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.formatting import format_value
 from sidelight.embedded.promql.histogram_buckets import bounded_buckets
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 
 
-def histogram_json(histogram: NativeHistogram) -> str:
+def histogram_json(histogram: FloatHistogram) -> str:
     """Return the count, the sum, and the buckets that are not empty."""
     columns = (column.tolist() for column in bounded_buckets(histogram).populated())
     buckets = ",".join(map(_bucket, *columns))

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from sidelight.embedded.api.histograms import histogram_json
 from sidelight.embedded.promql.annotations import limited
 from sidelight.embedded.promql.engine import Matrix, Result, Scalar, String, Vector
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.formatting import format_seconds, format_value
 from sidelight.embedded.promql.frame import Labels, samples_of
 from sidelight.embedded.promql.limits import TOO_MANY, QueryError, execution_error
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.quoting import is_utf8, replace_invalid_bytes
 from sidelight.sidecar.send_timeout import SendTimeoutResponse
 
@@ -107,7 +107,7 @@ def _vector(result: Vector) -> str:
     return f"[{','.join(rows)}]"
 
 
-def _sample(time: str, value: float, histogram: NativeHistogram | None) -> str:
+def _sample(time: str, value: float, histogram: FloatHistogram | None) -> str:
     if histogram is None:
         return f'"value":[{time},"{format_value(value)}"]'
     return f'"histogram":[{time},{histogram_json(histogram)}]'

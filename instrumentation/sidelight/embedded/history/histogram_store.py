@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sidelight.embedded.history.encoding import ABSENT, SampleBits
 from sidelight.embedded.history.packed_histogram import PackedHistogram, pack, unpack
-from sidelight.embedded.promql.native_histogram import NativeHistogram
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 
 _NUMBER_BITS: Final = 48
 _KIND: Final = 0x7FF4
@@ -31,7 +31,7 @@ class HistogramStore:
         self.next = 0
         self.size = 0
 
-    def word(self, histogram: NativeHistogram, last: int) -> int:
+    def word(self, histogram: FloatHistogram, last: int) -> int:
         """Return the word of a sample: the series' last one if its histogram is the same."""
         before = self.packed.get(last - _FIRST)
         made = pack(histogram, before)

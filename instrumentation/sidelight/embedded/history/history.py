@@ -13,8 +13,8 @@ import numpy as np
 
 from sidelight.embedded.history.reader import LazyBlocks, SeriesReader
 from sidelight.embedded.history.stream import CHANGE_SIZE, NO_HISTOGRAMS, SeriesStream
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import TOO_MANY, QueryError, QueryLimits, execution_error
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.storage import LabelMatcher, SampleBlock
 
 SEAL_SHARE = 64
@@ -88,7 +88,7 @@ class History:
         stream: SeriesStream,
         time: int,
         samples: Mapping[int, float],
-        histograms: Mapping[int, NativeHistogram] = NO_HISTOGRAMS,
+        histograms: Mapping[int, FloatHistogram] = NO_HISTOGRAMS,
     ) -> None:
         """Add one step to a stream, by id. A step that is not later than the last is ignored."""
         ids = np.fromiter(samples, np.int32, len(samples))

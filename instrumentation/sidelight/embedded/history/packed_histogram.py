@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidelight.embedded.history.encoding import EXACT, WIDTHS
-from sidelight.embedded.promql.native_histogram import Buckets, NativeHistogram, ResetHint
+from sidelight.embedded.promql.float_histogram import Buckets, FloatHistogram, ResetHint
 
 _OVERHEAD: Final = 250
 """The bytes of a packed histogram besides its counts."""
@@ -47,7 +47,7 @@ class PackedHistogram(NamedTuple):
         return _OVERHEAD + len(self.counts)
 
 
-def pack(histogram: NativeHistogram, before: PackedHistogram | None) -> PackedHistogram:
+def pack(histogram: FloatHistogram, before: PackedHistogram | None) -> PackedHistogram:
     """Pack a histogram; it shares the layout of the one before if that has the same."""
     layout = HistogramLayout(
         histogram.schema,
@@ -76,7 +76,7 @@ def _width(counts: NDArray[np.float64]) -> type[Any]:
     return next(fitting, np.float64)
 
 
-def unpack(packed: PackedHistogram) -> NativeHistogram:
+def unpack(packed: PackedHistogram) -> FloatHistogram:
     """Return the histogram."""
     layout = packed.layout
     counts = np.frombuffer(packed.counts, packed.width).astype(np.float64)
@@ -84,7 +84,7 @@ def unpack(packed: PackedHistogram) -> NativeHistogram:
         np.frombuffer(indexes, np.int32) for indexes in (layout.positive, layout.negative)
     )
     end = 2 + len(positive)
-    return NativeHistogram(
+    return FloatHistogram(
         layout.schema,
         float(counts[0]),
         packed.sum,

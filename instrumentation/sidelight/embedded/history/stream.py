@@ -22,7 +22,7 @@ from sidelight.embedded.history.encoding import (
 )
 from sidelight.embedded.history.histogram_store import HistogramStore, PackedHistograms
 from sidelight.embedded.history.index import SeriesIndex
-from sidelight.embedded.promql.native_histogram import NativeHistogram
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 
 MAX_STEPS = 60
 """Steps of a chunk; below 256, so that the number of a step is a byte."""
@@ -32,7 +32,7 @@ CHANGE_SIZE = 12
 """The bytes of a change in the head, which is not encoded."""
 GROWTH = 1.3
 """Arrays by id are made this many times as long as needed."""
-NO_HISTOGRAMS: Mapping[int, NativeHistogram] = MappingProxyType({})
+NO_HISTOGRAMS: Mapping[int, FloatHistogram] = MappingProxyType({})
 
 
 class StreamStep(NamedTuple):
@@ -163,7 +163,7 @@ class SeriesStream:
         time: int,
         ids: Sequence[int] | SeriesIds,
         values: NDArray[np.float64],
-        histograms: Mapping[int, NativeHistogram] = NO_HISTOGRAMS,
+        histograms: Mapping[int, FloatHistogram] = NO_HISTOGRAMS,
     ) -> None:
         """Add a step: the values of all series that it has, and histograms by id."""
         self._grow()

@@ -7,6 +7,7 @@ import numpy as np
 
 from sidelight.embedded.promql.aggregation import aggregate, reduce_groups
 from sidelight.embedded.promql.ast import Grouping
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.frame import Frame, kept
 from sidelight.embedded.promql.histogram_arithmetic import (
     IncompatibleHistogramsError,
@@ -15,14 +16,13 @@ from sidelight.embedded.promql.histogram_arithmetic import (
 )
 from sidelight.embedded.promql.histogram_means import mean_of_histograms, sum_of_histograms
 from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.native_histogram_annotations import (
     NativeHistogramAnnotations,
     name_of,
 )
 from sidelight.embedded.promql.selectors import Index
 
-HISTOGRAM_AGGREGATIONS: Final[dict[str, Callable[[Sequence[NativeHistogram]], NativeHistogram]]] = {
+HISTOGRAM_AGGREGATIONS: Final[dict[str, Callable[[Sequence[FloatHistogram]], FloatHistogram]]] = {
     "avg": mean_of_histograms,
     "sum": sum_of_histograms,
 }
@@ -66,7 +66,7 @@ def aggregate_histograms(
 
 def _folded(
     op: str, frame: Frame, rows: Index, step: int, notes: NativeHistogramAnnotations
-) -> NativeHistogram | None:
+) -> FloatHistogram | None:
     """Compute the sum or mean of some rows; None if a number is first, or if there is none."""
     assert frame.histograms is not None  # noqa: S101 for mypy: as above
     column = frame.histograms[:, step]

@@ -9,13 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from sidelight.embedded.promql.histogram_buckets import first_index_beyond, upper_bounds
-from sidelight.embedded.promql.native_histogram import (
+from sidelight.embedded.promql.float_histogram import (
     NO_BUCKETS,
     Buckets,
-    NativeHistogram,
+    FloatHistogram,
     ResetHint,
 )
+from sidelight.embedded.promql.histogram_buckets import first_index_beyond, upper_bounds
 
 _NEAR: Final = 16
 """So many times as far from each other as they are many, indexes are near each other."""
@@ -32,17 +32,17 @@ class IncompatibleHistogramsError(ValueError):
         self.mixed = mixed
 
 
-def are_compatible(left: NativeHistogram, right: NativeHistogram) -> bool:
+def are_compatible(left: FloatHistogram, right: FloatHistogram) -> bool:
     """Return whether two histograms can be added."""
     return left.is_custom == right.is_custom and left.bounds == right.bounds
 
 
-def add(left: NativeHistogram, right: NativeHistogram) -> NativeHistogram:
+def add(left: FloatHistogram, right: FloatHistogram) -> FloatHistogram:
     """Return the sum. `IncompatibleHistogramsError` if there is none."""
     return _combined(left, right, 1.0, _hint_of_sum(left.hint, right.hint))
 
 
-def subtract(left: NativeHistogram, right: NativeHistogram) -> NativeHistogram:
+def subtract(left: FloatHistogram, right: FloatHistogram) -> FloatHistogram:
     """Return the difference. `IncompatibleHistogramsError` if there is none."""
     return _combined(left, right, -1.0, left.hint)
 
@@ -54,8 +54,8 @@ def _hint_of_sum(left: ResetHint, right: ResetHint) -> ResetHint:
 
 
 def _combined(
-    left: NativeHistogram, right: NativeHistogram, sign: float, hint: ResetHint
-) -> NativeHistogram:
+    left: FloatHistogram, right: FloatHistogram, sign: float, hint: ResetHint
+) -> FloatHistogram:
     """Return the left histogram and ``sign`` times the right one, in the coarser schema."""
     if not are_compatible(left, right):
         raise IncompatibleHistogramsError(mixed=left.is_custom != right.is_custom)
@@ -66,7 +66,7 @@ def _combined(
         coarse = coarser(other, right.schema - schema)
         return _merged(coarser(mine, left.schema - schema), beyond(coarse, schema, least), sign)
 
-    return NativeHistogram(
+    return FloatHistogram(
         schema,
         left.count + sign * right.count,
         left.sum + sign * right.sum,
@@ -118,7 +118,7 @@ def beyond(buckets: Buckets, schema: int, least: float) -> Buckets:
     return Buckets(buckets.indexes[first:], buckets.counts[first:]) if first else buckets
 
 
-def with_schema(histogram: NativeHistogram, schema: int) -> NativeHistogram:
+def with_schema(histogram: FloatHistogram, schema: int) -> FloatHistogram:
     """Return the histogram in a schema that is not finer."""
     by = histogram.schema - schema
     if not by:
@@ -128,8 +128,8 @@ def with_schema(histogram: NativeHistogram, schema: int) -> NativeHistogram:
 
 
 def _with_common_zero_bucket(
-    left: NativeHistogram, right: NativeHistogram
-) -> tuple[NativeHistogram, float]:
+    left: FloatHistogram, right: FloatHistogram
+) -> tuple[FloatHistogram, float]:
     """Return the left histogram with a zero bucket for both, and the right one's count in it."""
     count, threshold = right.zero_count, right.zero_threshold
     while threshold != left.zero_threshold:
@@ -140,7 +140,7 @@ def _with_common_zero_bucket(
     return left, count
 
 
-def _with_zero_bucket(histogram: NativeHistogram, least: float) -> NativeHistogram:
+def _with_zero_bucket(histogram: FloatHistogram, least: float) -> FloatHistogram:
     count, threshold = wider_zero_bucket(histogram, least)
 
     def outside(buckets: Buckets) -> Buckets:
@@ -159,7 +159,7 @@ def _with_zero_bucket(histogram: NativeHistogram, least: float) -> NativeHistogr
     )
 
 
-def wider_zero_bucket(histogram: NativeHistogram, threshold: float) -> tuple[float, float]:
+def wider_zero_bucket(histogram: FloatHistogram, threshold: float) -> tuple[float, float]:
     """Return the count and the threshold of a zero bucket with at least this threshold.
 
     The threshold is raised to the end of a bucket that it would divide.
@@ -179,7 +179,7 @@ def wider_zero_bucket(histogram: NativeHistogram, threshold: float) -> tuple[flo
         threshold = end
 
 
-def scale(histogram: NativeHistogram, factor: float) -> NativeHistogram:
+def scale(histogram: FloatHistogram, factor: float) -> FloatHistogram:
     """Return a multiple."""
     return _with_counts(
         histogram,
@@ -191,7 +191,7 @@ def scale(histogram: NativeHistogram, factor: float) -> NativeHistogram:
     )
 
 
-def divide(histogram: NativeHistogram, divisor: float) -> NativeHistogram:
+def divide(histogram: FloatHistogram, divisor: float) -> FloatHistogram:
     """Return a quotient. Divided by 0, a histogram has no buckets but the zero bucket."""
     count, total, zero_count = (
         float(np.divide(one, divisor))
@@ -205,14 +205,14 @@ def divide(histogram: NativeHistogram, divisor: float) -> NativeHistogram:
 
 
 def _with_counts(  # noqa: PLR0913, PLR0917 # all that can be multiplied
-    histogram: NativeHistogram,
+    histogram: FloatHistogram,
     count: float,
     total: float,
     zero_count: float,
     positive: Buckets,
     negative: Buckets,
-) -> NativeHistogram:
-    return NativeHistogram(
+) -> FloatHistogram:
+    return FloatHistogram(
         histogram.schema,
         count,
         total,
@@ -225,7 +225,7 @@ def _with_counts(  # noqa: PLR0913, PLR0917 # all that can be multiplied
     )
 
 
-def compact(histogram: NativeHistogram) -> NativeHistogram:
+def compact(histogram: FloatHistogram) -> FloatHistogram:
     """Return the histogram without its empty buckets."""
     sides = histogram.positive, histogram.negative
     if all(one.counts.all() for one in sides):

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.formatting import format_general
 from sidelight.embedded.promql.frame import Floats, Ints
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 
 _OVERFLOW: Final = 1024
 """2 to this power is more than every float."""
@@ -62,7 +62,7 @@ def _fractions(schema: int) -> Floats:
     return np.array([2.0 ** (part / size) for part in range(size)])
 
 
-def bounded_buckets(histogram: NativeHistogram, *, overlap: bool = False) -> BoundedBuckets:
+def bounded_buckets(histogram: FloatHistogram, *, overlap: bool = False) -> BoundedBuckets:
     """Return all buckets; those that ``overlap`` with the zero bucket begin there or at its end."""
     if histogram.is_custom:
         return _custom(histogram)
@@ -82,7 +82,7 @@ def bounded_buckets(histogram: NativeHistogram, *, overlap: bool = False) -> Bou
     )
 
 
-def _custom(histogram: NativeHistogram) -> BoundedBuckets:
+def _custom(histogram: FloatHistogram) -> BoundedBuckets:
     indexes = histogram.positive.indexes
     ends = np.array([-np.inf, *histogram.bounds, np.inf])
     kinds = np.where(indexes == 0, CLOSED, LEFT_OPEN)
@@ -92,7 +92,7 @@ def _custom(histogram: NativeHistogram) -> BoundedBuckets:
 _BRACKETS: Final = {LEFT_OPEN: ("(", "]"), RIGHT_OPEN: ("[", ")"), CLOSED: ("[", "]")}
 
 
-def format_histogram(histogram: NativeHistogram) -> str:
+def format_histogram(histogram: FloatHistogram) -> str:
     """Return a histogram as Prometheus writes it into a label."""
     columns = (column.tolist() for column in bounded_buckets(histogram, overlap=True).populated())
     count, total = format_general(histogram.count), format_general(histogram.sum)

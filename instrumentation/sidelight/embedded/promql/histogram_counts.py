@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from sidelight.embedded.promql.ast import FunctionCall, Node, VectorSelector, children
+from sidelight.embedded.promql.float_histogram import FloatHistogram, ResetHint
 from sidelight.embedded.promql.frame import exist
 from sidelight.embedded.promql.histogram_resets import was_reset
-from sidelight.embedded.promql.native_histogram import NativeHistogram, ResetHint
 from sidelight.embedded.promql.storage import SampleBlock
 
 _NEEDS_BUCKETS: Final = {
@@ -49,16 +49,16 @@ def without_buckets(block: SampleBlock) -> SampleBlock:
         return block
     table = np.full(block.histograms.shape, None)
     for row, cells in enumerate(block.histograms):
-        before: NativeHistogram | None = None
+        before: FloatHistogram | None = None
         for at in np.flatnonzero(exist(cells)).tolist():
-            table[row, at] = NativeHistogram(
+            table[row, at] = FloatHistogram(
                 0, cells[at].count, cells[at].sum, hint=_hint(cells[at], before)
             )
             before = cells[at]
     return replace(block, histograms=table)
 
 
-def _hint(histogram: NativeHistogram, before: NativeHistogram | None) -> ResetHint:
+def _hint(histogram: FloatHistogram, before: FloatHistogram | None) -> ResetHint:
     if histogram.hint != "unknown" or before is None:
         return histogram.hint
     return "reset" if was_reset(histogram, before) else "not_reset"

@@ -13,6 +13,7 @@ from sidelight.embedded.promql.classic_annotations import ClassicHistogramAnnota
 from sidelight.embedded.promql.classic_buckets import bucket_layout
 from sidelight.embedded.promql.classic_fraction import histogram_fractions
 from sidelight.embedded.promql.classic_quantile import histogram_quantiles
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.frame import Frame, stacked_frames
 from sidelight.embedded.promql.histogram_statistics import (
     has_unknown_observations,
@@ -21,14 +22,13 @@ from sidelight.embedded.promql.histogram_statistics import (
     histogram_variance,
 )
 from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.native_histogram_annotations import (
     NativeHistogramAnnotations,
     name_of,
 )
 
-OfHistogram = Callable[[NativeHistogram], float]
-OfHistogramAtStep = Callable[[NativeHistogram, int], float]
+OfHistogram = Callable[[FloatHistogram], float]
+OfHistogramAtStep = Callable[[FloatHistogram, int], float]
 
 
 def _of_native(function: OfHistogram, args: ArgumentEvaluator, call: FunctionCall) -> Frame:
@@ -55,7 +55,7 @@ def _quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     args.annotations.invalid_quantiles(np.unique(q).tolist(), call.starts[0])
     notes = NativeHistogramAnnotations(args.annotations, call.starts[0])
 
-    def of_native(histogram: NativeHistogram, step: int) -> float:
+    def of_native(histogram: FloatHistogram, step: int) -> float:
         found = histogram_quantile(float(q[step]), histogram)
         if math.isnan(histogram.sum) and 0 <= q[step] <= 1 and has_unknown_observations(histogram):
             effect = "result is NaN" if math.isnan(found) else "result is skewed higher"
@@ -71,7 +71,7 @@ def _fraction(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
         frame = args.vector(call.args[2])
     notes = NativeHistogramAnnotations(args.annotations, call.starts[0])
 
-    def of_native(histogram: NativeHistogram, step: int) -> float:
+    def of_native(histogram: FloatHistogram, step: int) -> float:
         low, high = float(lower[step]), float(upper[step])
         if low < high and has_unknown_observations(histogram):
             notes.unknown_observations(call.name, "which are excluded from all fractions")
@@ -117,11 +117,11 @@ def _without_doubles(frame: Frame, notes: NativeHistogramAnnotations) -> Frame:
     return frame.where(chosen)
 
 
-def _average(histogram: NativeHistogram) -> float:
+def _average(histogram: FloatHistogram) -> float:
     return float(np.divide(histogram.sum, histogram.count))
 
 
-def _deviation(histogram: NativeHistogram) -> float:
+def _deviation(histogram: FloatHistogram) -> float:
     return float(np.sqrt(histogram_variance(histogram)))
 
 

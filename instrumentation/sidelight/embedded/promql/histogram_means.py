@@ -3,16 +3,16 @@
 from collections.abc import Sequence
 from functools import reduce
 
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.histogram_arithmetic import add, divide, subtract
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 
 
-def sum_of_histograms(histograms: Sequence[NativeHistogram]) -> NativeHistogram:
+def sum_of_histograms(histograms: Sequence[FloatHistogram]) -> FloatHistogram:
     """Return the sum of at least one. `IncompatibleHistogramsError` if there is none."""
     return reduce(add, histograms)
 
 
-def mean_of_histograms(histograms: Sequence[NativeHistogram]) -> NativeHistogram:
+def mean_of_histograms(histograms: Sequence[FloatHistogram]) -> FloatHistogram:
     """Return the mean of at least one, which is updated with each of the others."""
     mean, *others = histograms
     for count, one in enumerate(others, 2):

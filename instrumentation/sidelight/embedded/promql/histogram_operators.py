@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from sidelight.embedded.promql.elementwise import COMPARISONS
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.frame import Bools, Floats, Frame, Histograms, exist
 from sidelight.embedded.promql.histogram_arithmetic import (
     IncompatibleHistogramsError,
@@ -15,10 +16,9 @@ from sidelight.embedded.promql.histogram_arithmetic import (
     subtract,
 )
 from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
 
-Operand = float | NativeHistogram
+Operand = float | FloatHistogram
 
 
 class _IncompatibleTypesError(TypeError):
@@ -98,7 +98,7 @@ def _results(
     operands: Callable[[int, int], tuple[Operand, Operand]],
     usage: QueryUsage,
     notes: NativeHistogramAnnotations,
-) -> Iterator[tuple[int, int, NativeHistogram | None]]:
+) -> Iterator[tuple[int, int, FloatHistogram | None]]:
     """Yield rows, steps and results; None where a comparison is false."""
     size = 0
     for row, step in np.argwhere(chosen).tolist():
@@ -115,23 +115,23 @@ def _results(
             yield row, step, made
 
 
-def _compared(op: str, left: Operand, right: Operand) -> NativeHistogram | None:
+def _compared(op: str, left: Operand, right: Operand) -> FloatHistogram | None:
     if isinstance(left, float) or isinstance(right, float) or op not in {"==", "!="}:
         raise _IncompatibleTypesError
     return left if left.same(right) == (op == "==") else None
 
 
-def _computed(op: str, left: Operand, right: Operand) -> NativeHistogram:
+def _computed(op: str, left: Operand, right: Operand) -> FloatHistogram:
     match op, left, right:
-        case "*", NativeHistogram(), float():
+        case "*", FloatHistogram(), float():
             return compact(scale(left, right))
-        case "*", float(), NativeHistogram():
+        case "*", float(), FloatHistogram():
             return compact(scale(right, left))
-        case "/", NativeHistogram(), float():
+        case "/", FloatHistogram(), float():
             return compact(divide(left, right))
-        case "+", NativeHistogram(), NativeHistogram():
+        case "+", FloatHistogram(), FloatHistogram():
             return compact(add(left, right))
-        case "-", NativeHistogram(), NativeHistogram():
+        case "-", FloatHistogram(), FloatHistogram():
             return compact(subtract(left, right))
         case _:
             raise _IncompatibleTypesError

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from sidelight.embedded.promql.float_histogram import Buckets, FloatHistogram
 from sidelight.embedded.promql.frame import Histograms, exist
 from sidelight.embedded.promql.histogram_arithmetic import beyond, coarser, wider_zero_bucket
-from sidelight.embedded.promql.native_histogram import Buckets, NativeHistogram
 
 
 def without_reset_hints(table: Histograms) -> Histograms:
@@ -18,7 +18,7 @@ def without_reset_hints(table: Histograms) -> Histograms:
     return made
 
 
-def was_reset(current: NativeHistogram, previous: NativeHistogram) -> bool:
+def was_reset(current: FloatHistogram, previous: FloatHistogram) -> bool:
     """Return whether a counter was reset: a count fell, or the buckets became finer or others."""
     if current.hint in {"reset", "not_reset"}:
         return current.hint == "reset"
@@ -30,12 +30,12 @@ def was_reset(current: NativeHistogram, previous: NativeHistogram) -> bool:
     return finer or _zero_bucket_fell(current, previous) or _bucket_fell(current, previous)
 
 
-def _zero_bucket_fell(current: NativeHistogram, previous: NativeHistogram) -> bool:
+def _zero_bucket_fell(current: FloatHistogram, previous: FloatHistogram) -> bool:
     count, threshold = wider_zero_bucket(previous, current.zero_threshold)
     return threshold != current.zero_threshold or current.zero_count < count
 
 
-def _bucket_fell(current: NativeHistogram, previous: NativeHistogram) -> bool:
+def _bucket_fell(current: FloatHistogram, previous: FloatHistogram) -> bool:
     by, schema, least = previous.schema - current.schema, current.schema, current.zero_threshold
     sides = (current.positive, previous.positive), (current.negative, previous.negative)
     return any(

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sidelight.embedded.promql.compensated import compensated_sums
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.frame import Floats
 from sidelight.embedded.promql.histogram_buckets import BoundedBuckets, bounded_buckets
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 
 _UPPER_HALF: Final = 0.5
 
@@ -24,7 +24,7 @@ class Bucket(NamedTuple):
     observations: float = 0.0
 
 
-def histogram_quantile(q: float, histogram: NativeHistogram) -> float:
+def histogram_quantile(q: float, histogram: FloatHistogram) -> float:
     """Return a quantile, as if observations were evenly spread on the scale of their bucket."""
     if q < 0 or q > 1:
         return math.copysign(math.inf, q)
@@ -73,7 +73,7 @@ def _only_end(bucket: Bucket) -> float | None:
     return bucket.lower if bucket.upper == math.inf else None
 
 
-def _from_zero(bucket: Bucket, histogram: NativeHistogram) -> Bucket:
+def _from_zero(bucket: Bucket, histogram: FloatHistogram) -> Bucket:
     """Return the bucket around zero, without the side on which there are no observations."""
     if len(histogram.positive) and not len(histogram.negative):
         return bucket._replace(lower=0.0)
@@ -94,7 +94,7 @@ def _interpolated(bucket: Bucket, inside: float, *, linear: bool) -> float:
     return -float(np.exp2(high + (low - high) * (1 - share)))
 
 
-def histogram_fraction(lower: float, upper: float, histogram: NativeHistogram) -> float:
+def histogram_fraction(lower: float, upper: float, histogram: FloatHistogram) -> float:
     """Return the fraction of the observations between two values."""
     if histogram.count == 0 or math.isnan(lower) or math.isnan(upper):
         return math.nan
@@ -107,7 +107,7 @@ def histogram_fraction(lower: float, upper: float, histogram: NativeHistogram) -
     return (ranks[1] - ranks[0]) / histogram.count
 
 
-def _rank(value: float, buckets: BoundedBuckets, histogram: NativeHistogram, total: float) -> float:
+def _rank(value: float, buckets: BoundedBuckets, histogram: FloatHistogram, total: float) -> float:
     """Return how many observations are below a value; ``total`` if no bucket ends after it."""
     before = 0.0
     for bucket in map(Bucket, *(column.tolist() for column in buckets[:3])):
@@ -130,13 +130,13 @@ def _share(value: float, lower: float, upper: float, *, linear: bool) -> float:
     return (at - low) / (high - low) if value > 0 else 1 - (at - high) / (low - high)
 
 
-def has_unknown_observations(histogram: NativeHistogram) -> bool:
+def has_unknown_observations(histogram: FloatHistogram) -> bool:
     """Return whether it has observations of NaN, which are in no bucket."""
     counts = bounded_buckets(histogram).counts
     return math.isnan(histogram.sum) and float(counts.sum()) < histogram.count
 
 
-def histogram_variance(histogram: NativeHistogram) -> float:
+def histogram_variance(histogram: FloatHistogram) -> float:
     """Return the variance, as if the observations were in the middles of their buckets."""
     lower, upper, counts, _ = bounded_buckets(histogram).populated()
     if not len(counts):

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.frame import Bools, Frame, Histograms, exist, kept
 from sidelight.embedded.promql.histogram_arithmetic import (
     IncompatibleHistogramsError,
@@ -19,7 +20,6 @@ from sidelight.embedded.promql.histogram_arithmetic import (
 from sidelight.embedded.promql.histogram_gains import CounterSamples, gain_of_gauge
 from sidelight.embedded.promql.histogram_means import mean_of_histograms, sum_of_histograms
 from sidelight.embedded.promql.histogram_resets import was_reset
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.native_histogram_annotations import (
     NativeHistogramAnnotations,
     name_of,
@@ -27,8 +27,8 @@ from sidelight.embedded.promql.native_histogram_annotations import (
 from sidelight.embedded.promql.range_functions import extrapolation, range_seconds
 from sidelight.embedded.promql.selectors import Windows, cumulative_count
 
-Samples = Sequence[NativeHistogram]
-OfWindow = Callable[[int, int], NativeHistogram]
+Samples = Sequence[FloatHistogram]
+OfWindow = Callable[[int, int], FloatHistogram]
 """Computes a result from the samples between two positions."""
 
 
@@ -61,7 +61,7 @@ def _newest(windows: Windows, numbers: Frame, _: NativeHistogramAnnotations) -> 
 
 
 def _folded(
-    fold: Callable[[Samples], NativeHistogram],
+    fold: Callable[[Samples], FloatHistogram],
     windows: Windows,
     numbers: Frame,
     notes: NativeHistogramAnnotations,
@@ -132,7 +132,7 @@ def _has_gauge(windows: Windows) -> Bools:
     return np.asarray(sums[:, windows.high] > sums[:, windows.low])
 
 
-def _any_of(ends: Histograms, chosen: Bools, judge: Callable[[NativeHistogram], bool]) -> Bools:
+def _any_of(ends: Histograms, chosen: Bools, judge: Callable[[FloatHistogram], bool]) -> Bools:
     """Return for which of the chosen windows one of its two samples (2 x n x s) is judged true."""
     found = np.zeros(chosen.shape, bool)
     for row, step in np.argwhere(chosen).tolist():
@@ -140,11 +140,11 @@ def _any_of(ends: Histograms, chosen: Bools, judge: Callable[[NativeHistogram], 
     return found
 
 
-def _is_gauge(histogram: NativeHistogram) -> bool:
+def _is_gauge(histogram: FloatHistogram) -> bool:
     return histogram.hint == "gauge"
 
 
-def _is_no_gauge(histogram: NativeHistogram) -> bool:
+def _is_no_gauge(histogram: FloatHistogram) -> bool:
     return histogram.hint != "gauge"
 
 
@@ -174,7 +174,7 @@ def _between_last_two(
     return replace(numbers.where(np.logical_not(kinds.any(axis=0))), histograms=table)
 
 
-def _last_gain(before: NativeHistogram, last: NativeHistogram, *, counter: bool) -> NativeHistogram:
+def _last_gain(before: FloatHistogram, last: FloatHistogram, *, counter: bool) -> FloatHistogram:
     gain = last if counter and was_reset(last, before) else subtract(last, before)
     return compact(replace(gain, hint="gauge"))
 
@@ -204,7 +204,7 @@ def _computed(
 
 def _marked(
     differ: Callable[[float, float], bool],
-    histograms_differ: Callable[[NativeHistogram, NativeHistogram], bool],
+    histograms_differ: Callable[[FloatHistogram, FloatHistogram], bool],
     windows: Windows,
     numbers: Frame,
     _: NativeHistogramAnnotations,

@@ -6,12 +6,12 @@ from typing import Any
 
 from sidelight.embedded.history.history import History, HistoryQuerier
 from sidelight.embedded.promql.engine import Scalar, Vector, instant_query
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import QueryLimits, execution_error
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.rules.definition import RuleDefinition
 
 RULE_LIMITS = QueryLimits(samples=5_000_000)
-RuleSample = tuple[dict[str, str], float | NativeHistogram]
+RuleSample = tuple[dict[str, str], float | FloatHistogram]
 
 
 def query_samples(history: History, text: str, at: int) -> list[RuleSample]:
@@ -36,9 +36,9 @@ def template_samples(history: History, text: str, at: int) -> list[dict[str, Any
     ]
 
 
-def as_number(value: float | NativeHistogram) -> float:
+def as_number(value: float | FloatHistogram) -> float:
     """Return the value of a sample for a text or an alert: that of a histogram is 0."""
-    return 0.0 if isinstance(value, NativeHistogram) else value
+    return 0.0 if isinstance(value, FloatHistogram) else value
 
 
 def record_samples(
@@ -51,7 +51,7 @@ def record_samples(
     """
     stream, duplicate = history.stream(key), None
     step: dict[int, float] = {}
-    histograms: dict[int, NativeHistogram] = {}
+    histograms: dict[int, FloatHistogram] = {}
     with history.lock:
         for labels, value in found:
             if history.has_live_elsewhere(stream, label_key(labels)):
@@ -60,7 +60,7 @@ def record_samples(
             number = history.identify(stream, label_key(labels), labels.copy)
             if number is None:
                 continue
-            if isinstance(value, NativeHistogram):
+            if isinstance(value, FloatHistogram):
                 histograms[number] = value
             else:
                 step[number] = value

@@ -20,8 +20,8 @@ from sidelight.embedded.promql.engine import (
     instant_query,
     range_query,
 )
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import QueryError
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.storage import STALE_BITS
 from tests.embedded.promql.answers import LabelKey, keyed
 from tests.embedded.promql.conformance.expected_annotations import annotation_difference
@@ -123,7 +123,7 @@ def _of_points(expected: Points, actual: Points) -> str:
 def _same(expected: Value, actual: Value) -> bool:
     if isinstance(expected, float) and isinstance(actual, float):
         return almost_equal(expected, actual)
-    if isinstance(expected, NativeHistogram) and isinstance(actual, NativeHistogram):
+    if isinstance(expected, FloatHistogram) and isinstance(actual, FloatHistogram):
         return same_histogram(expected, actual, almost_equal)
     return False
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
-from sidelight.embedded.promql.formatting import parse_number
-from sidelight.embedded.promql.native_histogram import (
+from sidelight.embedded.promql.float_histogram import (
     CUSTOM_BOUNDS,
-    NativeHistogram,
+    FloatHistogram,
     listed_buckets,
 )
+from sidelight.embedded.promql.formatting import parse_number
 from tests.embedded.promql.conformance.series_line import SeriesLine, Value
 
 _PARTS: Final = ("_bucket", "_count", "_sum")
@@ -37,7 +37,7 @@ def with_custom_bounds(lines: Sequence[SeriesLine]) -> Iterator[SeriesLine]:
         yield SeriesLine(dict(key), [_histogram(parts, at) for at in range(length)])
 
 
-def _histogram(parts: Parts, at: int) -> NativeHistogram | None:
+def _histogram(parts: Parts, at: int) -> FloatHistogram | None:
     now = {part: values[at] for part, values in parts.items() if at < len(values)}
     counts = {part: value for part, value in now.items() if isinstance(value, float)}
     bounds = sorted(part for part in counts if isinstance(part, float))
@@ -47,7 +47,7 @@ def _histogram(parts: Parts, at: int) -> NativeHistogram | None:
     ends = [one for one in bounds if one < math.inf]
     below = [0.0, *(counts[one] for one in ends), total]
     inside = [high - low for low, high in pairwise(below)]
-    return NativeHistogram(
+    return FloatHistogram(
         CUSTOM_BOUNDS,
         total,
         counts.get("_sum", 0.0),

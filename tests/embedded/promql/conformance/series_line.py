@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.formatting import parse_number
-from sidelight.embedded.promql.native_histogram import NativeHistogram
 from sidelight.embedded.promql.quoting import unquote
 from sidelight.embedded.promql.storage import STALE_BITS
 from tests.embedded.promql.histogram_notation import HISTOGRAM_RUN, histogram_run
@@ -23,7 +23,7 @@ STALE: Final = float(np.array(STALE_BITS, np.int64).view(np.float64))
 Labels = dict[str, str]
 
 
-Value = float | NativeHistogram | None
+Value = float | FloatHistogram | None
 """None: there is no sample at this time."""
 
 

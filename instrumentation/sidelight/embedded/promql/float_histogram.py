@@ -62,7 +62,7 @@ NO_BUCKETS: Final = listed_buckets(())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class NativeHistogram:
+class FloatHistogram:
     """Observations by bucket. Its arrays are never written.
 
     ``schema``: -4 to 8, or `CUSTOM_BOUNDS`. Bucket i of ``positive`` ends with 2^(i / 2^schema) and
@@ -91,7 +91,7 @@ class NativeHistogram:
         """The number of samples that it takes the memory of."""
         return 4 + len(self.positive) + len(self.negative)
 
-    def same(self, other: "NativeHistogram") -> bool:
+    def same(self, other: "FloatHistogram") -> bool:
         """Return whether all is the same, NaN included, but for the hint."""
         numbers = (self.numbers == other.numbers).all()
         sides = self.positive.same(other.positive) and self.negative.same(other.negative)
