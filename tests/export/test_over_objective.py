@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from sidelight.asgi.series import SeriesWriter
 from sidelight.contract import DURATION
 from sidelight.latency_objectives import LatencyObjective, LatencyObjectives, encode
 from sidelight.store.directory import Directory
@@ -17,8 +18,8 @@ from tests.store.pages import Reader
 
 OVER = "fastapi_requests_over_objective_total"
 BOUNDS = (0.1, 0.3, 1.0)
-FAST, SLOW, SLOWEST = 1, 3, 4
-"""Buckets of BOUNDS, as values of a series: up to 0.1, up to 1, and all above."""
+FAST, SLOW, SLOWEST = 50_000_000, 500_000_000, 2_000_000_000
+"""Nanoseconds."""
 
 
 @pytest.fixture
@@ -39,8 +40,10 @@ def started(where: Directory, seconds: float = 0, *, told: bool = True) -> Worke
     return file
 
 
-def add(file: WorkerFile, bucket: int, times: int) -> None:
-    file.words[file.series(DURATION, LABELS) + bucket] += times
+def add(file: WorkerFile, took: int, times: int) -> None:
+    writer = SeriesWriter(file)
+    for _ in range(times):
+        writer.observe(DURATION, LABELS, took)
 
 
 def over(reader: Reader) -> dict[tuple[str, ...], int]:
