@@ -20,7 +20,7 @@ from benchmarks.workers import connect_all
 SHM = Path("/dev/shm")
 WORKERS = 4
 MOST_SERIES = 80
-MOST_SHARED_MIB = 2.0
+MOST_SHARED_MIB = 1.0
 MEASURES = {"rss_kib": "resident, KiB", "blocks": "allocated blocks", "objects": "tracked objects"}
 
 

@@ -21,7 +21,7 @@ from benchmarks.report import Section, Target, table
 from benchmarks.scrape import TEXT, WAYS
 from benchmarks.servers import ROOT, START_SECONDS, cpu_ns, free_port, get
 from benchmarks.services import paths
-from sidelight.contract import DURATION, DURATION_BUCKETS
+from sidelight.contract import DURATION, DURATION_BUCKETS, NANOSECONDS
 from sidelight.store import directory, route_table
 from sidelight.store.directory import Directory
 from sidelight.store.layout import BlockKind
@@ -56,7 +56,7 @@ class Worker:
     """The file of a running worker: mapped, locked, and changing."""
 
     def __init__(self, where: Directory, size: RouteCount) -> None:
-        self.file = WorkerFile(where, schema(DURATION_BUCKETS), size.series + SPARE_SERIES)
+        self.file = WorkerFile(where, schema(DURATION_BUCKETS), 2 * size.series + SPARE_SERIES)
         routes = [PublishedRoute(("GET",), path, 1.0) for path in paths(size.routes // 10, 10)]
         self.file.append_block(BlockKind.ROUTES, route_table.encode(routes))
         self.file.append_block(BlockKind.ROOTS, b"http ")
@@ -66,12 +66,15 @@ class Worker:
             for status in STATUSES
         ]
 
+        bounds = self.file.bounds(DURATION)
+        self.buckets = [bounds.index(round(each * NANOSECONDS)) for each in DURATION_BUCKETS]
+
     def observe(self) -> None:
         """One request for every label set, so that every series changes between scrapes."""
         words = self.file.words
         for number, series in enumerate(self.series):
             words[series] += 1_234_567 * number
-            words[series + 1 + number % len(DURATION_BUCKETS)] += 1
+            words[series + 1 + self.buckets[number % len(self.buckets)]] += 1
 
 
 @dataclass(slots=True)

@@ -23,11 +23,29 @@
 #if defined(_MSC_VER)
 #include <intrin.h>
 #define COLD __declspec(noinline)
+static inline int
+bit_length(uint64_t value)
+{
+    unsigned long leading;
+#ifdef _WIN64
+    return _BitScanReverse64(&leading, value) ? (int)leading + 1 : 0;
+#else
+    if (_BitScanReverse(&leading, (unsigned long)(value >> 32))) {
+        return (int)leading + 33;
+    }
+    return _BitScanReverse(&leading, (unsigned long)value) ? (int)leading + 1 : 0;
+#endif
+}
 #define publish(word, value) (*(volatile uint64_t *)(word) = (value))
 #define add(word, value) ((void)_InterlockedExchangeAdd64((volatile __int64 *)(word), (__int64)(value)))
 #define swap(flag, value) _InterlockedExchange8((volatile char *)(flag), (value))
 #else
 #define COLD __attribute__((cold, noinline))
+static inline int
+bit_length(uint64_t value)
+{
+    return value == 0 ? 0 : 64 - __builtin_clzll(value);
+}
 /* One whole 8-byte store, after those before it: a reader in another process sees no half. */
 #define publish(word, value) __atomic_store_n((word), (value), __ATOMIC_RELEASE)
 #ifdef Py_GIL_DISABLED

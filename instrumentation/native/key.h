@@ -2,7 +2,7 @@
 
 #pragma once
 
-#include "interpreter.h"
+#include "buckets.h"
 
 /* Where whole responses of a route with one status are counted. The numbers are indexes of words of
    the file; `request_size` is 0 until a request body was seen. With BUSY as its status, `duration`
@@ -30,6 +30,8 @@ typedef struct {
     Series *series; /* open addressing; `mask` + 1 places, a power of two */
     uint32_t mask, used;
     PyObject *bounds, *sizes; /* bytes of int64: upper bounds of ns, and of bytes */
+    PyObject *cells;          /* bytes of uint16: where to begin among the bounds of ns */
+    int64_t late;             /* ns: the client of a longer response may have left */
     uint32_t slot_words;
     PyObject *weakrefs;
 } Key;
@@ -256,28 +258,48 @@ key_set_words(Key *key, PyObject *words, void *Py_UNUSED(closure))
     return 0;
 }
 
-PyDoc_STRVAR(key_prepare_doc, "prepare(bounds, sizes, slot_words)\n--\n\n"
-"Set the upper bounds of nanoseconds and of bytes, as int64, and the words of a slot.");
+PyDoc_STRVAR(key_prepare_doc, "prepare(bounds, cells, late, sizes, slot_words)\n--\n\n"
+"Set the upper bounds of nanoseconds and their cells (see `sidelight.asgi.duration_index`), from how\n"
+"many nanoseconds on a client may have left, the upper bounds of bytes, and the words of a slot.");
 
 static PyObject *
 key_prepare(Key *key, PyObject *args)
 {
-    PyObject *bounds, *sizes;
+    PyObject *bounds, *cells, *sizes;
+    long long late;
     unsigned int slot_words;
-    if (!PyArg_ParseTuple(args, "SSI:prepare", &bounds, &sizes, &slot_words)) {
+    if (!PyArg_ParseTuple(args, "SSLSI:prepare", &bounds, &cells, &late, &sizes, &slot_words)) {
         return NULL;
     }
-    if (slot_words < 3 || PyBytes_GET_SIZE(bounds) < (Py_ssize_t)sizeof(int64_t)) {
-        PyErr_SetString(PyExc_ValueError, "no boundary, or no place for a path in a slot");
+    if (slot_words < 3 || !are_cells(cells, bounds)) {
+        PyErr_SetString(PyExc_ValueError, "no boundary, other cells, or no place for a path");
         return NULL;
     }
     Py_BEGIN_CRITICAL_SECTION(key);
     forget_series(key); /* they were judged by the former boundaries */
     Py_XSETREF(key->bounds, Py_NewRef(bounds));
+    Py_XSETREF(key->cells, Py_NewRef(cells));
+    key->late = late;
     Py_XSETREF(key->sizes, Py_NewRef(sizes));
     key->slot_words = slot_words;
     Py_END_CRITICAL_SECTION();
     Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(bucket_doc, "bucket(ns)\n--\n\nThe bucket in which a duration is counted.");
+
+static PyObject *
+key_bucket(Key *key, PyObject *duration)
+{
+    long long ns = PyLong_AsLongLong(duration);
+    if (ns == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (key->bounds == NULL) {
+        PyErr_SetString(PyExc_ValueError, "prepare() was not called");
+        return NULL;
+    }
+    return PyLong_FromSize_t(duration_bucket(key->bounds, key->cells, ns));
 }
 
 static int
@@ -326,6 +348,7 @@ key_dealloc(PyObject *self)
     Py_CLEAR(key->metrics_path);
     Py_CLEAR(key->slots);
     Py_CLEAR(key->bounds);
+    Py_CLEAR(key->cells);
     Py_CLEAR(key->sizes);
     type->tp_free(self);
     Py_DECREF(type);
@@ -333,6 +356,7 @@ key_dealloc(PyObject *self)
 
 static PyMethodDef key_methods[] = {
     {"prepare", (PyCFunction)key_prepare, METH_VARARGS, key_prepare_doc},
+    {"bucket", (PyCFunction)key_bucket, METH_O, bucket_doc},
     {"remember", (PyCFunction)key_remember, METH_VARARGS, remember_doc},
     {"remember_busy", (PyCFunction)key_remember_busy, METH_VARARGS, remember_busy_doc},
     {"forget_series", (PyCFunction)key_forget_series, METH_NOARGS, forget_doc},
@@ -376,35 +400,3 @@ static PyType_Spec key_spec = {
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
     .slots = key_slots,
 };
-
-/* Which of `count` ascending upper bounds is the first that a value does not exceed. */
-static inline size_t
-bucket(const int64_t *bounds, size_t count, int64_t value)
-{
-    size_t low = 0;
-    while (low < count && low < 4) { /* most are small */
-        if (value <= bounds[low]) {
-            return low;
-        }
-        low++;
-    }
-    while (low < count) {
-        size_t middle = (low + count) / 2;
-        if (bounds[middle] < value) {
-            low = middle + 1;
-        }
-        else {
-            count = middle;
-        }
-    }
-    return low;
-}
-
-static inline void
-observe(uint64_t *words, uint32_t series, PyObject *bounds, int64_t value)
-{
-    const int64_t *table = (const int64_t *)PyBytes_AS_STRING(bounds);
-    size_t index = bucket(table, (size_t)PyBytes_GET_SIZE(bounds) / sizeof(int64_t), value);
-    add(&words[series], (uint64_t)value);
-    add(&words[series + 1 + index], 1);
-}

@@ -22,7 +22,7 @@ count(Request *request, int64_t size)
     State *state = request->middleware->state;
     Key *key = request->key;
     int64_t now = now_ns(), ns = now - request->since;
-    if (ns > *(const int64_t *)PyBytes_AS_STRING(key->bounds) && client_left(request)) {
+    if (ns > key->late && client_left(request)) {
         return 0;
     }
     PyObject *route = chosen(state, request->scope);
@@ -35,10 +35,11 @@ count(Request *request, int64_t size)
     }
     if (series != NULL && ns <= series->limit && (!request->body || series->request_size)) {
         uint64_t *words = key->view.buf;
-        observe(words, series->duration, key->bounds, ns);
-        observe(words, series->size, key->sizes, size);
+        observe(words, series->duration, duration_bucket(key->bounds, key->cells, ns), ns);
+        observe(words, series->size, size_bucket(key->sizes, size), size);
         if (request->body) {
-            observe(words, series->request_size, key->sizes, request->body);
+            size_t bucket = size_bucket(key->sizes, request->body);
+            observe(words, series->request_size, bucket, request->body);
         }
         counted = 1;
     }

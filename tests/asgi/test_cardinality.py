@@ -264,7 +264,7 @@ def test_a_route_table_too_large_to_publish(caplog: pytest.LogCaptureFixture) ->
     async def answer(x: str) -> str:
         return x
 
-    long = "/a/rather/long/path" * 8
+    long = "/a/rather/long/path" * 24
     for number in range(400):
         app.get(f"{long}/{number}/{{x}}")(answer)
     app.add_middleware(SidelightMiddleware, max_series=100)

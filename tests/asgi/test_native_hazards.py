@@ -206,7 +206,7 @@ def test_series_are_forgotten_with_their_boundaries(steps: Steps) -> None:
     """More boundaries than a series has words for would write into the next one."""
 
     def change(key: Any) -> None:
-        key.prepare(b"\0" * 80_000, b"\0" * 80_000, 20)
+        key.prepare(b"\0" * 80_000, b"\0\0", 0, b"\0" * 80_000, 20)
 
     before = bytes(changing(steps, change).words)
     assert len(before) > 0

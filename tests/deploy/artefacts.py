@@ -20,7 +20,7 @@ UNITS = DEPLOY / "systemd"
 
 DIRECTORY = "/run/sidelight/shop"
 PORT = 9464
-WORKER = 2 * 2**20  # bytes of a worker's file, at most
+WORKER = 6 * 2**20  # bytes of a worker's file, at most
 MIB = 2**20
 
 

@@ -32,6 +32,7 @@ USUAL = (
     Call("POST", "/checkout", 2),
     Call("GET", "/report", 2),
     Call("GET", "/stock/3", 2),
+    Call("GET", "/deliveries?day=2026-12-24", 2),
 )
 """What users do when nothing is wrong."""
 
@@ -125,3 +126,8 @@ class Crowd:
         with self._lock:
             self.answered[response.status] += 1
         return not response.will_close
+
+
+def asking(port: int, method: str, path: str, rate: float, clients: int) -> Crowd:
+    """Clients that make one request only, each on a connection of its own."""
+    return Crowd(port, (Call(method, path),), lambda _: rate, clients, keep=1)

@@ -3,7 +3,7 @@
 import time
 
 from tests.drill.crowd import Crowd
-from tests.drill.faults import Fault
+from tests.drill.fault import Fault
 from tests.drill.inbox import PAGES, Heard
 from tests.drill.stack import Stack
 from tests.live.servers import eventually
@@ -31,7 +31,8 @@ def drill(stack: Stack, crowd: Crowd, fault: Fault, most: float = MOST) -> None:
         eventually(told, most)
         first = told()[0]
         assert names(first), (first.labels, first.text)
-        eventually(lambda: explained(stack, fault), most)
+        cause = eventually(lambda: fault.explained(stack) or {}, most)
+        explained = time.monotonic()
     over = time.monotonic()
 
     def ended() -> bool:
@@ -43,25 +44,12 @@ def drill(stack: Stack, crowd: Crowd, fault: Fault, most: float = MOST) -> None:
     others = sorted({one.name for one in heard} - {fault.alert})
     print(  # noqa: T201 the figures, for whoever asks with -s
         f"\n{fault.claim}: {fault.alert} after {first.at - wrong:.1f} s, resolved "
-        f"{last.at - over:.1f} s after the end; beside it {others or 'nothing'}"
+        f"{last.at - over:.1f} s after the end; beside it {others or 'nothing'}; "
+        f"named after {explained - wrong:.1f} s: {cause['summary']}"
     )
     for one in told():
         assert names(one), (one.labels, one.text)
     nobody_else_is_woken(heard, fault)
-
-
-def explained(stack: Stack, fault: Fault) -> bool:
-    """Whether `sidelight why` names the cause and its route; first of all, where it pages."""
-    found = stack.why()
-    causes = found["causes"][: 1 if fault.pages else None]
-    named = [one for one in causes if one["kind"] in fault.kinds]
-    if fault.route:
-        named = [one for one in named if one["route"] == fault.route]
-    if fault.function:
-        function = f"tests.drill.service.{fault.function}"
-        named = [one for one in named if one["code"] and one["code"]["function"] == function]
-    state = {"critical"} if fault.pages else {"critical", "warning"}
-    return bool(named) and found["state"] in state
 
 
 def nobody_else_is_woken(heard: list[Heard], fault: Fault) -> None:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 
 import anyio.to_thread
@@ -20,6 +21,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from sidelight import SidelightMiddleware, watch
+from sidelight.runtime import control_groups
 
 THREADS = 4
 CONNECTIONS = 2
@@ -29,6 +31,8 @@ LATE = 1.5
 """Seconds of a late checkout; above its objective."""
 KEEP = 3.0
 """Seconds that a thread or a connection is kept."""
+THUMBNAIL = 1 << 20
+"""Bytes of memory that a thumbnail keeps."""
 
 engine = create_async_engine(
     f"sqlite+aiosqlite:///{Path.cwd() / f'stock-{os.getpid()}.db'}",
@@ -53,6 +57,10 @@ class OwnCollector(Collector):
 
 
 REGISTRY.register(OwnCollector())
+thumbnails: list[bytes] = []
+"""A cache without a bound."""
+control_groups.PROC = Path.cwd() / "system" / "proc"
+"""The drill's own limit of memory in place of the machine's."""
 
 
 @asynccontextmanager
@@ -98,6 +106,17 @@ async def image(name: str, *, wrong: bool = False) -> str:
     if wrong:
         time.sleep(HOLD)  # noqa: ASYNC251 that is what goes wrong here
     return name
+
+
+@app.get("/thumbnails/{name}")
+async def thumbnail(name: str) -> int:
+    thumbnails.append(name.encode().ljust(THUMBNAIL, b"."))
+    return len(thumbnails)
+
+
+@app.get("/deliveries")
+async def deliveries(day: date) -> date:
+    return day
 
 
 @app.get("/report")

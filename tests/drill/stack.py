@@ -19,8 +19,11 @@ from tests.live.counting import settle
 from tests.live.prometheus import prometheus, query, started, tool
 from tests.live.servers import PATIENCE, Server, eventually, free_port
 from tests.live.sidecars import SIDELIGHT, Sidecar
+from tests.runtime.control_group_files import MOUNTED_V2, write
 
 WORKERS = 2
+MEMORY_LIMIT = 512 << 20
+"""Bytes that the control group of the service allows; its workers need less than half of it."""
 SETTINGS = """\
 service = "shop"
 
@@ -54,6 +57,7 @@ class Stack:
     def __init__(self, where: Path, scale: Fraction, inbox: Inbox, parts: ExitStack) -> None:
         self.where, self.scale, self.inbox, self._parts = where, scale, inbox, parts
         self.store = where / "store"
+        write(where / "system", "0::/shop", MOUNTED_V2, {"shop/memory.max": MEMORY_LIMIT})
         self.port, self.alertmanager = free_port(), free_port()
         self.settings = where / "sidelight.toml"
         self.settings.write_text(SETTINGS)

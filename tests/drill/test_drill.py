@@ -8,11 +8,12 @@ import pytest
 
 from tests.drill.crowd import Crowd, bursty
 from tests.drill.drilling import drill
-from tests.drill.faults import FAULTS, Fault
+from tests.drill.fault import Fault
+from tests.drill.faults import FAULTS
 from tests.drill.stack import WORKERS, Stack, stack
 from tests.live.servers import roll
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(1200)]
 
 SCALE = Fraction(1, 30)
 HEALTHY = 120.0

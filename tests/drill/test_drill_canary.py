@@ -11,7 +11,7 @@ import pytest
 
 from tests.drill.crowd import Call, Crowd, slow
 from tests.drill.drilling import drill
-from tests.drill.faults import Fault, Names
+from tests.drill.fault import Fault, Names
 from tests.drill.instances import WithInstances
 from tests.drill.stack import stack
 
@@ -52,9 +52,17 @@ def failing(port: int, *_: object) -> Iterator[Names]:
 def test_a_bad_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its errors page; the description names the route, the exception, and both versions."""
     monkeypatch.setenv(ATTRIBUTES, version(OLD))
-    alert = "AvailabilityErrorBudgetBurn"
     with stack(tmp_path, SCALE, WithInstances) as found, Crowd(found.port) as crowd:
         assert isinstance(found, WithInstances)
         with canary(found) as port:
-            during = partial(failing, port)
-            drill(found, crowd, Fault("a bad canary", alert, True, during, ("version",), "/search"))
+            fault = Fault(
+                claim="a bad canary",
+                alert="AvailabilityErrorBudgetBurn",
+                pages=True,
+                during=partial(failing, port),
+                kind="version",
+                route="/search",
+                exception="SearchError",
+                labels=lambda _: {"service_version": NEW},
+            )
+            drill(found, crowd, fault)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from sidelight.asgi.series import SeriesWriter
 from sidelight.contract import DURATION
 from sidelight.latency_objectives import LatencyObjective, LatencyObjectives, encode
 from sidelight.store.directory import Directory
@@ -19,7 +18,7 @@ from tests.store.pages import Reader
 OVER = "fastapi_requests_over_objective_total"
 BOUNDS = (0.1, 0.3, 1.0)
 FAST, SLOW, SLOWEST = 50_000_000, 500_000_000, 2_000_000_000
-"""Nanoseconds."""
+"""Nanoseconds in buckets of BOUNDS: up to 0.1, up to 1, and all above."""
 
 
 @pytest.fixture
@@ -40,10 +39,9 @@ def started(where: Directory, seconds: float = 0, *, told: bool = True) -> Worke
     return file
 
 
-def add(file: WorkerFile, took: int, times: int) -> None:
-    writer = SeriesWriter(file)
+def add(file: WorkerFile, ns: int, times: int) -> None:
     for _ in range(times):
-        writer.observe(DURATION, LABELS, took)
+        file.observe(DURATION, LABELS, ns)
 
 
 def over(reader: Reader) -> dict[tuple[str, ...], int]:

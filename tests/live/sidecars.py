@@ -181,7 +181,7 @@ def request_in_background(server: Server, path: str) -> Iterator[None]:
 def worker_with_routes(where: Path, series: int) -> Iterator[WorkerFile]:
     """A running worker of the test's own, with so many routes and requests."""
     opened = directory.open_shared(str(where))
-    file = WorkerFile(opened, schema(DURATION_BUCKETS), max(series, 100))
+    file = WorkerFile(opened, schema(DURATION_BUCKETS), max(2 * series, 100))
     for number in range(series):
         first_word = file.series(DURATION, ("GET", f"/crowd/{number:06}", "200", "", "http"))
         file.words[first_word] = file.words[first_word + 1] = number

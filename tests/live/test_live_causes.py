@@ -212,7 +212,7 @@ def test_the_sidecar_sees_it_while_it_lasts(uvicorn: Serve, store: Path, tmp_pat
     (request,) = (one for one in answer["slow"] if one["route"] == "/hold-long")
     assert re.fullmatch(HOLDER, request["blocked_by"])
     assert request["loop_blocked"] >= least - BEAT
-    shown = CliRunner().invoke(main, ["slow", "--directory", str(store), "--route", "/hold-long"])
+    shown = CliRunner().invoke(main, ["slow", str(store), "--route", "/hold-long"])
     assert re.search(HOLDER + "$", shown.stdout.rstrip())
     assert re.search(rf"slow request route=/hold-long .*blocked_by='{HOLDER}'", server.log)
     eventually(lambda: len(ends(server)) == 2)

@@ -40,7 +40,7 @@ def check_unmeasured(server: Server, where: str, why: str) -> None:
 
 def test_full_shared_memory(small_tmpfs: Callable[[str], Path], uvicorn: Serve) -> None:
     """Without room for a worker's file the service runs unmeasured, and says so."""
-    small = small_tmpfs("size=1m")
+    small = small_tmpfs("size=256k")
     server = uvicorn(2, SIDELIGHT_DIR=str(small / "store")).ready()
     check_unmeasured(server, "store_no_space", "No space left on device")
     assert not list((small / "store").glob("*.draft"))

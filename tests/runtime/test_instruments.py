@@ -18,13 +18,15 @@ TIMEOUTS = METRICS["db_client_connection_timeouts_total"]
 
 
 def fill(worker: Worker) -> None:
-    """Make series until no other fits."""
-    try:
-        for number in range(100_000):
-            worker.file.set(PENDING, (f"one-of-many-{number}", "0"), 1)
-    except StoreFull:
-        return
-    raise AssertionError("it is never full")
+    """Make series until no other fits: long ones, and then short ones."""
+    for width in (100, 0):
+        with pytest.raises(StoreFull):
+            _make(worker, width)
+
+
+def _make(worker: Worker, width: int) -> None:
+    for number in range(100_000):
+        worker.file.set(PENDING, (f"{number:0{width}}", "0"), 1)
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.store.driving import merge_all, open_store, shared
 
-CALLS = "open close rename unlink listdir pread pwrite posix_fallocate fstat write"
+CALLS = "open close rename unlink listdir pread pwrite posix_fallocate ftruncate fstat write"
 
 
 def run(what: str, path: Path, last: int) -> bool:

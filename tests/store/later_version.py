@@ -9,6 +9,7 @@ rest is imported.
 import json
 import struct
 import sys
+from bisect import bisect_left
 from typing import Any
 
 from sidelight import contract
@@ -21,7 +22,7 @@ BLOCK = 99
 
 def become(needs: int, what: str) -> None:
     """Change what the later version changed."""
-    vars(layout).update(VERSION=2, NEEDS=needs)
+    vars(layout).update(VERSION=3, NEEDS=needs)
     METRICS[LATER] = Metric(LATER, "counter", "", (contract.ROUTE,), "Later.")
     if what == "work":
         words = layout.SLOT_WORDS + 5
@@ -57,7 +58,7 @@ def work(path: str, count: int) -> None:
     file.append_block(BLOCK, b"unheard of")  # type: ignore[arg-type]
     series = file.series(DURATION, ("GET", "/items", "200", "", "http"))
     file.words[series] = count * 3_000_000
-    file.words[series + 2] = count
+    file.words[series + 1 + bisect_left(file.bounds(DURATION), 3_000_000)] = count
     exemplar(file, series)
     file.count(METRICS[LATER], ("/items",), count)
     row = file.acquire_slot(layout.pack_method_scheme("http", "GET"), b"/items", 5)

@@ -48,3 +48,14 @@ def test_a_phase_is_a_cause_if_no_other_can_have_been_longer() -> None:
         ("GET /a",): "",
         ("GET /b",): "time in endpoint",
     }
+
+
+def test_causes_of_one_request_are_below_those_of_several() -> None:
+    """Also where the one took longer than all of the others; of each kind the longest is first."""
+    waits = [record(1.0, route="/a", seconds=1.0, waited_at=LOCK) for _ in range(2)]
+    single = [record(1.0, route=f"/{took}", seconds=took, phases={}) for took in (4.0, 9.0)]
+    assert [(each.count, each.longest) for each in groups([*single, *waits])] == [
+        (2, 1.0),
+        (1, 9.0),
+        (1, 4.0),
+    ]

@@ -149,7 +149,7 @@ def test_a_new_root_path_in_a_full_file_harms_no_request(many: SidelightMiddlewa
 
 @pytest.mark.parametrize(
     ("bounds", "routes", "statuses"),
-    [(59, [f"/{n}" for n in range(20)], 5), (9, [f"/{n}{'x' * 150}" for n in range(150)], 1)],
+    [(59, [f"/{n}" for n in range(20)], 5), (9, [f"/{n}{'x' * 400}" for n in range(150)], 1)],
     ids=["many boundaries", "long templates"],
 )
 def test_a_file_that_is_full_by_bytes_loses_no_request(
@@ -219,7 +219,7 @@ def test_a_block_of_the_loop_is_counted_in_a_full_file(where: Directory) -> None
     other = METRICS["process_cpu_seconds_total"]
 
     def use_up() -> None:
-        for number in range(2000):
+        for number in range(20_000):
             file.count(other, (f"{number}",))
 
     with pytest.raises(StoreFull):
@@ -236,8 +236,12 @@ def test_a_block_of_the_loop_is_counted_in_a_full_file(where: Directory) -> None
 def test_the_cap_holds(where: Directory) -> None:
     """The hundredth label set is the last; those of before, and a few beyond, still count."""
     file = worker(where, 1)
+    size = METRICS["http_server_response_body_size_bytes"]
     for number in range(99):
-        file.series(DURATION, ("GET", f"/{number}", "200", "", "http"))
+        if number % 4:
+            file.series(DURATION, ("GET", f"/{number}", "200", "", "http"))
+        else:
+            file.series(size, ("GET", f"/{number}"))
     with pytest.raises(StoreFull):
         file.series(DURATION, ("GET", "/one-more", "200", "", "http"))
     assert file.series(DURATION, ("GET", "/5", "200", "", "http")) > 0

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from sidelight.contract import DURATION, DURATION_BUCKETS, METRICS
-from sidelight.store import file_index, layout, locks, reader, schema
+from sidelight.store import directory_reader, file_index, layout, locks, reader, schema
 from sidelight.store.directory import Directory
 from sidelight.store.layout import BlockKind, FileHeader
 from sidelight.store.schema import StoredFamily
@@ -190,8 +190,6 @@ def test_the_memory_of_what_was_skipped_is_bounded(
     where: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that always has another name is remembered only so often."""
-    from sidelight.store import directory_reader
-
     monkeypatch.setattr(directory_reader, "MAX_SKIPPED", 10)
     staying = directory_reader.DirectoryReader(where)
     for number in range(100):
@@ -478,7 +476,9 @@ def test_records_without_number_are_refused(where: Directory, alive: Path) -> No
     check(where, "torn")
 
 
-def test_all_files_together_take_only_so_much_memory(where: Directory, alive: Path) -> None:
+def test_all_files_together_take_only_so_much_memory(
+    where: Directory, alive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Where each file asks for all that one may have, most are skipped, and memory is bounded."""
     _, data, header = made(schema.schema(DURATION_BUCKETS), [])
     header = header._replace(size=layout.MAX_BYTES)
@@ -491,6 +491,7 @@ def test_all_files_together_take_only_so_much_memory(where: Directory, alive: Pa
         path = alive / f"{header.id.hex()}.worker"
         fds.append(held(path, data))
         os.truncate(path, layout.MAX_BYTES)
+    monkeypatch.setattr(directory_reader, "MAX_WEIGHT", 4 * layout.MAX_BYTES)
     tracemalloc.start()
     staying = Reader(where)
     snapshot = staying.snapshot()
@@ -513,7 +514,9 @@ def test_a_page_has_room_for_so_much_and_says_what_had_none(
 
     monkeypatch.setattr(collector, "MAX_EXPORTED", 100_000)
     families = schema.schema(DURATION_BUCKETS)
-    series = [(0, ("GET", f"/{n}", "200", "", "http"), [1] * 16) for n in range(300)]
+    series = [
+        (0, ("GET", f"/{n}", "200", "", "http"), [1] * families[0].values) for n in range(300)
+    ]
     name, data, _ = made(families, series)
     fd = held(alive / name, data)
     page = Reader(where).page()
@@ -538,7 +541,9 @@ def test_counters_without_labels_are_there_once(where: Directory, alive: Path) -
 def test_a_reader_takes_a_step_back_after_a_few_blocks(where: Directory) -> None:
     """A file of many series is read in steps, so that an event loop can do other work."""
     families = schema.schema(DURATION_BUCKETS)
-    series = [(0, ("GET", f"/{n}", "200", "", "http"), [1] * 16) for n in range(2000)]
+    series = [
+        (0, ("GET", f"/{n}", "200", "", "http"), [1] * families[0].values) for n in range(2000)
+    ]
     name, data, _ = made(families, series)
     path = Path(where.path) / name
     path.write_bytes(data)

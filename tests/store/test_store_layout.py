@@ -10,7 +10,8 @@ from hypothesis import strategies as some
 
 from sidelight.contract import DURATION_BUCKETS
 from sidelight.errors import InvalidDataError
-from sidelight.store import layout, schema
+from sidelight.settings import load
+from sidelight.store import capacity, layout, schema
 from sidelight.store.layout import BlockKind
 from sidelight.store.schema import StoredFamily
 
@@ -29,9 +30,10 @@ def test_a_header_is_read_as_it_was_written(
     assert header.size % 4096 == header.arena_at % 8 == header.slots_at % 8 == 0
 
 
-def test_a_file_at_the_default_cap_is_at_most_two_mebibytes() -> None:
-    """The default cap of 4,000 label sets costs a worker at most 2 MiB."""
-    assert layout.worker_header(4000, bytes(16), 0, 0, 0).size <= 2 * 1024 * 1024
+def test_a_file_at_the_default_cap_is_at_most_six_mebibytes() -> None:
+    """The default cap of 4,000 label sets costs a worker at most 6 MiB."""
+    families = schema.schema(load({}, {}).buckets)
+    assert 5 * 2**20 < capacity.worker_file_bytes(families, 4000) <= 6 * 2**20
 
 
 @given(some.integers(0, 8 * layout.HEADER.size - 1))

@@ -161,7 +161,10 @@ def test_a_made_up_file_never_breaks_a_merge(
     for number, key in enumerate(keys):
         values = draw.draw(some.sampled_from([1, *(f.values for f in families)]))
         whole = b"%d\0" % (number % 3) + key
-        arena += layout.pack_block(BlockKind.SERIES, whole, values) + struct.pack("<Q", 9) * values
+        kind = draw.draw(some.sampled_from([BlockKind.SERIES, BlockKind.STARTED_SERIES]))
+        if kind is BlockKind.STARTED_SERIES:
+            whole = draw.draw(some.binary(min_size=8, max_size=8)) + whole
+        arena += layout.pack_block(kind, whole, values) + struct.pack("<Q", 9) * values
     data[header.arena_at : header.arena_at + len(arena)] = arena
     struct.pack_into("<Q", data, layout.USED * 8, header.arena_at + len(arena))
     (place / f"{header.id.hex()}.worker").write_bytes(data)

@@ -16,7 +16,7 @@ from tests.store.test_store_slow import LINE, record
 
 
 def slow(where: Path, *options: str) -> Result:
-    return CliRunner().invoke(main, ["slow", "--directory", str(where), *options])
+    return CliRunner().invoke(main, ["slow", str(where), *options])
 
 
 @pytest.fixture
@@ -46,6 +46,25 @@ def test_the_line_that_blocks_is_shown(busy: Path) -> None:
     assert re.fullmatch(rf"worker 1 is blocked for \d+\.\d{{3}} s so far by {LINE}", first)
     assert head.endswith("blocked by")
     assert [row.endswith(f"  {LINE}") for row in rows] == [True] * 3
+
+
+def test_causes_of_one_request_are_shown_below_those_of_several(tmp_path: Path) -> None:
+    """Each request is in the first table, with its cause and with others that have it."""
+    where = shared(tmp_path / "store")
+    file = worker(where)
+    for number, (route, line) in enumerate(
+        (("/long", "b.py:2 in b"), *[("/a", "a.py:1 in a")] * 2)
+    ):
+        seconds = 9.0 if route == "/long" else 1.0
+        file.add_slow_request(record(float(number), route=route, seconds=seconds, waited_at=line))
+    killed(file)
+    where.close()
+    causes, _ = slow(tmp_path / "store").stdout.split("\n\n")
+    assert [re.split("  +", row) for row in causes.splitlines()] == [
+        ["requests", "mean", "longest", "routes", "cause"],
+        ["2", "1.000", "1.000", "GET /a", "waits at a.py:1 in a"],
+        ["1", "9.000", "9.000", "GET /long", "waits at b.py:2 in b"],
+    ]
 
 
 @pytest.mark.parametrize(

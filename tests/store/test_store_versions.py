@@ -29,7 +29,7 @@ SCRIPT = Path(later_version.__file__)
 class Later:
     """A worker of the later version."""
 
-    def __init__(self, where: Directory, counted: int, needs: int = 1) -> None:
+    def __init__(self, where: Directory, counted: int, needs: int = 2) -> None:
         self.process = subprocess.Popen(
             [sys.executable, str(SCRIPT), where.path, str(needs), "work", str(counted)],
             stdin=subprocess.PIPE,
@@ -57,7 +57,7 @@ class Later:
 
 
 @contextmanager
-def later(where: Directory, counted: int, needs: int = 1) -> Iterator[Later]:
+def later(where: Directory, counted: int, needs: int = 2) -> Iterator[Later]:
     process = Later(where, counted, needs)
     try:
         yield process
@@ -67,7 +67,7 @@ def later(where: Directory, counted: int, needs: int = 1) -> Iterator[Later]:
 
 
 def seen_later(
-    where: Directory, *, merge: bool = False, needs: int = 1
+    where: Directory, *, merge: bool = False, needs: int = 2
 ) -> tuple[dict[str, int], set[tuple[str, str]]]:
     """What a reader of the later version sums up, by family, and what it skips."""
     done = subprocess.run(
@@ -169,7 +169,7 @@ def test_a_later_worker_we_cannot_read_is_left_where_it_is(where: Directory) -> 
     """A file of an unknown layout is skipped and reported, and never removed."""
     current = worker(where, 5)
     staying = Reader(where)
-    with later(where, 7, needs=2) as other:
+    with later(where, 7, needs=3) as other:
         before = (Path(where.path) / other.name).read_bytes()
         page = staying.page()
         assert requests(page) == 5
@@ -184,7 +184,7 @@ def test_a_later_worker_we_cannot_read_is_left_where_it_is(where: Directory) -> 
     assert after[: 24 * 8] == before[: 24 * 8]
     assert len(after) == len(before)
     # Then one comes that understands both.
-    found, skipped = seen_later(where, merge=True, needs=2)
+    found, skipped = seen_later(where, merge=True, needs=3)
     assert (found[DURATION.name], found[LATER]) == (12, 7)
     assert {reason for _, reason in skipped} <= {"later_blocks"}
     assert where.names(".worker") == []
@@ -192,12 +192,12 @@ def test_a_later_worker_we_cannot_read_is_left_where_it_is(where: Directory) -> 
 
 def test_later_totals_we_cannot_read_are_not_replaced(where: Directory) -> None:
     """Stopped workers stay beside them, counted, until a version merges that reads both."""
-    with later(where, 7, needs=2):
+    with later(where, 7, needs=3):
         pass
-    seen_later(where, merge=True, needs=2)
+    seen_later(where, merge=True, needs=3)
     assert where.names(".worker") == []
     totals = (Path(where.path) / "totals").read_bytes()
-    assert struct.unpack_from("<II", totals, 8) == (2, 2)
+    assert struct.unpack_from("<II", totals, 8) == (3, 3)
     dead = worker(where, 5)
     killed(dead)
     staying = Reader(where)
@@ -208,7 +208,7 @@ def test_later_totals_we_cannot_read_are_not_replaced(where: Directory) -> None:
     assert (Path(where.path) / "totals").read_bytes() == totals
     assert where.names(".worker") == [dead.name]
     assert not where.names(".damaged")
-    found, skipped = seen_later(where, merge=True, needs=2)
+    found, skipped = seen_later(where, merge=True, needs=3)
     assert (found[DURATION.name], found[LATER]) == (12, 7)
     assert not skipped
     assert where.names(".worker") == []
@@ -232,7 +232,7 @@ def test_the_later_version_reads_and_merges_ours(where: Directory) -> None:
 
 def test_a_worker_number_of_the_later_version_is_not_taken(where: Directory) -> None:
     """Two workers of different versions have different numbers, so no gauge hides another."""
-    with later(where, 1, needs=2) as first, later(where, 1) as second:
+    with later(where, 1, needs=3) as first, later(where, 1) as second:
         current = worker(where, 1)
         assert {first.name, second.name} < set(where.names(".worker"))
         assert current.worker == 2

@@ -58,6 +58,29 @@ def test_rules_decide_where_they_are_evaluated(condition: Condition) -> None:
     assert (cause["kind"], cause["alerts"][0]["state"]) == (condition.kind, "pending")
 
 
+def test_events_are_whole() -> None:
+    """The increase of a counter, which is extrapolated, is told as a number of events."""
+    rows = {"restarts RestartLoop": [({**SHOP, "instance": "a:1"}, 3.03)]}
+    assert only(report(Canned(rows)))["summary"] == "3 workers on a:1 were killed or crashed."
+
+
+def test_refused_requests_have_a_place_and_a_type() -> None:
+    """Of the route that the alert is about, the commonest error is first; no other route is."""
+    signup = {**SHOP, "http_route": "/signup"}
+    field = {"location": "body.email", "type": "missing"}
+    other = {"location": "body.name", "type": "string_type"}
+    rows = [({**signup, **other}, 60.0), ({**signup, **field}, 120.0)]
+    rows += [({**SHOP, "http_route": "/items", **field}, 300.0)]
+    jumped = alert("ValidationErrorsJumped", "warning", http_route="/signup")
+    found = {"validation ValidationErrorsJumped": rows}
+    first, second = report(Canned(found, alerts=[jumped], rules=[jumped.name])).to_dict()["causes"]
+    assert (first["route"], first["labels"]) == ("/signup", {**SHOP, **field})
+    assert (second["route"], second["labels"]) == ("/signup", {**SHOP, **other})
+    assert first["summary"] == (
+        "/signup refuses requests: 120 errors are at body.email, of the type missing."
+    )
+
+
 def test_an_alert_of_another_worker_is_another_cause() -> None:
     """The figure of a worker that no alert is about is left out; the alert's own summary stays."""
     rows = {"thread_pool ThreadPoolSaturated": [({**SHOP, "worker": "0"}, 5.0)]}

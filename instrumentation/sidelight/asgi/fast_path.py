@@ -5,6 +5,7 @@ few calls, and why so much is looked up in one place. A request is common if its
 neither its path nor its turn in the sampling is special; all others begin in `dispatch`.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import Any
@@ -61,12 +62,13 @@ class RequestState(UncommonRequest):
                 if series is None or series.status != self.status or ns > series.fast_path_limit:
                     self.finish(size, now)
                 else:
+                    bucket = bisect_left(key.bounds, ns) + 1
                     index = 1 if size <= SMALL else size_index(size)
                     words = key.words
                     # No call until the slot is free: so these sums are exact without a lock.
                     at = series.duration
                     words[at] += ns
-                    words[at + 1] += 1
+                    words[at + bucket] += 1
                     at = series.size
                     words[at] += size
                     words[at + index] += 1

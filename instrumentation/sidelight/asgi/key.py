@@ -41,8 +41,10 @@ class PythonKey:
     unsampled: int
     words: memoryview
 
-    def prepare(self, _bounds: bytes, _sizes: bytes, _slot_words: int) -> None:
-        """Set what a native key needs: upper bounds of ns and of bytes, as int64."""
+    def prepare(
+        self, _bounds: bytes, _cells: bytes, _late: int, _sizes: bytes, _slot_words: int
+    ) -> None:
+        """Set what a native key needs, packed (see `duration_index`)."""
         self.last_series: dict[str, dict[int, StatusSeries]] = {}
 
     def remember(self, root_path: str, route: object, series: StatusSeries) -> None:

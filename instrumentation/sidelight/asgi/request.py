@@ -141,12 +141,12 @@ class UncommonRequest(Measurement):
         writer = self.key.recorder.writer
         series = self.key.find_status(self.scope, self.status)
         ns = now - self.since
-        index, at_size = writer.bucket_index(ns), size_index(known or 0)
-        writer.add(series.duration, index, ns)
+        at_size = size_index(known or 0)
+        writer.add(series.duration, writer.bucket_index(ns), ns)
         if known is not None:
             writer.add(series.size, at_size, known)
         self._set_complete(now)
-        self._record_details(series.route_series, series.duration, index, now - ns, ns)
+        self._record_details(series.route_series, series.duration, now - ns, ns)
 
     def _set_complete(self, now: int) -> None:
         """Show the request no longer among those in flight; what follows is no part of it."""
@@ -181,9 +181,7 @@ class UncommonRequest(Measurement):
         else:
             self.set_extra().disconnected = True
 
-    def _record_details(
-        self, series: RouteSeries, duration: int, index: int, start: int, ns: int
-    ) -> None:
+    def _record_details(self, series: RouteSeries, duration: int, start: int, ns: int) -> None:
         """What only some responses have: a stream, a request body, slowness, a trace."""
         recorder, extra = self.key.recorder, self.extra
         if extra is not None:
@@ -206,7 +204,7 @@ class UncommonRequest(Measurement):
         if recorder.tracing:
             span = tracing.current()
             if span is not None:
-                recorder.file.set_exemplar(duration, index - 1, *span, ns / NANOSECONDS)
+                recorder.writer.set_exemplar(duration, span, ns)
 
     def _is_event_stream(self) -> bool:
         """Whether this response is one that lasts as long as its client listens."""
@@ -309,8 +307,7 @@ class UncommonRequest(Measurement):
             self.status = answer
         series = self.key.find_route(self.scope, self.status)
         duration = series.duration(self.status, kind)
-        index = writer.bucket_index(ns)
-        writer.add(duration, index, ns)
+        writer.add(duration, writer.bucket_index(ns), ns)
         if kind == CLIENT_DISCONNECTED:
             writer.increment(DISCONNECTS, (series.method, series.route))
-        self._record_details(series, duration, index, start, ns)
+        self._record_details(series, duration, start, ns)

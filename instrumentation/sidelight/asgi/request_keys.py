@@ -63,12 +63,12 @@ class KnownRoute(NamedTuple):
 class RequestKey(KeyBase):
     """Requests with one method, scheme and ``root_path``; ``packed`` says the first two.
 
-    The file's ``words``, its free ``slots``, their ``paths`` and the time at which the heartbeat
-    is ``due`` are here too, one step nearer to the request path. After ``unsampled`` more requests
-    the phases of one are measured.
+    The file's ``words``, its free ``slots``, their ``paths``, the ``bounds`` of durations and the
+    time at which the heartbeat is ``due`` are here too, one step nearer to the request path. After
+    ``unsampled`` more requests the phases of one are measured.
     """
 
-    __slots__ = ("_known", "paths", "recorder")
+    __slots__ = ("_known", "bounds", "paths", "recorder")
     paths: dict[int, Any]
 
     def __init__(self, target: Target, recorder: Recorder, exclusions: Exclusions) -> None:
@@ -81,7 +81,15 @@ class RequestKey(KeyBase):
         """None where the path of the metrics is the only one that is not measured."""
         self._known: dict[tuple[str, int], KnownRoute] = {}
         self.recorder = recorder
-        self.prepare(recorder.writer.packed_bounds, PACKED_SIZES, SLOT_WORDS)
+        writer = recorder.writer
+        self.bounds = writer.bounds
+        self.prepare(
+            writer.packed_bounds,
+            writer.packed_cells,
+            writer.classic_bounds[0],
+            PACKED_SIZES,
+            SLOT_WORDS,
+        )
         self.unsampled = recorder.sampler.gap()
         self.renew()
         _keys.add(self)

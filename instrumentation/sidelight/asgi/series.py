@@ -4,16 +4,8 @@ from array import array
 from bisect import bisect_left
 from contextlib import suppress
 
-from sidelight.contract import (
-    DURATION,
-    METRICS,
-    NANOSECONDS,
-    OTHER,
-    ROUTE,
-    SIZE_BUCKETS,
-    Metric,
-    boundaries,
-)
+from sidelight.asgi.duration_index import packed_cells
+from sidelight.contract import DURATION, METRICS, NANOSECONDS, OTHER, ROUTE, SIZE_BUCKETS, Metric
 from sidelight.store.atomic_add import FREE_THREADED, add
 from sidelight.store.capacity import last_resort
 from sidelight.store.writer import StoreFull, WorkerFile
@@ -32,9 +24,12 @@ class SeriesWriter:
 
     def __init__(self, file: WorkerFile) -> None:
         self.file = file
-        self.bounds = [round(bound * NANOSECONDS) for bound in file.bounds]
-        """Of duration histograms, in nanoseconds."""
+        self.bounds = file.bounds(DURATION)
+        """On which durations count, in nanoseconds."""
         self.packed_bounds = array("q", self.bounds).tobytes()
+        self.packed_cells = packed_cells(self.bounds)
+        self.classic_bounds = [round(bound * NANOSECONDS) for bound in file.family(DURATION).bounds]
+        """Of them, those that are exported as classic buckets."""
 
     def series(self, metric: Metric, labels: tuple[str, ...]) -> tuple[int, bool]:
         """A series, and whether it is exactly this one.
@@ -65,8 +60,7 @@ class SeriesWriter:
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add one observation (nanoseconds or bytes) to a histogram, off the fast path."""
         series, _ = self.series(metric, labels)
-        bounds = boundaries(metric.scale, self.file.bounds)
-        self.add(series, bisect_left(bounds, value / metric.divisor) + 1, value)
+        self.add(series, bisect_left(self.file.bounds(metric), value) + 1, value)
 
     def increment(self, metric: Metric, labels: tuple[str, ...], amount: int = 1) -> int:
         """Add to a counter with a route."""
@@ -77,6 +71,11 @@ class SeriesWriter:
     def bucket_index(self, ns: int) -> int:
         """The index of a duration among a series' values, of which the first is the sum."""
         return bisect_left(self.bounds, ns) + 1
+
+    def set_exemplar(self, series: int, span: tuple[bytes, bytes], ns: int) -> None:
+        """Store the exemplar of the classic bucket of a duration."""
+        bucket = bisect_left(self.classic_bounds, ns)
+        self.file.set_exemplar(series, bucket, *span, ns / NANOSECONDS)
 
 
 class RouteSeries:
@@ -132,8 +131,8 @@ class RouteSeries:
 
     @property
     def first_bound(self) -> int:
-        """The least boundary of durations, in nanoseconds."""
-        return self._writer.bounds[0]
+        """The least classic boundary of durations, in nanoseconds."""
+        return self._writer.classic_bounds[0]
 
     @property
     def known_request_size(self) -> int:
@@ -164,8 +163,8 @@ class StatusSeries:
     """Where whole responses of a route with one status are counted: durations and sizes.
 
     Of a response that took at most ``limit`` nanoseconds there is nothing to record but its
-    duration and sizes. Up to ``fast_path_limit`` it belongs in the first bucket as well, and
-    Python's fast path counts it, which needs a GIL.
+    duration and sizes. Up to ``fast_path_limit``, which is the first classic boundary at most,
+    Python's fast path counts it, which needs a GIL; the client of a later one may have left.
     """
 
     __slots__ = (

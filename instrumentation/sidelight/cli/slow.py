@@ -30,17 +30,10 @@ HEAD = (
     "blocked by",
 )
 GROUP_HEAD = ("requests", "mean", "longest", "routes", "cause")
-FEWEST = 2
-"""Requests with one cause that are worth a row of their own."""
 
 
 @click.command()
-@click.option(
-    "--directory",
-    envvar="SIDELIGHT_DIR",
-    metavar="DIR",
-    help="Where the workers meet; without it, all servers of this user on this machine.",
-)
+@click.argument("source", required=False, envvar="SIDELIGHT_DIR", metavar="[URL|DIR]")
 @click.option(
     "--route",
     default="",
@@ -50,32 +43,39 @@ FEWEST = 2
 @click.option("--since", default="", metavar="DURATION", help="Only the last, such as 15m.")
 @click.option("-n", "--limit", default="", metavar="NUMBER", help="Only the newest so many.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, the newest first.")
-def slow(directory: str | None, route: str, since: str, limit: str, *, as_json: bool) -> None:
-    """Show the last slow requests of all workers, and what each of them met."""
+@click.option("--token-file", metavar="FILE", help="A file with the bearer token of the sidecar.")
+def slow(  # noqa: PLR0913 one for each option
+    source: str | None,
+    route: str,
+    since: str,
+    limit: str,
+    token_file: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Show the last slow requests of all workers, and what each of them met.
+
+    URL is a sidecar; DIR is the directory that workers share. Without either these are all servers
+    of this user on this machine.
+    """
     import json
 
-    from sidelight.cooperative import run_to_end
-    from sidelight.store.directory import open_existing, own_directories
-    from sidelight.store.directory_reader import DirectoryReader
+    from sidelight import bearer_token
+    from sidelight.cli.slow_source import read
     from sidelight.store.slow_filter import parsed
 
     wanted = parsed({"route": route, "since": since, "limit": limit})
-    paths = [directory] if directory else own_directories()
-    readers = [DirectoryReader(open_existing(path)) for path in paths]
-    everything = [record for one in readers for record in run_to_end(one.slow_requests())]
-    records = wanted.select(everything)
-    if not as_json:
-        for reader in readers:
-            click.echo(blocked_lines(run_to_end(reader.blocked_loops())), nl=False)
-            click.echo(waiting_lines(run_to_end(reader.waiting_requests())), nl=False)
+    found = read(source, bearer_token.read(token_file) if token_file else None)
+    records = wanted.select(found.requests)
     if as_json:
         for record in records:
             click.echo(json.dumps(record.to_dict()))
-    elif records:
-        click.echo(causes_table(records), nl=False)
-        click.echo(slow_request_table(records), nl=False)
+        return
+    click.echo(blocked_lines(found.blocked) + waiting_lines(found.in_flight), nl=False)
+    if records:
+        click.echo(causes_table(records) + "\n" + slow_request_table(records), nl=False)
     else:
-        click.echo(_nothing(wanted, everything), err=True)
+        click.echo(_nothing(wanted, found.requests), err=True)
 
 
 def blocked_lines(loops: Iterable["BlockedLoop"]) -> str:
@@ -97,11 +97,10 @@ def waiting_lines(requests: Iterable["WaitingRequest"]) -> str:
 
 
 def causes_table(records: Iterable["SlowRequest"]) -> str:
-    """One line for each cause that several requests have, and an empty line; or nothing."""
+    """One line for each cause: first those of several requests, and below those of one."""
     from sidelight.store.slow_groups import groups
 
-    several = [group for group in groups(records) if group.count >= FEWEST]
-    return table([GROUP_HEAD, *map(_group_row, several)]) + "\n" if several else ""
+    return table([GROUP_HEAD, *map(_group_row, groups(records))])
 
 
 def _group_row(group: "SlowGroup") -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from sidelight.store.service_info import ServiceInfo
 from sidelight.store.writer import WorkerFile
 
 Steps = Generator[None, None, None]
-CHUNK = 200
+CHUNK = 100
 MAX_KEYS = 100_000
 MAX_EXPORTED = 256 * 1024 * 1024
 """About how many bytes of exported text may come from files."""
@@ -48,7 +48,8 @@ class SumPlan:
 
     def add(self, key: SeriesKey, series: StoredSeries) -> None:
         """Add a series of the file to this key of the snapshot."""
-        same = series.family.bounds == key.family.bounds
+        key.begin(series.started)
+        same = series.family.stored_bounds == key.family.stored_bounds
         if same and key.family.kind != "gauge":
             self.spans.append((key, series.at, series.at + key.words * WORD))
         else:
@@ -97,7 +98,7 @@ class Collector:
         for file in everything:
             yield from self._add_others(snapshot, file)
             yield from self._add_exemplars(snapshot, file, min(dropped, time.time_ns()))
-        yield
+        yield from _split_views(snapshot)
         snapshot.sums[self.key("sidelight_series", ("",))] = (len(snapshot.sums),)
         yield from self._zero_series.add(snapshot, files)
         yield from self._over_objective.add(snapshot, files)
@@ -163,7 +164,7 @@ class Collector:
         """The key of a file's series, as long as the exported text stays below its limit."""
         key = self._keys.get((family.name, labels))
         if key is None:
-            size = (100 + sum(map(len, labels))) * family.values
+            size = (100 + sum(map(len, labels))) * family.classic_values
             if self._size + size > MAX_EXPORTED:
                 return None
             self._size += size
@@ -189,12 +190,10 @@ class Collector:
         others = (yield from self._plan(file)).others
         for start in range(0, len(others), CHUNK):
             for key, series in others[start : start + CHUNK]:
-                source, _, at, unpack = series
-                values = unpack(file.data, at)
-                if source.kind == "gauge" and (not file.alive or values[0] == ABSENT):
+                values = series.unpack(file.data, series.at)
+                if key.family.kind == "gauge" and (not file.alive or values[0] == ABSENT):
                     continue
-                if source.bounds != key.family.bounds:
-                    values = rebucketed(values, source, key.family)
+                values = rebucketed(values, series.family, key.family)
                 if key in sums:
                     values = tuple(map(add, sums[key], values))
                 sums[key] = values
@@ -274,6 +273,18 @@ def _unpack_counts(snapshot: Snapshot, counts: dict[SeriesKey, int]) -> Steps:
             yield
         room = (key.words + 1) * WORD  # one more for the last carry
         snapshot.sums[key] = key.unpack(count.to_bytes(room, "little"), 0)
+
+
+def _split_views(snapshot: Snapshot) -> Steps:
+    """Sum up durations in their classic buckets, beside what is stored; and when series began."""
+    for number, (key, values) in enumerate(snapshot.sums.items()):
+        if number % CHUNK == 0:
+            yield
+        if key.started and key.family.kind != "gauge":
+            snapshot.created[key] = key.started
+        if key.family.native:
+            snapshot.stored[key] = values
+            snapshot.sums[key] = key.family.classic(values)
 
 
 def _add_exemplar(

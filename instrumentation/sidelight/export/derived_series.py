@@ -160,7 +160,7 @@ class ZeroSeries:
             failed = self._key(DURATION.name, (*labels, "500", "500", scheme))
             yield RouteZeros(
                 failed,
-                (0,) * failed.words,
+                (0,) * failed.family.classic_values,
                 self._key(SLOW.name, labels),
                 self._key(THRESHOLD.name, labels),
                 (round(route.slow * NANOSECONDS),),

@@ -5,10 +5,10 @@ bytes template per format, which is made once and takes its values.
 """
 
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, chain, zip_longest
 
 from sidelight.app_metrics.text import render_family
-from sidelight.contract import METRICS, Metric
+from sidelight.contract import METRICS, NANOSECONDS, Metric
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.reader import StoredExemplar
 from sidelight.text_format import (
@@ -31,14 +31,17 @@ def render(
     escaping: Escaping = Escaping.UNDERSCORES,
     *,
     timestamps: bool = True,
+    created: bool = False,
 ) -> Iterator[bytes]:
     """The lines of a snapshot, piece by piece.
 
-    ``timestamps`` is whether samples of the application that have one are shown with it.
+    ``timestamps`` is whether samples of the application that have one are shown with it,
+    ``created`` whether OpenMetrics has when each series began.
     """
     by_name = snapshot.by_name()
-    traced = form is ExpositionFormat.OPENMETRICS
-    exemplars = snapshot.exemplars_by_series() if traced else {}
+    openmetrics = form is ExpositionFormat.OPENMETRICS
+    exemplars = snapshot.exemplars_by_series() if openmetrics else {}
+    times = snapshot.created if openmetrics and created else {}
     for name, metric in METRICS.items():
         keys = by_name.get(name, [])
         if keys:
@@ -53,7 +56,8 @@ def render(
             if exemplars:
                 pairs = zip(lines, piece, strict=True)
                 lines = [_with_exemplars(text, key, exemplars) for text, key in pairs]
-            yield b"".join(lines)
+            began = [_created(metric, key, times, escaping) for key in piece if times]
+            yield b"".join(chain.from_iterable(zip_longest(lines, began, fillvalue=b"")))
     for family in snapshot.app_families.values():
         yield from render_family(family, form, escaping, timestamps=timestamps)
     if form is ExpositionFormat.OPENMETRICS:
@@ -101,6 +105,17 @@ def _lines_of(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
     else:
         lines = [f"{name}{label_set(pairs, escaping)} \0r\n"]
     return "".join(lines).replace("%", "%%").replace("\0", "%").encode()
+
+
+def _created(
+    metric: Metric, key: SeriesKey, times: dict[SeriesKey, int], escaping: Escaping
+) -> bytes:
+    """The line that says when a series began; empty where that is not known."""
+    if key not in times:
+        return b""
+    name = family_name(shown_name(metric, escaping), metric.kind)
+    labels = label_set(zip(metric.labels, key.labels, strict=False), escaping)
+    return f"{name}_created{labels} {number(times[key] / NANOSECONDS)}\n".encode()
 
 
 def _with_exemplars(

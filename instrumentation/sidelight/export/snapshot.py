@@ -17,24 +17,32 @@ class SeriesKey:
 
     ``text`` is its lines without values, ``label_pairs`` its labels in the protobuf format, and
     ``encoded`` what it was last encoded from and the bytes that it became. ``unpack`` reads the
-    words of its values.
+    words of its values. ``started`` is when the first of them was recorded in any worker, in
+    nanoseconds since the epoch; 0 where one of them does not know, None where nothing was recorded.
     """
 
-    __slots__ = ("encoded", "family", "label_pairs", "labels", "text", "unpack", "words")
+    __slots__ = ("encoded", "family", "label_pairs", "labels", "started", "text", "unpack", "words")
 
     def __init__(self, family: StoredFamily, labels: Labels) -> None:
         self.family = family
         self.labels = labels
+        self.started: int | None = None
         self.text = self.label_pairs = b""
         self.encoded: tuple[object, bytes] = None, b""
         self.words = family.values
         self.unpack = unpacker(self.words)
 
+    def begin(self, started: int) -> None:
+        """A worker recorded the first value at this time."""
+        self.started = started if self.started is None else min(started, self.started)
+
 
 @dataclass(slots=True)
 class Snapshot:
-    """Values of Sidelight's families as stored (integers), by key, and the application's families.
+    """Values of Sidelight's families as integers, by key, and the application's families.
 
+    ``sums`` has the values of a histogram in its classic buckets, ``stored`` those of a native one
+    in all buckets that it is stored in (see `export.native_histogram`).
     ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
     began to count, in nanoseconds since the epoch; 0 when there was none yet. ``created`` is when
     a series began, for those of which it is known. ``services`` is what running workers say of
@@ -42,6 +50,7 @@ class Snapshot:
     """
 
     sums: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
+    stored: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
     exemplars: dict[tuple[SeriesKey, int], StoredExemplar] = field(default_factory=dict)
     app_families: dict[str, AppFamily] = field(default_factory=dict)
     started: int = 0

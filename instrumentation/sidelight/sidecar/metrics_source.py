@@ -56,7 +56,7 @@ class MetricsSource:
     """
 
     def __init__(self, settings: Settings, path: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self._path = path
         self._lock = anyio.Lock()
         self._open: OpenDirectory | None = None
@@ -132,7 +132,7 @@ class MetricsSource:
             where = directory.open_shared(self._path)
             reader = DirectoryReader(where)
             self._open = OpenDirectory(where, reader, Collector(reader))
-            self._own = about(self._settings, where.identity(str(uuid.uuid4())))
+            self._own = about(self.settings, where.identity(str(uuid.uuid4())))
             self._last_warning = ""
         return self._open
 

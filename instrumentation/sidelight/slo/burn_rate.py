@@ -7,9 +7,10 @@ from typing import Final, TypedDict
 from sidelight.contract import ERROR, METHOD, ROUTE
 from sidelight.durations import UNITS, to_milliseconds
 from sidelight.route_pattern import RoutePattern
-from sidelight.slo import names, versions
-from sidelight.slo.alerts import AlertDefinition, DashboardName
+from sidelight.slo import histograms, names, versions
+from sidelight.slo.alerts import OF_RESULT, AlertDefinition, DashboardName
 from sidelight.slo.context import RuleContext, labels, matchers, range_query
+from sidelight.slo.histograms import DURATION
 from sidelight.slo.objectives import Objective
 from sidelight.slo.recording import bad_of
 from sidelight.slo.windows import BURN_RATES, BurnRate, percent, plain
@@ -24,6 +25,16 @@ ACTION: Final = {
     "latency": "see whether an event loop, a pool or an upstream service is slow (alerts of the "
     "same service). If it began with a change, undo that change.",
 }
+WAITS: Final = {
+    "availability": "",
+    "latency": range_query(
+        "topk(1, sum by (http_route) (rate(fastapi_queue_seconds_caused_total{<own>}[<5m>]))"
+        f" / on () group_left () sum ({histograms.total(DURATION, '<own>')}) > 0.25)",
+        " {{ .Value | humanizePercentage }} of the time of all requests is spent waiting for the"
+        f" event loop, which {OF_RESULT} keeps busy.",
+    ),
+}
+"""The route that requests wait for, which is another one than those that are slow."""
 MIN_FAILED: Final = 3
 """The failed requests that LowTrafficHighErrorRatio needs."""
 
@@ -61,7 +72,8 @@ def _burn(context: RuleContext, objective: Objective, rate: BurnRate) -> AlertDe
         f"{context.service.window}. That is a burn rate of "
         f"{_computed(f'%v / {plain(objective.budget)}', 'humanize')}, which spends the whole error "
         f"budget in {_time_to_exhaustion(context, objective, rate)}."
-        f"{_worst_route(context, objective)}{versions.told(context, long)}",
+        f"{_worst_route(context, objective)}{WAITS[objective.kind]}"
+        f"{versions.told(context, long)}",
         action=ACTION[objective.kind],
         **_dashboard(objective),
         labels=(*labels(objective).items(), ("window", long)),

@@ -16,6 +16,10 @@ MOST_FAILED: Final = range_query(
     " > 0)",
     f" Most of them are sent by {OF_RESULT}, and end with {{{{ .Labels.{ERROR} }}}}.",
 )
+MOST_TIME: Final = range_query(
+    f"topk(1, sum by (http_route) ({histograms.total(CALLS, OF_SERVER)}) > 0)",
+    f" Most of that time is spent by {OF_RESULT}.",
+)
 
 
 def _slower(mean: str, family: str, by: str) -> str:
@@ -57,7 +61,8 @@ ALERTS: Final = (
         expr=_slower(names.UPSTREAM, CALLS, f"{SERVER}, {PORT}"),
         summary=f"{UPSTREAM} answers <service> slowly",
         description=f"Requests from <service> to {UPSTREAM} take "
-        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day.",
+        "{{ $value | humanizeDuration }} on average, more than 3 times their median over a day."
+        f"{MOST_TIME}",
         action="ask the operators of that server. Meanwhile, see that calls to it have a timeout.",
         dashboard="runtime",
     ),

@@ -3,6 +3,7 @@
 from typing import Final
 
 from sidelight.slo.alerts import WORKER, AlertDefinition
+from sidelight.slo.context import range_query
 
 
 def _increase(counter: str, matcher: str = "") -> str:
@@ -23,6 +24,12 @@ def _increase(counter: str, matcher: str = "") -> str:
 ORIGIN: Final = (
     "{{ with $labels.collector }}the collector {{ . }} of the application's own metrics"
     "{{ else }}{{ $labels.where }}{{ end }}"
+)
+RESIDENT: Final = 'process_resident_memory_bytes{instance="$labels.instance"<,own>}'
+FASTEST_GROWTH: Final = range_query(
+    f"topk(1, sum by (worker) (deriv({RESIDENT}[<1h>])) * <s1h> > 0)",
+    " The memory of worker {{ .Labels.worker }} grows fastest, by {{ .Value | humanize1024 }}B in"
+    " <1h>.",
 )
 
 ALERTS: Final = (
@@ -69,7 +76,8 @@ ALERTS: Final = (
         summary="<service> on {{ $labels.instance }} is near its memory limit",
         description="The workers on {{ $labels.instance }} use {{ $value | humanizePercentage }} "
         "of the memory that their control group allows. They are near the limit, or reach it "
-        "within <4h> at the growth of the last <1h>. At the limit the kernel kills a worker.",
+        f"within <4h> at the growth of the last <1h>.{FASTEST_GROWTH} At the limit the kernel "
+        "kills a worker.",
         action="see whether it began with a release. Restart the workers one by one to gain time.",
         dashboard="runtime",
         opens=("instance",),

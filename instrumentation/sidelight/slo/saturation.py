@@ -16,6 +16,26 @@ MOST_IN_USE: Final = range_query(
     " {{ .Value | humanize }} on average.",
 )
 
+OF_INSTANCE: Final = 'instance="$labels.instance"<,own>'
+ACTIVE: Final = (
+    f"sum by (http_route) (avg_over_time(fastapi_active_requests{{{OF_INSTANCE}}}[<5m>]))"
+)
+IN_THREADS: Final = (
+    "sum by (http_route) (fastapi_request_phase_duration_seconds_count"
+    f'{{phase="thread_wait",{OF_INSTANCE}}}) > 0'
+)
+MOST_ACTIVE: Final = range_query(
+    # Where phases are known, only routes that do run in threads.
+    f"topk(1, ({ACTIVE} and {IN_THREADS} or {ACTIVE} unless on () ({IN_THREADS})) > 0)",
+    f" Of the routes there that may run in threads, most requests in flight are of {OF_RESULT}:"
+    " {{ .Value | humanize }} on average.",
+)
+REFUSED: Final = 'fastapi_validation_errors_total{http_route="$labels.http_route"<,own>}'
+COMMONEST: Final = range_query(
+    f"topk(1, sum by (location, type) (increase({REFUSED}[<15m>])) > 0)",
+    " Most of them are at {{ .Labels.location }}, of the type {{ .Labels.type }}.",
+)
+
 
 def _rate(metric: str, matcher: str) -> str:
     return f"sum by (<by>, instance, http_route) (rate({metric}{{{matcher}<,sel>}}[<5m>]))"
@@ -95,10 +115,9 @@ ALERTS: Final = (
         " and on (<by>) sum by (<by>) (sidelight_workers{<sel>} offset <6h>) > 0",
         summary=f"{ROUTE} of <service> refuses far more requests than before",
         description=f"{ROUTE} had {{{{ $value | humanize }}}} validation errors in the last "
-        "<15m>, more than 5 times as many as in the <6h> before. A client was released, or the "
-        "model was changed.",
-        action="see which field it is, by location and type of fastapi_validation_errors_total, "
-        "and which release changed it.",
+        f"<15m>, more than 5 times as many as in the <6h> before.{COMMONEST} A client was "
+        "released, or the model was changed.",
+        action="see which release changed that field: of a client, or of the service.",
         dashboard="route",
         opens=("http_route",),
     ),
@@ -110,7 +129,7 @@ ALERTS: Final = (
         " (avg_over_time(anyio_threadpool_waiting{<sel>}[<5m>])) >= 1",
         summary=f"<service>: all threads of {WORKER} are in use",
         description=f"In {WORKER}, {{{{ $value | humanize }}}} calls waited for a thread on "
-        "average over the last <5m>: synchronous endpoints and dependencies queue.",
+        f"average over the last <5m>: synchronous endpoints and dependencies queue.{MOST_ACTIVE}",
         action="see which synchronous route is slow. Make it async, or give the pool more threads.",
         dashboard="runtime",
         opens=("instance",),

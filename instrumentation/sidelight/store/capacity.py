@@ -1,8 +1,8 @@
 """The size of a worker's file, and the labels of what is counted when it has no more room.
 
 The limit of series is a number, and a file has bytes: long routes can fill it before the limit is
-reached. Some bytes are therefore reserved for a last series of each metric, so that a
-request is always counted.
+reached, and so can the machine's memory. Some bytes are therefore reserved for a last series of
+each metric, so that a request is always counted.
 """
 
 from sidelight.contract import DURATION, ERROR, METRICS, OTHER, ROUTE, STATUS, Metric
@@ -12,8 +12,9 @@ from sidelight.store.schema import Schema, StoredFamily
 
 ALWAYS_STORED = frozenset({"sidelight_series_overflow_total", "sidelight_internal_errors_total"})
 """Metrics that say what is missing."""
-USUAL_BUCKETS = 15
-KEY_BYTES = 112
+DURATIONS_OF_FOUR = 3
+"""Of four label sets at most so many count durations in a usual service; the rest are small."""
+KEY_BYTES = 120
 LAST_DURATIONS = 32
 """More than the statuses and errors that `last_resort` leaves."""
 FAULTS = 32
@@ -21,9 +22,9 @@ FAULTS = 32
 
 
 def extra_bytes(schema: Schema, max_series: int) -> int:
-    """What a file needs beyond the usual size: for more boundaries, and for the reserve."""
-    buckets = next(family.values - 1 for family in schema if family.name == DURATION.name)
-    return max_series * max(0, buckets - USUAL_BUCKETS) * WORD + reserved_bytes(schema)
+    """What a file needs beyond the usual size: for the buckets, and for the reserve."""
+    values = next(family.values for family in schema if family.name == DURATION.name)
+    return max_series * values * WORD * DURATIONS_OF_FOUR // 4 + reserved_bytes(schema)
 
 
 def reserved_bytes(schema: Schema) -> int:
@@ -63,6 +64,6 @@ def _last_label(name: str, value: str) -> str:
 
 
 def worker_file_bytes(schema: Schema, max_series: int) -> int:
-    """The size of a worker's file."""
+    """The size that a worker's file can have, once the limit of series is reached."""
     extra = extra_bytes(schema, max_series)
     return layout.worker_header(max_series, bytes(16), 0, 0, 0, extra=extra).size

@@ -21,7 +21,7 @@ READER_ERRORS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
 """Errors of the reading process itself, not of the file."""
 ACCESS_ERRORS = frozenset({errno.EACCES, errno.EPERM, errno.EIO})
 # The most memory of a reader that all files together may take, and what each part costs.
-MAX_WEIGHT = 4 * layout.MAX_BYTES
+MAX_WEIGHT = 16 * layout.MAX_BYTES
 SERIES_WEIGHT = 256
 APP_METRICS_WEIGHT = 8
 MAX_SKIPPED = 10_000

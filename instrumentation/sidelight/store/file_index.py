@@ -20,7 +20,7 @@ from sidelight.store.slow_requests import SlowRequest, kept
 BLOCKS_AT_ONCE = 200
 """Blocks that are read between two turns of an event loop."""
 # Limits on what a file may ask of its reader: a file may be made by anybody.
-MAX_SERIES = layout.MAX_BYTES // layout.BYTES_PER_SERIES
+MAX_SERIES = 150_000
 MAX_KEY = 4096
 MAX_TABLE = 1024 * 1024
 MAX_ROOTS = 64
@@ -31,19 +31,24 @@ Unpack = Callable[[bytes, int], tuple[int, ...]]
 
 
 class StoredSeries(NamedTuple):
-    """Where a file keeps one series."""
+    """Where a file keeps one series, and when it began (ns since the epoch; 0: not known)."""
 
     family: StoredFamily
     labels: tuple[str, ...]
     at: int
     unpack: Unpack
+    started: int
 
 
 @dataclass(slots=True)
 class FileIndex:
-    """The blocks of a file up to byte ``end``."""
+    """The blocks of a file up to byte ``end``.
+
+    ``started`` is when its worker began: no series of an earlier version began before.
+    """
 
     end: int
+    started: int = 0
     schema: Schema = ()
     series: list[StoredSeries] = field(default_factory=list)
     routes: str = ""
@@ -72,8 +77,11 @@ class FileIndex:
         """
         before = self.end
         for kind, values, key, at in islice(layout.iter_blocks(data, before), BLOCKS_AT_ONCE):
-            if kind == BlockKind.SERIES:
-                self._add_series(values, key, at)
+            if kind == BlockKind.STARTED_SERIES:
+                started, name = layout.split_started(key)
+                self._add_series(values, name, at, started)
+            elif kind == BlockKind.SERIES:
+                self._add_series(values, key, at, self.started)
             elif kind == BlockKind.SCHEMA:
                 if self.schema:
                     raise InvalidDataError(
@@ -113,7 +121,7 @@ class FileIndex:
         else:
             self.has_unknown_blocks = True
 
-    def _add_series(self, values: int, key: bytes, at: int) -> None:
+    def _add_series(self, values: int, key: bytes, at: int, started: int) -> None:
         if len(key) > MAX_KEY:
             self.has_long_labels = True
             return
@@ -126,7 +134,7 @@ class FileIndex:
             raise InvalidDataError("torn") from None
         if values != family.values or number < 0:
             raise InvalidDataError("torn")
-        self.series.append(StoredSeries(family, labels, at, unpacker(values)))
+        self.series.append(StoredSeries(family, labels, at, unpacker(values), started))
 
 
 _split = lru_cache(maxsize=32_768)(layout.split_key)

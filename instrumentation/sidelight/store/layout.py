@@ -4,8 +4,12 @@ A file is a header, the slots of requests in flight, a table of exemplars, and a
 blocks, one after the other. A block is a head (checksum, length, kind, number of value
 words, length of its key), its key, and its values; head and key never change once they are
 written, so a reader trusts them where the checksum is right, and stops at the first that is
-wrong. All numbers are little-endian; values are 8-byte whole numbers at 8-byte addresses:
-a counter's or gauge's one value, or a histogram's sum and then its buckets with infinity.
+wrong. The key of a series begins with the time of its first value. All numbers are little-endian;
+values are 8-byte whole numbers at 8-byte addresses: a counter's or gauge's one value, or a
+histogram's sum and then its buckets with infinity.
+
+A worker's file is as long as it can become, and has memory for what is used of it and a little
+more (see `store.writer`).
 
 A header says how long a slot is, and the oldest version that can read the file. So a later
 version may add words to the header, a slot or an exemplar, kinds of blocks and families, and an
@@ -22,9 +26,9 @@ from sidelight.errors import InvalidDataError
 from sidelight.store.route_table import WEBSOCKET
 
 MAGIC: Final = b"SIDELITE"
-VERSION: Final = 1
+VERSION: Final = 2
 """The version of the files that are written here."""
-NEEDS: Final = 1
+NEEDS: Final = 2
 """The oldest version whose reader understands the files written here."""
 WORD: Final = 8
 
@@ -64,10 +68,15 @@ BLOCKED_LOOP_BYTES: Final = 512
 """The record of an event loop that is blocked, the values of one block."""
 WAITING_BYTES: Final = 4096
 """The record of the oldest requests in flight, the values of one block."""
+RECORDS: Final = SLOW_RECORDS * SLOW_RECORD_BYTES + BLOCKED_LOOP_BYTES + WAITING_BYTES
 
 HEAD: Final = struct.Struct("<IIHHI")
-BYTES_PER_SERIES: Final = 436
-SLACK: Final = 48 * 1024
+BYTES_PER_SERIES: Final = 300
+"""Of a label set, its part of the route table, and a value; `store.capacity` adds the buckets."""
+SLACK: Final = 160 * 1024
+"""For series of ``_OTHER``, of which a hundred count durations, and what no limit applies to."""
+STEP: Final = 64 * 1024
+"""A worker's file gets so much more memory at a time."""
 SEPARATOR: Final = "\0"
 
 
@@ -83,6 +92,7 @@ class BlockKind(IntEnum):
     """Kinds of blocks."""
 
     SERIES = 1
+    """A series of version 1, without the time of its first value."""
     SCHEMA = 2
     ROUTES = 3
     ROOTS = 4
@@ -94,6 +104,7 @@ class BlockKind(IntEnum):
     LISTENING_PORTS = 10
     WAITING_REQUESTS = 11
     LATENCY_OBJECTIVES = 12
+    STARTED_SERIES = 13
 
 
 LATER: Final = "layout_version"
@@ -122,12 +133,12 @@ def worker_header(  # noqa: PLR0913 what a header has, and the size
 ) -> FileHeader:
     """The header, and so the layout, of a file for ``max_series`` label sets.
 
-    ``extra`` is how many more bytes its arena has (see `store.capacity`).
+    ``extra`` is how many more bytes its arena has: for buckets, and the reserve (see
+    `store.capacity`).
     """
     exemplars_at = HEADER_BYTES + SLOTS * SLOT_WORDS * WORD
     arena_at = exemplars_at + EXEMPLARS * EXEMPLAR.size
-    records = SLOW_RECORDS * SLOW_RECORD_BYTES + BLOCKED_LOOP_BYTES + WAITING_BYTES
-    size = arena_at + SLACK + records + max_series * BYTES_PER_SERIES
+    size = arena_at + SLACK + RECORDS + max_series * BYTES_PER_SERIES
     size = min(-(-(size + extra) // 4096) * 4096, MAX_BYTES)
     slots = HEADER_BYTES, SLOTS, SLOT_WORDS * WORD
     exemplars = exemplars_at, EXEMPLARS, EXEMPLAR.size
@@ -220,9 +231,22 @@ def iter_blocks(data: bytes, at: int) -> Iterator[tuple[int, int, bytes, int]]:
 
 
 def series_key(family: int, labels: tuple[str, ...]) -> bytes:
-    """The key of a series block: the number of its family in the schema, and its labels."""
+    """What names a series: the number of its family in the schema, and its labels."""
     text = SEPARATOR.join(label.replace(SEPARATOR, "\N{REPLACEMENT CHARACTER}") for label in labels)
     return b"%d\0" % family + text.encode("utf-8", "backslashreplace")
+
+
+def started_key(started: int, key: bytes) -> bytes:
+    """The key of a series block: when its first value was recorded (ns since the epoch), and more.
+
+    The time is 0 where it is not known, as of what the operating system counts.
+    """
+    return started.to_bytes(WORD, "little") + key
+
+
+def split_started(key: bytes) -> tuple[int, bytes]:
+    """The inverse of `started_key`."""
+    return int.from_bytes(key[:WORD], "little"), key[WORD:]
 
 
 def split_key(key: bytes) -> tuple[int, tuple[str, ...]]:

@@ -117,7 +117,7 @@ def reading(
     data = _read_at(fd, wanted, 0)
     # Read last: a worker publishes the time of an exemplar before it writes another in its place.
     after = int.from_bytes(_read_at(fd, WORD, layout.EXEMPLARS_AFTER * WORD), "little")
-    index = indexes.get(header.id, FileIndex(header.arena_at))
+    index = indexes.get(header.id, FileIndex(header.arena_at, header.started))
     if len(data) < max(header.arena_at, index.end):  # the latter since it was read before
         raise InvalidDataError("truncated")
     while index.extend(data):

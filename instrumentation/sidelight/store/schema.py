@@ -3,12 +3,13 @@
 import math
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 from json import dumps, loads
 
 from sidelight.contract import METRICS, Kind, boundaries
+from sidelight.contract.native_buckets import BOUNDARIES, SCHEMA
 from sidelight.errors import InvalidDataError
 
 _KINDS = ("counter", "gauge", "histogram", "summary")
@@ -19,11 +20,25 @@ MAX_BYTES = 256 * 1024
 
 @dataclass(frozen=True, slots=True)
 class StoredFamily:
-    """A family's name, kind and upper bounds (without infinity), in seconds or bytes."""
+    """A family's name, kind and upper bounds (without infinity), in seconds or bytes.
+
+    ``native`` is whether its series count on the boundaries of a native histogram as well:
+    ``stored_bounds`` are these and the family's own, and ``parts`` says where those of each classic
+    bucket (infinity last) are among the values of a series.
+    """
 
     name: str
     kind: Kind
     bounds: tuple[float, ...]
+    native: bool = False
+    stored_bounds: tuple[float, ...] = field(init=False, repr=False, compare=False)
+    parts: tuple[slice, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Derive what is stored from what is given."""
+        stored, parts = _with_native(self.bounds) if self.native else (self.bounds, ())
+        object.__setattr__(self, "stored_bounds", stored)
+        object.__setattr__(self, "parts", parts)
 
     @property
     def values(self) -> int:
@@ -31,7 +46,18 @@ class StoredFamily:
 
         A summary has one bucket, which counts every value.
         """
-        return len(self.bounds) + 2 if self.kind in {"histogram", "summary"} else 1
+        return len(self.stored_bounds) + 2 if self.kind in {"histogram", "summary"} else 1
+
+    @property
+    def classic_values(self) -> int:
+        """As `values`, of the classic buckets alone."""
+        return self.values - len(self.stored_bounds) + len(self.bounds)
+
+    def classic(self, values: tuple[int, ...]) -> tuple[int, ...]:
+        """The values of a series in the classic buckets: each is the sum of its parts."""
+        if not self.native:
+            return values
+        return values[0], *[sum(values[part]) for part in self.parts]
 
 
 Schema = tuple[StoredFamily, ...]
@@ -40,10 +66,23 @@ Schema = tuple[StoredFamily, ...]
 def schema(duration: tuple[float, ...]) -> Schema:
     """The families of this version, with the configured duration boundaries."""
     return tuple(
-        StoredFamily(metric.name, metric.kind, boundaries(metric.scale, duration))
+        StoredFamily(
+            metric.name,
+            metric.kind,
+            boundaries(metric.scale, duration),
+            native=metric.scale == "duration",
+        )
         for metric in METRICS.values()
         if metric.kind in _KINDS
     )
+
+
+@lru_cache(maxsize=64)
+def _with_native(bounds: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[slice, ...]]:
+    """Boundaries together with those of a native histogram; where the parts of each bucket are."""
+    stored = tuple(sorted({*bounds, *BOUNDARIES}))
+    ends = [stored.index(bound) + 2 for bound in bounds]
+    return stored, tuple(map(slice, [1, *ends], [*ends, len(stored) + 2]))
 
 
 def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, StoredFamily]:
@@ -55,16 +94,22 @@ def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, StoredFam
     found = {family.name: family for family in first}
     for family in chain.from_iterable(schemas):
         before = found.setdefault(family.name, family)
-        if before.bounds != family.bounds and before.kind == family.kind:
+        if before != family and before.kind == family.kind:
             bounds = tuple(sorted({*before.bounds, *family.bounds}))
-            if len(bounds) <= MAX_BOUNDS:
-                found[family.name] = StoredFamily(family.name, before.kind, bounds)
+            native = before.native or family.native
+            if len(bounds) > MAX_BOUNDS:
+                bounds = before.bounds
+            found[family.name] = StoredFamily(family.name, before.kind, bounds, native)
     return found
 
 
 def encode(schema: Schema) -> bytes:
-    """The schema as it is stored in a file."""
-    return dumps([[f.name, f.kind, f.bounds] for f in schema]).encode()
+    """The schema as it is stored in a file.
+
+    A row has a fourth part, the schema of the native histogram, where its family is one.
+    """
+    rows = [[f.name, f.kind, f.bounds, *([SCHEMA] if f.native else [])] for f in schema]
+    return dumps(rows).encode()
 
 
 @lru_cache(maxsize=64)
@@ -74,7 +119,7 @@ def decode(data: bytes) -> Schema:
         raise InvalidDataError("too_large")
     try:
         rows = loads(data)
-        found = tuple(StoredFamily(str(name), kind, _bounds(raw)) for name, kind, raw in rows)
+        found = tuple(_family(*row) for row in rows)
     except (ValueError, TypeError, OverflowError, RecursionError):
         raise InvalidDataError("torn") from None
     if len(found) > MAX_FAMILIES:
@@ -83,6 +128,12 @@ def decode(data: bytes) -> Schema:
         if family.kind not in _KINDS or (family.bounds and family.kind != "histogram"):
             raise InvalidDataError("torn")
     return found
+
+
+def _family(name: object, kind: Kind, bounds: object, native: object = None) -> StoredFamily:
+    if native not in {None, SCHEMA} or (native and kind != "histogram"):
+        raise ValueError(native)
+    return StoredFamily(str(name), kind, _bounds(bounds), native is not None)
 
 
 def _bounds(raw: object) -> tuple[float, ...]:
@@ -111,7 +162,9 @@ def rebucketed(
     values: tuple[int, ...], source: StoredFamily, target: StoredFamily
 ) -> tuple[int, ...]:
     """A histogram's values under another family's boundaries."""
-    where = bucket_mapping(source.bounds, target.bounds)
+    if source.stored_bounds == target.stored_bounds:
+        return values
+    where = bucket_mapping(source.stored_bounds, target.stored_bounds)
     if where is None:
         return values
     counts = [values[0], *([0] * (target.values - 1))]

@@ -38,12 +38,15 @@ class SlowGroup:
 
 
 def groups(records: Iterable[SlowRequest]) -> list[SlowGroup]:
-    """The causes of some slow requests, the one that took the most time of all first."""
+    """The causes of some slow requests: those that several have, and then those of one.
+
+    Of both the one first that took the most time of all.
+    """
     found: dict[tuple[str, str], list[SlowRequest]] = {}
     for record in records:
         found.setdefault(_cause(record), []).append(record)
     made = [_group(cause, together) for (cause, _), together in found.items()]
-    return sorted(made, key=lambda group: -group.count * group.mean)
+    return sorted(made, key=lambda group: (group.count == 1, -group.count * group.mean))
 
 
 def _cause(record: SlowRequest) -> tuple[str, str]:

@@ -35,14 +35,15 @@ from sidelight.store.schema import (
 Steps = Generator[None, None, None]
 IDS_KEPT = 4096
 """Workers whose ids the totals name: a reader that read a file before it was merged needs them."""
-AT_ONCE = 200
+AT_ONCE = 50
 """Series between two turns of an event loop."""
 
 _WORKER_ENDS = (
     StoredFamily("sidelight_worker_exits_total", "counter", ()),
     StoredFamily("fastapi_requests_lost_total", "counter", ()),
 )
-Sums = dict[tuple[str, tuple[str, ...]], tuple[int, ...]]
+Sums = dict[tuple[str, tuple[str, ...]], tuple[int, tuple[int, ...]]]
+"""When a series began, and its values, by name and labels."""
 
 
 def merged_totals(
@@ -118,24 +119,29 @@ def _add_counts(sums: Sums, families: dict[str, StoredFamily], file: FileContent
         if family.kind != series.family.kind or family.kind == "gauge":
             continue
         values = rebucketed(series.unpack(file.data, series.at), series.family, family)
-        _add(sums, (family.name, series.labels), values)
+        _add(sums, (family.name, series.labels), series.started, values)
 
 
 def _add_end(sums: Sums, file: FileContents) -> None:
     """Count how a worker ended, and the requests that were still in flight then."""
     how = "clean" if file.clean else "died"
-    _add(sums, ("sidelight_worker_exits_total", (how,)), (1,))
+    now = time.time_ns()
+    _add(sums, ("sidelight_worker_exits_total", (how,)), now, (1,))
     lost = METRICS["fastapi_requests_lost_total"].name
     for request in inflight_requests(file):
         if request.scheme not in {"ws", "wss"}:
-            _add(sums, (lost, (route_of(file, request),)), (1,))
+            _add(sums, (lost, (route_of(file, request),)), now, (1,))
     if untracked := file.word(layout.UNTRACKED):
-        _add(sums, (lost, (UNKNOWN,)), (untracked,))
+        _add(sums, (lost, (UNKNOWN,)), now, (untracked,))
 
 
-def _add(sums: Sums, key: tuple[str, tuple[str, ...]], values: tuple[int, ...]) -> None:
-    before = sums.get(key)
-    sums[key] = values if before is None else tuple(map(add, before, values))
+def _add(
+    sums: Sums, key: tuple[str, tuple[str, ...]], started: int, values: tuple[int, ...]
+) -> None:
+    if key in sums:
+        first, before = sums[key]
+        started, values = min(started, first), tuple(map(add, before, values))
+    sums[key] = started, values
 
 
 def _pack_series(
@@ -144,11 +150,11 @@ def _pack_series(
     """The blocks of some series, each with its values."""
     numbers = {family.name: number for number, family in enumerate(_kept(families))}
     blocks = []
-    for number, ((name, labels), values) in enumerate(sums.items()):
+    for number, ((name, labels), (started, values)) in enumerate(sums.items()):
         if number % AT_ONCE == 0:
             yield
-        key = layout.series_key(numbers[name], labels)
-        head = layout.pack_block(BlockKind.SERIES, key, len(values))
+        key = layout.started_key(started, layout.series_key(numbers[name], labels))
+        head = layout.pack_block(BlockKind.STARTED_SERIES, key, len(values))
         blocks.append(head + struct.pack(f"<{len(values)}Q", *(v % (1 << 64) for v in values)))
     return blocks
 

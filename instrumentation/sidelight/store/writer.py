@@ -1,4 +1,9 @@
-"""The file that one worker writes: mapped into memory, and locked as long as the worker runs."""
+"""The file that one worker writes: mapped into memory, and locked as long as the worker runs.
+
+It is as long as it can become, and gets memory in steps, as the series in use need it. Nothing
+beyond is ever read or written through the mapping: on a full tmpfs that would end the process with
+SIGBUS, where `posix_fallocate` fails.
+"""
 
 import mmap
 import os
@@ -9,19 +14,9 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
-from functools import cached_property
 from uuid import uuid4
 
-from sidelight.contract import (
-    ABSENT,
-    DURATION,
-    METRICS,
-    NANOSECONDS,
-    ROUTE,
-    WORKER,
-    Metric,
-    boundaries,
-)
+from sidelight.contract import ABSENT, METRICS, NANOSECONDS, ROUTE, WORKER, Metric
 from sidelight.errors import InvalidDataError, StoreError
 from sidelight.store import (
     blocked_loop,
@@ -42,7 +37,7 @@ from sidelight.store.directory import (
 )
 from sidelight.store.inflight import UNTRACKED, PathField, path_field
 from sidelight.store.layout import WORD, BlockKind, WorkerState
-from sidelight.store.schema import Schema, encode
+from sidelight.store.schema import Schema, StoredFamily, encode
 from sidelight.store.slow_ring import SlowRing
 
 OVERFLOW = METRICS["sidelight_series_overflow_total"]
@@ -75,11 +70,13 @@ class WorkerFile:
         self.fd = -1
         self._max_series = max_series
         self._reserved = capacity.reserved_bytes(schema)
+        self._allocated = self._end = 0
         self._slow_ring = SlowRing(layout.SLOW_RECORDS)
         self._exemplars: OrderedDict[tuple[int, int], tuple[int, float]] = OrderedDict()
         self._exemplar_time = 0.0
         self._lock = threading.RLock()  # a finalizer may count while this thread holds it
         self._series: dict[bytes, int] = {}
+        self._bounds: dict[str, list[int]] = {}
         self._capped_series = 0
         if directory is None:
             self.fd = _unnamed_file()
@@ -119,28 +116,47 @@ class WorkerFile:
             time.time_ns(),
             extra=capacity.extra_bytes(self.schema, self._max_series),
         )
-        if self.directory is not None and hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self.fd, 0, header.size)
-        else:
-            os.ftruncate(self.fd, header.size)
-        self._header = header
+        schema = encode(self.schema)
+        os.ftruncate(self.fd, header.size)
+        self._header, self._allocated = header, 0
+        used = header.arena_at + len(schema) + layout.RECORDS if former is None else self._end
+        self._allocate(used + self._reserved)
         self.memory = mmap.mmap(self.fd, header.size)
         self.words = memoryview(self.memory).cast(layout.NATIVE)
         packed = layout.pack_header(header)
         self.memory[: len(packed)] = packed
         if former is not None:
-            self.memory[layout.STATE * WORD :] = former[layout.STATE * WORD :]
+            self.memory[layout.STATE * WORD : used] = former[layout.STATE * WORD : used]
             return
         self._end = header.arena_at
         self.words[layout.STATE] = WorkerState.SERVING
         self.words[layout.HEARTBEAT] = time.monotonic_ns()
-        self._append(BlockKind.SCHEMA, encode(self.schema), 0)
+        self._append(BlockKind.SCHEMA, schema, 0)
         ring = layout.SLOW_RECORDS * layout.SLOW_RECORD_BYTES
         self._slow_at = self._append(BlockKind.SLOW_REQUESTS, b"", ring // WORD) * WORD
         loop = layout.BLOCKED_LOOP_BYTES
         self._loop_at = self._append(BlockKind.BLOCKED_LOOP, b"", loop // WORD) * WORD
         waiting = layout.WAITING_BYTES
         self._waiting_at = self._append(BlockKind.WAITING_REQUESTS, b"", waiting // WORD) * WORD
+
+    def _allocate(self, upto: int) -> None:
+        """Give the file memory up to this byte, and to the end of a step.
+
+        Raises OSError where the directory has none left.
+        """
+        upto = min(-(-upto // layout.STEP) * layout.STEP, self._header.size)
+        if self.directory is None or not hasattr(os, "posix_fallocate"):
+            upto = self._header.size  # no limit but the machine's, or no way to ask
+        elif upto > self._allocated:
+            os.posix_fallocate(self.fd, self._allocated, upto - self._allocated)
+        self._allocated = max(upto, self._allocated)
+
+    def _has_memory(self, upto: int) -> bool:
+        """Whether the file has memory up to this byte, now or after it was given more."""
+        if upto > self._allocated:
+            with suppress(OSError):
+                self._allocate(upto)
+        return upto <= self._allocated
 
     def acquire_slot(self, method_scheme: int, path: bytes, start: int) -> int:
         """Write a request into a slot, which `release_slot` frees.
@@ -202,11 +218,13 @@ class WorkerFile:
         *,
         uncapped: bool = False,
         reserved: bool = False,
+        by_system: bool = False,
     ) -> int:
-        """The index of a series' first word; a new series starts with zeros.
+        """The index of a series' first word; a new series starts with zeros, now.
 
         ``uncapped`` is for the few series that the limit does not apply to, ``reserved`` for
-        those that may use the reserve of the file too. Raises `StoreFull`.
+        those that may use the reserve of the file too. When a series ``by_system`` began is not
+        known. Raises `StoreFull`.
         """
         number = self._numbers[metric.name]
         key = layout.series_key(number, labels)
@@ -222,7 +240,8 @@ class WorkerFile:
                 slack = layout.SLACK if capped else 0
                 reserved = reserved or metric.name in capacity.ALWAYS_STORED
                 spare = slack if reserved else slack + self._reserved
-                at = self._append(BlockKind.SERIES, key, values, spare)
+                started = layout.started_key(0 if by_system else time.time_ns(), key)
+                at = self._append(BlockKind.STARTED_SERIES, started, values, spare)
                 self._series[key] = at
                 self._capped_series += capped
             return self._series[key]
@@ -244,19 +263,25 @@ class WorkerFile:
     def observe(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Add a value in nanoseconds or bytes. The request path has a faster way."""
         at = self.series(metric, labels, uncapped=True)
-        bounds = boundaries(metric.scale, self.bounds)
-        index = bisect_left(bounds, value / metric.divisor) + 1
+        index = bisect_left(self.bounds(metric), value) + 1
         add(self.words, at, value)
         add(self.words, at + index, 1)
 
     def set(self, metric: Metric, labels: tuple[str, ...], value: int) -> None:
         """Set a gauge, or a counter whose value comes from the operating system."""
-        self.words[self.series(metric, labels, uncapped=True)] = value
+        self.words[self.series(metric, labels, uncapped=True, by_system=True)] = value
 
-    @cached_property
-    def bounds(self) -> tuple[float, ...]:
-        """The duration boundaries, in seconds."""
-        return next(family.bounds for family in self.schema if family.name == DURATION.name)
+    def bounds(self, metric: Metric) -> list[int]:
+        """The boundaries that a histogram counts on, in nanoseconds or bytes."""
+        found = self._bounds.get(metric.name)
+        if found is None:
+            found = [round(b * metric.divisor) for b in self.family(metric).stored_bounds]
+            self._bounds[metric.name] = found
+        return found
+
+    def family(self, metric: Metric) -> StoredFamily:
+        """A metric as it is stored here."""
+        return self.schema[self._numbers[metric.name]]
 
     def append_block(self, kind: BlockKind, key: bytes) -> None:
         """Add a block without values, such as the route table. Raises `StoreFull`."""
@@ -266,7 +291,9 @@ class WorkerFile:
     def _append(self, kind: BlockKind, key: bytes, values: int, spare: int = 0) -> int:
         data = layout.pack_block(kind, key, values)
         start, end = self._end, self._end + len(data) + values * WORD
-        if end > self._header.size - spare:
+        if end + spare > self._header.size:
+            raise StoreFull
+        if not self._has_memory(end + min(spare, self._reserved)):
             raise StoreFull
         # The head with its checksum is written last: until then a reader stops before this block.
         self.memory[start + WORD : start + len(data)] = data[WORD:]
@@ -340,7 +367,7 @@ class WorkerFile:
         Raises `StoreError`; the old file is then still in use, though readers do not see it.
         """
         identity = self.id, self.name, self.worker
-        former = self.memory, self.words, self.fd, self._header
+        former = self.memory, self.words, self.fd, self._header, self._allocated
         self.id = uuid4().bytes
         self.name = self.id.hex() + WORKER_SUFFIX
         self.fd = -1
@@ -348,7 +375,7 @@ class WorkerFile:
             self._make(directory, self.memory)
         except StoreError:
             self.id, self.name, self.worker = identity
-            self.memory, self.words, self.fd, self._header = former
+            self.memory, self.words, self.fd, self._header, self._allocated = former
             raise
         self.directory = directory
         self._map_paths()
@@ -378,6 +405,7 @@ class WorkerFile:
         self._lock = threading.RLock()  # a thread of the parent may have held it
         self._release()
         former, self.memory = self.memory, mmap.mmap(-1, self._header.size)
+        self._allocated = self._header.size
         self._map_paths()
         words, self.words = self.words, memoryview(bytearray(self._header.size)).cast(layout.NATIVE)
         with suppress(BufferError):  # native keys use it until they are renewed

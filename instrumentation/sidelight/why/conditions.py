@@ -31,7 +31,7 @@ class Condition:
     query: str
     sentence: str
     above: float = 0
-    unit: Literal["percent", "seconds", "number"] = "number"
+    unit: Literal["percent", "seconds", "number", "events"] = "number"
     waits: bool = False
     severity: str = ""
     """Only alerts of this severity, where one name has two meanings."""
@@ -144,10 +144,11 @@ CONDITIONS: Final = (
     Condition(
         kind="validation",
         alerts=("ValidationErrorsJumped",),
-        query="topk(5, sum by (job, http_route, location, type)"
+        query="topk(20, sum by (job, http_route, location, type)"
         f" ({_increase('fastapi_validation_errors_total')}))",
         above=50,
-        sentence="{route} refuses requests: {location} was {type} {value} times.",
+        unit="events",
+        sentence="{route} refuses requests: {value} errors are at {location}, of the type {type}.",
     ),
     Condition(
         kind="memory",
@@ -165,6 +166,7 @@ CONDITIONS: Final = (
         + _increase("sidelight_worker_exits_total", 'how="died"')
         + "))",
         above=3,
+        unit="events",
         sentence="{value} workers on {instance} were killed or crashed.",
     ),
     Condition(
@@ -195,6 +197,7 @@ CONDITIONS: Final = (
         + _increase("sidelight_collector_errors_total")
         + "))",
         above=3,
+        unit="events",
         sentence="The measurement on {instance} has {value} errors in {origin}; no request is "
         "affected, and some metrics may be incomplete.",
     ),
@@ -205,6 +208,7 @@ CONDITIONS: Final = (
         + _increase("sidelight_series_overflow_total")
         + "))",
         above=10,
+        unit="events",
         sentence="{instance} has more label sets than fit: {value} observations were counted "
         "under the route _OTHER.",
     ),
@@ -215,6 +219,7 @@ CONDITIONS: Final = (
         + _increase("sidelight_otlp_exports_total", 'outcome="failure"')
         + "))",
         above=3,
+        unit="events",
         sentence="{value} exports of {instance} to the OpenTelemetry collector failed.",
     ),
     Condition(

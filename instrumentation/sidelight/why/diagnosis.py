@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from sidelight.why import conditions, errors, event_loop, involved, latency
+from sidelight.why import conditions, errors, event_loop, involved, latency, memory
 from sidelight.why.answers import Answers
 from sidelight.why.changes import changes
 from sidelight.why.checked import checked
@@ -28,7 +28,12 @@ BY_KIND: Final = {
 NOT_TIME: Final = frozenset({"errors", "version", "instance"})
 """Kinds whose share is not one of time."""
 NOTHING: Final = "the source has no metric of Sidelight"
-ALL_QUESTIONS: Final = {**QUESTIONS, **conditions.QUESTIONS, **involved.QUESTIONS}
+ALL_QUESTIONS: Final = {
+    **QUESTIONS,
+    **conditions.QUESTIONS,
+    **involved.QUESTIONS,
+    **memory.QUESTIONS,
+}
 
 
 def diagnose(source: PrometheusApi, scope: Scope) -> Report:
@@ -65,7 +70,7 @@ def _alerts(source: PrometheusApi, scope: Scope) -> Alerts:
 def _causes(answers: Answers, alerts: Alerts) -> list[Cause]:
     """The most severe first; of the same severity, that which explains the most time."""
     found = [
-        *(involved.with_route(one, answers) for one in conditions.causes(answers, alerts)),
+        *(_detailed(one, answers) for one in conditions.causes(answers, alerts)),
         *errors.causes(answers, alerts),
         *event_loop.causes(answers, alerts),
         *latency.causes(answers, alerts),
@@ -73,6 +78,11 @@ def _causes(answers: Answers, alerts: Alerts) -> list[Cause]:
     found = _with_burn(found, alerts)
     found.sort(key=lambda one: (one.severity, -(one.share or 0)))
     return [replace(one, next_step=next_step(_runbook(one))) for one in found]
+
+
+def _detailed(cause: Cause, answers: Answers) -> Cause:
+    """The cause with what other queries know of it."""
+    return memory.with_growth(involved.with_route(cause, answers), answers)
 
 
 def _with_burn(found: list[Cause], alerts: Alerts) -> list[Cause]:

@@ -29,7 +29,20 @@ def number(value: float | None) -> str:
     return "?" if value is None else f"{value:,.0f}" if value >= GROUPED else f"{value:.3g}"
 
 
-FORMS = {"percent": percent, "seconds": duration, "number": number}
+def size(given: float) -> str:
+    """Bytes with four digits, in the unit that suits them."""
+    for power, unit in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+        if given >= 1 << power:
+            return f"{given / (1 << power):.4g} {unit}"
+    return f"{given:.4g} B"
+
+
+def events(value: float) -> str:
+    """A number of events, whole: what Prometheus extrapolates is a little more or less."""
+    return f"{value:,.0f}"
+
+
+FORMS = {"percent": percent, "seconds": duration, "number": number, "events": events}
 
 
 def route(labels: Labels) -> str:

@@ -34,5 +34,7 @@ def _missing(cause: Cause) -> Iterator[str]:
         yield f"at which line {name} holds the event loop: see `sidelight slow`"
     if cause.kind == "errors" and cause.exception is None:
         yield f"which exception it is on {name}: none escaped to Sidelight"
+    if cause.kind == "memory":
+        yield f"which code keeps the memory of {cause.labels.get('instance', '?')}: no metric tells"
     if cause.kind in involved.INVOLVED and "http_route" not in cause.labels:
         yield f"which route is behind {cause.kind}: no metric tells"

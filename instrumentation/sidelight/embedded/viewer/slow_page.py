@@ -42,7 +42,7 @@ class SlowRequestsPage:
     def __init__(self, context: ViewerContext) -> None:
         self._sidecar = context.sidecar
         description = "The latest requests that took longer than the threshold of their route."
-        together = "Slow requests with one cause, those first that took the most time of all."
+        together = "What several slow requests have in common, and below it causes of one request."
         self._causes = PanelElement({"title": "Causes", "description": together}, (1, 1, 24, 1))
         self._panel = PanelElement(
             {"title": "Slow requests", "description": description}, (2, 1, 24, 1)
