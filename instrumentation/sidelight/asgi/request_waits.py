@@ -66,7 +66,7 @@ class RequestWaits:
         self._gap = PERIOD
         self._next = self._show_at = 0
         self.looked = 0
-        """When requests were looked at last."""
+        """When requests were examined last."""
         self._shown = False
         self._seen = SeenWaits()
         self._phases = recorder.heartbeat.phases
