@@ -49,11 +49,12 @@ class Options(TypedDict, total=False):
     ``metrics_token``: the bearer token that a scrape must have. ``max_series``: label sets a
     worker keeps. ``phase_sample_interval``: the phases of one request in so many are measured, 0
     for none. ``directory``: the directory that the workers share, if a sidecar is to read it too.
-    ``created_series``: say in OpenMetrics when each counter and histogram began (``_created``).
-    ``service``: the service's name; ``service_version``: its release. ``queue_header``: the header
-    in which a trusted proxy says when it received a request. ``registry``: the
-    ``CollectorRegistry`` of the application's own metrics, in place of prometheus_client's default
-    one.
+    ``native_histograms``: add native buckets to histograms of durations, for a Prometheus that
+    stores them. ``created_series``: say in OpenMetrics when each counter and histogram began
+    (``_created``). ``service``: the service's name; ``service_version``: its release.
+    ``queue_header``: the header in which a trusted proxy says when it received a request.
+    ``registry``: the ``CollectorRegistry`` of the application's own metrics, in place of
+    prometheus_client's default one.
     """
 
     slow_request_threshold: float | Mapping[str, float]
@@ -69,6 +70,7 @@ class Options(TypedDict, total=False):
     max_series: int
     phase_sample_interval: int
     directory: str | os.PathLike[str]
+    native_histograms: bool
     created_series: bool
     service: str
     service_version: str
@@ -99,6 +101,7 @@ class Settings:
     max_series: int = 4000
     phase_sample_interval: int = 100
     directory: str | None = None
+    native_histograms: bool = False
     created_series: bool = False
     service: str | None = None
     service_version: str | None = None
@@ -410,6 +413,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "max_series": _max_series,
     "phase_sample_interval": _phases,
     "directory": _directory,
+    "native_histograms": _switch,
     "created_series": _switch,
     "service": _text,
     "service_version": _version,

@@ -202,6 +202,38 @@ def test_native_buckets_are_read(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("served_by", ["worker", "sidecar"])
+def test_native_histograms_arrive_with_the_setting(
+    uvicorn: Serve, store: Path, tmp_path: Path, served_by: str
+) -> None:
+    """Of 2 workers, a worker's page and the sidecar's have native histograms with every request."""
+    options = {"SIDELIGHT_DIR": str(store), "SIDELIGHT_NATIVE_HISTOGRAMS": "1"}
+    server = uvicorn(2, "app_metrics:app", **options).ready()
+    feature, program = "--enable-feature=native-histograms", newer("prometheus")
+    both = "    always_scrape_classic_histograms: true\n"
+    with Sidecar(store, tmp_path, SIDELIGHT_NATIVE_HISTOGRAMS="1") as sidecar:
+        settle(sidecar, 2)
+        requests = use(server)
+        jobs = {"shop": (server if served_by == "worker" else sidecar).port}
+        with prometheus(config(jobs, both), tmp_path, feature, program=program) as port:
+            name = DURATION_COUNT.removesuffix("_count")
+            orders = '{http_route="/orders/{kind}"}'
+            native = f"sum(histogram_count({name}{orders}))"
+            eventually(lambda: _number(port, native) == requests)
+            assert _number(port, f"sum({name}_count{orders})") == requests
+            total = _number(port, f"sum({name}_sum{orders})")
+            assert _number(port, f"sum(histogram_sum({name}{orders}))") == pytest.approx(total)
+            (row,) = query(port, f"sum({name}{orders})")
+            _when, found = row["histogram"]
+            assert sum(float(count) for *_, count in found["buckets"]) == requests
+
+
+def _number(port: int, expression: str) -> float:
+    """The value of a query, or -1 where there is none."""
+    found = query(port, expression)
+    return float(found[0]["value"][1]) if found else -1.0
+
+
 def config(ports: Mapping[str, int], line: str = "") -> str:
     """The configuration of a Prometheus with a job for each port."""
     jobs = (

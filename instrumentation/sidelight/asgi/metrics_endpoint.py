@@ -36,9 +36,8 @@ class MetricsEndpoint:
         if answer is None:
             answer = PlainTextResponse("the metrics can't be read; the log says why\n", 500)
             with guarded("endpoint", self._recorder.faults):
-                created = self._recorder.settings.created_series
-                headers = Headers(scope=scope)
-                answer = await metrics_response(headers, self.snapshot, created=created)
+                settings = self._recorder.settings
+                answer = await metrics_response(Headers(scope=scope), self.snapshot, settings)
         await answer(scope, receive, send)
 
     async def snapshot(self) -> Snapshot:

@@ -64,7 +64,9 @@ class RequestWaits:
         self._limit = LineLimiter(OTHER_WAIT)
         self._random = Random().random  # noqa: S311 no secret, and not the application's own generator
         self._gap = PERIOD
-        self._next = self._looked = self._show_at = 0
+        self._next = self._show_at = 0
+        self.looked = 0
+        """When requests were examined last."""
         self._shown = False
         self._seen = SeenWaits()
         self._phases = recorder.heartbeat.phases
@@ -77,7 +79,7 @@ class RequestWaits:
         began = thread_time_ns()
         starts = {s for s in self._writer.file.request_starts() if s <= now - self._least}
         # A loop that was blocked meanwhile is no wait of these requests.
-        passed, self._looked = min(now - self._looked, self._gap), now
+        passed, self.looked = min(now - self.looked, self._gap), now
         self._seen.keep(starts, passed)
         if starts:
             self._look_at(loop, now, len(starts), passed, began + MOST_TIME)

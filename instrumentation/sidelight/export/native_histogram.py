@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import compress
 from math import inf
+from typing import Final
 
 from sidelight.contract import NANOSECONDS
 from sidelight.contract.native_buckets import BEYOND, BOUNDARIES, FIRST, INDEXES
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.schema import StoredFamily
+
+NO_VALUES: Final = (0,)
+"""The values of a series that is shown at zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,15 +33,20 @@ class NativeHistogram:
 
 
 def native_histogram(snapshot: Snapshot, key: SeriesKey) -> NativeHistogram | None:
-    """A series of a snapshot as a native histogram; None where its family is none.
+    """A series of a snapshot as a native histogram; None where its family is none."""
+    if not key.family.native:
+        return None
+    return of_values(key.family, snapshot.stored.get(key, NO_VALUES))
+
+
+def of_values(family: StoredFamily, values: tuple[int, ...]) -> NativeHistogram:
+    """The values of a series, as they are stored, or `NO_VALUES`, as a native histogram.
 
     A native bucket that a classic boundary splits is the sum of its parts.
     """
-    if not key.family.native:
-        return None
-    total, *counts = snapshot.stored.get(key) or (0,) * key.words
+    total, *counts = values
     found: dict[int, int] = {}
-    for index, count in compress(zip(_indexes(key.family), counts, strict=True), counts):
+    for index, count in zip(compress(_indexes(family), counts), filter(None, counts), strict=True):
         found[index] = found.get(index, 0) + count
     zero = found.pop(FIRST, 0)
     return NativeHistogram(sum(counts), total / NANOSECONDS, zero, list(found.items()))

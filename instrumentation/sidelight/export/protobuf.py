@@ -7,29 +7,47 @@ not changed since it was last encoded is sent as it was then.
 import math
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
+from typing import NamedTuple
 
 from sidelight import client_model
 from sidelight.app_metrics.protobuf import render_family
+from sidelight.client_model import NativeBuckets
 from sidelight.contract import METRICS, Metric
+from sidelight.contract.native_buckets import SCHEMA, ZERO_THRESHOLD
+from sidelight.export.native_histogram import NO_VALUES, NativeHistogram, of_values
 from sidelight.export.prometheus import PIECE, shown_name
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.store.reader import StoredExemplar
 from sidelight.text_format import Escaping
 
-Content = tuple[tuple[int, ...], Mapping[int, StoredExemplar] | None, int, Escaping]
-"""All that the bytes of a series depend on: values, exemplars by bucket, start, and escaping."""
+
+class Content(NamedTuple):
+    """All that the bytes of a series depend on; ``stored`` is None without native buckets."""
+
+    values: tuple[int, ...]
+    stored: tuple[int, ...] | None
+    exemplars: Mapping[int, StoredExemplar] | None
+    created: int
+    escaping: Escaping
 
 
-def render(snapshot: Snapshot, escaping: Escaping = Escaping.UNDERSCORES) -> Iterator[bytes]:
-    """The families of a snapshot, with empty pieces between, for the event loop's turns."""
+def render(
+    snapshot: Snapshot, escaping: Escaping = Escaping.UNDERSCORES, *, native: bool = False
+) -> Iterator[bytes]:
+    """The families of a snapshot, with empty pieces between, for the event loop's turns.
+
+    ``native`` is whether histograms of durations have native buckets too.
+    """
     by_name, exemplars = snapshot.by_name(), snapshot.exemplars_by_series()
     sums, created = snapshot.sums, snapshot.created
     for name, metric in METRICS.items():
         keys, encoded = by_name.get(name, []), []
         for start in range(0, len(keys), PIECE):
             for key in keys[start : start + PIECE]:
-                content = sums[key], exemplars.get(key), created.get(key, 0), escaping
-                encoded.append(_encoded(metric, key, content))
+                wanted = native and key.family.native
+                stored = snapshot.stored.get(key, NO_VALUES) if wanted else None
+                content = sums[key], stored, exemplars.get(key), created.get(key, 0), escaping
+                encoded.append(_encoded(metric, key, Content(*content)))
             yield b""
         if encoded:
             shown = shown_name(metric, escaping)
@@ -41,7 +59,7 @@ def render(snapshot: Snapshot, escaping: Escaping = Escaping.UNDERSCORES) -> Ite
 def _encoded(metric: Metric, key: SeriesKey, content: Content) -> bytes:
     before, encoded = key.encoded
     if before != content:
-        labels = _label_pairs(metric, key, content[-1])
+        labels = _label_pairs(metric, key, content.escaping)
         encoded = client_model.metric(labels, _value(metric, key, content))
         key.encoded = content, encoded
     return encoded
@@ -58,18 +76,33 @@ def _label_pairs(metric: Metric, key: SeriesKey, escaping: Escaping) -> bytes:
 
 
 def _value(metric: Metric, key: SeriesKey, content: Content) -> bytes:
-    values, exemplars, created, _ = content
+    values, stored, exemplars, created, _ = content
     value = values[0] / metric.divisor
     traced = {at: _exemplar(one) for at, one in exemplars.items()} if exemplars else {}
     if metric.kind == "histogram":
         bounds = (*key.family.bounds, math.inf)
         counts = tuple(accumulate(values[1:]))
-        return client_model.histogram(counts, value, bounds, traced, created=created)
+        native = _native_buckets(of_values(key.family, stored)) if stored else None
+        return client_model.histogram(counts, value, bounds, traced, created=created, native=native)
     if metric.kind == "summary":
         return client_model.summary(values[1], value, created=created)
     if metric.kind == "counter":
         return client_model.counter(value, traced.get(0, b""), created)
     return client_model.gauge(value)
+
+
+def _native_buckets(histogram: NativeHistogram) -> NativeBuckets:
+    """A native histogram as spans of buckets, and what each count differs by from the last."""
+    spans: list[tuple[int, int]] = []
+    deltas, end, last = [], 0, 0
+    for index, count in histogram.buckets:
+        if spans and index == end:
+            spans[-1] = spans[-1][0], spans[-1][1] + 1
+        else:
+            spans.append((index - end, 1))
+        deltas.append(count - last)
+        end, last = index + 1, count
+    return NativeBuckets(SCHEMA, ZERO_THRESHOLD, histogram.zero_count, spans, deltas)
 
 
 def _exemplar(stored: StoredExemplar) -> bytes:

@@ -10,21 +10,19 @@ from sidelight.cooperative import in_slices
 from sidelight.export import prometheus, protobuf
 from sidelight.export.negotiation import WantedFormat, accepts_gzip, wanted_format
 from sidelight.export.snapshot import Snapshot
+from sidelight.settings import Settings
 from sidelight.text_format import Escaping, ExpositionFormat
 
 GZIP_LEVEL = 1
 
 
 async def metrics_response(
-    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]], *, created: bool = False
+    headers: Headers, snapshot: Callable[[], Awaitable[Snapshot]], settings: Settings
 ) -> Response:
-    """The snapshot in the format and content coding that the client prefers.
-
-    ``created`` is whether OpenMetrics has when each series began.
-    """
+    """The snapshot in the format and content coding that the client prefers."""
     wanted = wanted_format(headers)
     answer = {"content-type": wanted.content_type, "vary": "Accept, Accept-Encoding"}
-    pieces = in_slices(rendered(await snapshot(), wanted, created=created))
+    pieces = in_slices(rendered(await snapshot(), wanted, settings))
     if accepts_gzip(headers):
         answer["content-encoding"] = "gzip"
         pieces = _compressed(pieces)
@@ -32,11 +30,15 @@ async def metrics_response(
     return Response(body, headers=answer)
 
 
-def rendered(snapshot: Snapshot, wanted: WantedFormat, *, created: bool = False) -> Iterator[bytes]:
+def rendered(
+    snapshot: Snapshot, wanted: WantedFormat, settings: Settings | None = None
+) -> Iterator[bytes]:
     """The snapshot in a format, in pieces, of which some are empty."""
     escaping = wanted.escaping or Escaping.UNDERSCORES
     if wanted.form is ExpositionFormat.PROTOBUF:
-        return protobuf.render(snapshot, escaping)
+        native = settings is not None and settings.native_histograms
+        return protobuf.render(snapshot, escaping, native=native)
+    created = settings is not None and settings.created_series
     return prometheus.render(snapshot, wanted.form, escaping, created=created)
 
 

@@ -56,7 +56,7 @@ class MetricsSource:
     """
 
     def __init__(self, settings: Settings, path: str) -> None:
-        self._settings = settings
+        self.settings = settings
         self._path = path
         self._lock = anyio.Lock()
         self._open: OpenDirectory | None = None
@@ -64,11 +64,6 @@ class MetricsSource:
         self._own = self.service = ServiceInfo()
         self.export_outcomes: dict[str, int] = {}
         self.extra_values: Callable[[], Iterable[ExtraValue]] = tuple
-
-    @property
-    def created_series(self) -> bool:
-        """Whether the metrics say when each series began."""
-        return self._settings.created_series
 
     async def snapshot(self) -> Snapshot:
         """All values of the directory now. Raises `StoreError` when it cannot be read."""
@@ -137,7 +132,7 @@ class MetricsSource:
             where = directory.open_shared(self._path)
             reader = DirectoryReader(where)
             self._open = OpenDirectory(where, reader, Collector(reader))
-            self._own = about(self._settings, where.identity(str(uuid.uuid4())))
+            self._own = about(self.settings, where.identity(str(uuid.uuid4())))
             self._last_warning = ""
         return self._open
 

@@ -22,9 +22,7 @@ def application(
 
     async def metrics(request: Request) -> Response:
         try:
-            response = await metrics_response(
-                request.headers, source.snapshot, created=source.created_series
-            )
+            response = await metrics_response(request.headers, source.snapshot, source.settings)
         except StoreError as error:
             return PlainTextResponse(f"{error}\n", 503)
         return SendTimeoutResponse(response.body, response.status_code, dict(response.headers))
