@@ -3,16 +3,18 @@
 Series in the notation of ``promtool test rules``, which rise by the same numbers each minute.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal, NamedTuple
 
-from sidelight.slo.histograms import DURATION, FIRST_BYTE
+from sidelight.histogram_queries import DURATION, FIRST_BYTE
 
 Storage = Literal["classic", "no buckets", "native", "nhcb", "both"]
 MINUTES = 25
 FAST, MIDDLE, SLOW = 0.09, 0.31, 4.0
 """Seconds of the responses within 0.3 s, within 1 s, and above."""
 EMPTY = (0, 0, 0)
+Counts = tuple[int, int, int]
+"""Responses that are fast, in the middle, and slow."""
 
 
 class Traffic(NamedTuple):
@@ -22,7 +24,7 @@ class Traffic(NamedTuple):
     method: str
     route: str
     status: str
-    minute: tuple[int, int, int]
+    minute: Counts
 
     def labels(self, instance: str) -> str:
         own = f'job="shop",instance="{instance}",{_route(self.method, self.route)}'
@@ -71,13 +73,8 @@ def of_instance(
 
 def _rising(instance: str, storage: Storage, *, counters: bool) -> Iterator[dict[str, Any]]:
     for one in TRAFFIC:
-        labels = one.labels(instance)
-        if storage in {"classic", "no buckets", "both"}:
-            found = _classic(one, labels)
-            yield from (s for s in found if storage != "no buckets" or "_bucket" not in s["series"])
-        if storage in {"native", "nhcb", "both"}:
-            shape = _nhcb if storage == "nhcb" else _native
-            yield _series(f"{one.family}{{{labels}}}", *map(shape, _ends(one.minute)))
+        for name, value in stored(storage, one.family, one.labels(instance)):
+            yield _series(name, value(EMPTY), value(one.minute))
     events = f'job="shop",instance="{instance}",{_route("GET", "/tail")}'
     yield _series(f"fastapi_event_streams_total{{{events}}}", 0, 10)
     for method, route, seconds, minute in OVER if counters else ():
@@ -86,29 +83,31 @@ def _rising(instance: str, storage: Storage, *, counters: bool) -> Iterator[dict
         yield _series(name, 0, minute)
 
 
-def _ends(minute: tuple[int, int, int]) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    return EMPTY, minute
+def stored(
+    storage: Storage, family: str, labels: str
+) -> Iterator[tuple[str, Callable[[Counts], object]]]:
+    """The names of the series of a histogram, and the value of each after so many responses."""
+    if storage in {"classic", "both"}:
+        yield f'{family}_bucket{{{labels},le="0.3"}}', lambda counts: counts[0]
+        yield f'{family}_bucket{{{labels},le="1.0"}}', lambda counts: counts[0] + counts[1]
+        yield f'{family}_bucket{{{labels},le="+Inf"}}', sum
+    if storage in {"classic", "no buckets", "both"}:
+        yield f"{family}_count{{{labels}}}", sum
+        yield f"{family}_sum{{{labels}}}", _sum
+    if storage in {"native", "nhcb", "both"}:
+        yield f"{family}{{{labels}}}", _nhcb if storage == "nhcb" else _native
 
 
 def _series(name: str, start: object, step: object) -> dict[str, Any]:
     return {"series": name, "values": f"{start}+{step}"}
 
 
-def _sum(minute: tuple[int, int, int]) -> float:
+def _sum(minute: Counts) -> float:
     fast, middle, slow = minute
     return FAST * fast + MIDDLE * middle + SLOW * slow
 
 
-def _classic(one: Traffic, labels: str) -> Iterator[dict[str, Any]]:
-    fast, middle, slow = one.minute
-    every = fast + middle + slow
-    for le, count in (("0.3", fast), ("1.0", fast + middle), ("+Inf", every)):
-        yield _series(f'{one.family}_bucket{{{labels},le="{le}"}}', 0, count)
-    yield _series(f"{one.family}_count{{{labels}}}", 0, every)
-    yield _series(f"{one.family}_sum{{{labels}}}", 0, _sum(one.minute))
-
-
-def _nhcb(minute: tuple[int, int, int]) -> str:
+def _nhcb(minute: Counts) -> str:
     fast, middle, slow = minute
     return (
         f"{{{{schema:-53 sum:{_sum(minute)} count:{sum(minute)} custom_values:[0.3 1] "
@@ -116,7 +115,7 @@ def _nhcb(minute: tuple[int, int, int]) -> str:
     )
 
 
-def _native(minute: tuple[int, int, int]) -> str:
+def _native(minute: Counts) -> str:
     """Schema 3: bucket n ends at 2^(n/8), so 0.09 is in -27, 0.31 with 0.3 in -13, 4 in 16."""
     fast, middle, slow = minute
     buckets = [fast, *[0] * 13, middle, *[0] * 28, slow]

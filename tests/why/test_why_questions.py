@@ -1,11 +1,18 @@
 """The questions: each is PromQL, with and without a job, and an answer that fails is told."""
 
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from sidelight.embedded.promql.engine import checked_query
 from sidelight.errors import SettingsError
 from sidelight.why.diagnosis import ALL_QUESTIONS
 from sidelight.why.scope import Scope, scope
+from tests.live.newer import newer
+from tests.live.prometheus import tool
 from tests.why.canned import HEALTHY, NOW, SHOP, Canned, report
 
 
@@ -16,6 +23,18 @@ def test_every_question_is_promql(name: str, job: str) -> None:
     text = Scope(job, 300.0, NOW).render(ALL_QUESTIONS[name])
     checked_query(text)
     assert ('job="a\\"b"' in text) == bool(job)
+
+
+@pytest.mark.newest
+@pytest.mark.parametrize("promtool", [tool, newer])
+def test_prometheus_parses_every_question(promtool: Callable[[str], str], tmp_path: Path) -> None:
+    """An old Prometheus, and a new one, evaluate native histograms in all of them."""
+    texts = (Scope("shop", 300.0, NOW).render(text) for text in ALL_QUESTIONS.values())
+    rules = [{"record": f"question:{n}", "expr": text} for n, text in enumerate(texts)]
+    file = tmp_path / "rules.yml"
+    file.write_text(json.dumps({"groups": [{"name": "why", "rules": rules}]}))
+    command = [promtool("promtool"), "check", "rules", str(file)]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 def test_nothing_is_wrong_with_figures() -> None:

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from sidelight.slo import histograms, names
+from sidelight import histogram_queries
+from sidelight.histogram_queries import FIRST_BYTE
+from sidelight.slo import names
 from sidelight.slo.alerts import ROUTE, WORKER, AlertDefinition
-from sidelight.slo.histograms import FIRST_BYTE
 
 # Steady traffic: at each minute of half an hour. A series younger than that is not enough.
 _STOPPED = (
@@ -15,7 +16,7 @@ _STOPPED = (
 )
 _STUCK = (
     "max by (<by>, http_route) (fastapi_oldest_active_request_seconds{<sel>}<unless_long>) > 300"
-    f" unless on (<by>, http_route) ({histograms.present(FIRST_BYTE, '<sel>')})"
+    f" unless on (<by>, http_route) ({histogram_queries.since_start(FIRST_BYTE, '<sel>')})"
 )
 
 ALERTS: Final = (

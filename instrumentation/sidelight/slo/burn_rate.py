@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final, TypedDict
 
+from sidelight import histogram_queries
 from sidelight.contract import ERROR, METHOD, ROUTE
 from sidelight.durations import UNITS, to_milliseconds
+from sidelight.histogram_queries import DURATION
 from sidelight.route_pattern import RoutePattern
-from sidelight.slo import histograms, names, versions
+from sidelight.slo import names, versions
 from sidelight.slo.alerts import OF_RESULT, AlertDefinition, DashboardName
 from sidelight.slo.context import RuleContext, labels, matchers, range_query
-from sidelight.slo.histograms import DURATION
 from sidelight.slo.objectives import Objective
 from sidelight.slo.recording import bad_of
 from sidelight.slo.windows import BURN_RATES, BurnRate, percent, plain
@@ -29,7 +30,7 @@ WAITS: Final = {
     "availability": "",
     "latency": range_query(
         "topk(1, sum by (http_route) (rate(fastapi_queue_seconds_caused_total{<own>}[<5m>]))"
-        f" / on () group_left () sum ({histograms.total(DURATION, '<own>')}) > 0.25)",
+        f" / on () group_left () sum ({histogram_queries.total(DURATION, '<own>')}) > 0.25)",
         " {{ .Value | humanizePercentage }} of the time of all requests is spent waiting for the"
         f" event loop, which {OF_RESULT} keeps busy.",
     ),

@@ -2,8 +2,9 @@
 
 from typing import Final
 
+from sidelight import histogram_queries
 from sidelight.contract import ERROR, PORT, SERVER
-from sidelight.slo import histograms, names
+from sidelight.slo import names
 from sidelight.slo.alerts import OF_RESULT, UPSTREAM, AlertDefinition
 from sidelight.slo.context import range_query
 
@@ -11,13 +12,13 @@ CALLS: Final = "http_client_request_duration_seconds"
 FAILED: Final = f'{ERROR}!~"|4.."'
 """Calls that raised, or were answered with 5xx: a 4xx is often the answer that was asked for."""
 OF_SERVER: Final = f'{SERVER}="$labels.{SERVER}",{PORT}="$labels.{PORT}"<,own>'
+FAILED_OF_SERVER: Final = histogram_queries.count(CALLS, f"{FAILED},{OF_SERVER}")
 MOST_FAILED: Final = range_query(
-    f"topk(1, sum by (http_route, {ERROR}) ({histograms.count(CALLS, f'{FAILED},{OF_SERVER}')})"
-    " > 0)",
+    f"topk(1, sum by (http_route, {ERROR}) ({FAILED_OF_SERVER}) > 0)",
     f" Most of them are sent by {OF_RESULT}, and end with {{{{ .Labels.{ERROR} }}}}.",
 )
 MOST_TIME: Final = range_query(
-    f"topk(1, sum by (http_route) ({histograms.total(CALLS, OF_SERVER)}) > 0)",
+    f"topk(1, sum by (http_route) ({histogram_queries.total(CALLS, OF_SERVER)}) > 0)",
     f" Most of that time is spent by {OF_RESULT}.",
 )
 
@@ -25,7 +26,7 @@ MOST_TIME: Final = range_query(
 def _slower(mean: str, family: str, by: str) -> str:
     """Three times the median of the last day, over 100 ms, and with enough calls to compare."""
     past = f"quantile_over_time(0.5, {mean}{{<recorded>}}[<1d>] offset <30m>)"
-    calls = f"sum by (<by>, {by}) ({histograms.count(family, '<sel>')}) > 0.1"
+    calls = f"sum by (<by>, {by}) ({histogram_queries.count(family, '<sel>')}) > 0.1"
     return (
         f"{mean}{{<recorded>}} > 3 * {past} and {mean}{{<recorded>}} > 0.1"
         f" and on (<by>, {by}) {calls}"
@@ -37,8 +38,9 @@ def _failing() -> str:
     each = f"sum by (<by>, http_route, {SERVER}, {PORT})"
     failed = f"{FAILED}<,sel>"
     return (
-        f"{each} ({histograms.count(CALLS, failed)}) / {each} ({histograms.count(CALLS, '<sel>')})"
-        f" and {each} ({histograms.count(CALLS, failed, 'increase')}) >= 10"
+        f"{each} ({histogram_queries.count(CALLS, failed)})"
+        f" / {each} ({histogram_queries.count(CALLS, '<sel>')})"
+        f" and {each} ({histogram_queries.count(CALLS, failed, 'increase')}) >= 10"
     )
 
 

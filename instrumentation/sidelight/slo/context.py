@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
+from sidelight.histogram_queries import for_engine
 from sidelight.route_pattern import RoutePattern
 from sidelight.slo.objectives import Objective, ServiceConfig
 from sidelight.slo.selector import one_job
@@ -18,7 +19,6 @@ _PLACEHOLDER = re.compile(
     r"<(by|sel|,sel|recorded|,recorded|own|,own|service|alert|unless_long|if_measured"
     r"|s?\d+(?:ms|[smhdw]))>"
 )
-_NATIVE = re.compile("<native>(.*?)</native>")
 _QUERY = re.compile(r"\bquery `([^`]+)`")
 _LABEL = re.compile(r'"((?:\$labels|\.Labels)\.\w+)"')
 _IF_MEASURED = " and on (<by>) group by (<by>) (last_over_time(sidelight_workers{<sel>}[1d]))"
@@ -86,7 +86,7 @@ class RuleContext:
 
     def render(self, template: str) -> str:
         """Replace the placeholders that `sidelight.slo.alerts.AlertDefinition` describes."""
-        text = _NATIVE.sub(r"\1" if self.native else "", template)
+        text = for_engine(template, native=self.native)
         text = _PLACEHOLDER.sub(self._replacement, text).replace("{}", "")
         return _QUERY.sub(_with_labels, text)
 

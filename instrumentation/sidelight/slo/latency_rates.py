@@ -8,6 +8,7 @@ in vmalert, a difference of recorded series would be the traffic's.
 
 from typing import Final
 
+from sidelight import histogram_queries
 from sidelight.contract import (
     CLIENT_DISCONNECTED,
     ERROR,
@@ -19,9 +20,9 @@ from sidelight.contract import (
     SERVER_SHUTDOWN,
     STATUS,
 )
-from sidelight.slo import histograms, names
+from sidelight.histogram_queries import DURATION, FIRST_BYTE
+from sidelight.slo import names
 from sidelight.slo.context import RuleContext
-from sidelight.slo.histograms import DURATION, FIRST_BYTE
 from sidelight.slo.objectives import Objective
 from sidelight.slo.windows import BASE, plain
 
@@ -40,7 +41,8 @@ def over(context: RuleContext, objective: Objective) -> str:
 
     def difference(family: str, *matchers: str) -> str:
         text = ",".join((*matchers, *route, "<sel>"))
-        every, within = histograms.count(family, text), histograms.within(family, text, seconds)
+        every = histogram_queries.count(family, text)
+        within = histogram_queries.within(family, text, seconds)
         return f"(sum by ({target}) ({every}) - sum by ({target}) ({within}))"
 
     label = f'{OBJECTIVE_SECONDS}="{float(objective.seconds)}"'

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from sidelight import histogram_queries
 from sidelight.contract import ERROR, INCOMPLETE_RESPONSE, METHOD, PORT, ROUTE, SERVER, STATUS
-from sidelight.slo import histograms, latency_rates, names, versions
+from sidelight.histogram_queries import DURATION, FIRST_BYTE
+from sidelight.slo import latency_rates, names, versions
 from sidelight.slo.context import Rule, RuleContext, labels, matchers
-from sidelight.slo.histograms import DURATION, FIRST_BYTE
 from sidelight.slo.latency_rates import GOOD, UNCOUNTED
 from sidelight.slo.objectives import Objective
 from sidelight.slo.windows import BASE, INTERVAL, plain, seconds
@@ -28,7 +29,7 @@ def requests(context: RuleContext) -> Iterator[Rule]:
             names.EVENTS, context.render(f"{each} ({_rate('fastapi_event_streams_total')})")
         )
         yield _rule(
-            names.STARTS, context.render(f"{each} ({histograms.count(FIRST_BYTE, '<sel>')})")
+            names.STARTS, context.render(f"{each} ({histogram_queries.count(FIRST_BYTE, '<sel>')})")
         )
 
 
@@ -37,7 +38,8 @@ def _counts(context: RuleContext) -> Iterator[Rule]:
     each = f"{METHOD}, {ROUTE}"
     classed = f'label_replace(<status>, "{CLASS}", "${{1}}xx", "{STATUS}", "([1-5])..")'
     classed = classed.replace("<status>", names.ROUTE_STATUS + own)
-    status = f"sum by (<by>, {each}, {STATUS}, {ERROR}) ({histograms.count(DURATION, '<sel>')})"
+    requests = histogram_queries.count(DURATION, "<sel>")
+    status = f"sum by (<by>, {each}, {STATUS}, {ERROR}) ({requests})"
     yield _rule(names.ROUTE_STATUS, context.render(status))
     yield _rule(names.ROUTE_CLASS, f"sum by ({by}, {each}, {CLASS}, {ERROR}) ({classed})")
     yield _rule(names.ROUTE, f"sum by ({by}, {each}) ({names.ROUTE_CLASS}{own})")
@@ -53,12 +55,12 @@ def _times(context: RuleContext) -> Iterator[Rule]:
     yield _rule(
         names.SERVICE_LE, f"sum by ({context.by}, le) ({names.ROUTE_LE}{context.matchers()})"
     )
-    sums = histograms.total(DURATION, "<sel>")
+    sums = histogram_queries.total(DURATION, "<sel>")
     time = f"sum by (<by>, {METHOD}, {ROUTE}, {STATUS}, {ERROR}) ({sums})"
     yield _rule(names.STATUS_TIME, context.render(time))
     route_time = f"{each} ({names.STATUS_TIME}{context.matchers()})"
     yield _rule(names.ROUTE_TIME, context.render(route_time))
-    waited = f"{each} ({histograms.total('fastapi_request_queue_seconds', '<sel>')})"
+    waited = f"{each} ({histogram_queries.total('fastapi_request_queue_seconds', '<sel>')})"
     yield _rule(names.ROUTE_WAITED, context.render(waited))
     slow = f"{each} ({_rate('fastapi_slow_requests_total')})"
     yield _rule(names.ROUTE_SLOW, context.render(slow))
@@ -69,8 +71,8 @@ def _times(context: RuleContext) -> Iterator[Rule]:
 def _instances(context: RuleContext) -> Iterator[Rule]:
     """Separate from the rates by route, so that no rule has routes times instances."""
     for name, part, by in (
-        (names.INSTANCE_STATUS, histograms.count, f", {STATUS}"),
-        (names.INSTANCE_TIME, histograms.total, ""),
+        (names.INSTANCE_STATUS, histogram_queries.count, f", {STATUS}"),
+        (names.INSTANCE_TIME, histogram_queries.total, ""),
     ):
         rates = part(DURATION, "<sel>")
         yield _rule(name, context.render(f"sum by (<by>, instance{by}) ({rates})"))
@@ -123,7 +125,7 @@ def means(context: RuleContext) -> Iterator[Rule]:
     ):
         total, count = (
             f"sum by (<by>, {by}) ({part(family, '<sel>')})"
-            for part in (histograms.total, histograms.count)
+            for part in (histogram_queries.total, histogram_queries.count)
         )
         yield _rule(name, context.render(f"{total} / ({count} > 0)"))
 

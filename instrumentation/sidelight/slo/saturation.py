@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from sidelight import histogram_queries
 from sidelight.contract import CODE, OTHER, POOL
-from sidelight.slo import histograms
+from sidelight.histogram_queries import DURATION
 from sidelight.slo.alerts import OF_RESULT, ROUTE, WORKER, AlertDefinition
 from sidelight.slo.context import range_query
-from sidelight.slo.histograms import DURATION
 
 OF_POOL: Final = f'instance="$labels.instance",{POOL}="$labels.{POOL}"<,own>'
 IN_USE: Final = f"db_client_connection_in_use_by_route{{{OF_POOL}}}"
@@ -20,9 +20,10 @@ OF_INSTANCE: Final = 'instance="$labels.instance"<,own>'
 ACTIVE: Final = (
     f"sum by (http_route) (avg_over_time(fastapi_active_requests{{{OF_INSTANCE}}}[<5m>]))"
 )
+PHASES: Final = "fastapi_request_phase_duration_seconds"
+IN_THREAD_WAIT: Final = f'phase="thread_wait",{OF_INSTANCE}'
 IN_THREADS: Final = (
-    "sum by (http_route) (fastapi_request_phase_duration_seconds_count"
-    f'{{phase="thread_wait",{OF_INSTANCE}}}) > 0'
+    f"sum by (http_route) ({histogram_queries.since_start(PHASES, IN_THREAD_WAIT)}) > 0"
 )
 MOST_ACTIVE: Final = range_query(
     # Where phases are known, only routes that do run in threads.
@@ -77,7 +78,7 @@ ALERTS: Final = (
         f"{_WITH_PROCESSOR}) > 0.3"
         " and on (<by>, http_route) sum by (<by>, http_route)"
         " (rate(fastapi_queue_seconds_caused_total{<sel>}[<5m>])) > on (<by>) group_left ()"
-        f" (0.25 * sum by (<by>) ({histograms.total(DURATION, '<sel>')}))",
+        f" (0.25 * sum by (<by>) ({histogram_queries.total(DURATION, '<sel>')}))",
         summary=f"{ROUTE} of <service> blocks the event loop",
         description=f"{ROUTE} kept event loops for {{{{ $value | humanizeDuration }}}} of each "
         "second over the last <5m>. All other requests of the same worker wait during that time."

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sidelight.histogram_queries import DURATION, count, total
 from sidelight.why.answers import Answers
 from sidelight.why.figures import FORMS, named
 from sidelight.why.firing import Alerts
@@ -13,6 +14,7 @@ from sidelight.why.source import CurrentAlert, Labels, Sample, contradicts
 MOST: Final = 3
 """Causes of one condition."""
 _CLIENT: Final = "http_client_request_duration_seconds"
+_FAILED_CALLS: Final = 'error_type!~"|4.."<,sel>'
 _SERVER: Final = "job, server_address, server_port"
 _MEASURED: Final = "and on (job) group by (job) (last_over_time(sidelight_workers{<sel>}[<ago>]))"
 
@@ -43,11 +45,18 @@ def _increase(counter: str, matcher: str = "") -> str:
     return f"(({series} unless {series} offset <long>) or increase({series}[<long>]))"
 
 
+def _requests(offset: str = "") -> str:
+    return f"sum by (job) ({count(DURATION, '<sel>', over=f'[<w>]{offset}')})"
+
+
+def _calls(matchers: str) -> str:
+    return count(_CLIENT, matchers, over="[<w>]")
+
+
 def _mean(family: str, by: str, offset: str = "") -> str:
-    total, count = (
-        f"sum by ({by}) (rate({family}_{part}{{<sel>}}[<w>]{offset}))" for part in ("sum", "count")
-    )
-    return f"{total} / ({count} > 0)"
+    over = f"[<w>]{offset}"
+    spent, calls = total(family, "<sel>", over), count(family, "<sel>", over=over)
+    return f"sum by ({by}) ({spent}) / (sum by ({by}) ({calls}) > 0)"
 
 
 def _slower(family: str, by: str) -> str:
@@ -91,9 +100,7 @@ CONDITIONS: Final = (
     Condition(
         kind="no_traffic",
         alerts=("TrafficStopped",),
-        query="sum by (job) (rate(http_server_request_duration_seconds_count{<sel>}[<w>] offset"
-        " <ago>)) > 1 unless sum by (job)"
-        " (rate(http_server_request_duration_seconds_count{<sel>}[<w>])) > 0",
+        query=f"{_requests(' offset <ago>')} > 1 unless {_requests()} > 0",
         above=1,
         sentence="{job} receives no requests; earlier there were {value}/s.",
     ),
@@ -120,9 +127,8 @@ CONDITIONS: Final = (
     Condition(
         kind="upstream_errors",
         alerts=("HTTPClientErrors",),
-        query=f"topk(20, sum by ({_SERVER}) (rate({_CLIENT}_count"
-        f'{{error_type!~"|4.."<,sel>}}[<w>]))'
-        f" / sum by ({_SERVER}) (rate({_CLIENT}_count{{<sel>}}[<w>])))",
+        query=f"topk(20, sum by ({_SERVER}) ({_calls(_FAILED_CALLS)})"
+        f" / sum by ({_SERVER}) ({_calls('<sel>')}))",
         above=0.05,
         unit="percent",
         sentence="{value} of the requests to {server} fail.",

@@ -28,6 +28,8 @@ BY_KIND: Final = {
 NOT_TIME: Final = frozenset({"errors", "version", "instance"})
 """Kinds whose share is not one of time."""
 NOTHING: Final = "the source has no metric of Sidelight"
+NATIVE_FUNCTION: Final = "histogram_count(vector(0))"
+"""A query that only an engine with the functions of native histograms evaluates."""
 ALL_QUESTIONS: Final = {
     **QUESTIONS,
     **conditions.QUESTIONS,
@@ -38,7 +40,7 @@ ALL_QUESTIONS: Final = {
 
 def diagnose(source: PrometheusApi, scope: Scope) -> Report:
     """Ask a source what is wrong. Where it can't be reached, the state is ``unknown``."""
-    answers = Answers(source, scope, ALL_QUESTIONS)
+    answers = Answers(source, _evaluated(source, scope), ALL_QUESTIONS)
     if answers.unreachable:
         return Report("unknown", scope.now, unknown=[answers.unreachable])
     alerts = _alerts(source, scope)
@@ -58,6 +60,15 @@ def diagnose(source: PrometheusApi, scope: Scope) -> Report:
         list(unknown(answers, alerts, found)),
         [one for one in alerts.active if one.state == "firing"],
     )
+
+
+def _evaluated(source: PrometheusApi, scope: Scope) -> Scope:
+    """The scope without native histograms, where the source has no functions of them."""
+    try:
+        source.query(NATIVE_FUNCTION, scope.now)
+    except SourceError:
+        return replace(scope, native=False)
+    return scope
 
 
 def _alerts(source: PrometheusApi, scope: Scope) -> Alerts:

@@ -2,16 +2,18 @@
 
 from typing import Final, NamedTuple
 
+from sidelight.histogram_queries import count, since_start, total
 from sidelight.why.answers import Answers
 from sidelight.why.figures import route
 from sidelight.why.report import Cause, Sentence
 from sidelight.why.waiting import with_line
 
 _ACTIVE: Final = "sum by (job, http_route) (avg_over_time(fastapi_active_requests{<sel>}[<w>]))"
-_IN_THREADS: Final = (
-    'sum by (job, http_route) (fastapi_request_phase_duration_seconds_count{phase="thread_wait"'
-    "<,sel>})"
-)
+_PHASES: Final = "fastapi_request_phase_duration_seconds"
+_THREAD_WAITS: Final = since_start(_PHASES, 'phase="thread_wait"<,sel>')
+_IN_THREADS: Final = f"sum by (job, http_route) ({_THREAD_WAITS})"
+_CLIENT: Final = "http_client_request_duration_seconds"
+_FAILED_CALLS: Final = count(_CLIENT, 'error_type!~"|4.."<,sel>', over="[<w>]")
 
 
 class Involved(NamedTuple):
@@ -36,14 +38,13 @@ INVOLVED: Final = {
         "{} has most requests in flight.",
     ),
     "upstream_errors": Involved(
-        "topk(20, sum by (job, http_route, server_address, server_port)"
-        ' (rate(http_client_request_duration_seconds_count{error_type!~"|4.."<,sel>}[<w>])) > 0)',
+        f"topk(20, sum by (job, http_route, server_address, server_port) ({_FAILED_CALLS}) > 0)",
         "{} makes most of the requests that fail.",
         lines=False,
     ),
     "upstream_slow": Involved(
         "topk(20, sum by (job, http_route, server_address, server_port)"
-        " (rate(http_client_request_duration_seconds_sum{<sel>}[<w>])) > 0)",
+        f" ({total(_CLIENT, '<sel>', '[<w>]')}) > 0)",
         "{} spends most time on it.",
     ),
     "restarts": Involved(

@@ -5,7 +5,9 @@ Each answer is bounded: by the service, by ``topk``, or by the number of its ins
 
 from typing import Final
 
-D: Final = "http_server_request_duration_seconds"
+from sidelight.histogram_queries import DURATION, count, quantile, total
+
+QUEUE: Final = "fastapi_request_queue_seconds"
 ROUTE: Final = "job, http_request_method, http_route"
 LINE: Final = "job, http_route, code_file_path, code_line_number, code_function_name"
 VERSIONS: Final = (
@@ -19,28 +21,36 @@ def _rate(series: str) -> str:
     return f"rate({series}{{<sel>}}[<w>])"
 
 
+def _count() -> str:
+    return count(DURATION, "<sel>", over="[<w>]")
+
+
+def _sum(family: str = DURATION) -> str:
+    return total(family, "<sel>", "[<w>]")
+
+
 def _top(number: int, by: str, inner: str) -> str:
     return f"topk({number}, sum by ({by}) ({inner}) > 0)"
 
 
 QUESTIONS: Final = {
     "workers": "sum by (job) (sidelight_workers{<sel>})",
-    "requests": f"sum by (job) ({_rate(f'{D}_count')})",
+    "requests": f"sum by (job) ({_count()})",
     "failed": "sum by (job) (<failed>)",
-    "time": f"sum by (job) ({_rate(f'{D}_sum')})",
-    "p99": f"histogram_quantile(0.99, sum by (job, le) ({_rate(f'{D}_bucket')}))",
+    "time": f"sum by (job) ({_sum()})",
+    "p99": quantile("0.99", DURATION, "<sel>", "job", "[<w>]"),
     "slow": f"sum by (job) ({_rate('fastapi_slow_requests_total')})",
     # By route. Ratios are computed from pairs of answers.
     "failed_by_route": _top(5, ROUTE, "<failed>"),
-    "requests_by_route": f"topk(100, sum by ({ROUTE}) ({_rate(f'{D}_count')}) > 0)",
-    "time_by_route": _top(100, ROUTE, _rate(f"{D}_sum")),
+    "requests_by_route": f"topk(100, sum by ({ROUTE}) ({_count()}) > 0)",
+    "time_by_route": _top(100, ROUTE, _sum()),
     "slow_by_route": _top(5, ROUTE, _rate("fastapi_slow_requests_total")),
     "exceptions": "topk(20, sum by (job, http_route, error_type) ("
     "(fastapi_exceptions_total{<sel>} unless fastapi_exceptions_total{<sel>} offset <w>)"
     " or increase(fastapi_exceptions_total{<sel>}[<w>])) > 0)",
     # The event loop, and who keeps it.
-    "queued": f"sum by (job) ({_rate('fastapi_request_queue_seconds_sum')})",
-    "queued_by_route": _top(100, ROUTE, _rate("fastapi_request_queue_seconds_sum")),
+    "queued": f"sum by (job) ({_sum(QUEUE)})",
+    "queued_by_route": _top(100, ROUTE, _sum(QUEUE)),
     "caused": _top(5, "job, http_route", _rate("fastapi_queue_seconds_caused_total")),
     "blocked": _top(5, "job, http_route", _rate("asyncio_event_loop_blocked_seconds_total")),
     "loop_lines": _top(20, LINE, _rate("asyncio_event_loop_line_seconds_total")),
@@ -49,16 +59,14 @@ QUESTIONS: Final = {
     "gil": f"sum by (job) ({_rate('sidelight_gil_wait_seconds_total')})",
     # Where requests wait, and in which phase.
     "wait_lines": _top(50, f"{LINE}, awaited", _rate("fastapi_request_wait_seconds_total")),
-    "phases": _top(
-        100, "job, http_route, phase", _rate("fastapi_request_phase_duration_seconds_sum")
-    ),
+    "phases": _top(100, "job, http_route, phase", _sum("fastapi_request_phase_duration_seconds")),
     # Instances and versions that differ from the others.
     "failed_by_instance": "topk(50, sum by (job, instance) (<failed>))",
-    "requests_by_instance": f"topk(50, sum by (job, instance) ({_rate(f'{D}_count')}))",
-    "time_by_instance": f"topk(50, sum by (job, instance) ({_rate(f'{D}_sum')}))",
+    "requests_by_instance": f"topk(50, sum by (job, instance) ({_count()}))",
+    "time_by_instance": f"topk(50, sum by (job, instance) ({_sum()}))",
     "failed_by_version": VERSIONS.format("<failed>"),
-    "requests_by_version": VERSIONS.format(_rate(f"{D}_count")),
-    "time_by_version": VERSIONS.format(_rate(f"{D}_sum")),
+    "requests_by_version": VERSIONS.format(_count()),
+    "time_by_version": VERSIONS.format(_sum()),
     # What changed.
     "versions": "group by (job, service_version) (target_info{<sel>})",
     "youngest": "min by (job) (time() - process_start_time_seconds{<sel>})",

@@ -6,6 +6,7 @@ from typing import Final
 
 from sidelight.durations import to_seconds, to_text
 from sidelight.errors import SettingsError
+from sidelight.histogram_queries import DURATION, count, for_engine
 from sidelight.text_format import escaped
 from sidelight.why.figures import duration
 
@@ -18,21 +19,24 @@ MIN_WINDOW: Final = 2.0
 MAX_WINDOW: Final = 3600.0
 
 _PLACEHOLDER: Final = re.compile(r"<(sel|,sel|w|long|ago|span)>")
-_DURATION: Final = "http_server_request_duration_seconds"
-_FAILED: Final = (
-    f'(rate({_DURATION}_count{{http_response_status_code=~"5..",'
-    'error_type!~"client_disconnected|server_shutdown"<,sel>}[<w>])'
-    f' or rate({_DURATION}_count{{error_type="incomplete_response"<,sel>}}[<w>]))'
+_WRONG: Final = (
+    'http_response_status_code=~"5..",error_type!~"client_disconnected|server_shutdown"<,sel>',
+    'error_type="incomplete_response"<,sel>',
 )
+_FAILED: Final = f"({' or '.join(count(DURATION, one, over='[<w>]') for one in _WRONG)})"
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A job, or every job where it is empty; a window in seconds; and the time of the question."""
+    """A job, or every job where it is empty; a window in seconds; and the time of the question.
+
+    ``native`` is whether the source has the functions of native histograms.
+    """
 
     job: str
     window: float
     now: float
+    native: bool = True
 
     @property
     def before(self) -> float:
@@ -51,7 +55,7 @@ class Scope:
         that is compared with, ``<span>`` its seconds, ``<sel>`` the matcher of the job
         (``<,sel>`` after another matcher), ``<failed>`` the rate of failed requests.
         """
-        template = template.replace("<failed>", _FAILED)
+        template = for_engine(template.replace("<failed>", _FAILED), native=self.native)
         return _PLACEHOLDER.sub(self._replacement, template).replace("{}", "")
 
     def _replacement(self, found: re.Match[str]) -> str:
