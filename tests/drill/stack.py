@@ -17,7 +17,7 @@ from tests.deploy.artefacts import DEPLOY, ROOT, load
 from tests.drill.inbox import Inbox, listening
 from tests.live.counting import settle
 from tests.live.prometheus import prometheus, query, started, tool
-from tests.live.servers import PATIENCE, Server, eventually, free_port
+from tests.live.servers import PATIENCE, Server, eventually, free_port, of_uvicorn
 from tests.live.sidecars import SIDELIGHT, Sidecar
 from tests.runtime.control_group_files import MOUNTED_V2, write
 
@@ -81,7 +81,7 @@ class Stack:
         service = Server(
             (
                 *("uvicorn", "tests.drill.service:app", "--app-dir", str(ROOT)),
-                *("--port", str(port), "--workers", str(WORKERS), "--log-level", "critical"),
+                *("--port", str(port), *of_uvicorn(WORKERS), "--log-level", "critical"),
             ),
             {"SIDELIGHT_DIR": str(store)},
             self.where,
