@@ -20,7 +20,9 @@ app = FastAPI()
 @app.get("/")
 def read(): ...
 
-app.add_middleware(SidelightMiddleware, slow_request_threshold=0.000001)
+app.add_middleware(
+    SidelightMiddleware, slow_request_threshold=0.000001, loop_block_threshold=60
+)
 with TestClient(app) as client:
     client.get("/")
 """

@@ -1,5 +1,6 @@
 """Kubernetes: valid manifests, a restricted pod, and a native sidecar."""
 
+import copy
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
@@ -148,15 +149,16 @@ def test_the_pod_monitor_has_the_operators_shape() -> None:
     assert set(endpoint["authorization"]["credentials"]) == {"name", "key"}
 
 
-def test_the_pod_monitor_with_native_histograms() -> None:
-    """The overlay adds two fields of the operator's definition, and changes nothing else."""
+def test_the_overlay_with_native_histograms() -> None:
+    """It adds two fields of the operator's definition and a setting, and changes nothing else."""
     folder = BASE.parent / "native-histograms"
     done = run("kubectl", "kustomize", str(folder), package="kubectl")
-    objects = {each["kind"]: each for each in yaml.safe_load_all(done.stdout)}
-    added = {"scrapeNativeHistograms": True, "scrapeClassicHistograms": True}
-    for each in rendered():
-        spec = each["spec"] | (added if each["kind"] == "PodMonitor" else {})
-        assert objects[each["kind"]] == each | {"spec": spec}
+    expected = {each["kind"]: each for each in copy.deepcopy(rendered())}
+    fields = {"scrapeNativeHistograms": True, "scrapeClassicHistograms": True}
+    expected["PodMonitor"]["spec"] |= fields
+    (container,) = expected["Deployment"]["spec"]["template"]["spec"]["initContainers"]
+    container["env"] = [{"name": "SIDELIGHT_NATIVE_HISTOGRAMS", "value": "1"}]
+    assert {each["kind"]: each for each in yaml.safe_load_all(done.stdout)} == expected
 
 
 def test_the_sidecar_is_native() -> None:

@@ -1,6 +1,6 @@
 """What arrives of a histogram, and what `sidelight doctor` says, by version, features and options.
 
-Each row is what real Prometheuses did with the pages of `tests.doctor.histogram_pages`.
+Each row is what real Prometheuses do with real services: `tests/live/test_live_histograms.py`.
 """
 
 from collections.abc import Iterator
@@ -79,7 +79,7 @@ class Job(NamedTuple):
     @property
     def name(self) -> str:
         """As `job_name`."""
-        return " ".join((*self.options, "native page" if self.native else "classic page"))
+        return " ".join((*self.options, "of native" if self.native else "of classic"))
 
     @property
     def begins(self) -> str:

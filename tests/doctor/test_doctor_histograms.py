@@ -131,7 +131,7 @@ def test_classic_histograms(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert said(shop, monkeypatch, classic=SHOP) == [
         (
             "ok: the job 'shop' has classic histograms; for native ones too: "
-            f"{FLAG}, always_scrape_classic_histograms: true, native_histograms in the service"
+            f"{FLAG}, always_scrape_classic_histograms: true, SIDELIGHT_NATIVE_HISTOGRAMS=1"
         )
     ]
 
@@ -188,7 +188,7 @@ def test_nothing_because_of_protobuf(shop: str, monkeypatch: pytest.MonkeyPatch)
     asks, fix = "the job 'shop' asks for protobuf, and Prometheus", f"_histograms: true, or {FLAG}"
     assert said(shop, monkeypatch, classic=SHOP) == [
         (
-            f"warn: {asks} stores no native histograms: with native_histograms in the service, its "
+            f"warn: {asks} stores no native histograms: with SIDELIGHT_NATIVE_HISTOGRAMS=1 its "
             f"histograms would vanish without a log line -> always_scrape_classic{fix}"
         )
     ]
@@ -233,8 +233,8 @@ def test_prometheus_2_42(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert said(shop, monkeypatch, **found) == [
             (
                 "warn: Prometheus 2.42 stores native histograms of the job 'shop' without classic "
-                "ones, and drops what rules record of them off and on -> native_histograms off in "
-                "the service, or Prometheus 3.5 or later"
+                "ones, and drops what rules record of them off and on -> no "
+                "SIDELIGHT_NATIVE_HISTOGRAMS=1, or Prometheus 3.5 or later"
             )
         ]
 

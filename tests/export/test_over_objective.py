@@ -89,3 +89,14 @@ def test_a_reader_keeps_them_while_no_worker_runs(where: Directory) -> None:
     assert over(reader) == {("GET", "/items", "0.3"): 7}
     killed(file)
     assert over(reader) == {("GET", "/items", "0.3"): 7}
+
+
+def test_a_counter_begins_with_its_routes_durations(where: Directory) -> None:
+    """With a first response over its objective, it was 0 when its route's first one ended."""
+    reader, file = Reader(where), started(where, 0.3)
+    add(file, SLOW, 1)
+    snapshot = reader.snapshot()
+    (duration,) = (key for key in snapshot.sums if key.family.name == DURATION.name)
+    (counter,) = (key for key in snapshot.sums if key.family.name == OVER)
+    assert snapshot.created[counter] == snapshot.created[duration] > 0
+    killed(file)

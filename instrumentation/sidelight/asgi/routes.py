@@ -17,6 +17,7 @@ from starlette.types import Scope
 from sidelight.asgi.chosen_route import chosen, is_mount, mount_root, path_of, requested_path
 from sidelight.contract import UNKNOWN
 from sidelight.store import route_table
+from sidelight.store.route_index import RouteIndex
 from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
 
 try:
@@ -76,6 +77,7 @@ class RouteTable:
     def __init__(self, routers: Iterable[object]) -> None:
         self._matchers: dict[int, list[RouteMatcher]] = {}
         self._ordered: list[RouteMatcher] = []
+        self._index = RouteIndex[RouteMatcher]()
         self._kept: list[Any] = []
         self._sources: list[tuple[object, tuple[Any, ...]]] = []
         for router in routers:
@@ -140,6 +142,7 @@ class RouteTable:
         for key in keys:
             self._keep(key, matcher)
         self._ordered.append(matcher)
+        self._index.add(matcher.route.path, matcher)
 
     def _add_host(self, route: Any) -> None:
         """A host is no part of a template: without a route inside there is none."""
@@ -260,7 +263,7 @@ class RouteTable:
         """Try the routes in their order, as a router does: first with the method, then without."""
         taking = [
             matcher
-            for matcher in self._ordered
+            for matcher in self._index.may_match(path)
             if (mounts or not matcher.has_routes)
             and (WEBSOCKET in matcher.methods) == (scope["type"] == "websocket")
             and matcher.matches(scope, path)

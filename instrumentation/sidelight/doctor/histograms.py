@@ -22,8 +22,8 @@ from sidelight.doctor.scrape_options import (
 )
 from sidelight.doctor.stored_histograms import DURATION, SERVED, jobs_of, stored_kinds
 
-SETTING: Final = "native_histograms"
-"""The setting of the service that adds native buckets to its histograms."""
+SETTING: Final = "SIDELIGHT_NATIVE_HISTOGRAMS=1"
+"""What adds native buckets to the histograms of a service or of a sidecar."""
 INSTALL: Final = "pip install 'sidelight[rules]'"
 KEEP: Final = "always_scrape_classic_histograms: true"
 NOT_CONVERTED: Final = f"{KEEP}, or no {CONVERSION}: true"
@@ -84,7 +84,7 @@ def _of_job(
     if options is not None and _loses_native(options):
         return warn(
             f"the job {job!r} asks for protobuf, and Prometheus stores no native histograms: with "
-            f"{SETTING} in the service, its histograms would vanish without a log line",
+            f"{SETTING} its histograms would vanish without a log line",
             _line_to_keep(options),
         )
     return ok(
@@ -110,7 +110,7 @@ def _never_both(job: str, options: ScrapeOptions) -> Finding:
     return warn(
         f"Prometheus {options.server.name} stores native histograms of the job {job!r} without "
         "classic ones, and drops what rules record of them off and on",
-        f"{SETTING} off in the service, or Prometheus 3.5 or later",
+        f"no {SETTING}, or Prometheus 3.5 or later",
     )
 
 
@@ -139,4 +139,4 @@ def _more(kinds: Collection[Kind], options: ScrapeOptions | None) -> str:
     if options is None or "native" in kinds or options.server.version < KEEPS_BOTH:
         return ""
     lines = options.lines_for_both()
-    return f"; for native ones too: {', '.join([*lines, f'{SETTING} in the service'])}"
+    return f"; for native ones too: {', '.join([*lines, SETTING])}"

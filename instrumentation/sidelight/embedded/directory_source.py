@@ -73,8 +73,10 @@ class DirectoryPrometheus:
             raise SourceError(str(error)) from error
         if not isinstance(found, Vector):
             raise SourceError(f"{expr} has no series")
-        pairs = zip(found.labels, found.values, strict=True)
-        return [Sample(labels, float(value)) for labels, value in pairs]
+        values = found.values.tolist()
+        table = [None] * len(values) if found.histograms is None else found.histograms
+        rows = zip(found.labels, values, table, strict=True)
+        return [Sample(labels, value) for labels, value, histogram in rows if histogram is None]
 
     def times(self, expr: str, labels: Labels, period: tuple[float, float, float]) -> list[float]:
         """The times at which a query has such a series."""

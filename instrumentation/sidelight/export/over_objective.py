@@ -81,6 +81,7 @@ class OverObjective:
                 counts = good and not judged.streams(route, one.by_first_byte)
                 more = _above(one.seconds, key, values) if counts else 0
                 over[one.key] = over.get(one.key, 0) + more
+                _begin(snapshot, one.key, key)
         for route, (key, values) in judged.first_bytes.items():
             for one in self._of_route(route):
                 if judged.streams(route, one.by_first_byte):
@@ -122,6 +123,13 @@ def _judged(snapshot: Snapshot) -> Generator[None, None, Judged]:
         elif name == EVENT_STREAMS.name:
             found.event_streams.add(key.labels)
     return found
+
+
+def _begin(snapshot: Snapshot, counter: SeriesKey, durations: SeriesKey) -> None:
+    """A counter begins with the first durations of its route."""
+    if durations in snapshot.created:
+        began = snapshot.created[durations]
+        snapshot.created[counter] = min(began, snapshot.created.get(counter, began))
 
 
 def _is_good(status: str, error: str) -> bool:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from sidelight.contract import UNKNOWN
+from sidelight.store.route_index import RouteIndex
 
 WEBSOCKET = "WEBSOCKET"
 ANY = "*"
@@ -89,9 +90,13 @@ class RouteParts(NamedTuple):
 
 
 @lru_cache(maxsize=64)
-def _routes_of_method(text: str, method: str) -> tuple[RouteParts, ...]:
-    """The routes of a table for a method, in order."""
-    return tuple(_parts(route) for route in decode(text) if _takes(route, method))
+def _routes_of_method(text: str, method: str) -> RouteIndex[RouteParts]:
+    """The routes of a table for a method."""
+    index = RouteIndex[RouteParts]()
+    for route in decode(text):
+        if _takes(route, method):
+            index.add(route.path, _parts(route))
+    return index
 
 
 def _parts(route: PublishedRoute) -> RouteParts:
@@ -196,7 +201,7 @@ def template_for(text: str, roots: tuple[str, ...], method: str, path: bytes) ->
         for root in sorted(roots or ("",), key=len, reverse=True):
             # A proxy may have removed the root already; the label has it in either case.
             rest = strip_root(plain, root)
-            for parts in _routes_of_method(text, wanted):
+            for parts in _routes_of_method(text, wanted).may_match(rest):
                 found, more = _matches(rest, parts)
                 if found:
                     return root + parts.template

@@ -7,12 +7,13 @@ import numpy as np
 from sidelight.embedded.history.exposition import Exemplars, MetricMetadata
 from sidelight.embedded.history.history import History
 from sidelight.embedded.history.scrape import Scrape, ScrapeTarget
-from sidelight.embedded.promql.storage import ABSENT_BITS, STALE_BITS, LabelMatcher
+from sidelight.embedded.promql.float_histogram import FloatHistogram
+from sidelight.embedded.promql.storage import ABSENT_BITS, STALE_BITS, LabelMatcher, SampleBlock
 
 TARGET = ScrapeTarget("shop", "127.0.0.1:9464")
 ENDED = "ended"
 MIB = 1 << 20
-Points = dict[int, float | str]
+Points = dict[int, float | str | FloatHistogram]
 
 
 class ScrapedTarget:
@@ -48,19 +49,23 @@ def stored_samples(
     for reader in chosen:
         for number in range(reader.block_count):
             block = reader.block(number)
-            for labels, values in zip(block.labels, block.values, strict=True):
+            for row, labels in enumerate(block.labels):
                 assert labels["job"] == "shop"
-                points = _points(block.times.tolist(), values.view(np.int64), values)
-                series.setdefault(shown(labels), {}).update(points)
+                series.setdefault(shown(labels), {}).update(_points(block, row))
     return series
 
 
-def _points(times: list[int], bits: np.ndarray, values: np.ndarray) -> Points:
-    return {
-        time // 1000: ENDED if bit == STALE_BITS else value
-        for time, bit, value in zip(times, bits.tolist(), values.tolist(), strict=True)
-        if bit != ABSENT_BITS
+def _points(block: SampleBlock, row: int) -> Points:
+    cells = zip(block.values.view(np.int64)[row].tolist(), block.values[row].tolist(), strict=True)
+    found: Points = {
+        time // 1000: ENDED if bits == STALE_BITS else value
+        for time, (bits, value) in zip(block.times.tolist(), cells, strict=True)
+        if bits != ABSENT_BITS
     }
+    if block.histograms is not None:
+        pairs = zip(block.times.tolist(), block.histograms[row].tolist(), strict=True)
+        found |= {time // 1000: one for time, one in pairs if one is not None}
+    return found
 
 
 def shown(labels: Mapping[str, str]) -> str:

@@ -1,20 +1,24 @@
 """Answers of the engine, in the form of Prometheus's answers."""
 
+import json
 from collections.abc import Iterator
 
+from sidelight.embedded.api.histograms import histogram_json
 from sidelight.embedded.promql.annotations import Annotations, limited
 from sidelight.embedded.promql.engine import (
     Matrix,
     Result,
     Scalar,
     String,
+    Vector,
     instant_query,
     range_query,
 )
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import QueryError
 from sidelight.embedded.promql.storage import Source
-from tests.embedded.promql.answers import Answer, LabelKey, keyed, once
-from tests.embedded.promql.series_notation import points
+from tests.embedded.promql.answers import Answer, LabelKey, Value, keyed, once, value_of_json
+from tests.embedded.promql.series_notation import samples
 
 REFUSED = "is not supported here"
 """A part of the message for what Prometheus supports and the engine does not."""
@@ -52,17 +56,17 @@ def of_result(result: Result) -> Answer:
         return Answer(kind="string", message=result.value)
     if isinstance(result, Scalar):
         return Answer(kind="scalar", points={(keyed({}), result.time): result.value})
-    if isinstance(result, Matrix):
-        return Answer(kind="matrix", points=once(_of_matrix(result)))
-    rows = zip(result.labels, result.values, strict=True)
-    points = (((keyed(labels), result.time), float(value)) for labels, value in rows)
-    return Answer(kind="vector", points=once(points))
+    kind = "matrix" if isinstance(result, Matrix) else "vector"
+    return Answer(kind=kind, points=once(_points(result)))
 
 
-def _of_matrix(matrix: Matrix) -> Iterator[tuple[tuple[LabelKey, int], float]]:
-    for row, labels in enumerate(matrix.labels):
-        key = keyed(labels)
-        times, values = points(matrix, row)
-        assert len(times), f"a series without a point: {labels}"
-        for time, value in zip(times.tolist(), values.tolist(), strict=True):
-            yield (key, time), value
+def _points(result: Vector | Matrix) -> Iterator[tuple[tuple[LabelKey, int], Value]]:
+    for row, labels in enumerate(result.labels):
+        found = list(samples(result, row))
+        assert found, f"a series without a point: {labels}"
+        for time, value in found:
+            yield (keyed(labels), time), _value(value)
+
+
+def _value(value: float | FloatHistogram) -> Value:
+    return value if isinstance(value, float) else value_of_json(json.loads(histogram_json(value)))

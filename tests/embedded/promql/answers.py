@@ -6,10 +6,35 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 LabelKey = frozenset[tuple[str, str]]
-Points = dict[tuple[LabelKey, int], float]
 RELATIVE = 1e-9
 RESIDUE = 1e-13
 """The difference that numbers may have that were not rounded at the same places."""
+
+
+class HistogramAnswer(NamedTuple):
+    """A native histogram in the HTTP API: each bucket is its kind, its ends and its count."""
+
+    observations: float
+    sum: float
+    buckets: tuple[tuple[float, ...], ...]
+
+    @property
+    def kinds(self) -> list[float]:
+        """The kinds of the buckets."""
+        return [kind for kind, *_ in self.buckets]
+
+    @property
+    def numbers(self) -> list[float]:
+        """All numbers."""
+        return [
+            self.observations,
+            self.sum,
+            *(number for bucket in self.buckets for number in bucket),
+        ]
+
+
+Value = float | HistogramAnswer
+Points = dict[tuple[LabelKey, int], Value]
 
 
 class Answer(NamedTuple):
@@ -24,7 +49,7 @@ class Answer(NamedTuple):
     points: Points = {}  # noqa: RUF012 a tuple's default, which is never written
     annotations: frozenset[str] | None = None
 
-    def at(self, time: int) -> dict[LabelKey, float]:
+    def at(self, time: int) -> dict[LabelKey, Value]:
         """Return the values of one time."""
         return {labels: value for (labels, when), value in self.points.items() if when == time}
 
@@ -44,16 +69,31 @@ def of_json(answer: Any) -> Answer:
         return Answer(kind=kind, message=result[1], annotations=found)
     if kind == "scalar":
         result = [{"metric": {}, "value": result}]
-    rows = [(row["metric"], row.get("values") or [row["value"]]) for row in result]
     points = (
-        ((keyed(labels), round(time * 1000)), float(text))
-        for labels, values in rows
-        for time, text in values
+        ((keyed(row["metric"]), round(time * 1000)), value_of_json(given))
+        for row in result
+        for time, given in _samples(row)
     )
     return Answer(kind=kind, points=once(points), annotations=found)
 
 
-def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:
+def _samples(row: Any) -> Iterator[Any]:
+    """Yield pairs of a time and a value."""
+    for name in ("value", "histogram"):
+        yield from row.get(f"{name}s", ())
+        if name in row:
+            yield row[name]
+
+
+def value_of_json(given: Any) -> Value:
+    """Convert a number or a native histogram of the HTTP API."""
+    if isinstance(given, str):
+        return float(given)
+    buckets = tuple(tuple(map(float, bucket)) for bucket in given.get("buckets", ()))
+    return HistogramAnswer(float(given["count"]), float(given["sum"]), buckets)
+
+
+def once(points: Iterator[tuple[tuple[LabelKey, int], Value]]) -> Points:
     """Return points by their keys, which must be unique."""
     found: Points = {}
     for key, value in points:
@@ -62,8 +102,13 @@ def once(points: Iterator[tuple[tuple[LabelKey, int], float]]) -> Points:
     return found
 
 
-def same(a: float, b: float, *, rounded: bool) -> bool:
+def same(a: Value, b: Value, *, rounded: bool) -> bool:
     """Whether two values have the same bits, or if ``rounded`` nearly; NaN equals NaN."""
+    if isinstance(a, HistogramAnswer) and isinstance(b, HistogramAnswer):
+        pairs = zip(a.numbers, b.numbers, strict=False)
+        return a.kinds == b.kinds and all(same(*pair, rounded=rounded) for pair in pairs)
+    if isinstance(a, HistogramAnswer) or isinstance(b, HistogramAnswer):
+        return False
     if math.isnan(a) or math.isnan(b):
         return math.isnan(a) and math.isnan(b)
     if rounded:
@@ -131,5 +176,5 @@ def _tied(expected: Answer, actual: Answer, among: Answer, time: int) -> bool:
     return only_left == only_right and all(have[value] > 1 for value in only_left)
 
 
-def _counted(values: Iterator[float]) -> Counter[str]:
-    return Counter(f"{value:.9e}" for value in values)
+def _counted(values: Iterator[Value]) -> Counter[str]:
+    return Counter(f"{value:.9e}" for value in values if isinstance(value, float))

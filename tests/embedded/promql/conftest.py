@@ -13,7 +13,8 @@ else:
     from tests.embedded.promql import remote_write, shop_samples
     from tests.embedded.promql.comparison import Oracle
     from tests.embedded.promql.known_differences import with_raised_counters
-    from tests.embedded.promql.oracle_server import oracle_server, program
+    from tests.embedded.promql.native_samples import native_blocks
+    from tests.embedded.promql.oracle_server import NATIVE_HISTOGRAMS, oracle_server, program
     from tests.embedded.promql.sample_blocks import MemorySource
     from tests.embedded.promql.sample_data import START, sample_blocks
     from tests.live.counting import Samples
@@ -30,6 +31,15 @@ else:
             command, blocks, tmp_path_factory.mktemp("prometheus_3") / "prometheus"
         ) as found:
             yield Oracle(found, MemorySource(blocks))
+
+    @pytest.fixture(scope="session")
+    def native_prometheus_3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:
+        """Prometheus 3 with the feature over samples that are native histograms."""
+        command = program(3) or pytest.skip(NO_PROMETHEUS_3)
+        blocks = native_blocks()
+        where = tmp_path_factory.mktemp("native_prometheus_3") / "prometheus"
+        with oracle_server(command, blocks, where, NATIVE_HISTOGRAMS) as found:
+            yield Oracle(found, MemorySource(blocks), rounded=True)
 
     @pytest.fixture(scope="session")
     def prometheus_2(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Oracle]:

@@ -8,7 +8,7 @@ import urllib.parse
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sidelight.embedded.promql.storage import SampleBlock
 from tests.embedded.promql import remote_write
@@ -29,6 +29,10 @@ def program(major: int) -> str | None:
 def _version(command: str) -> str:
     said = subprocess.run([command, "--version"], capture_output=True, text=True, check=True)
     return (said.stdout + said.stderr).split("version ")[1].split()[0]
+
+
+NATIVE_HISTOGRAMS: Final = "--enable-feature=native-histograms"
+"""The option with which a Prometheus before 3.8 takes samples that are native histograms."""
 
 
 class OracleServer:

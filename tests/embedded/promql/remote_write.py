@@ -6,13 +6,17 @@ https://prometheus.io/docs/specs/prw/remote_write_spec/
 import http.client
 import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from typing import NamedTuple
 
 import cramjam
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.embedded.promql.frame import has_histogram
 from sidelight.embedded.promql.storage import ABSENT_BITS, SampleBlock
+from tests.embedded.promql.remote_histogram import histogram_message
+from tests.embedded.promql.varints import message, varint
 
 HEADERS = {
     "Content-Encoding": "snappy",
@@ -45,8 +49,13 @@ class Exemplar(NamedTuple):
 
 
 def send(port: int, blocks: Iterable[SampleBlock]) -> None:
-    """Send all samples to the Prometheus on this port."""
-    _write(port, [one for block in blocks for one in _series(block)])
+    """Send all samples to the Prometheus on this port.
+
+    Of each request it takes numbers before histograms. So of a series that has both, the next
+    request has the samples after the first change.
+    """
+    for runs in zip_longest(*(runs for block in blocks for runs in _series(block))):
+        _write(port, [one for one in runs if one])
 
 
 def send_exemplars(
@@ -55,10 +64,7 @@ def send_exemplars(
     """Send exemplars of series that the Prometheus on this port has."""
     _write(
         port,
-        [
-            _message(1, b"".join([*_labels(labels), *map(_exemplar, many)]))
-            for labels, many in found
-        ],
+        [message(1, b"".join([*_labels(labels), *map(_exemplar, many)])) for labels, many in found],
     )
 
 
@@ -85,21 +91,31 @@ def _batches(series: Sequence[bytes]) -> Iterator[bytes]:
     yield bytes(batch)
 
 
-def _series(block: SampleBlock) -> Iterator[bytes]:
-    """Encode WriteRequest.timeseries of each row with samples, which keep their bits."""
+def _series(block: SampleBlock) -> Iterator[list[bytes]]:
+    """Encode WriteRequest.timeseries of each row: a list of runs of numbers or histograms."""
     samples = np.empty(block.times.shape, SAMPLE)
     samples["head"] = np.frombuffer(HEAD, np.uint8)
     samples["tag"] = 0x10
     samples["time"] = _varints(block.times)
-    for labels, row in zip(block.labels, block.values.view(np.int64), strict=True):
-        there = row != ABSENT_BITS
-        if there.any():
-            samples["bits"] = row
-            yield _message(1, b"".join([*_labels(labels), samples[there].tobytes()]))
+    table = has_histogram(block.histograms, block.values.shape)
+    for row, labels in enumerate(block.labels):
+        samples["bits"] = block.values.view(np.int64)[row]  # which numbers keep
+        there = np.flatnonzero((samples["bits"] != ABSENT_BITS) | table[row])
+        changes = np.flatnonzero(np.diff(table[row][there])) + 1
+        encoded = [_run(block, row, run, samples) for run in np.split(there, changes) if len(run)]
+        yield [message(1, b"".join([*_labels(labels), run])) for run in encoded]
+
+
+def _run(block: SampleBlock, row: int, run: NDArray[np.intp], samples: NDArray[np.void]) -> bytes:
+    """Encode samples of one kind."""
+    if block.histograms is None or block.histograms[row, run[0]] is None:
+        return samples[run].tobytes()
+    times = block.times[run].tolist()
+    return b"".join(map(histogram_message, block.histograms[row, run], times))
 
 
 def _varints(times: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """Encode times in `TIME_BYTES` each: as `_varint` does, and as many where it needs fewer."""
+    """Encode times in `TIME_BYTES` each: as `varint` does, and as many where it needs fewer."""
     assert times.min() >= 0
     assert times.max() < 1 << 7 * TIME_BYTES
     found = times[:, None] >> 7 * np.arange(TIME_BYTES) & 0x7F
@@ -110,23 +126,10 @@ def _varints(times: NDArray[np.int64]) -> NDArray[np.uint8]:
 def _labels(labels: Mapping[str, str]) -> Iterator[bytes]:
     """Encode TimeSeries.labels, sorted by name."""
     for name, value in sorted(labels.items()):
-        yield _message(1, _message(1, name.encode()) + _message(2, value.encode()))
+        yield message(1, message(1, name.encode()) + message(2, value.encode()))
 
 
 def _exemplar(one: Exemplar) -> bytes:
     """Encode TimeSeries.exemplars."""
-    value = b"\x11" + struct.pack("<d", one.value) + b"\x18" + _varint(one.time)
-    return _message(3, b"".join(_labels(one.labels)) + value)
-
-
-def _message(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(value: int) -> bytes:
-    """Encode seven bits a byte, the lowest first. ``value`` is not negative."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes([*out, value])
+    value = b"\x11" + struct.pack("<d", one.value) + b"\x18" + varint(one.time)
+    return message(3, b"".join(_labels(one.labels)) + value)

@@ -30,6 +30,7 @@ def _rows(
     places = {time: place for place, time in enumerate(times)}
     rows: dict[LabelPairs, list[Value]] = {}
     for (has, time), value in answer.points.items():
+        assert isinstance(value, float), "rules record no histograms yet"
         labels = pairs({**dict(has), **(rule.get("labels") or {})})
         rows.setdefault(labels, [None] * len(times))[places[time]] = value
     made: dict[LabelPairs, list[Value]] = {}

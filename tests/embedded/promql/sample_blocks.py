@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.storage import (
     ABSENT_BITS,
     STALE_BITS,
@@ -15,7 +16,8 @@ from sidelight.embedded.promql.storage import (
 
 MARKER: Final = "gone"
 """Stands in place of a value for a staleness marker."""
-Row = Sequence[float | str | None]
+Cell = float | str | FloatHistogram | None
+Row = Sequence[Cell]
 LabelPairs = tuple[tuple[str, str], ...]
 
 
@@ -26,15 +28,18 @@ def labels(name: str, **others: str) -> LabelPairs:
 
 def block(times: Sequence[int], rows: Mapping[LabelPairs, Row]) -> SampleBlock:
     """Return series with common times (ms); None is no sample, `MARKER` a staleness marker."""
-    bits = np.full((len(rows), len(times)), ABSENT_BITS, np.int64)
+    words = np.full((len(rows), len(times)), ABSENT_BITS, np.int64)
+    table = np.full(words.shape, None)
     for number, row in enumerate(rows.values()):
         assert len(row) == len(times), (len(row), len(times))
         for at, value in enumerate(row):
-            if value is not None:
-                bits[number, at] = STALE_BITS if isinstance(value, str) else _bits(value)
-    return SampleBlock(
-        [dict(one) for one in rows], np.array(times, np.int64), bits.view(np.float64)
-    )
+            if isinstance(value, FloatHistogram):
+                table[number, at] = value
+            elif value is not None:
+                words[number, at] = STALE_BITS if isinstance(value, str) else bits(value)
+    labels, some = [dict(one) for one in rows], any(one is not None for one in table.flat)
+    when, values = np.array(times, np.int64), words.view(np.float64)
+    return SampleBlock(labels, when, values, table if some else None)
 
 
 def matched(matchers: Sequence[LabelMatcher], sets: Sequence[Mapping[str, str]]) -> list[int]:
@@ -43,7 +48,8 @@ def matched(matchers: Sequence[LabelMatcher], sets: Sequence[Mapping[str, str]])
     return [number for number, one in enumerate(sets) if meets(one)]
 
 
-def _bits(value: float) -> int:
+def bits(value: float) -> int:
+    """Return the bits of a number."""
     return int(np.float64(value).view(np.int64))
 
 
@@ -66,10 +72,13 @@ class MemorySource:
 def _rows(whole: SampleBlock, matchers: tuple[LabelMatcher, ...]) -> SampleBlock:
     rows = matched(matchers, whole.labels)
     values = whole.values.view(np.int64)[rows]  # as integers, NaN keep their bits
-    return SampleBlock([whole.labels[n] for n in rows], whole.times, values.view(np.float64))
+    table = None if whole.histograms is None else whole.histograms[rows]
+    labels = [whole.labels[n] for n in rows]
+    return SampleBlock(labels, whole.times, values.view(np.float64), table)
 
 
 def _cut(found: SampleBlock, after: int, until: int) -> SampleBlock:
     first, last = np.searchsorted(found.times, (after, until), side="right")
     values = found.values.view(np.int64)[:, first:last].copy()
-    return SampleBlock(found.labels, found.times[first:last], values.view(np.float64))
+    table = None if found.histograms is None else found.histograms[:, first:last]
+    return SampleBlock(found.labels, found.times[first:last], values.view(np.float64), table)

@@ -18,6 +18,7 @@ from sidelight.embedded.promql.engine import (
     instant_query,
     range_query,
 )
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.frame import Labels
 from sidelight.embedded.promql.limits import QueryLimits
 from sidelight.embedded.promql.storage import (
@@ -135,6 +136,20 @@ def points(matrix: Matrix, row: int) -> tuple[NDArray[np.int64], NDArray[np.floa
     """Return times and values of one series."""
     there = matrix.present[row]
     return matrix.times[there], matrix.values[row][there]
+
+
+def samples(result: Vector | Matrix, row: int) -> Iterator[tuple[int, float | FloatHistogram]]:
+    """Yield times (ms), and numbers or histograms, of one series."""
+    table = result.histograms
+    if isinstance(result, Vector):
+        found = None if table is None else table[row]
+        yield result.time, float(result.values[row]) if found is None else found
+        return
+    for at, time in enumerate(result.times.tolist()):
+        if result.present[row, at]:
+            yield time, float(result.values[row, at])
+        elif table is not None and table[row, at] is not None:
+            yield time, table[row, at]
 
 
 def series(labels: Labels) -> str:

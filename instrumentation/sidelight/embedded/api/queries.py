@@ -97,9 +97,11 @@ def _cut(found: Result, limit: int) -> Result:
     if not isinstance(found, Vector | Matrix) or len(found.labels) <= limit:
         return found
     labels, values = found.labels[:limit], found.values[:limit]
+    table = None if found.histograms is None else found.histograms[:limit]
     if isinstance(found, Vector):
-        return replace(found, labels=labels, values=values)
-    return replace(found, labels=labels, values=values, present=found.present[:limit])
+        return replace(found, labels=labels, values=values, histograms=table)
+    present = found.present[:limit]
+    return replace(found, labels=labels, values=values, present=present, histograms=table)
 
 
 def query_exemplars(stored: Exemplars, params: ApiParameters, limits: QueryLimits) -> ResponseData:

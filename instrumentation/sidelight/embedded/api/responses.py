@@ -10,10 +10,12 @@ from typing import NamedTuple
 import numpy as np
 from starlette.responses import Response
 
+from sidelight.embedded.api.histograms import histogram_json
 from sidelight.embedded.promql.annotations import limited
 from sidelight.embedded.promql.engine import Matrix, Result, Scalar, String, Vector
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.formatting import format_seconds, format_value
-from sidelight.embedded.promql.frame import Labels
+from sidelight.embedded.promql.frame import Labels, samples_of
 from sidelight.embedded.promql.limits import TOO_MANY, QueryError, execution_error
 from sidelight.embedded.promql.quoting import is_utf8, replace_invalid_bytes
 from sidelight.sidecar.send_timeout import SendTimeoutResponse
@@ -96,22 +98,34 @@ def format_metric(labels: Labels) -> str:
 
 
 def _vector(result: Vector) -> str:
-    time = format_seconds(result.time)
-    pairs = zip(result.labels, result.values.tolist(), strict=True)
+    time, values = format_seconds(result.time), result.values.tolist()
+    found = [None] * len(values) if result.histograms is None else result.histograms.tolist()
     rows = (
-        f'{{"metric":{format_metric(ls)},"value":[{time},"{format_value(v)}"]}}' for ls, v in pairs
+        f'{{"metric":{format_metric(labels)},{_sample(time, value, histogram)}}}'
+        for labels, value, histogram in zip(result.labels, values, found, strict=True)
     )
     return f"[{','.join(rows)}]"
 
 
+def _sample(time: str, value: float, histogram: FloatHistogram | None) -> str:
+    if histogram is None:
+        return f'"value":[{time},"{format_value(value)}"]'
+    return f'"histogram":[{time},{histogram_json(histogram)}]'
+
+
 def _matrix(result: Matrix) -> str:
-    if np.count_nonzero(result.present) > MAX_VALUES:
+    if np.count_nonzero(result.present) + samples_of(result.histograms) > MAX_VALUES:
         raise execution_error(TOO_MANY)
     heads = [f'[{format_seconds(time)},"' for time in result.times.tolist()]
     return f"[{','.join(_row(result, row, heads) for row in range(len(result.labels)))}]"
 
 
 def _row(result: Matrix, row: int, heads: list[str]) -> str:
+    members = f"{_values(result, row, heads)}{_histograms(result, row)}"
+    return f'{{"metric":{format_metric(result.labels[row])}{members}}}'
+
+
+def _values(result: Matrix, row: int, heads: list[str]) -> str:
     columns = np.flatnonzero(result.present[row])
     values = result.values[row][columns].tolist()
     known: dict[float, str] = {}
@@ -121,4 +135,14 @@ def _row(result: Matrix, row: int, heads: list[str]) -> str:
         if text is None or number == 0:  # 0 and -0 are one key
             text = known[number] = format_value(number)
         texts.append(f'{heads[at]}{text}"]')
-    return f'{{"metric":{format_metric(result.labels[row])},"values":[{",".join(texts)}]}}'
+    return f',"values":[{",".join(texts)}]' if texts else ""
+
+
+def _histograms(result: Matrix, row: int) -> str:
+    if result.histograms is None:
+        return ""
+    pairs = zip(result.times.tolist(), result.histograms[row].tolist(), strict=True)
+    texts = [
+        f"[{format_seconds(at)},{histogram_json(one)}]" for at, one in pairs if one is not None
+    ]
+    return f',"histograms":[{",".join(texts)}]' if texts else ""

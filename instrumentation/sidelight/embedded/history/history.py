@@ -12,7 +12,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from sidelight.embedded.history.reader import LazyBlocks, SeriesReader
-from sidelight.embedded.history.stream import CHANGE_SIZE, SeriesStream
+from sidelight.embedded.history.stream import CHANGE_SIZE, NO_HISTOGRAMS, SeriesStream
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import TOO_MANY, QueryError, QueryLimits, execution_error
 from sidelight.embedded.promql.storage import LabelMatcher, SampleBlock
 
@@ -82,14 +83,20 @@ class History:
         text = sum(one.index.size for one in self._streams.values())
         return text < self.memory * INDEX_SHARE
 
-    def add(self, stream: SeriesStream, time: int, samples: Mapping[int, float]) -> None:
+    def add(
+        self,
+        stream: SeriesStream,
+        time: int,
+        samples: Mapping[int, float],
+        histograms: Mapping[int, FloatHistogram] = NO_HISTOGRAMS,
+    ) -> None:
         """Add one step to a stream, by id. A step that is not later than the last is ignored."""
         ids = np.fromiter(samples, np.int32, len(samples))
         values = np.fromiter(samples.values(), np.float64, len(samples))
         with self.lock:
             if stream.times and time <= stream.times[-1]:
                 return
-            stream.add(time, ids, values)
+            stream.add(time, ids, values, histograms)
             if stream.should_seal(self.memory // SEAL_SHARE // CHANGE_SIZE):
                 stream.seal()
             self._drop_old(time, stream)

@@ -6,6 +6,7 @@ from typing import overload
 import numpy as np
 
 from sidelight.embedded.history.encoding import ABSENT, SeriesIds, to_floats
+from sidelight.embedded.history.histogram_store import take_histograms
 from sidelight.embedded.history.stream import StreamSnapshot, steps_between
 from sidelight.embedded.promql.storage import SampleBlock
 
@@ -51,7 +52,8 @@ class SeriesReader:
         if not nonempty.all():
             values = values[nonempty]
             labels = [found for found, stays in zip(labels, nonempty, strict=True) if stays]
-        return SampleBlock(labels, self._times, to_floats(values))
+        table = take_histograms(values, self._snapshot.histograms)
+        return SampleBlock(labels, self._times, to_floats(values), table)
 
 
 class LazyBlocks(Sequence[SampleBlock]):

@@ -1,7 +1,8 @@
 """Series that are sampled at the same times, and the chunks that their steps are encoded as."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,9 @@ from sidelight.embedded.history.encoding import (
     positions,
     to_bits,
 )
+from sidelight.embedded.history.histogram_store import HistogramStore, PackedHistograms
 from sidelight.embedded.history.index import SeriesIndex
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 
 MAX_STEPS = 60
 """Steps of a chunk; below 256, so that the number of a step is a byte."""
@@ -29,6 +32,7 @@ CHANGE_SIZE = 12
 """The bytes of a change in the head, which is not encoded."""
 GROWTH = 1.3
 """Arrays by id are made this many times as long as needed."""
+NO_HISTOGRAMS: Mapping[int, FloatHistogram] = MappingProxyType({})
 
 
 class StreamStep(NamedTuple):
@@ -102,12 +106,14 @@ class StreamSnapshot:
     """An immutable snapshot of a stream.
 
     ``base``: the value of each series before the first of ``times``. ``steps``: the head.
+    ``histograms``: those that words of the values stand for.
     """
 
     times: tuple[int, ...]
     base: SampleBits
     chunks: tuple[Chunk, ...]
     steps: tuple[StreamStep, ...]
+    histograms: PackedHistograms
 
 
 class SeriesStream:
@@ -129,29 +135,44 @@ class SeriesStream:
         self._steps: list[StreamStep] = []
         self._head_changes = 0
         self._chunk_bytes = 0
+        self._histograms = HistogramStore()
+        self._histograms_after: list[int] = []
+        """For each chunk, the number of the next histogram."""
 
     @property
     def size(self) -> int:
         """The bytes that the stream takes."""
         arrays = self._base.nbytes + self._last.nbytes + self._changed.nbytes
         steps = self._head_changes * CHANGE_SIZE + 300 * len(self._steps) + 40 * len(self.times)
-        return self.index.size + arrays + self._chunk_bytes + steps
+        return self.index.size + arrays + self._chunk_bytes + steps + self._histograms.size
 
     @property
     def snapshot(self) -> StreamSnapshot:
         """Return a snapshot."""
         self._grow()
         return StreamSnapshot(
-            tuple(self.times), self._base, tuple(self._chunks), tuple(self._steps)
+            tuple(self.times),
+            self._base,
+            tuple(self._chunks),
+            tuple(self._steps),
+            self._histograms.packed,
         )
 
-    def add(self, time: int, ids: Sequence[int] | SeriesIds, values: NDArray[np.float64]) -> None:
-        """Add a step: the values of all series that it has."""
+    def add(
+        self,
+        time: int,
+        ids: Sequence[int] | SeriesIds,
+        values: NDArray[np.float64],
+        histograms: Mapping[int, FloatHistogram] = NO_HISTOGRAMS,
+    ) -> None:
+        """Add a step: the values of all series that it has, and histograms by id."""
         self._grow()
         width = self.index.width
         last = self._last[:width]
         now = np.full(width, ABSENT, np.int64)
         now[np.asarray(ids, np.int32)] = to_bits(values)
+        for number, one in histograms.items():
+            now[number] = self._histograms.word(one, int(last[number]))
         absent = now == ABSENT
         ended = absent & (last != ABSENT) & (last != STALE)
         now[absent] = last[absent]
@@ -180,6 +201,7 @@ class SeriesStream:
         if self._steps:
             self._chunks.append(make_chunk(self._steps))
             self._chunk_bytes += self._chunks[-1].size
+            self._histograms_after.append(self._histograms.next)
             self._steps.clear()
             self._head_changes = 0
 
@@ -199,6 +221,7 @@ class SeriesStream:
         self._chunk_bytes -= chunk.size
         self._grow()
         self._base = chunk.values_at_end(self._base)
+        self._histograms.keep(self._histograms_after.pop(0), self._base)
         self._first += chunk.count
         self.samples -= chunk.changes
         del self.times[: chunk.count]

@@ -19,7 +19,9 @@ from sidelight.embedded.promql.frame import (
     Labels,
     LabelSets,
     empty_frame,
+    exist,
 )
+from sidelight.embedded.promql.histogram_buckets import format_histogram
 from sidelight.embedded.promql.label_names import is_label_name
 from sidelight.embedded.promql.limits import QueryUsage, execution_error
 from sidelight.embedded.promql.quoting import quote
@@ -222,20 +224,30 @@ def count_values(label: str, frame: Frame, grouping: Grouping, usage: QueryUsage
     if not is_label_name(label):
         raise execution_error(f"invalid label name {quote(label)}")
     groups = frame.series.grouped(grouping)
-    rows, steps = np.nonzero(frame.present)
+    rows, steps = np.nonzero(frame.sampled)
     if not len(rows):
         return empty_frame(frame.values.shape[1])
-    bits = frame.values[rows, steps].view(np.int64)  # 0 and -0 differ, and NaN equals itself
-    distinct, which = np.unique(bits, return_inverse=True)
-    values = distinct.view(np.float64)
-    pairs = groups.index[rows] * len(values) + which
+    texts, which = _distinct_values(frame, rows, steps)
+    pairs = groups.index[rows] * len(texts) + which
     made, target = np.unique(pairs, return_inverse=True)
     usage.check_samples(len(made) * frame.values.shape[1])
     counts = np.zeros((len(made), frame.values.shape[1]))
     np.add.at(counts, (target, steps), 1.0)
-    texts = [format_decimal(value) for value in values.tolist()]
     series = _value_labels(groups.series, made, texts, label)
     return _merge_equal_labels(Frame(series, counts, counts > 0))
+
+
+def _distinct_values(frame: Frame, rows: Index, steps: Index) -> tuple[list[str], Index]:
+    """Return the distinct values of samples as texts, and for each sample which one it has."""
+    bits = frame.values[rows, steps].view(np.int64)  # 0 and -0 differ, and NaN equals itself
+    distinct, which = np.unique(bits, return_inverse=True)
+    texts = [format_decimal(value) for value in distinct.view(np.float64).tolist()]
+    if frame.histograms is not None:
+        found, known = frame.histograms[rows, steps], dict[str, int]()
+        for at in np.flatnonzero(exist(found)).tolist():
+            which[at] = known.setdefault(format_histogram(found[at]), len(texts) + len(known))
+        texts += known
+    return texts, which
 
 
 def _value_labels(groups: LabelSets, made: Index, texts: list[str], label: str) -> LabelSets:

@@ -28,7 +28,7 @@ class Annotations:
 
     def possible_non_counter(self, name: str, at: int) -> None:
         """A metric of which a rate is computed is not named as a counter."""
-        self._info(
+        self.inform(
             "metric might not be a counter, name does not end in _total/_sum/_count/_bucket: "
             + quote(name),
             at,
@@ -36,7 +36,7 @@ class Annotations:
 
     def forced_monotonicity(self, name: str, at: int) -> None:
         """A bucket's count was lower than that of the bucket before."""
-        self._info(
+        self.inform(
             f"input to histogram_quantile needed to be fixed for monotonicity (see {_HELP}) "
             f"for metric name {quote(name)}",
             at,
@@ -44,7 +44,7 @@ class Annotations:
 
     def bad_bucket_label(self, name: str, label: str, at: int) -> None:
         """A bucket's bound is missing or no number."""
-        self._warning(
+        self.warn(
             f'bucket label "le" is missing or has a malformed value of {quote(label)} '
             f"for metric name {quote(name)}",
             at,
@@ -55,7 +55,7 @@ class Annotations:
         for one in quantiles:
             if not 0 <= one <= 1:
                 between = "quantile value should be between 0 and 1, got"
-                self._warning(f"{between} {format_general(one)}", at)
+                self.warn(f"{between} {format_general(one)}", at)
 
     def infos(self, query: str) -> list[str]:
         """Return the infos, with their positions in the query."""
@@ -65,10 +65,12 @@ class Annotations:
         """Return the warnings, with their positions in the query."""
         return self._texts(_WARNING, query)
 
-    def _info(self, text: str, at: int) -> None:
+    def inform(self, text: str, at: int) -> None:
+        """Add an info."""
         self._found[f"{_INFO}{text}"] = at
 
-    def _warning(self, text: str, at: int) -> None:
+    def warn(self, text: str, at: int) -> None:
+        """Add a warning."""
         self._found[f"{_WARNING}{text}"] = at
 
     def _texts(self, kind: str, query: str) -> list[str]:

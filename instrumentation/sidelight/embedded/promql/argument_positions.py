@@ -47,6 +47,11 @@ class ArgumentPositions:
         self.calls.append([at])
         return self.calls[-1]
 
+    @property
+    def first(self) -> int:
+        """The offset of the first token."""
+        return self._following.get(-1, 0)
+
     def after(self, at: int) -> int:
         """Return the offset of the token after that at an offset."""
         return self._following[at]

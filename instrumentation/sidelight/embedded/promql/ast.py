@@ -78,6 +78,7 @@ class AggregateExpr:
     """An aggregation; ``param`` is the k of topk, the label of count_values and so on.
 
     ``starts``: where the parameter, if there is one, and the expression begin in the query.
+    ``start``: where the aggregation itself begins.
     """
 
     op: str
@@ -85,6 +86,7 @@ class AggregateExpr:
     param: "Node | None"
     grouping: Grouping
     starts: tuple[int, ...] = field(default=(), compare=False)
+    start: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +105,17 @@ class VectorMatching:
 
 @dataclass(frozen=True, slots=True)
 class BinaryExpr:
-    """A binary operator; with ``return_bool`` a comparison gives 0 or 1 and does not filter."""
+    """A binary operator; with ``return_bool`` a comparison gives 0 or 1 and does not filter.
+
+    ``start``: where it begins in the query; inside the right side of another, where that begins.
+    """
 
     op: str
     left: "Node"
     right: "Node"
     return_bool: bool
     matching: VectorMatching
+    start: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

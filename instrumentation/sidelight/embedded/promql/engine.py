@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import Node, StringLiteral, value_type
 from sidelight.embedded.promql.evaluator import Evaluator, check_supported
-from sidelight.embedded.promql.frame import Bools, Frame, Ints, empty_frame
+from sidelight.embedded.promql.frame import Bools, Frame, Ints, LabelSets, empty_frame
+from sidelight.embedded.promql.histogram_counts import selector_of_counts
 from sidelight.embedded.promql.limits import QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.parser import parse
 from sidelight.embedded.promql.selectors import SelectorCache, Windows
@@ -36,24 +37,31 @@ class String:
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """Series with one value each: n label sets and n values, in the order of the answer."""
+    """Series with one value each: n label sets and n values, in the order of the answer.
+
+    ``histograms``: n native histograms, None for series with a number; or None without any. The
+    value of a series with a histogram is NaN.
+    """
 
     labels: Sequence[Labels]
     time: int
     values: NDArray[np.float64]
+    histograms: NDArray[np.object_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
     """Series with values at times: n label sets, t times, n x t values.
 
-    Where ``present`` (n x t) is false there is no value. Every series has at least one value.
+    Where ``present`` (n x t) is false there is no number. ``histograms``: n x t native histograms,
+    None where there is none; or None without any. Every series has a number or a histogram.
     """
 
     labels: Sequence[Labels]
     times: NDArray[np.int64]
     values: NDArray[np.float64]
     present: NDArray[np.bool_]
+    histograms: NDArray[np.object_] | None = None
 
 
 Result = Scalar | String | Vector | Matrix
@@ -75,7 +83,7 @@ def instant_query(
     """
     node = checked_query(text, limits)
     steps = np.array([at], np.int64)
-    cache = SelectorCache(source, QueryUsage(limits))
+    cache = SelectorCache(source, QueryUsage(limits), selector_of_counts(node))
     evaluator = Evaluator(cache, annotations or Annotations(), steps, at, at)
     with np.errstate(all="ignore"):  # division by zero has a value in PromQL
         return _instant(node, evaluator, at)
@@ -101,7 +109,7 @@ def range_query(  # noqa: PLR0913, PLR0917 # the parameters of the HTTP API
     steps = start + step * np.arange(max(0, (end - start) // step + 1), dtype=np.int64)
     if not len(steps):
         return _matrix(empty_frame(0), steps)
-    cache = SelectorCache(source, usage)
+    cache = SelectorCache(source, usage, selector_of_counts(node))
     evaluator = Evaluator(cache, annotations or Annotations(), steps, start, end)
     with np.errstate(all="ignore"):  # as above
         return _ranged(node, evaluator)
@@ -128,8 +136,12 @@ def _instant(node: Node, evaluator: Evaluator, at: int) -> Result:
 
 
 def _vector(frame: Frame, at: int) -> Vector:
-    rows = np.flatnonzero(frame.present[:, 0])
-    return Vector([frame.series.labels[row] for row in rows.tolist()], at, frame.values[rows, 0])
+    rows = np.flatnonzero(frame.sampled[:, 0])
+    labels = [frame.series.labels[row] for row in rows.tolist()]
+    if frame.histograms is None:
+        return Vector(labels, at, frame.values[rows, 0])
+    values = np.where(frame.present[rows, 0], frame.values[rows, 0], np.nan)
+    return Vector(labels, at, values, frame.histograms[rows, 0])
 
 
 def _ranged(node: Node, evaluator: Evaluator) -> Matrix:
@@ -156,11 +168,11 @@ def _matrix(frame: Frame, times: Ints) -> Matrix:
             sorted(range(len(labels)), key=lambda row: tuple(labels[row].items())), np.intp
         ),
     )
-    nonempty: Bools = np.asarray(frame.present.any(axis=1))
+    nonempty: Bools = np.asarray(frame.sampled.any(axis=1))
     rows = order[nonempty[order]]
-    return Matrix(
-        [labels[row] for row in rows.tolist()], times, frame.values[rows], frame.present[rows]
-    )
+    table = None if frame.histograms is None else frame.histograms[rows]
+    chosen = [labels[row] for row in rows.tolist()]
+    return Matrix(chosen, times, frame.values[rows], frame.present[rows], table)
 
 
 def _raw(ranges: list[Windows]) -> Matrix:
@@ -171,16 +183,19 @@ def _raw(ranges: list[Windows]) -> Matrix:
     if ranges:
         ranges[0].usage.check_samples(rows * len(times))
     values, present = np.zeros((rows, len(times))), np.zeros((rows, len(times)), bool)
+    some = any(one.histograms is not None for one in ranges)
+    table = np.full(present.shape, None) if some else None
     row = 0
     for one, part in pieces:
         here = slice(row, row + len(one.series))
         columns = np.searchsorted(times, one.times[part])
         values[here, columns] = one.values[:, part]
         present[here, columns] = _valid(one, part)
+        if table is not None and one.histograms is not None:
+            table[here, columns] = one.histograms[:, part]
         row += len(one.series)
-    labels = [label for one in ranges for label in one.series.labels]
-    kept = np.flatnonzero(present.any(axis=1))
-    return Matrix([labels[row] for row in kept.tolist()], times, values[kept], present[kept])
+    series = LabelSets([label for one in ranges for label in one.series.labels])
+    return _matrix(Frame(series, values, present, table), times)
 
 
 def _valid(windows: Windows, part: slice) -> Bools:

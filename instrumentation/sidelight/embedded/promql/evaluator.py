@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -31,7 +32,15 @@ from sidelight.embedded.promql.ast import (
 from sidelight.embedded.promql.elementwise import operate
 from sidelight.embedded.promql.frame import Floats, Frame, Ints
 from sidelight.embedded.promql.functions import SCALAR_FUNCTIONS, VECTOR_FUNCTIONS
+from sidelight.embedded.promql.histogram_aggregation import (
+    HISTOGRAM_AGGREGATIONS,
+    aggregate_histograms,
+    as_numbers,
+)
+from sidelight.embedded.promql.histogram_operators import negative_histograms, operate_with_scalar
+from sidelight.embedded.promql.histogram_resets import without_reset_hints
 from sidelight.embedded.promql.limits import unsupported
+from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
 from sidelight.embedded.promql.selectors import RangeSamples, SelectorCache, Windows
 from sidelight.embedded.promql.vector_matching import match_and_operate, set_operation
 
@@ -91,7 +100,7 @@ class Evaluator:
             case MatrixSelector():
                 ends = self.selected_times(node.selector)
                 starts = ends - node.range
-                blocks = self.selector_cache.in_ranges(node.selector.matchers, starts, ends)
+                blocks = self.selector_cache.in_ranges(node.selector, starts, ends)
             case SubqueryExpr():
                 ends = self.selected_times(node)
                 starts = ends - node.range
@@ -123,17 +132,20 @@ class Evaluator:
         if not len(frame.series):
             return []
         valid = None if frame.present.all() else frame.present
-        return [RangeSamples(frame.series, steps, frame.values, valid)]
+        table = None if frame.histograms is None else without_reset_hints(frame.histograms)
+        return [RangeSamples(frame.series, steps, frame.values, valid, table)]
 
     def _selector(self, node: VectorSelector) -> Frame:
-        return self.selector_cache.at_instants(node.matchers, self.selected_times(node))
+        return self.selector_cache.at_instants(node, self.selected_times(node))
 
     def _call(self, node: FunctionCall) -> Frame:
         return VECTOR_FUNCTIONS[node.name](self, node)
 
     def _negative(self, node: UnaryExpr) -> Frame:
         frame = self.vector(node.expr)
-        return frame.with_values(-frame.values).merged_over_all_steps()
+        opposite = negative_histograms(frame.histograms, self.usage)
+        made = replace(frame.without_metadata(), values=-frame.values, histograms=opposite)
+        return made.merged_over_all_steps()
 
     def _binary(self, node: BinaryExpr) -> Frame:
         left, right = value_type(node.left), value_type(node.right)
@@ -141,34 +153,49 @@ class Evaluator:
             sides = self._vectors(node)
             if node.op in SET_OPERATORS:
                 return set_operation(node.op, *sides, node.matching, self.usage)
-            return match_and_operate(node, *sides, self.usage)
+            return match_and_operate(node, *sides, self.usage, self._notes(node.start))
         if left == "vector":
             frame = self.vector(node.left)
             with self.usage.hold(frame.values.size):
                 number = self.scalar(node.right)
-            return self._with_scalar(node, frame, frame.values, number)
+            return self._with_scalar(node, frame, number, swapped=False)
         number = self.scalar(node.left)
         with self.usage.hold(number.size):
             frame = self.vector(node.right)
-        return self._with_scalar(node, frame, number, frame.values)
+        return self._with_scalar(node, frame, number, swapped=True)
 
     def _vectors(self, node: BinaryExpr) -> tuple[Frame, Frame]:
         left = self.vector(node.left)
         with self.usage.hold(left.values.size):
             return left, self.vector(node.right)
 
-    def _with_scalar(self, node: BinaryExpr, frame: Frame, left: Floats, right: Floats) -> Frame:
+    def _with_scalar(
+        self, node: BinaryExpr, frame: Frame, number: Floats, *, swapped: bool
+    ) -> Frame:
         """Operate on a vector and a scalar; a comparison keeps the vector's values and name."""
+        left, right = (number, frame.values) if swapped else (frame.values, number)
         values, chosen = operate(node.op, left, right, return_bool=node.return_bool)
+        table = operate_with_scalar(
+            node.op, frame, number, self.usage, self._notes(node.start), swapped=swapped
+        )
         if chosen is not None:
-            return frame.where(chosen)
-        return frame.with_values(values).merged_per_step()
+            return frame.numbers().where(chosen)
+        return replace(frame.with_values(values), histograms=table).merged_per_step()
+
+    def _notes(self, at: int) -> NativeHistogramAnnotations:
+        return NativeHistogramAnnotations(self.annotations, at)
 
     def _aggregate(self, node: AggregateExpr) -> Frame:
         frame = self.vector(node.expr)
+        notes = self._notes(node.start if node.op in {"topk", "bottomk"} else node.starts[-1])
+        if node.op == "count_values":
+            return self._count_values(node, frame)
+        if node.op in HISTOGRAM_AGGREGATIONS and frame.histograms is not None:
+            return aggregate_histograms(node.op, frame, node.grouping, self.usage, notes)
+        numbers = as_numbers(node.op, frame, notes)
         if node.op in AGGREGATIONS:
-            return aggregate(node.op, frame, node.grouping, self.usage)
-        return self._WITH_PARAM[node.op](self, node, frame)
+            return aggregate(node.op, numbers, node.grouping, self.usage)
+        return self._WITH_SCALAR[node.op](self, node, numbers)
 
     def _top_or_bottom(self, node: AggregateExpr, frame: Frame) -> Frame:
         k = self._scalar_param(node, frame)
@@ -197,14 +224,13 @@ class Evaluator:
         BinaryExpr: _binary,
         AggregateExpr: _aggregate,
     }
-    _WITH_PARAM: Final[dict[str, Callable[["Evaluator", AggregateExpr, Frame], Frame]]] = {
+    _WITH_SCALAR: Final[dict[str, Callable[["Evaluator", AggregateExpr, Frame], Frame]]] = {
         "topk": _top_or_bottom,
         "bottomk": _top_or_bottom,
         "quantile": _quantile,
-        "count_values": _count_values,
     }
     SUPPORTED_FUNCTIONS: Final = frozenset({*VECTOR_FUNCTIONS, *SCALAR_FUNCTIONS})
-    SUPPORTED_AGGREGATIONS: Final = frozenset({*AGGREGATIONS, *_WITH_PARAM})
+    SUPPORTED_AGGREGATIONS: Final = frozenset({*AGGREGATIONS, *_WITH_SCALAR, "count_values"})
 
 
 def _param(node: AggregateExpr) -> Node:

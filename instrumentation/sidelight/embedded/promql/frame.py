@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -22,6 +22,8 @@ METADATA_LABELS: Final = (METRIC_NAME, "__type__", "__unit__")
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Histograms = NDArray[np.object_]
+"""Native histograms, None where there is none."""
 SAME_LABELS: Final = "vector cannot contain metrics with the same labelset"
 
 
@@ -165,24 +167,42 @@ def _label_name(name: str) -> str:
 class Frame:
     """n series at s steps: ``values`` and ``present``, both n x s.
 
-    Where ``present`` is false the series has no sample at that step, and its value is undefined.
+    Where ``present`` is false the series has no number at that step, and its value is undefined.
+    ``histograms``: n x s, or None if there are no native histograms. A step has a number, a
+    histogram, or nothing.
     """
 
     series: LabelSets
     values: Floats
     present: Bools
+    histograms: Histograms | None = None
+
+    @property
+    def sampled(self) -> Bools:
+        """Where there is a number or a histogram."""
+        return self.present if self.histograms is None else self.present | self.has_histogram
+
+    @property
+    def has_histogram(self) -> Bools:
+        """Where there is a histogram."""
+        return has_histogram(self.histograms, self.present.shape)
+
+    def numbers(self) -> "Frame":
+        """Return the same without histograms."""
+        return self if self.histograms is None else Frame(self.series, self.values, self.present)
 
     def with_values(self, values: Floats) -> "Frame":
-        """Return these values, without the metric's name, type and unit."""
+        """Return these values, without histograms and without the metric's name, type and unit."""
         return Frame(self.series.without_metadata(), values, self.present)
 
     def without_metadata(self) -> "Frame":
         """Return the same values, without the metric's name, type and unit."""
-        return Frame(self.series.without_metadata(), self.values, self.present)
+        return replace(self, series=self.series.without_metadata())
 
     def where(self, chosen: Bools) -> "Frame":
         """Return only the chosen samples."""
-        return Frame(self.series, self.values, self.present & chosen)
+        table = None if self.histograms is None else kept(self.histograms, chosen)
+        return Frame(self.series, self.values, self.present & chosen, table)
 
     def merged_per_step(self, problem: str | None = None) -> "Frame":
         """Return each label set once. `QueryError` if two of its series are present at one step."""
@@ -193,11 +213,37 @@ class Frame:
         """Return each label set once. `QueryError` if two of its series have any sample at all."""
         first = self.series.duplicates()
         if first is not None:
-            rows = first[self.present.any(axis=1)]
+            rows = first[self.sampled.any(axis=1)]
             if len(np.unique(rows)) < len(rows):
                 raise execution_error(SAME_LABELS)
             return _merged(self, first, SAME_LABELS)
         return self
+
+
+def has_histogram(table: Histograms | None, shape: tuple[int, ...]) -> Bools:
+    """Return where a table of this shape has a histogram."""
+    return np.zeros(shape, bool) if table is None else exist(table)
+
+
+def exist(table: Histograms) -> Bools:
+    """Return which of the histograms are there."""
+    there: Bools = np.not_equal(table, None).astype(bool)  # type: ignore[call-overload] # numpy's types have no objects
+    return there
+
+
+def kept(table: Histograms, chosen: Bools) -> Histograms:
+    """Return only the chosen histograms."""
+    made = table.copy()
+    made[~chosen] = None
+    return made
+
+
+def samples_of(table: Histograms | None) -> int:
+    """Return how many samples the histograms of a table take the memory of."""
+    if table is None:
+        return 0
+    distinct = {id(one): one.size for one in table[exist(table)].tolist()}
+    return sum(distinct.values())
 
 
 def empty_frame(steps: int) -> Frame:
@@ -214,20 +260,35 @@ def stacked_frames(parts: Sequence[Frame], steps: int) -> Frame:
         return parts[0]
     values = np.concatenate([part.values for part in parts])
     present = np.concatenate([part.present for part in parts])
-    return Frame(concatenated([part.series for part in parts]), values, present)
+    histograms = _stacked_histograms([(part.histograms, part.present.shape) for part in parts])
+    return Frame(concatenated([part.series for part in parts]), values, present, histograms)
+
+
+def _stacked_histograms(
+    parts: Sequence[tuple[Histograms | None, tuple[int, ...]]],
+) -> Histograms | None:
+    if all(table is None for table, _ in parts):
+        return None
+    return np.concatenate(
+        [np.full(shape, None) if table is None else table for table, shape in parts]
+    )
 
 
 def _merged(frame: Frame, first: NDArray[np.intp], problem: str) -> Frame:
     kept, index = np.unique(first, return_inverse=True)
-    values = frame.values[kept]
-    present = frame.present[kept]
+    values, present, sampled = frame.values[kept], frame.present[kept], frame.sampled
+    taken = sampled[kept]
+    histograms = None if frame.histograms is None else frame.histograms[kept]
     for row in np.flatnonzero(first != np.arange(len(first))):
-        into, row_present = index[row], frame.present[row]
-        if (present[into] & row_present).any():
+        into, here = index[row], sampled[row]
+        if (taken[into] & here).any():
             raise execution_error(problem)
-        values[into] = np.where(row_present, frame.values[row], values[into])
-        present[into] |= row_present
+        values[into] = np.where(here, frame.values[row], values[into])
+        present[into] |= frame.present[row]
+        taken[into] |= here
+        if histograms is not None and frame.histograms is not None:
+            histograms[into] = np.where(here, frame.histograms[row], histograms[into])
     labels = frame.series.cached(
         "distinct", lambda: LabelSets([frame.series.labels[row] for row in kept])
     )
-    return Frame(labels, values, present)
+    return Frame(labels, values, present, histograms)

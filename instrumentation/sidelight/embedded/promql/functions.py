@@ -1,19 +1,19 @@
 """PromQL's functions by their names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
 from sidelight.embedded.promql.aggregation import sort_by_value
-from sidelight.embedded.promql.annotations import Annotations
+from sidelight.embedded.promql.arguments import ArgumentEvaluator
 from sidelight.embedded.promql.ast import (
     FunctionCall,
     MatrixSelector,
     Node,
     StringLiteral,
-    SubqueryExpr,
     VectorSelector,
     value_type,
 )
@@ -27,54 +27,24 @@ from sidelight.embedded.promql.frame import (
     METRIC_NAME,
     Floats,
     Frame,
-    Ints,
     Labels,
     LabelSets,
     stacked_frames,
 )
-from sidelight.embedded.promql.histogram import histogram_quantiles
-from sidelight.embedded.promql.histogram_annotations import HistogramAnnotations
+from sidelight.embedded.promql.histogram_functions import HISTOGRAM_FUNCTIONS
 from sidelight.embedded.promql.label_functions import label_join, label_replace
-from sidelight.embedded.promql.limits import QueryUsage, unsupported
-from sidelight.embedded.promql.range_annotations import annotate_range
+from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
+from sidelight.embedded.promql.range_annotations import annotate_range, range_position
 from sidelight.embedded.promql.range_functions import (
     OVER_TIME_FUNCTIONS,
     RATE_FUNCTIONS,
     predict_linear,
 )
-from sidelight.embedded.promql.selectors import BATCH_CELLS, SelectorCache, Windows, WindowValues
+from sidelight.embedded.promql.range_histograms import with_range_histograms
+from sidelight.embedded.promql.selectors import BATCH_CELLS, Windows, WindowValues
 from sidelight.embedded.promql.storage import LabelMatcher
 
 KEEPS_METRIC_NAME: Final = frozenset({"last_over_time"})
-
-
-class ArgumentEvaluator(Protocol):
-    """What a function needs of the evaluator to get the values of its arguments."""
-
-    steps: Ints
-    annotations: Annotations
-    usage: QueryUsage
-    selector_cache: SelectorCache
-
-    def vector(self, node: Node) -> Frame:
-        """Evaluate an instant vector."""
-        ...
-
-    def scalar(self, node: Node) -> Floats:
-        """Evaluate a scalar."""
-        ...
-
-    def scalars(self, nodes: Sequence[Node]) -> list[Floats]:
-        """Evaluate several scalars."""
-        ...
-
-    def windows(self, node: Node) -> list[Windows]:
-        """Evaluate a range vector."""
-        ...
-
-    def selected_times(self, node: VectorSelector | SubqueryExpr) -> Ints:
-        """Return the times that a selector selects."""
-        ...
 
 
 WindowFunction = Callable[..., WindowValues]
@@ -86,12 +56,24 @@ def _over_range(function: WindowFunction, args: ArgumentEvaluator, call: Functio
     """Evaluate a function of one range vector and any number of scalars."""
     ranges = next(arg for arg in call.args if value_type(arg) == "matrix")
     scalars = args.scalars([arg for arg in call.args if arg is not ranges])
+    notes = NativeHistogramAnnotations(args.annotations, range_position(call))
     with args.usage.hold(len(scalars) * len(args.steps)):
-        parts = [_in_batches(function, windows, scalars) for windows in args.windows(ranges)]
+        parts = [
+            _with_histograms(call.name, windows, _in_batches(function, windows, scalars), notes)
+            for windows in args.windows(ranges)
+        ]
     annotate_range(args.annotations, call, parts, scalars)
     frame = stacked_frames(parts, len(args.steps))
     kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metadata()
     return kept.merged_over_all_steps()
+
+
+def _with_histograms(
+    name: str, windows: Windows, numbers: Frame, notes: NativeHistogramAnnotations
+) -> Frame:
+    if windows.histograms is None:
+        return numbers
+    return with_range_histograms(name, windows, numbers, notes)
 
 
 def _in_batches(function: WindowFunction, windows: Windows, scalars: list[Floats]) -> Frame:
@@ -139,11 +121,11 @@ def _timestamp(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     arg = call.args[0]
     if isinstance(arg, VectorSelector):
         times = args.selected_times(arg)
-        frame = args.selector_cache.at_instants(arg.matchers, times, timestamps=True)
+        frame = args.selector_cache.at_instants(arg, times, timestamps=True)
         return frame.without_metadata().merged_per_step()
     frame = args.vector(arg)
     now = np.broadcast_to(args.steps / 1000, frame.values.shape)
-    return frame.with_values(now).merged_per_step()
+    return Frame(frame.series, now, frame.sampled).without_metadata().merged_per_step()
 
 
 def _vector(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
@@ -155,18 +137,18 @@ def _vector_of(numbers: Floats) -> Frame:
 
 
 def _sort(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
-    return sort_by_value(args.vector(call.args[0]), descending=call.name == "sort_desc")
+    return sort_by_value(args.vector(call.args[0]).numbers(), descending=call.name == "sort_desc")
 
 
 def _absent(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
-    present = args.vector(call.args[0]).present.any(axis=0)
+    present = args.vector(call.args[0]).sampled.any(axis=0)
     return _one_if_absent(call.args[0], present)
 
 
 def _absent_over_time(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
     present = np.zeros(len(args.steps), bool)
     for windows in args.windows(call.args[0]):
-        present |= windows.present().any(axis=0)
+        present |= windows.of_all.present().any(axis=0)
     return _one_if_absent(call.args[0], present)
 
 
@@ -196,25 +178,7 @@ def _relabel(
     frame = args.vector(call.args[0])
     texts = tuple(arg.value for arg in call.args[1:] if isinstance(arg, StringLiteral))
     series = function(frame.series, texts, args.usage)
-    return Frame(series, frame.values, frame.present).merged_over_all_steps()
-
-
-def _histogram_quantile(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
-    q, buckets = call.args
-    number = args.scalar(q)
-    with args.usage.hold(number.size):
-        frame = args.vector(buckets)
-    args.annotations.invalid_quantiles(np.unique(number).tolist(), call.starts[0])
-    return histogram_quantiles(
-        number, frame, args.usage, HistogramAnnotations(args.annotations, call.starts[1])
-    )
-
-
-def _of_native_histograms(args: ArgumentEvaluator, call: FunctionCall) -> Frame:
-    """Return no series of none. Of floats these functions are not supported."""
-    if args.vector(call.args[-1]).present.any():
-        raise unsupported(f"the function {call.name}()")
-    return stacked_frames([], len(args.steps))
+    return replace(frame, series=series).merged_over_all_steps()
 
 
 def _scalar(args: ArgumentEvaluator, call: FunctionCall) -> Floats:
@@ -241,13 +205,10 @@ VECTOR_FUNCTIONS: Final[dict[str, VectorFunction]] = {
     },
     **dict.fromkeys(VALUE_FUNCTIONS, _of_values),
     **dict.fromkeys(TIME_FUNCTIONS, _of_time),
+    **HISTOGRAM_FUNCTIONS,
     "absent": _absent,
     "absent_over_time": _absent_over_time,
     "clamp": _clamp,
-    **dict.fromkeys(
-        ("histogram_count", "histogram_fraction", "histogram_sum"), _of_native_histograms
-    ),
-    "histogram_quantile": _histogram_quantile,
     "label_join": partial(_relabel, label_join),
     "label_replace": partial(_relabel, label_replace),
     "predict_linear": _predict_linear,

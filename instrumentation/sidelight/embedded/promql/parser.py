@@ -94,12 +94,23 @@ class _TreeBuilder:
         self.strings = sanitized.strings
         self.arguments = sanitized.arguments
         self.calls = iter(sanitized.arguments.calls)
+        self.start = sanitized.arguments.first
+        """Where the expression begins that is built; inside a right side, where its left begins."""
 
     def node(self, raw: Any) -> Node:
         return self._BUILDERS[type(raw).__name__](self, raw)
 
+    def _argument(self, raw: Any, start: int) -> Node:
+        """Build an argument that begins there, without brackets around it."""
+        while type(raw).__name__ == "ParenExpr":
+            raw = raw.expr
+        outer, self.start = self.start, start
+        made = self.node(raw)
+        self.start = outer
+        return made
+
     def _paren(self, raw: Any) -> Node:
-        return self.node(raw.expr)
+        return self._argument(raw.expr, self._start(raw.expr, self.start))
 
     def _number(self, raw: Any) -> Node:
         return NumberLiteral(raw.val)
@@ -142,7 +153,7 @@ class _TreeBuilder:
             raise parse_error(f"function {quote(name)} is not enabled")
         given = _VALUE_TYPES[_last_word(raw.func.return_type)]
         starts = self._starts(raw.args)
-        return FunctionCall(name, tuple(map(self.node, raw.args)), given, starts)
+        return FunctionCall(name, tuple(map(self._argument, raw.args, starts)), given, starts)
 
     def _starts(self, args: Sequence[Any]) -> tuple[int, ...]:
         """Return where the arguments of the next call begin. Calls have the order of the text."""
@@ -165,14 +176,16 @@ class _TreeBuilder:
         if raw.modifier is not None:
             by = _last_word(raw.modifier.type) == "By"
             grouping = Grouping(by, tuple(map(self._grouping_label, raw.modifier.labels)))
-        starts = self._starts([raw.expr] if raw.param is None else [raw.param, raw.expr])
-        param = None if raw.param is None else self.node(raw.param)
-        return AggregateExpr(op, self.node(raw.expr), param, grouping, starts)
+        given = [raw.expr] if raw.param is None else [raw.param, raw.expr]
+        starts = self._starts(given)
+        *param, expr = map(self._argument, given, starts)
+        return AggregateExpr(op, expr, param[0] if param else None, grouping, starts, self.start)
 
     def _binary(self, raw: Any) -> Node:
         return_bool = raw.modifier is not None and raw.modifier.return_bool
-        sides = self.node(raw.lhs), self.node(raw.rhs)
-        return BinaryExpr(str(raw.op), *sides, return_bool, self._matching(raw.modifier))
+        left, right = self.node(raw.lhs), self.node(raw.rhs)
+        matching = self._matching(raw.modifier)
+        return BinaryExpr(str(raw.op), left, right, return_bool, matching, self.start)
 
     def _matching(self, raw: Any) -> VectorMatching:
         if raw is None:

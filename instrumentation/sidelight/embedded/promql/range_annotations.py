@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from sidelight.embedded.promql.annotations import Annotations, is_named_as_counter
-from sidelight.embedded.promql.ast import FunctionCall, MatrixSelector
+from sidelight.embedded.promql.ast import FunctionCall, SubqueryExpr
 from sidelight.embedded.promql.frame import METRIC_NAME, Floats, Frame, LabelSets
 
 COUNTER_RATES: Final = frozenset({"rate", "increase"})
@@ -18,13 +18,17 @@ def annotate_range(
 ) -> None:
     """Say what is doubtful about a function's series and scalars; ``parts`` are its results."""
     if call.name in COUNTER_RATES:
-        selects = isinstance(call.args[0], MatrixSelector)  # a subquery has no position
         for name in _non_counters(parts):
-            annotations.possible_non_counter(name, call.starts[0] if selects else 0)
+            annotations.possible_non_counter(name, range_position(call))
     elif call.name == "quantile_over_time":
         used = [part.present.any(axis=0) for part in parts]
         quantiles = scalars[0][np.logical_or.reduce(used)] if used else ()
         annotations.invalid_quantiles(np.unique(quantiles).tolist(), call.starts[0])
+
+
+def range_position(call: FunctionCall) -> int:
+    """Return where the first argument begins; a subquery has no position."""
+    return 0 if isinstance(call.args[0], SubqueryExpr) else call.starts[0]
 
 
 def _non_counters(parts: list[Frame]) -> Iterator[str]:

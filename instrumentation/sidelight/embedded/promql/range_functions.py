@@ -26,8 +26,13 @@ https://prometheus.io/docs/prometheus/latest/querying/functions/#rate
 
 def rate(windows: Windows) -> WindowValues:
     """Return the increase of a counter per second."""
+    return _increase(windows, per=range_seconds(windows))
+
+
+def range_seconds(windows: Windows) -> float:
+    """Return the length of the windows."""
     whole, rest = divmod(int(windows.ends[0] - windows.starts[0]), 1000)
-    return _increase(windows, per=whole + rest / 1000)
+    return whole + rest / 1000
 
 
 def increase(windows: Windows) -> WindowValues:
@@ -40,13 +45,13 @@ def _increase(windows: Windows, per: float) -> WindowValues:
     first = windows.take(windows.first)
     gain = windows.take(windows.last) - first
     _add_resets(windows, gain)
-    return gain * (_extrapolation(windows, gain, first) / per), windows.present(2)
+    return gain * (extrapolation(windows, gain, first) / per), windows.present(2)
 
 
 def delta(windows: Windows) -> WindowValues:
     """Return the difference between the start and the end of the window."""
     gain = windows.take(windows.last) - windows.take(windows.first)
-    return gain * _extrapolation(windows, gain, None), windows.present(2)
+    return gain * extrapolation(windows), windows.present(2)
 
 
 def _add_resets(windows: Windows, gain: Floats) -> None:
@@ -80,11 +85,13 @@ def _by_previous(windows: Windows, rows: Index, before: int) -> Iterator[tuple[i
         yield position, rows[positions == position]
 
 
-def _extrapolation(windows: Windows, gain: Floats, counter: Floats | None) -> Floats:
+def extrapolation(
+    windows: Windows, gain: Floats | None = None, counter: Floats | None = None
+) -> Floats:
     """Return the factor from the span of the samples to that which they stand for.
 
-    They stand for the whole window if they are near its borders. ``counter``: the first values of
-    counters, which are not extrapolated below zero.
+    They stand for the whole window if they are near its borders. ``gain`` and ``counter``: the
+    increases and first values of counters, which are not extrapolated below zero.
     """
     times = windows.times
     first, last = times[windows.first], times[windows.last]
@@ -92,7 +99,7 @@ def _extrapolation(windows: Windows, gain: Floats, counter: Floats | None) -> Fl
     average = sampled / (windows.count - 1)
     to_start = _to_border((first - windows.starts) / 1000, average)
     to_end = _to_border((windows.ends - last) / 1000, average)
-    if counter is not None:
+    if gain is not None and counter is not None:
         to_zero = sampled * (counter / gain)
         sooner = (gain > 0) & (counter >= 0) & (to_zero < to_start)
         to_start = np.where(sooner, to_zero, to_start)

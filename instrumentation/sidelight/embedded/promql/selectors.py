@@ -1,6 +1,6 @@
 """Samples of selectors: at each step of a query, and in the window before each step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -8,15 +8,21 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from sidelight.embedded.promql.ast import VectorSelector
 from sidelight.embedded.promql.frame import (
     Bools,
     Floats,
     Frame,
+    Histograms,
     Ints,
     LabelSets,
+    has_histogram,
+    kept,
+    samples_of,
     sorted_label_sets,
     stacked_frames,
 )
+from sidelight.embedded.promql.histogram_counts import without_buckets
 from sidelight.embedded.promql.limits import QueryUsage
 from sidelight.embedded.promql.storage import (
     ABSENT_BITS,
@@ -36,35 +42,42 @@ BATCH_CELLS: Final = 1 << 18
 
 @dataclass(frozen=True)
 class RangeSamples:
-    """n series with t common times: ``values`` n x t; ``valid`` n x t, or None if all are valid."""
+    """n series with t common times: ``values`` n x t; ``valid`` n x t, or None if all are valid.
+
+    ``histograms``: n x t, or None if there are none.
+    """
 
     series: LabelSets
     times: Ints
     values: Floats
     valid: Bools | None
+    histograms: Histograms | None = None
 
     def rows(self, rows: slice) -> "RangeSamples":
         """Return some of the series."""
         if len(self.series) <= (rows.stop - rows.start):
             return self
         valid = None if self.valid is None else self.valid[rows]
+        table = None if self.histograms is None else self.histograms[rows]
         series = LabelSets(self.series.labels[rows])
-        return RangeSamples(series, self.times, self.values[rows], valid)
+        return RangeSamples(series, self.times, self.values[rows], valid, table)
 
 
-def range_samples(series: LabelSets, times: Ints, values: Floats) -> RangeSamples:
+def range_samples(series: LabelSets, block: SampleBlock) -> RangeSamples:
     """Return the samples of a block; staleness markers and absent samples are not valid."""
+    times, values = block.times, block.values
     if not np.isnan(values).any():
         return RangeSamples(series, times, values, None)
     bits = values.view(np.int64)
     valid = (bits != STALE_BITS) & (bits != ABSENT_BITS)
-    return RangeSamples(series, times, values, None if valid.all() else valid)
+    return RangeSamples(series, times, values, None if valid.all() else valid, block.histograms)
 
 
 class Windows:
     """For each of s steps, the samples of ``starts`` < time <= ``ends``.
 
-    An index of samples is n x s, or 1 x s if it is the same for all series.
+    An index of samples is n x s, or 1 x s if it is the same for all series. ``values`` and
+    ``valid`` are those of numbers only.
     """
 
     def __init__(self, samples: RangeSamples, starts: Ints, ends: Ints, usage: QueryUsage) -> None:
@@ -75,6 +88,7 @@ class Windows:
         self.times = samples.times
         self.values = samples.values
         self.valid = samples.valid
+        self.histograms = samples.histograms
         self.starts = starts
         self.ends = ends
         self.low: Index = np.searchsorted(samples.times, starts, side="right")
@@ -87,6 +101,23 @@ class Windows:
             self.usage.check_time()
             rows = slice(first, first + size)
             yield rows, Windows(self.samples.rows(rows), self.starts, self.ends, self.usage)
+
+    @cached_property
+    def of_histograms(self) -> "Windows":
+        """The same windows, in which the native histograms are the valid samples."""
+        return self._with_valid(has_histogram(self.histograms, self.values.shape))
+
+    @cached_property
+    def of_all(self) -> "Windows":
+        """The same windows, in which numbers and native histograms are valid samples."""
+        if self.histograms is None:
+            return self
+        numbers = True if self.valid is None else self.valid
+        return self._with_valid(numbers | has_histogram(self.histograms, self.values.shape))
+
+    def _with_valid(self, valid: Bools) -> "Windows":
+        samples = RangeSamples(self.series, self.times, self.values, valid)
+        return Windows(samples, self.starts, self.ends, self.usage)
 
     @cached_property
     def shape(self) -> tuple[int, int]:
@@ -207,41 +238,52 @@ class SelectedBlock:
 
 
 class SelectorCache:
-    """What a query has selected so far: the same selector does not read the source twice."""
+    """What a query has selected so far: the same selector does not read the source twice.
 
-    def __init__(self, source: Source, usage: QueryUsage) -> None:
+    ``of_counts``: the selector of which the query needs no buckets.
+    """
+
+    def __init__(
+        self, source: Source, usage: QueryUsage, of_counts: VectorSelector | None = None
+    ) -> None:
         self.source = source
         self.usage = usage
-        self._found: dict[tuple[tuple[LabelMatcher, ...], int, int], list[SelectedBlock]] = {}
+        self._of_counts = of_counts
+        self._found: dict[tuple[tuple[LabelMatcher, ...], int, int, bool], list[SelectedBlock]] = {}
 
-    def select(
-        self, matchers: tuple[LabelMatcher, ...], after: int, until: int
-    ) -> list[SelectedBlock]:
+    def select(self, selector: VectorSelector, after: int, until: int) -> list[SelectedBlock]:
         """Return the blocks, not empty, with samples of ``after`` < time <= ``until``."""
-        key = matchers, after, until
+        counts = selector is self._of_counts
+        key = selector.matchers, after, until, counts
         if key not in self._found:
             self.usage.check_time()
-            blocks = [one for one in self.source.select(*key) if one.values.size]
-            self.usage.check_samples(sum(one.values.size for one in blocks))
-            self._found[key] = [SelectedBlock(sorted_label_sets(one.labels), one) for one in blocks]
+            found = self.source.select(*key[:3])
+            self._found[key] = list(self._blocks(map(without_buckets, found) if counts else found))
         return self._found[key]
 
-    def in_ranges(
-        self, matchers: tuple[LabelMatcher, ...], starts: Ints, ends: Ints
-    ) -> list[RangeSamples]:
+    def _blocks(self, found: Iterable[SampleBlock]) -> Iterator[SelectedBlock]:
+        """Yield the blocks that are not empty. `QueryError` if they are too large together."""
+        size = 0
+        for one in found:
+            size += one.values.size + samples_of(one.histograms)
+            self.usage.check_samples(size)
+            if one.values.size:
+                yield SelectedBlock(sorted_label_sets(one.labels), one)
+
+    def in_ranges(self, selector: VectorSelector, starts: Ints, ends: Ints) -> list[RangeSamples]:
         """Return the samples for a function of a range vector."""
-        found = self.select(matchers, int(starts.min()), int(ends.max()))
-        return [range_samples(one.series, one.block.times, one.block.values) for one in found]
+        found = self.select(selector, int(starts.min()), int(ends.max()))
+        return [range_samples(one.series, one.block) for one in found]
 
     def at_instants(
-        self, matchers: tuple[LabelMatcher, ...], ends: Ints, *, timestamps: bool = False
+        self, selector: VectorSelector, ends: Ints, *, timestamps: bool = False
     ) -> Frame:
         """Return at each step the newest sample that is not too old, of series that have not ended.
 
         With ``timestamps`` the values are the samples' own times, in seconds.
         """
         lookback = self.usage.limits.lookback
-        found = self.select(matchers, int(ends.min()) - lookback, int(ends.max()))
+        found = self.select(selector, int(ends.min()) - lookback, int(ends.max()))
         self.usage.check_samples(sum(len(one.series) for one in found) * len(ends))
         return stacked_frames(
             [_instant_samples(one, ends, lookback, timestamps=timestamps) for one in found],
@@ -257,20 +299,27 @@ def _instant_samples(
     index = np.searchsorted(block.times, ends, side="right") - 1
     place = np.maximum(index, 0)
     values = block.values[:, place]
+    if np.isnan(values).any():
+        return _with_markers(chosen, low, index, timestamps=timestamps)
     present = np.broadcast_to(index >= low, values.shape)
     seconds = np.broadcast_to(block.times[place] / 1000, values.shape)
-    if np.isnan(values).any():
-        values, present, seconds = _with_markers(block, low, index)
     return Frame(chosen.series, seconds if timestamps else values, present)
 
 
-def _with_markers(block: SampleBlock, low: Ints, index: Ints) -> tuple[Floats, Bools, Floats]:
-    """As `_instant_samples`, where some samples are absent or staleness markers."""
-    absent = block.values.view(np.int64) == ABSENT_BITS
+def _with_markers(chosen: SelectedBlock, low: Ints, index: Ints, *, timestamps: bool) -> Frame:
+    """As `_instant_samples`, where some samples are absent, staleness markers or histograms."""
+    block = chosen.block
+    table = has_histogram(block.histograms, block.values.shape)
+    absent = (block.values.view(np.int64) == ABSENT_BITS) & ~table
     places = np.where(absent, -1, np.arange(len(block.times)))
     newest = np.maximum.accumulate(places, axis=1)[:, np.maximum(index, 0)]
     place = np.maximum(newest, 0)
     values = np.take_along_axis(block.values, place, axis=1)
     ended = values.view(np.int64) == STALE_BITS
     present = (index >= low) & (newest >= low) & ~ended
-    return values, present, block.times[place] / 1000
+    if timestamps:
+        return Frame(chosen.series, block.times[place] / 1000, present)
+    if block.histograms is None:
+        return Frame(chosen.series, values, present)
+    found = kept(np.take_along_axis(block.histograms, place, axis=1), present)
+    return Frame(chosen.series, values, present & ~has_histogram(found, present.shape), found)

@@ -43,11 +43,14 @@ class SampleBlock:
     ``times``: t times in milliseconds since the epoch, ascending.
     ``values``: n rows of t values. `STALE_BITS` and `ABSENT_BITS` differ from other NaN only in
     their bits (``values.view(np.int64)``): copies keep the bits, arithmetic does not.
+    ``histograms``: n rows of t `FloatHistogram`, with None for other samples; or None if there are
+    none. Where one is, the value is `ABSENT_BITS`.
     """
 
     labels: Sequence[Mapping[str, str]]
     times: NDArray[np.int64]
     values: NDArray[np.float64]
+    histograms: NDArray[np.object_] | None = None
 
 
 class Source(Protocol):

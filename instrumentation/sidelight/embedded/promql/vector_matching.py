@@ -22,7 +22,9 @@ from sidelight.embedded.promql.frame import (
     format_labels,
     stacked_frames,
 )
+from sidelight.embedded.promql.histogram_operators import with_histogram_results
 from sidelight.embedded.promql.limits import QueryUsage, execution_error
+from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
 from sidelight.embedded.promql.selectors import Index
 
 Rows = Mapping[Hashable, list[int]]
@@ -37,7 +39,13 @@ class _Pairs:
     shared: list[list[int]]
 
 
-def match_and_operate(node: BinaryExpr, left: Frame, right: Frame, usage: QueryUsage) -> Frame:
+def match_and_operate(
+    node: BinaryExpr,
+    left: Frame,
+    right: Frame,
+    usage: QueryUsage,
+    notes: NativeHistogramAnnotations,
+) -> Frame:
     """Apply an arithmetic operator or a comparison to each pair of series that match."""
     matching = node.matching
     swapped = matching.many == "right"
@@ -45,16 +53,29 @@ def match_and_operate(node: BinaryExpr, left: Frame, right: Frame, usage: QueryU
     by = Grouping(matching.on, matching.labels)
     _check_one_side(many, one, by, "left" if swapped else "right")
     pairs = _pairs(many.series, one.series, by, usage, many.present.shape[1])
-    sides = many.values[pairs.many], one.values[pairs.one]
+    sides = _taken(many, pairs.many), _taken(one, pairs.one)
     a, b = reversed(sides) if swapped else sides
-    values, chosen = operate(node.op, a, b, return_bool=node.return_bool)
-    present = many.present[pairs.many] & one.present[pairs.one]
-    if chosen is not None:
-        present &= chosen
-    if matching.many is None:
-        _check_many_side(pairs, present)
     series = _results(many.series, one.series, pairs, node)
-    return Frame(series, values, present).merged_per_step(_NOT_UNIQUE if matching.many else None)
+    made = _operate(node, a, b, series)
+    if a.histograms is not None or b.histograms is not None:
+        made = with_histogram_results(
+            node.op, a, b, made, usage, notes, return_bool=node.return_bool
+        )
+    if matching.many is None:
+        _check_many_side(pairs, made.sampled)
+    return made.merged_per_step(_NOT_UNIQUE if matching.many else None)
+
+
+def _taken(frame: Frame, rows: Index) -> Frame:
+    table = None if frame.histograms is None else frame.histograms[rows]
+    return Frame(frame.series, frame.values[rows], frame.present[rows], table)
+
+
+def _operate(node: BinaryExpr, left: Frame, right: Frame, series: LabelSets) -> Frame:
+    """Operate on pairs of numbers."""
+    values, chosen = operate(node.op, left.values, right.values, return_bool=node.return_bool)
+    present = left.present & right.present
+    return Frame(series, values, present if chosen is None else present & chosen)
 
 
 _NOT_UNIQUE = "multiple matches for labels: grouping labels must ensure unique matches"
@@ -77,8 +98,7 @@ def _check_one_side(many: Frame, one: Frame, by: Grouping, side: str) -> None:
     rows = rows_by_key(one.series, by)
     if len(rows) == len(one.series):
         return
-    both = many.present.any(axis=0) & one.present.any(axis=0)
-    present = one.present & both
+    present = one.sampled & many.sampled.any(axis=0)
     clashes = [_clash(several, present) for several in rows.values() if len(several) > 1]
     found = min((one for one in clashes if one is not None), default=None)
     if found is not None:
@@ -188,7 +208,7 @@ def _has_key(frame: Frame, of: LabelSets, by: Grouping) -> Bools:
     groups = frame.series.grouped(by)
     found = np.zeros((len(groups.series) + 1, frame.present.shape[1]), bool)
     if len(groups.series):
-        found[:-1] = reduce_groups(groups, np.logical_or, frame.present)
+        found[:-1] = reduce_groups(groups, np.logical_or, frame.sampled)
     return found[of.cached(("in", by, frame.series), lambda: _rows(frame.series, of, by))]
 
 

@@ -12,6 +12,7 @@ from sidelight.embedded.promql.limits import QueryError, execution_error
 from sidelight.embedded.rules.definition import RuleDefinition
 from sidelight.embedded.rules.recording import (
     RuleSample,
+    as_number,
     label_key,
     query_samples,
     template_samples,
@@ -46,7 +47,7 @@ class AlertStates:
         """Evaluate the rule; return ALERTS and ALERTS_FOR_STATE. Raises `QueryError`."""
         found: dict[bytes, EvaluatedAlert] = {}
         for labels, value in query_samples(history, self.rule.expr, at):
-            one = self._alert(history, labels, value, at)
+            one = self._alert(history, labels, as_number(value), at)
             if label_key(one.labels) in found:
                 raise execution_error(
                     "vector contains metrics with the same labelset after applying alert labels"

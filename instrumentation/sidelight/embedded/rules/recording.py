@@ -6,11 +6,12 @@ from typing import Any
 
 from sidelight.embedded.history.history import History, HistoryQuerier
 from sidelight.embedded.promql.engine import Scalar, Vector, instant_query
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import QueryLimits, execution_error
 from sidelight.embedded.rules.definition import RuleDefinition
 
 RULE_LIMITS = QueryLimits(samples=5_000_000)
-RuleSample = tuple[dict[str, str], float]
+RuleSample = tuple[dict[str, str], float | FloatHistogram]
 
 
 def query_samples(history: History, text: str, at: int) -> list[RuleSample]:
@@ -21,15 +22,23 @@ def query_samples(history: History, text: str, at: int) -> list[RuleSample]:
         return [({}, found.value)]
     if not isinstance(found, Vector):
         raise execution_error("rule result is not a vector or scalar")
-    pairs = zip(found.labels, found.values.tolist(), strict=True)
-    return [(dict(labels), value) for labels, value in pairs]
+    values = found.values.tolist()
+    table = [None] * len(values) if found.histograms is None else found.histograms.tolist()
+    rows = zip(found.labels, values, table, strict=True)
+    return [(dict(labels), value if one is None else one) for labels, value, one in rows]
 
 
 def template_samples(history: History, text: str, at: int) -> list[dict[str, Any]]:
     """Evaluate a query of a template."""
     return [
-        {"Labels": labels, "Value": value} for labels, value in query_samples(history, text, at)
+        {"Labels": labels, "Value": as_number(value)}
+        for labels, value in query_samples(history, text, at)
     ]
+
+
+def as_number(value: float | FloatHistogram) -> float:
+    """Return the value of a sample for a text or an alert: that of a histogram is 0."""
+    return 0.0 if isinstance(value, FloatHistogram) else value
 
 
 def record_samples(
@@ -41,16 +50,21 @@ def record_samples(
     set of a dropped series is returned, if there is one.
     """
     stream, duplicate = history.stream(key), None
-    step = {}
+    step: dict[int, float] = {}
+    histograms: dict[int, FloatHistogram] = {}
     with history.lock:
         for labels, value in found:
             if history.has_live_elsewhere(stream, label_key(labels)):
                 duplicate = labels
                 continue
             number = history.identify(stream, label_key(labels), labels.copy)
-            if number is not None:
+            if number is None:
+                continue
+            if isinstance(value, FloatHistogram):
+                histograms[number] = value
+            else:
                 step[number] = value
-    history.add(stream, at, step)
+    history.add(stream, at, step, histograms)
     return duplicate
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidelight.embedded.promql.histogram import quantile_by_bisection
+from sidelight.embedded.promql.classic_quantile import quantile_by_bisection
 
 DURATION: Final = "http_server_request_duration_seconds"
 SLOW: Final = "fastapi_slow_requests"

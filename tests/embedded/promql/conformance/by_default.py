@@ -1,4 +1,4 @@
-"""What a Prometheus 3 without feature flags answers to an evaluation of a script.
+"""What a Prometheus 3, with no feature flag but that of native histograms, answers to a script.
 
 Scripts are written for all feature flags, and those of a newer version for its answers.
 """
@@ -10,7 +10,7 @@ from tests.embedded.promql.actual import ask, ask_range
 from tests.embedded.promql.answers import difference
 from tests.embedded.promql.conformance.loaded_series import LoadedSeries
 from tests.embedded.promql.conformance.script import Evaluation
-from tests.embedded.promql.oracle_server import oracle_server, program
+from tests.embedded.promql.oracle_server import NATIVE_HISTOGRAMS, oracle_server, program
 
 
 def answers_as_by_default(one: Evaluation, loaded: LoadedSeries) -> bool:
@@ -20,7 +20,9 @@ def answers_as_by_default(one: Evaluation, loaded: LoadedSeries) -> bool:
         return False
     with (
         TemporaryDirectory() as where,
-        oracle_server(command, loaded.blocks(), Path(where) / "prometheus") as server,
+        oracle_server(
+            command, loaded.blocks(), Path(where) / "prometheus", NATIVE_HISTOGRAMS
+        ) as server,
     ):
         if one.step:
             times = one.start, one.end, one.step

@@ -20,6 +20,7 @@ from sidelight.embedded.promql.engine import (
     instant_query,
     range_query,
 )
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.limits import QueryError
 from sidelight.embedded.promql.storage import STALE_BITS
 from tests.embedded.promql.answers import LabelKey, keyed
@@ -28,7 +29,8 @@ from tests.embedded.promql.conformance.loaded_series import LoadedSeries
 from tests.embedded.promql.conformance.refusals import why_refused
 from tests.embedded.promql.conformance.script import Evaluation
 from tests.embedded.promql.conformance.series_line import Value
-from tests.embedded.promql.series_notation import points
+from tests.embedded.promql.histogram_comparison import same_histogram
+from tests.embedded.promql.series_notation import samples
 
 EPSILON: Final = 1e-6
 """The relative difference that Prometheus's own tests allow."""
@@ -121,6 +123,8 @@ def _of_points(expected: Points, actual: Points) -> str:
 def _same(expected: Value, actual: Value) -> bool:
     if isinstance(expected, float) and isinstance(actual, float):
         return almost_equal(expected, actual)
+    if isinstance(expected, FloatHistogram) and isinstance(actual, FloatHistogram):
+        return same_histogram(expected, actual, almost_equal)
     return False
 
 
@@ -140,14 +144,10 @@ def _expected(one: Evaluation) -> Points:
     }
 
 
-def _points(result: Vector | Matrix) -> Iterator[tuple[tuple[LabelKey, int], float]]:
+def _points(result: Vector | Matrix) -> Iterator[tuple[tuple[LabelKey, int], Value]]:
     for row, labels in enumerate(result.labels):
-        if isinstance(result, Vector):
-            yield (keyed(labels), result.time), float(result.values[row])
-        else:
-            times, values = points(result, row)
-            for time, value in zip(times.tolist(), values.tolist(), strict=True):
-                yield (keyed(labels), time), value
+        for time, value in samples(result, row):
+            yield (keyed(labels), time), value
 
 
 def _of_range(one: Evaluation, loaded: LoadedSeries) -> str:
@@ -156,7 +156,10 @@ def _of_range(one: Evaluation, loaded: LoadedSeries) -> str:
     if alone or _OF_THE_RANGE.search(one.text):
         return ""
     matrix = range_query(one.text, loaded, one.start - MINUTE, one.start + MINUTE, MINUTE)
-    middle = Matrix(matrix.labels, matrix.times[1:2], matrix.values[:, 1:2], matrix.present[:, 1:2])
+    table = None if matrix.histograms is None else matrix.histograms[:, 1:2]
+    middle = Matrix(
+        matrix.labels, matrix.times[1:2], matrix.values[:, 1:2], matrix.present[:, 1:2], table
+    )
     scalar: Points = {(keyed({}), one.start): one.scalar}
     expected = _expected(one) if one.scalar is None else scalar
     found = _of_points(expected, dict(_points(middle)))

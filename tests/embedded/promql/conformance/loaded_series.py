@@ -2,14 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from sidelight.embedded.promql.storage import ABSENT_BITS, LabelMatcher, SampleBlock
+from sidelight.embedded.promql.storage import STALE_BITS, LabelMatcher, SampleBlock
+from tests.embedded.promql.conformance.nhcb import with_custom_bounds
 from tests.embedded.promql.conformance.script import Load
-from tests.embedded.promql.conformance.series_line import Labels, NativeHistogram, SeriesLine
-from tests.embedded.promql.sample_blocks import MemorySource, matched
-
-_PARTS_OF_HISTOGRAM = ("_bucket", "_count", "_sum")
+from tests.embedded.promql.conformance.series_line import Labels, SeriesLine, Value
+from tests.embedded.promql.sample_blocks import MARKER, Cell, MemorySource, bits, block, matched
 
 
 class LoadedSeries:
@@ -19,35 +16,24 @@ class LoadedSeries:
     """
 
     def __init__(self) -> None:
-        self.samples: dict[tuple[tuple[str, str], ...], dict[int, float]] = {}
+        self.samples: dict[tuple[tuple[str, str], ...], dict[int, Value]] = {}
         self.refused: list[tuple[Labels, str]] = []
         self._source: MemorySource | None = None
 
     def add(self, load: Load) -> None:
         """Add the series of a load to those that are there."""
         self._source = None
-        for one in load.series:
+        native = with_custom_bounds(load.series) if load.native_histograms else ()
+        for one in (*load.series, *native):
             self._add(one, load.step)
-            if load.native_histograms:
-                self._add_native(one.labels)
 
     def _add(self, one: SeriesLine, step: int) -> None:
         if one.start_timestamps:
             self.refused.append((one.labels, "start timestamps"))
-        if any(isinstance(value, NativeHistogram) for value in one.values):
-            self.refused.append((one.labels, "native histogram samples"))
         row = self.samples.setdefault(tuple(sorted(one.labels.items())), {})
         for number, value in enumerate(one.values):
-            if isinstance(value, float):
+            if value is not None:
                 row[number * step] = value
-
-    def _add_native(self, labels: Labels) -> None:
-        name = labels.get("__name__", "")
-        for suffix in _PARTS_OF_HISTOGRAM:
-            if name.endswith(suffix):
-                native = {**labels, "__name__": name.removesuffix(suffix)}
-                native.pop("le", None)
-                self.refused.append((native, "native histogram samples"))
 
     def why_refused(self, matchers: Sequence[LabelMatcher]) -> str:
         """Return why the engine can't have the series that a selector selects; "" if it can."""
@@ -62,10 +48,11 @@ class LoadedSeries:
     def blocks(self) -> list[SampleBlock]:
         """Return all samples."""
         times = sorted({time for row in self.samples.values() for time in row})
-        bits = np.full((len(self.samples), len(times)), ABSENT_BITS, np.int64)
-        columns = {time: column for column, time in enumerate(times)}
-        for number, row in enumerate(self.samples.values()):
-            here = [columns[time] for time in row]
-            bits[number, here] = np.array(list(row.values()), float).view(np.int64)
-        labels = [dict(one) for one in self.samples]
-        return [SampleBlock(labels, np.array(times, np.int64), bits.view(np.float64))]
+        rows = {
+            labels: [_cell(row.get(at)) for at in times] for labels, row in self.samples.items()
+        }
+        return [block(times, rows)]
+
+
+def _cell(value: Value) -> Cell:
+    return MARKER if isinstance(value, float) and bits(value) == STALE_BITS else value

@@ -6,15 +6,16 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from sidelight.embedded.promql.float_histogram import FloatHistogram
 from sidelight.embedded.promql.formatting import parse_number
 from sidelight.embedded.promql.quoting import unquote
 from sidelight.embedded.promql.storage import STALE_BITS
+from tests.embedded.promql.histogram_notation import HISTOGRAM_RUN, histogram_run
 
 _STRING: Final = r'"(?:[^"\\]|\\.)*"' + r"|'(?:[^'\\]|\\.)*'|`[^`]*`"
 _SERIES: Final = re.compile(rf"([\w:]*)\s*(?:\{{(?!\{{)((?:[^\"'`}}]|{_STRING})*)\}})?")
 _LABEL: Final = re.compile(rf"\s*(?:({_STRING})|(\w+))\s*(?:=\s*({_STRING}))?\s*(?:,|$)")
-_HISTOGRAM: Final = r"\{\{[^}]*\}\}"
-_ITEM: Final = re.compile(rf"({_HISTOGRAM}(?:[+-]{_HISTOGRAM})?)(?:x([0-9]+))?|(\S+)")
+_ITEM: Final = re.compile(rf"{HISTOGRAM_RUN.pattern}|(\S+)")
 _NUMBER: Final = r"[+-]?(?:[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?|Inf|NaN)"
 _RUN: Final = re.compile(rf"({_NUMBER}|stale)({_NUMBER})?(?:x([0-9]+))?", re.IGNORECASE)
 STALE: Final = float(np.array(STALE_BITS, np.int64).view(np.float64))
@@ -22,13 +23,7 @@ STALE: Final = float(np.array(STALE_BITS, np.int64).view(np.float64))
 Labels = dict[str, str]
 
 
-class NativeHistogram(NamedTuple):
-    """A native histogram, as it is written."""
-
-    text: str
-
-
-Value = float | NativeHistogram | None
+Value = float | FloatHistogram | None
 """None: there is no sample at this time."""
 
 
@@ -72,10 +67,8 @@ def _labels(inside: str) -> Iterator[tuple[str, str]]:
 
 def _values(text: str) -> Iterator[Value]:
     for item in _ITEM.finditer(text):
-        if item[1]:
-            yield from [NativeHistogram(item[1])] * (int(item[2] or 0) + 1)
-        else:
-            yield from _run(item[3])
+        *run, number_run = item.groups(default="")
+        yield from _run(number_run) if number_run else histogram_run(*run)
 
 
 def _run(item: str) -> Iterator[Value]:

@@ -6,26 +6,20 @@ https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quant
 import math
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from sidelight.embedded.promql.formatting import parse_number
-from sidelight.embedded.promql.frame import (
-    METADATA_LABELS,
-    Bools,
-    Floats,
-    Frame,
-    Labels,
-    LabelSets,
-    empty_frame,
+from sidelight.embedded.promql.classic_annotations import ClassicHistogramAnnotations
+from sidelight.embedded.promql.classic_buckets import (
+    BOUND,
+    BucketLayout,
+    bucket_counts,
+    bucket_layout,
 )
-from sidelight.embedded.promql.histogram_annotations import HistogramAnnotations
+from sidelight.embedded.promql.frame import Bools, Floats, Frame, empty_frame
 from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.selectors import Index
 
-BOUND: Final = "le"
 _TINY: Final = 1e-12
 """A relative difference of counts that comes only from floating-point arithmetic."""
 _SMALLEST: Final = sys.float_info.min
@@ -33,22 +27,11 @@ Bucket = tuple[float, float]
 """The upper bound of a bucket, and its cumulative count."""
 
 
-@dataclass(frozen=True)
-class _BucketLayout:
-    """The buckets of all histograms: bounds, ascending, and for each its histograms and rows."""
-
-    series: LabelSets
-    bounds: list[float]
-    rows: list[tuple[Index, Index]]
-    histograms: list[Labels]
-    without_bound: list[int]
-
-
 def histogram_quantiles(
-    q: Floats, frame: Frame, usage: QueryUsage, annotations: HistogramAnnotations
+    q: Floats, frame: Frame, usage: QueryUsage, annotations: ClassicHistogramAnnotations
 ) -> Frame:
     """Return a quantile of each histogram at each step, present where it has any bucket."""
-    layout = frame.series.cached("histograms", lambda: _bucket_layout(frame.series))
+    layout = bucket_layout(frame.series)
     annotations.bad_bounds(frame, layout.without_bound, BOUND)
     shape = len(layout.series), frame.values.shape[1]
     usage.check_samples(shape[0] * shape[1])
@@ -57,11 +40,11 @@ def histogram_quantiles(
     search = _BucketSearch(q, shape)
     for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
         usage.check_time()
-        search.size(bound, *_bucket(frame, histograms, rows, shape))
+        search.size(bound, *bucket_counts(frame, histograms, rows, shape))
     search.begin()
     for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
         usage.check_time()
-        search.bucket(bound, *_bucket(frame, histograms, rows, shape))
+        search.bucket(bound, *bucket_counts(frame, histograms, rows, shape))
     annotations.forced(layout.histograms, search.seen, search.forced & search.known)
     values = search.values()
     _search_nan_counts(q, frame, layout, search, values)
@@ -69,7 +52,7 @@ def histogram_quantiles(
 
 
 def _search_nan_counts(
-    q: Floats, frame: Frame, layout: _BucketLayout, search: "_BucketSearch", values: Floats
+    q: Floats, frame: Frame, layout: BucketLayout, search: "_BucketSearch", values: Floats
 ) -> None:
     """Where a bucket's count is NaN, the result depends on the steps of Prometheus's search."""
     for number, step in zip(*(axis.tolist() for axis in np.nonzero(search.has_nan)), strict=True):
@@ -78,25 +61,13 @@ def _search_nan_counts(
             values[number, step] = quantile_by_bisection(float(q[step]), buckets)
 
 
-def _buckets(frame: Frame, layout: _BucketLayout, number: int, step: int) -> Iterator[Bucket]:
+def _buckets(frame: Frame, layout: BucketLayout, number: int, step: int) -> Iterator[Bucket]:
     """Yield the buckets of one histogram that are present at one step."""
     for bound, (histograms, rows) in zip(layout.bounds, layout.rows, strict=True):
         mine = rows[histograms == number]
         present = mine[frame.present[mine, step]]
         if len(present):
             yield bound, float(frame.values[present, step].sum())
-
-
-def _bucket(
-    frame: Frame, histograms: Index, rows: Index, shape: tuple[int, int]
-) -> tuple[Floats, Bools]:
-    """Return counts and presence of one bound in each histogram; equal bounds are added."""
-    if len(histograms) == shape[0] and (histograms == np.arange(shape[0])).all():
-        return frame.values[rows], frame.present[rows]
-    counts, present = np.zeros(shape), np.zeros(shape, bool)
-    np.add.at(counts, histograms, np.where(frame.present[rows], frame.values[rows], 0.0))
-    np.logical_or.at(present, histograms, frame.present[rows])
-    return counts, present
 
 
 class _BucketSearch:
@@ -184,24 +155,6 @@ def _nearly_equal(a: Floats | float, b: Floats | float) -> Bools:
     whole, difference = np.abs(a) + np.abs(b), np.abs(a - b)
     tiny = (a == 0) | (b == 0) | (whole < _SMALLEST)
     return np.where(tiny, difference < _TINY * _SMALLEST, difference / whole < _TINY)
-
-
-def _bucket_layout(series: LabelSets) -> _BucketLayout:
-    """Histograms of different names are separate, though the result has no metric name."""
-    bounds = [parse_number(labels.get(BOUND, "")) for labels in series.labels]
-    rows = [row for row, bound in enumerate(bounds) if bound is not None]
-    found: dict[tuple[tuple[str, str], ...], int] = {}
-    by_bound: dict[float, list[tuple[int, int]]] = {}
-    for row in rows:
-        key = tuple((k, v) for k, v in series.labels[row].items() if k != BOUND)
-        number = found.setdefault(key, len(found))
-        by_bound.setdefault(bounds[row] or 0.0, []).append((number, row))
-    order = sorted(by_bound)
-    members = [np.array(sorted(by_bound[bound]), np.intp).T for bound in order]
-    sets = [{k: v for k, v in key if k not in METADATA_LABELS} for key in found]
-    without_bound = [row for row, bound in enumerate(bounds) if bound is None]
-    pairs = [(one[0], one[1]) for one in members]
-    return _BucketLayout(LabelSets(sets), order, pairs, list(map(dict, found)), without_bound)
 
 
 def quantile_by_bisection(q: float, buckets: Sequence[Bucket]) -> float:

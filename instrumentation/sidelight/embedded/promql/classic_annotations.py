@@ -1,4 +1,4 @@
-"""What is said about the buckets of histogram_quantile."""
+"""What is said about the buckets of classic histograms."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from sidelight.embedded.promql.frame import METRIC_NAME, Bools, Frame, Labels
 
 
 @dataclass(frozen=True, slots=True)
-class HistogramAnnotations:
+class ClassicHistogramAnnotations:
     """Adds to the annotations of a query; ``at`` is where the buckets begin in its text."""
 
     annotations: Annotations

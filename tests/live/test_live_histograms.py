@@ -13,8 +13,8 @@ from sidelight.doctor.loaded_rules import jobs as measured_jobs
 from sidelight.doctor.scrape_config import scrape_options
 from sidelight.doctor.scrapes import check_scrapes
 from sidelight.doctor.stored_histograms import stored_kinds
-from tests.doctor.histogram_pages import NATIVE_PATH, pages
 from tests.doctor.histogram_table import FEATURES, OPTIONS, TABLES, Job, jobs
+from tests.live.conftest import Serve
 from tests.live.newer import newer
 from tests.live.prometheus import prometheus, query, tool
 from tests.live.servers import eventually
@@ -38,30 +38,36 @@ CASES = [
 PROGRAMS = {"2.42": lambda: tool("prometheus"), "3.5": lambda: newer("prometheus")}
 
 
-def config(rows: Sequence[Job], port: int) -> str:
-    """A job for each row."""
+def config(rows: Sequence[Job], classic: int, native: int) -> str:
+    """A job for each row, which scrapes one of two ports."""
     parts = ["global: {scrape_interval: 3s}", "scrape_configs:"]
     for job in rows:
-        parts += [f"  - job_name: {job.name}", f"    metrics_path: {_path(job)}"]
+        parts.append(f"  - job_name: {job.name}")
         parts += [f"    {OPTIONS[option]}" for option in job.options]
+        port = native if job.native else classic
         parts.append(f'    static_configs: [{{targets: ["127.0.0.1:{port}"]}}]')
     return "\n".join(parts)
 
 
-def _path(job: Job) -> str:
-    return NATIVE_PATH if job.native else "/metrics"
+@pytest.fixture
+def ports(uvicorn: Serve) -> tuple[int, int]:
+    """A service that has served requests, and one with native histograms."""
+    servers = uvicorn(1), uvicorn(1, SIDELIGHT_NATIVE_HISTOGRAMS="1")
+    for server in servers:
+        assert server.ready().get("/items/1")[0] == 200
+    return servers[0].port, servers[1].port
 
 
 @pytest.mark.parametrize(("version", "rows"), CASES)
-def test_what_arrives_and_what_is_said(version: str, rows: list[Job], tmp_path: Path) -> None:
+def test_what_arrives_and_what_is_said(
+    version: str, rows: list[Job], ports: tuple[int, int], tmp_path: Path
+) -> None:
     """Nothing is lost without a finding, and the options foretell what arrives."""
     features = [FEATURES[name] for name in rows[0].features]
     flags = [f"--enable-feature={','.join(features)}"] if features else []
     scraped = [job for job in rows if job.says != "refused"]
-    with (
-        pages() as target,
-        prometheus(config(rows, target), tmp_path, *flags, program=PROGRAMS[version]()) as port,
-    ):
+    program = PROGRAMS[version]()
+    with prometheus(config(rows, *ports), tmp_path, *flags, program=program) as port:
         eventually(lambda: len(query(port, "sidelight_build_info")) == len(scraped))
         url = f"http://127.0.0.1:{port}"
         stored, options, served = (
@@ -83,13 +89,12 @@ def test_what_arrives_and_what_is_said(version: str, rows: list[Job], tmp_path: 
 
 
 @pytest.mark.slow
-def test_victoria_metrics(tmp_path: Path) -> None:
+def test_victoria_metrics(ports: tuple[int, int], tmp_path: Path) -> None:
     """It never asks for protobuf, and has no flags that the doctor could read."""
     job = Job((), (), native=True, kinds=("classic",), says="ok")
     file = tmp_path / "scrape.yml"
-    with pages() as target:
-        file.write_text(config([job], target).replace("3s", "1s"))
-        with victoria_metrics(tmp_path, f"-promscrape.config={file}") as port:
-            eventually(lambda: query(port, "sidelight_build_info"))
-            said = list(check_histograms(f"http://127.0.0.1:{port}", [job.name]))
+    file.write_text(config([job], *ports).replace("3s", "1s"))
+    with victoria_metrics(tmp_path, f"-promscrape.config={file}") as port:
+        eventually(lambda: query(port, "sidelight_build_info"))
+        said = list(check_histograms(f"http://127.0.0.1:{port}", [job.name]))
     assert said == [ok(f"the job {job.name!r} has classic histograms")]
