@@ -15,7 +15,7 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from sidelight.app_metrics.otlp import CUMULATIVE, to_otlp
 from sidelight.contract import METRICS, Metric
-from sidelight.export.otlp_points import SeriesPoints, points_of
+from sidelight.export.otlp_points import Series, SeriesPoints, points_of
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.otlp.names import otel_name
 from sidelight.otlp.points import Times
@@ -82,7 +82,7 @@ def _own_metrics(
     snapshot: Snapshot, left_out: int, times: Times, *, exponential: bool
 ) -> Iterator[otel.Metric]:
     """Metrics of the contract, in its order."""
-    by_name: dict[str, list[tuple[SeriesKey, tuple[int, ...]]]] = {}
+    by_name: dict[str, Series] = {}
     for key, values in snapshot.sums.items():
         by_name.setdefault(key.family.name, []).append((key, values))
     if left_out:
@@ -94,11 +94,7 @@ def _own_metrics(
 
 
 def _metric(
-    metric: Metric,
-    series: list[tuple[SeriesKey, tuple[int, ...]]],
-    points: SeriesPoints,
-    *,
-    exponential: bool,
+    metric: Metric, series: Series, points: SeriesPoints, *, exponential: bool
 ) -> otel.Metric:
     name, unit, up_down = otel_name(metric)
     data: otel.DataT

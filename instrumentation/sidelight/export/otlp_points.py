@@ -1,6 +1,5 @@
 """The series of a snapshot as data points of OpenTelemetry."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from opentelemetry.sdk.metrics import Exemplar
@@ -12,7 +11,7 @@ from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.otlp.names import attributes
 from sidelight.otlp.points import Times, exemplar, exponential_histogram, histogram, number
 
-Series = Iterable[tuple[SeriesKey, tuple[int, ...]]]
+Series = list[tuple[SeriesKey, tuple[int, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
