@@ -13,13 +13,15 @@ from starlette.responses import Response
 
 from sidelight import SidelightMiddleware
 from sidelight.asgi import request_waits
-from sidelight.asgi.wait_place import wait_place
+from sidelight.asgi.seen_waits import SeenWaits
+from sidelight.asgi.wait_place import OTHER_WAIT, wait_place
 from tests.asgi.driver import Answer, Page, ask
 from tests.asgi.looks import SECONDS, Looks
 
 WAITS = "fastapi_request_wait_seconds_total"
 LOOKS = 3
 SECRET = "s3cret-value"
+START = 1_000
 
 
 class Held:
@@ -169,6 +171,15 @@ def test_a_slow_request_says_where_it_waited(
     assert facts["waited"] == pytest.approx(LOOKS * SECONDS)
     assert facts["waited_at"].startswith("test_request_waits.py:") or "/" in facts["waited_at"]
     assert facts["waited_at"].endswith(f" in {PLACE}.event, awaiting asyncio.Event.wait")
+
+
+def test_a_request_waited_for_no_longer_than_it_is_old() -> None:
+    """The look before the first one at a request may be older than the request."""
+    seen = SeenWaits()
+    for age in (40, 140):
+        seen.keep({START}, 100)
+        seen.add(START, OTHER_WAIT, age)
+    assert seen.longest(START) == (str(OTHER_WAIT), 140)
 
 
 def test_a_look_that_takes_long_sees_a_sample_for_all(

@@ -39,6 +39,8 @@ class Fault(NamedTuple):
     """The exception that it names; none where the cause has none."""
     labels: Labels = of_service
     """What else it names."""
+    text: str = ""
+    """What its sentences say too."""
 
     @property
     def severity(self) -> str:
@@ -66,4 +68,5 @@ class Fault(NamedTuple):
             and self.exception in {None, cause["exception"]}
             and (not self.function or (cause["code"] or {}).get("function") == function)
             and labels.items() <= cause["labels"].items()
+            and self.text in cause["summary"]
         )

@@ -6,7 +6,7 @@ from tests.drill import of_processes, of_resources, of_routes
 from tests.drill.fault import Fault, of_instance
 from tests.drill.of_resources import POOL, STOCK
 from tests.drill.of_routes import DELIVERIES, IMAGES, PLACE
-from tests.drill.stack import Stack
+from tests.drill.stack import MEMORY_LIMIT, Stack
 
 
 def _of_pool(stack: Stack) -> Mapping[str, str]:
@@ -110,6 +110,7 @@ FAULTS = (
         during=of_resources.memory,
         kind="memory",
         labels=of_instance,
+        text=f" {MEMORY_LIMIT >> 20} MiB",
     ),
     Fault(
         claim="traffic stopped",

@@ -82,7 +82,7 @@ def memory(stack: Stack, _: Crowd) -> Iterator[Names]:
         return heard.labels["instance"] == stack.instance and growth
 
     try:
-        with asking(stack.port, "GET", "/thumbnails/kite", 4, 4):
+        with asking(stack.port, "GET", "/thumbnails/kite", 4, 8):
             yield named
     finally:
         roll(stack.service, WORKERS)

@@ -26,6 +26,8 @@ from starlette.responses import Response
 from sidelight import SidelightMiddleware
 
 POSTGRES, REDIS = os.environ.get("POSTGRES", ""), os.environ.get("REDIS", "")
+LONGEST = 3600
+"""Seconds: no wait ends by itself, however slow the machine is."""
 released = asyncio.Event()
 released_threads = threading.Event()
 kept = asyncio.Lock()
@@ -33,12 +35,16 @@ lock = asyncio.Lock()
 few = asyncio.Semaphore(1)
 full: asyncio.Queue[int] = asyncio.Queue(1)
 one_thread = ThreadPoolExecutor(1)
-client = httpx.AsyncClient(timeout=60)
+client = httpx.AsyncClient(timeout=LONGEST)
 engine = create_async_engine(
-    "sqlite+aiosqlite://", poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0
+    "sqlite+aiosqlite://",
+    poolclass=AsyncAdaptedQueuePool,
+    pool_size=1,
+    max_overflow=0,
+    pool_timeout=LONGEST,
 )
 blocking = redis.asyncio.BlockingConnectionPool.from_url(
-    f"unix://{REDIS}", max_connections=1, timeout=60
+    f"unix://{REDIS}", max_connections=1, timeout=LONGEST
 )
 cache = redis.asyncio.Redis(connection_pool=blocking)
 

@@ -98,6 +98,22 @@ def test_a_held_loop_is_one_cause() -> None:
     )
 
 
+def test_the_services_alert_is_not_that_of_a_route_with_its_own() -> None:
+    """A ticket of a route is about that route; the service's page is about the held loop."""
+    labels = {"http_route": "/checkout", "http_request_method": "POST"}
+    ticket = alert("LatencyErrorBudgetBurn", "warning", slo="latency", **labels)
+    rows = {
+        **HELD,
+        "time_by_route": [(route("/items"), 39.0), (route("/checkout", "POST"), 1.0)],
+        "requests_by_route": [(route("/items"), 10.0), (route("/checkout", "POST"), 4.0)],
+    }
+    first, second = report(Canned(rows, BEFORE, [ticket, BURN])).to_dict()["causes"]
+    assert (first["kind"], first["route"]) == ("event_loop", "/image")
+    assert [one["severity"] for one in first["alerts"]] == ["critical"]
+    assert (second["kind"], second["route"]) == ("slow", "/checkout")
+    assert [one["severity"] for one in second["alerts"]] == ["warning"]
+
+
 def test_a_held_loop_without_a_line_says_so() -> None:
     """Where no metric has the line, it is unknown."""
     found = report(Canned(HELD, BEFORE, [BURN]))

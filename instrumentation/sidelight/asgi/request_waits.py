@@ -133,7 +133,7 @@ class RequestWaits:
                     if old:
                         tree = AwaitTree(request.awaitable)
                         place = wait_place(tree, request.scope.get("endpoint"))
-                        self._seen.add(request.start, place)
+                        self._seen.add(request.start, place, now - request.start)
                         self._phases.add(request.start, phase_of(tree), now, passed)
                         yield Look(task, route, request.start, place)
             except Exception:  # noqa: BLE001 as `guarded`; the other tasks are examined

@@ -19,10 +19,10 @@ class SeenWaits:
         for start in self._times.keys() - starts:
             del self._times[start], self._last[start]
 
-    def add(self, start: int, place: WaitPlace) -> None:
-        """A request is at a place: count the time since it was seen last."""
+    def add(self, start: int, place: WaitPlace, age: int) -> None:
+        """A request of an age is at a place: count the time since it was seen last."""
         times = self._times.setdefault(start, {})
-        since = self._last.get(start, self._now - self._passed)
+        since = self._last.get(start, self._now - min(self._passed, age))
         times[place] = times.get(place, 0) + self._now - since
         self._last[start] = self._now
 

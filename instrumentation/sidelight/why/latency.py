@@ -43,14 +43,15 @@ def _routes(answers: Answers, spent: Sample, active: Sequence[CurrentAlert]) -> 
     rows = answers.now("time_by_route", spent.labels)
     added = {id(row): _added(answers, row) for row in rows}
     whole = sum(added.values())
-    named = [row for row in rows if any(not contradicts(a.labels, row.labels) for a in of_routes)]
+    slower: list[Sample] = []
     if (of_service or not active) and queued_share(answers, spent.labels) < WAITS:
         most = sorted(rows, key=lambda row: -added[id(row)])[:MOST]
-        named += [r for r in most if added[id(r)] >= LEAST * whole > 0 and r not in named]
-    for row in named:
+        slower = [row for row in most if added[id(row)] >= LEAST * whole > 0]
+    named = [row for row in rows if any(not contradicts(a.labels, row.labels) for a in of_routes)]
+    for row in [*named, *(row for row in slower if row not in named)]:
         if not _waits_for_loop(answers, row):
             own = tuple(one for one in of_routes if not contradicts(one.labels, row.labels))
-            yield _cause(answers, row, spent.value, own + of_service)
+            yield _cause(answers, row, spent.value, own + (of_service if row in slower else ()))
 
 
 def _added(answers: Answers, row: Sample) -> float:
