@@ -10,10 +10,10 @@ from tests.live.conftest import Serve
 from tests.live.counting import CALLS, Load, RouteStatus, ask, check_counted, counted, settle
 from tests.live.killing import kill_under_load
 from tests.live.newer import newer
-from tests.live.prometheus import prometheus
+from tests.live.prometheus import prometheus, query
 from tests.live.prometheus_counts import Counts
 from tests.live.servers import Server, eventually, roll
-from tests.live.shape_job import Job
+from tests.live.shape_job import NAME, Job
 from tests.live.sidecars import Sidecar
 
 pytestmark = [pytest.mark.live, pytest.mark.newest, pytest.mark.slow]
@@ -74,3 +74,22 @@ def test_another_service_on_the_same_directory(uvicorn: Serve, store: Path, tmp_
             eventually_has(port, expected)
             server.stop()
         eventually_has(port, expected)
+
+
+def test_a_service_that_begins_anew(uvicorn: Serve, tmp_path: Path) -> None:
+    """Restarted without a directory, each series has one reset, and rises by its new requests."""
+    before = uvicorn(WORKERS, **NATIVE).ready()
+    first = ask(before, dict.fromkeys(CALLS, 5))
+    with scraping(before, tmp_path) as port:
+        eventually_has(port, first)
+        before.stop()
+        after = uvicorn(WORKERS, "service:app", "--port", str(before.port), **NATIVE)
+        after.port = before.port
+        expected = ask(after.ready(), dict.fromkeys(CALLS, 2))
+        for each in (Counts(port), Counts(port, native=True)):
+            eventually(lambda each=each: each.latest() == expected)  # type: ignore[misc]
+            series = each.series()
+            for asked, requests in expected.items():
+                assert each.increase(series[asked], asked) == pytest.approx(requests, rel=0.01)
+        (fell,) = query(port, f'sum(resets({NAME}{{http_route!="/pid"}}[1h]))')
+        assert fell["value"][1] == str(len(CALLS))
