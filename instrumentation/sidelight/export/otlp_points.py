@@ -58,10 +58,10 @@ class SeriesPoints:
                 native.zero_count,
                 native.buckets,
                 self._times(key),
-                total=native.sum,
+                total=total / metric.divisor,
                 exemplars=self.exemplars.get(key, ()),
             )
-            for key, _ in series
+            for key, (total, *_) in series
             if (native := native_histogram(self.snapshot, key))
         ]
 
