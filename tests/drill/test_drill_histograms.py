@@ -11,7 +11,7 @@ from tests.drill.crowd import Crowd, slow
 from tests.drill.drilling import drill
 from tests.drill.fault import Fault
 from tests.drill.faults import FAULTS
-from tests.drill.stack import AGAIN, Stack, stack
+from tests.drill.stack import AGAIN, SETTINGS, Stack, stack
 from tests.live.newer import newer
 from tests.live.prometheus import prometheus
 
@@ -30,6 +30,7 @@ HISTOGRAM = "http_server_request_duration_seconds"
 class NativeOnly(Stack):
     """A Prometheus 3 that stores the native histograms alone."""
 
+    text = f"native_histograms = true\n{SETTINGS}"
     options: ClassVar[str] = ""
     stored: ClassVar = {HISTOGRAM}
 
@@ -52,18 +53,18 @@ class Both(NativeOnly):
 class Converted(NativeOnly):
     """It converts the classic ones to native ones with custom buckets, and has no others."""
 
+    text = SETTINGS
     options = "    convert_classic_histograms_to_nhcb: true\n"
 
 
-@pytest.mark.parametrize(("kind", "native"), [(NativeOnly, "1"), (Both, "1"), (Converted, "0")])
+@pytest.mark.parametrize("kind", [NativeOnly, Both, Converted])
 def test_errors_then_latency(
-    kind: type[NativeOnly], native: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[NativeOnly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Errors, then latency, on a route page once and resolve.
 
     `sidelight why` is not asked: it reads classic histograms.
     """
-    monkeypatch.setenv("SIDELIGHT_NATIVE_HISTOGRAMS", native)
     monkeypatch.setattr(Fault, "explained", lambda *_: {"summary": "by nobody"})
     faults = {fault.claim: fault for fault in FAULTS}
     with stack(tmp_path, SCALE, kind) as found, Crowd(found.port, pace=slow) as crowd:
