@@ -6,6 +6,7 @@ and 0 where they are not known; ``created`` is when a series was 0.
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from itertools import starmap
 from typing import NamedTuple
 
 from sidelight.protobuf_wire import (
@@ -143,8 +144,14 @@ def native_buckets(native: NativeBuckets) -> bytes:
     """
     spans = native.spans or ((0, 0),)
     parts = signed(5, native.schema), double(6, native.zero_threshold), whole(7, native.zero_count)
-    pairs = [message(12, signed(1, offset) + whole(2, length)) for offset, length in spans]
-    return b"".join([*parts, *pairs, optional(13, b"".join(map(zigzag, native.deltas)))])
+    return b"".join(
+        [*parts, *starmap(_span, spans), optional(13, b"".join(map(zigzag, native.deltas)))]
+    )
+
+
+@lru_cache(maxsize=1024)
+def _span(offset: int, length: int) -> bytes:
+    return message(12, signed(1, offset) + whole(2, length))
 
 
 @lru_cache(maxsize=256)

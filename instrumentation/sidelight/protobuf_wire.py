@@ -4,6 +4,7 @@ Each field that is written here has a number below 16, so its key is one byte.
 """
 
 import struct
+from functools import lru_cache
 
 MAX_UINT64 = (1 << 64) - 1
 _MORE = 1 << 7
@@ -28,6 +29,7 @@ def varint(value: int) -> bytes:
     return bytes(digits)
 
 
+@lru_cache(maxsize=4096)
 def zigzag(value: int) -> bytes:
     """A whole number of the types sint32 and sint64: small negative ones are short too."""
     return varint(2 * value if value >= 0 else -2 * value - 1)

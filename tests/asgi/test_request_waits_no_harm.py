@@ -16,6 +16,7 @@ import pytest
 from fastapi import FastAPI
 
 from sidelight import SidelightMiddleware
+from sidelight.asgi import request_tasks
 from sidelight.asgi.wait_place import wait_place
 from sidelight.runtime import await_tree
 from sidelight.runtime.await_chain import chain
@@ -148,6 +149,15 @@ def test_a_task_may_begin_at_once(looks: Looks) -> None:
         return await asyncio.create_task(seen(looks, of_a_leaf))
 
     assert lines(asyncio.run(inside())) == LEAF
+
+
+@pytest.mark.parametrize("listed", [request_tasks._weak_tasks, lambda: None])
+def test_tasks_are_found_as_each_python_lists_them(
+    looks: Looks, monkeypatch: pytest.MonkeyPatch, listed: Callable[[], list[Any] | None]
+) -> None:
+    """By references that are at hand, and as from Python 3.14 on, by a list that asyncio makes."""
+    monkeypatch.setattr(request_tasks, "_weak_tasks", listed)
+    assert lines(asyncio.run(seen(looks, of_a_leaf))) == LEAF
 
 
 def test_a_library_may_put_tasks_of_python_in_place(

@@ -8,7 +8,7 @@ from tests.drill.inbox import PAGES, Heard
 from tests.drill.stack import Stack
 from tests.live.servers import eventually
 
-MOST = 120.0
+MOST = 240.0
 """Seconds to wait for an alert, or for its end: on a loaded machine, much more than it takes."""
 
 

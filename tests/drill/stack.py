@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml  # type: ignore[import-untyped]
 
@@ -17,7 +17,7 @@ from tests.deploy.artefacts import DEPLOY, ROOT, load
 from tests.drill.inbox import Inbox, listening
 from tests.live.counting import settle
 from tests.live.prometheus import prometheus, query, started, tool
-from tests.live.servers import PATIENCE, Server, eventually, free_port
+from tests.live.servers import PATIENCE, Server, eventually, free_port, of_uvicorn
 from tests.live.sidecars import SIDELIGHT, Sidecar
 from tests.runtime.control_group_files import MOUNTED_V2, write
 
@@ -54,13 +54,16 @@ WAIT, AGAIN = "1s", "2s"
 class Stack:
     """The service with its sidecar, Prometheus, Alertmanager, and the webhook it tells."""
 
+    text: ClassVar = SETTINGS
+    """Of the file of settings."""
+
     def __init__(self, where: Path, scale: Fraction, inbox: Inbox, parts: ExitStack) -> None:
         self.where, self.scale, self.inbox, self._parts = where, scale, inbox, parts
         self.store = where / "store"
         write(where / "system", "0::/shop", MOUNTED_V2, {"shop/memory.max": MEMORY_LIMIT})
         self.port, self.alertmanager = free_port(), free_port()
         self.settings = where / "sidelight.toml"
-        self.settings.write_text(SETTINGS)
+        self.settings.write_text(self.text)
         self.service = self.serve()
         self.sidecar = parts.enter_context(Sidecar(self.store, where))
         self._start_alertmanager()
@@ -81,7 +84,7 @@ class Stack:
         service = Server(
             (
                 *("uvicorn", "tests.drill.service:app", "--app-dir", str(ROOT)),
-                *("--port", str(port), "--workers", str(WORKERS), "--log-level", "critical"),
+                *("--port", str(port), *of_uvicorn(WORKERS), "--log-level", "critical"),
             ),
             {"SIDELIGHT_DIR": str(store)},
             self.where,

@@ -81,7 +81,14 @@ def page_of(snapshot: Snapshot) -> Page:
     return Page(b"".join(render(snapshot, ExpositionFormat.TEXT)).decode())
 
 
-def data_of(snapshot: Snapshot, now_ns: int | None = None, about: ServiceInfo | None = None) -> Any:
+def data_of(
+    snapshot: Snapshot,
+    now_ns: int | None = None,
+    about: ServiceInfo | None = None,
+    *,
+    exponential: bool = False,
+) -> Any:
     """The OpenTelemetry data of a snapshot."""
     found = resource(about or ServiceInfo(service_name="shop"))
-    return metrics_data(snapshot, found, time.time_ns() if now_ns is None else now_ns)
+    now = time.time_ns() if now_ns is None else now_ns
+    return metrics_data(snapshot, found, now, exponential=exponential)

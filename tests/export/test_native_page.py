@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidelight.contract import DURATION, DURATION_BUCKETS, METRICS
+from sidelight.contract import DURATION, DURATION_BUCKETS, METRICS, NANOSECONDS
 from sidelight.export import protobuf
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.directory import Directory
@@ -63,8 +63,10 @@ def test_native_buckets_are_those_of_the_store(where: Directory) -> None:
     wanted = expected(OBSERVED)
     assert (found.schema, found.zero_threshold, found.zero_count) == (3, 2.0**-13, 1)
     assert counts(found) == dict(wanted.buckets)
+    spans = [(span.offset, span.length) for span in found.positive_span]
+    assert spans == [(-64, 20), (18, 1), (146, 1)]
     assert Counter(counts(found)).total() + found.zero_count == len(OBSERVED)
-    assert (found.sample_count, found.sample_sum) == (wanted.count, wanted.sum)
+    assert (found.sample_count, found.sample_sum) == (len(OBSERVED), sum(OBSERVED) / NANOSECONDS)
     plain = decoded(snapshot, DURATION.name, native=False)
     assert [*found.bucket] == [*plain.bucket]
     assert not plain.positive_span

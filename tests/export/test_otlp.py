@@ -17,6 +17,7 @@ from sidelight.contract import METRICS
 from sidelight.export.snapshot import SeriesKey, Snapshot
 from sidelight.otlp.exporter import OtlpExporter
 from sidelight.otlp.names import CONVENTIONS, otel_name
+from sidelight.otlp.names import attributes as otel_attributes
 from sidelight.store.reader import StoredExemplar
 from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
@@ -94,8 +95,17 @@ def test_a_real_service_alone(send: Send) -> None:
 
 
 def test_kinds_units_descriptions_and_times(send: Send, used: Snapshot) -> None:
-    """Each metric has its kind, unit and help; sums are cumulative from the store's start."""
+    """Each metric has its kind, unit and help; sums are cumulative, each from its own start."""
     now = time.time_ns()
+    starts = {
+        (otel_name(metric).name, frozenset(otel_attributes(metric.labels, key.labels).items())): (
+            used.created.get(key, used.started)
+        )
+        for key in used.sums
+        for metric in [METRICS[key.family.name]]
+    }
+    assert len({*used.created.values()}) > 1
+    assert min(starts.values()) == used.started > 1.7e18
     received = send(used, now_ns=now).metrics
     assert len(received) == len(METRICS) - 1
     for metric in METRICS.values():
@@ -113,7 +123,8 @@ def test_kinds_units_descriptions_and_times(send: Send, used: Snapshot) -> None:
         for point in points(found):
             assert point.time_unix_nano == now
             if found.WhichOneof("data") != "gauge":
-                assert point.start_time_unix_nano == used.started > 1.7e18
+                series = found.name, frozenset(attributes(point).items())
+                assert point.start_time_unix_nano == starts[series]
                 data = getattr(found, found.WhichOneof("data"))
                 assert data.aggregation_temporality == CUMULATIVE
 
@@ -281,17 +292,17 @@ def test_numbers_of_a_hostile_file(send: Send) -> None:
 
 
 def test_a_restart(send: Send, tmp_path: Path) -> None:
-    """A service that is started again goes on counting, from the same start."""
+    """A service that is started again goes on counting, each series from the same start."""
     starts, counts = [], []
     for _ in range(2):
         app = service(directory=tmp_path / "store")
         use(app)
         found = points(send(snapshot_of(app)).metrics["http.server.request.duration"])
-        starts.append({point.start_time_unix_nano for point in found})
+        starts.append({str(attributes(each)): each.start_time_unix_nano for each in found})
         counts.append(sum(point.count for point in found))
         app.lifecycle.close()
     assert starts[0] == starts[1]
-    assert len(starts[0]) == 1
+    assert len(set(starts[0].values())) == 6
     assert counts == [6, 12]
 
 

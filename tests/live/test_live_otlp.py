@@ -11,6 +11,7 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
 from tests.live.conftest import Serve
 from tests.live.counting import CALLS, ask, settle
 from tests.live.otlp_receiver import Received, Receiver, attributes, down
+from tests.live.otlp_receiver import points as points_of
 from tests.live.servers import Server, eventually
 from tests.live.sidecars import Sidecar, fetch, run
 
@@ -18,11 +19,23 @@ pytestmark = pytest.mark.live
 
 DURATION = "http.server.request.duration"
 SOON = {"OTEL_METRIC_EXPORT_INTERVAL": "300"}
+EXPONENTIAL = {
+    "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION": "base2_exponential_bucket_histogram"
+}
 
 
 def points(received: Received) -> list[Any]:
     """Those of the durations."""
-    return list(received.metrics[DURATION].histogram.data_points)
+    return list(points_of(received.metrics[DURATION]))
+
+
+def starts(received: Received) -> dict[frozenset[tuple[str, Any]], int]:
+    """When each series of durations that counted anything started."""
+    return {
+        frozenset(attributes(point).items()): point.start_time_unix_nano
+        for point in points(received)
+        if point.count
+    }
 
 
 def counts(received: Received) -> Counter[tuple[str, str]]:
@@ -47,14 +60,14 @@ def asked(server: Server, times: int) -> Counter[tuple[str, str]]:
 def test_a_collector_gets_the_counts_over_every_restart(
     uvicorn: Serve, store: Path, tmp_path: Path
 ) -> None:
-    """Totals and their start stay, whether service, sidecar or collector restart or die."""
+    """Totals and their starts stay, whether service, sidecar or collector restart or die."""
     with Receiver() as collector:
         server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
         expected = asked(server, 3)
         with Sidecar(store, tmp_path, "--otlp", collector.url, **SOON) as sidecar:
             settle(sidecar, 2)
             eventually(lambda: collector.arrived and counts(collector.arrived[-1]) == expected)
-            (began,) = {point.start_time_unix_nano for point in points(collector.arrived[-1])}
+            began = starts(collector.arrived[-1])
             server.kill(server.workers()[0])
             expected += asked(server.ready(), 2)
             eventually(lambda: counts(collector.arrived[-1]) == expected)
@@ -79,7 +92,8 @@ def test_a_collector_gets_the_counts_over_every_restart(
             eventually(
                 lambda: len(collector.arrived) > seen and counts(collector.arrived[-1]) == expected
             )
-        assert {point.start_time_unix_nano for point in points(collector.arrived[-1])} == {began}
+        assert len(set(began.values())) > 1
+        assert began.items() <= starts(collector.arrived[-1]).items()
         (resource,) = {str(r.resource["service.instance.id"]) for r in collector.arrived}
         assert resource
 
@@ -97,6 +111,35 @@ def test_the_last_counts_are_sent_at_the_end(uvicorn: Serve, store: Path, tmp_pa
         (received,) = collector.arrived
         assert counts(received) == expected
         assert received.resource["service.name"] == "shop"
+
+
+def test_durations_are_exponential_where_the_variable_says_so(
+    uvicorn: Serve, store: Path, tmp_path: Path
+) -> None:
+    """Then the sidecar sends the requests of all workers in exponential histograms."""
+    with Receiver() as collector:
+        server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
+        expected = asked(server, 2)
+        with Sidecar(store, tmp_path, "--otlp", collector.url, **SOON, **EXPONENTIAL) as sidecar:
+            settle(sidecar, 2)
+            eventually(lambda: collector.arrived and counts(collector.arrived[-1]) == expected)
+        received = collector.arrived[-1]
+        kinds = {name: metric.WhichOneof("data") for name, metric in received.metrics.items()}
+        assert kinds[DURATION] == "exponential_histogram"
+        assert kinds["http.server.response.body.size"] == "histogram"
+        for point in points(received):
+            assert point.count == point.zero_count + sum(point.positive.bucket_counts)
+            assert (point.scale, point.zero_threshold) == (3, 2.0**-13)
+
+
+def test_an_unknown_aggregation_is_refused(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sidecar does not start, and says which variable, what was given, and one that works."""
+    (name,) = EXPONENTIAL
+    monkeypatch.setenv(name, "exponential")
+    done = run("--directory", str(store), "--otlp", "http://127.0.0.1:9", "--listen", "127.0.0.1:0")
+    assert done.returncode == 1
+    assert f"{name}='exponential'" in done.stderr
+    assert f"for example {name}={EXPONENTIAL[name]}" in done.stderr
 
 
 def test_a_wrong_address_is_refused(store: Path) -> None:

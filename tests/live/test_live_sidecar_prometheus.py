@@ -1,23 +1,14 @@
 """A real Prometheus scrapes the sidecar, with a token, while the service is restarted."""
 
-from collections import Counter
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import (
-    CALLS,
-    DURATION_COUNT,
-    Load,
-    RouteStatus,
-    ask,
-    check_counted,
-    counted,
-    settle,
-)
-from tests.live.prometheus import prometheus, query, request_of, tool
+from tests.live.counting import CALLS, Load, ask, check_counted, counted, settle
+from tests.live.prometheus import prometheus, query, tool
+from tests.live.prometheus_counts import Counts
 from tests.live.servers import eventually, roll
 from tests.live.sidecars import Sidecar
 
@@ -41,53 +32,6 @@ def scraping(sidecar: Sidecar, token: Path, where: Path) -> AbstractContextManag
     return prometheus(CONFIG.format(port=sidecar.port, token=token), where)
 
 
-def series(port: int) -> dict[RouteStatus, list[tuple[float, float]]]:
-    """Every count Prometheus has had, with its time, by method, route and status."""
-    found = {}
-    for row in query(port, f"{DURATION_COUNT}[30m]"):
-        values = [(float(when), float(count)) for when, count in row["values"]]
-        found[request_of(row["metric"])] = values
-    return found
-
-
-def latest(port: int) -> Counter[RouteStatus]:
-    """The newest count of each."""
-    last = {each: int(values[-1][1]) for each, values in series(port).items()}
-    return Counter({each: count for each, count in last.items() if each.route != "/pid"})
-
-
-def increase(port: int, values: list[tuple[float, float]], asked: RouteStatus) -> float:
-    """Prometheus's own answer for exactly the time between the first value and the last."""
-    first, last = values[0][0], values[-1][0]
-    labels = (
-        f'http_request_method="{asked.method}", http_route="{asked.route}", '
-        f'http_response_status_code="{asked.status}"'
-    )
-    window = round((last - first) * 1000) + 1
-    expression = f"sum(increase({DURATION_COUNT}{{{labels}}}[{window}ms] @ {last:.3f}))"
-    [row] = query(port, expression)
-    return float(row["value"][1])
-
-
-def check_agrees(port: int, first: Counter[RouteStatus], loads: list[Load]) -> None:
-    """What Prometheus says it rose by is what clients counted, within 1 %."""
-    clients = sum((load.answered for load in loads), Counter[RouteStatus]())
-    cut = sum((load.cut for load in loads), Counter[RouteStatus]())
-    total = 0.0
-    for asked, values in series(port).items():
-        if asked.route == "/pid":
-            continue
-        since = [(when, count) for when, count in values if count >= first[asked]]
-        counts = [count for _, count in values]
-        assert counts == sorted(counts), f"{asked} fell"
-        rose = increase(port, since, asked)
-        total += rose
-        low, high = clients[asked], clients[asked] + cut[asked]
-        assert low * 0.99 <= rose <= high * 1.01, (asked, low, rose, high)
-    print(f"\nclients counted {clients.total()} (and {cut.total()} cut), it rose by {total}")  # noqa: T201
-    assert clients.total() * 0.99 <= total <= (clients + cut).total() * 1.01
-
-
 def test_increase_through_rolling_restarts(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
     """Through 3 rolling restarts under load ``increase()`` is what clients counted, with no dip."""
     tool("prometheus")
@@ -100,7 +44,7 @@ def test_increase_through_rolling_restarts(uvicorn: Serve, store: Path, tmp_path
         scraping(sidecar, token, tmp_path) as port,
     ):
         first = ask(server, dict.fromkeys(CALLS, 1))
-        eventually(lambda: latest(port) == first)
+        eventually(lambda: Counts(port).latest() == first)
         with Load(server, 4) as load:
             for _ in range(3):
                 seen = load.total
@@ -110,8 +54,8 @@ def test_increase_through_rolling_restarts(uvicorn: Serve, store: Path, tmp_path
             eventually(lambda: load.total > 600)
         check_counted([load], counted(sidecar) - first)
         expected = counted(sidecar)
-        eventually(lambda: latest(port) == expected)
-        check_agrees(port, first, [load])
+        eventually(lambda: Counts(port).latest() == expected)
+        Counts(port).check_agrees(first, [load])
 
 
 def test_a_new_server_beside_the_old_one(uvicorn: Serve, store: Path, tmp_path: Path) -> None:
@@ -126,7 +70,7 @@ def test_a_new_server_beside_the_old_one(uvicorn: Serve, store: Path, tmp_path: 
     ):
         old, loads = uvicorn(2, SIDELIGHT_DIR=str(store)).ready(), []
         first = ask(old, dict.fromkeys(CALLS, 1))
-        eventually(lambda: latest(port) == first)
+        eventually(lambda: Counts(port).latest() == first)
         for _ in range(2):
             with Load(old, 4) as load:
                 loads.append(load)
@@ -138,8 +82,8 @@ def test_a_new_server_beside_the_old_one(uvicorn: Serve, store: Path, tmp_path: 
         settle(sidecar, 2)
         check_counted(loads, counted(sidecar) - first)
         expected = counted(sidecar)
-        eventually(lambda: latest(port) == expected)
-        check_agrees(port, first, loads)
+        eventually(lambda: Counts(port).latest() == expected)
+        Counts(port).check_agrees(first, loads)
 
 
 def test_a_wrong_token_is_seen_by_prometheus(store: Path, tmp_path: Path) -> None:

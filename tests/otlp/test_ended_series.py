@@ -21,11 +21,13 @@ MILLISECOND = 1_000_000
 OPEN = StoredFamily("fastapi_active_requests", "gauge", ())
 SLOW = StoredFamily("fastapi_slow_requests_total", "counter", ())
 SIZES = StoredFamily("http_server_request_body_size_bytes", "histogram", (10.0,))
+DURATIONS = StoredFamily("http_server_request_duration_seconds", "histogram", (0.1,), native=True)
 
 A = SeriesKey(OPEN, ("/a",))
 B = SeriesKey(OPEN, ("/b",))
 COUNT = SeriesKey(SLOW, ("GET", "/a"))
 SIZE = SeriesKey(SIZES, ("GET", "/a"))
+DURATION = SeriesKey(DURATIONS, ("GET", "/a"))
 Point = tuple[str, tuple[str, ...], int, bool]
 """A metric's name, the values of its attributes, milliseconds since ``NOW``, whether it ends."""
 
@@ -33,14 +35,16 @@ Point = tuple[str, tuple[str, ...], int, bool]
 class Sender:
     """Encodes snapshots a second apart, with ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, exponential: bool = False) -> None:
+        self.exponential = exponential
         self.series = EndedSeries()
         self.at = NOW
 
     def send(
         self, snapshot: Snapshot, *, arrives: bool = True, final: bool = False, **about: str
     ) -> ExportMetricsServiceRequest:
-        data = data_of(snapshot, self.at, ServiceInfo(**about) if about else None)
+        service = ServiceInfo(**about) if about else None
+        data = data_of(snapshot, self.at, service, exponential=self.exponential)
         request = encode_metrics(data)
         self.series.add_to(request, final=final)
         if arrives:
@@ -51,7 +55,9 @@ class Sender:
 
 def snapshot(*keys: SeriesKey) -> Snapshot:
     """Each word of each series is 1."""
-    return Snapshot(sums={key: (1,) * key.words for key in keys}, started=1)
+    stored = {key: (1,) * key.words for key in keys}
+    sums = {key: key.family.classic(values) for key, values in stored.items()}
+    return Snapshot(sums=sums, stored=stored, started=1)
 
 
 def sent(request: ExportMetricsServiceRequest) -> list[Point]:
@@ -111,11 +117,15 @@ def test_an_end_that_does_not_arrive_is_sent_again(sender: Sender) -> None:
     ]
 
 
-def test_every_kind_of_metric_ends(sender: Sender) -> None:
+@pytest.mark.parametrize("exponential", [False, True])
+def test_every_kind_of_metric_ends(exponential: bool) -> None:  # noqa: FBT001 a parameter
     """Counters and histograms too; the end keeps kind, unit, temporality and boundaries."""
-    (whole,) = sender.send(snapshot(A, COUNT, SIZE)).resource_metrics
+    sender = Sender(exponential=exponential)
+    (whole,) = sender.send(snapshot(A, COUNT, SIZE, DURATION)).resource_metrics
     (ends,) = sender.send(snapshot()).resource_metrics[:1]
     (before,), (after,) = whole.scope_metrics, ends.scope_metrics
+    kinds = ["exponential_histogram" if exponential else "histogram", "gauge", "histogram", "sum"]
+    assert [metric.WhichOneof("data") for metric in before.metrics] == kinds
     assert (ends.resource, after.scope) == (whole.resource, before.scope)
     for was, ended in zip(before.metrics, after.metrics, strict=True):
         (point,) = points(ended)

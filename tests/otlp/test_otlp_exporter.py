@@ -23,6 +23,8 @@ SLOW = SeriesKey(StoredFamily("fastapi_slow_requests_total", "counter", ()), ("G
 BASE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 WHOLE = "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
 METRICS_PROTOCOL = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL"
+AGGREGATION = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
+EXPONENTIAL = "base2_exponential_bucket_histogram"
 
 
 def counted(number: int) -> MetricsData:
@@ -305,6 +307,8 @@ def test_no_address(key: str, wrong: str) -> None:
         ("OTEL_EXPORTER_OTLP_METRICS_TIMEOUT", "0", "10"),
         ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", "gzip"),
         ("OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "br", "gzip"),
+        (AGGREGATION, "exponential", EXPONENTIAL),
+        (AGGREGATION, "base2_exponential_bucket_histogram,x", EXPONENTIAL),
     ],
 )
 def test_values_that_are_wrong(
@@ -351,6 +355,40 @@ def test_the_port_of_grpc_is_named() -> None:
     """A failure at port 4317 is logged with what is usually wrong, and no other port is."""
     assert "4317 usually expects gRPC" in environment.hint("http://c:4317/v1/metrics")
     assert environment.hint("http://c:4318/v1/metrics") == environment.hint("https://c/x") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "exponential"),
+    [
+        (None, False),
+        ("", False),
+        ("explicit_bucket_histogram", False),
+        (EXPONENTIAL, True),
+        (f" {EXPONENTIAL.upper()} ", True),
+    ],
+)
+def test_the_aggregation_of_histograms(
+    monkeypatch: pytest.MonkeyPatch,
+    given: str | None,
+    exponential: bool,  # noqa: FBT001 the case under test
+) -> None:
+    """Histograms are explicit, unless OpenTelemetry's variable asks for exponential ones."""
+    if given is not None:
+        monkeypatch.setenv(AGGREGATION, given)
+    exporter = OtlpExporter("http://127.0.0.1:9")
+    assert exporter.exponential is exponential
+    exporter.close()
+
+
+def test_the_message_for_an_aggregation_has_both(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names the variable, what was given, what is possible, and a line that works."""
+    monkeypatch.setenv(AGGREGATION, "drop")
+    with pytest.raises(SettingsError) as caught:
+        OtlpExporter("http://127.0.0.1:9")
+    assert str(caught.value) == (
+        f"{AGGREGATION}='drop': must be explicit_bucket_histogram or {EXPONENTIAL}; "
+        f"for example {AGGREGATION}={EXPONENTIAL}"
+    )
 
 
 @pytest.mark.parametrize(("given", "seconds"), [(None, 60.0), ("", 60.0), ("1500", 1.5)])

@@ -13,6 +13,7 @@ import pytest
 
 from sidelight.runtime.await_chain import MOST_LINKS, chain
 from sidelight.runtime.await_link import code_of
+from tests.hostile import hostile_class
 
 Wait = Callable[[], Coroutine[Any, Any, object]]
 
@@ -165,20 +166,7 @@ def test_what_is_not_suspended_has_a_short_chain() -> None:
     assert len(chain(begun)) == 1
 
 
-class Hostile:
-    """An object whose every use raises."""
-
-    def __getattribute__(self, name: str) -> Any:
-        raise RuntimeError(name)
-
-    def __hash__(self) -> int:
-        raise RuntimeError
-
-    def __eq__(self, other: object) -> bool:
-        raise RuntimeError
-
-    def __bool__(self) -> bool:
-        raise RuntimeError
+Hostile = hostile_class()
 
 
 def test_local_variables_are_not_used() -> None:

@@ -73,7 +73,7 @@ def expected(observed: list[int]) -> NativeHistogram:
     """The native histogram of durations in nanoseconds."""
     found = Counter(map(native_index, observed))
     zero = found.pop(FIRST, 0)
-    return NativeHistogram(len(observed), sum(observed) / NANOSECONDS, zero, sorted(found.items()))
+    return NativeHistogram(zero, sorted(found.items()))
 
 
 def classic(bounds: tuple[float, ...], observed: list[int]) -> tuple[int, ...]:

@@ -91,8 +91,9 @@ def test_alerts_are_those_of_the_rules() -> None:
     )
 
 
-def test_a_store_without_rules_has_recorded_alerts() -> None:
-    """Where there is no list of rules, the series that the evaluator writes tell of alerts."""
+@pytest.mark.parametrize("listed", [{}, {"rules": {"groups": []}}], ids=["no list", "empty list"])
+def test_a_store_without_rules_has_recorded_alerts(listed: Mapping[str, Any]) -> None:
+    """Where no rule is listed, the series that the evaluator writes tell of alerts."""
     labels = {"alertname": "RestartLoop", "job": "shop", "severity": "warning"}
     since = [{"metric": {**labels, "__name__": "ALERTS_FOR_STATE"}, "value": [9, "5"]}]
     state = {"__name__": "ALERTS", "alertstate": "firing"}
@@ -102,7 +103,7 @@ def test_a_store_without_rules_has_recorded_alerts() -> None:
             "result": [{"metric": {**labels, **state}, "value": [9, "1"]}]
         },
     }
-    with answering(answers) as url:
+    with answering({**answers, **listed}) as url:
         found = HTTPPrometheus(url).alerts({"RestartLoop"})
     assert found.names is None
     assert [(one.name, one.state, one.since) for one in found.active] == [
@@ -127,7 +128,7 @@ def test_what_is_no_answer_is_told(answers: Mapping[str, Any], problem: str) -> 
 
 def test_no_rules_and_no_alerts_are_no_fault() -> None:
     """A Prometheus without Sidelight's rules has none."""
-    with answering({"rules": {"groups": []}}) as url:
+    with answering({"rules": {"groups": []}, "query": {"result": []}}) as url:
         assert HTTPPrometheus(url).alerts({"RestartLoop"}) == LoadedAlerts(frozenset(), [])
 
 

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
-from operator import add
+from itertools import zip_longest
 
 from sidelight.app_metrics.merge import Source, exported_families
 from sidelight.contract import ABSENT, DURATION_BUCKETS, METRICS, NANOSECONDS
@@ -13,7 +13,7 @@ from sidelight.export.derived_series import ZeroSeries, add_inflight, add_worker
 from sidelight.export.over_objective import OverObjective
 from sidelight.export.snapshot import Labels, SeriesKey, Snapshot
 from sidelight.store.directory_reader import DirectoryReader
-from sidelight.store.file_index import FileIndex, StoredSeries
+from sidelight.store.file_index import FileIndex, StoredSeries, unpacker
 from sidelight.store.layout import WORD
 from sidelight.store.reader import FileContents, StoredExemplar, exemplars
 from sidelight.store.schema import Schema, StoredFamily, bucket_mapping, merged, rebucketed, schema
@@ -195,7 +195,7 @@ class Collector:
                     continue
                 values = rebucketed(values, series.family, key.family)
                 if key in sums:
-                    values = tuple(map(add, sums[key], values))
+                    values = tuple(map(sum, zip_longest(sums[key], values, fillvalue=0)))
                 sums[key] = values
             yield
 
@@ -267,12 +267,14 @@ class Collector:
 
 
 def _unpack_counts(snapshot: Snapshot, counts: dict[SeriesKey, int]) -> Steps:
-    """Split sums of many words each into words again."""
+    """Split sums of many words each into words again, of durations up to the last that is not 0."""
     for number, (key, count) in enumerate(counts.items()):
         if number % CHUNK == 0:
             yield
-        room = (key.words + 1) * WORD  # one more for the last carry
-        snapshot.sums[key] = key.unpack(count.to_bytes(room, "little"), 0)
+        used = count.bit_length() // (8 * WORD) + 1  # one more where the last word carries
+        words = min(used, key.words) if key.family.native else key.words
+        data = count.to_bytes(max(used, words) * WORD, "little")
+        snapshot.sums[key] = unpacker(words)(data, 0)
 
 
 def _split_views(snapshot: Snapshot) -> Steps:

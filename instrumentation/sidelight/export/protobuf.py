@@ -7,6 +7,7 @@ not changed since it was last encoded is sent as it was then.
 import math
 from collections.abc import Iterator, Mapping
 from itertools import accumulate
+from operator import sub
 from typing import NamedTuple
 
 from sidelight import client_model
@@ -82,7 +83,7 @@ def _value(metric: Metric, key: SeriesKey, content: Content) -> bytes:
     if metric.kind == "histogram":
         bounds = (*key.family.bounds, math.inf)
         counts = tuple(accumulate(values[1:]))
-        native = _native_buckets(of_values(key.family, stored)) if stored else None
+        native = _native_buckets(of_values(key.family.bounds, stored)) if stored else None
         return client_model.histogram(counts, value, bounds, traced, created=created, native=native)
     if metric.kind == "summary":
         return client_model.summary(values[1], value, created=created)
@@ -94,14 +95,16 @@ def _value(metric: Metric, key: SeriesKey, content: Content) -> bytes:
 def _native_buckets(histogram: NativeHistogram) -> NativeBuckets:
     """A native histogram as spans of buckets, and what each count differs by from the last."""
     spans: list[tuple[int, int]] = []
-    deltas, end, last = [], 0, 0
-    for index, count in histogram.buckets:
-        if spans and index == end:
-            spans[-1] = spans[-1][0], spans[-1][1] + 1
-        else:
-            spans.append((index - end, 1))
-        deltas.append(count - last)
-        end, last = index + 1, count
+    offset = length = end = 0
+    for index, _ in histogram.buckets:
+        if index != end:
+            spans += [(offset, length)] if length else []
+            offset, length = index - end, 0
+        length += 1
+        end = index + 1
+    spans += [(offset, length)] if length else []
+    counts = [count for _, count in histogram.buckets]
+    deltas = list(map(sub, counts, [0, *counts]))
     return NativeBuckets(SCHEMA, ZERO_THRESHOLD, histogram.zero_count, spans, deltas)
 
 

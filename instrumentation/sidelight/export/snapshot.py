@@ -42,8 +42,8 @@ class Snapshot:
     """Values of Sidelight's families as integers, by key, and the application's families.
 
     ``sums`` has the values of a histogram in its classic buckets, ``stored`` those of a native one
-    in all buckets that it is stored in (see `export.native_histogram`).
-    ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
+    in the buckets that it is stored in, up to the last that is not 0 (`native_histogram` reads
+    them). ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
     began to count, in nanoseconds since the epoch; 0 when there was none yet. ``created`` is when
     a series began, for those of which it is known. ``services`` is what running workers say of
     themselves, ``listening`` the ports on which they listen.

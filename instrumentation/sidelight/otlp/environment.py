@@ -19,6 +19,8 @@ COMPRESSIONS = "OTEL_EXPORTER_OTLP_METRICS_COMPRESSION", "OTEL_EXPORTER_OTLP_COM
 PROTOCOLS = "OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"
 PROTOCOL = "http/protobuf"
 """The only protocol that is supported."""
+AGGREGATION = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
+EXPLICIT, EXPONENTIAL = "explicit_bucket_histogram", "base2_exponential_bucket_histogram"
 KNOWN_COMPRESSIONS = frozenset({"none", "gzip", "deflate"})
 LOCAL = "http://localhost:4318"
 GRPC_PORT = 4317
@@ -64,6 +66,16 @@ def without_secrets(address: str) -> str:
 def period(environ: Mapping[str, str]) -> float:
     """Seconds between two exports. Raises `SettingsError`."""
     return _positive(INTERVAL, environ.get(INTERVAL) or "60000", "milliseconds", "60000") / 1000
+
+
+def exponential(environ: Mapping[str, str]) -> bool:
+    """Whether histograms are exponential where they can be. Raises `SettingsError`."""
+    given = environ.get(AGGREGATION) or EXPLICIT
+    aggregation = given.strip().lower()
+    if aggregation not in {EXPLICIT, EXPONENTIAL}:
+        problem = f"must be {EXPLICIT} or {EXPONENTIAL}"
+        raise SettingsError(AGGREGATION, given, problem, f"{AGGREGATION}={EXPONENTIAL}")
+    return aggregation == EXPONENTIAL
 
 
 def check(environ: Mapping[str, str]) -> None:

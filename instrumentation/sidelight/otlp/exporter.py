@@ -8,13 +8,13 @@ from contextlib import suppress
 from types import FunctionType
 from typing import Self
 
-from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metrics
 from opentelemetry.exporter.otlp.proto.http import metric_exporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
 
 from sidelight.otlp import environment
+from sidelight.otlp.encoding import encode
 from sidelight.otlp.ended_series import EndedSeries
 
 LOGGERS = (
@@ -69,13 +69,15 @@ class OtlpExporter:
     and certificates; a protocol other than ``http/protobuf`` is refused. Data is sent cumulative,
     whatever temporality they prefer. Raises `SettingsError` for an invalid value.
 
-    ``period`` is the number of seconds between two offers; ``outcomes`` counts successful and
-    failed exports. No global state of OpenTelemetry is set.
+    ``period`` is the number of seconds between two offers, ``exponential`` whether durations are to
+    be exponential histograms; ``outcomes`` counts successful and failed exports. No global state
+    of OpenTelemetry is set.
     """
 
     def __init__(self, endpoint: str | None = None) -> None:
         self.endpoint = environment.url(endpoint, os.environ)
         self.period = environment.period(os.environ)
+        self.exponential = environment.exponential(os.environ)
         self.outcomes = {"success": 0, "failure": 0}
         environment.check(os.environ)
         self._exporter = OTLPMetricExporter(endpoint=self.endpoint)
@@ -135,7 +137,7 @@ class OtlpExporter:
         self._log_change(sent=sent, problem=problem)
 
     def _encode(self, data: MetricsData) -> ExportMetricsServiceRequest:
-        request = encode_metrics(data)
+        request = encode(data)
         self._series.add_to(request, final=self._final)
         return request
 

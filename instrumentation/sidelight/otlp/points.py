@@ -3,12 +3,18 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from opentelemetry.sdk.metrics import Exemplar
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, NumberDataPoint
+from opentelemetry.sdk.metrics.export import (
+    Buckets,
+    ExponentialHistogramDataPoint,
+    HistogramDataPoint,
+    NumberDataPoint,
+)
 
 from sidelight.contract import NANOSECONDS
+from sidelight.contract.native_buckets import SCHEMA
 from sidelight.text_format import encodable
 
 MAX_SIGNED = (1 << 63) - 1
@@ -16,6 +22,8 @@ MAX_UNSIGNED = (1 << 64) - 1
 MAX_SECONDS = MAX_SIGNED // NANOSECONDS
 _TRACE_ID = re.compile("[0-9a-fA-F]{32}")
 _SPAN_ID = re.compile("[0-9a-fA-F]{16}")
+UNKNOWN: Final = cast("float", None)
+"""Of a field that is optional; the SDK's types do not say so."""
 
 Attributes = Mapping[str, str | int]
 
@@ -49,17 +57,51 @@ def histogram(  # noqa: PLR0913 a histogram has many parts
     count = sum(counts)
     if count > MAX_UNSIGNED:
         count, counts = MAX_UNSIGNED, [min(each, MAX_UNSIGNED) for each in counts]
-    unknown = cast("float", None)  # the field is optional; the SDK's types do not say so
     return HistogramDataPoint(
         attributes=attributes,
         start_time_unix_nano=times.start,
         time_unix_nano=times.now,
         count=count,
-        sum=unknown if total is None else total,
+        sum=UNKNOWN if total is None else total,
         bucket_counts=counts,
         explicit_bounds=bounds,
-        min=unknown,
-        max=unknown,
+        min=UNKNOWN,
+        max=UNKNOWN,
+        exemplars=list(exemplars),
+    )
+
+
+def exponential_histogram(  # noqa: PLR0913 a histogram has many parts
+    attributes: Attributes,
+    zero_count: int,
+    buckets: Sequence[tuple[int, int]],
+    times: Times,
+    *,
+    total: float,
+    exemplars: Sequence[Exemplar] = (),
+) -> ExponentialHistogramDataPoint:
+    """A point of an exponential histogram, whose scale is the schema of native ones.
+
+    ``buckets`` are pairs of index and count, by the index of Prometheus, whose bucket ``i`` ends
+    at 2^(i / 8). That of OpenTelemetry begins there, so its index is one less.
+    """
+    counts = dict(buckets)
+    indexes = range(min(counts, default=1), max(counts, default=0) + 1)
+    return ExponentialHistogramDataPoint(
+        attributes=attributes,
+        start_time_unix_nano=times.start,
+        time_unix_nano=times.now,
+        count=min(zero_count + sum(counts.values()), MAX_UNSIGNED),
+        sum=total,
+        scale=SCHEMA,
+        zero_count=min(zero_count, MAX_UNSIGNED),
+        positive=Buckets(
+            indexes.start - 1, [min(counts.get(index, 0), MAX_UNSIGNED) for index in indexes]
+        ),
+        negative=Buckets(0, []),
+        flags=0,
+        min=UNKNOWN,
+        max=UNKNOWN,
         exemplars=list(exemplars),
     )
 

@@ -18,7 +18,7 @@ from sidelight.runtime.waiting_tasks import oldest, tasks_in
 
 MOST_LINKS = 2000
 """Of one chain; a longer one is cut."""
-GATHERING = asyncio.gather.__globals__["_GatheringFuture"]
+GATHERING = getattr(asyncio.tasks, "_GatheringFuture", None)
 CONCURRENCY = tuple(str(Path(str(module.__file__)).parent) for module in (asyncio, anyio))
 WAIT_FOR_TASKS = frozenset({"_wait", "wait_for", "TaskGroup.__aexit__", "TaskGroup._aexit"})
 """Coroutines of asyncio and AnyIO that wait for tasks which they refer to."""

@@ -88,11 +88,11 @@ def _is_step(kind: type) -> bool:
 
 def _has(kind: type, name: str) -> bool:
     """Whether a class has an attribute, by what its metaclass inherits: Cython's are its own."""
-    if type(kind) is type:
-        return hasattr(kind, name)
     try:
+        if type(kind) is type:
+            return hasattr(kind, name)  # three times as fast
         type.__getattribute__(kind, name)
-    except Exception:  # noqa: BLE001 a property of the metaclass
+    except Exception:  # noqa: BLE001 there is none, or the class is written to raise
         return False
     return True
 

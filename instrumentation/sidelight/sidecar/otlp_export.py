@@ -55,5 +55,5 @@ async def _offer(source: MetricsSource, exporter: OtlpExporter, zeros: InflightZ
         return  # the source logs it
     zeros.add_to(snapshot)
     service = resource(source.service)
-    data = await anyio.to_thread.run_sync(metrics_data, snapshot, service, time.time_ns())
-    exporter.offer(data)
+    convert = partial(metrics_data, exponential=exporter.exponential)
+    exporter.offer(await anyio.to_thread.run_sync(convert, snapshot, service, time.time_ns()))

@@ -59,7 +59,7 @@ class HTTPPrometheus:
             raise SourceError(f"{self._url} answers {expr} with something else") from error
 
     def alerts(self, names: Collection[str]) -> LoadedAlerts:
-        """The rules with these names and their alerts; else what the series ALERTS tells."""
+        """The rules with these names and their alerts; where none is listed, the recorded ones."""
         parameters = [("type", "alert"), *(("rule_name[]", name) for name in sorted(names))]
         try:
             data = self._get("rules", parameters)
@@ -68,6 +68,8 @@ class HTTPPrometheus:
             active = [_active(rule["name"], one) for rule in rules for one in rule["alerts"] or ()]
         except (SourceError, *MALFORMED):
             return LoadedAlerts(None, self._recorded_alerts(names))
+        if not rules and (recorded := self._recorded_alerts(names)):
+            return LoadedAlerts(None, recorded)
         return LoadedAlerts(frozenset(rule["name"] for rule in rules), active)
 
     def slow(self, parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -86,7 +88,7 @@ class HTTPPrometheus:
             raise SourceError(f"{self._url} answers metadata with something else") from error
 
     def _recorded_alerts(self, names: Collection[str]) -> list[CurrentAlert]:
-        """Of a store that evaluates no rules, such as VictoriaMetrics beside vmalert."""
+        """Of a store that evaluates no rules, such as VictoriaMetrics, whose list is empty."""
         data = self._get("query", {"query": f'ALERTS_FOR_STATE{{alertname=~"{"|".join(names)}"}}'})
         firing = self._get("query", {"query": 'ALERTS{alertstate="firing"}'})
         fired = [_identity(one["metric"]) for one in firing["result"]]

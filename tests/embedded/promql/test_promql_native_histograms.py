@@ -19,6 +19,9 @@ TWO = "schema:0 count:4 sum:6 buckets:[1 3] offset:1"
 """One observation in (1, 2] and three in (2, 4]."""
 
 
+CUSTOM = "count:1 sum:1 custom_values:[1 2] buckets:[1]"
+
+
 def source(**rows: Sequence[Cell | str]) -> MemorySource:
     """Return series with a sample every 10 s; a text is a histogram."""
     size = max(map(len, rows.values()))
@@ -117,6 +120,34 @@ def test_a_reset_is_a_count_that_fell() -> None:
     assert number("resets(h[30s])", reset, 20) == 1.0
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "resets"),
+    [
+        ("count:5 sum:5 buckets:[4 1]", "count:6 sum:5 buckets:[4 2]", 0.0),
+        ("count:5 sum:5 buckets:[4 1]", "count:6 sum:5 buckets:[1 5]", 1.0),
+        ("count:5 sum:5 buckets:[4 1]", "count:4 sum:9 buckets:[4 1]", 1.0),
+        ("count:5 sum:5 buckets:[5]", "count:6 sum:5 n_buckets:[6]", 1.0),
+        ("count:5 sum:5 z_bucket:5", "count:6 sum:5 z_bucket:4 buckets:[2]", 1.0),
+        ("count:5 sum:5 schema:1 buckets:[2 3]", "count:6 sum:5 buckets:[5 1] offset:0", 1.0),
+        ("count:5 sum:5 schema:1 buckets:[2 3]", "count:6 sum:5 buckets:[2 4] offset:0", 0.0),
+        ("count:5 sum:5 buckets:[5]", "count:6 sum:5 schema:1 buckets:[6]", 1.0),
+        (CUSTOM, "count:2 sum:1 custom_values:[1 3] buckets:[2]", 1.0),
+    ],
+)
+def test_resets(before: str, after: str, resets: float) -> None:
+    """A reset is any count that fell, finer buckets, or other bounds; new buckets are none."""
+    assert number("resets(h[20s])", source(a=[before, after]), 10) == resets
+
+
+def test_a_subquery_does_not_repeat_a_reset() -> None:
+    """A sample that is marked as a reset is one only once, however often a subquery returns it."""
+    marked = "count:9 sum:9 buckets:[9] counter_reset_hint:reset"
+    rows = source(a=["count:2 sum:2 buckets:[2]", marked, "count:10 sum:10 buckets:[10]"])
+    assert number("resets(h[30s])", rows, 20) == 1.0
+    assert number("resets(h[30s:2s])", rows, 20) == 0.0
+    assert number("histogram_count(increase(h[20s:5s]))", rows, 20) == pytest.approx(8 * 4 / 3)
+
+
 def test_a_coarser_schema_is_the_sum_s() -> None:
     """A sum is in the coarsest schema: of (1, 1.41] and (1.41, 2] it has (1, 2]."""
     fine, coarse = "schema:1 count:3 sum:4 buckets:[0 1 2]", "schema:0 count:5 sum:8 buckets:[1 4]"
@@ -136,7 +167,6 @@ def test_zero_buckets_are_made_equally_wide() -> None:
 MIXED = "vector contains a mix of histograms with exponential and custom buckets schemas"
 OTHER_BOUNDS = "vector contains histograms with incompatible custom buckets"
 INCOMPATIBLE = "info: incompatible sample types encountered for binary operator"
-CUSTOM = "count:1 sum:1 custom_values:[1 2] buckets:[1]"
 
 
 @pytest.mark.parametrize(

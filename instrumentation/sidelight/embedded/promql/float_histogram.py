@@ -1,4 +1,4 @@
-"""A native histogram: the value of a sample that counts observations in buckets of a schema.
+"""A native histogram as the value of a sample. Prometheus calls it so where counts are floats.
 
 https://prometheus.io/docs/specs/native_histograms/
 """
@@ -12,8 +12,6 @@ from numpy.typing import NDArray
 
 CUSTOM_BOUNDS: Final = -53
 """The schema of histograms whose boundaries are listed, as those of classic histograms."""
-LOWEST_SCHEMA: Final = -4
-HIGHEST_SCHEMA: Final = 8
 
 ResetHint = Literal["unknown", "reset", "not_reset", "gauge"]
 """What is known about a counter's reset before this sample; a gauge has no resets."""

@@ -29,6 +29,8 @@ from sidelight.embedded.promql.frame import (
     Frame,
     Labels,
     LabelSets,
+    has_histogram,
+    samples_of,
     stacked_frames,
 )
 from sidelight.embedded.promql.histogram_functions import HISTOGRAM_FUNCTIONS
@@ -58,29 +60,33 @@ def _over_range(function: WindowFunction, args: ArgumentEvaluator, call: Functio
     scalars = args.scalars([arg for arg in call.args if arg is not ranges])
     notes = NativeHistogramAnnotations(args.annotations, range_position(call))
     with args.usage.hold(len(scalars) * len(args.steps)):
-        parts = [
-            _with_histograms(call.name, windows, _in_batches(function, windows, scalars), notes)
-            for windows in args.windows(ranges)
-        ]
+        of_windows = partial(_in_batches, function, scalars=scalars, name=call.name, notes=notes)
+        parts = list(map(of_windows, args.windows(ranges)))
     annotate_range(args.annotations, call, parts, scalars)
     frame = stacked_frames(parts, len(args.steps))
     kept = frame if call.name in KEEPS_METRIC_NAME else frame.without_metadata()
     return kept.merged_over_all_steps()
 
 
-def _with_histograms(
-    name: str, windows: Windows, numbers: Frame, notes: NativeHistogramAnnotations
+def _in_batches(
+    function: WindowFunction,
+    windows: Windows,
+    scalars: list[Floats],
+    name: str,
+    notes: NativeHistogramAnnotations,
 ) -> Frame:
-    if windows.histograms is None:
-        return numbers
-    return with_range_histograms(name, windows, numbers, notes)
-
-
-def _in_batches(function: WindowFunction, windows: Windows, scalars: list[Floats]) -> Frame:
     values, present = np.empty(windows.shape), np.empty(windows.shape, bool)
+    table, size = None if windows.histograms is None else np.full(windows.shape, None), 0
     for rows, batch in windows.batches():
         values[rows], present[rows] = function(batch, *scalars)
-    return Frame(windows.series, values, present)
+        if table is not None and has_histogram(batch.histograms, batch.values.shape).any():
+            numbers = Frame(batch.series, values[rows], present[rows])
+            made = with_range_histograms(name, batch, numbers, notes)
+            values[rows], present[rows] = made.values, made.present
+            table[rows] = made.histograms
+            size += samples_of(made.histograms)
+            windows.usage.check_samples(size)
+    return Frame(windows.series, values, present, table)
 
 
 def _predict_linear(args: ArgumentEvaluator, call: FunctionCall) -> Frame:

@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from sidelight.embedded.promql.bucket_arithmetic import beyond, coarser
 from sidelight.embedded.promql.float_histogram import Buckets, FloatHistogram
 from sidelight.embedded.promql.frame import Histograms, exist
-from sidelight.embedded.promql.histogram_arithmetic import beyond, coarser, wider_zero_bucket
+from sidelight.embedded.promql.zero_buckets import wider_zero_bucket
 
 
 def without_reset_hints(table: Histograms) -> Histograms:

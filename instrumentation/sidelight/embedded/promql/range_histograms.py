@@ -1,6 +1,6 @@
 """Functions of a range vector whose series have native histograms."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -9,27 +9,18 @@ from typing import Final
 import numpy as np
 
 from sidelight.embedded.promql.float_histogram import FloatHistogram
-from sidelight.embedded.promql.frame import Bools, Frame, Histograms, exist, kept
-from sidelight.embedded.promql.histogram_arithmetic import (
-    IncompatibleHistogramsError,
-    compact,
-    divide,
-    scale,
-    subtract,
-)
-from sidelight.embedded.promql.histogram_gains import CounterSamples, gain_of_gauge
+from sidelight.embedded.promql.frame import Frame, exist, kept
 from sidelight.embedded.promql.histogram_means import mean_of_histograms, sum_of_histograms
+from sidelight.embedded.promql.histogram_rates import between_last_two, delta, increased
 from sidelight.embedded.promql.histogram_resets import was_reset
-from sidelight.embedded.promql.native_histogram_annotations import (
-    NativeHistogramAnnotations,
-    name_of,
+from sidelight.embedded.promql.histogram_windows import (
+    OfWindow,
+    Samples,
+    computed,
+    without_mixed,
 )
-from sidelight.embedded.promql.range_functions import extrapolation, range_seconds
-from sidelight.embedded.promql.selectors import Windows, cumulative_count
-
-Samples = Sequence[FloatHistogram]
-OfWindow = Callable[[int, int], FloatHistogram]
-"""Computes a result from the samples between two positions."""
+from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
+from sidelight.embedded.promql.selectors import Windows
 
 
 def with_range_histograms(
@@ -68,138 +59,12 @@ def _folded(
 ) -> Frame:
     """Compute one histogram from all those of a window."""
     chosen = windows.of_histograms.present()
-    numbers, alone = _without_mixed(windows, numbers, chosen, notes)
+    numbers, alone = without_mixed(windows, numbers, chosen, notes)
 
     def of_row(samples: Samples) -> OfWindow:
         return lambda low, high: fold(samples[low:high])
 
-    return replace(numbers, histograms=_computed(windows, alone, of_row, notes))
-
-
-def _without_mixed(
-    windows: Windows, numbers: Frame, chosen: Bools, notes: NativeHistogramAnnotations
-) -> tuple[Frame, Bools]:
-    """Drop windows with numbers and histograms; return the rest of the numbers and ``chosen``."""
-    mixed = windows.present() & windows.of_histograms.present()
-    notes.of_rows(windows.series, mixed, notes.mixed_range)
-    return numbers.where(~mixed), chosen & ~mixed
-
-
-def _increased(
-    windows: Windows, numbers: Frame, notes: NativeHistogramAnnotations, *, per_second: bool
-) -> Frame:
-    """Return the increase of counters, extrapolated to the whole windows."""
-    seconds = range_seconds(windows) if per_second else 1.0
-    made = _extrapolated(windows, numbers, notes, lambda row: CounterSamples(row).gain, seconds)
-    gauges = made.has_histogram & _has_gauge(windows)
-    notes.of_rows(windows.series, gauges, notes.not_a_counter)
-    return made
-
-
-def _delta(windows: Windows, numbers: Frame, notes: NativeHistogramAnnotations) -> Frame:
-    def of_row(samples: Samples) -> OfWindow:
-        return lambda low, high: gain_of_gauge(samples[low:high])
-
-    made, found = _extrapolated(windows, numbers, notes, of_row, 1.0), windows.of_histograms
-    ends = np.array([found.take(at, windows.histograms) for at in (found.first, found.last)])
-    counters = _any_of(ends, made.has_histogram, _is_no_gauge)
-    notes.of_rows(windows.series, counters, notes.not_a_gauge)
-    return made
-
-
-def _extrapolated(
-    windows: Windows,
-    numbers: Frame,
-    notes: NativeHistogramAnnotations,
-    of_row: Callable[[Samples], OfWindow],
-    seconds: float,
-) -> Frame:
-    found = windows.of_histograms
-    numbers, alone = _without_mixed(windows, numbers, found.present(2), notes)
-    factors = np.broadcast_to(extrapolation(found) / seconds, windows.shape)
-    table = _computed(windows, alone, of_row, notes)
-    for row, step in np.argwhere(exist(table)).tolist():
-        gain = scale(compact(table[row, step]), float(factors[row, step]))
-        table[row, step] = replace(gain, hint="gauge")
-    return replace(numbers, histograms=table)
-
-
-def _has_gauge(windows: Windows) -> Bools:
-    """Return which windows have a histogram that is a gauge."""
-    assert windows.histograms is not None  # noqa: S101 for mypy: as in every function here
-    cells = [[one is not None and _is_gauge(one) for one in row] for row in windows.histograms]
-    sums = cumulative_count(np.array(cells))
-    return np.asarray(sums[:, windows.high] > sums[:, windows.low])
-
-
-def _any_of(ends: Histograms, chosen: Bools, judge: Callable[[FloatHistogram], bool]) -> Bools:
-    """Return for which of the chosen windows one of its two samples (2 x n x s) is judged true."""
-    found = np.zeros(chosen.shape, bool)
-    for row, step in np.argwhere(chosen).tolist():
-        found[row, step] = any(map(judge, ends[:, row, step]))
-    return found
-
-
-def _is_gauge(histogram: FloatHistogram) -> bool:
-    return histogram.hint == "gauge"
-
-
-def _is_no_gauge(histogram: FloatHistogram) -> bool:
-    return histogram.hint != "gauge"
-
-
-def _between_last_two(
-    windows: Windows, numbers: Frame, notes: NativeHistogramAnnotations, *, counter: bool
-) -> Frame:
-    """Return the difference of the last two samples, for counters per second."""
-    every = windows.of_all
-    last = every.last
-    before = every.previous(last)
-    ends = np.array([every.take(at, windows.histograms) for at in (before, last)])
-    kinds = exist(ends)
-    both = every.present(2) & kinds.all(axis=0)
-    mixed = every.present(2) & (kinds[0] != kinds[1])
-    notes.of_rows(windows.series, mixed, notes.mixed_range)
-    doubtful = _any_of(ends, both, _is_gauge if counter else _is_no_gauge)
-    say = notes.not_a_counter if counter else notes.not_a_gauge
-    notes.of_rows(windows.series, doubtful, say)
-    seconds = np.broadcast_to((windows.times[last] - windows.times[before]) / 1000, both.shape)
-
-    def of_row(samples: Samples) -> OfWindow:
-        return lambda _, high: _last_gain(*samples[high - 2 : high], counter=counter)
-
-    table = _computed(windows, both, of_row, notes)
-    for row, step in np.argwhere(exist(table)).tolist() if counter else ():
-        table[row, step] = divide(table[row, step], float(seconds[row, step]))
-    return replace(numbers.where(np.logical_not(kinds.any(axis=0))), histograms=table)
-
-
-def _last_gain(before: FloatHistogram, last: FloatHistogram, *, counter: bool) -> FloatHistogram:
-    gain = last if counter and was_reset(last, before) else subtract(last, before)
-    return compact(replace(gain, hint="gauge"))
-
-
-def _computed(
-    windows: Windows,
-    chosen: Bools,
-    of_row: Callable[[Samples], OfWindow],
-    notes: NativeHistogramAnnotations,
-) -> Histograms:
-    """Compute a histogram for each of the chosen windows, n x s; None where there is none."""
-    assert windows.histograms is not None  # noqa: S101 for mypy: as in every function here
-    table, size = np.full(windows.shape, None), 0
-    for row in np.flatnonzero(chosen.any(axis=1)).tolist():
-        places = np.flatnonzero(exist(windows.histograms[row]))
-        low, high = (places.searchsorted(ends).tolist() for ends in (windows.low, windows.high))
-        compute = of_row(windows.histograms[row][places].tolist())
-        for step in np.flatnonzero(chosen[row]).tolist():
-            try:
-                made = table[row, step] = compute(low[step], high[step])
-                size += made.size
-            except IncompatibleHistogramsError as error:
-                notes.incompatible(name_of(windows.series, row), error)
-        windows.usage.check_samples(size)
-    return table
+    return replace(numbers, histograms=computed(windows, alone, of_row, notes))
 
 
 def _marked(
@@ -235,13 +100,13 @@ _FUNCTIONS: Final[dict[str, Callable[[Windows, Frame, NativeHistogramAnnotations
     "avg_over_time": partial(_folded, mean_of_histograms),
     "changes": partial(_marked, _changed, lambda before, now: not now.same(before)),
     "count_over_time": _counted,
-    "delta": _delta,
-    "idelta": partial(_between_last_two, counter=False),
-    "increase": partial(_increased, per_second=False),
-    "irate": partial(_between_last_two, counter=True),
+    "delta": delta,
+    "idelta": partial(between_last_two, counter=False),
+    "increase": partial(increased, per_second=False),
+    "irate": partial(between_last_two, counter=True),
     "last_over_time": _newest,
     "present_over_time": _present,
-    "rate": partial(_increased, per_second=True),
+    "rate": partial(increased, per_second=True),
     "resets": partial(_marked, lambda before, now: now < before, lambda a, b: was_reset(b, a)),
     "sum_over_time": partial(_folded, sum_of_histograms),
 }

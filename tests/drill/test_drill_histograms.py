@@ -1,0 +1,74 @@
+"""The drill of errors and latency with each way in which Prometheus stores histograms."""
+
+from contextlib import AbstractContextManager
+from fractions import Fraction
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from tests.drill.crowd import Crowd, slow
+from tests.drill.drilling import drill
+from tests.drill.fault import Fault
+from tests.drill.faults import FAULTS
+from tests.drill.stack import AGAIN, SETTINGS, Stack, stack
+from tests.live.newer import newer
+from tests.live.prometheus import prometheus
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.slow,
+    pytest.mark.newest,
+    pytest.mark.timeout(1200),
+]
+
+SCALE = Fraction(1, 15)
+MOST = 300.0
+HISTOGRAM = "http_server_request_duration_seconds"
+
+
+class NativeOnly(Stack):
+    """A Prometheus 3 that stores the native histograms alone."""
+
+    text = f"native_histograms = true\n{SETTINGS}"
+    options: ClassVar[str] = ""
+    stored: ClassVar = {HISTOGRAM}
+
+    def _store(self) -> AbstractContextManager[int]:
+        native, resend = "--enable-feature=native-histograms", f"--rules.alert.resend-delay={AGAIN}"
+        return prometheus(self._config(), self.where, native, resend, program=newer("prometheus"))
+
+    def _config(self) -> str:
+        job = "  - job_name: shop\n"
+        return super()._config().replace(job, f"{job}{self.options}")
+
+
+class Both(NativeOnly):
+    """It stores the classic ones too."""
+
+    options = "    always_scrape_classic_histograms: true\n"
+    stored: ClassVar = {HISTOGRAM, f"{HISTOGRAM}_bucket"}
+
+
+class Converted(NativeOnly):
+    """It converts the classic ones to native ones with custom buckets, and has no others."""
+
+    text = SETTINGS
+    options = "    convert_classic_histograms_to_nhcb: true\n"
+
+
+@pytest.mark.parametrize("kind", [NativeOnly, Both, Converted])
+def test_errors_then_latency(
+    kind: type[NativeOnly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors, then latency, on a route page once and resolve.
+
+    `sidelight why` is not asked: it reads classic histograms.
+    """
+    monkeypatch.setattr(Fault, "explained", lambda *_: {"summary": "by nobody"})
+    faults = {fault.claim: fault for fault in FAULTS}
+    with stack(tmp_path, SCALE, kind) as found, Crowd(found.port, pace=slow) as crowd:
+        drill(found, crowd, faults["errors on one route"], MOST)
+        drill(found, crowd, faults["latency on one route"], MOST)
+        names = found.query(f'group by (__name__) ({{__name__=~"{HISTOGRAM}(_bucket)?"}})')
+        assert {one["metric"]["__name__"] for one in names} == kind.stored
