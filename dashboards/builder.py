@@ -52,19 +52,25 @@ DEPLOYS: Final = f"{_changed('began', NOW, BEFORE)} or {_changed('ended', BEFORE
 """Where the set of a service's versions has changed in the last five minutes."""
 RELEASE: Final = "{{job}} {{service_version}} {{change}}"
 FIRING: Final = f'ALERTS{{{JOB},alertstate="firing",severity=~"critical|warning"}}'
+REQUESTED: Final = f'__name__=~"{DURATION}_count|{DURATION}"'
+"""The series that tell of what there were requests: of classic histograms, and native ones."""
 SERVICES: Final = " or ".join(
     f"count by (job) ({series})"
-    for series in (f"last_over_time({names.SERVICE}[1d])", "sidelight_workers", f"{DURATION}_count")
+    for series in (
+        f"last_over_time({names.SERVICE}[1d])",
+        "sidelight_workers",
+        f"{{{REQUESTED}}}",
+    )
 )
 """Services that had requests in the last day, or that are measured now."""
 VARIABLES: Final = {
     "job": ("Job", "", f"query_result({SERVICES})"),
-    "instance": ("Instance", ".+", f"label_values({DURATION}_count{{{JOB}}}, instance)"),
-    "route": ("Route", ".*", f"label_values({DURATION}_count{{{SELECTED}}}, http_route)"),
+    "instance": ("Instance", ".+", f"label_values({{{REQUESTED},{JOB}}}, instance)"),
+    "route": ("Route", ".*", f"label_values({{{REQUESTED},{SELECTED}}}, http_route)"),
     "method": (
         "Method",
         ".*",
-        f"label_values({DURATION}_count{{{SELECTED},{queries.ROUTE}}}, http_request_method)",
+        f"label_values({{{REQUESTED},{SELECTED},{queries.ROUTE}}}, http_request_method)",
     ),
 }
 """Name to label, the pattern of "All", and query. The route of some requests is empty.

@@ -145,7 +145,7 @@ def test_both(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_classic_histograms(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Native ones and converted ones differ in their buckets."""
-    lacks = "percentiles and lists of routes in the dashboards have no data of it"
+    lacks = "percentiles, mean phases and upstreams in the dashboards have no data of it"
     none = f"{lacks} -> always_scrape_classic_histograms: true"
     assert said(shop, monkeypatch, native=EXPONENTIAL) == [
         f"warn: the job 'shop' has native histograms only: {none}"

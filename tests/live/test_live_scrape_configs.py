@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.live, pytest.mark.newest]
 
 FILES = DEPLOY / "prometheus" / "histograms"
 PROGRAMS = {"2.42": lambda: tool("prometheus"), "3.5": lambda: newer("prometheus")}
-LACKS = "percentiles and lists of routes in the dashboards have no data of it"
+LACKS = "percentiles, mean phases and upstreams in the dashboards have no data of it"
 CONVERTED = f"the histograms of the job 'shop' are converted to native ones (NHCB): {LACKS}"
 ONLY = f"the job 'native' has native histograms only: {LACKS}"
 

@@ -30,7 +30,7 @@ NOT_CONVERTED: Final = f"{KEEP}, or no {CONVERSION}: true"
 ELSEWHERE: Final = "docs/histograms.md says what keeps classic ones, also of what OTLP sends"
 """The job is none that Prometheus scrapes, or its options are not known."""
 LOST: Final = "rules and alerts have no latencies, error ratios or request rates of it"
-NEEDS_CLASSIC: Final = "percentiles and lists of routes in the dashboards have no data of it"
+NEEDS_CLASSIC: Final = "percentiles, mean phases and upstreams in the dashboards have no data of it"
 
 
 def check_histograms(url: str, jobs: Collection[str]) -> Iterator[Finding]:
