@@ -9,6 +9,7 @@ import pytest
 
 from tests.drill.crowd import Crowd, slow
 from tests.drill.drilling import drill
+from tests.drill.fault import Fault
 from tests.drill.faults import FAULTS
 from tests.drill.stack import AGAIN, SETTINGS, Stack, stack
 from tests.live.newer import newer
@@ -57,8 +58,14 @@ class Converted(NativeOnly):
 
 
 @pytest.mark.parametrize("kind", [NativeOnly, Both, Converted])
-def test_errors_then_latency(kind: type[NativeOnly], tmp_path: Path) -> None:
-    """Errors, then latency, on a route page once and resolve; `sidelight why` names the route."""
+def test_errors_then_latency(
+    kind: type[NativeOnly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Errors, then latency, on a route page once and resolve.
+
+    `sidelight why` is not asked: `tests/why/test_why_storage.py` compares its answers.
+    """
+    monkeypatch.setattr(Fault, "explained", lambda *_: {"summary": "by nobody"})
     faults = {fault.claim: fault for fault in FAULTS}
     with stack(tmp_path, SCALE, kind) as found, Crowd(found.port, pace=slow) as crowd:
         drill(found, crowd, faults["errors on one route"], MOST)
