@@ -30,6 +30,7 @@ LONGEST = 3600
 """Seconds: no wait ends by itself, however slow the machine is."""
 released = asyncio.Event()
 released_threads = threading.Event()
+all_taken = asyncio.Event()
 kept = asyncio.Lock()
 lock = asyncio.Lock()
 few = asyncio.Semaphore(1)
@@ -64,6 +65,7 @@ async def keep(app: FastAPI) -> None:
             await stack.enter_async_context(app.state.postgres.acquire())
         connection = await blocking.get_connection() if REDIS else None  # type: ignore[no-untyped-call]  # it has no types
         full.put_nowait(1)
+        all_taken.set()
         await released.wait()
         full.get_nowait()
         if connection is not None:
@@ -79,6 +81,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     upstream = await asyncio.start_server(answer_late, "127.0.0.1", 0)
     app.state.upstream = upstream.sockets[0].getsockname()[1]
     keeper = asyncio.create_task(keep(app))
+    await all_taken.wait()
     yield
     release_all()
     await keeper

@@ -140,7 +140,7 @@ def test_who_is_to_blame(server: Server, clients: list[HTTPConnection]) -> None:
 
     felt, (caused, waited, busy) = change(server, (CAUSED, QUEUED, BUSY), until_charged)
     assert 0.8 * felt < sum(waited.values()) <= 1.1 * felt
-    assert caused["/hold"] > 0.8 * felt
+    assert caused["/hold"] > 0.5 * felt, "the rest is no route's where processors are scarce"
     assert HOLD * 0.9 <= busy["/hold"] < HOLD + 1
     assert re.search(r"slow request route=/victim .* queued=[01]\.\d{3} ", server.log)
 
