@@ -1,4 +1,4 @@
-"""The short drill: two of the faults, with an hour of the rules in a minute."""
+"""The short drill: two of the faults, with an hour of the rules in 90 seconds."""
 
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.drill.stack import stack
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400), pytest.mark.xdist_group("drill")]
 
-SCALE = Fraction(1, 60)
+SCALE = Fraction(1, 40)
 SHORT = {fault.claim: fault for fault in FAULTS}
 
 

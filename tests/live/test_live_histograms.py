@@ -23,7 +23,7 @@ from tests.live.victoria_metrics import victoria_metrics
 pytestmark = [pytest.mark.live, pytest.mark.newest]
 pytest.importorskip("yaml")
 
-QUICK = {("3.5", ()), ("3.5", ("native",))}
+QUICK = {("3.5", ("native",))}
 """What each run of the tests does; a Prometheus takes five seconds to find its targets."""
 CASES = [
     pytest.param(

@@ -21,7 +21,7 @@ from tests.store.driving import killed, shared
 from tests.store.pages import Reader
 from tests.store.test_store_both_views import filled
 
-pytestmark = [pytest.mark.live, pytest.mark.newest]
+pytestmark = [pytest.mark.live, pytest.mark.newest, pytest.mark.slow]
 
 MILLISECOND = NANOSECONDS // 1000
 OBSERVED = {

@@ -40,7 +40,9 @@ def upload(server: Server, sidecar: Sidecar, path: str) -> None:
         assert connection.getresponse().status == 200
 
 
-@pytest.mark.parametrize(("loop", "pure"), [("asyncio", ""), ("uvloop", "1")])
+@pytest.mark.parametrize(
+    ("loop", "pure"), [("asyncio", ""), pytest.param("uvloop", "1", marks=pytest.mark.slow)]
+)
 def test_each_planted_phase_is_the_longest(
     uvicorn: Serve, store: Path, tmp_path: Path, loop: str, pure: str
 ) -> None:

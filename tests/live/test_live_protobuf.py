@@ -110,7 +110,10 @@ def use(server: Server) -> int:
     return 5
 
 
-@pytest.mark.parametrize("version", ASKING)
+@pytest.mark.parametrize(
+    "version",
+    [pytest.param(each, marks=[] if "native" in each else [pytest.mark.slow]) for each in ASKING],
+)
 def test_what_arrives_is_the_same(
     uvicorn: Serve, store: Path, tmp_path: Path, version: str
 ) -> None:
@@ -164,6 +167,7 @@ def normal(values: dict[Labels, float]) -> dict[Labels, float]:
     }
 
 
+@pytest.mark.slow
 def test_native_buckets_are_read(tmp_path: Path) -> None:
     """Prometheus has the counts, the sum and the boundaries of a native histogram as encoded."""
     native = client_model.NativeBuckets(3, 2.0**-13, 1, ((-8, 2), (6, 1)), (300, -299, 0))
@@ -202,7 +206,9 @@ def test_native_buckets_are_read(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("served_by", ["worker", "sidecar"])
+@pytest.mark.parametrize(
+    "served_by", ["worker", pytest.param("sidecar", marks=pytest.mark.slow)]
+)
 def test_native_histograms_arrive_with_the_setting(
     uvicorn: Serve, store: Path, tmp_path: Path, served_by: str
 ) -> None:

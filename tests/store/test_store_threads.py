@@ -19,7 +19,7 @@ from tests.store.driving import LABELS
 
 OVERFLOW = METRICS["sidelight_series_overflow_total"]
 THREADS = 8
-TIMES = 2000
+TIMES = 500
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ A_FEW = 4
 SLACK = PERIOD // 20
 SHARE = 100
 """A look may take one part in so many of the time until the next."""
+MOST_BEATS = 50
+"""Beats until the next look, at most: one that met the garbage collector is paid for in part."""
 
 
 class Look(NamedTuple):
@@ -86,8 +88,8 @@ class RequestWaits:
         else:
             self.oldest = {}
         self._show(now)
-        beats = max(1, -(-(SHARE * (thread_time_ns() - began) - SLACK) // PERIOD))
-        self._gap = beats * PERIOD
+        beats = -(-(SHARE * (thread_time_ns() - began) - SLACK) // PERIOD)
+        self._gap = min(max(1, beats), MOST_BEATS) * PERIOD
         self._next = now + self._gap - PERIOD // 2
 
     def longest(self, start: int) -> LongestWait | None:
