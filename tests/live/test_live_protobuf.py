@@ -206,9 +206,7 @@ def test_native_buckets_are_read(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    "served_by", ["worker", pytest.param("sidecar", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("served_by", ["worker", pytest.param("sidecar", marks=pytest.mark.slow)])
 def test_native_histograms_arrive_with_the_setting(
     uvicorn: Serve, store: Path, tmp_path: Path, served_by: str
 ) -> None:
