@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.newest
+
 SERVICE = """
 import logging, sys
 from fastapi import FastAPI

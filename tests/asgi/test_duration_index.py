@@ -17,6 +17,8 @@ from sidelight.store.layout import SLOT_WORDS
 from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
 
+pytestmark = pytest.mark.newest
+
 NS = some.one_of(some.integers(-5, 10**6), some.integers(0, 10**11), some.integers(0, 2**62))
 DEFAULT = WorkerFile(None, schema(DURATION_BUCKETS), 100).bounds(DURATION)
 BOUNDS = some.one_of(

@@ -26,6 +26,8 @@ from tests.asgi.driver import Page, ask
 from tests.asgi.looks import SECONDS, Looks
 from tests.hostile import SECRET, Hostile, Rude, hostile_class
 
+pytestmark = pytest.mark.newest
+
 WAITS = "fastapi_request_wait_seconds_total"
 LIBRARY = str(Path(anyio.__file__).parent.parent / "some_library" / "code.py")
 """A file that is not of the application."""

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.newest
+
 pytest.importorskip("prometheus_client")
 
 HEAD = """

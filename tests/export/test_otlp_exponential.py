@@ -39,6 +39,8 @@ from tests.store.test_store_both_views import (
     quiet,
 )
 
+pytestmark = pytest.mark.newest
+
 NAME = otel_name(DURATION).name
 CUMULATIVE = 2
 NOW = 1_800_000_000_000_000_000

@@ -20,17 +20,14 @@ from tests.live.prometheus import prometheus, query, tool
 from tests.live.servers import eventually
 from tests.live.victoria_metrics import victoria_metrics
 
-pytestmark = [pytest.mark.live, pytest.mark.newest]
+pytestmark = [pytest.mark.live, pytest.mark.newest, pytest.mark.slow]
 pytest.importorskip("yaml")
 
-QUICK = {("3.5", ("native",))}
-"""What each run of the tests does; a Prometheus takes five seconds to find its targets."""
 CASES = [
     pytest.param(
         version,
         list(rows),
         id=f"{version} {' '.join(features)}".strip(),
-        marks=[] if (version, features) in QUICK else [pytest.mark.slow],
     )
     for version in TABLES
     for features, rows in groupby(jobs(version), lambda job: job.features)
@@ -88,7 +85,6 @@ def test_what_arrives_and_what_is_said(
     assert len(of_histograms) == len({job.begins for job in rows})
 
 
-@pytest.mark.slow
 def test_victoria_metrics(ports: tuple[int, int], tmp_path: Path) -> None:
     """It never asks for protobuf, and has no flags that the doctor could read."""
     job = Job((), (), native=True, kinds=("classic",), says="ok")

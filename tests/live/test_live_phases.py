@@ -15,7 +15,7 @@ from tests.live.phased import BODIES, LEAST, PLANTED
 from tests.live.servers import HERE, PATIENCE, Server, eventually
 from tests.live.sidecars import Sidecar
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.newest, pytest.mark.slow]
 
 WAITS = "fastapi_request_wait_seconds_total"
 
@@ -40,9 +40,7 @@ def upload(server: Server, sidecar: Sidecar, path: str) -> None:
         assert connection.getresponse().status == 200
 
 
-@pytest.mark.parametrize(
-    ("loop", "pure"), [("asyncio", ""), pytest.param("uvloop", "1", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize(("loop", "pure"), [("asyncio", ""), ("uvloop", "1")])
 def test_each_planted_phase_is_the_longest(
     uvicorn: Serve, store: Path, tmp_path: Path, loop: str, pure: str
 ) -> None:

@@ -19,6 +19,8 @@ from tests.around import Around, Endless
 from tests.hostile import Hostile, Rude, hostile_class
 from tests.runtime.test_await_chain import Wait, leaf, recursive, seen
 
+pytestmark = pytest.mark.newest
+
 
 def names(awaitable: Any) -> list[str]:
     """The names of the functions in a chain, and of the types of its other links."""

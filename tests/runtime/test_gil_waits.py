@@ -19,6 +19,8 @@ from sidelight.runtime.gil_waits import LoopTimes, has_gil
 from sidelight.runtime.processor_waits import task_times
 from tests.runtime.reading import eventually
 
+pytestmark = pytest.mark.newest
+
 MS = 1_000_000
 HERE = Path(__file__).parent
 

@@ -5,6 +5,8 @@ import pytest
 from sidelight.testing import Metrics, UnknownError
 from tests.testing.shops import TestClient, shop
 
+pytestmark = pytest.mark.newest
+
 
 def test_a_route_within_its_limits_passes(sidelight_metrics: Metrics) -> None:
     """Every limit that is given holds, for all methods of a route or one."""

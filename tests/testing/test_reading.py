@@ -18,6 +18,8 @@ from sidelight.testing.metric_data import MetricSeries
 from tests.descriptors import open_descriptors
 from tests.testing.shops import TestClient, shop
 
+pytestmark = pytest.mark.newest
+
 DURATION = "http_server_request_duration_seconds"
 SOLD = Counter("testing_sold_total", "Things sold.", ["kind"], registry=None)
 STOCK = Gauge("testing_stock", "Things there.", registry=None)
