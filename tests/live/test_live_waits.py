@@ -73,7 +73,10 @@ def first(found: dict[str, dict[Waited, float]]) -> dict[str, Waited]:
     return {route: max(lines, key=lines.__getitem__) for route, lines in many.items()}
 
 
-@pytest.mark.parametrize("through", ["", "1"], ids=["direct", "through"])
+@pytest.mark.parametrize(
+    "through",
+    [pytest.param("", id="direct"), pytest.param("1", id="through", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_each_planted_wait_is_named(
     uvicorn: Serve, stores: dict[str, str], loop: str, through: str
