@@ -203,8 +203,13 @@ class Heartbeat:
         now = time.monotonic_ns()
         self.due = now + OVERDUE
         self.store.file.words[HEARTBEAT] = now
-        self.use.beat(now)
-        parts = [self._count_lag, self._count_waits, self.publish_gauges, self._look_at_requests]
+        parts: list[Callable[[], object]] = [
+            partial(self.use.beat, now),
+            self._count_lag,
+            self._count_waits,
+            self.publish_gauges,
+            self._look_at_requests,
+        ]
         parts += [] if soon else [self._chores_if_due]
         for part in parts:
             with guarded("heartbeat", self.faults):  # the other parts and the timer go on
