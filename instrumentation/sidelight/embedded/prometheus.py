@@ -9,8 +9,8 @@ from starlette.routing import BaseRoute
 
 from sidelight.embedded.api.routes import AppState, routes
 from sidelight.embedded.history.history import History, return_memory_early
-from sidelight.embedded.history.sampler import HistorySampler
 from sidelight.embedded.history.scrape import ScrapeTarget
+from sidelight.embedded.history.scrape_loop import HistorySampler
 from sidelight.embedded.rules.definition import groups_of_files, groups_of_settings
 from sidelight.embedded.rules.evaluator import RuleEvaluator
 from sidelight.embedded.settings import HistorySettings

@@ -11,7 +11,7 @@ pytest.importorskip("numpy", reason="the extra history is not installed")
 
 from sidelight.contract import DURATION, METRICS, NANOSECONDS
 from sidelight.embedded.history.history import History
-from sidelight.embedded.history.sampler import HistorySampler
+from sidelight.embedded.history.scrape_loop import HistorySampler
 from sidelight.embedded.promql.float_histogram import FloatHistogram, listed_buckets
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.service_info import ServiceInfo

@@ -1,4 +1,4 @@
-"""The sampler: scrapes a store directory into a history, every few seconds."""
+"""The scrape loop: a store directory is scraped into a history, every few seconds."""
 
 import logging
 import time
