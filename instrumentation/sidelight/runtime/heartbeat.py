@@ -16,6 +16,7 @@ from sidelight.app_metrics.publisher import AppMetricsPublisher
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.errors import StoreError
 from sidelight.runtime import instruments, threads, watchdog
+from sidelight.runtime.block_attribution import BlockAttribution
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.file_chores import FileChores
 from sidelight.runtime.gil_holders import GilHolders
@@ -26,7 +27,7 @@ from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.seen_phases import SeenPhases
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
-from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
+from sidelight.runtime.watched_loop import WatchedLoop
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
 
