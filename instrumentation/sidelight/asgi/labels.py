@@ -12,7 +12,8 @@ from sidelight.asgi.chosen_route import chosen, is_mount, requested_path
 from sidelight.asgi.root_paths import MOST_ROOTS, RootPaths, root_of
 from sidelight.asgi.routes import RouteTable, pattern, router_below, routes_of
 from sidelight.contract import METHODS, OTHER, UNKNOWN
-from sidelight.settings import EVERY_ROUTE, Settings
+from sidelight.route_thresholds import EVERY_ROUTE
+from sidelight.settings import Settings
 from sidelight.store import route_table
 from sidelight.store.layout import BlockKind
 from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
