@@ -104,6 +104,8 @@ MODULES = [
     "sidelight.asgi.recorder",
     "sidelight.asgi.request",
     "sidelight.asgi.request_keys",
+    "sidelight.asgi.route_matcher",
+    "sidelight.asgi.route_objects",
     "sidelight.asgi.routes",
     "sidelight.asgi.series",
     "sidelight.asgi.slow_log",

@@ -21,7 +21,8 @@ from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_keys import RequestKey, RequestKeys
 from sidelight.asgi.request_waits import RequestWaits
-from sidelight.asgi.routes import RouteTable, router_below
+from sidelight.asgi.route_objects import router_below
+from sidelight.asgi.routes import RouteTable
 from sidelight.asgi.thread_call import ThreadCall
 from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
