@@ -101,6 +101,7 @@ MODULES = [
     "sidelight.asgi.exclusions",
     "sidelight.asgi.fast_path",
     "sidelight.asgi.labels",
+    "sidelight.asgi.open_store",
     "sidelight.asgi.recorder",
     "sidelight.asgi.request",
     "sidelight.asgi.request_keys",
@@ -298,13 +299,13 @@ def _endpoint(app: Any) -> MetricsEndpoint:
 @pytest.mark.parametrize(
     "target",
     [
-        "sidelight.asgi.lifecycle.open_store",
-        "sidelight.asgi.lifecycle.Recorder",
-        "sidelight.asgi.lifecycle.router_below",
+        "sidelight.asgi.open_store.open_store",
+        "sidelight.asgi.open_store.Recorder",
+        "sidelight.asgi.open_store.router_below",
         "sidelight.asgi.recorder.Labels",
         "sidelight.asgi.recorder.heartbeat",
         "sidelight.store.process_store.WorkerFile",
-        "sidelight.asgi.lifecycle.check_routes",
+        "sidelight.asgi.open_store.check_routes",
     ],
 )
 def test_a_fault_at_the_beginning(
