@@ -18,8 +18,9 @@ from sidelight.route_thresholds import EVERY_ROUTE
 from sidelight.settings import Settings
 from sidelight.store import route_table
 from sidelight.store.layout import BlockKind
+from sidelight.store.mapped_file import StoreFull
 from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.writer import WorkerFile
 
 logger = logging.getLogger("sidelight")
 
