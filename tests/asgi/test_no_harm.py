@@ -356,7 +356,7 @@ def test_a_fault_in_the_lifespan(monkeypatch: pytest.MonkeyPatch, part: type, na
         "sidelight.asgi.metrics_endpoint.process.publish",
         "sidelight.export.response.wanted_format",
         "sidelight.export.collector.Collector.collect",
-        "sidelight.export.collector.Collector._add_counts",
+        "sidelight.export.collector.Collector._add_sums",
         "sidelight.export.collector.Collector.__init__",
         "sidelight.store.reader.read",
     ],
