@@ -16,7 +16,9 @@ import pytest
 from tests.live.conftest import Serve
 from tests.live.counting import (
     CALLS,
-    Call,
+    EXITS,
+    ITEM,
+    MAKE,
     Load,
     Watch,
     ask,
@@ -32,10 +34,6 @@ from tests.live.servers import Server, eventually, running
 from tests.live.sidecars import Sidecar, fetch, wait_ended, worker_files
 
 pytestmark = pytest.mark.live
-
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-MAKE = Call("POST", "/items", "/items", "201")
-EXITS = "sidelight_worker_exits_total"
 
 
 @contextmanager
