@@ -15,7 +15,7 @@ def kill_under_load(server: Server, load: Load, kills: int, workers: int) -> Non
     """Kill the eldest worker, again and again, each time after some more answers."""
     for _ in range(kills):
         seen = load.total
-        eventually(lambda seen=seen: load.total > seen + 50)  # type: ignore[misc]
+        eventually(lambda seen=seen: load.total > seen + 50)  # type: ignore[misc] # mypy infers no lambda with a default
         victim = server.workers()[0]
         server.kill(victim)
         eventually(replaced(server, victim, workers))

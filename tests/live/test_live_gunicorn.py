@@ -145,7 +145,7 @@ def test_a_forked_child_of_a_worker_leaves_no_directory(serve: Serve) -> None:
     status, body = server.get("/fork/records", "POST")
     assert status == 200
     assert '"code":0' in body, server.log
-    assert requests(scrape(server))["POST", "/fork/{kind}", "200"] == 1  # type: ignore[index]
+    assert requests(scrape(server))["POST", "/fork/{kind}", "200"] == 1  # type: ignore[index] # a key of three
     workers = server.workers()
     left = [folder for worker in workers for folder in shared_directories(worker)]
     for folder in left:

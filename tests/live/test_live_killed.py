@@ -95,7 +95,7 @@ def test_many_kills_under_load(uvicorn: Serve) -> None:
                 os.kill(victim, signal.SIGKILL)
             kills += len(victims)
             eventually(
-                lambda victims=victims: (  # type: ignore[misc]
+                lambda victims=victims: (  # type: ignore[misc] # mypy infers no lambda with a default
                     not any(map(running, victims)) and len(server.workers()) == 4
                 )
             )

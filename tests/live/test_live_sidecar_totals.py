@@ -166,7 +166,7 @@ def test_killing_the_only_one_who_folds(uvicorn: Serve, store: Path, tmp_path: P
         for _ in range(2):
             sidecar = Sidecar(store, tmp_path)
             try:
-                eventually(lambda sidecar=sidecar: "listens" in sidecar.log)  # type: ignore[misc]
+                eventually(lambda sidecar=sidecar: "listens" in sidecar.log)  # type: ignore[misc] # mypy infers no lambda with a default
                 threading.Event().wait(chance.uniform(0, 0.01))
             finally:
                 sidecar.process.kill()
