@@ -239,7 +239,7 @@ def test_an_application_without_a_lifespan() -> None:
 
     async def start() -> None:
         with pytest.raises(AssertionError):
-            await app({"type": "lifespan", "asgi": {}}, None, None)  # type: ignore[arg-type]
+            await app({"type": "lifespan", "asgi": {}}, None, None)  # type: ignore[arg-type] # wrong on purpose
 
     run(start())
 
@@ -351,7 +351,7 @@ def test_other_scopes_pass() -> None:
 
     async def pass_through() -> None:
         for _ in range(2):
-            await app({"type": "webtransport"}, None, None)  # type: ignore[arg-type]
+            await app({"type": "webtransport"}, None, None)  # type: ignore[arg-type] # wrong on purpose
             await ask(app)
 
     run(pass_through())

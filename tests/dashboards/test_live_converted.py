@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.dashboards.comparing import answer
 from tests.dashboards.stack import rule_files
@@ -15,14 +15,9 @@ from tests.dashboards.test_live_fed import RECORDED, SCALE, WITHIN, full
 from tests.live.newer import newer
 from tests.live.prometheus import prometheus, query
 from tests.live.servers import eventually
+from tests.marks import slow_live
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.newest,
-    pytest.mark.timeout(600),
-    pytest.mark.xdist_group("fed"),
-]
+pytestmark = slow_live(600, "fed")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.deploy.artefacts import DEPLOY, PORT, load, run
 from tests.live.newer import newer
@@ -54,12 +54,6 @@ def test_promtool_accepts_the_jobs_of_histograms(name: str, tmp_path: Path) -> N
     )
     refused = re.findall("field (.*) not found", done.stderr)
     assert refused == (["scrape_native_histograms"] if name == "native-3.8.yml" else [])
-
-
-def test_amtool_accepts_the_configuration() -> None:
-    """``amtool check-config`` accepts the configuration of Alertmanager."""
-    file = DEPLOY / "alertmanager" / "alertmanager.yml"
-    run("amtool", "check-config", str(file), package="Debian: prometheus-alertmanager")
 
 
 def test_the_sidecar_is_scraped_once_and_with_the_token() -> None:

@@ -106,11 +106,11 @@ def check(port: int) -> None:
     wait_up(port)
     for name in PAGES:
         job, text = Job(port, name), Job(port, f"{name}-text")
-        eventually(lambda job=job: job.native_count == job.classic_count == RECORDED)  # type: ignore[misc]
+        eventually(lambda job=job: job.native_count == job.classic_count == RECORDED)  # type: ignore[misc] # mypy infers no lambda with a default
         check_percentiles(job)
         found = rows(job)
         assert found == TABLE, "\n".join(found)
-        eventually(lambda job=job, text=text: job.series == text.series)  # type: ignore[misc]
+        eventually(lambda job=job, text=text: job.series == text.series)  # type: ignore[misc] # mypy infers no lambda with a default
         assert not text.native_count
         assert job.series_of_each == dict.fromkeys(RECORDED, 18)
         assert text.series_of_each == dict.fromkeys(RECORDED, 17)
@@ -167,7 +167,7 @@ def test_the_text_of_prometheus_2(scraped: Scraped, tmp_path: Path) -> None:
         wait_up(port)
         for name in PAGES:
             job = Job(port, name)
-            eventually(lambda job=job: job.classic_count == RECORDED)  # type: ignore[misc]
+            eventually(lambda job=job: job.classic_count == RECORDED)  # type: ignore[misc] # mypy infers no lambda with a default
             assert job.native_count == {}
             of_classic = {
                 (shape, f"p{q * 100:.0f}"): against(job.classic(q)[shape], percentile(shape, q))

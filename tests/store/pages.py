@@ -38,6 +38,10 @@ class Reader:
         """The samples of the page: both formats parse, and no sample is there twice."""
         return parsed(self.snapshot(merge=merge))
 
+    def check_page(self) -> None:
+        """Both formats of the page parse, and no sample is there twice."""
+        self.page()
+
     @property
     def reasons(self) -> set[str]:
         """Why files were skipped."""

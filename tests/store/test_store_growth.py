@@ -89,6 +89,9 @@ def test_a_usual_service_reaches_the_limit_of_series(memory: Path) -> None:
             store.file.series(DURATION, labels(number))
         else:
             store.file.series(size, labels(number)[:2])
+    with pytest.raises(StoreFull):
+        store.file.series(DURATION, labels(4001))
+    assert store.file._capped_series == 4000
     store.close()
 
 

@@ -16,7 +16,7 @@ try:
     """The fastest way to write bytes into shared memory is to set the ``value`` of this."""
 except ImportError:  # a Python that was built without ctypes
 
-    class PathField:  # type: ignore[no-redef]
+    class PathField:  # type: ignore[no-redef] # the other is of ctypes
         """Bytes that are stored up to and with a NUL, as an array of ctypes stores them."""
 
         def __init__(self, memory: mmap.mmap, at: int) -> None:
