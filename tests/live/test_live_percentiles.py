@@ -7,12 +7,15 @@ import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from sidelight.contract import DURATION, DURATION_BUCKETS
+from sidelight.store.schema import schema
+from sidelight.store.writer import WorkerFile
 from tests.live.conftest import Serve
 from tests.live.counting import scrape, settle, value
 from tests.live.newer import newer
@@ -20,10 +23,11 @@ from tests.live.percentile_table import PERCENTILES, ROOT, TABLE, against, rows
 from tests.live.prometheus import prometheus, query, tool
 from tests.live.servers import Server, eventually
 from tests.live.shape_job import NAME, RECORDED, Job
-from tests.live.shaped import WORKERS
+from tests.live.shaped import WORKERS, record
 from tests.live.shapes import EDGES, SHAPES, percentile
 from tests.live.sidecars import Sidecar
 from tests.processes import Forked
+from tests.store.driving import shared
 
 pytestmark = [pytest.mark.live, pytest.mark.newest]
 
@@ -148,6 +152,30 @@ def test_percentiles_of_the_sidecars_history(scraped: Scraped) -> None:
     check_history(job)
     assert job.resets == [0, 0, 0, 0]
     check_edges(job)
+
+
+class Rates(Job):
+    """The requests of the last minutes, as dashboards and rules ask for them."""
+
+    def newest(self, name: str) -> str:
+        return super().newest(name).replace("last_over_time", "rate")
+
+
+def test_percentiles_of_the_last_minutes(store: Path, tmp_path: Path) -> None:
+    """Of what the sidecar's history has seen happen, they are as exact."""
+    with (
+        Sidecar(store, tmp_path, *HISTORY, SIDELIGHT_NATIVE_HISTOGRAMS="1") as sidecar,
+        closing(shared(store)) as where,
+        closing(WorkerFile(where, schema(DURATION_BUCKETS), 100)) as file,
+    ):
+        job, rates = Job(sidecar.port, HISTORY_JOB), Rates(sidecar.port, HISTORY_JOB)
+        for name in SHAPES:  # in another bucket than all others
+            file.observe(DURATION, ("GET", f"/{name}", "200", "", "http"), 1)
+        eventually(lambda: job.native_count == dict.fromkeys(SHAPES, 1))
+        for part in range(WORKERS):
+            record(file, part)
+        eventually(lambda: job.native_count == {n: c + (n in SHAPES) for n, c in RECORDED.items()})
+        check_percentiles(rates)
 
 
 def check_edges(job: Job) -> None:
