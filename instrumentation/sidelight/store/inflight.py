@@ -4,7 +4,7 @@ A slot is the index of its first word.
 """
 
 import mmap
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sidelight.store import layout
 from sidelight.store.layout import WORD
@@ -45,3 +45,13 @@ def path_field(memory: mmap.mmap, slot: int) -> PathField:
 
 UNTRACKED: Final = 0
 """The slot of a request for which there is none left."""
+
+
+class RequestId(NamedTuple):
+    """A request of a worker that is in flight: when it began (CLOCK_MONOTONIC, ns), and its slot.
+
+    Several that waited for the same block of the event loop may have begun at the same time.
+    """
+
+    start: int
+    slot: int
