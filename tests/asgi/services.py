@@ -14,6 +14,8 @@ from starlette.routing import Host, Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
+from sidelight import SidelightMiddleware
+
 HERE = Path(__file__).parent
 
 
@@ -282,3 +284,11 @@ REDIRECTS: list[tuple[str, str]] = [
     ("/docs/", "/docs"),
 ]
 """Path, and the template of the path it is redirected to."""
+
+
+def middleware_of(app: Any) -> SidelightMiddleware:
+    """What measures an application that was asked for something."""
+    found = app.middleware_stack
+    while not isinstance(found, SidelightMiddleware):
+        found = found.app
+    return found

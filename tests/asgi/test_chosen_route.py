@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from sidelight import SidelightMiddleware
-from tests.asgi.driver import ask, call, connect, middleware_of, run, scrape
+from tests.asgi.driver import ask, call, connect, run, scrape
+from tests.asgi.services import middleware_of
 
 WEBSOCKETS = "fastapi_websocket_duration_seconds_count"
 

@@ -18,7 +18,8 @@ from sidelight.contract import NANOSECONDS
 from sidelight.errors import SettingsError, SidelightError
 from sidelight.store.layout import HEARTBEAT
 from sidelight.testing.measured_test import measuring
-from tests.asgi.driver import Page, ask, call, lifespan, middleware_of, run, scrape
+from tests.asgi.driver import Page, ask, call, lifespan, run, scrape
+from tests.asgi.services import middleware_of
 
 COMPLETE = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 

@@ -21,7 +21,8 @@ from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store import layout
 from sidelight.store.mapped_file import StoreFull
 from sidelight.store.writer import WorkerFile
-from tests.asgi.driver import Answer, Page, ask, call, connect, lifespan, middleware_of, run, scrape
+from tests.asgi.driver import Answer, Page, ask, call, connect, lifespan, run, scrape
+from tests.asgi.services import middleware_of
 
 pytestmark = pytest.mark.newest
 

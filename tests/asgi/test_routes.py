@@ -11,8 +11,8 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
-from tests.asgi.driver import ask, call, middleware_of, run, scrape
-from tests.asgi.services import CASES, REDIRECTS, greet, service
+from tests.asgi.driver import ask, call, run, scrape
+from tests.asgi.services import CASES, REDIRECTS, greet, middleware_of, service
 
 
 def measured(**options: Any) -> FastAPI:
