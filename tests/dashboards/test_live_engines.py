@@ -92,9 +92,9 @@ def answers(engines: Engines, each: PanelQuery, at: float) -> list[Values]:
 
 
 def test_every_query_of_the_dashboards(engines: Engines, tmp_path: Path) -> None:
-    """Each of those for classic histograms succeeds, and has the labels and, to a millionth, the values that it has in Prometheus.
+    """Each of those for classic histograms succeeds, with the labels and values of Prometheus.
 
-    Not the values of long windows, which are those of `test_long_windows`.
+    To a millionth, and not the values of long windows, which are those of `test_long_windows`.
     """
     at, answered = time.time() - 2, 0
     for each in classic_queries(tmp_path):

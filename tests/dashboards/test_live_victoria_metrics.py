@@ -104,7 +104,7 @@ def counts(port: int) -> dict[frozenset[tuple[str, str]], str]:
 
 
 def test_every_dashboard_finds_data(stores: Stores, tmp_path: Path) -> None:
-    """Each query of the dashboards for classic histograms that has an answer from Prometheus has one from VictoriaMetrics, in time."""
+    """Each query for classic histograms that Prometheus answers is answered here in time."""
     asked = [each for each in classic_queries(tmp_path) if needed(each)]
     with shoppers(stores.shop):
         eventually(lambda: query(stores.victoria_metrics, "slo:error_budget_left:ratio"))
