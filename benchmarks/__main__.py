@@ -82,7 +82,7 @@ def main() -> None:
     for name in options.parts or [name for name in PARTS if name not in BY_NAME]:
         print(f"{name} …", file=sys.stderr, flush=True)
         sections.append(PARTS[name](options))
-    text = report.written(sections, quick=options.quick)
+    text = report.written(sections, options.parts, quick=options.quick)
     print(text)
     full = not (options.parts or options.quick or options.rounds) and set(options.only) == set(
         CONTENDERS

@@ -66,17 +66,23 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows))
 
 
-def written(sections: Sequence[Section], *, quick: bool) -> str:
-    """The complete report."""
-    parts = [_TITLE, f"{_machine()}\n"]
+def written(sections: Sequence[Section], parts: Sequence[str], *, quick: bool) -> str:
+    """The complete report of the parts that were named; of a single one, with its own title."""
+    alone = len(sections) == 1
+    text = [head(sections[0].title if alone else PEERS, parts), f"{_machine()}\n"]
     if quick:
-        parts.append("**A smoke test: its figures mean nothing.**\n")
+        text.append("**A smoke test: its figures mean nothing.**\n")
     targets = [target.row() for section in sections for target in section.targets]
     if targets:
-        parts.append(f"## Targets\n\n{table(['target', 'limit', 'measured', 'met'], targets)}")
-    parts += [f"## {section.title}\n\n{section.text}" for section in sections]
-    parts.append(f"## Versions\n\n{_versions()}")
-    return "\n".join(parts)
+        text.append(f"## Targets\n\n{table(['target', 'limit', 'measured', 'met'], targets)}")
+    text += [f"## {'Results' if alone else one.title}\n\n{one.text}" for one in sections]
+    text.append(f"## Versions\n\n{_versions()}")
+    return "\n".join(text)
+
+
+def head(title: str, parts: Sequence[str]) -> str:
+    """The first lines of a report, with the command that repeats it."""
+    return _HEAD.format(title=title, command=" ".join(("python -m benchmarks", *parts)))
 
 
 def _machine() -> str:
@@ -108,9 +114,10 @@ def _version(name: str) -> str:
         return "from the source tree"
 
 
-_TITLE = """\
+PEERS = "Sidelight compared with its peers"
+_HEAD = """\
 <!-- Written by `python -m benchmarks`; do not edit. -->
-# Sidelight compared with its peers
+# {title}
 
-Medians, with the quartiles in brackets. `python -m benchmarks` repeats all measurements.
+Medians, with the quartiles in brackets. `{command}` repeats all measurements.
 """

@@ -1,6 +1,6 @@
-/* The common request's way, natively: from its scope to its counted response.
+/* The common request's way, natively: from its scope to its counted response; and the sums of a scrape.
 
-   It does what `sidelight.asgi.fast_path` does in Python, and nothing else. That module is the
+   The former does what `sidelight.asgi.fast_path` does in Python, and nothing else. That module is the
    reference: whatever is uncommon is given to it before anything has been changed, as a
    `RequestState` that knows all that was seen so far. Both ways have the same tests.
 
@@ -10,6 +10,7 @@
    - `Request`     the awaitable that such a call returns, and the application's `send`, `receive`
    - `Receiving`   the awaitable that `receive()` returns
    - `Clocked`     what a router calls, with its `Steps` clocked
+   - `add_series`, `sum_parts`  what `sidelight.export.word_sums` does in Python
 
    Nothing in here raises into a request: an error of our own is noted, and the request goes on.
 
@@ -20,6 +21,7 @@
 #include "middleware.h"
 #include "receiving.h"
 #include "router.h"
+#include "sums.h"
 
 static PyTypeObject *
 add_type(PyObject *self, PyType_Spec *spec)
@@ -116,6 +118,8 @@ module_add(PyObject *Py_UNUSED(self), PyObject *args)
 
 static PyMethodDef module_methods[] = {
     {"add", module_add, METH_VARARGS, add_doc},
+    {"add_series", module_add_series, METH_VARARGS, add_series_doc},
+    {"sum_parts", module_sum_parts, METH_VARARGS, sum_parts_doc},
     {NULL},
 };
 
@@ -133,7 +137,7 @@ static PyModuleDef_Slot module_slots[] = {
 static struct PyModuleDef module = {
     PyModuleDef_HEAD_INIT,
     .m_name = "sidelight._fastpath",
-    .m_doc = "The common request's way, natively; `sidelight.asgi.fast_path` is its reference.",
+    .m_doc = "The common request's way, and the sums of a scrape, natively; each has a reference in Python.",
     .m_size = sizeof(State),
     .m_methods = module_methods,
     .m_slots = module_slots,

@@ -1,6 +1,7 @@
 """Snapshots of the application's metrics that no application made, or an odd one."""
 
 import json
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,8 +11,10 @@ from hypothesis import strategies as some
 
 from sidelight.app_metrics import families as app_families
 from sidelight.contract import METRICS
+from sidelight.export.prometheus import render
 from sidelight.store.directory import Directory
 from sidelight.store.writer import WorkerFile
+from sidelight.text_format import ExpositionFormat
 from tests.store.driving import killed, sizes, worker
 from tests.store.pages import Reader, Samples, named, open_parser, parsed, requests, samples
 
@@ -292,13 +295,15 @@ SUFFIX = some.one_of(
     WORDS, some.sampled_from(sorted({s for t in app_families.SUFFIXES.values() for s in t}))
 )
 VALUES = some.one_of(some.floats(), some.integers(-2, 5))
+SAMPLE = some.tuples(SUFFIX, PAIRS, VALUES)
+TIMES = some.tuples(some.one_of(some.none(), VALUES), some.one_of(some.none(), VALUES))
 FAMILY = some.tuples(
     WORDS,
     some.one_of(WORDS, some.sampled_from(sorted(app_families.SUFFIXES))),
     WORDS,
     WORDS,
     some.sampled_from(["", "sum", "livemax", "mostrecent", "x"]),
-    some.lists(some.tuples(SUFFIX, PAIRS, VALUES), max_size=6),
+    some.lists(some.one_of(SAMPLE, some.builds(operator.add, SAMPLE, TIMES)), max_size=6),
     some.lists(
         some.tuples(SUFFIX, PAIRS, PAIRS, VALUES, some.one_of(some.none(), VALUES)), max_size=2
     ),
@@ -319,6 +324,8 @@ def test_no_snapshot_breaks_a_page(where: Directory, examples: int) -> None:
             put(where, file, *families)
         staying = Reader(where)
         assert requests(staying.page()) == len(files)
+        created = render(staying.snapshot(), ExpositionFormat.OPENMETRICS, created=True)
+        samples(open_parser.text_string_to_metric_families(b"".join(created).decode()))
         for file in files:
             killed(file)
             assert requests(staying.page()) == len(files)

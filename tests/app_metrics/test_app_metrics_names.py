@@ -232,7 +232,7 @@ def test_a_sum_over_workers_has_the_newest_timestamp(where: Directory, mine: Wor
     assert [merged[name].timestamps.get(key) for name in "abc"] == [6, 7, None]
 
 
-@pytest.mark.parametrize("when", [float("nan"), float("inf"), -1, 1e300])
+@pytest.mark.parametrize("when", [float("nan"), float("inf"), -1, 1e300, 9e9])
 def test_timestamps_that_are_none_are_left_out(
     where: Directory, mine: WorkerFile, when: float
 ) -> None:

@@ -210,3 +210,49 @@ def test_text_that_is_none() -> None:
     (found,) = of(broken).values()
     assert (found.name, found.description) == ("n\\udcff", "h\\udcff")
     assert attributes(points(found)[0]) == {"l\\udcff": "v\\udcff"}
+
+
+def times_of(family_: AppFamily) -> set[tuple[int, int]]:
+    """When each of its points begins and ends, of a directory that began at 5 and is read at 9."""
+    data = data_of(Snapshot(app_families={family_.name: family_}, started=5), now_ns=9)
+    metrics = data.resource_metrics[0].scope_metrics[0].metrics
+    found = (one for one in metrics if one.name == family_.name)
+    return {
+        (point.start_time_unix_nano, point.time_unix_nano)
+        for metric in found
+        for point in metric.data.data_points
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "samples"),
+    [
+        ("counter", {("_total", ()): 3.0}),
+        ("histogram", {bucket(INF): 3.0, ("_count", ()): 3.0, ("_sum", ()): 1.0}),
+        ("summary", {("_sum", ()): 1.0, ("_count", ()): 3.0}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("began", "ended", "expected"),
+    [
+        (None, None, (5, 9)),
+        (7e-9, None, (7, 9)),
+        (2e-9, None, (2, 9)),
+        (99.0, None, (9, 9)),
+        (2e-9, 4e-9, (2, 4)),
+        (None, 4e-9, (4, 4)),
+    ],
+)
+def test_a_point_begins_with_its_series(
+    kind: str,
+    samples: dict[Any, float],
+    began: float | None,
+    ended: float | None,
+    expected: tuple[int, int],
+) -> None:
+    """Where the series does not know when it began, its point begins with the directory."""
+    found = family("work", kind, samples)
+    (last,) = (key for key in samples if key[0] in {"_total", "_sum"})
+    found.created = {} if began is None else {last: began}
+    found.timestamps = {} if ended is None else dict.fromkeys(samples, ended)
+    assert times_of(found) == {expected}

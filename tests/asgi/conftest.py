@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidelight.asgi import lifecycle, request_waits
+from sidelight.asgi import open_store, request_waits
 from sidelight.contract import NANOSECONDS
 from sidelight.extension import extension
 from tests.asgi.clock import Clock
@@ -24,7 +24,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 def looks(monkeypatch: pytest.MonkeyPatch) -> Looks:
     """The looks at the one application of a test, which may take any time."""
     found = Looks()
-    monkeypatch.setattr(lifecycle, "RequestWaits", found.of)
+    monkeypatch.setattr(open_store, "RequestWaits", found.of)
     monkeypatch.setattr(request_waits, "SHARE", 0)
     monkeypatch.setattr(request_waits, "MOST_TIME", 3600 * NANOSECONDS)
     return found

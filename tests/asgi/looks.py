@@ -6,7 +6,7 @@ import time
 from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_waits import PERIOD, RequestWaits
 from sidelight.contract import NANOSECONDS
-from sidelight.runtime.heartbeat import LongestWait
+from sidelight.runtime.request_conditions import LongestWait
 
 TURNS = 50
 """Turns of the loop until what a test has started waits."""

@@ -68,7 +68,7 @@ def test_a_wrong_option_ends_a_test_client() -> None:
 
 
 @pytest.mark.parametrize("started", [True, False])
-@pytest.mark.parametrize("broken", ["load", "open_store"])
+@pytest.mark.parametrize("broken", ["lifecycle.load", "open_store.open_store"])
 def test_only_a_wrong_option_stops_a_start(
     broken: str, *, started: bool, monkeypatch: pytest.MonkeyPatch, logged: pytest.LogCaptureFixture
 ) -> None:
@@ -77,11 +77,11 @@ def test_only_a_wrong_option_stops_a_start(
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("no option is wrong")
 
-    monkeypatch.setattr(f"sidelight.asgi.lifecycle.{broken}", fail)
+    monkeypatch.setattr(f"sidelight.asgi.{broken}", fail)
     app = service()
     with TestClient(app) if started else nullcontext(TestClient(app)) as client:
         assert client.get("/x").json() == "x"
-        assert client.get("/metrics").status_code == (404 if broken == "load" else 200)
+        assert client.get("/metrics").status_code == (404 if broken == "lifecycle.load" else 200)
     messages = [record.getMessage() for record in logged.records]
     expected = "requests of this worker pass through unmeasured: no option is wrong"
     assert messages.count(expected) == 1
@@ -141,7 +141,7 @@ def test_a_measured_request_makes_no_blocking_call(
     Each request is measured, from the first on, and a scrape shows it.
     """
     monkeypatch.setattr("sidelight.runtime.heartbeat.PERIOD", 0.01)
-    monkeypatch.setattr("sidelight.runtime.heartbeat.CHORES_EVERY", 0.01)
+    monkeypatch.setattr("sidelight.runtime.loop_chores.EVERY", 0.01)
     app = service(**({"directory": str(tmp_path / "store")} if shared else {}))
 
     @app.get("/wait")

@@ -19,7 +19,8 @@ from sidelight.asgi.metrics_endpoint import MetricsEndpoint
 from sidelight.asgi.recorder import Recorder
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store import layout
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.mapped_file import StoreFull
+from sidelight.store.writer import WorkerFile
 from tests.asgi.driver import Answer, Page, ask, call, connect, lifespan, run, scrape
 
 pytestmark = pytest.mark.newest
@@ -101,17 +102,25 @@ MODULES = [
     "sidelight.asgi.exclusions",
     "sidelight.asgi.fast_path",
     "sidelight.asgi.labels",
+    "sidelight.asgi.open_store",
     "sidelight.asgi.recorder",
     "sidelight.asgi.request",
     "sidelight.asgi.request_keys",
+    "sidelight.asgi.route_matcher",
+    "sidelight.asgi.route_objects",
     "sidelight.asgi.routes",
     "sidelight.asgi.series",
     "sidelight.asgi.slow_log",
     "sidelight.asgi.tracing",
     "sidelight.asgi.websocket",
+    "sidelight.runtime.block_attribution",
     "sidelight.runtime.heartbeat",
+    "sidelight.runtime.loop_chores",
     "sidelight.runtime.process",
+    "sidelight.runtime.request_conditions",
+    "sidelight.store.exemplar_slots",
     "sidelight.store.layout",
+    "sidelight.store.mapped_file",
     "sidelight.store.route_table",
     "sidelight.store.schema",
     "sidelight.store.inflight",
@@ -132,6 +141,9 @@ THE_PATH = {
     "_set_complete",
 }
 
+# Without these, `__del__` would complain.
+NEEDED_BY_DEL = {("MappedFile", "__init__"), ("WorkerFile", "__init__")}
+
 
 def parts() -> list[tuple[str, Any, str]]:
     """Every function and method that a request may touch, whatever it is called today."""
@@ -150,7 +162,7 @@ def parts() -> list[tuple[str, Any, str]]:
                     if inspect.isfunction(function)
                     and method not in THE_PATH
                     and not (method.startswith("__") and method != "__init__")
-                    and (at, method) != ("WorkerFile", "__init__")  # its __del__ would complain
+                    and (at, method) not in NEEDED_BY_DEL
                 ]
     return found
 
@@ -293,13 +305,13 @@ def _endpoint(app: Any) -> MetricsEndpoint:
 @pytest.mark.parametrize(
     "target",
     [
-        "sidelight.asgi.lifecycle.open_store",
-        "sidelight.asgi.lifecycle.Recorder",
-        "sidelight.asgi.lifecycle.router_below",
+        "sidelight.asgi.open_store.open_store",
+        "sidelight.asgi.open_store.Recorder",
+        "sidelight.asgi.open_store.router_below",
         "sidelight.asgi.recorder.Labels",
         "sidelight.asgi.recorder.heartbeat",
         "sidelight.store.process_store.WorkerFile",
-        "sidelight.asgi.lifecycle.check_routes",
+        "sidelight.asgi.open_store.check_routes",
     ],
 )
 def test_a_fault_at_the_beginning(
@@ -344,7 +356,7 @@ def test_a_fault_in_the_lifespan(monkeypatch: pytest.MonkeyPatch, part: type, na
         "sidelight.asgi.metrics_endpoint.process.publish",
         "sidelight.export.response.wanted_format",
         "sidelight.export.collector.Collector.collect",
-        "sidelight.export.collector.Collector._add_counts",
+        "sidelight.export.collector.Collector._add_sums",
         "sidelight.export.collector.Collector.__init__",
         "sidelight.store.reader.read",
     ],

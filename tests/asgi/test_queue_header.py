@@ -8,7 +8,8 @@ from starlette.types import Message, Receive, Scope, Send
 from sidelight import SidelightMiddleware
 from sidelight.asgi.queue_header import since
 from sidelight.store.inflight import UNTRACKED
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.mapped_file import StoreFull
+from sidelight.store.writer import WorkerFile
 from tests.asgi.clock import Clock
 from tests.asgi.common_routes import PATHS, service
 from tests.asgi.driver import DURATION, Page, call, http_scope, scrape

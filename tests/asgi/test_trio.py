@@ -12,7 +12,7 @@ from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import StreamingResponse
 
 from sidelight import SidelightMiddleware
-from sidelight.asgi import lifecycle, thread_call
+from sidelight.asgi import open_store, thread_call
 from sidelight.settings import Settings
 from sidelight.store import process_store
 from sidelight.store.process_store import Store
@@ -107,13 +107,12 @@ def test_a_cancelled_request_is_cancelled(backend: str, *, below: bool) -> None:
 @BACKENDS
 def test_set_up_does_not_seem_idle(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once all tasks are blocked, a first request has reached the endpoint, set-up and all."""
-    open_store = process_store.open_store
 
     def slowly(settings: Settings) -> Store:
         time.sleep(0.1)
-        return open_store(settings)
+        return process_store.open_store(settings)
 
-    monkeypatch.setattr(lifecycle, "open_store", slowly)
+    monkeypatch.setattr(open_store, "open_store", slowly)
     monkeypatch.setattr(thread_call, "BUSY_SECONDS", 60)
     app = service()
     entered: list[str] = []

@@ -26,14 +26,9 @@ from tests.live.newer import newer
 from tests.live.prometheus import query
 from tests.live.servers import PATIENCE, eventually
 from tests.live.victoria_metrics import victoria_metrics, vmalert
+from tests.marks import slow_live
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.newest,
-    pytest.mark.timeout(500),
-    pytest.mark.xdist_group("engines"),
-]
+pytestmark = slow_live(500, "engines")
 
 LEFT = 'slo:error_budget_left:ratio{job="shop"}'
 RATES = {"slo:requests:rate5m": 2.0, "slo:bad_requests:rate5m": 0.01}

@@ -26,14 +26,9 @@ from tests.live.prometheus import prometheus, query
 from tests.live.replicas import Receiver, replicas
 from tests.live.servers import eventually
 from tests.live.victoria_metrics import victoria_metrics, vmalert
+from tests.marks import slow_live
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.newest,
-    pytest.mark.timeout(600),
-    pytest.mark.xdist_group("fed"),
-]
+pytestmark = slow_live(600, "fed")
 
 SCALE = Fraction(1, 15)
 WINDOWS = {"__rate_interval": "20s", "__interval": "4s", "__range": "30s"}

@@ -18,14 +18,9 @@ from tests.live.prometheus import query
 from tests.live.servers import Server, eventually, of_uvicorn
 from tests.live.sidecars import Sidecar
 from tests.live.victoria_metrics import OTLP_PATH, victoria_metrics, vmalert
+from tests.marks import slow_live
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.newest,
-    pytest.mark.timeout(400),
-    pytest.mark.xdist_group("victoria-metrics"),
-]
+pytestmark = slow_live(400, "victoria-metrics")
 
 SCRAPED = re.compile(r"\b(up|scrape_\w+|target_info|prometheus_\w+|ALERTS)\b")
 """What a Prometheus makes itself: its own metrics, and those of each scrape."""

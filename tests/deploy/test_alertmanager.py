@@ -382,4 +382,4 @@ def test_groups(alertmanager: Alertmanager) -> None:
         )
 
     expected = [("", "", 4), ("availability", "", 2), ("availability", "/checkout", 2)]
-    eventually(lambda: groups() == expected)
+    assert eventually(lambda: groups() == expected)

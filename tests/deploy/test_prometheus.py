@@ -56,12 +56,6 @@ def test_promtool_accepts_the_jobs_of_histograms(name: str, tmp_path: Path) -> N
     assert refused == (["scrape_native_histograms"] if name == "native-3.8.yml" else [])
 
 
-def test_amtool_accepts_the_configuration() -> None:
-    """``amtool check-config`` accepts the configuration of Alertmanager."""
-    file = DEPLOY / "alertmanager" / "alertmanager.yml"
-    run("amtool", "check-config", str(file), package="Debian: prometheus-alertmanager")
-
-
 def test_the_sidecar_is_scraped_once_and_with_the_token() -> None:
     """One job scrapes the sidecar, by an allowed host and with the token, and none the shop."""
     jobs = load(DEPLOY / "prometheus" / "prometheus.yml")["scrape_configs"]

@@ -73,7 +73,8 @@ def test_the_configurations_are_valid(block: str, tmp_path: Path) -> None:
     """``promtool`` accepts each configuration of the page."""
     file = tmp_path / "prometheus.yml"
     file.write_text(block)
-    run("promtool", "check", "config", str(file), package="Debian: prometheus")
+    done = run("promtool", "check", "config", str(file), package="Debian: prometheus")
+    assert "SUCCESS" in done.stdout
 
 
 def test_hosts_of_the_page_are_reserved() -> None:

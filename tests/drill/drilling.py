@@ -12,7 +12,7 @@ MOST = 240.0
 """Seconds to wait for an alert, or for its end: on a loaded machine, much more than it takes."""
 
 
-def drill(stack: Stack, crowd: Crowd, fault: Fault, most: float = MOST) -> None:
+def check_drill(stack: Stack, crowd: Crowd, fault: Fault, most: float = MOST) -> None:
     """The right alert comes, names whom it must, and ends; nobody else is woken, nobody twice."""
     inbox = stack.inbox
     eventually(

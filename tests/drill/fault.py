@@ -27,10 +27,11 @@ class Fault(NamedTuple):
 
     claim: str
     alert: str
-    pages: bool
     during: Callable[[Stack, Crowd], AbstractContextManager[Names]]
     kind: str
     """What `sidelight why` calls the cause."""
+    pages: bool = False
+    """Whether someone is woken."""
     route: str | None = None
     """The route that it names; none where the cause has none."""
     function: str = ""

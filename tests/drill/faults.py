@@ -13,6 +13,10 @@ def _of_pool(stack: Stack) -> Mapping[str, str]:
     return {**of_instance(stack), **POOL}
 
 
+def _of_upstream(_: Stack) -> Mapping[str, str]:
+    return {"server_address": "127.0.0.1"}
+
+
 FAULTS = (
     Fault(
         claim="errors on one route",
@@ -35,7 +39,6 @@ FAULTS = (
     Fault(
         claim="blocked loop",
         alert="EventLoopBlocked",
-        pages=False,
         during=of_routes.blocked,
         kind="event_loop",
         route=IMAGES,
@@ -53,7 +56,6 @@ FAULTS = (
     Fault(
         claim="thread pool exhausted",
         alert="ThreadPoolSaturated",
-        pages=False,
         during=of_resources.threads,
         kind="thread_pool",
         route="/report",
@@ -63,7 +65,6 @@ FAULTS = (
     Fault(
         claim="connection pool exhausted",
         alert="ConnectionPoolExhausted",
-        pages=False,
         during=of_resources.connections,
         kind="connection_pool",
         route=STOCK,
@@ -72,25 +73,22 @@ FAULTS = (
     Fault(
         claim="an upstream that fails",
         alert="HTTPClientErrors",
-        pages=False,
         during=of_resources.failing_upstream,
         kind="upstream_errors",
         route="/prices",
-        labels=lambda _: {"server_address": "127.0.0.1"},
+        labels=_of_upstream,
     ),
     Fault(
         claim="a slow upstream",
         alert="HTTPClientSlow",
-        pages=False,
         during=of_resources.slow_upstream,
         kind="upstream_slow",
         route="/prices",
-        labels=lambda _: {"server_address": "127.0.0.1"},
+        labels=_of_upstream,
     ),
     Fault(
         claim="broken telemetry",
         alert="SidelightErrors",
-        pages=False,
         during=of_processes.telemetry,
         kind="telemetry",
         labels=of_instance,
@@ -98,7 +96,6 @@ FAULTS = (
     Fault(
         claim="a worker killed again and again",
         alert="RestartLoop",
-        pages=False,
         during=of_processes.killed,
         kind="restarts",
         labels=of_instance,
@@ -106,7 +103,6 @@ FAULTS = (
     Fault(
         claim="memory that grows",
         alert="MemoryNearsLimit",
-        pages=False,
         during=of_resources.memory,
         kind="memory",
         labels=of_instance,
@@ -122,7 +118,6 @@ FAULTS = (
     Fault(
         claim="invalid requests after a client's release",
         alert="ValidationErrorsJumped",
-        pages=False,
         during=of_routes.refused,
         kind="validation",
         route=DELIVERIES,

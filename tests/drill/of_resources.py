@@ -25,29 +25,16 @@ SLOW = 0.3
 @contextmanager
 def threads(stack: Stack, _: Crowd) -> Iterator[Names]:
     """All threads of one worker sleep, and calls wait for them."""
-    pid = stack.service.workers()[-1]
-    where = _place(stack, pid)
-    route = "most requests in flight are of /report: "
-
-    def named(heard: Heard) -> bool:
-        return where.items() <= heard.labels.items() and route in heard.text
-
-    with asking(stack.port, "GET", f"/report?wrong={pid}", 30, 12):
-        yield named
+    with _one_worker(stack, "/report", 12, {}, "most requests in flight are of /report: ") as names:
+        yield names
 
 
 @contextmanager
 def connections(stack: Stack, _: Crowd) -> Iterator[Names]:
     """Both connections of one worker are kept, and calls wait for them."""
-    pid = stack.service.workers()[-1]
-    where = _place(stack, pid) | POOL
-    route = f"connections there are in use by {STOCK}: "
-
-    def named(heard: Heard) -> bool:
-        return where.items() <= heard.labels.items() and route in heard.text
-
-    with asking(stack.port, "GET", f"/stock/3?wrong={pid}", 30, 8):
-        yield named
+    text = f"connections there are in use by {STOCK}: "
+    with _one_worker(stack, "/stock/3", 8, POOL, text) as names:
+        yield names
 
 
 @contextmanager
@@ -89,8 +76,19 @@ def memory(stack: Stack, _: Crowd) -> Iterator[Names]:
         settle(stack.sidecar, WORKERS)
 
 
-def _place(stack: Stack, pid: int) -> dict[str, str]:
-    return {"instance": stack.instance, "worker": stack.worker(pid)}
+@contextmanager
+def _one_worker(
+    stack: Stack, path: str, clients: int, labels: dict[str, str], text: str
+) -> Iterator[Names]:
+    """A path does wrong on one worker; the alert has its labels, and these, and says the text."""
+    pid = stack.service.workers()[-1]
+    where = {"instance": stack.instance, "worker": stack.worker(pid), **labels}
+
+    def named(heard: Heard) -> bool:
+        return where.items() <= heard.labels.items() and text in heard.text
+
+    with asking(stack.port, "GET", f"{path}?wrong={pid}", 30, clients):
+        yield named
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from tests.drill.crowd import Crowd, bursty
-from tests.drill.drilling import drill
+from tests.drill.drilling import check_drill
 from tests.drill.fault import Fault
 from tests.drill.faults import FAULTS
 from tests.drill.stack import WORKERS, Stack, stack
@@ -30,7 +30,7 @@ def drilled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stack, C
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.claim)
 def test_fault(drilled: tuple[Stack, Crowd], fault: Fault) -> None:
     """The right alert comes, names whom it must, ends with the fault, and no other page comes."""
-    drill(*drilled, fault)
+    check_drill(*drilled, fault)
 
 
 def test_healthy_bursts_are_no_news(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.drill.crowd import Call, Crowd, slow
-from tests.drill.drilling import drill
+from tests.drill.drilling import check_drill
 from tests.drill.fault import Fault, Names
 from tests.drill.instances import WithInstances
 from tests.drill.stack import stack
@@ -65,4 +65,4 @@ def test_a_bad_canary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
                 exception="SearchError",
                 labels=lambda _: {"service_version": NEW},
             )
-            drill(found, crowd, fault)
+            check_drill(found, crowd, fault)

@@ -1,29 +1,20 @@
 """The drill of errors and latency with each way in which Prometheus stores histograms."""
 
 from contextlib import AbstractContextManager
-from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
-from tests.drill.crowd import Crowd, slow
-from tests.drill.drilling import drill
+from tests.drill.errors_then_latency import drilled
 from tests.drill.fault import Fault
-from tests.drill.faults import FAULTS
-from tests.drill.stack import AGAIN, SETTINGS, Stack, stack
+from tests.drill.stack import AGAIN, SETTINGS, Stack
 from tests.live.newer import newer
 from tests.live.prometheus import prometheus
+from tests.marks import slow_live
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.newest,
-    pytest.mark.timeout(1200),
-]
+pytestmark = slow_live(1200)
 
-SCALE = Fraction(1, 15)
-MOST = 300.0
 HISTOGRAM = "http_server_request_duration_seconds"
 
 
@@ -66,9 +57,6 @@ def test_errors_then_latency(
     `sidelight why` is not asked: `tests/why/test_why_storage.py` compares its answers.
     """
     monkeypatch.setattr(Fault, "explained", lambda *_: {"summary": "by nobody"})
-    faults = {fault.claim: fault for fault in FAULTS}
-    with stack(tmp_path, SCALE, kind) as found, Crowd(found.port, pace=slow) as crowd:
-        drill(found, crowd, faults["errors on one route"], MOST)
-        drill(found, crowd, faults["latency on one route"], MOST)
+    with drilled(tmp_path, kind) as found:
         names = found.query(f'group by (__name__) ({{__name__=~"{HISTOGRAM}(_bucket)?"}})')
         assert {one["metric"]["__name__"] for one in names} == kind.stored

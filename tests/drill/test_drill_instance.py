@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.drill.crowd import Call, Crowd
-from tests.drill.drilling import drill
+from tests.drill.drilling import check_drill
 from tests.drill.fault import Fault, Names
 from tests.drill.instances import WithInstances
 from tests.drill.stack import Stack, stack
@@ -48,4 +48,4 @@ def test_a_bad_instance(tmp_path: Path) -> None:
         labels=of_the_last,
     )
     with stack(tmp_path, SCALE, WithInstances) as found, Crowd(found.port) as crowd:
-        drill(found, crowd, fault)
+        check_drill(found, crowd, fault)

@@ -9,7 +9,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]
 
 from tests.drill.crowd import Crowd
-from tests.drill.drilling import drill
+from tests.drill.drilling import check_drill
 from tests.drill.faults import FAULTS
 from tests.drill.stack import AGAIN, Stack, stack
 from tests.live.replicas import replicas
@@ -35,5 +35,5 @@ def test_errors_then_latency(tmp_path: Path) -> None:
     """Errors, then latency, on a route page once, by Prometheus's alert, and resolve."""
     faults = {fault.claim: fault for fault in FAULTS}
     with stack(tmp_path, SCALE, OnReplicas) as found, Crowd(found.port) as crowd:
-        drill(found, crowd, faults["errors on one route"])
-        drill(found, crowd, faults["latency on one route"])
+        check_drill(found, crowd, faults["errors on one route"])
+        check_drill(found, crowd, faults["latency on one route"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.drill.crowd import Crowd, slow
-from tests.drill.drilling import drill
+from tests.drill.drilling import check_drill
 from tests.drill.faults import FAULTS
 from tests.drill.stack import stack
 
@@ -19,5 +19,5 @@ SHORT = {fault.claim: fault for fault in FAULTS}
 def test_errors_then_down(tmp_path: Path) -> None:
     """Errors on a route, and then the stop of the service, page once each, and resolve."""
     with stack(tmp_path, SCALE) as found, Crowd(found.port, pace=slow, clients=6) as crowd:
-        drill(found, crowd, SHORT["errors on one route"])
-        drill(found, crowd, SHORT["the service down"])
+        check_drill(found, crowd, SHORT["errors on one route"])
+        check_drill(found, crowd, SHORT["the service down"])

@@ -2,29 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from tests.drill.crowd import Crowd, slow
-from tests.drill.drilling import drill
-from tests.drill.faults import FAULTS
-from tests.drill.stack import Stack, stack
+from tests.drill.errors_then_latency import drilled
+from tests.drill.inbox import PAGES
+from tests.drill.stack import Stack
 from tests.live.prometheus import prometheus
 from tests.live.sidecars import Sidecar
 from tests.live.victoria_metrics import OTLP_PATH, victoria_metrics, vmalert
+from tests.marks import slow_live
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.newest,
-    pytest.mark.timeout(1200),
-]
+pytestmark = slow_live(1200)
 
-SCALE = Fraction(1, 15)
-"""Rules every 4 seconds: what vmalert writes is found about a second later."""
-MOST = 300.0
 SCRAPE = """\
 global: {{scrape_interval: {interval}, scrape_timeout: {interval}}}
 scrape_configs:
@@ -95,7 +86,6 @@ class ByOtlp(OnVictoriaMetrics):
 @pytest.mark.parametrize("kind", [OnVictoriaMetrics, ByRemoteWrite, ByOtlp])
 def test_errors_then_latency(kind: type[OnVictoriaMetrics], tmp_path: Path) -> None:
     """Errors, then latency, on a route page once, by Prometheus's alert, and resolve."""
-    faults = {fault.claim: fault for fault in FAULTS}
-    with stack(tmp_path, SCALE, kind) as found, Crowd(found.port, pace=slow) as crowd:
-        drill(found, crowd, faults["errors on one route"], MOST)
-        drill(found, crowd, faults["latency on one route"], MOST)
+    with drilled(tmp_path, kind) as found:
+        pages = {one.name for one in found.inbox.since(0) if one.receiver == PAGES}
+        assert pages == {"AvailabilityErrorBudgetBurn", "LatencyErrorBudgetBurn"}

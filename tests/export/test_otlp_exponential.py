@@ -28,7 +28,7 @@ from tests.export.otlp_service import data_of, page_of, service, snapshot_of, us
 from tests.export.otlp_translation import by_specification, kind_of
 from tests.live.otlp_receiver import points
 from tests.store.driving import killed, shared
-from tests.store.pages import Reader
+from tests.store.pages import Reader, classic_values
 from tests.store.test_store_both_views import (
     DURATIONS,
     EDGES,
@@ -151,7 +151,7 @@ def test_what_else_a_point_has() -> None:
     """Scale 3, the zero bucket's threshold, cumulative, and neither minimum nor maximum."""
     key = SeriesKey(NATIVE, ("GET", "/x", "200"))
     values = (3 * NANOSECONDS, *([1] * (NATIVE.values - 1)))
-    snapshot = Snapshot({key: NATIVE.classic(values)}, {key: values}, started=1)
+    snapshot = Snapshot({key: classic_values(NATIVE, values)}, {key: values}, started=1)
     metric = metrics(snapshot)[NAME]
     (point,) = points(metric)
     assert metric.exponential_histogram.aggregation_temporality == CUMULATIVE
@@ -173,7 +173,7 @@ def test_counts_that_are_too_large() -> None:
     """Counts of a damaged file become the largest that there is."""
     key = SeriesKey(NATIVE, ("GET", "/x", "200"))
     values = (1, *([1 << 64] * (NATIVE.values - 1)))
-    snapshot = Snapshot({key: NATIVE.classic(values)}, {key: values}, started=1)
+    snapshot = Snapshot({key: classic_values(NATIVE, values)}, {key: values}, started=1)
     (point,) = points(metrics(snapshot)[NAME])
     assert {point.count, point.zero_count, *counts(point).values()} == {(1 << 64) - 1}
 
@@ -206,7 +206,7 @@ def test_exemplars_stay() -> None:
     stored = [StoredExemplar(0, at, "1" * 32, "2" * 16, at + 0.05, 7.0) for at in (0, 1)]
     values = (1, *([1] * (NATIVE.values - 1)))
     snapshot = Snapshot(
-        {key: NATIVE.classic(values)},
+        {key: classic_values(NATIVE, values)},
         {key: values},
         {(key, one.bucket): one for one in stored},
         started=1,

@@ -1,5 +1,6 @@
 """The application's own prometheus_client metrics, summed over real workers."""
 
+import json
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.counting import Samples, scrape, settle, value
+from tests.live.newer import newer
+from tests.live.prometheus import prometheus, query
 from tests.live.servers import Server, eventually
 
 pytest.importorskip("prometheus_client")
@@ -139,3 +142,25 @@ def test_a_collector_that_fails_at_the_end_is_no_death(uvicorn: Serve, store: Pa
     page = scrape(uvicorn(2, "app_metrics:app", **env).ready())
     assert value(page, "sidelight_worker_exits_total", how="clean") == 2
     assert value(page, "sidelight_worker_exits_total", how="died") == 0
+
+
+@pytest.mark.newest
+def test_a_first_count_is_an_increase(uvicorn: Serve, tmp_path: Path) -> None:
+    """Prometheus with zero ingestion has a 0 at the time at which a label set was first used."""
+    server = uvicorn(2, "app_metrics:app", SIDELIGHT_CREATED_SERIES="1").ready(2)
+    jobs = [{"job_name": "shop", "static_configs": [{"targets": [f"127.0.0.1:{server.port}"]}]}]
+    config = json.dumps({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs})
+    feature = "--enable-feature=created-timestamp-zero-ingestion"
+    with prometheus(config, tmp_path, feature, program=newer("prometheus")) as port:
+        eventually(lambda: bool(query(port, "up == 1")))
+        order(server, "late", [5.0])
+        eventually(lambda: bool(query(port, f'{ORDERS}{{kind="late"}} == 1')))
+        (series,) = query(port, f'{ORDERS}{{kind="late"}}[1h]')
+        (increase,) = query(port, f'increase({ORDERS}{{kind="late"}}[1h])')
+    accept = {"accept": "application/openmetrics-text"}
+    lines = server.get("/metrics", headers=accept)[1].splitlines()
+    (created,) = (line.split()[1] for line in lines if line.startswith("shop_orders_created"))
+    first, *others = series["values"]
+    assert first == [round(float(created) * 1e9) // 10**6 / 1000, "0"]
+    assert {value for _, value in others} == {"1"}
+    assert float(increase["value"][1]) >= 1

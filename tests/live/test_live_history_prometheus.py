@@ -114,7 +114,7 @@ def test_the_same_series(servers: ServerPair, match: str) -> None:
         actual, expected = servers.get("series", ("match[]", match))
         return bool(actual.data) and _sorted(actual.data) == _sorted(expected.data)
 
-    eventually(same)
+    assert eventually(same)
 
 
 def _sorted(sets: list[dict[str, str]]) -> list[list[tuple[str, str]]]:
@@ -190,7 +190,7 @@ def test_the_same_rules(servers: ServerPair) -> None:
         assert actual["groups"][0]["rules"][3]["health"] == "err"
         return bool(actual == expected)
 
-    eventually(same)
+    assert eventually(same)
     for fields in ([("type", "alert")], [("type", "record")]):
         actual, expected = servers.get("rules", *fields)
         assert _names(actual.data) == _names(expected.data)
@@ -263,7 +263,7 @@ def test_the_same_answers(servers: ServerPair, query: str) -> None:
             return bool(actual.data == expected.data)
         return bool(_unordered(actual.data) == _unordered(expected.data))
 
-    eventually(same)
+    assert eventually(same)
 
 
 def _unordered(data: Any) -> Any:
@@ -287,7 +287,7 @@ def test_a_range_is_the_same(servers: ServerPair) -> None:
             shared = _last_points(actual.data)
             return bool(shared) and shared == _last_points(expected.data)
 
-        eventually(same)  # one of the servers has a sample a little earlier
+        assert eventually(same)  # one of the servers has a sample a little earlier
     now = int(time.time())
     written = time.strftime("%Y-%m-%dT%H:%M:%S.500Z", time.gmtime(now))
     fields = [("query", "vector(1)"), ("start", written), ("end", written), ("step", "1m")]

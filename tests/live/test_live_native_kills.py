@@ -35,7 +35,7 @@ def scraping(page: Server, where: Path) -> AbstractContextManager[int]:
     return prometheus(CONFIG.format(port=page.port), where, feature, program=program)
 
 
-def eventually_has(port: int, expected: Counter[RouteStatus]) -> None:
+def check_counts(port: int, expected: Counter[RouteStatus]) -> None:
     """Both histograms have these counts, and none of their series ever fell."""
     both = Counts(port), Counts(port, native=True)
     eventually(lambda: [each.latest() for each in both] == [expected, expected])
@@ -52,14 +52,14 @@ def test_kills_and_a_rolling_restart(
         settle(sidecar, WORKERS)
         first = ask(server, dict.fromkeys(CALLS, 1))
         with scraping(server if served_by == "worker" else sidecar, tmp_path) as port:
-            eventually_has(port, first)
+            check_counts(port, first)
             with Load(server, 4) as load:
                 kill_under_load(server, load, 3, WORKERS)
                 roll(server, WORKERS)
                 settle(sidecar, WORKERS)
                 eventually(lambda: load.total > 600)
             check_counted([load], counted(sidecar) - first)
-            eventually_has(port, counted(sidecar))
+            check_counts(port, counted(sidecar))
             for native in (False, True):
                 Counts(port, native).check_agrees(first, [load])
 
@@ -71,9 +71,9 @@ def test_another_service_on_the_same_directory(uvicorn: Serve, store: Path, tmp_
         for _ in range(3):
             server = uvicorn(WORKERS, SIDELIGHT_DIR=str(store), **NATIVE).ready()
             expected += ask(server, dict.fromkeys(CALLS, 2))
-            eventually_has(port, expected)
+            check_counts(port, expected)
             server.stop()
-        eventually_has(port, expected)
+        check_counts(port, expected)
 
 
 def test_a_service_that_begins_anew(uvicorn: Serve, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_service_that_begins_anew(uvicorn: Serve, tmp_path: Path) -> None:
     before = uvicorn(WORKERS, **NATIVE).ready()
     first = ask(before, dict.fromkeys(CALLS, 5))
     with scraping(before, tmp_path) as port:
-        eventually_has(port, first)
+        check_counts(port, first)
         before.stop()
         after = uvicorn(WORKERS, "service:app", "--port", str(before.port), **NATIVE)
         after.port = before.port

@@ -1,6 +1,8 @@
 """A real service, its sidecar, and a collector that takes OTLP over HTTP."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,17 @@ def asked(server: Server, times: int) -> Counter[tuple[str, str]]:
     return Counter((call.route, call.status) for call in CALLS for _ in range(times))
 
 
+@contextmanager
+def sending(
+    store: Path, where: Path, collector: Receiver, expected: Counter[tuple[str, str]], **env: str
+) -> Iterator[Sidecar]:
+    """A sidecar of two workers that often sends, once the collector has what is expected."""
+    with Sidecar(store, where, "--otlp", collector.url, **SOON, **env) as sidecar:
+        settle(sidecar, 2)
+        eventually(lambda: collector.arrived and counts(collector.arrived[-1]) == expected)
+        yield sidecar
+
+
 def test_a_collector_gets_the_counts_over_every_restart(
     uvicorn: Serve, store: Path, tmp_path: Path
 ) -> None:
@@ -64,9 +77,7 @@ def test_a_collector_gets_the_counts_over_every_restart(
     with Receiver() as collector:
         server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
         expected = asked(server, 3)
-        with Sidecar(store, tmp_path, "--otlp", collector.url, **SOON) as sidecar:
-            settle(sidecar, 2)
-            eventually(lambda: collector.arrived and counts(collector.arrived[-1]) == expected)
+        with sending(store, tmp_path, collector, expected) as sidecar:
             began = starts(collector.arrived[-1])
             server.kill(server.workers()[0])
             expected += asked(server.ready(), 2)
@@ -120,9 +131,8 @@ def test_durations_are_exponential_where_the_variable_says_so(
     with Receiver() as collector:
         server = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
         expected = asked(server, 2)
-        with Sidecar(store, tmp_path, "--otlp", collector.url, **SOON, **EXPONENTIAL) as sidecar:
-            settle(sidecar, 2)
-            eventually(lambda: collector.arrived and counts(collector.arrived[-1]) == expected)
+        with sending(store, tmp_path, collector, expected, **EXPONENTIAL):
+            pass
         received = collector.arrived[-1]
         kinds = {name: metric.WhichOneof("data") for name, metric in received.metrics.items()}
         assert kinds[DURATION] == "exponential_histogram"

@@ -33,6 +33,8 @@ NATIVE = "--enable-feature=native-histograms"
 BOTH = {"always_scrape_classic_histograms": True}
 TEXT = {"scrape_protocols": ["PrometheusText0.0.4"]}
 PAGES = "service", "sidecar"
+HISTORY_JOB = "history"
+HISTORY = "--history-step", "1s", "--job", HISTORY_JOB
 
 
 class Scraped(NamedTuple):
@@ -76,7 +78,8 @@ def scraped(uvicorn: Serve, store: Path, tmp_path: Path) -> Iterator[Scraped]:
             log = tmp_path / f"recorder-{part}.log"
             recorders.append(Forked(command, dict(os.environ), ROOT, log))
             parts.callback(recorders[-1].kill)
-        sidecar = parts.enter_context(Sidecar(store, tmp_path, SIDELIGHT_NATIVE_HISTOGRAMS="1"))
+        native = {"SIDELIGHT_NATIVE_HISTOGRAMS": "1"}
+        sidecar = parts.enter_context(Sidecar(store, tmp_path, *HISTORY, **native))
         settle(sidecar, 2 * WORKERS)
         last = f"/{list(EDGES)[-1]}"
         eventually(lambda: value(scrape(sidecar), f"{NAME}_count", http_route=last) == WORKERS)
@@ -125,6 +128,26 @@ def test_percentiles_of_five_shapes(scraped: Scraped, tmp_path: Path) -> None:
         for name in PAGES:
             assert Job(port, name).resets == [0, 0, 0, 0]
             check_edges(Job(port, name))
+
+
+def check_history(job: Job) -> None:
+    """Counts, percentiles and the number of series in the sidecar's own history."""
+    eventually(lambda: job.native_count == job.classic_count == RECORDED)
+    check_percentiles(job)
+    assert rows(job) == TABLE
+    assert job.series_of_each == dict.fromkeys(RECORDED, 18)
+
+
+def test_percentiles_of_the_sidecars_history(scraped: Scraped) -> None:
+    """The sidecar's own history answers as a Prometheus that stores both kinds of histogram."""
+    job = Job(scraped.sidecar.port, HISTORY_JOB)
+    check_history(job)
+    scraped.kill()
+    died = f'sidelight_worker_exits_total{{how="died"}} == {WORKERS + 1}'
+    eventually(lambda: len(query(scraped.sidecar.port, died)) == 1)
+    check_history(job)
+    assert job.resets == [0, 0, 0, 0]
+    check_edges(job)
 
 
 def check_edges(job: Job) -> None:

@@ -74,8 +74,7 @@ def first(found: dict[str, dict[Waited, float]]) -> dict[str, Waited]:
 
 
 @pytest.mark.parametrize(
-    "through",
-    [pytest.param("", id="direct"), pytest.param("1", id="through", marks=pytest.mark.slow)],
+    "through", [pytest.param("", id="direct"), pytest.param("1", id="through")]
 )
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_each_planted_wait_is_named(

@@ -66,7 +66,7 @@ def is_read_only(tool: Tool) -> bool:
     return tool.annotations is not None and tool.annotations.read_only_hint is True
 
 
-async def use(transport: Any) -> None:
+async def check_tools(transport: Any) -> None:
     """Each tool is listed as one that only reads, and answers."""
     async with Client(transport) as client:
         tools = (await client.list_tools()).tools
@@ -91,7 +91,7 @@ def test_tools_over_standard_input(sidecar: Sidecar) -> None:
     start = StdioServerParameters(
         command=SIDELIGHT, args=list(options(sidecar)), env=dict(os.environ)
     )
-    asyncio.run(use(stdio_client(start)))
+    asyncio.run(check_tools(stdio_client(start)))
 
 
 def test_tools_over_http(server: Server) -> None:
@@ -100,7 +100,7 @@ def test_tools_over_http(server: Server) -> None:
     async def run() -> None:
         async with httpx2.AsyncClient(headers=BEARER, trust_env=False) as http:
             url = f"http://127.0.0.1:{server.port}/mcp"
-            await use(streamable_http_client(url, http_client=http))
+            await check_tools(streamable_http_client(url, http_client=http))
 
     asyncio.run(run())
 

@@ -14,6 +14,7 @@ from sidelight.store.schema import StoredFamily
 from sidelight.store.service_info import ServiceInfo
 from tests.export.otlp_service import data_of
 from tests.live.otlp_receiver import points
+from tests.store.pages import classic_values
 
 ENDED = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
 NOW = 1_800_000_000_000_000_000
@@ -56,7 +57,7 @@ class Sender:
 def snapshot(*keys: SeriesKey) -> Snapshot:
     """Each word of each series is 1."""
     stored = {key: (1,) * key.words for key in keys}
-    sums = {key: key.family.classic(values) for key, values in stored.items()}
+    sums = {key: classic_values(key.family, values) for key, values in stored.items()}
     return Snapshot(sums=sums, stored=stored, started=1)
 
 

@@ -348,7 +348,9 @@ def test_the_protocol_of_metrics_comes_first(
     """Traces may be sent by gRPC, where metrics have a protocol of their own."""
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")
     monkeypatch.setenv(METRICS_PROTOCOL, protocol)
-    OtlpExporter("http://127.0.0.1:9").close()
+    exporter = OtlpExporter("http://127.0.0.1:9")
+    exporter.close()
+    assert exporter.endpoint == "http://127.0.0.1:9/v1/metrics"
 
 
 def test_the_port_of_grpc_is_named() -> None:

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from sidelight import SidelightMiddleware
-from sidelight.runtime import file_chores, heartbeat, process
+from sidelight.runtime import file_chores, heartbeat, process, request_conditions
 from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.settings import load
 from sidelight.store.layout import HEARTBEAT
@@ -20,10 +20,10 @@ def test_the_oldest_numbers_of_waiting_calls_are_forgotten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Past the limit, the oldest numbers are dropped, and the others keep their times."""
-    monkeypatch.setattr(heartbeat, "MOST_WAITS", 2)
+    monkeypatch.setattr(request_conditions, "MOST_CHANGES", 2)
     store = Store(load({}, {}, tmp_path))
     found = Heartbeat(store)
-    found._waits[:] = [(10, 1), (20, 2), (30, 3)]
+    found._thread_waits._changes[:] = [(10, 1), (20, 2), (30, 3)]
     found._do_chores()
     waiting = [
         found.conditions(start, start + 5).threads_waiting for start in (9, 10, 19, 20, 29, 30, 99)

@@ -9,7 +9,7 @@ import pytest
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.runtime import instruments
 from sidelight.runtime.instruments import GaugeReading
-from sidelight.store.writer import StoreFull
+from sidelight.store.mapped_file import StoreFull
 from tests.runtime.reading import Worker
 
 PENDING = METRICS["db_client_connection_pending_requests"]

@@ -69,7 +69,9 @@ async def holding(
     assert {answer.status for answer in answers} == {200}
 
 
-async def full_and_empty(app: FastAPI, worker: Worker, name: str, end: Callable[[], None]) -> None:
+async def check_full_and_empty(
+    app: FastAPI, worker: Worker, name: str, end: Callable[[], None]
+) -> None:
     """Nine requests at a pool of five: it shows who has them, and 0 when all have been answered."""
 
     def shows(expected: dict[str, int]) -> bool:
@@ -98,7 +100,7 @@ def test_requests_in_tasks(
                 async with borrow():
                     await gate.wait()
 
-            await full_and_empty(application(endpoint), worker, name, gate.set)
+            await check_full_and_empty(application(endpoint), worker, name, gate.set)
 
     asyncio.run(main())
 
@@ -124,7 +126,7 @@ def test_requests_in_threads(
                 with borrow():
                     gate.wait(PATIENT)
 
-            await full_and_empty(application(endpoint), worker, name, gate.set)
+            await check_full_and_empty(application(endpoint), worker, name, gate.set)
 
     asyncio.run(main())
 

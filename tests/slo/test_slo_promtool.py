@@ -42,7 +42,7 @@ def promtool(request: pytest.FixtureRequest) -> str:
 def test_rules(promtool: str, tmp_path: Path) -> None:
     """Each alert has the expected labels and annotations, from the rules that it is made from."""
     files = [name for file in FILES if file != BURN_RATES for name in cut(file, tmp_path)]
-    agrees(promtool, [name for name in files if not takes_long(tmp_path / name)], tmp_path)
+    check_tests(promtool, [name for name in files if not takes_long(tmp_path / name)], tmp_path)
 
 
 @pytest.mark.slow
@@ -50,7 +50,7 @@ def test_long_rules(promtool: str, tmp_path: Path) -> None:
     """The same holds in tests of a day, and where burn rate alerts are easily wrong."""
     files = [name for file in FILES for name in cut(file, tmp_path)]
     long = [name for name in files if takes_long(tmp_path / name)]
-    agrees(promtool, [*long, *(name for name in files if BURN_RATES.stem in name)], tmp_path)
+    check_tests(promtool, [*long, *(name for name in files if BURN_RATES.stem in name)], tmp_path)
 
 
 def takes_long(file: Path) -> bool:
@@ -64,10 +64,10 @@ def takes_long(file: Path) -> bool:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_all_rules(promtool: str, file: Path) -> None:
     """The same holds among all rules, in the committed files."""
-    agrees(promtool, [file.name], file.parent)
+    check_tests(promtool, [file.name], file.parent)
 
 
-def agrees(promtool: str, files: list[str], folder: Path) -> None:
+def check_tests(promtool: str, files: list[str], folder: Path) -> None:
     """``promtool test rules`` passes."""
     done = subprocess.run(
         [promtool, "test", "rules", *files],

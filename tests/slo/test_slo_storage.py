@@ -11,7 +11,7 @@ from tests.live.newer import newer
 from tests.slo.made import TESTS
 from tests.slo.needed import cut
 from tests.slo.stored_histograms import Storage, of_instance
-from tests.slo.test_slo_promtool import agrees
+from tests.slo.test_slo_promtool import check_tests
 
 AT = "20m"
 RATES: dict[str, dict[tuple[str, ...], float]] = {
@@ -68,7 +68,7 @@ def checked(folder: Path, series: list[dict[str, Any]], *checks: dict[str, Any])
     test = {"interval": "1m", "input_series": series, "promql_expr_test": checks}
     head = {"rule_files": [str(TESTS / "shop.yml")], "evaluation_interval": "1m"}
     file.write_text(json.dumps({**head, "tests": [test]}))
-    agrees(newer("promtool"), cut(file, folder), folder)
+    check_tests(newer("promtool"), cut(file, folder), folder)
 
 
 @pytest.mark.parametrize(("first", "second"), SAME)

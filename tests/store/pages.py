@@ -11,6 +11,7 @@ from sidelight.export.prometheus import render
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.directory import Directory
 from sidelight.store.directory_reader import DirectoryReader
+from sidelight.store.schema import StoredFamily, rebucketed
 from sidelight.store.stopped_workers import merge_stopped_workers
 from sidelight.text_format import ExpositionFormat
 
@@ -36,6 +37,10 @@ class Reader:
     def page(self, *, merge: bool = True) -> Samples:
         """The samples of the page: both formats parse, and no sample is there twice."""
         return parsed(self.snapshot(merge=merge))
+
+    def check_page(self) -> None:
+        """Both formats of the page parse, and no sample is there twice."""
+        self.page()
 
     @property
     def reasons(self) -> set[str]:
@@ -71,3 +76,9 @@ def named(page: Samples, name: str, **labels: str) -> float:
     """The sum of a page's samples of one name that have these labels."""
     wanted = set(labels.items())
     return sum(value for (found, has), value in page.items() if found == name and wanted <= has)
+
+
+def classic_values(family: StoredFamily, values: tuple[int, ...]) -> tuple[int, ...]:
+    """The words of a series on the classic boundaries, by where each boundary lies."""
+    stored = StoredFamily(family.name, family.kind, family.stored_bounds)
+    return rebucketed(values, stored, StoredFamily(family.name, family.kind, family.bounds))

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from sidelight.asgi.routes import RouteMatcher, RouteTable, pattern
+from sidelight.asgi.route_matcher import RouteMatcher, pattern
+from sidelight.asgi.routes import RouteTable
 from sidelight.store import route_table
 from sidelight.store.route_index import RouteIndex
 

@@ -17,7 +17,8 @@ from sidelight.asgi.middleware import SidelightMiddleware
 from sidelight.contract import DURATION, METHODS, METRICS
 from sidelight.store.directory import Directory
 from sidelight.store.layout import BlockKind
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.mapped_file import StoreFull
+from sidelight.store.writer import WorkerFile
 from tests.store.driving import SCHEMA, call, killed, page, totalled, worker
 
 ROUTES = 120

@@ -16,9 +16,10 @@ from sidelight.contract import DURATION
 from sidelight.settings import load
 from sidelight.store import layout
 from sidelight.store.directory import Directory
+from sidelight.store.mapped_file import StoreFull
 from sidelight.store.process_store import Store
 from sidelight.store.schema import schema
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.writer import WorkerFile
 from tests.live.tmpfs import tmpfs
 from tests.store import growing
 from tests.store.driving import LABELS, count, killed, merge_all, open_store, shared, totalled
@@ -88,6 +89,9 @@ def test_a_usual_service_reaches_the_limit_of_series(memory: Path) -> None:
             store.file.series(DURATION, labels(number))
         else:
             store.file.series(size, labels(number)[:2])
+    with pytest.raises(StoreFull):
+        store.file.series(DURATION, labels(4001))
+    assert store.file._capped_series == 4000
     store.close()
 
 

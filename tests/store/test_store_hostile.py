@@ -221,16 +221,16 @@ def test_flipped_bits_in_real_files_break_no_page(tmp_path: Path, examples: int)
         where = shared(next(folders))
         killed(worker(where, 3))
         staying = Reader(where)
-        staying.page()
+        staying.check_page()
         mine = worker(where, 3)
         where.write(mine.name.replace(".worker", ".user"), b'[["a","counter","","","",[],[]]]')
-        staying.page()
+        staying.check_page()
         for name in [name for name in where.names("") if not name.endswith(".lock")]:
             damage(Path(where.path) / name, data, keep_length=name == mine.name)
-            staying.page()
-        Reader(where).page()
+            staying.check_page()
+        Reader(where).check_page()
         killed(mine)
-        staying.page()
+        staying.check_page()
         where.close()
 
     flipped()
@@ -273,8 +273,8 @@ def test_label_values_of_any_text_break_no_page(where: Directory, examples: int)
         fd = held(path, data) if living else None
         if fd is None:
             path.write_bytes(data)
-        Reader(where).page()
-        Reader(where).page()
+        Reader(where).check_page()
+        Reader(where).check_page()
         if fd is not None:
             os.close(fd)
 

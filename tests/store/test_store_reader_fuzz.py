@@ -42,7 +42,7 @@ def real() -> bytes:
     return data
 
 
-def look(data: bytes, *, alive: bool | None = None) -> reader.FileContents | None:
+def check_reading(data: bytes, *, alive: bool | None = None) -> reader.FileContents | None:
     """Everything a reader does with a file; None when it was refused."""
     fd = os.memfd_create("fuzz")
     try:
@@ -63,7 +63,7 @@ def look(data: bytes, *, alive: bool | None = None) -> reader.FileContents | Non
 
 def test_the_file_that_is_damaged_below_is_sound() -> None:
     """The file under test is read, with its requests in flight and its exemplar."""
-    file = look(real())
+    file = check_reading(real())
     assert file is not None
     assert [row.path for row in reader.inflight_requests(file) if row.whole] == [b"/items/7"]
     assert len(reader.inflight_requests(file)) == 2
@@ -75,14 +75,14 @@ def test_the_file_that_is_damaged_below_is_sound() -> None:
 @given(some.binary(max_size=4096))
 def test_random_bytes_are_refused(data: bytes) -> None:
     """Random bytes are no file."""
-    assert look(data) is None
+    assert check_reading(data) is None
 
 
 @quiet
 @given(some.integers(0, len(real())))
 def test_a_truncated_file_is_refused(length: int) -> None:
     """A file cut anywhere is refused."""
-    assert look(real()[: min(length, len(real()) - 1)]) is None
+    assert check_reading(real()[: min(length, len(real()) - 1)]) is None
 
 
 @quiet
@@ -94,8 +94,8 @@ def test_a_file_with_flipped_bits_is_read_or_refused(flips: list[tuple[int, int]
     data = bytearray(real())
     for at, bits in flips:
         data[at] ^= bits
-    look(bytes(data))
-    look(bytes(data), alive=False)
+    check_reading(bytes(data))
+    check_reading(bytes(data), alive=False)
 
 
 @quiet
@@ -105,7 +105,7 @@ def test_an_overwritten_arena_is_read_or_refused(at: int, noise: bytes) -> None:
     data = bytearray(real())
     start = layout.unpack_header(real()).arena_at + at
     data[start : start + len(noise)] = noise
-    look(bytes(data[: len(real())]))
+    check_reading(bytes(data[: len(real())]))
 
 
 @pytest.mark.parametrize("after", [0, 1, 2])
@@ -123,7 +123,7 @@ def test_a_file_cut_while_it_is_read_is_refused(after: int) -> None:
             return pread(fd, length, at)
 
         patch.setattr(os, "pread", cutting)
-        assert look(real()) is None
+        assert check_reading(real()) is None
 
 
 FAMILIES = some.lists(

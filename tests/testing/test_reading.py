@@ -5,6 +5,7 @@ import gc
 from collections import Counter as Counts
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -13,7 +14,8 @@ from prometheus_client import REGISTRY, CollectorRegistry, Counter, Gauge, Histo
 
 from sidelight import watch
 from sidelight.testing import Metrics, UnknownError
-from sidelight.testing.lookup import quantile
+from sidelight.testing.lookup import quantile, requested_routes
+from sidelight.testing.measured_test import MeasuredTest, measuring
 from sidelight.testing.metric_data import MetricSeries
 from tests.descriptors import open_descriptors
 from tests.testing.shops import TestClient, shop
@@ -227,6 +229,42 @@ def test_a_client_on_the_tests_own_loop(sidelight_metrics: Metrics) -> None:
     assert sidelight_metrics.count(DURATION, status=200) == 10
 
 
+async def waiting(client: httpx.AsyncClient, test: MeasuredTest) -> asyncio.Task[httpx.Response]:
+    """A request that is in flight until it is cancelled."""
+    task = asyncio.create_task(client.get("/wait/3600"))
+    for _ in range(3000):
+        if "/wait/{seconds}" in requested_routes(test.added(None)):
+            return task
+        await asyncio.sleep(0.01)
+    raise AssertionError("no request is in flight")
+
+
+def test_a_request_that_was_left_in_flight_is_of_no_later_test() -> None:
+    """An application that is not asked has no part in a test, though a request never ended."""
+
+    async def main() -> None:
+        first, second = (
+            httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test")
+            for app in (shop(buckets=[60]), shop(buckets=[60]))
+        )
+        async with first, second:
+            await first.get("/quick/1")
+            with measuring() as before:
+                left = await waiting(first, before)
+            with measuring() as test:
+                assert requested_routes(test.added(None)) == set()
+                await second.get("/quick/1")
+                assert Metrics(test).value("http_server_active_requests") == 0
+                assert requested_routes(test.added(None)) == {"/quick/{x}"}
+                other = await waiting(first, test)
+            for task in left, other:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+
+    asyncio.run(main())
+
+
 def test_what_the_process_shares_counts_once(sidelight_metrics: Metrics) -> None:
     """A watched executor is on every application's page, and isn't counted for each."""
     with TestClient(shop()) as one, TestClient(shop()) as other:
@@ -302,7 +340,6 @@ def test_nothing_stays_of_a_test() -> None:
     import threading
 
     from sidelight import SidelightMiddleware
-    from sidelight.testing.measured_test import measuring
 
     gc.collect()
     before = dict(vars(SidelightMiddleware)), asyncio.Handle._run

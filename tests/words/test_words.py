@@ -7,7 +7,7 @@ import pytest
 from tests.words import files, lists
 
 
-def report(found: list[str]) -> None:
+def assert_none(found: list[str]) -> None:
     """Fail with every place at once."""
     if found:
         pytest.fail(f"{len(found)} places:\n" + "\n".join(found), pytrace=False)
@@ -15,12 +15,12 @@ def report(found: list[str]) -> None:
 
 def test_no_old_name_is_left() -> None:
     """No file but the change log contains a name that `old_names.toml` lists."""
-    report(list(lists.violations(lists.read("old_names.toml"), files.lines)))
+    assert_none(list(lists.violations(lists.read("old_names.toml"), files.lines)))
 
 
 def test_prose_uses_plain_words() -> None:
     """No page, docstring, comment, message or title contains a word that `prose.toml` lists."""
-    report(list(lists.violations(lists.read("prose.toml"), files.prose, re.IGNORECASE)))
+    assert_none(list(lists.violations(lists.read("prose.toml"), files.prose, re.IGNORECASE)))
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_prose_is_found(
 def test_no_merge_is_half_done() -> None:
     """No file contains the markers of a conflict of a merge."""
     marker = re.compile("^(?:[<]{7}|[>]{7}) |[<]{7} HEAD|[>]{7} main", re.MULTILINE)
-    report([path for path, text in files.files().items() if marker.search(text)])
+    assert_none([path for path, text in files.files().items() if marker.search(text)])

@@ -1,9 +1,9 @@
 """A family of the application's metrics, and the form in which a worker publishes them.
 
 A snapshot is a JSON list of families: name, kind (prometheus_client's), help, unit, a mode
-for gauges, and samples of suffix, labels, value, and a timestamp if there is one. Everything
-read from one is converted to plain values, so that a file made by anybody can do no more than
-be refused.
+for gauges, and samples of suffix, labels, value, and where there is one a timestamp (or null) and
+a start timestamp. Everything read from one is converted to plain values, so that a file made by
+anybody can do no more than be refused.
 """
 
 from collections.abc import Iterable
@@ -36,6 +36,8 @@ OWN_LABEL = {
     ("", "summary"): "quantile",
 }
 """The label that distinguishes a sample from the others of its histogram or summary."""
+CREATED_WITH = {"counter": "_total", "histogram": "_sum", "summary": "_sum"}
+"""The sample that has the start timestamp of its series, of the kinds that have one."""
 SUMMED = frozenset({"counter", "histogram", "gaugehistogram", "summary"})
 """The kinds whose samples are added up over the workers."""
 _RESERVED = {
@@ -52,7 +54,8 @@ class AppFamily:
 
     ``samples`` maps (suffix, labels) to a value; ``exemplars`` the same keys to
     (labels, value, seconds since the epoch or None); ``timestamps`` those of samples that have
-    one to seconds since the epoch.
+    one to seconds since the epoch; ``created`` those with `CREATED_WITH` to when the series began,
+    the same way.
     """
 
     name: str
@@ -63,6 +66,7 @@ class AppFamily:
     samples: dict[SampleKey, float] = field(default_factory=dict)
     exemplars: dict[SampleKey, tuple[AppLabels, float, float | None]] = field(default_factory=dict)
     timestamps: dict[SampleKey, float] = field(default_factory=dict)
+    created: dict[SampleKey, float] = field(default_factory=dict)
 
 
 def reserved_names(name: str, kind: str) -> set[str]:
@@ -83,7 +87,6 @@ def encode(families: Iterable[AppFamily]) -> bytes:
 
 def encode_family(family: AppFamily) -> bytes:
     """A family as it stands in a snapshot. Raises TypeError for what is no family."""
-    when = family.timestamps
     return dumps(
         [
             family.name,
@@ -91,13 +94,17 @@ def encode_family(family: AppFamily) -> bytes:
             family.help,
             family.unit,
             family.mode,
-            [
-                [*key, value, *([when[key]] if key in when else [])]
-                for key, value in family.samples.items()
-            ],
+            [[*key, value, *_times(family, key)] for key, value in family.samples.items()],
             [[*key, *value] for key, value in family.exemplars.items()],
         ]
     ).encode()
+
+
+def _times(family: AppFamily, key: SampleKey) -> list[float | None]:
+    when, created = family.timestamps.get(key), family.created.get(key)
+    if created is not None:
+        return [when, created]
+    return [] if when is None else [when]
 
 
 def join(encoded: Iterable[bytes]) -> bytes:
@@ -119,11 +126,12 @@ def _family(row: list[Any]) -> AppFamily:
     *texts, samples, exemplars = row
     name, kind, documentation, unit, mode = map(str, texts)
     family = AppFamily(name, kind, documentation, unit, mode)
-    for suffix, labels, value, *when in samples:
+    for suffix, labels, value, *times in samples:
         key = str(suffix), _labels(labels)
         family.samples[key] = float(value)
-        if when:
-            family.timestamps[key] = float(when[0])
+        for known, seconds in zip((family.timestamps, family.created), times, strict=False):
+            if seconds is not None:
+                known[key] = float(seconds)
     for suffix, labels, traced, value, seconds in exemplars:
         seen = None if seconds is None else float(seconds)
         family.exemplars[str(suffix), _labels(labels)] = (_labels(traced), float(value), seen)

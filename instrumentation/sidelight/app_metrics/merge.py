@@ -62,21 +62,32 @@ def merge(into: dict[str, AppFamily], snapshot: Iterable[AppFamily], worker: str
         if total.kind != family.kind:
             continue
         for (suffix, labels), value in family.samples.items():
-            when = family.timestamps.get((suffix, labels))
+            key = suffix, labels
+            when, began = family.timestamps.get(key), family.created.get(key)
             if not summed and not aggregated and worker is not None:
-                labels = _with_worker(labels, worker)  # noqa: PLW2901 the labels they become
-            key = (suffix, labels)
+                key = suffix, _with_worker(labels, worker)
             before = total.samples.get(key)
-            _merge_timestamp(total, key, when, first=before is None)
+            first = before is None
+            if when is not None or key in total.timestamps:
+                _merge_time(total.timestamps, key, when, max, first=first)
+            if began is not None or key in total.created:
+                _merge_time(total.created, key, began, min, first=first)
             total.samples[key] = value if before is None else _add(total, before, value)
         total.exemplars.update(family.exemplars)
 
 
-def _merge_timestamp(total: AppFamily, key: SampleKey, when: float | None, *, first: bool) -> None:
-    """A sum has the newest timestamp, and none where a part of it has none."""
-    before = when if first else total.timestamps.pop(key, None)
+def _merge_time(
+    times: dict[SampleKey, float],
+    key: SampleKey,
+    when: float | None,
+    choose: Callable[[float, float], float],
+    *,
+    first: bool,
+) -> None:
+    """A sum has the newest timestamp, the earliest start, and none that a part of it lacks."""
+    before = when if first else times.pop(key, None)
     if when is not None and before is not None:
-        total.timestamps[key] = max(before, when)
+        times[key] = choose(before, when)
 
 
 def _with_worker(labels: AppLabels, worker: str) -> AppLabels:

@@ -23,7 +23,7 @@ from typing import NamedTuple
 from opentelemetry.sdk.metrics import Exemplar
 from opentelemetry.sdk.metrics import export as otel
 
-from sidelight.app_metrics.families import SUFFIXES, AppFamily, AppLabels
+from sidelight.app_metrics.families import SUFFIXES, AppFamily, AppLabels, SampleKey
 from sidelight.contract import NANOSECONDS
 from sidelight.otlp.names import UNITS
 from sidelight.otlp.points import Attributes, Times, exemplar, histogram, number
@@ -43,10 +43,10 @@ class OtlpFamily(NamedTuple):
 class _HistogramSamples:
     """The samples of one histogram or summary."""
 
+    times: Times
     buckets: list[tuple[float, float]] = field(default_factory=list)
     total: float | None = None
     exemplars: list[Exemplar] = field(default_factory=list)
-    timestamp: float | None = None
 
 
 def to_otlp(family: AppFamily, times: Times) -> OtlpFamily:
@@ -67,7 +67,7 @@ def _numbers(family: AppFamily, suffix: str, times: Times, name: str = "") -> ot
         number(
             _attributes(labels),
             value,
-            _times(times, family.timestamps.get((suffix, labels))),
+            _times(times, family, (suffix, labels)),
             _exemplars(family, suffix, labels),
         )
         for (found, labels), value in family.samples.items()
@@ -79,7 +79,7 @@ def _numbers(family: AppFamily, suffix: str, times: Times, name: str = "") -> ot
 
 
 def _histogram(family: AppFamily, times: Times) -> OtlpFamily:
-    points = [_point(labels, series, times) for labels, series in _grouped(family).items()]
+    points = [_point(labels, series) for labels, series in _grouped(family, times).items()]
     sound = [point for point in points if point is not None]
     metrics = [_metric(family, family.name, otel.Histogram(sound, CUMULATIVE))]
     if family.kind == "summary":
@@ -87,15 +87,15 @@ def _histogram(family: AppFamily, times: Times) -> OtlpFamily:
     return OtlpFamily(metrics, len(sound) == len(points))
 
 
-def _grouped(family: AppFamily) -> dict[AppLabels, _HistogramSamples]:
+def _grouped(family: AppFamily, times: Times) -> dict[AppLabels, _HistogramSamples]:
     """Samples of each histogram or summary. A summary's count is its one bucket."""
     found: dict[AppLabels, _HistogramSamples] = {}
     for (suffix, labels), value in family.samples.items():
         if suffix == "":
             continue
         own = tuple(pair for pair in labels if suffix != "_bucket" or pair[0] != "le")
-        series = found.setdefault(own, _HistogramSamples())
-        series.timestamp = family.timestamps.get((suffix, labels))
+        series = found.setdefault(own, _HistogramSamples(times))
+        series.times = _times(series.times, family, (suffix, labels))
         if suffix == "_sum":
             series.total = value
         elif suffix == "_bucket":
@@ -113,9 +113,7 @@ def _bound(labels: AppLabels) -> float:
         return math.nan
 
 
-def _point(
-    labels: AppLabels, series: _HistogramSamples, times: Times
-) -> otel.HistogramDataPoint | None:
+def _point(labels: AppLabels, series: _HistogramSamples) -> otel.HistogramDataPoint | None:
     buckets = sorted(series.buckets)
     ends = [end for end, _ in buckets]
     rising = all(low < high for low, high in pairwise(ends))  # which also means that none is NaN
@@ -130,18 +128,18 @@ def _point(
         _attributes(labels),
         whole,
         ends[:-1],
-        _times(times, series.timestamp),
+        series.times,
         total=series.total,
         exemplars=series.exemplars,
     )
 
 
-def _times(times: Times, timestamp: float | None) -> Times:
-    """The times of a point with a timestamp of its own, in seconds since the epoch."""
-    if timestamp is None:
-        return times
-    now = round(timestamp * NANOSECONDS)
-    return Times(min(times.start, now), now)
+def _times(times: Times, family: AppFamily, key: SampleKey) -> Times:
+    """The times of a point, where a sample has none of its own as given."""
+    when, created = family.timestamps.get(key), family.created.get(key)
+    now = times.now if when is None else round(when * NANOSECONDS)
+    start = times.start if created is None else round(created * NANOSECONDS)
+    return Times(min(start, now), now)
 
 
 def _attributes(labels: AppLabels) -> Attributes:

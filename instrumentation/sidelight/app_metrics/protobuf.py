@@ -11,6 +11,7 @@ from sidelight.app_metrics.families import (
     SampleKey,
     plain_suffix,
 )
+from sidelight.contract import NANOSECONDS
 from sidelight.protobuf_wire import MAX_UINT64
 from sidelight.text_format import Escaping, suffixed_name
 
@@ -30,6 +31,7 @@ class _Group:
     exemplars: dict[int, bytes] = field(default_factory=dict)
     plain: dict[str, float] = field(default_factory=dict)
     when: float | None = None
+    created: int = 0
 
     @property
     def fits(self) -> bool:
@@ -70,7 +72,7 @@ def _family(family: AppFamily, name: str, kind: str, metrics: Iterator[bytes]) -
 def _sample(family: AppFamily, key: SampleKey, kind: str, escaping: Escaping) -> bytes:
     value = family.samples[key]
     if kind == "counter":
-        encoded = client_model.counter(value, _exemplar(family, key))
+        encoded = client_model.counter(value, _exemplar(family, key), _created(family, key))
     else:
         encoded = client_model.untyped(value) if kind == "unknown" else client_model.gauge(value)
     labels = client_model.label_pairs(key[1], escaping)
@@ -80,10 +82,12 @@ def _sample(family: AppFamily, key: SampleKey, kind: str, escaping: Escaping) ->
 def _group(group: _Group, kind: str, escaping: Escaping) -> bytes:
     total, count = group.plain["_sum"], int(group.plain["_count"])
     if kind == "summary":
-        encoded = client_model.summary(count, total, group.marked.items())
+        encoded = client_model.summary(count, total, group.marked.items(), group.created)
     else:
-        counts = tuple(map(int, group.marked.values()))
-        encoded = client_model.histogram(counts, total, tuple(group.marked), group.exemplars)
+        counts, bounds = tuple(map(int, group.marked.values())), tuple(group.marked)
+        encoded = client_model.histogram(
+            counts, total, bounds, group.exemplars, created=group.created
+        )
     labels = client_model.label_pairs(group.labels, escaping)
     return client_model.metric(labels, encoded, group.when)
 
@@ -98,6 +102,7 @@ def _grouped(family: AppFamily) -> Generator[bytes, None, list[_Group]]:
         others = tuple(pair for pair in labels if pair[0] != own)
         group = found.setdefault(others, _Group(others))
         group.when = family.timestamps.get((suffix, labels))
+        group.created = group.created or _created(family, (suffix, labels))
         if own is None:
             group.plain[plain_suffix(suffix)] = value
             continue
@@ -105,6 +110,11 @@ def _grouped(family: AppFamily) -> Generator[bytes, None, list[_Group]]:
             group.exemplars[len(group.marked)] = _exemplar(family, (suffix, labels))
         group.marked[float(dict(labels)[own])] = value
     return list(found.values())
+
+
+def _created(family: AppFamily, key: SampleKey) -> int:
+    """When the series of a sample began, in nanoseconds; 0 where that is not known."""
+    return round(family.created.get(key, 0.0) * NANOSECONDS)
 
 
 def _exemplar(family: AppFamily, key: SampleKey) -> bytes:

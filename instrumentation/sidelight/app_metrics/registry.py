@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from sidelight.app_metrics.families import AppFamily
+from sidelight.app_metrics.families import CREATED_WITH, AppFamily, SampleKey
 
 _LEFT_OUT = frozenset({"PlatformCollector", "GCCollector"})
 """Default collectors of prometheus_client whose metrics Sidelight has too."""
@@ -48,16 +48,19 @@ def collector_name(collector: Any) -> str:
 
 def _family(metric: Any, mode: str) -> AppFamily:
     family = AppFamily(metric.name, metric.type, metric.documentation, metric.unit, mode)
+    created: dict[SampleKey, float] = {}
     for sample in metric.samples:
-        if sample.name == metric.name + "_created":
-            continue
         key = (sample.name.removeprefix(metric.name), tuple(sample.labels.items()))
+        if key[0] == "_created":
+            created[CREATED_WITH.get(family.kind, "_created"), key[1]] = float(sample.value)
+            continue
         family.samples[key] = float(sample.value)
         if sample.timestamp is not None:
             family.timestamps[key] = float(sample.timestamp)
         if sample.exemplar is not None:
             traced = tuple(sample.exemplar.labels.items())
             family.exemplars[key] = (traced, sample.exemplar.value, sample.exemplar.timestamp)
+    family.created = {key: created[key] for key in created.keys() & family.samples.keys()}
     return family
 
 

@@ -23,8 +23,9 @@ def render_family(
     escaping: Escaping = Escaping.UNDERSCORES,
     *,
     timestamps: bool = True,
+    created: bool = False,
 ) -> Iterator[bytes]:
-    """The lines of a family, in pieces."""
+    """The lines of a family, in pieces; with ``created``, OpenMetrics has when its series began."""
     escaped = escaped_name(family.name, escaping)
     text = form is ExpositionFormat.TEXT
     kind = "histogram" if text and family.kind == "gaugehistogram" else family.kind
@@ -37,7 +38,10 @@ def render_family(
         suffix = plain_suffix(suffix) if text else suffix
         line = f"{sample_name(escaped + suffix, labels, escaping)} {_value(value, when, text=text)}"
         lines.append(line if text else line + _exemplar(family, key))
-        if len(lines) == LINES_AT_ONCE:
+        if created and not text and key in family.created:
+            name = sample_name(escaped + "_created", labels, escaping)
+            lines.append(f"{name} {number(family.created[key])}")
+        if len(lines) >= LINES_AT_ONCE:
             yield "\n".join([*lines, ""]).encode()
             lines = []
     if lines:

@@ -6,6 +6,7 @@ https://prometheus.io/docs/specs/om/open_metrics_spec/
 import math
 
 from sidelight.app_metrics.families import (
+    CREATED_WITH,
     OWN_LABEL,
     SUFFIXES,
     AppFamily,
@@ -22,8 +23,8 @@ _INTEGRAL = frozenset({"_bucket", "_count", "_gcount"})
 _NOT_NEGATIVE = frozenset({*_INTEGRAL, "_total", "_sum", "_gsum"})
 _MAX_EXEMPLAR = 128
 """Characters of an exemplar's labels."""
-_MAX_TIMESTAMP = 1e11
-"""Seconds since the epoch; some readers keep milliseconds in 64 bits."""
+_MAX_TIMESTAMP = 9e9
+"""Seconds since the epoch, in the year 2255: OTLP has nanoseconds in 64 bits."""
 
 _SAMPLE_SUFFIXES = ("_total", "_info", "_bucket", "_sum", "_count")
 _SAMPLE_NAMES = frozenset(
@@ -94,6 +95,11 @@ def exportable(family: AppFamily) -> list[AppFamily]:
         }
         traced = family.kind in {"counter", "histogram", "gaugehistogram"}
         family.exemplars = valid if traced else {}
+        family.created = {
+            key: seconds
+            for key, seconds in family.created.items()
+            if key[0] == CREATED_WITH.get(family.kind) and 0 < seconds < _MAX_TIMESTAMP
+        }
         return [family]
     parts: dict[str, AppFamily] = {}
     for (suffix, labels), value in family.samples.items():

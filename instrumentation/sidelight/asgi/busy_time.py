@@ -14,7 +14,7 @@ from sidelight.asgi.chosen_route import chosen
 from sidelight.asgi.request_keys import RequestKey
 from sidelight.contract import METRICS, UNMATCHED
 from sidelight.extension import extension
-from sidelight.store.writer import StoreFull
+from sidelight.store.mapped_file import StoreFull
 
 BUSY = METRICS["asyncio_event_loop_busy_seconds_total"]
 

@@ -7,10 +7,11 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight.asgi.fast_path import RequestState, begin
-from sidelight.asgi.lifecycle import OpenStore, StoreLifecycle, observers
+from sidelight.asgi.lifecycle import StoreLifecycle, observers
 from sidelight.asgi.lifespan import LifespanState, refuse
 from sidelight.asgi.mark import LIFESPAN, MARK, Measurement, mark_of
 from sidelight.asgi.metrics_endpoint import refusal, unmeasured_response
+from sidelight.asgi.open_store import OpenStore
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import Target, target_of
 from sidelight.asgi.root_paths import is_from_server

@@ -17,7 +17,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import Scope
 
 from sidelight.asgi.mark import mark_of
-from sidelight.asgi.routes import mounted, routes_of
+from sidelight.asgi.route_objects import mounted, routes_of
 from sidelight.asgi.validation import RELATED, UNPROCESSABLE
 from sidelight.runtime.faults import guarded
 

@@ -10,13 +10,17 @@ from starlette.types import Scope
 
 from sidelight.asgi.chosen_route import chosen, is_mount, requested_path
 from sidelight.asgi.root_paths import MOST_ROOTS, RootPaths, root_of
-from sidelight.asgi.routes import RouteTable, pattern, router_below, routes_of
+from sidelight.asgi.route_matcher import pattern
+from sidelight.asgi.route_objects import router_below, routes_of
+from sidelight.asgi.routes import RouteTable
 from sidelight.contract import METHODS, OTHER, UNKNOWN
-from sidelight.settings import EVERY_ROUTE, Settings
+from sidelight.route_thresholds import EVERY_ROUTE
+from sidelight.settings import Settings
 from sidelight.store import route_table
 from sidelight.store.layout import BlockKind
+from sidelight.store.mapped_file import StoreFull
 from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.writer import WorkerFile
 
 logger = logging.getLogger("sidelight")
 

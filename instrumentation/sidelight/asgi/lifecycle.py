@@ -7,30 +7,20 @@ import time
 import weakref
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Receive, Scope
 
 from sidelight import default_log
-from sidelight.asgi import background_tasks, builtin_telemetry, busy_time
-from sidelight.asgi.exception_handlers import watch
 from sidelight.asgi.exclusions import Exclusions
-from sidelight.asgi.metrics_endpoint import MetricsEndpoint
-from sidelight.asgi.mounted_exporter import MetricsPath, leave_metrics_path
+from sidelight.asgi.open_store import OpenStore, measure
 from sidelight.asgi.recorder import Recorder
-from sidelight.asgi.request_keys import RequestKey, RequestKeys
-from sidelight.asgi.request_waits import RequestWaits
-from sidelight.asgi.routes import RouteTable, router_below
+from sidelight.asgi.request_keys import RequestKey
 from sidelight.asgi.thread_call import ThreadCall
-from sidelight.asgi.unknown_routes import route_names, unknown_routes
 from sidelight.errors import SettingsError, StoreError
-from sidelight.runtime.clock_start import untold
-from sidelight.runtime.faults import guarded
 from sidelight.settings import Settings, disabled, load
-from sidelight.store import supervisor
 from sidelight.store.layout import STATE, WorkerState
-from sidelight.store.process_store import open_store
 
 logger = logging.getLogger("sidelight")
 
@@ -39,15 +29,6 @@ TURNS = 20
 
 _lifecycles: "weakref.WeakSet[StoreLifecycle]" = weakref.WeakSet()
 _observers: "list[Observer]" = []
-
-
-class OpenStore(NamedTuple):
-    """What there is while a store is open: where requests are recorded, looked up and read."""
-
-    recorder: Recorder
-    keys: RequestKeys
-    exclusions: Exclusions
-    endpoint: MetricsPath
 
 
 class StoreLifecycle:
@@ -161,26 +142,7 @@ class StoreLifecycle:
             return kept
         for observer in _observers:
             settings = observer.opening(settings)
-        store = open_store(settings)
-        router = router_below(scope, self._app)
-        twice = builtin_telemetry.sends_metrics(scope.get("app"))
-        recorder = Recorder(settings, store, router, "metrics" if twice else "")
-        with guarded("settings", recorder.faults):
-            check_routes(settings, exclusions, recorder.labels.table)
-        with guarded("validation", recorder.faults):
-            watch(self._app)
-        with guarded("background", recorder.faults):
-            background_tasks.watch()
-        with guarded("busy", recorder.faults):
-            busy_time.clock(router)
-        with guarded("waits", recorder.faults):
-            recorder.heartbeat.waits = recorder.heartbeat.waits or RequestWaits(recorder)
-        why = "" if settings.queue_header else untold(supervisor.server())
-        start = f" from the call of the application on, since {why}" if why else ""
-        default_log.started("requests are measured%s; settings file: %s", start, settings.file)
-        keys = RequestKeys(recorder, exclusions)
-        endpoint = MetricsPath(self._app, MetricsEndpoint(recorder), recorder, exclusions)
-        return OpenStore(recorder, keys, exclusions, endpoint)
+        return measure(self._app, settings, exclusions, scope)
 
     def learn(self, key: RequestKey) -> None:
         """Requests with this key can go the fast path from now on."""
@@ -248,15 +210,6 @@ class StoreLifecycle:
         self._lock = threading.Lock()
         self._opening = None
         self.forget()
-
-
-def check_routes(settings: Settings, exclusions: Exclusions, table: RouteTable) -> None:
-    """Log what in the settings doesn't fit the application's routes."""
-    for unknown in unknown_routes(settings, table):
-        logger.warning("%s", unknown)
-    path = settings.metrics_path
-    if route_names(table) & {f"GET {path}", f"* {path}", f"* {path}/{{path}}"}:
-        leave_metrics_path(exclusions, path)
 
 
 class Observer(Protocol):

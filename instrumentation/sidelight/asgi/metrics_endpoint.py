@@ -49,7 +49,7 @@ class MetricsEndpoint:
                 self._collector = Collector(self._store.reader, self._recorder.file)
             app_metrics = await self._app_metrics()
             await in_thread(self._update)
-            heartbeat.renew_file()
+            heartbeat.chores.renew_file()
             found = await in_thread(run_in_turns, self._collect(self._collector, app_metrics))
             self._collector.add_target_info(found, self._recorder.about)
             self._collector.add_duration(found, time.perf_counter_ns() - began)

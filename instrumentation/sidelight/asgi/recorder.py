@@ -24,10 +24,10 @@ from sidelight.runtime.faults import guarded
 from sidelight.runtime.heartbeat import heartbeat
 from sidelight.settings import Settings
 from sidelight.store.layout import STATE, BlockKind, WorkerState
+from sidelight.store.mapped_file import StoreFull
 from sidelight.store.process_store import Store
 from sidelight.store.service_info import encode
 from sidelight.store.slow_requests import SlowRequest
-from sidelight.store.writer import StoreFull
 
 MOST_CLASSES = 64
 MOST_CODES = 32

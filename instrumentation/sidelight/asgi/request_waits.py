@@ -21,7 +21,7 @@ from sidelight.asgi.wait_place import OTHER_WAIT, WaitPlace, wait_place
 from sidelight.cardinality import LineLimiter
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.runtime.await_tree import AwaitTree
-from sidelight.runtime.heartbeat import LongestWait
+from sidelight.runtime.request_conditions import LongestWait
 
 WAITS = METRICS["fastapi_request_wait_seconds_total"]
 PERIOD = NANOSECONDS // 10

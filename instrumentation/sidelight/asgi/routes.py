@@ -1,4 +1,4 @@
-"""Route templates: the file that knows how Starlette and FastAPI keep their routes.
+"""Route templates, by the route that a router chose.
 
 A table made from the application's routes leads from the route that a router chose, or from the
 endpoint where the scope tells no more, to the whole template: through included routers, mounts
@@ -6,69 +6,29 @@ and hosts. A route that isn't in the table says its own path, below the mounts i
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from operator import is_
 from typing import Any
 
-from starlette.convertors import CONVERTOR_TYPES
-from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
+from starlette.routing import Host, Mount
 from starlette.types import Scope
 
 from sidelight.asgi.chosen_route import chosen, is_mount, mount_root, path_of, requested_path
+from sidelight.asgi.route_matcher import RouteMatcher
+from sidelight.asgi.route_objects import (
+    frontend_path,
+    in_order,
+    methods_of,
+    routes_of,
+    scope_objects,
+)
 from sidelight.contract import UNKNOWN
-from sidelight.store import route_table
 from sidelight.store.route_index import RouteIndex
 from sidelight.store.route_table import ANY, WEBSOCKET, PublishedRoute, strip_root
-
-try:
-    from fastapi.routing import iter_route_contexts
-except ImportError:  # Starlette alone, or FastAPI before 0.137.2, which keeps routes flat
-
-    def iter_route_contexts(routes: Sequence[Any]) -> Iterator[Any]:  # type: ignore[misc]
-        """Routes as they are."""
-        yield from routes
-
 
 MOST_DEPTH = 16
 PATH = "/{path}"
 """What stands for the path below a mount in its template."""
-
-
-class RouteMatcher:
-    """One way to an endpoint: its template, and what a request must look like to take it.
-
-    ``has_routes`` says that it is a mount of an application with routes of its own, for which the
-    endpoint alone is not enough.
-    """
-
-    def __init__(
-        self,
-        route: PublishedRoute,
-        host: re.Pattern[str] | None,
-        *,
-        mount: bool = False,
-        has_routes: bool = False,
-    ) -> None:
-        self.route = route
-        self.template = route.template
-        self.methods = frozenset(route.methods)
-        self.mount = mount
-        self.has_routes = has_routes
-        self._host = host
-        self._pattern: re.Pattern[str] | None = None
-
-    def matches(self, scope: Scope, path: str) -> bool:
-        """Whether the host and path match; the method is ignored, so that a 405 has a route."""
-        if self._host is not None and not self._host.match(_host(scope)):
-            return False
-        if self._pattern is None:
-            self._pattern = pattern(self.route.path)
-        return self._pattern.match(path) is not None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether its last parameter takes any path."""
-        return self.mount or self.route.path.endswith(":path}")
 
 
 class RouteTable:
@@ -111,7 +71,7 @@ class RouteTable:
     def _walk(self, owner: object, prefix: str, host: re.Pattern[str] | None, depth: int) -> None:
         routes = routes_of(owner)
         self._note_source(owner, tuple(routes), set())
-        for route in (*iter_route_contexts(list(routes)), *_low_priority(owner)):
+        for route in tuple(in_order(owner, routes)):
             kind = getattr(route, "original_route", route)
             path = getattr(route, "path", None)
             if isinstance(kind, Host):
@@ -125,9 +85,9 @@ class RouteTable:
                 inner = bool(routes_of(route.app))
                 self._add([route.app], RouteMatcher(whole, host, mount=True, has_routes=inner))
             elif path is not None and getattr(route, "endpoint", None) is not None:
-                methods = tuple(sorted(_methods(kind, route)))
+                methods = tuple(sorted(methods_of(kind, route)))
                 matcher = RouteMatcher(PublishedRoute(methods, prefix + path), host)
-                self._add([route.endpoint, *_objects(route)], matcher)
+                self._add([route.endpoint, *scope_objects(route)], matcher)
 
     def _note_source(self, owner: object, routes: tuple[Any, ...], seen: set[int]) -> None:
         """Remember a list of routes, and those of the routers that it includes."""
@@ -168,7 +128,7 @@ class RouteTable:
     def is_unrouted(self, scope: Scope) -> bool:
         """Whether no route was chosen, or only that of a mount with routes of its own."""
         endpoint = scope.get("endpoint")
-        return _frontend_path(scope) is None and (endpoint is None or self.has_routes(endpoint))
+        return frontend_path(scope) is None and (endpoint is None or self.has_routes(endpoint))
 
     def has_routes(self, endpoint: object) -> bool:
         """Whether the endpoint is an application with routes of its own."""
@@ -182,7 +142,7 @@ class RouteTable:
             return (path_of(route) or "").endswith(":path}")
         endpoint = scope.get("endpoint")
         if endpoint is None:
-            return _frontend_path(scope) is not None
+            return frontend_path(scope) is not None
         return all(matcher.is_open for matcher in self._found(endpoint))
 
     def template(self, scope: Scope, root: str) -> str:
@@ -243,7 +203,7 @@ class RouteTable:
 
     def _frontend(self, scope: Scope, root: str) -> str:
         """FastAPI's ``app.frontend(path)``: served without an endpoint, by the rest of a path."""
-        rest = _frontend_path(scope)
+        rest = frontend_path(scope)
         if rest is None:
             return ""
         path = strip_root(strip_root(scope["path"], root), mount_root(scope))
@@ -283,76 +243,5 @@ class RouteTable:
         return self._search(scope, turned, mounts=True)
 
 
-def mounted(routes: Iterable[Any]) -> Iterator[Any]:
-    """The applications that some routes lead to."""
-    for route in iter_route_contexts(list(routes)):
-        if isinstance(getattr(route, "original_route", route), Host | Mount):
-            yield route.app
-
-
-def pattern(path: str) -> re.Pattern[str]:
-    """The pattern of a whole path, with the convertors of this process."""
-    convertors = {name: convertor.regex for name, convertor in CONVERTOR_TYPES.items()}
-    return re.compile(route_table.regex(path, convertors), re.DOTALL)
-
-
-def _low_priority(owner: object) -> Iterator[Any]:
-    """The routes that FastAPI tries after all others, if nothing else matched."""
-    router = getattr(owner, "router", owner)
-    for route in getattr(router, "_low_priority_routes", ()):
-        if isinstance(route, Route):
-            yield route
-
-
-def _objects(route: Any) -> Iterator[object]:
-    """What a scope may hold of a route: itself, and what FastAPI makes of it for its place."""
-    original = getattr(route, "original_route", None)
-    if original is None:
-        yield route
-        return
-    yield original
-    context = getattr(route, "_route_context", None)
-    if context is not None:
-        yield context
-        yield from filter(None, [getattr(context, "starlette_route", None)])
-
-
-def _frontend_path(scope: Scope) -> str | None:
-    """The rest of a path that FastAPI's ``app.frontend`` serves; None for another request."""
-    rest = scope.get("fastapi", {}).get("frontend_path")
-    return rest if isinstance(rest, str) else None
-
-
-def _methods(kind: object, route: Any) -> set[str]:
-    if isinstance(kind, WebSocketRoute):
-        return {WEBSOCKET}
-    return set(getattr(route, "methods", None) or {ANY})
-
-
 def _segments(path: str) -> int:
     return path.count("/")
-
-
-def _host(scope: Scope) -> str:
-    for name, value in scope.get("headers", ()):
-        if name == b"host":
-            return bytes(value).decode("latin-1").rsplit(":", 1)[0].lower()
-    return ""
-
-
-def router_below(scope: Scope, app: object) -> object:
-    """What has the outermost routes a request can meet: the router that chose us, or one below."""
-    starts = (scope.get("router"), scope.get("app"), app)
-    return next(filter(routes_of, starts), None)
-
-
-def routes_of(app: object) -> Sequence[BaseRoute]:
-    """The routes of an application, or of the one it wraps by the attribute ``app``."""
-    seen: set[int] = set()
-    while app is not None and id(app) not in seen:
-        seen.add(id(app))
-        routes = getattr(app, "routes", None)
-        if isinstance(routes, list):
-            return routes
-        app = getattr(app, "app", None)
-    return []

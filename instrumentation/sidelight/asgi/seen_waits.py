@@ -1,7 +1,7 @@
 """For how long each request in flight was seen at each place, for the report of a slow one."""
 
 from sidelight.asgi.wait_place import WaitPlace
-from sidelight.runtime.heartbeat import LongestWait
+from sidelight.runtime.request_conditions import LongestWait
 
 
 class SeenWaits:

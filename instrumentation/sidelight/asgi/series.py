@@ -8,7 +8,8 @@ from sidelight.asgi.duration_index import packed_cells
 from sidelight.contract import DURATION, METRICS, NANOSECONDS, OTHER, ROUTE, SIZE_BUCKETS, Metric
 from sidelight.store.atomic_add import FREE_THREADED, add
 from sidelight.store.capacity import last_resort
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.mapped_file import StoreFull
+from sidelight.store.writer import WorkerFile
 
 REQUEST_SIZE = METRICS["http_server_request_body_size_bytes"]
 RESPONSE_SIZE = METRICS["http_server_response_body_size_bytes"]

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sidelight.asgi.routes import RouteTable
 from sidelight.latency import routes
 from sidelight.nearest import nearest
-from sidelight.settings import EVERY_ROUTE, Settings
+from sidelight.route_thresholds import EVERY_ROUTE
+from sidelight.settings import Settings
 from sidelight.store.route_table import PublishedRoute
 
 SIMILAR = 0.5

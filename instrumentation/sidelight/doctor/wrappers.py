@@ -8,7 +8,7 @@ from types import FunctionType, MethodType
 from typing import Any
 
 from sidelight.asgi.middleware import SidelightMiddleware
-from sidelight.asgi.routes import mounted
+from sidelight.asgi.route_objects import mounted
 
 MAX_OBJECTS = 1000
 

@@ -10,7 +10,8 @@ from typing import Final
 
 from sidelight.cooperative import run_in_slices
 from sidelight.embedded.history.history import History, HistoryQuerier
-from sidelight.embedded.history.scrape import HistorySampler, ScrapeTarget
+from sidelight.embedded.history.scrape import ScrapeTarget
+from sidelight.embedded.history.scrape_loop import HistorySampler
 from sidelight.embedded.promql.engine import Matrix, Vector, instant_query, range_query
 from sidelight.embedded.promql.limits import QueryError, QueryLimits
 from sidelight.export.collector import Collector

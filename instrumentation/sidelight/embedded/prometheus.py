@@ -9,7 +9,8 @@ from starlette.routing import BaseRoute
 
 from sidelight.embedded.api.routes import AppState, routes
 from sidelight.embedded.history.history import History, return_memory_early
-from sidelight.embedded.history.scrape import HistorySampler, ScrapeTarget
+from sidelight.embedded.history.scrape import ScrapeTarget
+from sidelight.embedded.history.scrape_loop import HistorySampler
 from sidelight.embedded.rules.definition import groups_of_files, groups_of_settings
 from sidelight.embedded.rules.evaluator import RuleEvaluator
 from sidelight.embedded.settings import HistorySettings
@@ -39,7 +40,8 @@ class EmbeddedPrometheus:
         return_memory_early()
         self._history = History(round(settings.keep * 1000), settings.memory)
         target = target_of(settings, listener)
-        self._sampler = HistorySampler(source, self._history, settings.step, target)
+        native = source.settings.native_histograms
+        self._sampler = HistorySampler(source, self._history, settings.step, target, native=native)
         self._rules = RuleEvaluator(self._history, groups, FIRST * settings.step)
         source.extra_values = self.values
 

@@ -2,19 +2,20 @@
 
 import math
 import time
+from array import array
 from collections import Counter
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass, field
-from itertools import zip_longest
+from itertools import chain
 
 from sidelight.app_metrics.merge import Source, exported_families
 from sidelight.contract import ABSENT, DURATION_BUCKETS, METRICS, NANOSECONDS
 from sidelight.export.derived_series import ZeroSeries, add_inflight, add_workers
 from sidelight.export.over_objective import OverObjective
 from sidelight.export.snapshot import Labels, SeriesKey, Snapshot
+from sidelight.export.summed_series import SumPlan
+from sidelight.export.word_sums import PythonSums, WordSums
 from sidelight.store.directory_reader import DirectoryReader
-from sidelight.store.file_index import FileIndex, StoredSeries, unpacker
-from sidelight.store.layout import WORD
+from sidelight.store.file_index import StoredSeries
 from sidelight.store.reader import FileContents, StoredExemplar, exemplars
 from sidelight.store.schema import Schema, StoredFamily, bucket_mapping, merged, rebucketed, schema
 from sidelight.store.service_info import ServiceInfo
@@ -33,36 +34,6 @@ DEFAULTS = (
 KINDS = {family.name: family.kind for family in DEFAULTS}
 
 
-@dataclass(slots=True)
-class SumPlan:
-    """How the first ``read`` series of an index are summed.
-
-    Most are added as they are: ``spans`` has where their bytes begin and end. ``others`` are
-    gauges, and series whose boundaries differ from those of the snapshot.
-    """
-
-    index: FileIndex
-    read: int = 0
-    spans: list[tuple[SeriesKey, int, int]] = field(default_factory=list)
-    others: list[tuple[SeriesKey, StoredSeries]] = field(default_factory=list)
-
-    def add(self, key: SeriesKey, series: StoredSeries) -> None:
-        """Add a series of the file to this key of the snapshot."""
-        key.begin(series.started)
-        same = series.family.stored_bounds == key.family.stored_bounds
-        if same and key.family.kind != "gauge":
-            self.spans.append((key, series.at, series.at + key.words * WORD))
-        else:
-            self.others.append((key, series))
-
-    def sources(self) -> dict[int, tuple[SeriesKey, StoredFamily]]:
-        """The key of each series and its family in the file, by the series' address."""
-        found = {at: (key, key.family) for key, at, _ in self.spans}
-        for key, series in self.others:
-            found[series.at] = key, series.family
-        return found
-
-
 class Collector:
     """Makes snapshots for one reader, and keeps what does not change between two.
 
@@ -79,6 +50,8 @@ class Collector:
         self._over_objective = OverObjective(self.key)
         self._unknown_families: set[str] = set()
         self._size = 0
+        self._words = 0
+        """Words of the totals: each key has its own."""
 
     def collect(self, own_app_metrics: bytes = b"") -> Generator[None, None, Snapshot]:
         """Read and sum everything. Yields often, so that an event loop can run other tasks.
@@ -90,15 +63,11 @@ class Collector:
         yield from self._merge_schemas([file.index.schema for file in everything])
         snapshot = Snapshot()
         snapshot.started = min((file.header.started for file in everything), default=0)
-        counts: dict[SeriesKey, int] = {}
-        for file in everything:
-            yield from self._add_counts(counts, file)
-        yield from _unpack_counts(snapshot, counts)
+        yield from self._add_sums(snapshot, everything)
         dropped = max((file.exemplars_after for file in everything), default=0)
         for file in everything:
-            yield from self._add_others(snapshot, file)
+            yield from self._add_gauges(snapshot, file)
             yield from self._add_exemplars(snapshot, file, min(dropped, time.time_ns()))
-        yield from _split_views(snapshot)
         snapshot.sums[self.key("sidelight_series", ("",))] = (len(snapshot.sums),)
         yield from self._zero_series.add(snapshot, files)
         yield from self._over_objective.add(snapshot, files)
@@ -131,13 +100,15 @@ class Collector:
         self._plans.clear()
         self._zero_series.clear()
         self._over_objective.clear()
-        self._size = 0
+        self._size = self._words = 0
 
     def key(self, name: str, labels: Labels) -> SeriesKey:
         """The one key of a series."""
         found = self._keys.get((name, labels))
         if found is None:
             found = self._keys[name, labels] = SeriesKey(self._families[name], labels)
+            found.at = self._words
+            self._words += found.words
         return found
 
     def _plan(self, file: FileContents) -> Generator[None, None, SumPlan]:
@@ -171,32 +142,40 @@ class Collector:
             key = self.key(family.name, labels)
         return key
 
-    def _add_counts(self, counts: dict[SeriesKey, int], file: FileContents) -> Steps:
-        """Sum series that are stored alike by one addition each: all their words as one number.
+    def _add_sums(self, snapshot: Snapshot, files: list[FileContents]) -> Steps:
+        """Sum everything but gauges, over all files."""
+        plans = []
+        for file in files:
+            plan = yield from self._plan(file)
+            plans.append(plan)
+        snapshot.stored = sums = WordSums(self._words)
+        for file, plan in zip(files, plans, strict=True):
+            for places in plan.places.values():
+                pairs = memoryview(places.pairs)
+                for start in range(0, len(pairs), 2 * CHUNK):
+                    piece = pairs[start : start + 2 * CHUNK]
+                    sums.add(file.data, piece, places.words)
+                    yield
+            yield from _add_rebucketed(sums, file, plan)
+        keys = dict.fromkeys(chain.from_iterable(plan.summed() for plan in plans))
+        sums.has(keys)
+        for number, key in enumerate(keys):
+            if number % CHUNK == 0:
+                yield
+            snapshot.sums[key] = sums.classic(key)
+            if key.started:
+                snapshot.created[key] = key.started
 
-        Word by word it takes three times as long. A word that overflows carries into the next;
-        one of nanoseconds does after 584 years spent in a series.
-        """
-        data, get, number = file.data, counts.get, int.from_bytes
-        spans = (yield from self._plan(file)).spans
-        for start in range(0, len(spans), CHUNK):
-            for key, at, end in spans[start : start + CHUNK]:
-                counts[key] = get(key, 0) + number(data[at:end], "little")
-            yield
-
-    def _add_others(self, snapshot: Snapshot, file: FileContents) -> Steps:
-        """Sum gauges, and series with other boundaries."""
+    def _add_gauges(self, snapshot: Snapshot, file: FileContents) -> Steps:
+        """Sum the gauges of a running worker."""
         sums = snapshot.sums
-        others = (yield from self._plan(file)).others
+        others = (yield from self._plan(file)).others if file.alive else []
         for start in range(0, len(others), CHUNK):
             for key, series in others[start : start + CHUNK]:
-                values = series.unpack(file.data, series.at)
-                if key.family.kind == "gauge" and (not file.alive or values[0] == ABSENT):
-                    continue
-                values = rebucketed(values, series.family, key.family)
-                if key in sums:
-                    values = tuple(map(sum, zip_longest(sums[key], values, fillvalue=0)))
-                sums[key] = values
+                if key.family.kind == "gauge":
+                    (value,) = series.unpack(file.data, series.at)
+                    if value != ABSENT:
+                        sums[key] = (sums.get(key, (0,))[0] + value,)
             yield
 
     def _add_exemplars(self, snapshot: Snapshot, file: FileContents, after: int) -> Steps:
@@ -266,27 +245,15 @@ class Collector:
             self._clear()
 
 
-def _unpack_counts(snapshot: Snapshot, counts: dict[SeriesKey, int]) -> Steps:
-    """Split sums of many words each into words again, of durations up to the last that is not 0."""
-    for number, (key, count) in enumerate(counts.items()):
+def _add_rebucketed(sums: PythonSums, file: FileContents, plan: SumPlan) -> Steps:
+    """Add series with other boundaries."""
+    for number, (key, series) in enumerate(plan.others):
         if number % CHUNK == 0:
             yield
-        used = count.bit_length() // (8 * WORD) + 1  # one more where the last word carries
-        words = min(used, key.words) if key.family.native else key.words
-        data = count.to_bytes(max(used, words) * WORD, "little")
-        snapshot.sums[key] = unpacker(words)(data, 0)
-
-
-def _split_views(snapshot: Snapshot) -> Steps:
-    """Sum up durations in their classic buckets, beside what is stored; and when series began."""
-    for number, (key, values) in enumerate(snapshot.sums.items()):
-        if number % CHUNK == 0:
-            yield
-        if key.started and key.family.kind != "gauge":
-            snapshot.created[key] = key.started
-        if key.family.native:
-            snapshot.stored[key] = values
-            snapshot.sums[key] = key.family.classic(values)
+        if key.family.kind != "gauge":
+            values = series.unpack(file.data, series.at)
+            words = array("Q", rebucketed(values, series.family, key.family))
+            sums.add(words.tobytes(), memoryview(array("Q", (0, key.at))), key.words)
 
 
 def _add_exemplar(

@@ -59,7 +59,7 @@ def render(
             began = [_created(metric, key, times, escaping) for key in piece if times]
             yield b"".join(chain.from_iterable(zip_longest(lines, began, fillvalue=b"")))
     for family in snapshot.app_families.values():
-        yield from render_family(family, form, escaping, timestamps=timestamps)
+        yield from render_family(family, form, escaping, timestamps=timestamps, created=created)
     if form is ExpositionFormat.OPENMETRICS:
         yield b"# EOF\n"
 

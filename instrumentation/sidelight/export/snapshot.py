@@ -1,9 +1,9 @@
 """All values of the store at one time, summed over the workers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sidelight.app_metrics.families import AppFamily
-from sidelight.store.file_index import unpacker
 from sidelight.store.listening_ports import ListeningPorts
 from sidelight.store.reader import StoredExemplar
 from sidelight.store.schema import StoredFamily
@@ -16,12 +16,13 @@ class SeriesKey:
     """A series of a snapshot; its identity is its key in `Snapshot.sums`.
 
     ``text`` is its lines without values, ``label_pairs`` its labels in the protobuf format, and
-    ``encoded`` what it was last encoded from and the bytes that it became. ``unpack`` reads the
-    words of its values. ``started`` is when the first of them was recorded in any worker, in
-    nanoseconds since the epoch; 0 where one of them does not know, None where nothing was recorded.
+    ``encoded`` what it was last encoded from and the bytes that it became. ``words`` is how many
+    its values have, ``at`` the first of them in the totals of `word_sums`. ``started`` is when a
+    value was first recorded in any worker, in nanoseconds since the epoch; 0 where one of them does
+    not know, None where nothing was recorded.
     """
 
-    __slots__ = ("encoded", "family", "label_pairs", "labels", "started", "text", "unpack", "words")
+    __slots__ = ("at", "encoded", "family", "label_pairs", "labels", "started", "text", "words")
 
     def __init__(self, family: StoredFamily, labels: Labels) -> None:
         self.family = family
@@ -30,7 +31,7 @@ class SeriesKey:
         self.text = self.label_pairs = b""
         self.encoded: tuple[object, bytes] = None, b""
         self.words = family.values
-        self.unpack = unpacker(self.words)
+        self.at = 0
 
     def begin(self, started: int) -> None:
         """A worker recorded the first value at this time."""
@@ -42,15 +43,15 @@ class Snapshot:
     """Values of Sidelight's families as integers, by key, and the application's families.
 
     ``sums`` has the values of a histogram in its classic buckets, ``stored`` those of a native one
-    in the buckets that it is stored in, up to the last that is not 0 (`native_histogram` reads
-    them). ``exemplars`` is by key and bucket. ``started`` is when the first worker of the directory
-    began to count, in nanoseconds since the epoch; 0 when there was none yet. ``created`` is when
-    a series began, for those of which it is known. ``services`` is what running workers say of
-    themselves, ``listening`` the ports on which they listen.
+    in the buckets that it is stored in (`native_histogram` reads them). ``exemplars`` is by key
+    and bucket. ``started`` is when the first worker of the directory began to count, in nanoseconds
+    since the epoch; 0 when there was none yet. ``created`` is when a series began, for those of
+    which it is known. ``services`` is what running workers say of themselves, ``listening`` the
+    ports on which they listen.
     """
 
     sums: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
-    stored: dict[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
+    stored: Mapping[SeriesKey, tuple[int, ...]] = field(default_factory=dict)
     exemplars: dict[tuple[SeriesKey, int], StoredExemplar] = field(default_factory=dict)
     app_families: dict[str, AppFamily] = field(default_factory=dict)
     started: int = 0

@@ -15,9 +15,9 @@ from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.tcp_sockets import listening_ports
 from sidelight.store.layout import BlockKind
 from sidelight.store.listening_ports import ListeningPorts, encode
+from sidelight.store.mapped_file import StoreFull
 from sidelight.store.process_store import Store
 from sidelight.store.shared_counts import Reading, SharedCounts
-from sidelight.store.writer import StoreFull
 
 EVERY = 1.0
 PROCESS_EVERY = 5

@@ -1,73 +1,39 @@
 """A timer on the worker's event loop, which measures how late it is and publishes gauges."""
 
 import asyncio
-import logging
 import threading
 import time
-from bisect import bisect_right
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from operator import itemgetter
-from typing import NamedTuple, Protocol
 from weakref import WeakValueDictionary
 
 from sidelight.app_metrics.publisher import AppMetricsPublisher
 from sidelight.contract import METRICS, NANOSECONDS
-from sidelight.errors import StoreError
 from sidelight.runtime import instruments, threads, watchdog
+from sidelight.runtime.block_attribution import BlockAttribution
 from sidelight.runtime.faults import Faults, guarded
 from sidelight.runtime.file_chores import FileChores
 from sidelight.runtime.gil_holders import GilHolders
 from sidelight.runtime.gil_waits import LoopWaits
+from sidelight.runtime.loop_chores import LoopChores
 from sidelight.runtime.loop_clock import LoopClock
 from sidelight.runtime.loop_sampler import LoopSampler
 from sidelight.runtime.loop_use import LoopUse
 from sidelight.runtime.processor_waits import ProcessorWaits
+from sidelight.runtime.request_conditions import RequestConditions, ThreadWaits, Waits
 from sidelight.runtime.seen_phases import SeenPhases
 from sidelight.runtime.trio_loop import TrioLoop, TrioTimer, running_loop
-from sidelight.runtime.watched_loop import BlockAttribution, WatchedLoop
+from sidelight.runtime.watched_loop import WatchedLoop
 from sidelight.store.layout import HEARTBEAT
 from sidelight.store.process_store import Store
 
-logger = logging.getLogger("sidelight")
-
 PERIOD = 0.1
 """Seconds. An idle process pays for each beat, so the period is as long as possible."""
-CHORES_EVERY = 1.0
-MOST_WAITS = 1024
 OVERDUE = 5 * NANOSECONDS
 """After which a request finds that no timer runs, as on a new event loop."""
 COLLECTOR_ERRORS = METRICS["sidelight_collector_errors_total"]
 LAG = METRICS["asyncio_event_loop_lag_seconds"]
-
-
-class RequestConditions(NamedTuple):
-    """What a request met: seconds the loop was blocked and by what, calls that waited for a thread.
-
-    ``blocked_by`` is empty where the loop was not blocked; None is what was not measured.
-    """
-
-    loop_blocked: float | None
-    blocked_by: str
-    threads_waiting: int | None
-
-
-class LongestWait(NamedTuple):
-    """Where a request waited, and for how many ns."""
-
-    at: str
-    ns: int
-
-
-class Waits(Protocol):
-    """Looks at where the requests in flight wait."""
-
-    def look(self, loop: asyncio.AbstractEventLoop, now: int) -> None:
-        """Look at those of a loop, on the loop itself."""
-
-    def longest(self, start: int) -> "LongestWait | None":
-        """Where the request that began then was seen for longest; None where it was not seen."""
 
 
 class Heartbeat:
@@ -82,7 +48,7 @@ class Heartbeat:
             store, collectors.note, partial(self.faults.note, "registry")
         )
         self.files = FileChores(store, self.app_metrics, self.faults)
-        self._on_chores: list[Callable[[], None]] = []
+        self.chores = LoopChores(store, self.files)
         self._attributions: list[BlockAttribution] = []
         self.waits: Waits | None = None
         """Set by the first application: it looks at the requests of all."""
@@ -94,10 +60,8 @@ class Heartbeat:
         self.use = LoopUse(self.clock, store.file.count)
         self._loop_waits = LoopWaits()
         self._watched_loop: WatchedLoop | None = None
-        self._waits: list[tuple[int, int]] = []  # since when (ns) so many calls wait
+        self._thread_waits = ThreadWaits()
         self._moving = threading.RLock()  # while the timer is set, perhaps on another loop
-        self._chores = 0
-        self._next_chores = 0.0
 
     def add_application(
         self, on_chores: Callable[[], None], attribution: BlockAttribution, threshold: float
@@ -109,7 +73,7 @@ class Heartbeat:
         instruments.attach(self.store.file)
         self.files.do()
         with self._moving:
-            self._on_chores.append(on_chores)
+            self.chores.add_application(on_chores)
             self._attributions.append(attribution)
             if self._watched_loop is None:
                 # A block begins half a beat before the beat that it delays, on average.
@@ -128,9 +92,9 @@ class Heartbeat:
     ) -> None:
         """Remove an application. The timer stops with the last one."""
         with self._moving:
-            self._on_chores.remove(on_chores)
+            self.chores.remove_application(on_chores)
             self._attributions.remove(attribution)
-            if not self._on_chores:
+            if not self._attributions:
                 self.stop()
                 instruments.detach(self.store.file)
 
@@ -150,7 +114,7 @@ class Heartbeat:
         with self._moving:
             elsewhere = self._loop is not None and self._loop is not loop
             if soon and elsewhere and time.monotonic_ns() < self.due:
-                self._call_applications()
+                self.chores.call_applications()
             else:
                 self._wake_on(loop, soon=soon)
 
@@ -170,7 +134,7 @@ class Heartbeat:
             watchdog.watch(self._watched_loop)
         self._beat(loop, soon=soon)
         if soon:
-            self._call_applications()
+            self.chores.call_applications()
 
     def follow(self) -> None:
         """Move the timer to the running loop now, if it is on another."""
@@ -237,8 +201,8 @@ class Heartbeat:
         if self._limiter is not None:
             for metric, _, value in threads.readings(self._limiter):
                 file.set(metric, (str(file.worker),), value)
-                if metric is threads.WAITING and [n for _, n in self._waits[-1:]] != [value]:
-                    self._waits.append((time.monotonic_ns(), value))
+                if metric is threads.WAITING:
+                    self._thread_waits.note(value)
         instruments.publish(file)
 
     def conditions(self, start: int, end: int) -> RequestConditions:
@@ -246,52 +210,20 @@ class Heartbeat:
 
         Times are of CLOCK_MONOTONIC, in ns.
         """
-        waits = self._waits.copy()  # another thread may shorten it
-        at = bisect_right(waits, start, key=itemgetter(0)) - 1
-        waiting = waits[at][1] if at >= 0 else None
+        waiting = self._thread_waits.at(start)
         if self._watched_loop is None:
             return RequestConditions(None, "", waiting)
         blocked, by = self._watched_loop.conditions(start, end)
         return RequestConditions(blocked / NANOSECONDS, str(by or ""), waiting)
 
     def _chores_if_due(self) -> None:
-        if time.monotonic() >= self._next_chores:
+        if self.chores.are_due:
             self._do_chores()
 
     def _do_chores(self) -> None:
-        """Do what is due once a second, and makes no call of the file system."""
-        self._next_chores = time.monotonic() + CHORES_EVERY
-        del self._waits[:-MOST_WAITS]
         self.due = time.monotonic_ns() + OVERDUE
-        self._chores += 1
-        self.renew_file()
-        self._call_applications()
-
-    def renew_file(self) -> None:
-        """Make this worker's file again if it was removed.
-
-        No request can be recorded meanwhile, so this is not done in another thread.
-        """
-        if not self.files.is_file_gone:
-            return
-        try:
-            if self.store.renew():
-                logger.error(
-                    "the directory of this worker's file was removed; made again at %s, "
-                    "without what workers before had left there",
-                    getattr(self.store.directory, "path", None),
-                )
-        except StoreError as error:
-            if self._chores % 60 == 1:
-                logger.error("metrics of this worker can't be read by others: %s", error)  # noqa: TRY400 the message says it all
-        else:
-            self.files.is_file_gone = False
-            self._call_applications()
-
-    def _call_applications(self) -> None:
-        """Let the applications read again what may have changed, such as when to wake this."""
-        for on_chores in self._on_chores.copy():
-            on_chores()
+        self._thread_waits.forget_oldest()
+        self.chores.do()
 
 
 def _present_loop() -> asyncio.AbstractEventLoop | TrioLoop | None:

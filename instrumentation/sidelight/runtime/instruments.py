@@ -14,7 +14,8 @@ from typing import NamedTuple
 from weakref import ReferenceType, WeakKeyDictionary, WeakSet, ref
 
 from sidelight.contract import ABSENT, WORKER, Metric
-from sidelight.store.writer import StoreFull, WorkerFile
+from sidelight.store.mapped_file import StoreFull
+from sidelight.store.writer import WorkerFile
 
 MOST_EARLY = 10_000
 

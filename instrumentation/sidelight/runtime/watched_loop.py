@@ -6,10 +6,12 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from types import FrameType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from sidelight.contract import NANOSECONDS, UNKNOWN
+from sidelight.runtime.block_attribution import BlockAttribution, BlockRecorders
 from sidelight.runtime.cpu_throttling import RecentThrottling
 from sidelight.runtime.gil_holders import GilHolders
 from sidelight.runtime.loop_block import (
@@ -20,7 +22,7 @@ from sidelight.runtime.loop_block import (
     PastBlock,
     common_callers,
 )
-from sidelight.runtime.loop_sampler import INTERVAL, LoopSampler, Work
+from sidelight.runtime.loop_sampler import INTERVAL, LoopSampler
 from sidelight.runtime.processor_waits import ProcessorWaits
 from sidelight.runtime.thread_frame import frame_of
 from sidelight.runtime.trio_loop import TrioLoop
@@ -32,37 +34,6 @@ IDLE = NANOSECONDS // 4
 """Nanoseconds between two looks: at a loop that is blocked, and where none runs."""
 LONG = 5 * NANOSECONDS
 """A block of this length is logged before it ends, since the worker may be killed first."""
-
-
-class BlockAttribution(Protocol):
-    """Finds the request that a stack belongs to, and counts the time it blocks the loop."""
-
-    def attribute(self, frame: FrameType | None, loop: Any) -> BlockSource:
-        """What a stack works for; no frame where it could not be read."""
-
-    def attribute_thread(self, frame: FrameType) -> BlockSource:
-        """What another thread than the loop's works for, which keeps the GIL."""
-
-    def work_of(self, frame: FrameType, loop: Any) -> Work:
-        """The route and the line that a stack works for; no route outside of any request."""
-
-    def note_phase(self, frame: FrameType, now: int, passed: int) -> None:
-        """Note the phase of the request that a stack works for.
-
-        ``passed`` is for how many ns that may be so.
-        """
-
-    def count_block(self, route: str, ns: int, *, first: bool) -> None:
-        """Count ``ns`` of a blocked loop. ``first`` is the first look at one block."""
-
-    def log_block(self, block: OngoingBlock, *, ended: bool) -> None:
-        """Log what most of a block was. A long one is logged before it has ended too."""
-
-    def show_block(self, block: OngoingBlock) -> None:
-        """Show other processes a block that lasts, and what most of it was."""
-
-    def hide_block(self) -> None:
-        """The block that was shown has ended."""
 
 
 class LoopConditions(NamedTuple):
@@ -96,9 +67,12 @@ class WatchedLoop:
     _sample_at: int = 0
     _block: OngoingBlock | None = None
     _last_source: BlockSource | None = None
-    _shown: BlockSource | None = None
     _run: Callable[..., Any] | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _recorders: BlockRecorders = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._recorders = BlockRecorders(self.attributions)
 
     def beat(self, now: int) -> int:
         """The loop runs: count the rest of a block. Returns how late it is, in ns."""
@@ -106,16 +80,20 @@ class WatchedLoop:
             self._notice_restart()
             late = now - self.due if self.due else 0
             if late > self.threshold:
-                source = self._last_source or self._held(now, on_loop=True) or self._attribute(None)
+                source = (
+                    self._last_source
+                    or self._held(now, on_loop=True)
+                    or self._recorders.attribute(None, self.loop)
+                )
                 block = self._count(now, source, ended=True)
                 self.blocks.append(PastBlock(block.began, now, block.main_source()))
             ended, self._block, self._last_source = self._block, None, None
             self.due = now + self.period
             self.waits.restart(now)
             self.holders.restart(self.waits.at_start)
-            self._hide()
+            self._recorders.hide()
         if ended is not None:
-            self._log(ended, ended=True)
+            self._recorders.log(ended, ended=True)
         return max(late, 0)
 
     def _notice_restart(self) -> None:
@@ -187,7 +165,8 @@ class WatchedLoop:
         if self.sampler is None or not self.due or not 0 < planned <= now:
             return
         if self.sampler.is_wanted(now, self.due):
-            self.sampler.sample(self.thread, planned, now, self._work_of)
+            work_of = partial(self._recorders.work_of, loop=self.loop)
+            self.sampler.sample(self.thread, planned, now, work_of)
 
     def is_look_due(self, now: int) -> bool:
         """Whether `visit` has something to do."""
@@ -198,11 +177,6 @@ class WatchedLoop:
         if self.is_look_due(now):
             planned, self._look_at = self._look_at, 0
             self.look(planned, now, waited)
-
-    def _work_of(self, frame: FrameType) -> Work:
-        """What a stack works for, by the first application that knows its route."""
-        found = [attribution.work_of(frame, self.loop) for attribution in self.attributions]
-        return next((work for work in found if work.route), found[0] if found else Work())
 
     def look(self, planned: int, now: int, waited: int = 0) -> None:
         """From another thread: find whether the loop is blocked, and by what.
@@ -216,7 +190,7 @@ class WatchedLoop:
         with self._lock:
             if not self.running():
                 self.due, self._block = 0, None
-                self._hide()
+                self._recorders.hide()
             late = now - self.due if self.due else 0
             if late < self._looks_after or seen is None:
                 return
@@ -226,10 +200,10 @@ class WatchedLoop:
             if late > self.threshold and not unclear:
                 block = self._count(now, self._last_source, ended=False)
                 self.holders.advance()
-                self._show(block)
+                self._recorders.show(block)
         if block is not None and not block.logged and block.ns >= LONG:
             block.logged = True
-            self._log(block, ended=False)
+            self._recorders.log(block, ended=False)
 
     def _is_late(self, now: int) -> bool:
         """Whether the loop may be blocked. Notes what precedes a block otherwise.
@@ -245,7 +219,7 @@ class WatchedLoop:
     def _seen(self, now: int, late: int, waited: int) -> BlockSource:
         """What this look sees; after a look that came too late, what the one before saw too."""
         frame = frame_of(self.thread)
-        source, last = self._attribute(frame), self._last_source
+        source, last = self._recorders.attribute(frame, self.loop), self._last_source
         self._note_phase(frame, now, late)
         self.throttled.look()
         held = self._held(now)
@@ -254,7 +228,7 @@ class WatchedLoop:
         if late <= self.threshold:
             return source
         if last is None or last.route != source.route or last.cause != "code":
-            unseen = self._attribute(None)
+            unseen = self._recorders.attribute(None, self.loop)
             kept = late - waited > self.threshold and self.holders.is_alone
             return unseen._replace(cause="native") if kept else unseen
         return BlockSource(source.route, common_callers(last.where, source.where))
@@ -267,8 +241,7 @@ class WatchedLoop:
         passed = 0 if late > self.threshold else now - max(self.due, self._looked)
         self._looked = now
         if frame is not None:
-            for attribution in self.attributions[:1]:  # they share what is noted
-                attribution.note_phase(frame, now, passed)
+            self._recorders.note_phase(frame, now, passed)
 
     def _held(self, now: int, *, on_loop: bool = False) -> BlockSource | None:
         """What the thread works for that kept the GIL since the last look; None without one.
@@ -278,10 +251,7 @@ class WatchedLoop:
         block = self._block
         began = self.due - self.period // 2 if block is None else block.seen
         frames = map(frame_of, self.holders.holders(now - began, on_loop=on_loop))
-        found = [
-            each.attribute_thread(frame) for frame in frames if frame for each in self.attributions
-        ]
-        return first_with_route(found) if found else None
+        return self._recorders.attribute_threads(filter(None, frames))
 
     def _count(self, now: int, source: BlockSource, *, ended: bool) -> OngoingBlock:
         """Add the time since the last look to a source, and count what has a cause."""
@@ -292,43 +262,9 @@ class WatchedLoop:
         ns = block.advance(now)
         waited = self.waits.take(ns)
         block.add(source, ns, waited, self._wait(waited))
-        self._report(block, ended=ended)
+        self._recorders.count(block, ended=ended)
         return block
 
     def _wait(self, waited: int) -> BlockSource:
         """What the loop's thread, which had no processor for a time, waited for."""
         return THROTTLED if self.throttled.seen > waited // 2 else NO_PROCESSOR
-
-    def _report(self, block: OngoingBlock, *, ended: bool) -> None:
-        main = block.main_source().route
-        for route, ns in block.take_uncounted(ended=ended).items():
-            first = not block.counted and route == main
-            block.counted = block.counted or first
-            for attribution in self.attributions[:1]:  # they share one file
-                attribution.count_block(route, ns, first=first)
-
-    def _show(self, block: OngoingBlock) -> None:
-        """Show a block that has a cause to other processes, until it ends."""
-        source = block.main_source()
-        if block.has_cause and source != self._shown:
-            self._shown = source
-            for attribution in self.attributions[:1]:
-                attribution.show_block(block)
-
-    def _hide(self) -> None:
-        shown, self._shown = self._shown, None
-        for attribution in self.attributions[:1] if shown else ():
-            attribution.hide_block()
-
-    def _log(self, block: OngoingBlock, *, ended: bool) -> None:
-        for attribution in self.attributions[:1]:
-            attribution.log_block(block, ended=ended)
-
-    def _attribute(self, frame: FrameType | None) -> BlockSource:
-        """What a stack works for, by the first that knows it."""
-        return first_with_route([each.attribute(frame, self.loop) for each in self.attributions])
-
-
-def first_with_route(sources: list[BlockSource]) -> BlockSource:
-    """The first that is of a route, or else the first."""
-    return next((source for source in sources if source.route), sources[0])

@@ -1,6 +1,6 @@
 """The HTTP routes of the sidecar."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -19,24 +19,36 @@ def application(
     source: MetricsSource, lifespan: StatelessLifespan[Starlette], more: Iterable[BaseRoute] = ()
 ) -> Starlette:
     """The application: ``/metrics``, ``/slow``, ``/healthz`` and ``/readyz``, and ``more``."""
+    endpoints = Endpoints(source)
+    routes = [
+        Route("/metrics", endpoints.metrics),
+        Route("/slow", endpoints.slow),
+        Route("/healthz", endpoints.healthy),
+        Route("/readyz", endpoints.ready),
+        *more,
+    ]
+    refusals = {SettingsError: refusal(400), StoreError: refusal(503)}
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers=refusals)
 
-    async def metrics(request: Request) -> Response:
-        try:
-            response = await metrics_response(request.headers, source.snapshot, source.settings)
-        except StoreError as error:
-            return PlainTextResponse(f"{error}\n", 503)
+
+class Endpoints:
+    """What the sidecar answers from what workers wrote."""
+
+    def __init__(self, source: MetricsSource) -> None:
+        self._source = source
+
+    async def metrics(self, request: Request) -> Response:
+        """The metrics of all workers, in the format that the request asks for."""
+        source = self._source
+        response = await metrics_response(request.headers, source.snapshot, source.settings)
         return SendTimeoutResponse(response.body, response.status_code, dict(response.headers))
 
-    async def slow(request: Request) -> Response:
-        try:
-            wanted = slow_filter.parsed(request.query_params)
-            records = wanted.select(await source.slow_requests())
-            loops = await source.blocked_loops()
-            waiting = await source.waiting_requests()
-        except SettingsError as error:
-            return PlainTextResponse(f"{error}\n", 400)
-        except StoreError as error:
-            return PlainTextResponse(f"{error}\n", 503)
+    async def slow(self, request: Request) -> Response:
+        """Slow requests, their causes, the oldest requests in flight, and blocked loops."""
+        wanted = slow_filter.parsed(request.query_params)
+        records = wanted.select(await self._source.slow_requests())
+        loops = await self._source.blocked_loops()
+        waiting = await self._source.waiting_requests()
         return JSONResponse(
             {
                 "slow": [record.to_dict() for record in records],
@@ -46,24 +58,23 @@ def application(
             }
         )
 
-    async def healthy(_: Request) -> Response:
+    async def healthy(self, _: Request) -> Response:
+        """The sidecar runs."""
         return PlainTextResponse("ok\n")
 
-    async def ready(_: Request) -> Response:
-        try:
-            source.ensure_open()
-        except StoreError as error:
-            return PlainTextResponse(f"{error}\n", 503)
+    async def ready(self, _: Request) -> Response:
+        """The directory of the workers can be read."""
+        self._source.ensure_open()
         return PlainTextResponse("ok\n")
 
-    routes = [
-        Route("/metrics", metrics),
-        Route("/slow", slow),
-        Route("/healthz", healthy),
-        Route("/readyz", ready),
-        *more,
-    ]
-    return Starlette(routes=routes, lifespan=lifespan)
+
+def refusal(status: int) -> Callable[[Request, Exception], Response]:
+    """The answer to a request that an error ends: its text."""
+
+    def answer(_: Request, error: Exception) -> Response:
+        return PlainTextResponse(f"{error}\n", status)
+
+    return answer
 
 
 def without_history(reason: str) -> list[BaseRoute]:

@@ -27,7 +27,7 @@ MAX_ROOTS = 64
 MAX_MERGED_IDS = 16_384
 """Ids that the totals may name: more than they ever keep (see `totals.IDS_KEPT`)."""
 
-Unpack = Callable[[bytes, int], tuple[int, ...]]
+Unpack = Callable[[bytes | bytearray, int], tuple[int, ...]]
 
 
 class StoredSeries(NamedTuple):

@@ -9,7 +9,7 @@ values are 8-byte whole numbers at 8-byte addresses: a counter's or gauge's one 
 histogram's sum and then its buckets with infinity.
 
 A worker's file is as long as it can become, and has memory for what is used of it and a little
-more (see `store.writer`).
+more (see `store.mapped_file`).
 
 A header says how long a slot is, and the oldest version that can read the file. So a later
 version may add words to the header, a slot or an exemplar, kinds of blocks and families, and an

@@ -1,6 +1,7 @@
 """The families of a file, so that files of different versions can be summed."""
 
 import math
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ class StoredFamily:
     """A family's name, kind and upper bounds (without infinity), in seconds or bytes.
 
     ``native`` is whether its series count on the boundaries of a native histogram as well:
-    ``stored_bounds`` are these and the family's own, and ``parts`` says where those of each classic
-    bucket (infinity last) are among the values of a series.
+    ``stored_bounds`` are these and the family's own. ``ends`` has, of the sum and of each classic
+    bucket (infinity last), before which of the values of a series its own end, in two bytes each.
     """
 
     name: str
@@ -32,13 +33,13 @@ class StoredFamily:
     bounds: tuple[float, ...]
     native: bool = False
     stored_bounds: tuple[float, ...] = field(init=False, repr=False, compare=False)
-    parts: tuple[slice, ...] = field(init=False, repr=False, compare=False)
+    ends: bytes = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Derive what is stored from what is given."""
-        stored, parts = _with_native(self.bounds) if self.native else (self.bounds, ())
+        stored, ends = _with_native(self.bounds) if self.native else (self.bounds, b"")
         object.__setattr__(self, "stored_bounds", stored)
-        object.__setattr__(self, "parts", parts)
+        object.__setattr__(self, "ends", ends)
 
     @property
     def values(self) -> int:
@@ -52,12 +53,6 @@ class StoredFamily:
     def classic_values(self) -> int:
         """As `values`, of the classic buckets alone."""
         return self.values - len(self.stored_bounds) + len(self.bounds)
-
-    def classic(self, values: tuple[int, ...]) -> tuple[int, ...]:
-        """The values of a series in the classic buckets: each is the sum of its parts."""
-        if not self.native:
-            return values
-        return values[0], *[sum(values[part]) for part in self.parts]
 
 
 Schema = tuple[StoredFamily, ...]
@@ -78,11 +73,11 @@ def schema(duration: tuple[float, ...]) -> Schema:
 
 
 @lru_cache(maxsize=64)
-def _with_native(bounds: tuple[float, ...]) -> tuple[tuple[float, ...], tuple[slice, ...]]:
-    """Boundaries together with those of a native histogram; where the parts of each bucket are."""
+def _with_native(bounds: tuple[float, ...]) -> tuple[tuple[float, ...], bytes]:
+    """Boundaries together with those of a native histogram; where the parts of each bucket end."""
     stored = tuple(sorted({*bounds, *BOUNDARIES}))
     ends = [stored.index(bound) + 2 for bound in bounds]
-    return stored, tuple(map(slice, [1, *ends], [*ends, len(stored) + 2]))
+    return stored, array("H", [1, *ends, len(stored) + 2]).tobytes()
 
 
 def merged(schemas: Iterable[Schema], first: Schema = ()) -> dict[str, StoredFamily]:

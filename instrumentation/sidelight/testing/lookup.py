@@ -19,7 +19,13 @@ from sidelight.contract import (
     STATUS,
 )
 from sidelight.errors import SidelightError
-from sidelight.testing.metric_data import MetricData, MetricFamily, MetricSeries
+from sidelight.testing.metric_data import (
+    GROWING,
+    Labels,
+    MetricData,
+    MetricFamily,
+    MetricSeries,
+)
 
 SHORT = {
     "error": ERROR,
@@ -36,7 +42,13 @@ NAMED = frozenset({ROUTE, POOL, "executor", "dependency", "phase", SERVER, OBJEC
 ENDINGS = ("", "_total", "_seconds", "_bytes", "_seconds_total")
 PARTS = ("_count", "_sum", "_bucket")
 ACTIVE = "fastapi_active_requests"
-SOCKETS = ("fastapi_websocket_duration_seconds", "fastapi_websocket_active")
+REQUESTS = (
+    DURATION.name,
+    ACTIVE,
+    "fastapi_websocket_duration_seconds",
+    "fastapi_websocket_active",
+)
+"""Metrics that tell of each request and WebSocket that has ended, or is in flight."""
 
 
 class UnknownError(SidelightError, LookupError):
@@ -145,8 +157,25 @@ def _check(data: MetricData, family: MetricFamily, label: str, value: str, hint:
 
 def requested_routes(data: MetricData) -> set[str]:
     """The routes that were requested, whatever the outcome."""
-    names = (DURATION.name, ACTIVE, *SOCKETS)
-    return _values([data[name] for name in names if name in data], ROUTE, happened=True)
+    return _values([data[name] for name in REQUESTS if name in data], ROUTE, happened=True)
+
+
+def took_part(data: MetricData, before: MetricData) -> bool:
+    """Whether a request has ended or begun, of an application that was there before."""
+    return any(
+        series.count or series.value > _in_flight(before, name, labels)
+        for name in REQUESTS
+        if name in data
+        for labels, series in data[name].series.items()
+    )
+
+
+def _in_flight(data: MetricData, name: str, labels: Labels) -> float:
+    """The value of a gauge; 0 of what is no gauge, or is not there."""
+    family = data.get(name)
+    if family is None or family.kind in GROWING or labels not in family.series:
+        return 0.0
+    return family.series[labels].value
 
 
 def _values(families: Iterable[MetricFamily], label: str, *, happened: bool = False) -> set[str]:

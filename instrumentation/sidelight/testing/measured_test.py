@@ -20,7 +20,7 @@ from sidelight.store.schema import schema
 from sidelight.store.writer import WorkerFile
 from sidelight.testing import metric_data
 from sidelight.testing.blocks import ApplicationCall, LoopBlocks
-from sidelight.testing.lookup import UnknownError, requested_routes
+from sidelight.testing.lookup import UnknownError, took_part
 from sidelight.testing.metric_data import MetricData
 from sidelight.testing.tested_registry import TestedRegistry
 
@@ -43,7 +43,7 @@ class TestedFile:
     def added(self) -> MetricData:
         """What was added since; nothing of an application that has no part in this test."""
         data = metric_data.since(metric_data.read(self._name, self._fd), self._before)
-        return data if self._new or requested_routes(data) else {}
+        return data if self._new or took_part(data, self._before) else {}
 
     def close(self) -> None:
         """Close the descriptor."""

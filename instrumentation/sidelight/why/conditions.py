@@ -1,18 +1,10 @@
 """Kinds of causes that one query shows, as a table: what is down, full, slow or broken."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from sidelight.histogram_queries import DURATION, count, total
-from sidelight.why.answers import Answers
-from sidelight.why.figures import FORMS, named
-from sidelight.why.firing import Alerts
-from sidelight.why.report import Cause, Sentence
-from sidelight.why.source import CurrentAlert, Labels, Sample, contradicts
 
-MOST: Final = 3
-"""Causes of one condition."""
 _CLIENT: Final = "http_client_request_duration_seconds"
 _FAILED_CALLS: Final = 'error_type!~"|4.."<,sel>'
 _SERVER: Final = "job, server_address, server_port"
@@ -250,55 +242,3 @@ def question(condition: Condition) -> str:
 
 
 QUESTIONS: Final = {question(one): one.query for one in CONDITIONS if one.query}
-
-
-def causes(answers: Answers, alerts: Alerts) -> Iterator[Cause]:
-    """The causes of all conditions, a few of each."""
-    for condition in CONDITIONS:
-        yield from _causes(condition, answers, alerts)
-
-
-def _causes(condition: Condition, answers: Answers, alerts: Alerts) -> Iterator[Cause]:
-    active = alerts.of(condition.alerts, condition.severity)
-    rows = answers.now(question(condition)) if condition.query else []
-    if alerts.decide(condition.alerts):
-        rows = [row for row in rows if _about(active, row.labels)]
-        active_without = [one for one in active if not any(_agree(one, row) for row in rows)]
-        yield from (_by_alert(condition, one) for one in active_without[:MOST])
-    else:
-        rows = [row for row in rows if row.value >= condition.above]
-    for row in rows[:MOST]:
-        yield _by_row(condition, answers, row, _about(active, row.labels))
-
-
-def _about(alerts: Iterable[CurrentAlert], labels: Labels) -> tuple[CurrentAlert, ...]:
-    return tuple(one for one in alerts if not contradicts(one.labels, labels))
-
-
-def _agree(alert: CurrentAlert, row: Sample) -> bool:
-    return not contradicts(alert.labels, row.labels)
-
-
-def _by_row(
-    condition: Condition, answers: Answers, row: Sample, alerts: tuple[CurrentAlert, ...]
-) -> Cause:
-    query = answers.text(question(condition))
-    values = named(row.labels, FORMS[condition.unit](row.value))
-    spent = answers.value("time", {"job": row.labels.get("job", "")})
-    return Cause(
-        condition.kind,
-        {name: text for name, text in row.labels.items() if name != "__name__"},
-        (Sentence(condition.sentence.format_map(values), query),),
-        share=min(1.0, row.value / spent) if condition.waits and spent else None,
-        alerts=alerts,
-        onset=f"({query}) >= {condition.above:g}",
-    )
-
-
-def _by_alert(condition: Condition, alert: CurrentAlert) -> Cause:
-    """The figure of the window says nothing: the alert's is of another window."""
-    hidden = {"alertname", "severity", "service", "slo", "window", "__name__", "alertstate"}
-    labels = {name: text for name, text in alert.labels.items() if name not in hidden}
-    text = alert.annotations.get("summary") or f"{alert.name} is {alert.state}"
-    query = f'ALERTS{{alertname="{alert.name}"}}'
-    return Cause(condition.kind, labels, (Sentence(f"{text}.", query),), alerts=(alert,))

@@ -5,7 +5,15 @@ from dataclasses import replace
 from typing import Final
 
 from sidelight.histogram_queries import NATIVE_FUNCTION
-from sidelight.why import conditions, errors, event_loop, involved, latency, memory
+from sidelight.why import (
+    condition_causes,
+    conditions,
+    errors,
+    event_loop,
+    involved,
+    latency,
+    memory,
+)
 from sidelight.why.answers import Answers
 from sidelight.why.changes import changes
 from sidelight.why.checked import checked
@@ -80,7 +88,7 @@ def _alerts(source: PrometheusApi, scope: Scope) -> Alerts:
 def _causes(answers: Answers, alerts: Alerts) -> list[Cause]:
     """The most severe first; of the same severity, that which explains the most time."""
     found = [
-        *(_detailed(one, answers) for one in conditions.causes(answers, alerts)),
+        *(_detailed(one, answers) for one in condition_causes.causes(answers, alerts)),
         *errors.causes(answers, alerts),
         *event_loop.causes(answers, alerts),
         *latency.causes(answers, alerts),

@@ -10,7 +10,7 @@ pytest.importorskip("numpy", reason="the extra history is not installed")
 import anyio
 
 from sidelight.embedded.history.history import History
-from sidelight.embedded.history.scrape import HistorySampler
+from sidelight.embedded.history.scrape_loop import HistorySampler
 from sidelight.export.snapshot import Snapshot
 from sidelight.store.service_info import ServiceInfo
 from tests.embedded.history.filled_history import MIB, TARGET

@@ -1,6 +1,5 @@
-"""Aggregation operators, and the sums, means and quantiles that they compute."""
+"""Aggregation operators of which each group has one value, and the quantiles that they compute."""
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,58 +9,14 @@ from numpy.typing import NDArray
 
 from sidelight.embedded.promql.ast import Grouping
 from sidelight.embedded.promql.compensated import compensated_means, compensated_sums
-from sidelight.embedded.promql.formatting import format_decimal
 from sidelight.embedded.promql.frame import (
     Bools,
     Floats,
     Frame,
     Groups,
-    Labels,
-    LabelSets,
-    empty_frame,
-    exist,
+    Index,
 )
-from sidelight.embedded.promql.histogram_buckets import format_histogram
-from sidelight.embedded.promql.label_names import is_label_name
-from sidelight.embedded.promql.limits import QueryUsage, execution_error
-from sidelight.embedded.promql.quoting import quote
-from sidelight.embedded.promql.selectors import BATCH_CELLS, Index, Windows
-
-_BATCH_ADDITIONS: Final = 20_000_000
-"""Additions between two checks of the time: some 20 ms."""
-
-
-def sum_over_windows(windows: Windows) -> Floats:
-    """Return the sum of each window, n x s; undefined for empty windows."""
-    made = np.full(windows.shape, np.nan)
-    for cells in windows.cells():
-        made[:, cells.steps] = compensated_sums(cells.filled(), axis=2)
-    return made
-
-
-def mean_over_windows(windows: Windows) -> Floats:
-    """Return the mean of each window, n x s; undefined for empty windows."""
-    made = np.full(windows.shape, np.nan)
-    for cells in windows.cells():
-        count = cells.valid.sum(axis=2)
-        made[:, cells.steps] = compensated_means(
-            cells.filled(), cells.valid, count, axis=2, usage=windows.usage
-        )
-    return made
-
-
-def reduce_windows(windows: Windows, what: np.ufunc, values: Floats, nothing: float) -> Floats:
-    """Apply ``what`` (fmax, fmin) to each window, n x s; undefined for empty windows."""
-    n = len(values)
-    padded = np.concatenate([values, np.full((n, 1), nothing)], axis=1)
-    bounds = np.stack([windows.low, windows.high], axis=1).ravel()
-    work = int((windows.high - windows.low).sum()) + len(bounds)
-    size = max(1, _BATCH_ADDITIONS // max(work, 1))
-    parts = []
-    for row in range(0, n, size):
-        windows.usage.check_time()
-        parts.append(what.reduceat(padded[row : row + size], bounds, axis=1)[:, ::2])
-    return np.concatenate(parts) if parts else np.empty(windows.shape)
+from sidelight.embedded.promql.limits import BATCH_CELLS, QueryUsage
 
 
 @dataclass(frozen=True)
@@ -217,110 +172,3 @@ AGGREGATIONS: Final[dict[str, Callable[[Groups, Frame, QueryUsage], Floats]]] = 
     "stdvar": _stdvar,
     "stddev": _stddev,
 }
-
-
-def count_values(label: str, frame: Frame, grouping: Grouping, usage: QueryUsage) -> Frame:
-    """Return a series for each value in each group, with the value in this label."""
-    if not is_label_name(label):
-        raise execution_error(f"invalid label name {quote(label)}")
-    groups = frame.series.grouped(grouping)
-    rows, steps = np.nonzero(frame.sampled)
-    if not len(rows):
-        return empty_frame(frame.values.shape[1])
-    texts, which = _distinct_values(frame, rows, steps)
-    pairs = groups.index[rows] * len(texts) + which
-    made, target = np.unique(pairs, return_inverse=True)
-    usage.check_samples(len(made) * frame.values.shape[1])
-    counts = np.zeros((len(made), frame.values.shape[1]))
-    np.add.at(counts, (target, steps), 1.0)
-    series = _value_labels(groups.series, made, texts, label)
-    return _merge_equal_labels(Frame(series, counts, counts > 0))
-
-
-def _distinct_values(frame: Frame, rows: Index, steps: Index) -> tuple[list[str], Index]:
-    """Return the distinct values of samples as texts, and for each sample which one it has."""
-    bits = frame.values[rows, steps].view(np.int64)  # 0 and -0 differ, and NaN equals itself
-    distinct, which = np.unique(bits, return_inverse=True)
-    texts = [format_decimal(value) for value in distinct.view(np.float64).tolist()]
-    if frame.histograms is not None:
-        found, known = frame.histograms[rows, steps], dict[str, int]()
-        for at in np.flatnonzero(exist(found)).tolist():
-            which[at] = known.setdefault(format_histogram(found[at]), len(texts) + len(known))
-        texts += known
-    return texts, which
-
-
-def _value_labels(groups: LabelSets, made: Index, texts: list[str], label: str) -> LabelSets:
-    def one(number: int) -> Labels:
-        group, value = divmod(number, len(texts))
-        return dict(sorted({**groups.labels[group], label: texts[value]}.items()))
-
-    return LabelSets([one(number) for number in made.tolist()])
-
-
-def _merge_equal_labels(frame: Frame) -> Frame:
-    """Merge groups that differed only in the label that now has the value, and all kinds of NaN."""
-    first = frame.series.duplicates()
-    if first is None:
-        return frame
-    kept, index = np.unique(first, return_inverse=True)
-    counts = np.zeros((len(kept), frame.values.shape[1]))
-    np.add.at(counts, index, frame.values)
-    return Frame(LabelSets([frame.series.labels[row] for row in kept]), counts, counts > 0)
-
-
-_INT64_END = 2.0**63
-
-
-def top_or_bottom(frame: Frame, k: Floats, grouping: Grouping, *, largest: bool) -> Frame:
-    """Return at each step the k largest or smallest of each group; NaN is last.
-
-    Of equal values the earlier series is taken. At a single step the series are sorted too.
-    """
-    if not len(frame.series) or (k < 1).all():
-        return empty_frame(len(k))
-    _check_k(k, frame)
-    groups = frame.series.grouped(grouping)
-    sizes = np.diff(groups.starts, append=len(frame.series))
-    if sizes.max() <= k.min() and len(k) > 1:
-        return frame
-    order = _ranked(frame, groups.index, largest=largest)
-    rank = np.arange(len(order)) - np.repeat(groups.starts, sizes)
-    kept = rank[:, None] < np.floor(k)
-    if len(k) == 1:
-        return select_rows(frame, order[kept[:, 0], 0])
-    chosen = np.empty_like(frame.present)
-    np.put_along_axis(chosen, order, kept, axis=0)
-    return frame.where(chosen)
-
-
-def _check_k(k: Floats, frame: Frame) -> None:
-    bad = np.flatnonzero(~(np.abs(k) < _INT64_END) & frame.present.any(axis=0))
-    if len(bad):
-        value = float(k[bad[0]])
-        shown = repr(value) if math.isfinite(value) else format_decimal(value)
-        raise execution_error(f"Scalar value {shown} overflows int64")
-
-
-def _ranked(frame: Frame, group: Index, *, largest: bool) -> Index:
-    """Return at each step the rows, group by group, the best first; NaN and absent ones last."""
-    values = np.where(frame.present, frame.values, np.nan)
-    keys = [-values if largest else values]
-    if (np.isnan(frame.values) & frame.present).any():
-        keys.append(np.where(frame.present, np.isnan(values).astype(float), 2.0))
-    keys.append(np.broadcast_to(group[:, None].astype(float), values.shape))
-    return np.lexsort(keys, axis=0)
-
-
-def sort_by_value(frame: Frame, *, descending: bool) -> Frame:
-    """Sort the series by value (sort, sort_desc) if there is a single step."""
-    if frame.values.shape[1] != 1:
-        return frame
-    values = frame.values[:, 0]
-    return select_rows(frame, np.argsort(-values if descending else values, kind="stable"))
-
-
-def select_rows(frame: Frame, rows: Index) -> Frame:
-    """Return only these rows, in this order."""
-    series = LabelSets([frame.series.labels[row] for row in rows])
-    return Frame(series, frame.values[rows], frame.present[rows])

@@ -7,7 +7,8 @@ from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import Node, SubqueryExpr, VectorSelector
 from sidelight.embedded.promql.frame import Floats, Frame, Ints
 from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.selectors import SelectorCache, Windows
+from sidelight.embedded.promql.range_windows import Windows
+from sidelight.embedded.promql.selectors import SelectorCache
 
 
 class ArgumentEvaluator(Protocol):

@@ -11,10 +11,10 @@ from sidelight.embedded.promql.frame import (
     Bools,
     Floats,
     Frame,
+    Index,
     Labels,
     LabelSets,
 )
-from sidelight.embedded.promql.selectors import Index
 
 BOUND: Final = "le"
 

@@ -13,7 +13,8 @@ from sidelight.embedded.promql.frame import Bools, Frame, Ints, LabelSets, empty
 from sidelight.embedded.promql.histogram_counts import selector_of_counts
 from sidelight.embedded.promql.limits import QueryLimits, QueryUsage, bad_data
 from sidelight.embedded.promql.parser import parse
-from sidelight.embedded.promql.selectors import SelectorCache, Windows
+from sidelight.embedded.promql.range_windows import Windows
+from sidelight.embedded.promql.selectors import SelectorCache
 from sidelight.embedded.promql.storage import Source
 
 Labels = Mapping[str, str]

@@ -10,9 +10,7 @@ import numpy as np
 from sidelight.embedded.promql.aggregation import (
     AGGREGATIONS,
     aggregate,
-    count_values,
     quantile_of_groups,
-    top_or_bottom,
 )
 from sidelight.embedded.promql.annotations import Annotations
 from sidelight.embedded.promql.ast import (
@@ -41,7 +39,10 @@ from sidelight.embedded.promql.histogram_operators import negative_histograms, o
 from sidelight.embedded.promql.histogram_resets import without_reset_hints
 from sidelight.embedded.promql.limits import unsupported
 from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
-from sidelight.embedded.promql.selectors import RangeSamples, SelectorCache, Windows
+from sidelight.embedded.promql.range_windows import RangeSamples, Windows
+from sidelight.embedded.promql.ranking import top_or_bottom
+from sidelight.embedded.promql.selectors import SelectorCache
+from sidelight.embedded.promql.value_counts import count_values
 from sidelight.embedded.promql.vector_matching import match_and_operate, set_operation
 
 SET_OPERATORS: Final = frozenset({"and", "or", "unless"})

@@ -22,6 +22,7 @@ METADATA_LABELS: Final = (METRIC_NAME, "__type__", "__unit__")
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
+Index = NDArray[np.intp]
 Histograms = NDArray[np.object_]
 """Native histograms, None where there is none."""
 SAME_LABELS: Final = "vector cannot contain metrics with the same labelset"

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 
-from sidelight.embedded.promql.aggregation import sort_by_value
 from sidelight.embedded.promql.arguments import ArgumentEvaluator
 from sidelight.embedded.promql.ast import (
     FunctionCall,
@@ -35,6 +34,7 @@ from sidelight.embedded.promql.frame import (
 )
 from sidelight.embedded.promql.histogram_functions import HISTOGRAM_FUNCTIONS
 from sidelight.embedded.promql.label_functions import label_join, label_replace
+from sidelight.embedded.promql.limits import BATCH_CELLS
 from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
 from sidelight.embedded.promql.range_annotations import annotate_range, range_position
 from sidelight.embedded.promql.range_functions import (
@@ -43,7 +43,8 @@ from sidelight.embedded.promql.range_functions import (
     predict_linear,
 )
 from sidelight.embedded.promql.range_histograms import with_range_histograms
-from sidelight.embedded.promql.selectors import BATCH_CELLS, Windows, WindowValues
+from sidelight.embedded.promql.range_windows import Windows, WindowValues
+from sidelight.embedded.promql.ranking import sort_by_value
 from sidelight.embedded.promql.storage import LabelMatcher
 
 KEEPS_METRIC_NAME: Final = frozenset({"last_over_time"})

@@ -8,7 +8,7 @@ import numpy as np
 from sidelight.embedded.promql.aggregation import aggregate, reduce_groups
 from sidelight.embedded.promql.ast import Grouping
 from sidelight.embedded.promql.float_histogram import FloatHistogram
-from sidelight.embedded.promql.frame import Frame, kept
+from sidelight.embedded.promql.frame import Frame, Index, kept
 from sidelight.embedded.promql.histogram_arithmetic import (
     IncompatibleHistogramsError,
     are_compatible,
@@ -20,7 +20,6 @@ from sidelight.embedded.promql.native_histogram_annotations import (
     NativeHistogramAnnotations,
     name_of,
 )
-from sidelight.embedded.promql.selectors import Index
 
 HISTOGRAM_AGGREGATIONS: Final[dict[str, Callable[[Sequence[FloatHistogram]], FloatHistogram]]] = {
     "avg": mean_of_histograms,

@@ -18,7 +18,7 @@ from sidelight.embedded.promql.histogram_windows import (
 )
 from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
 from sidelight.embedded.promql.range_functions import extrapolation, range_seconds
-from sidelight.embedded.promql.selectors import Windows, cumulative_count
+from sidelight.embedded.promql.range_windows import Windows, cumulative_count
 
 
 def increased(

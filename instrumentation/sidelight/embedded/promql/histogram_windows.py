@@ -11,7 +11,7 @@ from sidelight.embedded.promql.native_histogram_annotations import (
     NativeHistogramAnnotations,
     name_of,
 )
-from sidelight.embedded.promql.selectors import Windows
+from sidelight.embedded.promql.range_windows import Windows
 
 Samples = Sequence[FloatHistogram]
 OfWindow = Callable[[int, int], FloatHistogram]

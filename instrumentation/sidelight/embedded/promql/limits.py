@@ -10,6 +10,8 @@ from sidelight.errors import SidelightError
 
 ErrorType = Literal["bad_data", "execution", "timeout", "canceled", "internal"]
 TOO_MANY: Final = "query processing would load too many samples into memory in query execution"
+BATCH_CELLS: Final = 1 << 18
+"""Cells of a table that are processed at a time: about the size of a processor's cache."""
 
 
 class QueryError(SidelightError):

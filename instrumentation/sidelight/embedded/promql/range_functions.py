@@ -7,15 +7,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sidelight.embedded.promql.aggregation import (
-    mean_over_windows,
     quantiles,
+)
+from sidelight.embedded.promql.compensated import add, compensated_sums
+from sidelight.embedded.promql.frame import Bools, Floats, Index, Ints
+from sidelight.embedded.promql.limits import QueryUsage
+from sidelight.embedded.promql.range_windows import (
+    WindowCells,
+    Windows,
+    WindowValues,
+    mean_over_windows,
     reduce_windows,
     sum_over_windows,
 )
-from sidelight.embedded.promql.compensated import add, compensated_sums
-from sidelight.embedded.promql.frame import Bools, Floats, Ints
-from sidelight.embedded.promql.limits import QueryUsage
-from sidelight.embedded.promql.selectors import Index, WindowCells, Windows, WindowValues
 
 _CLOSE: Final = 1.1
 """A border of the window nearer than this many average intervals is extrapolated to.

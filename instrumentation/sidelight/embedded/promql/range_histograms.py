@@ -20,7 +20,7 @@ from sidelight.embedded.promql.histogram_windows import (
     without_mixed,
 )
 from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
-from sidelight.embedded.promql.selectors import Windows
+from sidelight.embedded.promql.range_windows import Windows
 
 
 def with_range_histograms(

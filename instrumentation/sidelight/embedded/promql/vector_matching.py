@@ -17,6 +17,7 @@ from sidelight.embedded.promql.frame import (
     METRIC_NAME,
     Bools,
     Frame,
+    Index,
     Labels,
     LabelSets,
     format_labels,
@@ -25,7 +26,6 @@ from sidelight.embedded.promql.frame import (
 from sidelight.embedded.promql.histogram_operators import with_histogram_results
 from sidelight.embedded.promql.limits import QueryUsage, execution_error
 from sidelight.embedded.promql.native_histogram_annotations import NativeHistogramAnnotations
-from sidelight.embedded.promql.selectors import Index
 
 Rows = Mapping[Hashable, list[int]]
 
