@@ -80,18 +80,10 @@ def hour(page: Samples, now: int, job: str = "shop") -> Iterator[SampleBlock]:
 
 @contextmanager
 def growing(page: Samples) -> Iterator[int]:
-    """A port whose page has after each minute once more what the counters had.
-
-    Of types it names histograms only: Prometheus converts those that it knows to be some.
-    """
+    """A port whose page has after each minute once more what the counters had."""
     began = time.monotonic()
-    types = {
-        (name, pairs): f"# TYPE {name.removesuffix('_bucket')} histogram\n"
-        for name, pairs in dict(reversed(page)).items()
-        if name.endswith("_bucket")
-    }
     lines = [
-        (types.get((name, pairs), "") + _series(name, pairs), value, name.endswith(COUNTERS))
+        (_series(name, pairs), value, name.endswith(COUNTERS))
         for (name, pairs), value in page.items()
     ]
 

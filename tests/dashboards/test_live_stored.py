@@ -24,14 +24,9 @@ from tests.live.newer import newer
 from tests.live.prometheus import prometheus, query
 from tests.live.servers import eventually
 from tests.live.sidecars import fetch
+from tests.marks import slow_live
 
-pytestmark = [
-    pytest.mark.live,
-    pytest.mark.slow,
-    pytest.mark.newest,
-    pytest.mark.timeout(600),
-    pytest.mark.xdist_group("fed"),
-]
+pytestmark = slow_live(600, "stored")
 
 JOBS: Final[dict[str, dict[str, object]]] = {
     "classic": {"metrics_path": CLASSIC},
