@@ -156,7 +156,7 @@ test-freethreaded:  ## tests of the request path and the store on a Python witho
 
 .PHONY: test-asan
 test-asan: setup  ## the request path's tests on an extension with AddressSanitizer and UBSan
-	@.ci/asan $(NEWEST)/bin/python $(PARALLEL) -m "not slow" $(ARGS) tests/asgi tests/store \
+	@.ci/asan $(NEWEST)/bin/python $(PARALLEL) -m "not slow" $(ARGS) tests/asgi tests/store tests/export \
 	  tests/live/test_live_gunicorn.py tests/live/test_live_fork.py
 
 .PHONY: test-suites

@@ -57,7 +57,7 @@ def single(repeat: int) -> list[float]:
 def collect(repeat: int) -> list[float]:
     """The exposition of values in the files of other processes."""
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call] # the library has no types there
     return timed(registry, repeat)
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from sidelight.extension import PURE
+from sidelight.runtime import instruments
 from tests import order, processes
 
 settings.register_profile("patient", deadline=None)  # another process may have the machine
@@ -60,6 +61,12 @@ def own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         if name.startswith(("SIDELIGHT_", "OTEL_", "PROMETHEUS_")) and name != PURE:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def nothing_early() -> None:
+    """What another test measured outside of an application is not written to this test's files."""
+    instruments._early.clear()
 
 
 @pytest.fixture

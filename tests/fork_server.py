@@ -49,7 +49,7 @@ class Worker(multiprocessing.context.ForkProcess):
 
     def start(self) -> None:
         """Fork; a signal that comes before the handlers are reset is delivered afterwards."""
-        uvicorn: Any = self._kwargs["target"].__self__  # type: ignore[attr-defined]
+        uvicorn: Any = self._kwargs["target"].__self__  # type: ignore[attr-defined] # what uvicorn has inside
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         try:
             super().start()
@@ -94,7 +94,7 @@ def ours() -> Iterator[str]:
 def fork_workers() -> None:
     """Have uvicorn fork its workers."""
     uvicorn = importlib.import_module("uvicorn._subprocess")
-    uvicorn.spawn = SimpleNamespace(Process=Worker)  # type: ignore[attr-defined]
+    uvicorn.spawn = SimpleNamespace(Process=Worker)  # type: ignore[attr-defined] # what uvicorn has inside
 
 
 def serve(requests: socket.socket) -> dict[str, Any] | None:
@@ -126,7 +126,7 @@ def become(request: dict[str, Any]) -> None:
         os.dup2(fd, number)
     for fd in {nothing, log, errors}:
         os.close(fd)
-    sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(write_through=True)  # type: ignore[union-attr] # it is a text file here
     sys.path[:1] = ["", *request["env"].get("PYTHONPATH", "").split(os.pathsep)]
     run(*request["command"])
 

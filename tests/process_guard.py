@@ -19,7 +19,7 @@ def marked(mark: bytes) -> list[int]:
     """Running processes whose environment has the mark."""
     found = []
     for name in filter(str.isdecimal, os.listdir("/proc")):  # noqa: PTH208 no module more
-        with suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:  # noqa: PTH123
+        with suppress(OSError), open(f"/proc/{name}/environ", "rb") as environment:  # noqa: PTH123 no module more
             if mark in environment.read():
                 found.append(int(name))
     return found

@@ -7,6 +7,8 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from tests.words.files import files
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "instrumentation" / "sidelight"
 IMPORT_THE_CORE = """
@@ -54,3 +56,16 @@ def test_no_fixture_has_the_scope_of_a_package() -> None:
     scope = "scope=" + '"package"'
     found = [str(path) for path in (ROOT / "tests").rglob("*.py") if scope in path.read_text()]
     assert found == []
+
+
+def test_every_ignored_rule_has_its_reason() -> None:
+    """A comment that turns off a rule of ruff or mypy says why."""
+    bare = re.compile(
+        r"#\s*(?:noqa\b(?:: ?[A-Z0-9, ]+)?|type: ignore\b(?:\[[^]]*\])?)\s*$", re.MULTILINE
+    )
+    found = {
+        path: bare.findall(text)
+        for path, text in files().items()
+        if path.endswith(".py") and bare.search(text)
+    }
+    assert found == {}

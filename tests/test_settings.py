@@ -362,7 +362,7 @@ def test_settings_are_frozen(empty_folder: Path) -> None:
     """Settings don't change after they were checked."""
     found = load({}, {})
     with pytest.raises(AttributeError):
-        found.service = "other"  # type: ignore[misc]
+        found.service = "other"  # type: ignore[misc] # frozen
 
 
 def test_disabled() -> None:

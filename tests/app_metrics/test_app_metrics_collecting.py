@@ -41,14 +41,6 @@ class Source:
 
 
 @pytest.fixture
-def app(registry: Any) -> FastAPI:
-    """A service without routes."""
-    found = FastAPI(openapi_url=None)
-    found.add_middleware(SidelightMiddleware)
-    return found
-
-
-@pytest.fixture
 def hung() -> Iterator[threading.Event]:
     """A collector may wait for this event, which is set when the test ends."""
     found = threading.Event()

@@ -20,14 +20,6 @@ OPENMETRICS = {"accept": "application/openmetrics-text;version=1.0.0"}
 SKIPPED = "sidelight_families_skipped_total"
 
 
-@pytest.fixture
-def app(registry: Any) -> FastAPI:
-    """A service without routes."""
-    found = FastAPI(openapi_url=None)
-    found.add_middleware(SidelightMiddleware)
-    return found
-
-
 def read(app: Any, *, opened: bool) -> Any:
     headers = OPENMETRICS if opened else {}
     answer = call(app, "GET", "/metrics", headers=headers)

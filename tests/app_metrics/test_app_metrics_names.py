@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from fastapi import FastAPI
 
-from sidelight import SidelightMiddleware
 from sidelight.app_metrics.text import render_family
 from sidelight.store.directory import Directory
 from sidelight.store.writer import WorkerFile
@@ -41,14 +40,6 @@ class Dotted:
 
     def describe(self) -> list[Any]:
         return []
-
-
-@pytest.fixture
-def app(registry: Any) -> FastAPI:
-    """A service without routes."""
-    found = FastAPI(openapi_url=None)
-    found.add_middleware(SidelightMiddleware)
-    return found
 
 
 def lines(app: Any, accept: str) -> list[str]:

@@ -9,6 +9,8 @@ from typing import Any
 import anyio
 from starlette.types import ASGIApp, Message, Scope
 
+from sidelight import SidelightMiddleware
+
 Headers = Mapping[str, str]
 LINE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)(?: # .*)?")
 PAIR = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"(?:,|$)')
@@ -272,3 +274,11 @@ async def lifespan(
     told.set()
     await task
     return sent
+
+
+def middleware_of(app: Any) -> SidelightMiddleware:
+    """What measures an application that was asked for something."""
+    found = app.middleware_stack
+    while not isinstance(found, SidelightMiddleware):
+        found = found.app
+    return found

@@ -7,6 +7,7 @@ from sidelight.asgi.recorder import Recorder
 from sidelight.asgi.request_waits import PERIOD, RequestWaits
 from sidelight.contract import NANOSECONDS
 from sidelight.runtime.request_conditions import LongestWait
+from sidelight.store.inflight import RequestId
 
 TURNS = 50
 """Turns of the loop until what a test has started waits."""
@@ -29,10 +30,10 @@ class Looks:
     def look(self, loop: asyncio.AbstractEventLoop, now: int) -> None:
         """A beat of the loop, which comes when it comes."""
 
-    def longest(self, start: int) -> LongestWait | None:
+    def longest(self, request: RequestId) -> LongestWait | None:
         """Where a request was seen for longest."""
         assert self._waits is not None
-        return self._waits.longest(start)
+        return self._waits.longest(request)
 
     async def take(self, many: int = 1) -> None:
         """Let all that has begun go on until it waits, and look so many times."""

@@ -113,7 +113,14 @@ def _sub(name: str) -> FastAPI:
 def service(**options: Any) -> FastAPI:
     """The service; ``options`` go to FastAPI."""
     app = FastAPI(**options)
+    _add_endpoints(app)
+    _include_routers(app)
+    _mount_applications(app)
+    _append_routes(app)
+    return app
 
+
+def _add_endpoints(app: FastAPI) -> None:
     @app.get("/")
     async def home() -> str:
         return "home"
@@ -140,6 +147,8 @@ def service(**options: Any) -> FastAPI:
     app.get("/first/{a}")(shared)
     app.get("/second/{b}")(shared)
 
+
+def _include_routers(app: FastAPI) -> None:
     once, twice = APIRouter(prefix="/twice"), _leaf()
     once.include_router(twice, prefix="/inner")
     app.include_router(once, prefix="/outer/{root}")
@@ -156,6 +165,8 @@ def service(**options: Any) -> FastAPI:
 
     app.include_router(timed, prefix="/timed")
 
+
+def _mount_applications(app: FastAPI) -> None:
     app.mount("/shops/{shop}", _sub("shop"))
     again = _sub("again")
     app.mount("/left", again)
@@ -170,6 +181,8 @@ def service(**options: Any) -> FastAPI:
     app.mount("/bare", bare_app)
     app.mount("/static", StaticFiles(directory=HERE))
 
+
+def _append_routes(app: FastAPI) -> None:
     app.router.routes.append(Route("/plain/{name}", greet))
     app.router.routes.append(Route("/page/{number:int}", Page))
     app.router.routes.append(Route("/partial", partial(configured, "a")))
@@ -185,7 +198,6 @@ def service(**options: Any) -> FastAPI:
             app=Router([Route("/only/{y}", greet), Mount("/m", Router([Route("/z", greet)]))]),
         )
     )
-    return app
 
 
 # method, path, host, template, status

@@ -150,7 +150,7 @@ KNOWN = {name: each for name, each in STRANGE.items() if "flow" not in name}
 
 def marked(value: Any) -> Flow:
     flow = Flow()
-    flow.sidelight_ended = value  # type: ignore[attr-defined]
+    flow.sidelight_ended = value  # type: ignore[attr-defined] # what we add to uvicorn's flow control
     return flow
 
 
@@ -239,7 +239,7 @@ def test_a_request_behind_another_waits_from_its_end_on(
 
     def make() -> Any:
         flow = marked(time.monotonic_ns() - round(since * 1e9))
-        flow.sidelight_descriptor = old_connection.fileno()  # type: ignore[attr-defined]
+        flow.sidelight_descriptor = old_connection.fileno()  # type: ignore[attr-defined] # what we add to uvicorn's flow control
         return Cycle(Transport(old_connection), flow).receive
 
     page = served(make)

@@ -162,7 +162,7 @@ def test_arguments_that_are_no_request() -> None:
     async def odd(*given: object, **named: object) -> tuple[object, ...]:
         return (*given, named)
 
-    clocked: Any = ClockedRouter(odd)  # type: ignore[arg-type]
+    clocked: Any = ClockedRouter(odd)  # type: ignore[arg-type] # any object may be a router
     assert asyncio.run(clocked(1, two=2)) == (1, {"two": 2})
     assert asyncio.run(clocked(1, 2, 3)) == (1, 2, 3, {})
     with pytest.raises(TypeError, match="three arguments"):

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
 from sidelight import SidelightMiddleware
-from tests.asgi.driver import ask, call, connect, run, scrape
+from tests.asgi.driver import ask, call, connect, middleware_of, run, scrape
 
 WEBSOCKETS = "fastapi_websocket_duration_seconds_count"
 
@@ -193,7 +193,8 @@ def test_a_hold_of_the_loop_has_the_route_that_is_counted() -> None:
     seen: list[str] = []
 
     async def look(x: str, request: Request) -> str:
-        recorder = _middleware(app).lifecycle.recorder
+        recorder = middleware_of(app).lifecycle.recorder
+        assert recorder is not None
         seen.append(await asyncio.to_thread(recorder.labels.seen, request.scope))
         return x
 
@@ -206,13 +207,6 @@ def test_a_hold_of_the_loop_has_the_route_that_is_counted() -> None:
     inner.get("/later/{x}")(look)
     calls(app, "/sub/1/later/1")
     assert seen == list(scrape(app).routes) == ["/old/{x}", "/new/{x}", "/sub/{y}/later/{x}"]
-
-
-def _middleware(app: Any) -> Any:
-    found = app.middleware_stack
-    while not isinstance(found, SidelightMiddleware):
-        found = found.app
-    return found
 
 
 def test_routes_that_are_never_the_same_cost_little() -> None:

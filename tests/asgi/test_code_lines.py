@@ -178,7 +178,7 @@ def test_the_script_that_started_the_server_is_never_shown() -> None:
         await asyncio.sleep(0)
 
     script = {"__name__": "__main__", "asyncio": asyncio, "main": main}
-    exec(compile("asyncio.run(main())", "/opt/shop/bin/granian", "exec"), script)  # noqa: S102
+    exec(compile("asyncio.run(main())", "/opt/shop/bin/granian", "exec"), script)  # noqa: S102 a script of another name
     assert found == [(NO_PYTHON,)]
 
 

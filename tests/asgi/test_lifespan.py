@@ -14,9 +14,11 @@ from fastapi.responses import PlainTextResponse
 from fastapi.testclient import TestClient
 
 from sidelight import SidelightMiddleware
+from sidelight.contract import NANOSECONDS
 from sidelight.errors import SettingsError, SidelightError
+from sidelight.store.layout import HEARTBEAT
 from sidelight.testing.measured_test import measuring
-from tests.asgi.driver import Page, ask, call, lifespan, run, scrape
+from tests.asgi.driver import Page, ask, call, lifespan, middleware_of, run, scrape
 
 COMPLETE = ["lifespan.startup.complete", "lifespan.shutdown.complete"]
 
@@ -239,7 +241,7 @@ def test_an_application_without_a_lifespan() -> None:
 
     async def start() -> None:
         with pytest.raises(AssertionError):
-            await app({"type": "lifespan", "asgi": {}}, None, None)  # type: ignore[arg-type]
+            await app({"type": "lifespan", "asgi": {}}, None, None)  # type: ignore[arg-type] # wrong on purpose
 
     run(start())
 
@@ -263,6 +265,21 @@ def test_a_process_that_is_alone_counts_on_over_lifespans() -> None:
     call(app, "GET", "/x")
     assert scrape(app).routes == {"/x": 31}
     assert scrape(app).by("sidelight_workers", "state") == {"serving": 1}
+
+
+def test_a_process_that_answers_a_scrape_is_not_blocked() -> None:
+    """Long after its last lifespan, no timer says that it runs: the scrape does."""
+    app = service()
+    assert kinds(run(lifespan(app))) == COMPLETE
+    scrape(app)
+    recorder = middleware_of(app).lifecycle.recorder
+    assert recorder is not None
+    for _ in range(2):
+        recorder.file.words[HEARTBEAT] -= 60 * NANOSECONDS
+        recorder.heartbeat.due -= 60 * NANOSECONDS
+        page = scrape(app)
+        assert page.by("sidelight_workers", "state") == {"serving": 1}
+        assert page.value("sidelight_worker_heartbeat_age_seconds") < 60
 
 
 def test_the_fixture_for_tests_does_not_see_an_earlier_lifespan() -> None:
@@ -351,7 +368,7 @@ def test_other_scopes_pass() -> None:
 
     async def pass_through() -> None:
         for _ in range(2):
-            await app({"type": "webtransport"}, None, None)  # type: ignore[arg-type]
+            await app({"type": "webtransport"}, None, None)  # type: ignore[arg-type] # wrong on purpose
             await ask(app)
 
     run(pass_through())

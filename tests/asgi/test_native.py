@@ -216,7 +216,7 @@ def test_an_awaitable_that_is_no_coroutine() -> None:
             self.inner = inner
 
         def __await__(self) -> Iterator[Any]:
-            return self.inner.__await__()  # type: ignore[no-any-return]
+            return self.inner.__await__()  # type: ignore[no-any-return] # any awaitable may be given
 
     received = []
 
@@ -224,7 +224,7 @@ def test_an_awaitable_that_is_no_coroutine() -> None:
         received.append(await receive())
         await RESPONSE(scope, receive, send)
 
-    app: Any = SidelightMiddleware(lambda *given: Awaitable(serve(*given)))  # type: ignore[arg-type]
+    app: Any = SidelightMiddleware(lambda *given: Awaitable(serve(*given)))  # type: ignore[arg-type] # any awaitable may be given
 
     async def main() -> None:
         async def receive() -> Message:

@@ -21,7 +21,7 @@ from sidelight.runtime.heartbeat import Heartbeat
 from sidelight.store import layout
 from sidelight.store.mapped_file import StoreFull
 from sidelight.store.writer import WorkerFile
-from tests.asgi.driver import Answer, Page, ask, call, connect, lifespan, run, scrape
+from tests.asgi.driver import Answer, Page, ask, call, connect, lifespan, middleware_of, run, scrape
 
 pytestmark = pytest.mark.newest
 
@@ -284,10 +284,7 @@ def test_a_fault_is_counted_and_logged_once(
 
 
 def _lifecycle(app: Any) -> StoreLifecycle:
-    found = app.middleware_stack
-    while not isinstance(found, SidelightMiddleware):
-        found = found.app
-    return found.lifecycle
+    return middleware_of(app).lifecycle
 
 
 def _file(app: Any) -> WorkerFile:

@@ -76,7 +76,7 @@ async def costs(app: ASGIApp | None = None, path: str = "/") -> dict[str, int]:
     """
     if app is None:
         app = SidelightMiddleware(routed, phase_sample_interval=0)
-        routed.routes = [ROUTE]  # type: ignore[attr-defined]
+        routed.routes = [ROUTE]  # type: ignore[attr-defined] # an attribute of the test's own
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop_clock, "NOTICEABLE", HOUR)
         counters = [await count(app, path, number) for number in range(WARM_UP + MEASURED)]

@@ -391,7 +391,7 @@ def test_what_is_in_flight_when_the_store_closes(turns: int, tmp_path: Path) -> 
 
     async def item() -> None: ...
 
-    inner.routes = [Route("/items/{item}", item)]  # type: ignore[attr-defined]
+    inner.routes = [Route("/items/{item}", item)]  # type: ignore[attr-defined] # an attribute of the test's own
     app = SidelightMiddleware(inner, directory=str(tmp_path / "store"))
     tasks: list[asyncio.Task[Any]] = []
 

@@ -24,9 +24,17 @@ from sidelight import SidelightMiddleware
 from tests.asgi.driver import DURATION, call, http_scope, run, scrape
 
 
-def service(**options: Any) -> FastAPI:  # noqa: C901 one route of each kind
+def service(**options: Any) -> FastAPI:
+    """One route of each kind."""
     app = FastAPI(openapi_url=None)
+    _add_answers(app)
+    _add_streams(app)
+    _add_failures(app)
+    app.add_middleware(SidelightMiddleware, **options)
+    return app
 
+
+def _add_answers(app: FastAPI) -> None:
     @app.get("/async")
     async def in_loop() -> str:
         return "a"
@@ -47,6 +55,8 @@ def service(**options: Any) -> FastAPI:  # noqa: C901 one route of each kind
     async def delete(number: int) -> None:
         return None
 
+
+def _add_streams(app: FastAPI) -> None:
     @app.get("/stream")
     async def stream() -> StreamingResponse:
         async def pieces() -> AsyncIterator[bytes]:
@@ -67,6 +77,8 @@ def service(**options: Any) -> FastAPI:  # noqa: C901 one route of each kind
     async def file() -> FileResponse:
         return FileResponse(Path(__file__))
 
+
+def _add_failures(app: FastAPI) -> None:
     @app.get("/teapot")
     async def teapot() -> None:
         raise HTTPException(418, "short and stout")
@@ -78,9 +90,6 @@ def service(**options: Any) -> FastAPI:  # noqa: C901 one route of each kind
     @app.get("/unavailable")
     async def unavailable() -> Response:
         return Response(status_code=503)
-
-    app.add_middleware(SidelightMiddleware, **options)
-    return app
 
 
 @pytest.mark.parametrize(

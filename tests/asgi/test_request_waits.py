@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
@@ -15,13 +16,14 @@ from sidelight import SidelightMiddleware
 from sidelight.asgi import request_waits
 from sidelight.asgi.seen_waits import SeenWaits
 from sidelight.asgi.wait_place import OTHER_WAIT, wait_place
+from sidelight.store.inflight import RequestId
+from tests.asgi.clock import Clock
 from tests.asgi.driver import Answer, Page, ask
 from tests.asgi.looks import SECONDS, Looks
 
 WAITS = "fastapi_request_wait_seconds_total"
 LOOKS = 3
 SECRET = "s3cret-value"
-START = 1_000
 
 
 class Held:
@@ -176,10 +178,11 @@ def test_a_slow_request_says_where_it_waited(
 def test_a_request_waited_for_no_longer_than_it_is_old() -> None:
     """The look before the first one at a request may be older than the request."""
     seen = SeenWaits()
+    this = RequestId(1_000, 8)
     for age in (40, 140):
-        seen.keep({START}, 100)
-        seen.add(START, OTHER_WAIT, age)
-    assert seen.longest(START) == (str(OTHER_WAIT), 140)
+        seen.keep({this}, 100)
+        seen.add(this, OTHER_WAIT, age)
+    assert seen.longest(this) == (str(OTHER_WAIT), 140)
 
 
 def test_a_look_that_takes_long_sees_a_sample_for_all(
@@ -189,6 +192,46 @@ def test_a_look_that_takes_long_sees_a_sample_for_all(
     monkeypatch.setattr(request_waits, "MOST_TIME", 0)
     page = asyncio.run(held(looks, *["/event/1"] * 40))
     assert page.value(WAITS) == pytest.approx(40 * LOOKS * SECONDS)
+
+
+def test_requests_that_began_at_one_time_are_all_counted(
+    looks: Looks, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So do many that waited for one block of the loop: a sample of them counts for all."""
+    clock.now = time.monotonic_ns()
+    monkeypatch.setattr(request_waits, "MOST_TIME", 0)
+    page = asyncio.run(held(looks, *["/event/1"] * 20, "/dependency", "/many"))
+    assert page.value(WAITS) == pytest.approx(22 * LOOKS * SECONDS)
+    assert page.value("sidelight_internal_errors_total") == 0
+
+
+def test_requests_that_began_at_one_time_have_each_their_own_wait(
+    looks: Looks, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A slow request says where it waited itself, and not another that arrived with it."""
+    clock.now = time.monotonic_ns()
+
+    async def both() -> None:
+        service = Held()
+        service.app.add_middleware(
+            SidelightMiddleware, wait_sample_after=0.05, slow_request_threshold=0.001
+        )
+        await ask(service.app, "GET", "/metrics")
+        paths = ("/event/1", "/dependency")
+        tasks = [asyncio.ensure_future(ask(service.app, "GET", path)) for path in paths]
+        await looks.take(LOOKS)
+        clock.pass_by(1)
+        service.event.set()
+        await asyncio.gather(*tasks)
+
+    asyncio.run(both())
+    found = [vars(record)["sidelight"] for record in caplog.records if "slow" in record.message]
+    where = {facts["route"]: facts["waited_at"].partition(", awaiting")[0] for facts in found}
+    assert {route: at.rpartition(".")[2] for route, at in where.items()} == {
+        "/event/{name}": "event",
+        "/dependency": "session",
+    }
+    assert [facts["waited"] for facts in found] == [pytest.approx(LOOKS * SECONDS)] * 2
 
 
 def test_a_fault_ends_no_look(looks: Looks, monkeypatch: pytest.MonkeyPatch) -> None:

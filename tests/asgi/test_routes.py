@@ -11,7 +11,7 @@ from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sidelight import SidelightMiddleware
-from tests.asgi.driver import ask, call, run, scrape
+from tests.asgi.driver import ask, call, middleware_of, run, scrape
 from tests.asgi.services import CASES, REDIRECTS, greet, service
 
 
@@ -210,14 +210,9 @@ def test_routes_added_while_running() -> None:
 
 def _later(app: FastAPI) -> None:
     """Let the time pass after which a table is looked at again."""
-    _middleware(app).lifecycle.recorder.labels._built -= 60
-
-
-def _middleware(app: Any) -> Any:
-    found = app.middleware_stack
-    while not isinstance(found, SidelightMiddleware):
-        found = found.app
-    return found
+    recorder = middleware_of(app).lifecycle.recorder
+    assert recorder is not None
+    recorder.labels._built -= 60
 
 
 def test_unknown_endpoints_cost_no_room() -> None:

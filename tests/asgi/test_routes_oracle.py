@@ -55,7 +55,7 @@ class Oracle:
                                     "http.response.status_code",
                                 )
                             )
-                            found[key] = found.get(key, 0) + point.count  # type: ignore[index, arg-type]
+                            found[key] = found.get(key, 0) + point.count  # type: ignore[index, arg-type] # OpenTelemetry's points are of several types
         return found
 
 

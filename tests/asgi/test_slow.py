@@ -57,7 +57,7 @@ def lines(logged: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
 
 
 def facts(record: logging.LogRecord) -> dict[str, Any]:
-    found: dict[str, Any] = record.sidelight  # type: ignore[attr-defined]
+    found: dict[str, Any] = record.sidelight  # type: ignore[attr-defined] # what the log filter has added
     return found
 
 

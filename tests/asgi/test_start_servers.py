@@ -50,7 +50,7 @@ def test_a_wrong_option_stops_each_server(server: str, tmp_path: Path) -> None:
 def test_a_wrong_option_ends_a_lifespan_manager() -> None:
     """A harness that runs only the lifespan raises the reason."""
     app = FastAPI()
-    app.add_middleware(SidelightMiddleware, nonsense=1)  # type: ignore[call-arg]
+    app.add_middleware(SidelightMiddleware, nonsense=1)  # type: ignore[call-arg] # wrong on purpose
 
     async def start() -> None:
         with pytest.raises(SettingsError, match="nonsense"):

@@ -277,7 +277,7 @@ def _hidden(app: Any) -> Any:
     async def passes(scope: Any, receive: Any, send: Any) -> None:
         await app(scope, receive, send)
 
-    passes.routes = app.routes  # type: ignore[attr-defined]
+    passes.routes = app.routes  # type: ignore[attr-defined] # an attribute of the test's own
     return passes
 
 
@@ -434,7 +434,7 @@ def test_responses_that_do_not_fit() -> None:
         return JSONResponse({"field": "lives"}, 500)
 
     for handlers in ({}, {ResponseValidationError: answer}):
-        app = FastAPI(exception_handlers=handlers)  # type: ignore[arg-type]
+        app = FastAPI(exception_handlers=handlers)  # type: ignore[arg-type] # wrong on purpose
 
         @app.get("/cat", response_model=Cat)
         def cat() -> Any:

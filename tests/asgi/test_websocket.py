@@ -22,7 +22,13 @@ def gone(code: int | None = 1001) -> Message:
 
 def service(**options: Any) -> FastAPI:
     app = FastAPI(openapi_url=None)
+    _add_endpoints(app)
+    _add_routers(app)
+    app.add_middleware(SidelightMiddleware, **options)
+    return app
 
+
+def _add_endpoints(app: FastAPI) -> None:
     @app.websocket("/echo/{room}")
     async def echo(websocket: WebSocket, room: str) -> None:
         await websocket.accept()
@@ -52,6 +58,8 @@ def service(**options: Any) -> FastAPI:
         await websocket.accept()
         await websocket.close()
 
+
+def _add_routers(app: FastAPI) -> None:
     router = APIRouter()
 
     @router.websocket("/chat/{room}")
@@ -73,8 +81,6 @@ def service(**options: Any) -> FastAPI:
         "/plain",
         Router([WebSocketRoute("/{y}", plain), Mount("/m", Router([WebSocketRoute("/z", plain)]))]),
     )
-    app.add_middleware(SidelightMiddleware, **options)
-    return app
 
 
 def closed(page: Page) -> dict[Any, float]:

@@ -110,7 +110,7 @@ def shop(where: Path, jobs: Jobs | None = None) -> Iterator[tuple[Server, Sideca
         yield server, sidecar, port
 
 
-def block_loop(server: Server, requests: int = 72) -> None:
+def block_loop(server: Server, requests: int) -> None:
     """Block the event loop for long, by many concurrent requests that compute on it."""
     with ThreadPoolExecutor(24) as clients:
         list(clients.map(lambda _: server.get("/products/1/barcode"), range(requests)))

@@ -4,7 +4,7 @@ import re
 from itertools import combinations
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from dashboards.__main__ import made
 from dashboards.colours import BAD, STATUS_CLASSES, WARN

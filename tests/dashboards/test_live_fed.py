@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from sidelight.embedded.promql.storage import SampleBlock
 from tests.dashboards.comparing import LONG, answer, check_same

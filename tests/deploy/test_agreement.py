@@ -52,7 +52,7 @@ def test_variables_of_the_sidecar_are_its_own() -> None:
 
 
 def _names(envvar: object) -> list[str]:
-    return [envvar] if isinstance(envvar, str) else list(envvar or ())  # type: ignore[call-overload]
+    return [envvar] if isinstance(envvar, str) else list(envvar or ())  # type: ignore[call-overload] # click's type says less
 
 
 @pytest.mark.parametrize("way", WAYS)

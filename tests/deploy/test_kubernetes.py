@@ -3,9 +3,9 @@
 import copy
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.deploy.artefacts import (
     BASE,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.deploy.artefacts import DEPLOY, PORT, load, run
 from tests.live.newer import newer

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from tests.drill.stack import WORKERS, Stack
 from tests.live.counting import settle

@@ -7,7 +7,6 @@ from typing import ClassVar
 import pytest
 
 from tests.drill.errors_then_latency import drilled
-from tests.drill.fault import Fault
 from tests.drill.stack import AGAIN, SETTINGS, Stack
 from tests.live.newer import newer
 from tests.live.prometheus import prometheus
@@ -49,14 +48,8 @@ class Converted(NativeOnly):
 
 
 @pytest.mark.parametrize("kind", [NativeOnly, Both, Converted])
-def test_errors_then_latency(
-    kind: type[NativeOnly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Errors, then latency, on a route page once and resolve.
-
-    `sidelight why` is not asked: `tests/why/test_why_storage.py` compares its answers.
-    """
-    monkeypatch.setattr(Fault, "explained", lambda *_: {"summary": "by nobody"})
+def test_errors_then_latency(kind: type[NativeOnly], tmp_path: Path) -> None:
+    """Errors, then latency, on a route page once and resolve, and `sidelight why` explains both."""
     with drilled(tmp_path, kind) as found:
         names = found.query(f'group by (__name__) ({{__name__=~"{HISTOGRAM}(_bucket)?"}})')
         assert {one["metric"]["__name__"] for one in names} == kind.stored

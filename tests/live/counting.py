@@ -115,6 +115,10 @@ CALLS = (
     Call("PUT", "/items", "/items", "405"),
     Call("GET", "/stream", "/stream", "200"),
 )
+ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
+MAKE = Call("POST", "/items", "/items", "201")
+EXITS = "sidelight_worker_exits_total"
+"""The counter of workers that have ended."""
 
 
 class Load:
@@ -253,3 +257,13 @@ def check_counted(loads: Sequence[Load], page: Counter[RouteStatus]) -> None:
     for key in {*answered, *cut, *page}:
         low, high = answered[key], answered[key] + cut[key]
         assert low <= page[key] <= high, (key, low, page[key], high)
+
+
+def check_exact(server: Server) -> None:
+    """Two workers share exact totals, and no client is cut."""
+    with Watch(server) as watch, Load(server, 4) as load:
+        eventually(lambda: load.total > 150)
+    assert watch.falls == []
+    assert not load.cut
+    check_counted([load], counted(server))
+    assert value(scrape(server), "sidelight_workers") == 2

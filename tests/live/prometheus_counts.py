@@ -65,5 +65,5 @@ class Counts(NamedTuple):
             total += rose
             low, high = clients[asked], clients[asked] + cut[asked]
             assert low * 0.99 <= rose <= high * 1.01, (asked, low, rose, high)
-        print(f"\nclients counted {clients.total()} (and {cut.total()} cut), it rose by {total}")  # noqa: T201
+        print(f"\nclients counted {clients.total()} (and {cut.total()} cut), it rose by {total}")  # noqa: T201 the figures, for whoever asks with -s
         assert clients.total() * 0.99 <= total <= (clients + cut).total() * 1.01

@@ -98,7 +98,7 @@ def test_a_killed_workers_counters_stay(uvicorn: Serve) -> None:
     shown(server, lambda page: value(page, ORDERS) == len(prices))
     for victim in server.workers():
         server.kill(victim)
-        eventually(lambda victim=victim: victim not in server.workers())  # type: ignore[misc]
+        eventually(lambda victim=victim: victim not in server.workers())  # type: ignore[misc] # mypy infers no lambda with a default
         settle(server, 2)
         check_sums(scrape(server), prices)
     order(server, "book", prices)

@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import Call, Samples, ask, fallen, requests, scrape, settle, value
+from tests.live.counting import (
+    ITEM,
+    MAKE,
+    Samples,
+    ask,
+    fallen,
+    requests,
+    scrape,
+    settle,
+    value,
+)
 from tests.live.servers import PATIENCE, Server, eventually, running
 
 pytestmark = pytest.mark.live
-
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-MAKE = Call("POST", "/items", "/items", "201")
 
 
 def crash(server: Server) -> None:

@@ -10,14 +10,12 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import Call, Load, ask, requests, scrape, settle, value
+from tests.live.counting import ITEM, MAKE, Load, ask, requests, scrape, settle, value
 from tests.live.servers import Server, eventually, fill
 from tests.live.tmpfs import tmpfs
 
 pytestmark = pytest.mark.live
 
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-MAKE = Call("POST", "/items", "/items", "201")
 INTERNAL = "sidelight_internal_errors_total"
 
 

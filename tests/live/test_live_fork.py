@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import Call, RouteStatus, ask, requests, scrape, settle, value
+from tests.live.counting import ITEM, RouteStatus, ask, requests, scrape, settle, value
 from tests.live.servers import Server, eventually, running
 
 pytestmark = pytest.mark.live
 
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
 FORKED = RouteStatus("POST", "/fork/{kind}", "200")
 RECORDED = RouteStatus("GET", "/items/{item_id}", "200")
 

@@ -4,8 +4,8 @@ import pytest
 
 from sidelight.store.atomic_add import FREE_THREADED
 from tests.live.conftest import Serve
-from tests.live.counting import Load, Watch, check_counted, counted, scrape, value
-from tests.live.killing import kill_under_load
+from tests.live.counting import Load, Watch, check_counted, check_exact, counted, scrape, value
+from tests.live.killing import check_killed
 from tests.live.servers import Server, eventually
 
 pytest.importorskip("granian")
@@ -23,12 +23,7 @@ def granian(serve: Serve, *more: str, **env: str) -> Server:
 def test_granian_counts_exactly(serve: Serve) -> None:
     """Two workers share exact totals, and a stop leaves nothing."""
     server = granian(serve).ready(2)
-    with Watch(server) as watch, Load(server, 4) as load:
-        eventually(lambda: load.total > 150)
-    assert watch.falls == []
-    assert not load.cut
-    check_counted([load], counted(server))
-    assert value(scrape(server), "sidelight_workers") == 2
+    check_exact(server)
     server.stop()
     server.leaves_nothing()
 
@@ -36,13 +31,7 @@ def test_granian_counts_exactly(serve: Serve) -> None:
 def test_a_killed_granian_worker_loses_nothing(serve: Serve) -> None:
     """A killed worker's counts stay, and the one in its place goes on with them."""
     server = granian(serve, "--respawn-failed-workers").ready(2)
-    with Watch(server) as watch, Load(server, 4) as load:
-        kill_under_load(server, load, kills=1, workers=2)
-        seen = load.total
-        eventually(lambda: load.total > seen + 50)
-    assert watch.falls == []
-    check_counted([load], counted(server))
-    assert value(scrape(server), "sidelight_worker_exits_total", how="died") == 1
+    check_killed(server)
     server.stop()
     server.leaves_nothing()
 

@@ -12,23 +12,23 @@ import pytest
 from tests.listing import shared_directories
 from tests.live.conftest import Serve
 from tests.live.counting import (
+    EXITS,
     Load,
     Samples,
     Watch,
     check_counted,
+    check_exact,
     counted,
     requests,
     scrape,
     settle,
     value,
 )
-from tests.live.killing import kill_under_load
+from tests.live.killing import check_killed
 from tests.live.servers import Server, eventually, running
 
 pytest.importorskip("gunicorn")
 pytestmark = pytest.mark.live
-
-EXITS = "sidelight_worker_exits_total"
 
 
 def kinds() -> Iterator[str]:
@@ -62,12 +62,7 @@ def stops_clean(server: Server) -> None:
 def test_gunicorn_counts_exactly(serve: Serve, kind: str, preload: list[str]) -> None:
     """Workers under one arbiter share exact totals, and leave nothing when it stops."""
     server = gunicorn(serve, kind, 2, *preload).ready(2)
-    with Watch(server) as watch, Load(server, 4) as load:
-        eventually(lambda: load.total > 150)
-    assert watch.falls == []
-    check_counted([load], counted(server))
-    assert not load.cut
-    assert value(scrape(server), "sidelight_workers") == 2
+    check_exact(server)
     stops_clean(server)
 
 
@@ -76,13 +71,7 @@ def test_gunicorn_counts_exactly(serve: Serve, kind: str, preload: list[str]) ->
 def test_a_killed_gunicorn_worker_loses_nothing(serve: Serve, kind: str) -> None:
     """What a killed worker counted stays in the totals."""
     server = gunicorn(serve, kind, 2).ready(2)
-    with Watch(server) as watch, Load(server, 4) as load:
-        kill_under_load(server, load, kills=1, workers=2)
-        seen = load.total
-        eventually(lambda: load.total > seen + 50)
-    assert watch.falls == []
-    check_counted([load], counted(server))
-    eventually(lambda: value(scrape(server), EXITS, how="died") == 1)
+    check_killed(server)
     stops_clean(server)
 
 
@@ -156,7 +145,7 @@ def test_a_forked_child_of_a_worker_leaves_no_directory(serve: Serve) -> None:
     status, body = server.get("/fork/records", "POST")
     assert status == 200
     assert '"code":0' in body, server.log
-    assert requests(scrape(server))["POST", "/fork/{kind}", "200"] == 1  # type: ignore[index]
+    assert requests(scrape(server))["POST", "/fork/{kind}", "200"] == 1  # type: ignore[index] # a key of three
     workers = server.workers()
     left = [folder for worker in workers for folder in shared_directories(worker)]
     for folder in left:

@@ -1,6 +1,7 @@
 """Every combination of version, features and options: what arrives, and what the doctor says."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from tests.live.conftest import Serve
 from tests.live.newer import newer
 from tests.live.prometheus import prometheus, query, tool
 from tests.live.servers import eventually
+from tests.live.sidecars import Sidecar
 from tests.live.victoria_metrics import victoria_metrics
 
 pytestmark = [pytest.mark.live, pytest.mark.newest, pytest.mark.slow]
@@ -32,6 +34,7 @@ CASES = [
     for version in TABLES
     for features, rows in groupby(jobs(version), lambda job: job.features)
 ]
+OF_SIDECARS = [case for case in CASES if case.id in {"2.42 native", "3.5", "3.5 native"}]
 PROGRAMS = {"2.42": lambda: tool("prometheus"), "3.5": lambda: newer("prometheus")}
 
 
@@ -55,11 +58,38 @@ def ports(uvicorn: Serve) -> tuple[int, int]:
     return servers[0].port, servers[1].port
 
 
+@pytest.fixture
+def sidecar_ports(uvicorn: Serve, tmp_path: Path) -> Iterator[tuple[int, int]]:
+    """A sidecar without native histograms of a service with them, and one the other way round."""
+    with ExitStack() as parts:
+        found = []
+        for native in (False, True):
+            where = tmp_path / f"sidecar-{native}"
+            of = {"SIDELIGHT_DIR": str(where), "SIDELIGHT_NATIVE_HISTOGRAMS": str(int(not native))}
+            assert uvicorn(1, **of).ready().get("/items/1")[0] == 200
+            own = {"SIDELIGHT_NATIVE_HISTOGRAMS": str(int(native))}
+            found.append(parts.enter_context(Sidecar(where, tmp_path, **own)).port)
+        yield found[0], found[1]
+
+
 @pytest.mark.parametrize(("version", "rows"), CASES)
 def test_what_arrives_and_what_is_said(
     version: str, rows: list[Job], ports: tuple[int, int], tmp_path: Path
 ) -> None:
     """Nothing is lost without a finding, and the options foretell what arrives."""
+    check(version, rows, ports, tmp_path)
+
+
+@pytest.mark.parametrize(("version", "rows"), OF_SIDECARS)
+def test_a_sidecar_is_as_a_service(
+    version: str, rows: list[Job], sidecar_ports: tuple[int, int], tmp_path: Path
+) -> None:
+    """What arrives from a sidecar, and what is said, depends on its own setting in the same way."""
+    check(version, rows, sidecar_ports, tmp_path)
+
+
+def check(version: str, rows: list[Job], ports: tuple[int, int], tmp_path: Path) -> None:
+    """What arrives from both ports, what the options foretell, and what the doctor says."""
     features = [FEATURES[name] for name in rows[0].features]
     flags = [f"--enable-feature={','.join(features)}"] if features else []
     scraped = [job for job in rows if job.says != "refused"]

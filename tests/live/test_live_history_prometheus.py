@@ -130,9 +130,9 @@ def test_the_same_labels_and_values(servers: ServerPair) -> None:
 
     match = ("match[]", 'http_server_request_duration_seconds_count{http_route!=""}')
     for path in ("labels", "label/__name__/values", "label/kind/values", "label/job/values"):
-        eventually(lambda path=path: same(path))  # type: ignore[misc]
+        eventually(lambda path=path: same(path))  # type: ignore[misc] # mypy infers no lambda with a default
     for path in ("labels", "label/http_route/values"):
-        eventually(lambda path=path: same(path, match))  # type: ignore[misc]
+        eventually(lambda path=path: same(path, match))  # type: ignore[misc] # mypy infers no lambda with a default
     for answer in servers.get("label/nothing/values"):
         assert answer.data == []
 
@@ -142,7 +142,7 @@ def test_the_same_metadata(servers: ServerPair) -> None:
     actual, _ = eventually(lambda: same_answers(servers, "metadata"))
     assert actual.data["shop_orders"][0]["help"] == 'Orders, "placed"\nor not.'
     for field in (("metric", "shop_orders"), ("metric", "none"), ("limit", "two")):
-        eventually(lambda field=field: same_answers(servers, "metadata", field))  # type: ignore[misc]
+        eventually(lambda field=field: same_answers(servers, "metadata", field))  # type: ignore[misc] # mypy infers no lambda with a default
     for fields in ([("limit", "2")], [("limit", "0")]):
         actual, expected = servers.get("metadata", *fields)
         assert len(actual.data) == len(expected.data)

@@ -8,14 +8,23 @@ import time
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import Load, Watch, check_counted, counted, requests, scrape, settle, value
+from tests.live.counting import (
+    EXITS,
+    Load,
+    Watch,
+    check_counted,
+    counted,
+    requests,
+    scrape,
+    settle,
+    value,
+)
 from tests.live.killing import kill_under_load
 from tests.live.servers import Server, eventually, running
 
 pytestmark = pytest.mark.live
 
 LOST = "fastapi_requests_lost_total"
-EXITS = "sidelight_worker_exits_total"
 
 
 def test_killed_workers_lose_and_double_nothing(uvicorn: Serve) -> None:
@@ -86,7 +95,7 @@ def test_many_kills_under_load(uvicorn: Serve) -> None:
                 os.kill(victim, signal.SIGKILL)
             kills += len(victims)
             eventually(
-                lambda victims=victims: (  # type: ignore[misc]
+                lambda victims=victims: (  # type: ignore[misc] # mypy infers no lambda with a default
                     not any(map(running, victims)) and len(server.workers()) == 4
                 )
             )

@@ -18,7 +18,9 @@ import pytest
 import sidelight
 from tests.live.counting import (
     CALLS,
-    Call,
+    EXITS,
+    ITEM,
+    MAKE,
     Load,
     ask,
     check_counted,
@@ -34,9 +36,6 @@ from tests.live.tmpfs import tmpfs
 
 pytestmark = pytest.mark.live
 
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-MAKE = Call("POST", "/items", "/items", "201")
-EXITS = "sidelight_worker_exits_total"
 SERVICE, SIDECAR, GROUP = 12001, 12002, 12000
 SHARED = f"size=64m,mode=2770,gid={GROUP}"
 """Mount options of the file system that both share: of a group that both have."""

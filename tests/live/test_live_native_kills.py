@@ -87,7 +87,7 @@ def test_a_service_that_begins_anew(uvicorn: Serve, tmp_path: Path) -> None:
         after.port = before.port
         expected = ask(after.ready(), dict.fromkeys(CALLS, 2))
         for each in (Counts(port), Counts(port, native=True)):
-            eventually(lambda each=each: each.latest() == expected)  # type: ignore[misc]
+            eventually(lambda each=each: each.latest() == expected)  # type: ignore[misc] # mypy infers no lambda with a default
             series = each.series()
             for asked, requests in expected.items():
                 assert each.increase(series[asked], asked) == pytest.approx(requests, rel=0.01)

@@ -7,12 +7,15 @@ import json
 import os
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from sidelight.contract import DURATION, DURATION_BUCKETS
+from sidelight.store.schema import schema
+from sidelight.store.writer import WorkerFile
 from tests.live.conftest import Serve
 from tests.live.counting import scrape, settle, value
 from tests.live.newer import newer
@@ -20,10 +23,11 @@ from tests.live.percentile_table import PERCENTILES, ROOT, TABLE, against, rows
 from tests.live.prometheus import prometheus, query, tool
 from tests.live.servers import Server, eventually
 from tests.live.shape_job import NAME, RECORDED, Job
-from tests.live.shaped import WORKERS
+from tests.live.shaped import WORKERS, record
 from tests.live.shapes import EDGES, SHAPES, percentile
 from tests.live.sidecars import Sidecar
 from tests.processes import Forked
+from tests.store.driving import shared
 
 pytestmark = [pytest.mark.live, pytest.mark.newest]
 
@@ -106,11 +110,11 @@ def check(port: int) -> None:
     wait_up(port)
     for name in PAGES:
         job, text = Job(port, name), Job(port, f"{name}-text")
-        eventually(lambda job=job: job.native_count == job.classic_count == RECORDED)  # type: ignore[misc]
+        eventually(lambda job=job: job.native_count == job.classic_count == RECORDED)  # type: ignore[misc] # mypy infers no lambda with a default
         check_percentiles(job)
         found = rows(job)
         assert found == TABLE, "\n".join(found)
-        eventually(lambda job=job, text=text: job.series == text.series)  # type: ignore[misc]
+        eventually(lambda job=job, text=text: job.series == text.series)  # type: ignore[misc] # mypy infers no lambda with a default
         assert not text.native_count
         assert job.series_of_each == dict.fromkeys(RECORDED, 18)
         assert text.series_of_each == dict.fromkeys(RECORDED, 17)
@@ -150,6 +154,30 @@ def test_percentiles_of_the_sidecars_history(scraped: Scraped) -> None:
     check_edges(job)
 
 
+class Rates(Job):
+    """The requests of the last minutes, as dashboards and rules ask for them."""
+
+    def newest(self, name: str) -> str:
+        return super().newest(name).replace("last_over_time", "rate")
+
+
+def test_percentiles_of_the_last_minutes(store: Path, tmp_path: Path) -> None:
+    """Of what the sidecar's history has seen happen, they are as exact."""
+    with (
+        Sidecar(store, tmp_path, *HISTORY, SIDELIGHT_NATIVE_HISTOGRAMS="1") as sidecar,
+        closing(shared(store)) as where,
+        closing(WorkerFile(where, schema(DURATION_BUCKETS), 100)) as file,
+    ):
+        job, rates = Job(sidecar.port, HISTORY_JOB), Rates(sidecar.port, HISTORY_JOB)
+        for name in SHAPES:  # in another bucket than all others
+            file.observe(DURATION, ("GET", f"/{name}", "200", "", "http"), 1)
+        eventually(lambda: job.native_count == dict.fromkeys(SHAPES, 1))
+        for part in range(WORKERS):
+            record(file, part)
+        eventually(lambda: job.native_count == {n: c + (n in SHAPES) for n, c in RECORDED.items()})
+        check_percentiles(rates)
+
+
 def check_edges(job: Job) -> None:
     """What Prometheus makes of the zero bucket, of one above 2^7 s, and of the last one."""
     lower, upper = job.native(0.0), job.native(1.0)
@@ -167,7 +195,7 @@ def test_the_text_of_prometheus_2(scraped: Scraped, tmp_path: Path) -> None:
         wait_up(port)
         for name in PAGES:
             job = Job(port, name)
-            eventually(lambda job=job: job.classic_count == RECORDED)  # type: ignore[misc]
+            eventually(lambda job=job: job.classic_count == RECORDED)  # type: ignore[misc] # mypy infers no lambda with a default
             assert job.native_count == {}
             of_classic = {
                 (shape, f"p{q * 100:.0f}"): against(job.classic(q)[shape], percentile(shape, q))

@@ -64,7 +64,7 @@ def test_prometheus_has_the_counts_of_all_workers(uvicorn: Serve, tmp_path: Path
         by_load = {key: number for key, number in expected.items() if key.route != "/pid"}
         check_counted([load, held], Counter(by_load))
         for job in ("openmetrics", "text"):
-            eventually(lambda job=job: counted(port, job) == expected)  # type: ignore[misc]
+            eventually(lambda job=job: counted(port, job) == expected)  # type: ignore[misc] # mypy infers no lambda with a default
             up = query(port, f'min_over_time(up{{job="{job}"}}[5m])')
             assert [row["value"][1] for row in up] == ["1"]
             quantile = query(

@@ -125,7 +125,7 @@ def test_what_arrives_is_the_same(
         settle(sidecar, 2)
         requests = use(server)
         for each in (server, sidecar):  # what a worker says of its own metrics is a second old
-            eventually(lambda each=each: value(scrape(each), "shop_orders_total") == 4)  # type: ignore[misc]
+            eventually(lambda each=each: value(scrape(each), "shop_orders_total") == 4)  # type: ignore[misc] # mypy infers no lambda with a default
         found = parts.enter_context(scraping(asking, server, sidecar, tmp_path))
         eventually(lambda: len(query(found.port, "up == 1")) == 2 * len(ASKED))
         orders = f'sum({DURATION_COUNT}{{http_route="/orders/{{kind}}"}}) by (job)'

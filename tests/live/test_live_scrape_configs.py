@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from sidelight.doctor.histograms import check_histograms
 from sidelight.doctor.stored_histograms import stored_kinds

@@ -10,6 +10,9 @@ import pytest
 
 from tests.live.conftest import Serve
 from tests.live.counting import (
+    EXITS,
+    ITEM,
+    MAKE,
     Call,
     RouteStatus,
     Samples,
@@ -34,10 +37,7 @@ from tests.live.sidecars import (
 OF_SOCKETS = ("sidelight_accept_queue", "sidelight_unread_bytes")
 pytestmark = pytest.mark.live
 
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-MAKE = Call("POST", "/items", "/items", "201")
 BOOM = Call("GET", "/boom", "/boom", "500")
-EXITS = "sidelight_worker_exits_total"
 AGE = "sidelight_worker_heartbeat_age_seconds"
 SCRAPES = 10
 """While a handler holds its worker."""

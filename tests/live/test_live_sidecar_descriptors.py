@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import RouteStatus, ask, counted, requests, samples, settle
+from tests.live.counting import ITEM, MAKE, RouteStatus, ask, counted, requests, samples, settle
 from tests.live.sidecars import Sidecar
-from tests.live.test_live_sidecar_hostile import ITEM, MAKE, client
+from tests.live.test_live_sidecar_hostile import client
 
 pytestmark = pytest.mark.live
 

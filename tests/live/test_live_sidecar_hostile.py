@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.live.conftest import Serve
-from tests.live.counting import Call, ask, counted, requests, samples, scrape, settle, value
+from tests.live.counting import (
+    EXITS,
+    ITEM,
+    MAKE,
+    ask,
+    counted,
+    requests,
+    samples,
+    scrape,
+    settle,
+    value,
+)
 from tests.live.servers import eventually, fill
 from tests.live.sidecars import (
     Sidecar,
@@ -25,9 +36,6 @@ from tests.live.tmpfs import tmpfs
 
 pytestmark = pytest.mark.live
 
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-MAKE = Call("POST", "/items", "/items", "201")
-EXITS = "sidelight_worker_exits_total"
 SKIPPED = "sidelight_files_skipped_total"
 ASK = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

@@ -48,7 +48,7 @@ def test_increase_through_rolling_restarts(uvicorn: Serve, store: Path, tmp_path
         with Load(server, 4) as load:
             for _ in range(3):
                 seen = load.total
-                eventually(lambda seen=seen: load.total > seen + 100)  # type: ignore[misc]
+                eventually(lambda seen=seen: load.total > seen + 100)  # type: ignore[misc] # mypy infers no lambda with a default
                 roll(server, 2)
                 settle(sidecar, 2)
             eventually(lambda: load.total > 600)
@@ -74,7 +74,7 @@ def test_a_new_server_beside_the_old_one(uvicorn: Serve, store: Path, tmp_path: 
         for _ in range(2):
             with Load(old, 4) as load:
                 loads.append(load)
-                eventually(lambda load=load: load.total > 100)  # type: ignore[misc]
+                eventually(lambda load=load: load.total > 100)  # type: ignore[misc] # mypy infers no lambda with a default
                 new = uvicorn(2, SIDELIGHT_DIR=str(store)).ready()
                 settle(sidecar, 4)
             old.stop()

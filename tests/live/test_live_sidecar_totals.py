@@ -16,7 +16,9 @@ import pytest
 from tests.live.conftest import Serve
 from tests.live.counting import (
     CALLS,
-    Call,
+    EXITS,
+    ITEM,
+    MAKE,
     Load,
     Watch,
     ask,
@@ -32,10 +34,6 @@ from tests.live.servers import Server, eventually, running
 from tests.live.sidecars import Sidecar, fetch, wait_ended, worker_files
 
 pytestmark = pytest.mark.live
-
-ITEM = Call("GET", "/items/1", "/items/{item_id}", "200")
-MAKE = Call("POST", "/items", "/items", "201")
-EXITS = "sidelight_worker_exits_total"
 
 
 @contextmanager
@@ -168,7 +166,7 @@ def test_killing_the_only_one_who_folds(uvicorn: Serve, store: Path, tmp_path: P
         for _ in range(2):
             sidecar = Sidecar(store, tmp_path)
             try:
-                eventually(lambda sidecar=sidecar: "listens" in sidecar.log)  # type: ignore[misc]
+                eventually(lambda sidecar=sidecar: "listens" in sidecar.log)  # type: ignore[misc] # mypy infers no lambda with a default
                 threading.Event().wait(chance.uniform(0, 0.01))
             finally:
                 sidecar.process.kill()

@@ -108,8 +108,8 @@ def test_early_measurements_are_written_to_the_first_file_only(name: str) -> Non
 
 def test_nothing_is_raised_whatever_is_recorded(worker: Worker, name: str) -> None:
     """A value that can't be stored is left out, and the next one is stored."""
-    instruments.observe(WAIT, (name,), "no number")  # type: ignore[arg-type]
-    instruments.count(None, (name,))  # type: ignore[arg-type]
+    instruments.observe(WAIT, (name,), "no number")  # type: ignore[arg-type] # wrong on purpose
+    instruments.count(None, (name,))  # type: ignore[arg-type] # wrong on purpose
     assert worker.histogram(WAIT.name, name) == (0, 0)
     instruments.observe(WAIT, (name,), NANOSECONDS)
     assert worker.histogram(WAIT.name, name) == (1, 1)

@@ -92,12 +92,12 @@ class Callable:
 
 
 class CallableAsync(Callable):
-    async def __call__(self, more: int = 0) -> int:  # type: ignore[override]
+    async def __call__(self, more: int = 0) -> int:  # type: ignore[override] # a dependency's own parameters
         return self.number + more
 
 
 class CallableGenerator(Callable):
-    def __call__(self, more: int = 0) -> Iterator[int]:  # type: ignore[override]
+    def __call__(self, more: int = 0) -> Iterator[int]:  # type: ignore[override] # a dependency's own parameters
         yield self.number + more
 
 
@@ -131,7 +131,7 @@ KINDS: dict[str, Any] = {
     "async generator": lambda: one_generated_async,
     "class": lambda: type("Made", (Made,), {"__init__": _copied(Made.__init__)}),
     "dataclass": lambda: dataclass(type("MadeData", (), dict(MadeData.__dict__))),
-    "tuple": lambda: namedtuple("MadeTuple", ["number"], defaults=[1]),  # noqa: PYI024
+    "tuple": lambda: namedtuple("MadeTuple", ["number"], defaults=[1]),  # noqa: PYI024 a named tuple of this kind is a dependency too
     "instance": lambda: Callable(1),
     "async instance": lambda: CallableAsync(1),
     "generator instance": lambda: CallableGenerator(1),
@@ -162,7 +162,7 @@ def test_fastapi_reads_the_same_of_a_measured_dependency(kind: str) -> None:
         inspect.isclass,
     ):
         assert ask(marked) == ask(plain)
-        assert ask(getattr(marked, "__call__", None)) == ask(getattr(plain, "__call__", None))  # noqa: B004
+        assert ask(getattr(marked, "__call__", None)) == ask(getattr(plain, "__call__", None))  # noqa: B004 the method is what is compared
     assert _schema(marked) == schema
 
 

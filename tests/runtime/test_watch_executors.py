@@ -81,7 +81,7 @@ def test_results_exceptions_and_arguments_are_unchanged(worker: Worker, name: st
         failed: Future[None] = found.submit(fail)
         assert failed.exception() is error
         with pytest.raises(TypeError):
-            found.submit()  # type: ignore[call-arg]
+            found.submit()  # type: ignore[call-arg] # wrong on purpose
         assert list(found.map(str, range(4))) == ["0", "1", "2", "3"]
     with pytest.raises(RuntimeError, match="after shutdown"):
         found.submit(int)

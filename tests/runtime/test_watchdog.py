@@ -75,7 +75,7 @@ def attribution() -> BlockAttribution:
 @pytest.fixture
 def watched(attribution: BlockAttribution) -> WatchedLoop:
     found = WatchedLoop([attribution], THRESHOLD, PERIOD)
-    found.loop, found.thread = Loop(), threading.get_ident()  # type: ignore[assignment]
+    found.loop, found.thread = Loop(), threading.get_ident()  # type: ignore[assignment] # a stand-in
     assert found.beat(1000 * MS) == 0
     return found
 
@@ -469,7 +469,7 @@ def test_native_code_keeps_the_gil_from_all_threads(
 ) -> None:
     """A look that is late for another reason than a busy machine or busy threads says so."""
     watched.holders.is_alone = alone
-    watched.holders.holders = lambda *_, **__: []  # type: ignore[method-assign]
+    watched.holders.holders = lambda *_, **__: []  # type: ignore[method-assign] # a stand-in
     attribution.names = iter(["/a"])
     watched.look(1050 * MS, 1250 * MS, waited * MS)
     watched.beat(1260 * MS)
@@ -482,7 +482,7 @@ def test_a_quota_is_named_where_it_was_used_up(
     """A wait for a processor of which at least half was throttled counts as a quota."""
     attribution.sources = iter(lines("a.py:1", "a.py:1"))
     watched.waits = Waits(150, 240)
-    watched.throttled.look = lambda: setattr(watched.throttled, "seen", 100 * MS)  # type: ignore[method-assign]
+    watched.throttled.look = lambda: setattr(watched.throttled, "seen", 100 * MS)  # type: ignore[method-assign] # a stand-in
     watched.look(1101 * MS, 1101 * MS)
     watched.look(1200 * MS, 1200 * MS)
     watched.beat(1300 * MS)

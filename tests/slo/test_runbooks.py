@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from sidelight.contract import METRICS
 from sidelight.project import PROJECT_URL

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 from click.testing import CliRunner, Result
 
 from sidelight.cli import main

@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from sidelight.contract import METRICS
 from sidelight.project import PROJECT_URL

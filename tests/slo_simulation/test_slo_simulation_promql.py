@@ -4,7 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from benchmarks.objectives.clock import EVERY, STEP
 from benchmarks.objectives.counters import Counter
@@ -26,7 +26,7 @@ def counter(begin: int, *values: int) -> Counter:
 
 def random_counter() -> Counter:
     """A series with bursts, long rests and two resets."""
-    chance, value, values = Random("promql"), 0, []  # noqa: S311
+    chance, value, values = Random("promql"), 0, []  # noqa: S311 made-up values are no cryptography
     for n in range(2 * MINUTES):
         value = 0 if n in {90, 91, 200} else value + chance.choice((0, 0, 0, 1, 40))
         values.append(value)

@@ -52,7 +52,7 @@ def _work(what: str, path: Path, last: int) -> None:
     if what == "merge":
         merge_all(where)
     else:
-        mmap.mmap = deadly(mmap.mmap)  # type: ignore[assignment,misc]
+        mmap.mmap = deadly(mmap.mmap)  # type: ignore[assignment,misc] # it dies at a chosen call
         open_store(path)
     os._exit(0)
 

@@ -55,7 +55,7 @@ def work(path: str, count: int) -> None:
 
     where = directory.open_shared(path)
     file = WorkerFile(where, schema((0.002, 0.004, 1.0)), 100)
-    file.append_block(BLOCK, b"unheard of")  # type: ignore[arg-type]
+    file.append_block(BLOCK, b"unheard of")  # type: ignore[arg-type] # wrong on purpose
     series = file.series(DURATION, ("GET", "/items", "200", "", "http"))
     file.words[series] = count * 3_000_000
     file.words[series + 1 + bisect_left(file.bounds(DURATION), 3_000_000)] = count

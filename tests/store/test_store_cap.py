@@ -201,7 +201,7 @@ def test_a_table_made_again_and_again_does_not_fill_the_file(
         await PlainTextResponse("x")(scope, receive, send)
 
     inner = Starlette(routes=[Route(f"/known{'x' * n}", answer) for n in range(100)])
-    odd.app = inner  # type: ignore[attr-defined]
+    odd.app = inner  # type: ignore[attr-defined] # an attribute of the test's own
     app = SidelightMiddleware(odd, directory=str(tmp_path / "store"), max_series=100)
     for number in range(60):
         ask(app, f"/odd{number}")

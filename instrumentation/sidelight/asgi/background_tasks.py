@@ -28,7 +28,7 @@ def watch() -> None:
     if not hasattr(BackgroundTask.__call__, "sidelight"):
         run = _timed(BackgroundTask.__call__)
         run.sidelight = True
-        BackgroundTask.__call__ = run  # type: ignore[method-assign]
+        BackgroundTask.__call__ = run  # type: ignore[method-assign] # it is replaced on purpose
 
 
 def spent() -> int:

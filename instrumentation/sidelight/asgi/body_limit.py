@@ -6,7 +6,7 @@ A middleware that reads the body then raises an exception, which the limit answe
 try:
     from starlette.middleware import body_limit
 except ImportError:  # Starlette before 1.6 has no limit
-    body_limit = None  # type: ignore[assignment]
+    body_limit = None  # type: ignore[assignment] # an older Starlette has none
 
 CONTENT_TOO_LARGE = 413
 _NAMES = ("_RequestBodyTooLarge", "_RequestBodyLimitResponseSent")

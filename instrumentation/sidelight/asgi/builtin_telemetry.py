@@ -23,8 +23,8 @@ try:
     KNOWN = True
 except ImportError:  # Starlette alone, or FastAPI before 0.142
     KNOWN = False
-    INVALID_SPAN = None  # type: ignore[assignment]
-    NoOpTracer = object  # type: ignore[assignment, misc]
+    INVALID_SPAN = None  # type: ignore[assignment] # OpenTelemetry is not installed
+    NoOpTracer = object  # type: ignore[assignment, misc] # OpenTelemetry is not installed
 
 FIRST = "0.142"
 """The first FastAPI that reports its operations."""
@@ -105,10 +105,10 @@ def listen(scope: Scope, listener: Listener) -> Stop:
     existing = scope.get("fastapi.telemetry")
     if isinstance(existing, _api._RequestTelemetry):  # noqa: SLF001 as in all of this file
         return _listen_to(existing, listener)
-    own = _api._RequestTelemetry(  # noqa: SLF001
+    own = _api._RequestTelemetry(  # noqa: SLF001 FastAPI has no public way
         span=None, span_method="", tracer=_Tracer(listener), data=None
     )
-    token = context.attach(context.set_value(_api._REQUEST_TELEMETRY_KEY, own))  # noqa: SLF001
+    token = context.attach(context.set_value(_api._REQUEST_TELEMETRY_KEY, own))  # noqa: SLF001 FastAPI has no public way
     return lambda: context.detach(token)
 
 

@@ -109,7 +109,7 @@ def _watch_when_built(app: Starlette) -> None:
     build = app.build_middleware_stack
     if isinstance(build, _Building):
         return
-    app.build_middleware_stack = _Building(app, build)  # type: ignore[method-assign]
+    app.build_middleware_stack = _Building(app, build)  # type: ignore[method-assign] # it is replaced on purpose
 
 
 class _Building:

@@ -77,7 +77,7 @@ class RequestState(UncommonRequest):
                     self.since = now
                     key.slots.append(slot)
                     try:  # as `note_end`, for uvicorn
-                        self.server_receive.__self__.flow.sidelight_ended = now  # type: ignore[attr-defined]
+                        self.server_receive.__self__.flow.sidelight_ended = now  # type: ignore[attr-defined] # of uvicorn only
                     except Exception:  # noqa: BLE001 the server is another
                         note_end(self.server_receive, now)
         except Exception:  # noqa: BLE001 as `guarded`, which would cost every message more

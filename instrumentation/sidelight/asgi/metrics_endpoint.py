@@ -44,6 +44,8 @@ class MetricsEndpoint:
         """All metrics of this moment. Raises whatever goes wrong."""
         began = time.perf_counter_ns()
         heartbeat = self._recorder.heartbeat
+        if time.monotonic_ns() > heartbeat.due:  # a worker that answers is not blocked
+            self._recorder.wake()
         async with holding(self._store.reading):
             if self._collector is None:
                 self._collector = Collector(self._store.reader, self._recorder.file)

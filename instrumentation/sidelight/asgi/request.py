@@ -3,6 +3,7 @@
 The common request, whose response is one piece and quick, is recorded by `fast_path` alone.
 """
 
+from contextlib import suppress
 from time import monotonic_ns, time
 
 from starlette.types import Message, Receive, Scope, Send
@@ -12,7 +13,7 @@ from sidelight.asgi.body_limit import CONTENT_TOO_LARGE, exceeds_limit
 from sidelight.asgi.cancellation import is_cancellation
 from sidelight.asgi.chosen_route import requested_path
 from sidelight.asgi.client_connection import client_left, note_end
-from sidelight.asgi.mark import Measurement
+from sidelight.asgi.mark import MARK, Measurement
 from sidelight.asgi.phases import QUEUE as QUEUE_PHASE
 from sidelight.asgi.phases import Phases
 from sidelight.asgi.request_keys import RequestKey
@@ -26,6 +27,7 @@ from sidelight.contract import (
     SERVER_SHUTDOWN,
 )
 from sidelight.runtime.faults import guarded
+from sidelight.store.inflight import UNTRACKED, RequestId
 from sidelight.store.slow_requests import SlowRequest
 
 BACKGROUND = METRICS["fastapi_background_task_duration_seconds"]
@@ -223,7 +225,8 @@ class UncommonRequest(Measurement):
         recorder, extra = self.key.recorder, self.extra
         span = tracing.current()
         met = recorder.heartbeat.conditions(start, start + judged)
-        wait = recorder.heartbeat.waits and recorder.heartbeat.waits.longest(start)
+        this = RequestId(start, self._slot())
+        wait = recorder.heartbeat.waits and recorder.heartbeat.waits.longest(this)
         return SlowRequest(
             when=time(),
             route=series.route,
@@ -232,7 +235,7 @@ class UncommonRequest(Measurement):
             seconds=judged / NANOSECONDS,
             first_byte=((extra and extra.first_byte) or ns) / NANOSECONDS,
             queued=extra.queued / NANOSECONDS if extra and extra.queued else None,
-            phases=self._phases(start),
+            phases=self._phases(this),
             loop_blocked=met.loop_blocked,
             blocked_by=met.blocked_by,
             waited=wait.ns / NANOSECONDS if wait else None,
@@ -242,13 +245,21 @@ class UncommonRequest(Measurement):
             path=requested_path(self.scope) if recorder.settings.log_request_path else "",
         )
 
-    def _phases(self, start: int) -> dict[str, float] | None:
+    def _slot(self) -> int:
+        """The slot that this request has, or had: its mark still says so."""
+        if self.slot is not None:
+            return self.slot
+        with suppress(LookupError, TypeError):  # other code has taken the mark away
+            return int(self.scope[MARK][1])
+        return UNTRACKED
+
+    def _phases(self, this: RequestId) -> dict[str, float] | None:
         """Seconds by phase: of a sampled request as measured, of another as looks have seen it."""
         extra = self.extra
         if extra is not None and extra.phases is not None:
             return extra.phases.seconds()
         queued = extra.queued if extra is not None else 0
-        seen = self.key.recorder.heartbeat.phases.spent(start, start + queued)
+        seen = self.key.recorder.heartbeat.phases.spent(this, this.start + queued)
         spent = {QUEUE_PHASE: queued, **seen}
         return {each: ms / 1000 for each, ns in spent.items() if (ms := ns // MILLISECOND)} or None
 

@@ -14,6 +14,7 @@ from sidelight.asgi.request_keys import RequestKey
 from sidelight.extension import extension
 from sidelight.runtime.attribute import answer
 from sidelight.runtime.await_link import awaited, is_coroutine, referents
+from sidelight.store.inflight import RequestId
 
 MEASURED = PythonCalls.__call__.__code__
 NATIVE = None if extension is None else extension.Request
@@ -22,11 +23,11 @@ MOST_OUTER = 100
 
 
 class RequestTask(NamedTuple):
-    """A request in flight: its key, its scope, when it began, and what awaits its response."""
+    """A request in flight: its key, its scope, which one it is, and what awaits its response."""
 
     key: RequestKey
     scope: Scope
-    start: int
+    id: RequestId
     awaitable: Any
 
 
@@ -81,5 +82,5 @@ def _measured(link: Any) -> RequestTask | None:
         if type(each) is dict and MARK in each:
             mark = mark_of(each)
             if mark is not None and type(mark[0]) is RequestKey and mark[1]:
-                return RequestTask(mark[0], each, mark[2], link)
+                return RequestTask(mark[0], each, RequestId(mark[2], mark[1]), link)
     return None

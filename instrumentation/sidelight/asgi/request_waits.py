@@ -22,6 +22,7 @@ from sidelight.cardinality import LineLimiter
 from sidelight.contract import METRICS, NANOSECONDS
 from sidelight.runtime.await_tree import AwaitTree
 from sidelight.runtime.request_conditions import LongestWait
+from sidelight.store.inflight import RequestId
 
 WAITS = METRICS["fastapi_request_wait_seconds_total"]
 PERIOD = NANOSECONDS // 10
@@ -79,12 +80,14 @@ class RequestWaits:
         if now < self._next:
             return
         began = thread_time_ns()
-        starts = {s for s in self._writer.file.request_starts() if s <= now - self._least}
+        requests = [
+            one for one in self._writer.file.requests_in_flight() if one.start <= now - self._least
+        ]
         # A loop that was blocked meanwhile is no wait of these requests.
         passed, self.looked = min(now - self.looked, self._gap), now
-        self._seen.keep(starts, passed)
-        if starts:
-            self._look_at(loop, now, len(starts), passed, began + MOST_TIME)
+        self._seen.keep(set(requests), passed)
+        if requests:
+            self._look_at(loop, now, len(requests), passed, began + MOST_TIME)
         else:
             self.oldest = {}
         self._show(now)
@@ -92,9 +95,9 @@ class RequestWaits:
         self._gap = min(max(1, beats), MOST_BEATS) * PERIOD
         self._next = now + self._gap - PERIOD // 2
 
-    def longest(self, start: int) -> LongestWait | None:
-        """Where the request that began then was seen for longest; None where it was not seen."""
-        return self._seen.longest(start)
+    def longest(self, request: RequestId) -> LongestWait | None:
+        """Where a request was seen for longest; None where it was not seen."""
+        return self._seen.longest(request)
 
     def _look_at(self, loop: AbstractEventLoop, now: int, many: int, passed: int, end: int) -> None:
         """Count the time that has passed for all of so many requests, by a sample of them.
@@ -111,7 +114,7 @@ class RequestWaits:
             if len(sample) % A_FEW == 0 and thread_time_ns() > end:
                 whole = False
                 break
-        others = len(sample) if whole else many - len(oldest)
+        others = len(sample) if whole else max(0, many - len(oldest))
         self._count(oldest, passed)
         self._count(sample, passed * others // max(1, len(sample)))
         self.oldest = _oldest([*oldest, *sample])
@@ -130,14 +133,14 @@ class RequestWaits:
         for task in tasks:
             try:
                 request = request_of(task)
-                if request is not None and request.start <= now - self._least:
+                if request is not None and request.id.start <= now - self._least:
                     route, old = self._route(request, now)
                     if old:
                         tree = AwaitTree(request.awaitable)
                         place = wait_place(tree, request.scope.get("endpoint"))
-                        self._seen.add(request.start, place, now - request.start)
-                        self._phases.add(request.start, phase_of(tree), now, passed)
-                        yield Look(task, route, request.start, place)
+                        self._seen.add(request.id, place, now - request.id.start)
+                        self._phases.add(request.id, phase_of(tree), now, passed)
+                        yield Look(task, route, request.id.start, place)
             except Exception:  # noqa: BLE001 as `guarded`; the other tasks are examined
                 self._faults.note("waits")
 
@@ -145,9 +148,9 @@ class RequestWaits:
         """The route of a request, and whether it is old enough for its route."""
         key, scope = request.key, request.scope
         if scope.get("endpoint") is None:  # not routed yet
-            return key.recorder.labels.seen(scope), now - request.start >= self._after
+            return key.recorder.labels.seen(scope), now - request.id.start >= self._after
         series = key.find_route(scope, 0)
-        return series.route, now - request.start >= min(self._after, series.slow_ns // 2)
+        return series.route, now - request.id.start >= min(self._after, series.slow_ns // 2)
 
     def _count(self, looks: Iterable[Look], ns: int) -> None:
         """Count so many nanoseconds for each of some requests."""

@@ -12,7 +12,7 @@ try:
     from fastapi.routing import iter_route_contexts
 except ImportError:  # Starlette alone, or FastAPI before 0.137.2, which keeps routes flat
 
-    def iter_route_contexts(routes: Sequence[Any]) -> Iterator[Any]:  # type: ignore[misc]
+    def iter_route_contexts(routes: Sequence[Any]) -> Iterator[Any]:  # type: ignore[misc] # stands in for FastAPI's
         """Routes as they are."""
         yield from routes
 

@@ -26,8 +26,8 @@ except ImportError:  # Starlette alone, or the first pydantic
     class ValidationException(Exception):  # type: ignore[no-redef]  # noqa: N818 FastAPI's name
         """Never raised."""
 
-    RequestValidationError = ResponseValidationError = ValidationException  # type: ignore[assignment, misc]
-    ErrorType = None  # type: ignore[misc]
+    RequestValidationError = ResponseValidationError = ValidationException  # type: ignore[assignment, misc] # in place of the real ones
+    ErrorType = None  # type: ignore[misc] # in place of the real ones
 
 REQUEST = METRICS["fastapi_validation_errors_total"]
 RESPONSE = METRICS["fastapi_response_validation_errors_total"]

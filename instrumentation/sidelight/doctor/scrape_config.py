@@ -16,7 +16,7 @@ def scrape_options(url: str) -> dict[str, ScrapeOptions]:
     Raises as `api` does where the store has no such addresses, and `ModuleNotFoundError` without
     PyYAML.
     """
-    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415 the rest works without PyYAML
+    import yaml  # noqa: PLC0415 the rest works without PyYAML
 
     text = api(url, "status/config")["yaml"]
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # in C it takes a tenth of the time

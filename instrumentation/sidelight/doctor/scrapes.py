@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError
 
 from sidelight.doctor.fetch import is_url
@@ -38,13 +39,7 @@ def check_scrapes(url: str) -> Iterator[Finding]:
     if not measured:
         what = f"Prometheus at {url} scrapes no /metrics of Sidelight"
         yield fail(what, "add the address of the sidecar, or of the service, to static_configs")
-    for series in duplicates:
-        labels = series["metric"]
-        yield warn(
-            f"{labels.get('service_name')} is scraped by {series['value'][1]} targets that show "
-            "the same workers: every sum is that many times too high",
-            "scrape the sidecar only, or one address of the service only",
-        )
+    yield from map(_duplicate, duplicates)
     yield from histograms
     if groups is not None:
         yield from check_rules(groups, [job for job in measured if job not in recorded])
@@ -52,6 +47,15 @@ def check_scrapes(url: str) -> Iterator[Finding]:
         yield from _down(url)
     if measured and not duplicates:
         yield ok(f"each service is scraped once by {url}")
+
+
+def _duplicate(series: dict[str, Any]) -> Finding:
+    """What is wrong with a service that several targets show."""
+    return warn(
+        f"{series['metric'].get('service_name')} is scraped by {series['value'][1]} targets that "
+        "show the same workers: every sum is that many times too high",
+        "scrape the sidecar only, or one address of the service only",
+    )
 
 
 def _rule_groups(url: str) -> list[LoadedRules] | None:

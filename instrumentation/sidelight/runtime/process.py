@@ -14,7 +14,7 @@ from sidelight.store.writer import WorkerFile
 try:
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    resource = None  # type: ignore[assignment] # Windows has none
 
 _PROC = Path("/proc/self")
 _LIMITS = ("memory.max", "memory.limit_in_bytes")

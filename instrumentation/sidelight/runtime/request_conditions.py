@@ -6,6 +6,8 @@ from operator import itemgetter
 from time import monotonic_ns
 from typing import NamedTuple, Protocol
 
+from sidelight.store.inflight import RequestId
+
 MOST_CHANGES = 1024
 
 
@@ -33,8 +35,8 @@ class Waits(Protocol):
     def look(self, loop: asyncio.AbstractEventLoop, now: int) -> None:
         """Look at those of a loop, on the loop itself."""
 
-    def longest(self, start: int) -> LongestWait | None:
-        """Where the request that began then was seen for longest; None where it was not seen."""
+    def longest(self, request: RequestId) -> LongestWait | None:
+        """Where a request was seen for longest; None where it was not seen."""
 
 
 class ThreadWaits:

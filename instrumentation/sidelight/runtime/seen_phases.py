@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
+from sidelight.store.inflight import RequestId
+
 MOST_REQUESTS = 1024
 """Requests that are remembered: as many as a worker shows in flight."""
 
@@ -20,33 +22,34 @@ class Seen(NamedTuple):
 
 
 class SeenPhases:
-    """The phases of requests, by when they began. Looks come from the loop and from a thread."""
+    """The phases of requests. Looks come from the loop and from a thread."""
 
     def __init__(self) -> None:
-        self._requests: OrderedDict[int, Seen] = OrderedDict()
+        self._requests: OrderedDict[RequestId, Seen] = OrderedDict()
 
-    def add(self, start: int, phase: str, now: int, passed: int) -> None:
-        """The request that began then is in a phase; in none of those that have names if empty.
+    def add(self, request: RequestId, phase: str, now: int, passed: int) -> None:
+        """A request is in a phase; in none of those that have names if empty.
 
         Phases follow each other, so a request that is in the same one as before was in it all the
         time. Of another it is only known that it began after the look before: ``passed`` is how
         long ago that was, of whatever request.
         """
-        before = self._requests.get(start) or Seen(max(start, now - passed), start, "", {})
+        start = request.start
+        before = self._requests.get(request) or Seen(max(start, now - passed), start, "", {})
         since = now - before.last
         ns = since if phase == before.phase else min(passed, since)
         spent = {**before.spent, phase: before.spent.get(phase, 0) + max(0, ns)}
-        self._requests[start] = Seen(before.first, now, phase, spent)
-        self._requests.move_to_end(start)
+        self._requests[request] = Seen(before.first, now, phase, spent)
+        self._requests.move_to_end(request)
         while len(self._requests) > MOST_REQUESTS:
             self._requests.popitem(last=False)
 
-    def spent(self, start: int, called: int) -> dict[str, int]:
+    def spent(self, request: RequestId, called: int) -> dict[str, int]:
         """Nanoseconds by phase of a request, from the call of the application on.
 
         What is not known is in none: before the first look, after the last one.
         """
-        seen = self._requests.get(start)
+        seen = self._requests.get(request)
         if seen is None:
             return {}
         spent = dict(seen.spent)

@@ -77,7 +77,7 @@ def _at_home(wrapper: Any, function: Callable[..., Any]) -> Callable[..., Any]:
     """
     home = getattr(inspect.unwrap(function), "__globals__", None)
     if home is None:
-        return wrapper  # type: ignore[no-any-return]
+        return wrapper  # type: ignore[no-any-return] # it has the type of what it wraps
     return FunctionType(wrapper.__code__, home, closure=wrapper.__closure__)
 
 

@@ -4,7 +4,7 @@ A slot is the index of its first word.
 """
 
 import mmap
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sidelight.store import layout
 from sidelight.store.layout import WORD
@@ -16,7 +16,7 @@ try:
     """The fastest way to write bytes into shared memory is to set the ``value`` of this."""
 except ImportError:  # a Python that was built without ctypes
 
-    class PathField:  # type: ignore[no-redef]
+    class PathField:  # type: ignore[no-redef] # the other is of ctypes
         """Bytes that are stored up to and with a NUL, as an array of ctypes stores them."""
 
         def __init__(self, memory: mmap.mmap, at: int) -> None:
@@ -45,3 +45,13 @@ def path_field(memory: mmap.mmap, slot: int) -> PathField:
 
 UNTRACKED: Final = 0
 """The slot of a request for which there is none left."""
+
+
+class RequestId(NamedTuple):
+    """A request of a worker that is in flight: when it began (CLOCK_MONOTONIC, ns), and its slot.
+
+    Several that waited for the same block of the event loop may have begun at the same time.
+    """
+
+    start: int
+    slot: int

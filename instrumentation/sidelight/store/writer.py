@@ -16,7 +16,7 @@ from sidelight.store import (
 from sidelight.store.atomic_add import add
 from sidelight.store.directory import Directory
 from sidelight.store.exemplar_slots import ExemplarSlots
-from sidelight.store.inflight import UNTRACKED, PathField, path_field
+from sidelight.store.inflight import UNTRACKED, PathField, RequestId, path_field
 from sidelight.store.layout import WORD, BlockKind
 from sidelight.store.mapped_file import MappedFile, StoreFull
 from sidelight.store.schema import Schema, StoredFamily
@@ -70,14 +70,17 @@ class WorkerFile(MappedFile):
         """Requests and connections in flight, without those that no slot was left for."""
         return len(self.paths) - len(self.free_slots)
 
-    def request_starts(self) -> list[int]:
-        """When each request in flight began (CLOCK_MONOTONIC, ns), without connections."""
+    def requests_in_flight(self) -> list[RequestId]:
+        """Those that have a slot, without connections."""
         begin = self._header.slots_at // WORD
         end = begin + len(self.paths) * layout.SLOT_WORDS
         starts = self.words[begin : end : layout.SLOT_WORDS].tolist()
         methods = self.words[begin + 1 : end : layout.SLOT_WORDS].tolist()
+        slots = range(begin, end, layout.SLOT_WORDS)
         return [
-            s for s, word in zip(starts, methods, strict=False) if s and layout.is_request(word)
+            RequestId(start, slot)
+            for start, word, slot in zip(starts, methods, slots, strict=False)
+            if start and layout.is_request(word)
         ]
 
     def _new_slot(self) -> int:

@@ -33,8 +33,8 @@ def __getattr__(name: str) -> Any:
 def sidelight_metrics() -> Iterator["Metrics"]:
     """The metrics of the applications under test, counted from this fixture's start on."""
     # Not before a test asks for it.
-    from sidelight.testing.measured_test import measuring  # noqa: PLC0415
-    from sidelight.testing.metrics import Metrics  # noqa: PLC0415
+    from sidelight.testing.measured_test import measuring  # noqa: PLC0415 pytest loads this in every run
+    from sidelight.testing.metrics import Metrics  # noqa: PLC0415 pytest loads this in every run
 
     with measuring() as test:
         yield Metrics(test)

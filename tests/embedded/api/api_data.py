@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]
+import yaml
 from starlette.applications import Starlette
 
 from sidelight.embedded.api.routes import AppState, routes
@@ -90,7 +90,7 @@ def _history() -> History:
         stream = history.stream(id(part))
         for number, has in enumerate(part.labels):
             key = str(number).encode()
-            assert history.identify(stream, key, lambda has=has: has) == number  # type: ignore[misc]
+            assert history.identify(stream, key, lambda has=has: has) == number  # type: ignore[misc] # mypy infers no lambda with a default
         for time, values in zip(part.times.tolist(), part.values.T, strict=True):
             history.add(stream, time, dict(enumerate(values.tolist())))
     return history

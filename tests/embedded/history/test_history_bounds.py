@@ -141,7 +141,7 @@ def test_real_memory_is_bounded(series: int, changes: str, span: int) -> None:
     paths = {"PYTHONPATH": os.pathsep.join(sys.path)}
     ended = subprocess.run(command, capture_output=True, text=True, check=True, env=paths)
     most, size, seconds, _ = map(int, ended.stdout.split())
-    print(f"\n{series} {changes}: {most / MIB:.1f} MiB, counted {size / MIB:.1f}, {seconds} s")  # noqa: T201
+    print(f"\n{series} {changes}: {most / MIB:.1f} MiB, counted {size / MIB:.1f}, {seconds} s")  # noqa: T201 the figures, for whoever asks with -s
     assert size <= 64 * MIB
     assert most <= 64 * MIB
     assert seconds >= span

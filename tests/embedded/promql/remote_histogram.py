@@ -1,4 +1,7 @@
-"""Native histograms in remote write 1.0: TimeSeries.histograms, with counts as floats.
+"""Native histograms in remote write 1.0: TimeSeries.histograms.
+
+Counts are integers where all of them are whole and belong to buckets, as those of a scrape are:
+Prometheus stores them in fewer bytes.
 
 https://github.com/prometheus/prometheus/blob/main/prompb/types.proto
 """
@@ -21,25 +24,44 @@ def histogram_message(one: FloatHistogram, time: int) -> bytes:
 
 
 def _fields(one: FloatHistogram, time: int) -> Iterator[bytes]:
-    yield _double(2, one.count) + _double(3, one.sum)
-    yield varint(4 << 3) + varint((one.schema << 1 ^ one.schema >> 31) & 0xFFFFFFFF)
-    yield _double(5, one.zero_threshold) + _double(7, one.zero_count)
-    yield from _side(8, 10, one.negative)
-    yield from _side(11, 13, one.positive)
+    whole = _is_whole(one)
+    yield _number(1, one.count, whole=whole) + _double(3, one.sum)
+    yield varint(4 << 3) + varint(_zigzag(one.schema))
+    yield _double(5, one.zero_threshold) + _number(6, one.zero_count, whole=whole)
+    yield from _side(8, one.negative, whole=whole)
+    yield from _side(11, one.positive, whole=whole)
     yield varint(14 << 3) + varint(HINTS.index(one.hint))
     yield varint(15 << 3) + varint(time)
     yield _doubles(16, one.bounds)
 
 
-def _side(spans: int, counts: int, buckets: Buckets) -> Iterator[bytes]:
+def _is_whole(one: FloatHistogram) -> bool:
+    counts = [one.zero_count, *one.negative.counts.tolist(), *one.positive.counts.tolist()]
+    whole = all(0 <= count < 2**53 and count.is_integer() for count in counts)
+    return whole and one.count == sum(counts)
+
+
+def _side(spans: int, buckets: Buckets, *, whole: bool) -> Iterator[bytes]:
+    """Encode spans of buckets, and their counts, or what each differs by from the one before."""
     end = 0
     for run in np.split(buckets.indexes, np.flatnonzero(np.diff(buckets.indexes) > 1) + 1):
         if len(run):
-            gap = int(run[0]) - end
-            offset = varint(1 << 3) + varint((gap << 1 ^ gap >> 31) & 0xFFFFFFFF)
+            offset = varint(1 << 3) + varint(_zigzag(int(run[0]) - end))
             yield message(spans, offset + varint(2 << 3) + varint(len(run)))
             end = int(run[-1]) + 1
-    yield _doubles(counts, tuple(buckets.counts.tolist()))
+    if whole:
+        deltas = np.diff(buckets.counts, prepend=0).astype(np.int64).tolist()
+        yield message(spans + 1, b"".join(varint(_zigzag(delta)) for delta in deltas))
+    else:
+        yield _doubles(spans + 2, tuple(buckets.counts.tolist()))
+
+
+def _zigzag(value: int) -> int:
+    return value << 1 ^ value >> 63
+
+
+def _number(number: int, value: float, *, whole: bool) -> bytes:
+    return varint(number << 3) + varint(int(value)) if whole else _double(number + 1, value)
 
 
 def _double(number: int, value: float) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import yaml  # type: ignore[import-untyped] # has no types
+import yaml
 
 from tests.dashboards.reading import ROOT, dashboards, queries, sent, variable_query, variables
 

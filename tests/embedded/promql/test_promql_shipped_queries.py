@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import promql_parser
-import yaml  # type: ignore[import-untyped] # its types are another package
+import yaml
 
 from sidelight.embedded.promql.engine import checked_query, instant_query, range_query
 from sidelight.embedded.promql.limits import QueryError

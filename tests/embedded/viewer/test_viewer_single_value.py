@@ -212,6 +212,19 @@ def test_a_loop_that_is_blocked_now() -> None:
     ]  # fmt: skip
 
 
+def test_a_request_that_is_in_flight_now() -> None:
+    """It is a row as well, with how long it is there, and where it waits so far."""
+    waiting = {"worker": 2, "route": "/p/{id}", "seconds": 61.5, "waits_at": "/srv/p.py:7 in p"}
+    found = slow_page.table([SLOW | {"when": 1.0}, slow_page.in_flight_now(waiting)])
+    assert [cell[1] for cell in found["rows"][0][1:]] == [
+        "1.02 mins", "-", "/p/{id} (in flight in worker 2)", "-", "-", "-", "-", "-", "-", "-",
+        "/srv/p.py:7 in p", "-", "-",
+    ]  # fmt: skip
+    assert "var-route=%2Fp%2F%7Bid%7D" in found["rows"][0][3][3]
+    unknown = slow_page.in_flight_now(waiting | {"route": ""})
+    assert slow_page.table([unknown])["rows"][0][3][1] == "(no route) (in flight in worker 2)"
+
+
 def make_rule(name: str, *alerts: dict[str, Any], **more: Any) -> Any:
     return alerting_rule({"name": name, "query": "up == 0", "alerts": list(alerts), **more})
 

@@ -105,7 +105,7 @@ class MetricMetadata:
         parts = line.split(b" ", 3)
         if len(parts) > 2 and parts[1] in FIELDS:  # noqa: PLR2004 sign, field, name
             name = parts[2].decode("utf-8", "replace")
-            text = parts[3].decode("utf-8", "replace") if len(parts) > 3 else ""  # noqa: PLR2004
+            text = parts[3].decode("utf-8", "replace") if len(parts) > 3 else ""  # noqa: PLR2004 comment, kind, name and text
             about = self._families.setdefault(name, {"type": "unknown", "help": "", "unit": ""})
             about[FIELDS[parts[1]]] = unescape(text)
 

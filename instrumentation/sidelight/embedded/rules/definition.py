@@ -137,7 +137,7 @@ MAX_BYTES = 8 << 20
 
 def groups_of_files(files: Sequence[str]) -> Iterator[GroupDefinition]:
     """Return all groups of these files. Raises `SettingsError`."""
-    import yaml  # type: ignore[import-untyped]  # noqa: PLC0415 not needed without files
+    import yaml  # noqa: PLC0415 not needed without files
 
     for file in files:
         try:

@@ -148,11 +148,16 @@ def _body(response: httpx.Response) -> Any:
 
 
 class SlowRequests(NamedTuple):
-    """What a sidecar says of slow requests, of event loops blocked now, and of common causes."""
+    """What a sidecar says of slow requests, and of what is slow now.
+
+    ``blocked`` are event loops, ``causes`` what slow requests have in common, ``in_flight`` the
+    oldest request of each route and worker, of those that were examined.
+    """
 
     slow: list[dict[str, Any]]
     blocked: list[dict[str, Any]]
     causes: list[dict[str, Any]]
+    in_flight: list[dict[str, Any]]
 
 
 class SidecarClient(HTTPSource):
@@ -166,7 +171,7 @@ class SidecarClient(HTTPSource):
             raise DataSourceError(f"{response.status_code} from {self.url}/slow: {text}")
         try:
             answer = response.json()
-            more = (list(answer.get(name, ())) for name in ("blocked", "causes"))
+            more = (list(answer.get(name, ())) for name in SlowRequests._fields[1:])
             return SlowRequests(list(answer["slow"]), *more)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise DataSourceError(f"{self.url}/slow is not a sidecar's answer") from error

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-import markdown2  # type: ignore[import-untyped]
+import markdown2
 
 from sidelight import packaged
 

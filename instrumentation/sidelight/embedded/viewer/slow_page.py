@@ -52,7 +52,8 @@ class SlowRequestsPage:
         """Load all of them."""
         try:
             found = await self._sidecar.slow_requests()
-            content = table([*map(blocked_now, found.blocked), *found.slow])
+            now = [*map(blocked_now, found.blocked), *map(in_flight_now, found.in_flight)]
+            content = table([*now, *found.slow])
             causes = causes_table(found.causes)
         except DataSourceError as error:
             content = causes = {"kind": "error", "text": str(error)}
@@ -124,6 +125,18 @@ def blocked_now(loop: Mapping[str, Any]) -> Json:
         "method": NO_VALUE,
         "path": f"(worker {loop['worker']} is blocked)",
         **blocked,
+    }
+
+
+def in_flight_now(request: Mapping[str, Any]) -> Json:
+    """A row for the oldest request in flight of a route, which may never end."""
+    return {
+        "when": time.time(),
+        "seconds": request["seconds"],
+        "method": NO_VALUE,
+        "route": request["route"],
+        "path": f"{request['route'] or '(no route)'} (in flight in worker {request['worker']})",
+        "waited_at": request["waits_at"],
     }
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-import yaml  # type: ignore[import-untyped] # has no types
+import yaml
 
 from tests.embedded.promql.comparison import Comparison, Oracle, QueryTime
 from tests.embedded.promql.conformance.demo_samples import END, demo_block
