@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-import yaml  # type: ignore[import-untyped]
+import yaml
 
 from sidelight.contract import DURATION_BUCKETS
 from tests.dashboards.comparing import LONG, Values, answer, check_same
