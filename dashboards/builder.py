@@ -22,7 +22,8 @@ from grafana_foundation_sdk.models.dashboard import (
 
 from dashboards import colours, queries
 from dashboards.panels import PanelBuilder
-from dashboards.queries import DATASOURCE, DURATION, JOB, SELECTED
+from dashboards.queries import DATASOURCE, JOB, SELECTED
+from sidelight.histogram_queries import DURATION
 from sidelight.slo import names
 
 TITLES: Final = {

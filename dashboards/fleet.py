@@ -5,17 +5,9 @@ from typing import Final
 from dashboards import shared
 from dashboards.builder import FIRING, Row, Section, dashboard, link_to
 from dashboards.colours import BAD, BUDGET_LEFT, ERROR_RATIO, WARN
+from dashboards.histograms import durations, quantile
 from dashboards.panels import NO_DATA, NO_RULES, NO_TRAFFIC, count_stat, time_series
-from dashboards.queries import (
-    SERVICE_WIDE,
-    Query,
-    burn_rate,
-    error_ratio,
-    quantile,
-    raw,
-    recorded,
-    total,
-)
+from dashboards.queries import SERVICE_WIDE, Query, burn_rate, error_ratio, raw, recorded, total
 from dashboards.tables import Column, Key, coloured_column, table
 from sidelight.slo import names
 
@@ -24,7 +16,7 @@ SEEN: Final = f"and on (job) last_over_time({REQUESTS}[1d])"
 ALERTS: Final = f"count by (job) ({FIRING}) or 0 * sum by (job) ({REQUESTS})"
 BUDGET: Final = f"min by (job) ({recorded(names.BUDGET_LEFT, SERVICE_WIDE)})"
 BURNING: Final = f"max by (job) ({burn_rate('1h')})"
-P95: Final = quantile("0.95", total(recorded(names.SERVICE_LE), "job", "le"))
+P95: Final = quantile("0.95", durations("service", by=("job",)))
 UNMEASURED: Final = f"count({REQUESTS} unless on (job) {raw('sidelight_workers')})"
 
 SERVICES: Final = table(

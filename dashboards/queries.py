@@ -27,7 +27,6 @@ SELECTED: Final = f'{JOB},instance=~"$instance"'
 ROUTE: Final = 'http_route=~"$route"'
 ROUTE_AND_METHOD: Final = f'{ROUTE},http_request_method=~"$method"'
 SERVICE_WIDE: Final = 'http_route=""'
-DURATION: Final = "http_server_request_duration_seconds"
 ROUTE_LABELS: Final = ("job", "http_request_method", "http_route")
 INSTANCE_LABELS: Final = ("job", "instance")
 
@@ -60,7 +59,12 @@ def target(query: Query, ref_id: str) -> prometheus.Dataquery:
 
 def raw(metric: str, *matchers: str) -> str:
     """Scraped series of the selected jobs and instances."""
-    return f"{metric}{{{','.join((SELECTED, *matchers))}}}"
+    return f"{metric}{{{selected(matchers)}}}"
+
+
+def selected(matchers: Sequence[str]) -> str:
+    """Matchers of the selected jobs and instances, and more."""
+    return ",".join((SELECTED, *matchers))
 
 
 def recorded(metric: str, *matchers: str) -> str:
@@ -68,9 +72,9 @@ def recorded(metric: str, *matchers: str) -> str:
     return f"{metric}{{{','.join((JOB, *matchers))}}}"
 
 
-def rate(metric: str, *matchers: str) -> str:
+def rate(metric: str, *matchers: str, offset: str = "") -> str:
     """The increase of a counter per second."""
-    return f"rate({raw(metric, *matchers)}[{RATE}])"
+    return f"rate({raw(metric, *matchers)}[{RATE}]{offset})"
 
 
 def increase(metric: str, *by: str, window: str = RATE) -> str:
@@ -96,16 +100,6 @@ def ratio(part: str, whole: str) -> str:
     return f"{part} / ({whole} > 0)"
 
 
-def quantile(share: str, buckets: str) -> str:
-    """A quantile that has no value, rather than NaN, where there is no traffic."""
-    return f"histogram_quantile({share}, {buckets}) >= 0"
-
-
-def quantiles(buckets: str, *shares: str) -> list[Query]:
-    """One recorded query for each quantile, such as ``p95``."""
-    return [Query(quantile(f"0.{one[1:]}", buckets), one, recorded=True) for one in shares]
-
-
 def burn_rate(window: str, *matchers: str) -> str:
     """The bad requests of a window as a multiple of what each error budget allows."""
     return f"{recorded(names.ratio(window), *matchers)} / {recorded(names.BUDGET, *matchers)}"
@@ -116,24 +110,12 @@ def level(value: str, of: str) -> str:
     return f"0 * max({of}) + {value}"
 
 
-def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
-    """The mean observation of a histogram or summary."""
-    parts = (total(rate(f"{family}_{part}", *where), *by) for part in ("sum", "count"))
-    return ratio(*parts)
-
-
 def waited(*matchers: str) -> str:
     """Seconds per second for which requests waited for event loops, as recorded.
 
     It is subtracted from recorded time, so both have the same window.
     """
     return total(recorded(names.ROUTE_WAITED, *matchers))
-
-
-def exemplars(*matchers: str) -> Query:
-    """A query that returns traces only: its offset of ten years leaves no samples."""
-    buckets = f"rate({raw(f'{DURATION}_bucket', *matchers)}[{RATE}] offset 520w)"
-    return Query(quantile("0.99", total(buckets, "le")), "traces", exemplar=True)
 
 
 def failed(*by: str, matchers: tuple[str, ...] = ()) -> str:
@@ -173,7 +155,6 @@ def in_top(expression: str, most: int, *by: str) -> str:
     return f"and on ({', '.join(by)}) topk({most}, {expression})"
 
 
-LOOP_LAG: Final = total(rate("asyncio_event_loop_lag_seconds_bucket"), "le")
 POOL_USAGE: Final = ratio(
     total(raw("db_client_connection_count", 'db_client_connection_state="used"'), POOL),
     total(raw("db_client_connection_max"), POOL),

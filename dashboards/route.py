@@ -6,6 +6,7 @@ from typing import Final
 from dashboards import route_calls, shared
 from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, CLIENT_ERROR, PLAIN, QUANTILES, WARN, levels
+from dashboards.histograms import counted, durations, exemplars, histogram, mean, quantile
 from dashboards.panels import NO_DATA, NO_SIDELIGHT, SIDELIGHT_ONLY, PanelBuilder, stat, time_series
 from dashboards.queries import (
     ROUTE,
@@ -13,11 +14,8 @@ from dashboards.queries import (
     ROUTE_LABELS,
     Query,
     burn_rate,
-    exemplars,
     in_top,
     level,
-    mean,
-    quantile,
     rate,
     ratio,
     raw,
@@ -27,13 +25,14 @@ from dashboards.queries import (
 )
 from dashboards.tables import Column, Key, table
 from sidelight.contract import CODE
+from sidelight.histogram_queries import FIRST_BYTE
 from sidelight.slo import names
 
 ANY_ROUTE: Final = 'http_route!=""'
 NO_OBJECTIVE: Final = "No objective for this route"
 NO_WAITS: Final = "No long waits, or not reported. Needs Sidelight"
-BUCKETS: Final = total(recorded(names.ROUTE_LE, ROUTE_AND_METHOD), "le")
-"""Recorded buckets of good responses: for All, there are far too many raw ones."""
+ALL_DURATIONS: Final = durations("route", ROUTE_AND_METHOD)
+"""Recorded ones of good responses: for All, there are far too many raw ones."""
 IN_FLIGHT: Final = (
     f"sum({raw('fastapi_active_requests', ROUTE)}) or 0 * sum({raw('sidelight_workers')})"
 )
@@ -41,7 +40,7 @@ IN_FLIGHT: Final = (
 OVERVIEW: Final = [
     shared.request_rate(total(recorded(names.ROUTE, ROUTE_AND_METHOD))),
     shared.errors(ROUTE_AND_METHOD),
-    shared.p95(BUCKETS),
+    shared.p95(ALL_DURATIONS),
     stat(
         "In flight",
         "Requests that have not been answered yet.",
@@ -106,12 +105,14 @@ DURATIONS: Final = [
         "The time from arrival to the last byte of good responses, the threshold for slow "
         "requests, and that of the route's objective, if there is one. Points are traces. "
         f"{shared.ALL_INSTANCES}",
-        BUCKETS,
+        ALL_DURATIONS,
         Query(SLOW_FROM, "Limit: slow request", recorded=True),
         Query(OBJECTIVE, "Limit: objective", recorded=True),
         exemplars(ROUTE_AND_METHOD),
     ),
-    shared.latency_distribution(f"Latency distribution {OF}", BUCKETS, exemplars(ROUTE_AND_METHOD)),
+    shared.latency_distribution(
+        f"Latency distribution {OF}", ALL_DURATIONS, exemplars(ROUTE_AND_METHOD)
+    ),
 ]
 
 
@@ -132,9 +133,7 @@ COMPARISONS: Final = [
     _compared(
         "p95: now and before",
         "s",
-        lambda offset: quantile(
-            "0.95", f"sum by (le) ({recorded(names.ROUTE_LE, ROUTE_AND_METHOD)}{offset})"
-        ),
+        lambda offset: quantile("0.95", durations("route", ROUTE_AND_METHOD, more=offset)),
     ),
     time_series(
         "Burn rate of the route",
@@ -150,12 +149,13 @@ COMPARISONS: Final = [
     ),
 ]
 
-FIRST_BYTE: Final = "fastapi_time_to_first_byte_seconds"
-FIRST_BYTES: Final = total(rate(f"{FIRST_BYTE}_bucket", ROUTE_AND_METHOD), "le")
-STREAMED: Final = (
-    f"sum by (le) ({recorded(names.ROUTE_LE, ROUTE_AND_METHOD)} and on ({', '.join(ROUTE_LABELS)}) "
-    f"{rate(f'{FIRST_BYTE}_count', ROUTE_AND_METHOD)})"
+FIRST_BYTES: Final = histogram(FIRST_BYTE, ROUTE_AND_METHOD)
+STREAMING: Final = " or ".join(
+    rate(name, ROUTE_AND_METHOD) for name in (f"{FIRST_BYTE}_count", FIRST_BYTE)
 )
+"""Series of the routes that stream, however histograms are stored."""
+OF_STREAMS: Final = f" and on ({', '.join(ROUTE_LABELS)}) ({STREAMING})"
+STREAMED: Final = durations("route", ROUTE_AND_METHOD, more=OF_STREAMS)
 FAILURES: Final = (ROUTE_AND_METHOD, 'http_response_status_code=~"5.."')
 LATENCY_CAUSES: Final = [
     time_series(
@@ -333,13 +333,13 @@ WEBSOCKETS: Final = [
             "Closed connections by close code",
             "Connections closed per second. The codes 1000 and 1001 are normal.",
             "cps",
-            Query(total(rate(f"{CLOSED}_count", ROUTE), "close_code"), "{{close_code}}"),
+            Query(total(counted(CLOSED, ROUTE), "close_code"), "{{close_code}}"),
         ),
         (
             "Connection duration",
             "The median duration of the connections that were closed.",
             "s",
-            Query(quantile("0.5", total(rate(f"{CLOSED}_bucket", ROUTE), "le")), "median"),
+            Query(quantile("0.5", histogram(CLOSED, ROUTE)), "median"),
         ),
     )
 ]

@@ -5,8 +5,9 @@ from typing import Final
 from dashboards import runtime_event_loops, runtime_processes, runtime_resources
 from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, WARN, levels
+from dashboards.histograms import LOOP_LAG, quantile
 from dashboards.panels import NO_SIDELIGHT, PanelBuilder, count_stat, stat
-from dashboards.queries import LOOP_LAG, Query, quantile, raw
+from dashboards.queries import Query, raw
 
 
 def _waiting(title: str, description: str, metric: str, empty: str) -> PanelBuilder:

@@ -5,8 +5,9 @@ from typing import Final
 from dashboards import shared
 from dashboards.builder import link_to
 from dashboards.colours import BAD, WARN
+from dashboards.histograms import LOOP_LAG, distribution
 from dashboards.panels import SIDELIGHT_ONLY, heatmap, time_series
-from dashboards.queries import LOOP_LAG, Query, in_top, rate, raw, total
+from dashboards.queries import Query, in_top, rate, raw, total
 from dashboards.tables import SERVICE, Column, Key, table
 from sidelight.contract import CODE
 
@@ -20,7 +21,7 @@ LOOPS: Final = [
         "Event loop lag distribution",
         "How late the heartbeats of event loops are. Dark cells at the bottom are normal.",
         "cps",
-        Query(LOOP_LAG, "{{le}}"),
+        Query(distribution(LOOP_LAG), "{{le}}"),
         empty=SIDELIGHT_ONLY,
     ),
     table(

@@ -4,19 +4,9 @@ from typing import Final
 
 from dashboards import shared
 from dashboards.colours import BAD, WARN
+from dashboards.histograms import mean
 from dashboards.panels import NOTHING_WATCHED, PanelBuilder, time_series
-from dashboards.queries import (
-    POOL_USAGE,
-    Query,
-    in_top,
-    mean,
-    rate,
-    ratio,
-    raw,
-    recorded,
-    spaced,
-    total,
-)
+from dashboards.queries import POOL_USAGE, Query, in_top, rate, ratio, raw, recorded, spaced, total
 from dashboards.tables import Column, Key, coloured_column, table
 from dashboards.upstreams import upstreams
 from sidelight.contract import POOL

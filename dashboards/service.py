@@ -5,6 +5,7 @@ from typing import Any, Final
 from dashboards import shared
 from dashboards.builder import Row, Section, dashboard, link_to
 from dashboards.colours import BAD, ERROR_RATIO, GOOD, PLAIN, WARN
+from dashboards.histograms import durations, exemplars, quantile
 from dashboards.panels import (
     NO_DATA,
     NO_RULES,
@@ -21,10 +22,8 @@ from dashboards.queries import (
     SERVICE_WIDE,
     Query,
     error_ratio,
-    exemplars,
     in_top,
     or_text,
-    quantile,
     rate,
     ratio,
     raw,
@@ -36,7 +35,7 @@ from dashboards.tables import SERVICE, Column, Key, coloured_column, table
 from sidelight.contract import POOL
 from sidelight.slo import names
 
-BUCKETS: Final = total(recorded(names.SERVICE_LE), "le")
+ALL_DURATIONS: Final = durations("service")
 LATENCY: Final = (SERVICE_WIDE, 'slo="latency"')
 UP_OF_ALL: Final = (
     f'(0 * count_values("up", sum({raw("up")})) + on () group_left (all) '
@@ -57,7 +56,7 @@ MEASURED_BY: Final = or_text(
 OVERVIEW: Final = [
     shared.request_rate(total(recorded(names.SERVICE))),
     shared.errors(),
-    shared.p95(BUCKETS),
+    shared.p95(ALL_DURATIONS),
     shared.budget_left(
         "Budget left",
         "Of the objective with the least budget left. 100 % is untouched, below 0 is overspent.",
@@ -128,11 +127,11 @@ DURATIONS: Final = [
         "The time from arrival to the last byte of good responses, and the threshold of the "
         "latency objective, if there is one. Points are traces. The first query returns "
         "traces only: its offset of ten years leaves no samples.",
-        BUCKETS,
+        ALL_DURATIONS,
         Query(f"min({recorded(names.SECONDS, *LATENCY)})", "Limit: objective", recorded=True),
         exemplars(),
     ),
-    shared.latency_distribution("Latency distribution", BUCKETS),
+    shared.latency_distribution("Latency distribution", ALL_DURATIONS),
     time_series(
         "Waiting for the event loop",
         "The share of the time of all requests for which they waited for the event loop, before "
@@ -146,7 +145,7 @@ DURATIONS: Final = [
 SPENT: Final = total(recorded(names.ROUTE_TIME), *ROUTE_LABELS)
 SHARE: Final = f"topk(30, {SPENT}) / on () group_left () (sum({recorded(names.ROUTE_TIME)}) > 0)"
 TOP: Final = in_top(SPENT, 30, *ROUTE_LABELS)
-P95: Final = quantile("0.95", total(recorded(names.ROUTE_LE), *ROUTE_LABELS, "le"))
+P95: Final = quantile("0.95", durations("route", by=ROUTE_LABELS))
 TO_ROUTE: Final = link_to(
     "route", *shared.OF_ROUTE, "var-method=${__data.fields.Method}", "${instance:queryparam}"
 )

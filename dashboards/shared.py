@@ -8,6 +8,7 @@ from typing import Final
 
 from dashboards import colours
 from dashboards.builder import FIRING, Row, Section, link_to
+from dashboards.histograms import LOOP_LAG, Histogram, distribution, quantile, quantiles
 from dashboards.panels import (
     NO_SIDELIGHT,
     NO_TRAFFIC,
@@ -19,18 +20,7 @@ from dashboards.panels import (
     stat,
     time_series,
 )
-from dashboards.queries import (
-    JOB,
-    LOOP_LAG,
-    Query,
-    error_ratio,
-    in_range,
-    quantile,
-    quantiles,
-    raw,
-    recorded,
-    total,
-)
+from dashboards.queries import JOB, Query, error_ratio, in_range, raw, recorded, total
 from dashboards.tables import Column, Key, table
 from sidelight.project import PROJECT_URL
 from sidelight.slo import names
@@ -64,13 +54,13 @@ def errors(*matchers: str) -> PanelBuilder:
     )
 
 
-def p95(buckets: str) -> PanelBuilder:
+def p95(of: Histogram) -> PanelBuilder:
     """The 95th percentile of the latency."""
     return stat(
         "p95",
         f"95 % of good responses took at most this long. {ALL_INSTANCES}",
         "s",
-        Query(quantile("0.95", buckets), "p95", recorded=True),
+        Query(quantile("0.95", of), "p95", recorded=True),
     )
 
 
@@ -94,20 +84,20 @@ def requests_by_status(title: str, series: str, *matchers: str) -> PanelBuilder:
     )
 
 
-def latency(title: str, description: str, buckets: str, *more: Query) -> PanelBuilder:
+def latency(title: str, description: str, of: Histogram, *more: Query) -> PanelBuilder:
     """Quantiles of the latency with limits and traces."""
-    queries = (*quantiles(buckets, *colours.QUANTILES), *more)
+    queries = (*quantiles(of, *colours.QUANTILES), *more)
     return time_series(title, description, "s", *queries, colours=colours.QUANTILES)
 
 
-def latency_distribution(title: str, buckets: str, *more: Query) -> PanelBuilder:
+def latency_distribution(title: str, of: Histogram, *more: Query) -> PanelBuilder:
     """The buckets of the latency over time."""
     points = " Points are traces." if more else ""
     return heatmap(
         title,
         "Good responses per second in each bucket. Two bands mean two kinds of request." + points,
         "reqps",
-        Query(buckets, "{{le}}", recorded=True),
+        Query(distribution(of), "{{le}}", recorded=True),
         *more,
     )
 

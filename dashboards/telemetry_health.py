@@ -4,22 +4,14 @@ from typing import Final
 
 from dashboards.builder import Row, Section, dashboard
 from dashboards.colours import BAD, GOOD, PLAIN, WARN
+from dashboards.histograms import counted, stored
 from dashboards.panels import NO_DATA, SIDELIGHT_ONLY, count_stat, stat, text, time_series
-from dashboards.queries import (
-    DURATION,
-    INSTANCE_LABELS,
-    Query,
-    increase,
-    rate,
-    raw,
-    recorded,
-    total,
-)
+from dashboards.queries import INSTANCE_LABELS, Query, increase, raw, recorded, total
 from dashboards.shared import targets_down
 from dashboards.tables import SERVICE, Column, Key, coloured_column, table
+from sidelight.histogram_queries import DURATION
 from sidelight.slo import names
 
-COUNT: Final = f"{DURATION}_count"
 RECORDED: Final = recorded(names.SERVICE)
 SILENT: Final = (
     f"({raw('up')} == 1) unless on (job, instance) {raw(names.INSTANCE_STATUS)} "
@@ -42,7 +34,7 @@ OVERVIEW: Final = [
         "Requests",
         "Requests per second, from raw series. 0 is no traffic; no value is no measurement.",
         "reqps",
-        Query(total(rate(COUNT)), "requests"),
+        Query(total(counted(DURATION)), "requests"),
         empty="Not measured",
     ),
     count_stat(
@@ -140,10 +132,13 @@ REPORTS: Final = [
     ),
     table(
         "Series by route",
-        "The number of count series of the request duration; the 20 routes with the most.",
+        "The number of label sets of the request duration; the 20 routes with the most.",
         [SERVICE, Key("http_route", "Route", blank="no route")],
         Column(
-            f"topk(20, count by (job, http_route) ({raw(COUNT)}))", "Series", "short", decimals=0
+            f"topk(20, count by (job, http_route) ({stored(DURATION)}))",
+            "Series",
+            "short",
+            decimals=0,
         ),
         sort="Series",
         empty="Not measured",

@@ -3,8 +3,9 @@
 from typing import Final
 
 from dashboards.colours import BAD
+from dashboards.histograms import counted, mean
 from dashboards.panels import NOTHING_WATCHED, PanelBuilder
-from dashboards.queries import in_top, mean, rate, ratio, total
+from dashboards.queries import in_top, ratio, total
 from dashboards.tables import Column, Key, coloured_column, table
 from sidelight.contract import PORT, SERVER
 from sidelight.slo.calls import FAILED
@@ -15,8 +16,8 @@ UPSTREAM: Final = (SERVER, PORT)
 
 def upstreams(title: str, description: str, *matchers: str) -> PanelBuilder:
     """The 20 servers with the most requests."""
-    calls = total(rate(f"{CLIENT}_count", *matchers), *UPSTREAM)
-    failed = total(rate(f"{CLIENT}_count", *matchers, FAILED), *UPSTREAM)
+    calls = total(counted(CLIENT, *matchers), *UPSTREAM)
+    failed = total(counted(CLIENT, *matchers, FAILED), *UPSTREAM)
     top = in_top(calls, 20, *UPSTREAM)
     return table(
         title,

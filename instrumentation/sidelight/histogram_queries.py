@@ -19,11 +19,16 @@ from sidelight.text_format import escaped, literal
 DURATION: Final = "http_server_request_duration_seconds"
 FIRST_BYTE: Final = "fastapi_time_to_first_byte_seconds"
 WINDOW: Final = "[<5m>]"
+NATIVE_FUNCTION: Final = "histogram_count(vector(0))"
+"""A query that only an engine with the functions of native histograms evaluates."""
 
 Function = Literal["rate", "increase"]
 Part = Literal["count", "sum"]
 
 _NATIVE: Final = re.compile("<native>(.*?)</native>")
+_ARGUMENT: Final = r'(?:"(?:[^"\\]|\\.)*"|[^"()])*'
+"""A selector with a range: strings, and other text without parentheses."""
+_NATIVE_PART: Final = re.compile(rf" or histogram_(?:count|sum)\(\w+\({_ARGUMENT}\)\)")
 
 
 def count(family: str, matchers: str, function: Function = "rate", over: str = WINDOW) -> str:
@@ -75,6 +80,11 @@ def le(seconds: str) -> str:
 def for_engine(query: str, *, native: bool) -> str:
     """The query for an engine that has the functions of native histograms, or has not."""
     return _NATIVE.sub(r"\1" if native else "", query)
+
+
+def without_native(query: str) -> str:
+    """A finished query of `count` and `total`, for an engine without native functions."""
+    return _NATIVE_PART.sub("", query)
 
 
 def _part(part: Part, family: str, matchers: str, function: Function, over: str) -> str:

@@ -1,10 +1,12 @@
 """Files in the package that are not code: dashboards, runbooks and the example shop."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sidelight.errors import SettingsError, SidelightError, cause
+from sidelight.histogram_queries import without_native
 
 Data = Literal["dashboards", "runbooks", "shop"]
 
@@ -32,8 +34,11 @@ def dashboards() -> list[Path]:
     return sorted(folder("dashboards").glob("sidelight-*.json"))
 
 
-def export_dashboards(target: str) -> Iterator[str]:
-    """Copy the dashboards to a folder, which is created if needed. Yields each path."""
+def export_dashboards(target: str, *, native: bool = True) -> Iterator[str]:
+    """Copy the dashboards to a folder, which is created if needed. Yields each path.
+
+    Without ``native``, they have no functions of native histograms.
+    """
     into = Path(target)
     try:
         into.mkdir(parents=True, exist_ok=True)
@@ -41,5 +46,16 @@ def export_dashboards(target: str) -> Iterator[str]:
         raise SettingsError("DIR", target, cause(error), EXPORT_EXAMPLE) from error
     for path in dashboards():
         copy = into / path.name
-        copy.write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        copy.write_text(text if native else _without_native(text), encoding="utf-8")
         yield str(copy)
+
+
+def _without_native(text: str) -> str:
+    """A dashboard with queries for an engine that has no functions of native histograms."""
+    made = json.loads(text, object_hook=_with_classic_query)
+    return json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+
+
+def _with_classic_query(part: dict[str, Any]) -> dict[str, Any]:
+    return part | {"expr": without_native(part["expr"])} if "expr" in part else part

@@ -6,9 +6,12 @@ import math
 import time
 import urllib.parse
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from sidelight.packaged import export_dashboards
 from tests.dashboards.reading import (
+    JSON,
     PanelQuery,
     dashboards,
     panels,
@@ -61,10 +64,17 @@ def send(port: int, query: PanelQuery, **chosen: str) -> Answer:
     return Answer(answer.get("error", ""), answer.get("data", {}).get("result", []))
 
 
-def all_queries() -> Iterator[PanelQuery]:
+def all_queries(folder: Path = JSON) -> Iterator[PanelQuery]:
     """Every query of every dashboard."""
-    for board in dashboards():
+    for board in dashboards(folder):
         yield from queries(board)
+
+
+def classic_queries(where: Path) -> list[PanelQuery]:
+    """Every query of the dashboards for an engine without functions of native histograms."""
+    folder = where / "classic-dashboards"
+    list(export_dashboards(str(folder), native=False))
+    return list(all_queries(folder))
 
 
 def name(query: PanelQuery) -> str:

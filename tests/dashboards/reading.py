@@ -34,9 +34,9 @@ class PanelQuery(NamedTuple):
         return f"{self.uid}: {self.panel} {self.target['refId']}"
 
 
-def dashboards() -> list[Made]:
+def dashboards(folder: Path = JSON) -> list[Made]:
     """All of them, by file name."""
-    return [json.loads(path.read_text()) for path in sorted(JSON.glob("*.json"))]
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
 
 
 def panels(board: Made) -> Iterator[Made]:

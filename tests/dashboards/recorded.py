@@ -23,6 +23,8 @@ RECORDED: Final[dict[str, tuple[str, ...]]] = {
     names.SERVICE: (),
     names.ROUTE_LE: (*_OF_ROUTE, "le"),
     names.SERVICE_LE: ("le",),
+    names.ROUTE_DURATIONS: _OF_ROUTE,
+    names.SERVICE_DURATIONS: (),
     names.STATUS_TIME: (*_OF_ROUTE, STATUS, ERROR),
     names.ROUTE_TIME: _OF_ROUTE,
     names.ROUTE_WAITED: _OF_ROUTE,

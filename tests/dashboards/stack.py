@@ -49,17 +49,22 @@ def rule_files(where: Path, scale: Fraction = Fraction(1), *, native: bool = Tru
 
     vmalert has no functions of native histograms.
     """
-    made = []
-    for name, service in (
-        ("shop", config.read(tomllib.loads(OBJECTIVES))),
-        ("others", objectives.default("shop")),
-    ):
-        path = where / f"{name}.yml"
-        text = rules.text(RuleContext(service, scale, native))
-        text = re.sub(r"interval: \d+m", "interval: 1s", text)
-        path.write_text(re.sub(r"\bfor: \w+", "for: 1s", text))
-        made.append(path)
-    return made
+    shop = rules_file(where, "shop", scale, native=native)
+    others = RuleContext(objectives.default("shop"), scale, native)
+    return [shop, _often(where / "others.yml", others)]
+
+
+def rules_file(where: Path, job: str, scale: Fraction, *, native: bool = True) -> Path:
+    """The rules of the shop's objectives for one job."""
+    service = config.read({**tomllib.loads(OBJECTIVES), "service": job})
+    return _often(where / f"{job}.yml", RuleContext(service, scale, native))
+
+
+def _often(path: Path, context: RuleContext) -> Path:
+    """A file of rules, which are evaluated each second."""
+    text = re.sub(r"interval: \d+m", "interval: 1s", rules.text(context))
+    path.write_text(re.sub(r"\bfor: \w+", "for: 1s", text))
+    return path
 
 
 def _config(jobs: Jobs, files: Sequence[Path]) -> str:

@@ -33,17 +33,23 @@ COUNTERS = ("_total", "_bucket", "_count", "_sum")
 
 def page_of_the_shop(where: Path) -> Samples:
     """The page of a shop that was used."""
+    with used_shop(where) as sidecar:
+        return samples(sidecar.get("/metrics")[1])
+
+
+@contextmanager
+def used_shop(where: Path, **env: str) -> Iterator[Sidecar]:
+    """The sidecar, with these settings, of a shop that is used."""
     store = where / "store"
-    env = {"SIDELIGHT_DIR": str(store), "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1"}
+    of_shop = {"SIDELIGHT_DIR": str(store), "SIDELIGHT_PHASE_SAMPLE_INTERVAL": "1"}
     with (
-        served("app:app", where, env, *of_uvicorn(2), folder=SHOP) as shop,
-        Sidecar(store, where) as sidecar,
+        served("app:app", where, of_shop, *of_uvicorn(2), folder=SHOP) as shop,
+        Sidecar(store, where, **env) as sidecar,
     ):
         eventually(lambda: 'sidelight_workers{state="serving"} 2' in sidecar.get("/metrics")[1])
         with shoppers(shop):
             time.sleep(15)
-            found = samples(sidecar.get("/metrics")[1])
-    return found
+            yield sidecar
 
 
 def with_scrape(page: Samples) -> Samples:
@@ -74,18 +80,10 @@ def hour(page: Samples, now: int, job: str = "shop") -> Iterator[SampleBlock]:
 
 @contextmanager
 def growing(page: Samples) -> Iterator[int]:
-    """A port whose page has after each minute once more what the counters had.
-
-    Of types it names histograms only: Prometheus converts those that it knows to be some.
-    """
+    """A port whose page has after each minute once more what the counters had."""
     began = time.monotonic()
-    types = {
-        (name, pairs): f"# TYPE {name.removesuffix('_bucket')} histogram\n"
-        for name, pairs in dict(reversed(page)).items()
-        if name.endswith("_bucket")
-    }
     lines = [
-        (types.get((name, pairs), "") + _series(name, pairs), value, name.endswith(COUNTERS))
+        (_series(name, pairs), value, name.endswith(COUNTERS))
         for (name, pairs), value in page.items()
     ]
 

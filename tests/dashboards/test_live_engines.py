@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from http.client import HTTPConnection
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from sidelight.embedded.promql.storage import SampleBlock
 from tests.dashboards.comparing import LONG, Values, answer, check_same
-from tests.dashboards.querying import all_queries
+from tests.dashboards.querying import classic_queries
 from tests.dashboards.reading import PanelQuery, sent
 from tests.dashboards.stack import rule_files
 from tests.dashboards.steady import STEP, hour, page_of_the_shop, with_scrape
@@ -85,13 +86,13 @@ def answers(engines: Engines, each: PanelQuery, at: float) -> list[Values]:
     return [answer(port, expr, at, instant=instant) for port in engines]
 
 
-def test_every_query_of_the_dashboards(engines: Engines) -> None:
-    """Each succeeds, and has the labels and, to a millionth, the values that it has in Prometheus.
+def test_every_query_of_the_dashboards(engines: Engines, tmp_path: Path) -> None:
+    """Each of those for classic histograms succeeds, with the labels and values of Prometheus.
 
-    Not the values of long windows, which are those of `test_long_windows`.
+    To a millionth, and not the values of long windows, which are those of `test_long_windows`.
     """
     at, answered = time.time() - 2, 0
-    for each in all_queries():
+    for each in classic_queries(tmp_path):
         expected, found = answers(engines, each, at)
         answered += bool(expected)
         if not LONG.search(each.expr):
@@ -112,7 +113,7 @@ def test_what_the_rules_record(engines: Engines) -> None:
     )
 
 
-def test_long_windows(engines: Engines) -> None:
+def test_long_windows(engines: Engines, tmp_path: Path) -> None:
     """Where an hour was recorded, the rules of long windows have the same values."""
     ratio = RATES["slo:bad_requests:rate5m"] / RATES["slo:requests:rate5m"]
     for window in ("30m", "1h", "6h", "30d"):
@@ -122,7 +123,9 @@ def test_long_windows(engines: Engines) -> None:
             values = [float(row["value"][1]) for row in rows]
             assert values == pytest.approx([ratio], rel=0.01), (name, port)
     of_rules = [f'slo:requests:increase{w}{{job="{RECORDED_JOB}"}}' for w in ("30m", "1h")]
-    of_range = [each.expr for each in all_queries() if "sum_over_time(slo:" in each.expr]
+    of_range = [
+        each.expr for each in classic_queries(tmp_path) if "sum_over_time(slo:" in each.expr
+    ]
     assert of_range
     for text in (*of_rules, *(sent(expr, job=RECORDED_JOB) for expr in of_range)):
         expected, found = (answer(port, text, time.time()) for port in engines)

@@ -8,7 +8,8 @@ from typing import Any
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped] # no stubs here
 
 import sidelight.why
-from sidelight.why.diagnosis import ALL_QUESTIONS, NATIVE_FUNCTION, diagnose
+from sidelight.histogram_queries import NATIVE_FUNCTION
+from sidelight.why.diagnosis import ALL_QUESTIONS, diagnose
 from sidelight.why.report import Report
 from sidelight.why.scope import Scope
 from sidelight.why.source import (

@@ -20,6 +20,7 @@ BROKEN = f'{ERROR}="{INCOMPLETE_RESPONSE}"'
 def requests(context: RuleContext) -> Iterator[Rule]:
     """Rates of every service: by route, status and bucket, and by instance."""
     yield from _counts(context)
+    yield from _durations(context)
     yield from _times(context)
     yield from _instances(context)
     yield from versions.recording(context)
@@ -47,14 +48,19 @@ def _counts(context: RuleContext) -> Iterator[Rule]:
     yield _rule(names.SERVICE, f"sum by ({by}) ({names.ROUTE}{own})")
 
 
+def _durations(context: RuleContext) -> Iterator[Rule]:
+    """Good responses for quantiles: classic buckets, and native histograms, where they are."""
+    kinds = [("_bucket", ", le", names.ROUTE_LE, names.SERVICE_LE)]
+    if context.native:
+        kinds += [("", "", names.ROUTE_DURATIONS, names.SERVICE_DURATIONS)]
+    for suffix, le, route, service in kinds:
+        rates = f"rate({DURATION}{suffix}{{{GOOD}<,sel>}}[<{BASE}>])"
+        yield _rule(route, context.render(f"sum by (<by>, {METHOD}, {ROUTE}{le}) ({rates})"))
+        yield _rule(service, f"sum by ({context.by}{le}) ({route}{context.matchers()})")
+
+
 def _times(context: RuleContext) -> Iterator[Rule]:
     each = f"sum by (<by>, {METHOD}, {ROUTE})"
-    buckets = f"rate({DURATION}_bucket{{{GOOD}<,sel>}}[<{BASE}>])"
-    by_le = context.render(f"sum by (<by>, {METHOD}, {ROUTE}, le) ({buckets})")
-    yield _rule(names.ROUTE_LE, by_le)
-    yield _rule(
-        names.SERVICE_LE, f"sum by ({context.by}, le) ({names.ROUTE_LE}{context.matchers()})"
-    )
     sums = histogram_queries.total(DURATION, "<sel>")
     time = f"sum by (<by>, {METHOD}, {ROUTE}, {STATUS}, {ERROR}) ({sums})"
     yield _rule(names.STATUS_TIME, context.render(time))

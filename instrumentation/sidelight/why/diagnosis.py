@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
+from sidelight.histogram_queries import NATIVE_FUNCTION
 from sidelight.why import (
     condition_causes,
     conditions,
@@ -36,8 +37,6 @@ BY_KIND: Final = {
 NOT_TIME: Final = frozenset({"errors", "version", "instance"})
 """Kinds whose share is not one of time."""
 NOTHING: Final = "the source has no metric of Sidelight"
-NATIVE_FUNCTION: Final = "histogram_count(vector(0))"
-"""A query that only an engine with the functions of native histograms evaluates."""
 ALL_QUESTIONS: Final = {
     **QUESTIONS,
     **conditions.QUESTIONS,

@@ -20,11 +20,14 @@ from sidelight.embedded.viewer.query_result import (
 )
 from sidelight.embedded.viewer.settings import Login, ViewerSettings
 from sidelight.embedded.viewer.time_range import TimeRange
+from sidelight.histogram_queries import NATIVE_FUNCTION, without_native
 
 MAX_CONCURRENT_QUERIES: Final = 8
 """A sidecar is one process, which other clients use too."""
 TIMEOUT: Final = 15.0
 """Seconds for one answer."""
+REFUSED: Final = {httpx.codes.BAD_REQUEST, httpx.codes.UNPROCESSABLE_ENTITY}
+"""The status of a query that Prometheus, or VictoriaMetrics, cannot evaluate."""
 MAX_QUOTED: Final = 200
 """Characters of an answer that is not JSON, quoted in the error."""
 
@@ -68,15 +71,16 @@ class PrometheusClient(HTTPSource):
     def __init__(self, url: str, token: str | None = None, login: Login | None = None) -> None:
         super().__init__(url, token, login)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_QUERIES)
+        self._native: bool | None = None
 
     async def query(self, expr: str, time: float) -> QueryResult:
         """Evaluate a query at one time."""
-        form = {"query": expr, "time": f"{time:.3f}"}
+        form = {"query": await self._known(expr), "time": f"{time:.3f}"}
         return query_result.query_result(await self._post("query", form))
 
     async def query_range(self, expr: str, period: TimeRange, step: float) -> QueryResult:
         """Evaluate a query over a time range."""
-        form = {"query": expr, **_ends(period), "step": f"{step:g}"}
+        form = {"query": await self._known(expr), **_ends(period), "step": f"{step:g}"}
         return query_result.query_result(await self._post("query_range", form))
 
     async def label_values(self, label: str, selector: str, period: TimeRange) -> tuple[str, ...]:
@@ -99,6 +103,23 @@ class PrometheusClient(HTTPSource):
         body = await self._get("alerts", {})
         return tuple(map(query_result.active_alert, body["data"]["alerts"]))
 
+    async def _known(self, expr: str) -> str:
+        """The query, without native histograms where the server has no functions of them."""
+        classic = without_native(expr)
+        if classic == expr or await self._has_native_functions():
+            return expr
+        return classic
+
+    async def _has_native_functions(self) -> bool:
+        if self._native is None:
+            try:
+                await self._post("query", {"query": NATIVE_FUNCTION})
+            except query_result.QueryRefusedError:
+                self._native = False
+            else:
+                self._native = True
+        return self._native
+
     async def _get(self, path: str, parameters: Mapping[str, str]) -> Any:
         async with self._slots:
             return _body(await self.request("GET", f"/api/v1/{path}", params=parameters))
@@ -118,6 +139,8 @@ def _body(response: httpx.Response) -> Any:
         if body["status"] == "success":
             return body
         problem = f"{body['errorType']}: {body['error']}"
+        if response.status_code in REFUSED:
+            raise query_result.QueryRefusedError(problem)
     except (ValueError, KeyError, TypeError):
         text = response.text.strip()[:MAX_QUOTED] or response.reason_phrase
         problem = f"{response.status_code} from {response.url}: {text}"

@@ -1,6 +1,8 @@
 """Heatmap panels: the buckets of a histogram over time, as ECharts' options."""
 
 import math
+from bisect import bisect_left, bisect_right
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -33,7 +35,7 @@ def option(
     exemplars: Sequence[TraceExemplar] = (),
 ) -> Json | None:
     """The options; None if every bucket is empty."""
-    edges, cells = buckets(result)
+    edges, cells = native_buckets(result) or buckets(result)
     minimum = panel.options.get("filterValues", {}).get("le", -math.inf)
     cells = {key: value for key, value in cells.items() if value > minimum}
     if not cells:
@@ -91,6 +93,23 @@ def buckets(result: QueryResult) -> tuple[list[float], Cells]:
                 cells[t, row] = max(value - below, 0.0)
                 below = max(below, value)
     return edges, cells
+
+
+def native_buckets(result: QueryResult) -> tuple[list[float], Cells] | None:
+    """The same of native histograms, if there are some; what is between two buckets is a row."""
+    found = [
+        (t, bucket)
+        for series in result.series
+        for t, histogram in series.histograms.items()
+        for bucket in histogram
+    ]
+    edges = sorted({max(edge, 0.0) for _, (low, high, _) in found for edge in (low, high)} - {0.0})
+    cells: Cells = defaultdict(float)
+    for t, (low, high, count) in found:
+        rows = range(bisect_right(edges, low), bisect_left(edges, high) + 1)
+        for row in rows:
+            cells[t, row] += count / len(rows)
+    return (edges, cells) if found else None
 
 
 def _edge_text(edge: float, name: str) -> str:

@@ -8,19 +8,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 Labels = Mapping[str, str]
+Bucket = tuple[float, float, float]
+"""A bucket of a native histogram: its lower and its upper boundary, and its count."""
 
 
 class DataSourceError(Exception):
     """A server did not answer or refused a request; the message is shown to the reader."""
 
 
+class QueryRefusedError(DataSourceError):
+    """A server cannot evaluate a query."""
+
+
 @dataclass(frozen=True, slots=True)
 class ResultSeries:
-    """One series of a result: times in seconds since 1970, and a value for each."""
+    """One series of a result: times in seconds since 1970, and a value for each.
+
+    Native histograms are no values: of each time they have buckets, without empty ones.
+    """
 
     labels: Labels
     times: Sequence[float]
     values: Sequence[float]
+    histograms: Mapping[float, Sequence[Bucket]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +90,21 @@ def query_result(body: Any) -> QueryResult:
 
 
 def _series(one: Any) -> ResultSeries:
-    points = one.get("values") or ([one["value"]] if "value" in one else [])
-    return ResultSeries(one["metric"], [float(t) for t, _ in points], [float(v) for _, v in points])
+    points, histograms = (
+        one.get(f"{kind}s") or ([one[kind]] if kind in one else [])
+        for kind in ("value", "histogram")
+    )
+    return ResultSeries(
+        one["metric"],
+        [float(t) for t, _ in points],
+        [float(v) for _, v in points],
+        {float(t): _buckets(histogram) for t, histogram in histograms},
+    )
+
+
+def _buckets(histogram: Any) -> list[Bucket]:
+    found = histogram.get("buckets", ())
+    return [(float(low), float(high), float(count)) for _, low, high, count in found]
 
 
 def exemplars(body: Any) -> tuple[TraceExemplar, ...]:
