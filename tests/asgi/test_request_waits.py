@@ -16,7 +16,6 @@ from sidelight import SidelightMiddleware
 from sidelight.asgi import request_waits
 from sidelight.asgi.seen_waits import SeenWaits
 from sidelight.asgi.wait_place import OTHER_WAIT, wait_place
-from sidelight.store.inflight import RequestId
 from tests.asgi.clock import Clock
 from tests.asgi.driver import Answer, Page, ask
 from tests.asgi.looks import SECONDS, Looks
@@ -178,7 +177,7 @@ def test_a_slow_request_says_where_it_waited(
 def test_a_request_waited_for_no_longer_than_it_is_old() -> None:
     """The look before the first one at a request may be older than the request."""
     seen = SeenWaits()
-    this = RequestId(1_000, 8)
+    this = (1_000, 8)
     for age in (40, 140):
         seen.keep({this}, 100)
         seen.add(this, OTHER_WAIT, age)

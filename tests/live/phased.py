@@ -18,7 +18,6 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from sidelight import SidelightMiddleware
-from sidelight.store.inflight import RequestId
 from tests.asgi.driver import ask
 
 PLANTED: Mapping[str, str] = {
@@ -49,7 +48,7 @@ STEP = 0.02
 def seen(scope: Scope) -> bool:
     """Whether looks have seen a request in its phase for long enough."""
     key, slot, start = scope["sidelight"]
-    spent = key.recorder.heartbeat.phases.spent(RequestId(start, slot), start)
+    spent = key.recorder.heartbeat.phases.spent((start, slot), start)
     late = time.monotonic_ns() - start > MOST * 1e9
     return late or bool(spent.get(PLANTED[scope["path"]], 0) >= LEAST * 1e9)
 

@@ -1,10 +1,9 @@
 """What looks at a request tell of its phases, and what they leave open."""
 
 from sidelight.runtime.seen_phases import MOST_REQUESTS, SeenPhases
-from sidelight.store.inflight import RequestId
 
 START = 1_000
-THIS = RequestId(START, 8)
+THIS = (START, 8)
 
 
 def looks(*found: tuple[str, int, int]) -> SeenPhases:
@@ -66,14 +65,14 @@ def test_the_wait_for_the_event_loop_is_in_no_other_phase() -> None:
 
 def test_a_request_that_was_not_seen_has_no_phases() -> None:
     """It began at another time, or at the same."""
-    assert looks(("endpoint", START + 500, 100)).spent(RequestId(START + 1, 8), START + 1) == {}
-    assert looks(("endpoint", START + 500, 100)).spent(RequestId(START, 20), START) == {}
+    assert looks(("endpoint", START + 500, 100)).spent((START + 1, 8), START + 1) == {}
+    assert looks(("endpoint", START + 500, 100)).spent((START, 20), START) == {}
 
 
 def test_the_requests_that_were_not_seen_for_longest_are_forgotten() -> None:
     """With one more than there is room for; one that is seen again is kept."""
     phases = SeenPhases()
-    requests = [RequestId(start, 8) for start in range(MOST_REQUESTS + 1)]
+    requests = [(start, 8) for start in range(MOST_REQUESTS + 1)]
     for one in requests[:-1]:
         phases.add(one, "body", 10_000, 10)
     phases.add(requests[0], "body", 10_010, 10)

@@ -21,7 +21,6 @@ from sidelight.runtime.loop_block import BlockSource, Cause, OngoingBlock
 from sidelight.runtime.loop_sampler import Work
 from sidelight.runtime.origin import ORIGIN
 from sidelight.store import reader
-from sidelight.store.inflight import RequestId
 from sidelight.store.reader import route_of
 from sidelight.store.writer import WorkerFile
 
@@ -78,7 +77,7 @@ class LoopBlockAttribution:
             with suppress(AttributeError, KeyError, TypeError, ValueError):  # it is not measured
                 key, slot, start = scope[MARK]
                 phases = key.recorder.heartbeat.phases
-                phases.add(RequestId(start, slot), phase_of_stack(frame), now, passed)
+                phases.add((start, slot), phase_of_stack(frame), now, passed)
 
     def _route(self, scope: Scope) -> str:
         """The route by the application that measures the request, which may be another."""

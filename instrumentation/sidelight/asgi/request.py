@@ -225,7 +225,7 @@ class UncommonRequest(Measurement):
         recorder, extra = self.key.recorder, self.extra
         span = tracing.current()
         met = recorder.heartbeat.conditions(start, start + judged)
-        this = RequestId(start, self._slot())
+        this = start, self._slot()
         wait = recorder.heartbeat.waits and recorder.heartbeat.waits.longest(this)
         return SlowRequest(
             when=time(),
@@ -259,7 +259,7 @@ class UncommonRequest(Measurement):
         if extra is not None and extra.phases is not None:
             return extra.phases.seconds()
         queued = extra.queued if extra is not None else 0
-        seen = self.key.recorder.heartbeat.phases.spent(this, this.start + queued)
+        seen = self.key.recorder.heartbeat.phases.spent(this, this[0] + queued)
         spent = {QUEUE_PHASE: queued, **seen}
         return {each: ms / 1000 for each, ns in spent.items() if (ms := ns // MILLISECOND)} or None
 

@@ -30,6 +30,11 @@ class RequestTask(NamedTuple):
     id: RequestId
     awaitable: Any
 
+    @property
+    def start(self) -> int:
+        """When it began (CLOCK_MONOTONIC, ns)."""
+        return self.id[0]
+
 
 def tasks_of(loop: asyncio.AbstractEventLoop, random: Callable[[], float]) -> Iterator[Any]:
     """The tasks of a loop in random order, so that the first of them are a fair sample of all."""
@@ -82,5 +87,5 @@ def _measured(link: Any) -> RequestTask | None:
         if type(each) is dict and MARK in each:
             mark = mark_of(each)
             if mark is not None and type(mark[0]) is RequestKey and mark[1]:
-                return RequestTask(mark[0], each, RequestId(mark[2], mark[1]), link)
+                return RequestTask(mark[0], each, (mark[2], mark[1]), link)
     return None

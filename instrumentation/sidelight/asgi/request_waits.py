@@ -81,7 +81,7 @@ class RequestWaits:
             return
         began = thread_time_ns()
         requests = [
-            one for one in self._writer.file.requests_in_flight() if one.start <= now - self._least
+            one for one in self._writer.file.requests_in_flight() if one[0] <= now - self._least
         ]
         # A loop that was blocked meanwhile is no wait of these requests.
         passed, self.looked = min(now - self.looked, self._gap), now
@@ -133,14 +133,14 @@ class RequestWaits:
         for task in tasks:
             try:
                 request = request_of(task)
-                if request is not None and request.id.start <= now - self._least:
+                if request is not None and request.start <= now - self._least:
                     route, old = self._route(request, now)
                     if old:
                         tree = AwaitTree(request.awaitable)
                         place = wait_place(tree, request.scope.get("endpoint"))
-                        self._seen.add(request.id, place, now - request.id.start)
+                        self._seen.add(request.id, place, now - request.start)
                         self._phases.add(request.id, phase_of(tree), now, passed)
-                        yield Look(task, route, request.id.start, place)
+                        yield Look(task, route, request.start, place)
             except Exception:  # noqa: BLE001 as `guarded`; the other tasks are examined
                 self._faults.note("waits")
 
@@ -148,9 +148,9 @@ class RequestWaits:
         """The route of a request, and whether it is old enough for its route."""
         key, scope = request.key, request.scope
         if scope.get("endpoint") is None:  # not routed yet
-            return key.recorder.labels.seen(scope), now - request.id.start >= self._after
+            return key.recorder.labels.seen(scope), now - request.start >= self._after
         series = key.find_route(scope, 0)
-        return series.route, now - request.id.start >= min(self._after, series.slow_ns // 2)
+        return series.route, now - request.start >= min(self._after, series.slow_ns // 2)
 
     def _count(self, looks: Iterable[Look], ns: int) -> None:
         """Count so many nanoseconds for each of some requests."""

@@ -34,7 +34,7 @@ class SeenPhases:
         time. Of another it is only known that it began after the look before: ``passed`` is how
         long ago that was, of whatever request.
         """
-        start = request.start
+        start, _ = request
         before = self._requests.get(request) or Seen(max(start, now - passed), start, "", {})
         since = now - before.last
         ns = since if phase == before.phase else min(passed, since)

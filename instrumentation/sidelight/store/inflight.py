@@ -4,7 +4,7 @@ A slot is the index of its first word.
 """
 
 import mmap
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from sidelight.store import layout
 from sidelight.store.layout import WORD
@@ -46,12 +46,9 @@ def path_field(memory: mmap.mmap, slot: int) -> PathField:
 UNTRACKED: Final = 0
 """The slot of a request for which there is none left."""
 
+RequestId = tuple[int, int]
+"""A request of a worker that is in flight: when it began (CLOCK_MONOTONIC, ns), and its slot.
 
-class RequestId(NamedTuple):
-    """A request of a worker that is in flight: when it began (CLOCK_MONOTONIC, ns), and its slot.
-
-    Several that waited for the same block of the event loop may have begun at the same time.
-    """
-
-    start: int
-    slot: int
+Several that waited for the same block of the event loop may have begun at the same time. No class
+of its own, since a thousand are made for each look at where they wait.
+"""

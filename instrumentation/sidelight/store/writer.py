@@ -78,7 +78,7 @@ class WorkerFile(MappedFile):
         methods = self.words[begin + 1 : end : layout.SLOT_WORDS].tolist()
         slots = range(begin, end, layout.SLOT_WORDS)
         return [
-            RequestId(start, slot)
+            (start, slot)
             for start, word, slot in zip(starts, methods, slots, strict=False)
             if start and layout.is_request(word)
         ]
