@@ -8,8 +8,8 @@
 static inline int
 holds(const Py_buffer *buffer, uint64_t at, uint64_t unit, Py_ssize_t words)
 {
-    uint64_t size = (uint64_t)buffer->len, needed = (uint64_t)words * sizeof(uint64_t);
-    return at <= size / unit && at * unit <= size && needed <= size - at * unit;
+    uint64_t size = (uint64_t)buffer->len;
+    return at <= size / unit && (uint64_t)words <= (size - at * unit) / sizeof(uint64_t);
 }
 
 static int

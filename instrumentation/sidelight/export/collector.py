@@ -148,7 +148,8 @@ class Collector:
         for file in files:
             plan = yield from self._plan(file)
             plans.append(plan)
-        snapshot.stored = sums = WordSums(self._words)
+        keys = dict.fromkeys(chain.from_iterable(plan.summed() for plan in plans))
+        snapshot.stored = sums = WordSums(keys)
         for file, plan in zip(files, plans, strict=True):
             for places in plan.places.values():
                 pairs = memoryview(places.pairs)
@@ -157,8 +158,6 @@ class Collector:
                     sums.add(file.data, piece, places.words)
                     yield
             yield from _add_rebucketed(sums, file, plan)
-        keys = dict.fromkeys(chain.from_iterable(plan.summed() for plan in plans))
-        sums.has(keys)
         for number, key in enumerate(keys):
             if number % CHUNK == 0:
                 yield
@@ -169,14 +168,13 @@ class Collector:
     def _add_gauges(self, snapshot: Snapshot, file: FileContents) -> Steps:
         """Sum the gauges of a running worker."""
         sums = snapshot.sums
-        others = (yield from self._plan(file)).others if file.alive else []
-        for start in range(0, len(others), CHUNK):
-            for key, series in others[start : start + CHUNK]:
-                if key.family.kind == "gauge":
-                    (value,) = series.unpack(file.data, series.at)
-                    if value != ABSENT:
-                        sums[key] = (sums.get(key, (0,))[0] + value,)
-            yield
+        gauges = (yield from self._plan(file)).gauges if file.alive else []
+        for number, (key, series) in enumerate(gauges):
+            if number % CHUNK == 0:
+                yield
+            (value,) = series.unpack(file.data, series.at)
+            if value != ABSENT:
+                sums[key] = (sums.get(key, (0,))[0] + value,)
 
     def _add_exemplars(self, snapshot: Snapshot, file: FileContents, after: int) -> Steps:
         """Add the exemplars that are newer than each that is no longer stored.
@@ -247,13 +245,12 @@ class Collector:
 
 def _add_rebucketed(sums: PythonSums, file: FileContents, plan: SumPlan) -> Steps:
     """Add series with other boundaries."""
-    for number, (key, series) in enumerate(plan.others):
+    for number, (key, series) in enumerate(plan.rebucketed):
         if number % CHUNK == 0:
             yield
-        if key.family.kind != "gauge":
-            values = series.unpack(file.data, series.at)
-            words = array("Q", rebucketed(values, series.family, key.family))
-            sums.add(words.tobytes(), memoryview(array("Q", (0, key.at))), key.words)
+        values = series.unpack(file.data, series.at)
+        words = array("Q", rebucketed(values, series.family, key.family))
+        sums.add(words.tobytes(), memoryview(array("Q", (0, key.at))), key.words)
 
 
 def _add_exemplar(
@@ -261,7 +258,7 @@ def _add_exemplar(
 ) -> None:
     """Add an exemplar of a series; of several in one bucket the newest stays."""
     buckets = len(source.bounds) + 1
-    if source.kind == "gauge" or exemplar.bucket >= buckets or not math.isfinite(exemplar.seconds):
+    if exemplar.bucket >= buckets or not math.isfinite(exemplar.seconds):
         return
     mapping = bucket_mapping(source.bounds, key.family.bounds)
     bucket = mapping[exemplar.bucket] if mapping else exemplar.bucket

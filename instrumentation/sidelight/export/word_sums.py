@@ -16,14 +16,10 @@ class PythonSums(Mapping[SeriesKey, tuple[int, ...]]):
     that overflows carries into the next; one of nanoseconds does after 584 years.
     """
 
-    def __init__(self, words: int) -> None:  # noqa: ARG002 as `NativeSums`
-        """``words`` is how many all series have."""
-        self._sums: dict[int, int] = {}
-        self._keys: dict[SeriesKey, None] = {}
-
-    def has(self, keys: dict[SeriesKey, None]) -> None:
-        """These are the series of which anything was added."""
+    def __init__(self, keys: Mapping[SeriesKey, None]) -> None:
+        """For the series of which something is going to be added."""
         self._keys = keys
+        self._sums: dict[int, int] = {}
 
     def add(self, data: bytes, places: memoryview, words: int) -> None:
         """Add so many words of each series of a file.
@@ -72,9 +68,10 @@ def _parts(ends: bytes) -> tuple[slice, ...]:
 class NativeSums(PythonSums):
     """The same, in one buffer of words."""
 
-    def __init__(self, words: int) -> None:
-        """``words`` is how many all series have."""
-        super().__init__(words)
+    def __init__(self, keys: Mapping[SeriesKey, None]) -> None:
+        """For the series of which something is going to be added."""
+        super().__init__(keys)
+        words = max((key.at + key.words for key in keys), default=0)
         self._totals = bytearray(words * WORD)
 
     def add(self, data: bytes, places: memoryview, words: int) -> None:
