@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from dashboards.queries import RATE, Query, rate, ratio, raw, recorded, selected, total
 from sidelight import histogram_queries
+from sidelight.contract import METRICS
 from sidelight.histogram_queries import DURATION
 from sidelight.slo import names
 
@@ -73,13 +74,13 @@ def mean(family: str, *by: str, where: tuple[str, ...] = ()) -> str:
 
 
 def counted(family: str, *matchers: str) -> str:
-    """Observations of a histogram per second, however it is stored."""
-    return _whole(histogram_queries.count(family, selected(matchers), over=f"[{RATE}]"))
+    """Observations of a histogram or summary per second, however it is stored."""
+    return _whole(family, histogram_queries.count(family, selected(matchers), over=f"[{RATE}]"))
 
 
 def summed(family: str, *matchers: str) -> str:
-    """The sum of the observations of a histogram per second, however it is stored."""
-    return _whole(histogram_queries.total(family, selected(matchers), over=f"[{RATE}]"))
+    """The sum of the observations of a histogram or summary per second, however it is stored."""
+    return _whole(family, histogram_queries.total(family, selected(matchers), over=f"[{RATE}]"))
 
 
 def stored(family: str, *matchers: str) -> str:
@@ -87,9 +88,9 @@ def stored(family: str, *matchers: str) -> str:
     return " or ".join(raw(name, *matchers) for name in (f"{family}_count", family))
 
 
-def _whole(query: str) -> str:
-    """`sidelight dashboards export` leaves out what not every engine has."""
-    return histogram_queries.for_engine(query, native=True)
+def _whole(family: str, query: str) -> str:
+    """A summary is never native. `sidelight dashboards export` cuts out what some engines lack."""
+    return histogram_queries.for_engine(query, native=METRICS[family].kind == "histogram")
 
 
 def exemplars(*matchers: str) -> Query:

@@ -119,4 +119,7 @@ def test_no_panel_reads_classic_histograms_only() -> None:
         assert all(read[family, False] == count for (family, old), count in read.items() if old)
 
 
-_RAW = rf"(?<!:)\b({'|'.join(HISTOGRAMS)})(_count|_sum|_bucket)?\{{"
+_RAW = (
+    rf"(?<!:)\b({'|'.join(name for name in HISTOGRAMS if METRICS[name].kind == 'histogram')})"
+    r"(_count|_sum|_bucket)?\{"
+)
