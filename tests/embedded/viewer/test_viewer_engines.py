@@ -72,6 +72,18 @@ def test_other_engines_are_asked_for_classic_ones(port: int) -> None:
     assert Engine.asked == ["up", NATIVE_FUNCTION, CLASSIC, CLASSIC]
 
 
+@pytest.mark.parametrize("port", [400], indirect=True)
+def test_panels_that_are_loaded_together_ask_once(port: int) -> None:
+    """Each waits for the one answer."""
+
+    async def together() -> None:
+        async with PrometheusClient(f"http://127.0.0.1:{port}") as client:
+            await asyncio.gather(*(client.query(NATIVE, 0) for _ in range(5)))
+
+    asyncio.run(together())
+    assert Engine.asked == [NATIVE_FUNCTION, *[CLASSIC] * 5]
+
+
 @pytest.mark.parametrize("port", [503], indirect=True)
 def test_a_failure_is_no_answer(port: int) -> None:
     """An engine that fails is asked again at the next query."""

@@ -72,6 +72,7 @@ class PrometheusClient(HTTPSource):
         super().__init__(url, token, login)
         self._slots = asyncio.Semaphore(MAX_CONCURRENT_QUERIES)
         self._native: bool | None = None
+        self._asking = asyncio.Lock()
 
     async def query(self, expr: str, time: float) -> QueryResult:
         """Evaluate a query at one time."""
@@ -111,14 +112,16 @@ class PrometheusClient(HTTPSource):
         return classic
 
     async def _has_native_functions(self) -> bool:
-        if self._native is None:
-            try:
-                await self._post("query", {"query": NATIVE_FUNCTION})
-            except query_result.QueryRefusedError:
-                self._native = False
-            else:
-                self._native = True
-        return self._native
+        """Asked once, though many panels are loaded at a time."""
+        async with self._asking:
+            if self._native is None:
+                try:
+                    await self._post("query", {"query": NATIVE_FUNCTION})
+                except query_result.QueryRefusedError:
+                    self._native = False
+                else:
+                    self._native = True
+            return self._native
 
     async def _get(self, path: str, parameters: Mapping[str, str]) -> Any:
         async with self._slots:
