@@ -9,7 +9,7 @@ from tests.dashboards.reading import PanelQuery
 
 LONG = re.compile(
     r"slo:\w+:(increase|ratio_rate)(30m|\d+[hd])|slo:error_budget_left|"
-    r"sum_over_time\(slo:\w+:rate5m\{[^}]*\}\[\$__range:"
+    r"sum_over_time\(\w+:\w+:rate5m\{[^}]*\}\[\$__range:"
 )
 """What is summed over all evaluations so far. The two engines did not begin with the same one."""
 CHOOSES = re.compile(r"\b(topk|bottomk)\b")

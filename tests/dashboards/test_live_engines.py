@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from sidelight.embedded.promql.storage import SampleBlock
+from sidelight.slo import names
 from tests.dashboards.comparing import LONG, Values, answer, check_same
 from tests.dashboards.querying import classic_queries
 from tests.dashboards.reading import PanelQuery, sent
@@ -34,6 +35,8 @@ LEFT = 'slo:error_budget_left:ratio{job="shop"}'
 RATES = {"slo:requests:rate5m": 2.0, "slo:bad_requests:rate5m": 0.01}
 RECORDED_JOB = "recorded"
 """A job of which an hour of RATES was recorded before."""
+SUMMED_JOB = "summed"
+"""A job of which an hour was recorded of what panels sum up."""
 
 
 class Engines(NamedTuple):
@@ -57,7 +60,8 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         found = Engines(oracle.port, parts.enter_context(victoria_metrics(where)))
         eventually(lambda: query(found.victoria_metrics, "vector(1)"))
         now = int(time.time())
-        for blocks in zip(hour(page, now), hour(recorded_before(), now, RECORDED_JOB), strict=True):
+        before = (hour(recorded_before(), now, RECORDED_JOB), hour(summed_up(), now, SUMMED_JOB))
+        for blocks in zip(hour(page, now), *before, strict=True):
             for port in found:
                 remote_write.send(port, blocks)
         (where / "prometheus" / "prometheus.yml").write_text(config)
@@ -78,6 +82,13 @@ def reload(port: int) -> None:
 def recorded_before() -> Samples:
     slo = frozenset({("slo", "latency")})
     return {(name, slo): value for name, value in RATES.items()}
+
+
+def summed_up() -> Samples:
+    """What panels sum up over their time range, beside an objective's."""
+    classes = (frozenset({("status_class", status)}) for status in ("4xx", "5xx"))
+    found: Samples = {(names.ROUTE_CLASS, labels): 3.0 for labels in classes}
+    return found | {(names.ROUTE_SLOW, frozenset[tuple[str, str]]()): 0.5}
 
 
 def answers(engines: Engines, each: PanelQuery, at: float) -> list[Values]:
@@ -124,10 +135,12 @@ def test_long_windows(engines: Engines, tmp_path: Path) -> None:
             assert values == pytest.approx([ratio], rel=0.01), (name, port)
     of_rules = [f'slo:requests:increase{w}{{job="{RECORDED_JOB}"}}' for w in ("30m", "1h")]
     of_range = [
-        each.expr for each in classic_queries(tmp_path) if "sum_over_time(slo:" in each.expr
+        sent(each.expr, job=RECORDED_JOB if "(slo:" in each.expr else SUMMED_JOB)
+        for each in classic_queries(tmp_path)
+        if "sum_over_time(" in each.expr
     ]
-    assert of_range
-    for text in (*of_rules, *(sent(expr, job=RECORDED_JOB) for expr in of_range)):
+    assert len(of_range) == 9
+    for text in (*of_rules, *of_range):
         expected, found = (answer(port, text, time.time()) for port in engines)
         assert len(found) == 1
         assert found == pytest.approx(expected, rel=1e-6), text
